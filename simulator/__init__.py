@@ -1,0 +1,36 @@
+"""market-simulator: how markets find, or fail to find, their prices, and what each price means on the way.
+
+`run = simulate("scenarios/tupperware.yaml")` runs a scenario; `run.trajectory`, `run.ticks`, `run.agents`, `run.wedges` and
+`run.equilibrium` are DataFrames, `run.summary` a dict, and `run.plot()` draws.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.dynamics.model import MarketModel as MarketModel
+    from simulator.errors import ScenarioError as ScenarioError
+    from simulator.run import Run as Run
+    from simulator.run import simulate as simulate
+    from simulator.scenario import Scenario as Scenario
+    from simulator.scenario import load as load
+
+HOMES = {
+    "MarketModel": "simulator.dynamics.model",
+    "Run": "simulator.run",
+    "Scenario": "simulator.scenario",
+    "ScenarioError": "simulator.errors",
+    "load": "simulator.scenario",
+    "simulate": "simulator.run",
+}
+"""The public names and their modules, imported when first asked for, so that the command line starts fast."""
+
+__all__ = ["MarketModel", "Run", "Scenario", "ScenarioError", "load", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)

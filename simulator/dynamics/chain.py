@@ -1,0 +1,160 @@
+"""The tick of a small supply chain in plain floats.
+
+Where every firm has one input and nobody consumes, an economy of a few goods does less arithmetic in a tick than NumPy spends
+on being called. This is the same tick as `MarketModel`'s, line for line, on lists: plan, add up, trade, produce, reprice. That
+both give the same numbers is a test.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulator.dynamics.price_rules import PriceRule, Relative
+from simulator.dynamics.snapshot import Snapshot
+from simulator.dynamics.trading import Trade
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+
+LARGEST = 40
+"""More firms than this are faster in arrays."""
+
+
+class Chain:
+    """One tick after another of an economy that it `serves`."""
+
+    @staticmethod
+    def serves(economy: Economy, rule: PriceRule) -> bool:
+        """Whether the tick can be done here: few firms, one input each and not their own output; a rule without memory."""
+        single = all(firm.count == 1 and firm.technology.single_input for firm in economy.firms)
+        others = all(firm.output not in firm.inputs for firm in economy.firms)
+        plain = all(isinstance(piece, Relative) for piece in rule.chain)
+        return 0 < len(economy.firms) <= LARGEST and not economy.consumers and single and others and plain
+
+    def __init__(self, economy: Economy, rule: PriceRule, trade: Trade) -> None:
+        self.trade = trade
+        self.goods = len(economy.goods)
+        self.supply = economy.supply.tolist()
+        self.is_outside = economy.is_outside.tolist()
+        self.outside = [good for good in range(self.goods) if self.is_outside[good]]
+        self.firms = [(firm.technology.plan_one, firm.output, firm.inputs[0]) for firm in economy.firms]
+        self.makers = [(firm.technology.output_of, firm.output, self.is_outside[firm.output]) for firm in economy.firms]
+        self.rate, self.relative, self.multiplicative = rule.rate, rule.relative, rule.form == "multiplicative"
+        self.floor, self.fixed = rule.floor.tolist(), rule.fixed.tolist()
+        self.free = [good for good in range(self.goods) if not self.fixed[good]]
+        self.nobody = np.zeros(0), np.zeros(0), np.zeros((0, self.goods)), [0.0] * self.goods
+
+    def step(self, before: Snapshot) -> Snapshot:
+        """The tick after `before`."""
+        tick, prices = before.tick + 1, _floats(before.next_prices)
+        inputs, outputs = self._plan(prices, _floats(before.planned_inputs))
+        demand, supply = self._add_up(inputs, outputs)
+        scale = [d if d > s else s for d, s in zip(demand, supply, strict=True)]
+        worth = sum([p * s for p, s in zip(prices, scale, strict=True)])
+        finite = math.isfinite(worth)
+        excess = [d - s for d, s in zip(demand, supply, strict=True)]
+        if self.trade.every_tick and finite:
+            stocked = tick == 0 and self.trade.start == "stocked"
+            stock = self._first_stock(outputs) if stocked else _floats(before.stock)
+            trades = self._settle(prices, inputs, stock)
+        else:
+            trades = self._no_trade(prices, inputs, outputs, _floats(before.stock))
+        next_prices = self._reprice(prices, excess, scale)
+        residual = self._residual(prices, excess, scale, worth) if finite else math.inf
+        none, _, table, zeros = self.nobody
+        nobody_plans, nobody_trades = (none, none, table, zeros), (zeros, zeros, none, none, table, 0.0, 0.0)
+        return Snapshot(
+            tick, finite, residual, prices, next_prices, demand, supply, inputs, outputs, *nobody_plans, *trades, *nobody_trades
+        )  # fmt: skip
+
+    def _plan(self, prices: list[float], guess: list[float]) -> tuple[list[float], list[float]]:
+        inputs, outputs = [], []
+        for (plan_one, makes, uses), last in zip(self.firms, guess, strict=True):
+            x, y = plan_one(prices[makes], prices[uses], last)
+            inputs.append(x)
+            outputs.append(y)
+        return inputs, outputs
+
+    def _add_up(self, inputs: list[float], outputs: list[float]) -> tuple[list[float], list[float]]:
+        demand, supply = [0.0] * self.goods, self.supply.copy()
+        for (_, makes, uses), x, y in zip(self.firms, inputs, outputs, strict=True):
+            demand[uses] += x
+            if y < 0.0:
+                demand[makes] -= y
+            else:
+                supply[makes] += y
+        for good in self.outside:
+            demand[good] = supply[good] = max(demand[good], supply[good])
+        return demand, supply
+
+    def _first_stock(self, outputs: list[float]) -> list[float]:
+        return [0.0 if export else y for (_, _, export), y in zip(self.makers, outputs, strict=True)]
+
+    def _settle(self, prices: list[float], orders: list[float], stock: list[float]) -> tuple[list[float], ...]:
+        """Proportional rationing, production and cash flow: the firms' fields of `Trades`, in order."""
+        purchases, sales = [0.0] * self.goods, self.supply.copy()
+        for (_, makes, uses), order, offer in zip(self.firms, orders, stock, strict=True):
+            purchases[uses] += order
+            sales[makes] += offer
+        traded, bought_share, sold_share = [], [], []
+        for p, s, outside in zip(purchases, sales, self.is_outside, strict=True):
+            traded.append(p if p < s else s)
+            bought_share.append(s / p if p > s and not outside else 1.0)
+            sold_share.append(p / s if s > p and not outside else 1.0)
+        inputs, outputs, left, delivered, cash_flow = [], [], [], [], []
+        keeps = 1.0 - self.trade.spoilage
+        for (output_of, makes, export), (_, _, uses), order, offer in zip(
+            self.makers, self.firms, orders, stock, strict=True
+        ):
+            got, sold = order * bought_share[uses], offer * sold_share[makes]
+            made = output_of(got)
+            inputs.append(got)
+            outputs.append(made)
+            left.append((offer - sold) * keeps + (0.0 if export else made))
+            if export:
+                sold += made
+            delivered.append(sold)
+            cash_flow.append(sold * prices[makes] - got * prices[uses])
+        supply_sold = [e * share for e, share in zip(self.supply, sold_share, strict=True)]
+        return traded, supply_sold, inputs, inputs, outputs, left, delivered, cash_flow
+
+    def _no_trade(
+        self, prices: list[float], inputs: list[float], outputs: list[float], stock: list[float]
+    ) -> tuple[list[float], ...]:
+        goods, firms = [0.0] * self.goods, [0.0] * len(self.firms)
+        cash_flow = [
+            y * prices[makes] - x * prices[uses]
+            for (_, makes, uses), x, y in zip(self.firms, inputs, outputs, strict=True)
+        ]
+        return goods, goods, inputs, firms, outputs, stock, firms, cash_flow
+
+    def _reprice(self, prices: list[float], excess: list[float], scale: list[float]) -> list[float]:
+        moved = prices.copy()
+        for good in self.free:
+            step = self.rate * excess[good]
+            if self.relative:
+                step /= scale[good] or 1.0
+            price = prices[good] * _exp(step) if self.multiplicative else prices[good] + step
+            moved[good] = self.floor[good] if price < self.floor[good] else price
+        return moved
+
+    def _residual(self, prices: list[float], excess: list[float], scale: list[float], worth: float) -> float:
+        worst = 0.0
+        for good in self.free:
+            if scale[good] > 0.0:
+                shortage, glut = excess[good] / scale[good], prices[good] * abs(excess[good]) / worth if worth else 0.0
+                worst = max(worst, shortage, glut)
+        return worst
+
+
+def _floats(values: Array | list[float]) -> list[float]:
+    """A list as it is; an array, as at the start or after a restart, as a list."""
+    return values if isinstance(values, list) else values.tolist()
+
+
+def _exp(step: float) -> float:
+    try:
+        return math.exp(step)
+    except OverflowError:
+        return math.inf

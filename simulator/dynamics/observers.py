@@ -1,0 +1,82 @@
+"""Observers watch what must hold in every tick: goods and money are conserved, and budgets add up (Walras).
+
+They look at many ticks at once, along a leading axis of `(ticks, ...)` arrays, so that watching every tick costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulator.dynamics.snapshot import Ticks
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+
+
+def walras_residual(economy: Economy, ticks: Ticks) -> Array:
+    """`|p.z - (planned spending - planned profits - p.(supply + endowments))| / p.s`, `(ticks,)`: 0 if plans fit budgets.
+
+    In a closed economy where everything is owned the bracket is what consumers carry in accounts, and without accounts this
+    is Walras's law `p.z = 0`. At goods with an outside price the outside fills the gap and pays for it.
+    """
+    prices, outside = ticks.prices, economy.is_outside
+    net_supply = (
+        economy.total_supply + economy.over_firms(ticks.planned_outputs) - economy.over_edges(ticks.planned_inputs)
+    )
+    profits = np.sum(prices * (net_supply - economy.total_supply), axis=-1)
+    filled = np.sum(np.where(outside, prices * (ticks.consumers_planned - net_supply), 0.0), axis=-1)
+    value = np.sum(prices * (ticks.demand - ticks.supply), axis=-1) + filled
+    planned = ticks.spending.sum(axis=-1) - profits - prices @ economy.total_supply
+    worth = np.sum(prices * np.maximum(ticks.demand, ticks.supply), axis=-1)
+    return np.divide(np.abs(value - planned), worth, out=np.zeros(len(worth)), where=worth > 0)
+
+
+@dataclass
+class Conservation:
+    """Goods and money of every tick: what is bought is sold, what one purse loses another gains.
+
+    `worst` is the largest imbalance seen, of a tick relative to its turnover or of the running sums relative to cumulated
+    turnover. Goods with an outside price balance by definition and are left out.
+    """
+
+    economy: Economy
+    worst: float = 0.0
+    sums: Array = field(default_factory=lambda: np.zeros(0))
+
+    def look(self, ticks: Ticks) -> tuple[Array, Array]:
+        """Relative imbalances of goods (the worst of them) and of money, `(ticks,)` each."""
+        economy, prices, outside = self.economy, ticks.prices, self.economy.is_outside
+        bought = economy.over_edges(ticks.bought) + ticks.consumers_bought
+        sold = ticks.supply_sold + economy.over_firms(ticks.delivered) + ticks.consumers_sold
+        unowned = np.maximum(1.0 - economy.owns.sum(axis=0), 0.0)[economy.firm_entry]
+        outside_money = (
+            np.sum(prices * ticks.supply_sold, axis=-1)
+            + np.sum(np.where(outside, prices * (bought - sold), 0.0), axis=-1)
+            + ticks.cash_flow @ unowned
+            - ticks.from_outside
+        )
+        money = ticks.accounts_change + outside_money
+        imbalance = np.concatenate([np.where(outside, 0.0, bought - sold), money[:, None]], axis=1)
+        turnover = np.concatenate(
+            [bought, np.sum(prices * (np.abs(bought) + np.abs(sold)), axis=1, keepdims=True) / 2.0], axis=1
+        )
+        relative = _relative(imbalance, turnover)
+        both = np.stack([imbalance, turnover])
+        running = np.cumsum(both, axis=1) + (self.sums[:, None] if self.sums.size else 0.0)
+        self.sums = running[:, -1]
+        self.worst = max(self.worst, float(relative.max()), float(_relative(running[0], running[1]).max()))
+        return relative[:, :-1].max(axis=1), relative[:, -1]
+
+    def state(self) -> dict[str, Array]:
+        """What has been seen so far, as arrays."""
+        return {"sums": self.sums, "worst": np.array(self.worst)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from a `state`."""
+        self.sums, self.worst = state["sums"], float(state["worst"])
+
+
+def _relative(imbalance: Array, turnover: Array) -> Array:
+    return np.divide(np.abs(imbalance), np.abs(turnover), out=np.zeros(imbalance.shape), where=turnover != 0)

@@ -1,0 +1,1 @@
+"""What a textbook knows: pure functions of prices and quantities."""

@@ -1,0 +1,56 @@
+"""How far markets are from clearing: the complementarity residual, and the Newton displacement of prices.
+
+`z <= 0, p >= 0, p z = 0` for every good. The residual alone can deceive: where a price runs away it shrinks although no
+equilibrium is near. The Newton displacement says how far prices would still have to go.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.economics.economy import Balance
+from simulator.economics.forms import Array
+
+
+def relative_excess_demand(excess_demand: Array, scale: Array, prices: Array, free: NDArray[np.bool_]) -> float:
+    """`max_j max(z_j / s_j, p_j |z_j| / sum(p s))` over the goods whose price may move: 0 exactly at an equilibrium.
+
+    The first part sees shortages however cheap the good, the second lets a free good lie about in any amount. Infinite where
+    demand or supply is not finite; 0 for a good that nobody wants or brings.
+    """
+    worth = float(prices @ scale)
+    if not math.isfinite(worth):
+        return math.inf
+    # The smallest numbers only keep 0/0 from arising where nobody wants or brings anything.
+    shortage = excess_demand / np.maximum(scale, 1e-300)
+    glut = prices * np.abs(excess_demand) / max(worth, 1e-300)
+    return float(np.maximum(shortage, glut)[free].max(initial=0.0))
+
+
+def active_goods(balance: Balance, free: NDArray[np.bool_], floor: Array) -> NDArray[np.bool_]:
+    """Goods whose price may move and is not held at its floor by a glut, `(goods,)`."""
+    held = (balance.prices <= floor) & (balance.excess_demand <= 0)
+    return free & ~held & (balance.scale > 0) & (balance.prices > 0)
+
+
+def log_newton_displacement(balance: Balance, jacobian: Array, active: NDArray[np.bool_]) -> Array:
+    """Change of log prices `(goods,)` that would clear the active markets to first order: `J diag(p) dl = -z`.
+
+    Solved in the value metric, rows and columns scaled by `sqrt(p/s)`; where only relative prices matter the system is
+    singular along the price level and the smallest displacement is taken. Not a number where the system is not finite.
+    """
+    displacement = np.zeros(len(active))
+    if not active.any():
+        return displacement
+    prices, scale = balance.prices[active], balance.scale[active]
+    weights = np.sqrt(prices / scale)
+    system = weights[:, None] * jacobian[np.ix_(active, active)] * weights
+    right = -weights * balance.excess_demand[active]
+    if not (np.isfinite(system).all() and np.isfinite(right).all()):
+        displacement[active] = np.nan
+        return displacement
+    displacement[active] = np.linalg.lstsq(system, right, rcond=1e-13)[0] / np.sqrt(prices * scale)
+    return displacement

@@ -1,0 +1,172 @@
+"""Equilibria: prices at which every market clears, found by a damped Newton method from several starts.
+
+Unknowns are the logarithms of the free prices; a price that reaches its floor in a glut is held there (a free good). A point
+counts as found when the complementarity residual and the Newton displacement both vanish. The index `sign det(-J)` on the
+active relative prices is +1 or -1 and sums to +1 over all equilibria of a regular economy; stability is that of the scenario's
+own price rule, by the eigenvalues of its step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.dynamics.price_rules import PriceRule
+from simulator.economics.clearing import active_goods, log_newton_displacement, relative_excess_demand
+from simulator.economics.economy import Balance, Economy
+from simulator.economics.forms import Array
+
+RESIDUAL = 1e-9
+"""Largest complementarity residual and log-price displacement of an accepted equilibrium; Newton usually leaves 1e-15."""
+SAME = 1e-6
+"""Equilibria whose log prices differ by less than this are one."""
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """One equilibrium: the balance at its prices, how exactly markets clear there, its index and its stability.
+
+    `spectral_radius` is the largest modulus of the eigenvalues of the price rule's step there (plans without accounts): below
+    1 the rule settles from nearby.
+    """
+
+    balance: Balance
+    residual: float
+    index: int
+    spectral_radius: float
+
+    @property
+    def prices(self) -> Array:
+        """Equilibrium prices, `(goods,)`."""
+        return self.balance.prices
+
+    @property
+    def stable(self) -> bool:
+        """Whether the price rule settles here from nearby."""
+        return self.spectral_radius < 1.0
+
+    def scaled_to(self, worth: float) -> Array:
+        """Prices at which everything planned is worth `worth`, `(goods,)`: for economies where only relative prices matter."""
+        return self.prices * (worth / float(self.prices @ self.balance.scale))
+
+
+def find(
+    economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0
+) -> list[Equilibrium]:
+    """All equilibria that Newton reaches from `starts` and from random prices around the first, in order of discovery."""
+    stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
+    free = ~rule.fixed
+    first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
+    spread = np.exp(stream.normal(0.0, 1.5, (random_starts, len(first))))
+    tries = [*starts, np.where(free, np.exp(np.mean(np.log(first))), first), *np.where(free, first * spread, first)]
+    found: list[Equilibrium] = []
+    for start in tries:
+        balance = newton(economy, rule, start)
+        if balance is not None and not any(_same(balance.prices, other.prices, economy, free) for other in found):
+            found.append(describe(economy, rule, balance))
+    return found
+
+
+def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 100) -> Balance | None:
+    """The balance at an equilibrium reached from `start` `(goods,)`, or None."""
+    free = ~rule.fixed
+    prices = np.where(free, np.maximum(start, np.maximum(rule.floor, 1e-300)), start)
+    balance = economy.balance(prices)
+    merit = _merit(balance, free)
+    for _ in range(iterations):
+        if not np.isfinite(merit):
+            return None
+        active = active_goods(balance, free, rule.floor)
+        step = log_newton_displacement(balance, economy.jacobian(balance), active)
+        longest = float(np.max(np.abs(step)))
+        if not np.isfinite(longest):
+            return None
+        if longest < 1e-15:
+            break
+        step *= min(1.0, 2.0 / longest)
+        better = _line_search(economy, rule, balance, step, merit)
+        if better is None:
+            break
+        balance, merit = better
+    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, free)
+    active = active_goods(balance, free, rule.floor)
+    displacement = log_newton_displacement(balance, economy.jacobian(balance), active)
+    return balance if residual <= RESIDUAL and np.max(np.abs(displacement)) <= RESIDUAL else None
+
+
+def _line_search(
+    economy: Economy, rule: PriceRule, balance: Balance, step: Array, merit: float
+) -> tuple[Balance, float] | None:
+    """The first of the steps 1, 1/2, 1/4 ... that reduces the residual."""
+    free = ~rule.fixed
+    for halving in range(30):
+        moved = np.where(free, np.maximum(balance.prices * np.exp(step * 0.5**halving), rule.floor), balance.prices)
+        guess = np.where(np.isfinite(balance.inputs), balance.inputs, 1.0)
+        trial = economy.balance(moved, guess)
+        trial_merit = _merit(trial, free)
+        if trial_merit < merit:
+            return trial, trial_merit
+    return None
+
+
+def _merit(balance: Balance, free: NDArray[np.bool_]) -> float:
+    """Sum of squares of what markets are short or long of, per unit of `s`; a glut counts by its worth (a free good is none)."""
+    scale, prices = balance.scale, balance.prices
+    worth = float(prices @ scale)
+    if not np.isfinite(worth):
+        return np.inf
+    relative = np.divide(balance.excess_demand, scale, out=np.zeros(len(scale)), where=scale > 0)
+    weight = np.where(relative > 0, 1.0, np.minimum(1.0, len(scale) * prices * scale / worth))
+    return float(np.sum((relative**2 * weight)[free]))
+
+
+def describe(economy: Economy, rule: PriceRule, balance: Balance) -> Equilibrium:
+    """An equilibrium with its residual, index and spectral radius."""
+    free = ~rule.fixed
+    jacobian = economy.jacobian(balance)
+    active = active_goods(balance, free, rule.floor)
+    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, free)
+    relative = active.copy()
+    if economy.homogeneous and active.all() and active.any():
+        relative[-1] = False
+    sign, _ = np.linalg.slogdet(-jacobian[np.ix_(relative, relative)]) if relative.any() else (1.0, 0.0)
+    return Equilibrium(balance, residual, int(np.sign(sign)), spectral_radius(economy, rule, balance, jacobian))
+
+
+def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobian: Array) -> float:
+    """Largest modulus of the eigenvalues of one step of the rule near a balance, its memory included.
+
+    The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part. Where only
+    relative prices matter and none is fixed, the neutral direction of the price level is left out.
+    """
+    memory = rule.start()
+    widths = [len(memo) for memo in memory]
+    free = np.flatnonzero(~rule.fixed)
+    state = np.concatenate([balance.prices[free], *memory])
+
+    def step(state: Array) -> Array:
+        prices = balance.prices.copy()
+        prices[free] = state[: len(free)]
+        parts = np.split(state[len(free) :], np.cumsum(widths)[:-1]) if widths else []
+        signal = balance.excess_demand + jacobian @ (prices - balance.prices)
+        moved, remembered = rule.next_prices(prices, signal, balance.scale, tuple(parts))
+        return np.concatenate([moved[free], *remembered])
+
+    if not len(state):
+        return 0.0
+    nudge = 1e-6 * np.concatenate([np.maximum(balance.prices[free], 1e-300), np.ones(sum(widths))])
+    columns = [(step(state + e) - step(state - e)) / (2.0 * h) for h, e in zip(nudge, np.diag(nudge), strict=True)]
+    eigenvalues = np.linalg.eigvals(np.array(columns).T)
+    if economy.homogeneous and not rule.fixed.any():
+        eigenvalues = np.delete(eigenvalues, np.argmin(np.abs(eigenvalues - 1.0)))
+    return float(np.max(np.abs(eigenvalues), initial=0.0))
+
+
+def _same(a: Array, b: Array, economy: Economy, free: NDArray[np.bool_]) -> bool:
+    """Whether two price vectors are one equilibrium, up to the price level where it does not matter."""
+    gap = np.log(np.maximum(a, 1e-300)) - np.log(np.maximum(b, 1e-300))
+    if economy.homogeneous and free.all():
+        gap = gap - gap[np.argmax(a)]
+    return bool(np.max(np.abs(gap), initial=0.0) < SAME)

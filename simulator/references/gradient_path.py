@@ -1,0 +1,53 @@
+"""The gradient-descent path: the same price rule from the same start, fed with minus the gradient of the potential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from simulator.dynamics.price_rules import PriceRule
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.economics.potential import Descent, Reference
+
+
+class GradientPath:
+    """Prices that descend a reference function, one step a tick.
+
+    `prices` `(goods,)` are those of tick `tick`; `descent` is the function there. The market is never asked: what moves the
+    path is the function's own derivative.
+    """
+
+    def __init__(self, economy: Economy, reference: Reference, rule: PriceRule, initial_prices: Array) -> None:
+        self.reference, self.rule = reference, rule
+        self.tick = 0
+        self.prices = np.array(initial_prices, dtype=float)
+        self.memory = rule.start()
+        self.guess = economy.first_guess()
+        self._descent: Descent | None = None
+
+    def advance(self, tick: int) -> Array:
+        """Descend up to `tick` and return the prices there, `(goods,)`; not a number once the path has left all bounds."""
+        while self.tick < tick:
+            descent = self.look()
+            self.guess = np.where(np.isfinite(descent.inputs), descent.inputs, self.guess)
+            self.prices, self.memory = self.rule.next_prices(self.prices, descent.signal, descent.scale, self.memory)
+            self.tick, self._descent = self.tick + 1, None
+        return self.prices
+
+    def look(self) -> Descent:
+        """The reference function at the path's present prices."""
+        if self._descent is None:
+            self._descent = self.reference.descent(self.prices, self.guess)
+        return self._descent
+
+    def state(self) -> dict[str, Array]:
+        """Where the path is, as arrays."""
+        memory = {f"memory{i}": memo for i, memo in enumerate(self.memory)}
+        return {"tick": np.array(self.tick), "prices": self.prices, "guess": self.guess, **memory}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from a `state`."""
+        self.tick, self.prices, self.guess = int(state["tick"]), state["prices"], state["guess"]
+        self.memory = tuple(state[f"memory{i}"] for i in range(len(self.memory)))

@@ -1,0 +1,246 @@
+"""The sheet every figure is drawn on: a 16:9 page with the verdict as its title, one palette, and labels that fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from simulator.results.frames import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+WIDTH, HEIGHT, DPI = 1600, 900, 100
+TITLE, SUBTITLE, BODY, SMALL = 27, 16, 17, 15
+SENTENCE_LETTERS = 118
+MOST_POINTS = 4000
+
+# Okabe and Ito (2008): told apart with every common colour blindness; line styles and markers tell them apart in grey.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+GREY = "#595959"
+CYCLE: tuple[Mapping[str, Any], ...] = (
+    {"color": BLUE, "linestyle": "-", "linewidth": 3},
+    {"color": VERMILION, "linestyle": (0, (4, 2)), "linewidth": 3},
+    {"color": GREEN, "linestyle": (0, (5, 2, 0.1, 2)), "linewidth": 3},
+    {"color": PURPLE, "linestyle": (0, (0.1, 2)), "linewidth": 4},
+    {"color": BLACK, "linestyle": (0, (5, 2, 0.1, 2, 0.1, 2)), "linewidth": 3},
+    {"color": SKY, "linestyle": "-", "linewidth": 6},
+    {"color": ORANGE, "linestyle": (0, (1.5, 1.5)), "linewidth": 4},
+    {"color": GREY, "linestyle": (0, (0.1, 4)), "linewidth": 4},
+)
+
+# A wide row of beads: another line on top of it stays visible, and so does that the two coincide.
+BEADS: Mapping[str, Any] = {"color": ORANGE, "linewidth": 7, "linestyle": (0, (0.1, 1.4)), "dash_capstyle": "round"}
+
+# What keeps a second drawing byte-identical: no dates, no versions.
+METADATA: Mapping[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def sheet(summary: Mapping[str, Any], guide: str, *footnotes: str) -> Figure:
+    """An empty page: the run's name and outcome, its sentence, how to read the picture; footnotes at the bottom."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    name, outcome = str(summary.get("name", "run")), str(summary.get("outcome", "")).replace("_", " ")
+    sentence = wrap(str(summary.get("sentence") or ""), SENTENCE_LETTERS)
+    if len(sentence) > 2:
+        sentence[1:] = [f"{sentence[1].rstrip(' ,;:')} …"]
+    small: dict[str, Any] = {"fontsize": SMALL, "color": GREY}
+    lines: list[tuple[float, str, dict[str, Any]]] = [
+        (0.945, shorten(name, 40) + (f": {outcome}" if outcome else ""), {"fontsize": TITLE, "fontweight": "bold"}),
+        *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(sentence)),
+        (0.9 - 0.032 * len(sentence), guide, small),
+        (0.014, "  ".join(note for note in footnotes if note), small),
+    ]
+    for y, words, style in lines:
+        fit(figure.text(0.025, y, plain(words), va="baseline", **style), 0.95 * WIDTH)
+    return figure
+
+
+def save(figure: Figure, file: Path, kind: str) -> None:
+    """Write a figure as png, svg or pdf; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    # SVG numbers its parts at random unless told otherwise, and takes that from matplotlib's settings alone.
+    with rc_context({"svg.hashsalt": file.stem}) if kind == "svg" else nullcontext():
+        figure.savefig(file, format=kind, metadata=METADATA[kind])
+
+
+def plain(text: str) -> str:
+    """Text as it is: a dollar sign is not the start of a formula."""
+    return text.replace("$", r"\$")
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut a name in its middle (long names tend to differ at their ends)."""
+    if len(text) <= most:
+        return text
+    head = math.ceil((most - 1) / 2)
+    return text[:head].rstrip() + "…" + text[len(text) - (most - 1 - head) :].lstrip()
+
+
+def fit(text: Text, pixels: float) -> Text:
+    """Cut a drawn text at a word, else at a letter, until it is at most so many pixels wide."""
+    words = text.get_text()
+    while text.get_window_extent().width > pixels and len(words) > 2:
+        keep = min(len(words) - 1, int(len(words) * pixels / text.get_window_extent().width))
+        head = words[:keep].rstrip(" …")
+        words = head.rsplit(" ", 1)[0] if " " in head[len(head) // 2 :] else head
+        text.set_text(words.rstrip(" ,;:(\\") + "…")
+    return text
+
+
+def shrink(text: Text, pixels: float) -> Text:
+    """Make a drawn number smaller until it is at most so many pixels wide: cut, it would be another number."""
+    width = text.get_window_extent().width
+    text.set_fontsize(float(text.get_fontsize()) * min(1.0, pixels / max(width, 1.0)))
+    return text
+
+
+def fit_name(text: Text, pixels: float) -> Text:
+    """Cut a drawn name in its middle until it is at most so many pixels wide."""
+    name, most = text.get_text(), len(text.get_text())
+    while text.get_window_extent().width > pixels and most > 3:
+        most -= 1
+        text.set_text(shorten(name, most))
+    return text
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number for a label: `0.02083`, `1.2e15`, a dash where there is none."""
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    return (mantissa + (f"e{int(exponent)}" if exponent else "")).replace("-", "−")
+
+
+def thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """At most about `MOST_POINTS` points of a line, the highest and the lowest of every stretch among them."""
+    if len(x) <= MOST_POINTS:
+        return x, y
+    keep = {0, len(x) - 1}
+    for stretch in np.array_split(np.arange(len(x)), MOST_POINTS // 2):
+        if np.isfinite(y[stretch]).any():
+            keep |= {int(stretch[np.nanargmin(y[stretch])]), int(stretch[np.nanargmax(y[stretch])])}
+        else:
+            keep.add(int(stretch[0]))
+    index = np.array(sorted(keep))
+    return x[index], y[index]
+
+
+def line(axes: Axes, x: Floats, y: Floats, **style: Any) -> None:
+    """Draw y over x, thinned; infinities are left out, and a lone point is a dot, so that it shows at all."""
+    x, y = thin(x, np.where(np.isfinite(y), y, np.nan))
+    if np.isfinite(y).any():
+        dot = "o" if np.isfinite(y).sum() == 1 else ""
+        look: dict[str, Any] = {"marker": dot, "markersize": 10, "dash_capstyle": "round", **style}
+        axes.plot(x, y, **look)
+
+
+def ink(colour: str) -> str:
+    """A line's colour, dark enough to be read as text on white."""
+    return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.7):02x}" for i in (1, 3, 5))
+
+
+def tidy(axes: Axes) -> None:
+    """Two spines, a faint grid, ticks that can be read from the back row."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=SMALL)
+
+
+def log_axis(axis: Axis, low: float, high: float, zero: float = 0.0) -> None:
+    """Plain numbers on a logarithmic axis from low to high, powers of ten where there are many; `zero` stands for 0."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    first, last = math.log10(low), math.log10(high)
+    digits = (1.0, 2.0, 5.0) if last - first < 2 else (1.0,)
+    step = max(1, math.ceil((last - first) / 6))
+    decades = [d for d in range(math.floor(first) - 1, math.ceil(last) + 1) if d % step == 0]
+    marks = [digit * 10.0**d for d in decades for digit in digits if first <= d + math.log10(digit) <= last]
+    axis.set_major_locator(FixedLocator([zero, *(m for m in marks if m > 3 * zero)] if zero > 0 else marks))
+    axis.set_minor_locator(NullLocator())
+
+    def label(value: float, _position: object) -> str:
+        if zero > 0 and value <= 1.01 * zero:
+            return "exactly 0"
+        return number(value) if low > 1e-4 and high < 1e5 else f"$10^{{{round(math.log10(value))}}}$"
+
+    axis.set_major_formatter(FuncFormatter(label))
+
+
+def tick_axis(axes: Axes, first: float, last: float, *, early: bool = False) -> None:
+    """The time axis: linear, or logarithmic from the first tick on where most happens early."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if early:
+        axes.set_xscale("symlog", linthresh=max(1.0, first + 1), linscale=0.5)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.0f}"))
+    axes.set_xlim(*((first, last) if last > first else (first - 1, first + 1)))
+
+
+End = tuple[float, str, Mapping[str, Any]]
+"""Where a line ends (y), what it is called, and its style."""
+
+
+def label_ends(axes: Axes, ends: Sequence[End], pixels: float) -> None:
+    """Name each line to the right of the axes, at its end or as near as there is room, beside a sample of it."""
+    heights = [float(axes.transAxes.inverted().transform(axes.transData.transform((0, y)))[1]) for y, _, _ in ends]
+    heights = [min(max(height, 0.0), 1.0) for height in heights]
+    gap = 0.062 * max((words.count("\n") + 1 for _, words, _ in ends), default=1)
+    outside: dict[str, Any] = {"clip_on": False, "transform": axes.transAxes}
+    for (_, words, style), height, place in zip(ends, heights, spread(heights, gap), strict=True):
+        if abs(height - place) < 1.5 * gap:
+            axes.plot([1.0, 1.02], [height, place], color=style["color"], linewidth=1, **outside)
+        axes.plot([1.025, 1.075], [place, place], **{"dash_capstyle": "round", **style}, **outside)
+        colour = ink(str(style["color"]))
+        layout: dict[str, Any] = {"va": "center", "fontsize": SMALL, "color": colour, "linespacing": 1.05}
+        fit_name(axes.text(1.085, place, plain(words), transform=axes.transAxes, **layout), pixels)
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Move numbers in [0, 1] apart until neighbours differ by at least gap, keeping their order."""
+    order = sorted(range(len(places)), key=lambda i: (places[i], i))
+    moved = [0.0] * len(places)
+    floor = -math.inf
+    for i in order:
+        moved[i] = floor = max(places[i], floor + gap)
+    ceiling = max(1.0, gap * (len(places) - 1))
+    for i in reversed(order):
+        moved[i] = ceiling = min(moved[i], ceiling)
+        ceiling -= gap
+    return moved
+
+
+Scale = Literal["linear", "log", "symlog"]
+
+
+def price_scale(values: Floats) -> Scale:
+    """Logarithmic where values are positive and span more than a decade; symlog where signs differ and sizes do too."""
+    values = values[np.isfinite(values)]
+    if len(values) == 0 or values.max() == values.min():
+        return "linear"
+    if values.min() > 0:
+        return "log" if values.max() > 10 * values.min() else "linear"
+    size = np.abs(values[values != 0])
+    return "symlog" if size.max() > 1e4 * np.median(size) else "linear"

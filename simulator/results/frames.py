@@ -1,0 +1,120 @@
+"""What a run left behind: its frames, read back from the CSVs and laid out as arrays of shape (ticks, items)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium")
+NAME_COLUMNS = ("good", "agent", "kind", "firm", "input")
+
+
+class Frames(Protocol):
+    """A finished run as five data frames and its summary; a `Run` is one, and so is what `read_run` returns."""
+
+    @property
+    def trajectory(self) -> pd.DataFrame: ...
+    @property
+    def ticks(self) -> pd.DataFrame: ...
+    @property
+    def agents(self) -> pd.DataFrame: ...
+    @property
+    def wedges(self) -> pd.DataFrame: ...
+    @property
+    def equilibrium(self) -> pd.DataFrame: ...
+    @property
+    def summary(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """The frames of a run folder; a table the run did not write is an empty frame."""
+
+    trajectory: pd.DataFrame
+    ticks: pd.DataFrame
+    agents: pd.DataFrame
+    wedges: pd.DataFrame
+    equilibrium: pd.DataFrame
+    summary: Mapping[str, Any]
+
+
+def read_run(folder: str | Path) -> RecordedRun:
+    """The CSVs and `summary.json` of a run folder; `FileNotFoundError` where there is no `trajectory.csv`."""
+    folder = Path(folder)
+    if not (folder / "trajectory.csv").is_file():
+        raise FileNotFoundError(f"{folder}: no trajectory.csv here; expected the folder of a run, such as outputs/NAME")
+    tables = {name: _read_table(folder / f"{name}.csv") for name in TABLES}
+    summary_file = folder / "summary.json"
+    summary: dict[str, Any] = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.is_file() else {}
+    return RecordedRun(**tables, summary={"name": folder.name, **summary})
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not file.is_file() or file.stat().st_size == 0:
+        return pd.DataFrame()
+    with file.open(encoding="utf-8") as lines:
+        header = lines.readline().strip().split(",")
+    # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
+    names = {c: str for c in NAME_COLUMNS if c in header and not (c == "input" and "agent" in header)}
+    return pd.read_csv(file, dtype=cast(Any, names), keep_default_na=False, na_values=[""])
+
+
+def numbers(frame: pd.DataFrame, column: str) -> Floats:
+    """A column as floats of shape (rows,); nan where it is empty, and everywhere if there is no such column."""
+    if column not in frame.columns:
+        return np.full(len(frame), np.nan)
+    return frame[column].to_numpy(dtype=float, na_value=np.nan)
+
+
+def texts(frame: pd.DataFrame, column: str) -> list[str]:
+    """A column as text, one entry per row; empty if there is no such column."""
+    return [str(value) for value in frame[column]] if column in frame.columns else []
+
+
+def fixed_prices(summary: Mapping[str, Any]) -> set[str]:
+    """The goods whose price the scenario fixed: those the summary's `scale` names, as in `bread = 1, cloth = 1.5`."""
+    parts = str(summary.get("scale") or "").split(", ")
+    return {part.rsplit(" = ", 1)[0] for part in parts if " = " in part}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Columns of a tidy frame as arrays of shape (ticks, items); nan where a row is missing.
+
+    An item is what the key columns name: `("bread",)` for a good, `("bakery", "grain")` for a firm's input.
+    """
+
+    ticks: Floats
+    items: tuple[tuple[str, ...], ...]
+    columns: Mapping[str, Floats]
+
+    def __getitem__(self, column: str) -> Floats:
+        return self.columns[column]
+
+
+def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...]) -> Panel:
+    """Lay a tidy frame out by tick (sorted) and item (in order of appearance)."""
+    if len(frame) == 0 or any(key not in frame.columns for key in ("tick", *keys)):
+        return Panel(np.empty(0), (), {column: np.empty((0, 0)) for column in columns})
+    ticks, row = np.unique(numbers(frame, "tick"), return_inverse=True)
+    item: NDArray[np.int64] = frame.groupby(list(keys), sort=False).ngroup().to_numpy()
+    first = np.unique(item, return_index=True)[1]
+    items = tuple(zip(*(frame[key].to_numpy()[first].astype(str).tolist() for key in keys), strict=True))
+    laid: dict[str, Floats] = {}
+    for column in columns:
+        laid[column] = np.full((len(ticks), len(items)), np.nan)
+        laid[column][row, item] = numbers(frame, column)
+    return Panel(ticks, items, laid)

@@ -1,0 +1,249 @@
+"""The supply network at the last recorded tick: who turns what into what, and what each good is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.results import canvas
+from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, GREY, SKY, SMALL, shorten
+from simulator.results.flows import Flow, Layout, Node, flows_of, layout
+from simulator.results.frames import Floats, Frames, panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
+
+PAGE_WIDTH, PAGE_HEIGHT = 1560.0, 665.0
+MOST_BARS = 14
+RADIUS, BOX_HEIGHT, FONT = 38.0, 60.0, 15.0
+CONSUMER, OUTSIDE = "#F7DDA0", "#DDDDDD"
+FILL = {"firm": SKY, "seller": CONSUMER, "buyer": CONSUMER, "source": OUTSIDE, "sink": OUTSIDE}
+GUIDE = (
+    "Circles: goods and how much of each is traded. Boxes: who makes and uses them. Thick arrows: much value per tick."
+)
+DERIVATIVE = "Derivative: what one more unit would add to the final value; in equilibrium, the price."
+BARS_GUIDE = "The network is too large to draw; here are its largest flows by value (quantity × price)."
+
+
+def network(run: Frames) -> Figure | None:
+    """Goods as circles, firms, consumers and the outside as boxes, arrows with what flowed in the last recorded tick.
+
+    A consumer or the outside that both sells and buys stands on both sides. What is too large or too deep to be read
+    as a network is drawn as bars: its largest flows by value. None where nothing flowed.
+    """
+    flows = flows_of(run)
+    if not any(flow.quantity for flow in flows):
+        return None
+    plan = layout(flows, PAGE_WIDTH, PAGE_HEIGHT)
+    return _bars(run, flows) if plan is None else _drawing(run, flows, plan)
+
+
+def _drawing(run: Frames, flows: Sequence[Flow], plan: Layout) -> Figure:
+    tick = panel(run.agents, ("agent",), ()).ticks[-1]
+    goods = panel(run.trajectory, ("good",), ("price", "traded", "adjoint"))
+    known = np.isfinite(goods["adjoint"][-1:]).any()
+    plans = "Nothing is traded yet: amounts are plans." if not np.nan_to_num(goods["traded"][-1:]).any() else ""
+    negative = "Negative: bought, not made." if any(flow.quantity < 0 for flow in flows) else ""
+    figure = canvas.sheet(run.summary, GUIDE, f"At tick {tick:,.0f}.", plans, negative, DERIVATIVE if known else "")
+    axes = figure.add_axes((0.0125, 0.055, PAGE_WIDTH / canvas.WIDTH, PAGE_HEIGHT / canvas.HEIGHT))
+    axes.set_xlim(0, PAGE_WIDTH)
+    axes.set_ylim(0, PAGE_HEIGHT)
+    axes.set_axis_off()
+    facts = {good: {c: float(v[-1, i]) for c, v in goods.columns.items()} for i, (good,) in enumerate(goods.items)}
+    circles = [node for node in plan.at if node[0] == "good"]
+    taken = [_box(axes, node, plan) for node in plan.at if node[0] not in ("good", "bend")]
+    taken += [_circle(axes, node, plan, facts.get(node[1], {}), flows) for node in circles]
+    for node in circles:
+        _tell(axes, node, plan, facts.get(node[1], {}), taken)
+    most = max((flow.value for flow in flows if np.isfinite(flow.value)), default=0.0)
+    for flow in flows:
+        _arrow(axes, flow, plan, most)
+    for flow in sorted(flows, key=lambda flow: -np.nan_to_num(flow.value)):
+        others = [_sampled(other, plan) for other in flows if other is not flow]
+        _amount(axes, flow, plan, taken, np.vstack([np.empty((0, 2)), *others]))
+    return figure
+
+
+def _write(axes: Axes, x: float, y: float, words: str, size: float, **style: Any) -> Text:
+    """Centred text with a white rim, so that an arrow behind it does not make it harder to read."""
+    from matplotlib.patheffects import withStroke
+
+    rim: dict[str, Any] = (
+        {"path_effects": [withStroke(linewidth=3.5, foreground="white")]} if style.pop("rim", True) else {}
+    )
+    return axes.text(x, y, canvas.plain(words), fontsize=size, ha="center", zorder=4, **rim, **style)
+
+
+def _circle(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], flows: Sequence[Flow]) -> Bbox:
+    """A good: a circle with the amount traded in it (what would arrive, where trade waits for equilibrium)."""
+    from matplotlib.patches import Circle
+
+    (x, y), radius = plan.at[node], _radius(plan)
+    circle = Circle((x, y), radius, facecolor="white", edgecolor=BLACK, linewidth=2, zorder=3)
+    axes.add_patch(circle)
+    traded = facts.get("traded", np.nan)
+    amount = (
+        traded if np.isfinite(traded) and traded != 0 else sum(flow.quantity for flow in flows if flow.target == node)
+    )
+    canvas.shrink(_write(axes, x, y, canvas.number(amount, 3), FONT * plan.scale, va="center"), 1.75 * radius)
+    return circle.get_window_extent().expanded(0.8, 1)
+
+
+def _tell(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], taken: list[Bbox]) -> None:
+    """A good's name above its circle, its price and its derivative below; narrow where a neighbour stands close."""
+    (x, y), size = plan.at[node], FONT * plan.scale
+    gap = 6 + max(_radius(plan), _box_size(plan)[1] / 2)
+    name = canvas.fit_name(_write(axes, x, y + gap, node[1], size, va="bottom", fontweight="bold"), 1.75 * plan.column)
+    if any(name.get_window_extent().padded(2).overlaps(other) for other in taken):
+        canvas.fit_name(name, 0.95 * plan.column)
+    drawn = [name]
+    for word, column, colour in (("price", "price", BLUE), ("derivative", "adjoint", GREEN)):
+        if np.isfinite(facts.get(column, np.nan)):
+            words, below = f"{word} {canvas.number(facts[column], 3)}", y - gap - 1.45 * size * (len(drawn) - 1)
+            text = _write(axes, x, below, words, 0.93 * size, va="top", color=canvas.ink(colour))
+            close = any(text.get_window_extent().padded(2).overlaps(other) for other in taken)
+            drawn.append(canvas.shrink(text, (0.95 if close else 1.75) * plan.column))
+    for text in drawn[1:]:
+        text.set_fontsize(min(float(other.get_fontsize()) for other in drawn[1:]))
+    taken += [text.get_window_extent() for text in drawn]
+
+
+def _box(axes: Axes, node: Node, plan: Layout) -> Bbox:
+    """A firm, a consumer or the outside: a box with its name."""
+    from matplotlib.patches import FancyBboxPatch
+
+    (x, y), (width, height) = plan.at[node], _box_size(plan)
+    corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=8"
+    box = FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=FILL[node[0]], edgecolor=BLACK, zorder=3)
+    axes.add_patch(box)
+    _name_inside(
+        _write(axes, x, y, node[1], FONT * plan.scale, va="center", linespacing=1.0, rim=False), 0.86 * width, height
+    )
+    return box.get_window_extent()
+
+
+def _name_inside(text: Text, width: float, height: float) -> None:
+    """Wrap a name into at most three lines that fit a box, smaller if need be, cut in its middle as a last resort."""
+    name, size = text.get_text().replace("_", "_ "), float(text.get_fontsize())
+    ways = ((1, 1.0, False), (2, 1.0, False), (2, 0.85, False), (3, 0.75, False))
+    ways += ((1, 0.85, False), (1, 0.74, False), (1, 0.62, False), (3, 0.75, True))
+    for most in (len(name), *range(len(name) - 1, 4, -2)):
+        short = shorten(name, most)
+        for lines, part, hard in ways:
+            longest = math.ceil(len(short) / lines) + (3 if lines > 1 else 0)
+            text.set_fontsize(size * part)
+            text.set_text("\n".join(wrap(short, longest, break_long_words=hard)).replace("_ ", "_"))
+            extent = text.get_window_extent()
+            if extent.width <= width and extent.height <= 0.94 * height:
+                return
+
+
+def _box_size(plan: Layout) -> tuple[float, float]:
+    return min(150.0 * plan.scale, 0.66 * plan.column), BOX_HEIGHT * plan.scale
+
+
+def _radius(plan: Layout) -> float:
+    return min(RADIUS * plan.scale, 0.23 * plan.column)
+
+
+def _route(flow: Flow, plan: Layout) -> Path:
+    """The arrow's way: smooth, level where it leaves, arrives and passes a layer; a loop runs back underneath."""
+    from matplotlib.path import Path
+
+    def half_width(node: Node) -> float:
+        return _radius(plan) if node[0] == "good" else _box_size(plan)[0] / 2
+
+    (x0, y0), (x1, y1) = plan.at[flow.source], plan.at[flow.target]
+    if (flow.source, flow.target) in plan.loops:
+        low = min(y0, y1) - 150 * plan.scale
+        return Path([(x0, y0 - 30), (x0, low), (x1, low), (x1, y1 - 30)], [Path.MOVETO] + [Path.CURVE4] * 3)
+    points = [(x0 + half_width(flow.source), y0), *(plan.at[bend] for bend in plan.routes[flow.source, flow.target])]
+    points.append((x1 - half_width(flow.target), y1))
+    way = [points[0]]
+    for (left, y_left), (right, y_right) in pairwise(points):
+        middle = (left + right) / 2
+        way += [(middle, y_left), (middle, y_right), (right, y_right)]
+    return Path(way, [Path.MOVETO] + [Path.CURVE4] * (len(way) - 1))
+
+
+def _arrow(axes: Axes, flow: Flow, plan: Layout, most: float) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    share = flow.value / most if most > 0 and np.isfinite(flow.value) else 0.0
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 18, "color": GREY, "linewidth": 1.3 + 3.2 * share}
+    dashes = (0, (4, 2)) if flow.quantity == 0 else "-"
+    axes.add_patch(FancyArrowPatch(path=_route(flow, plan), linestyle=dashes, zorder=1, **style))
+
+
+def _sampled(flow: Flow, plan: Layout) -> Floats:
+    """Points along an arrow, (points, 2)."""
+    way = np.asarray(_route(flow, plan).to_polygons(closed_only=False)[0], dtype=float)
+    steps = np.arange(0, len(way) - 1 + 1e-9, 0.05)
+    return np.column_stack([np.interp(steps, np.arange(len(way)), way[:, axis]) for axis in (0, 1)])
+
+
+def _amount(axes: Axes, flow: Flow, plan: Layout, taken: list[Bbox], others: Floats) -> None:
+    """The quantity on its arrow (above it where level), away from other text and arrows; left out if without place."""
+    way = _sampled(flow, plan)
+    size = min(0.93 * FONT * plan.scale, plan.column / 10)
+    back: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    text = _write(axes, 0, 0, canvas.number(flow.quantity, 3), size, va="center")
+    canvas.shrink(text, 0.85 * abs(way[-1, 0] - way[0, 0]))
+    extent = text.get_window_extent()
+    places: list[tuple[float, float, float, bool]] = []
+    for share in np.linspace(0.1, 0.9, 17):
+        x, y = way[int(share * (len(way) - 1))]
+        near = way[np.abs(way[:, 0] - x) <= extent.width / 2 + 3, 1]
+        level = bool(np.ptp(near) < 6)
+        clear = float(np.hypot(*(others - (x, y)).T).min(initial=40.0))
+        y = float(near.max()) + 4 + extent.height / 2 if level else float(y)
+        text.set_position((x, y))
+        if clear >= 10 and not any(text.get_window_extent().padded(1).overlaps(other) for other in taken):
+            places.append((clear - 30 * abs(share - 0.5), float(x), y, level))
+    if not places:
+        text.remove()
+        return
+    _, x, y, level = max(places)
+    text.set_position((x, y))
+    text.set_bbox(None if level else back)
+    taken.append(text.get_window_extent())
+
+
+def _bars(run: Frames, flows: Sequence[Flow]) -> Figure:
+    """The largest flows by value, as bars."""
+    worth = sorted((flow for flow in flows if flow.value > 0), key=lambda flow: -flow.value)
+    if not worth:
+        worth = sorted(flows, key=lambda flow: -abs(flow.quantity))
+    shown = worth[:MOST_BARS]
+    sizes = [flow.value if np.isfinite(flow.value) else abs(flow.quantity) for flow in shown]
+    total = sum(flow.value for flow in flows if np.isfinite(flow.value))
+    part = f"{len(shown)} of {len(flows)} flows" + (
+        f", {100 * sum(sizes) / total:.0f} % of all value." if total else "."
+    )
+    figure = canvas.sheet(run.summary, BARS_GUIDE, part)
+    axes = figure.add_axes((0.36, 0.13, 0.53, 0.67))
+    places = np.arange(len(shown))[::-1]
+    colours = [FILL[(flow.source if flow.source[0] != "good" else flow.target)[0]] for flow in shown]
+    axes.barh(places, sizes, color=colours, edgecolor=BLACK, height=0.7)
+    axes.set_yticks(places, [""] * len(shown))
+    for flow, place, size in zip(shown, places, sizes, strict=True):
+        ends = f"{canvas.shorten(flow.source[1], 22)} → {canvas.shorten(flow.target[1], 22)}"
+        label = axes.text(-0.01, place, canvas.plain(ends), ha="right", va="center", fontsize=SMALL)
+        label.set_transform(axes.get_yaxis_transform())
+        canvas.fit_name(label, 0.33 * canvas.WIDTH)
+        words = f" {canvas.number(flow.quantity, 3)} at {canvas.number(size / max(abs(flow.quantity), 1e-300), 3)}"
+        axes.text(size, place, words, va="center", fontsize=SMALL)
+    axes.set_xlim(0, max(sizes) * 1.02)
+    canvas.tidy(axes)
+    axes.grid(False, axis="y")
+    axes.set_xlabel("value per tick (labels: quantity at price)", fontsize=BODY)
+    return figure

@@ -1,0 +1,216 @@
+"""What is recorded: the columns of the CSVs, worked out for many ticks at once from snapshots of the market.
+
+`Witness.look` asks the references, tick by tick, what they say; `Witness.tables` turns all snapshots since the last call into
+tables. A new column is one entry in a table of meanings and one line here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.dynamics.model import MarketModel
+from simulator.dynamics.observers import Conservation, walras_residual
+from simulator.dynamics.snapshot import Snapshot, Ticks
+from simulator.economics.allocation import Allocation, bids, marginal_products, share_out
+from simulator.economics.forms import Array
+from simulator.references.adjoint import adjoints
+from simulator.references.judges import Opinion, References, relative_gap
+from simulator.results.table import Table
+
+TRAJECTORY = {
+    "price": "the market's price, numeraire per unit",
+    "demand": "planned demand at that price, per tick; the outside's part included",
+    "supply": "planned supply at that price, per tick; the outside's part included",
+    "excess_demand": "demand - supply: the signal that moves the price",
+    "traded": "what really changed hands in this tick (0 while trade waits for equilibrium)",
+    "inventory": "what lies in the firms' stock after the tick",
+    "bid": "flow-weighted mean of the users' marginal values at the quantities used: one local step of backprop",
+    "gradient_price": "the gradient-descent path's price at the same tick, same start, same rule",
+    "adjoint": "derivative of the objective with respect to the quantity used, by a full reverse sweep",
+}
+"""Columns of trajectory.csv after `tick` and `good`, with their meaning."""
+
+TICKS = {
+    "max_relative_excess_demand": "largest max(z/s, p|z|/sum(p s)) over goods whose price may move",
+    "walras_residual": "value of planned net orders not covered by planned money, relative to sum(p s)",
+    "potential": "the convex function whose gradient is minus excess demand, where one exists",
+    "merit": "z' G^-1 z / (2 p.s), G = diag(s/p): half the squared excess demand in the value metric",
+    "cosine_to_gradient": "cosine between the price motion and minus the gradient of the potential (or merit)",
+    "distance_to_gradient_path": "largest relative gap between price and gradient_price",
+    "distance_to_equilibrium": "largest relative gap between price and the nearest equilibrium's",
+    "distance_to_adjoint": "largest relative gap between price and adjoint",
+    "rotation_index": "antisymmetric part of the whitened Jacobian; not computed yet, always empty",
+}
+"""Columns of ticks.csv after `tick`, with their meaning."""
+
+TRADE_TICKS = {
+    "money": "sum of the consumers' accounts after the tick",
+    "goods_imbalance": "largest |bought - sold| of a good relative to what is bought",
+    "money_imbalance": "|sum of all changes of purses| relative to the tick's turnover",
+}
+"""Further columns of ticks.csv where agents trade in every tick."""
+
+AGENTS = {
+    "quantity": "consumed by a consumer; in stock after the tick with a firm",
+    "input": "used by a firm",
+    "output": "made by a firm",
+    "profit": "a firm's cash flow of the tick, paid out in full (planned profit while trade waits)",
+    "utility": "a consumer's utility of what it consumed",
+    "money": "what is left in the agent's account",
+}
+"""Columns of agents.csv after `tick`, `agent`, `kind` and `good`, with their meaning; the last three are repeated."""
+
+WEDGES = {
+    "marginal_revenue_product": "p_out df/dx_i of a firm's input at the quantities used",
+    "price": "the input's price",
+    "wedge": "their difference: positive where the firm would use more if it could have it",
+}
+"""Columns of wedges.csv after `tick`, `firm` and `input`, with their meaning."""
+
+
+class Witness:
+    """Keeps snapshots of a market and turns them into tables."""
+
+    def __init__(self, market: MarketModel, references: References | None) -> None:
+        self.economy, self.every_tick = market.economy, market.trade.every_tick
+        self.free = ~market.rule.fixed
+        self.references = references
+        self.conservation = Conservation(market.economy)
+        self.gradient_path_gap = 0.0
+        self._seen: list[Snapshot] = []
+        self._recorded: list[tuple[int, Opinion | None]] = []
+
+    def look(self, seen: Snapshot, *, record: bool) -> None:
+        """Keep a tick for the observers, and for the tables if it is to be recorded."""
+        if record:
+            self._recorded.append((len(self._seen), self._opinion(seen)))
+        self._seen.append(seen)
+
+    def _opinion(self, seen: Snapshot) -> Opinion | None:
+        if self.references is None:
+            return None
+        prices, next_prices = np.asarray(seen.prices), np.asarray(seen.next_prices)
+        with np.errstate(all="ignore"):
+            scale = np.maximum(seen.demand, seen.supply)
+            return self.references.look(seen.tick, prices, next_prices, scale, np.asarray(seen.planned_inputs))
+
+    @property
+    def full(self) -> bool:
+        """Whether enough has been seen to be worth writing: a thousand ticks, or tens of megabytes of what consumers did."""
+        return len(self._seen) >= 1024 or len(self._seen) * self.economy.endowment.size > 4_000_000
+
+    def tables(self) -> dict[str, Table]:
+        """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
+        seen, recorded = self._seen, self._recorded
+        self._seen, self._recorded = [], []
+        imbalances = self._conserve([s for s in seen if s.finite])
+        finite = iter(range(len(seen)))
+        order = [next(finite) if s.finite else None for s in seen]
+        ticks = Ticks([seen[i] for i, _ in recorded])
+        if not recorded:
+            return {}
+        economy = self.economy
+        allocation = Allocation(ticks.inputs, ticks.consumption)
+        if not self.every_tick:
+            allocation = share_out(economy, allocation, ticks.outputs)
+        with np.errstate(all="ignore"):
+            products = marginal_products(economy, allocation.inputs)
+            bid = bids(economy, ticks.prices, allocation, products, ticks.spending)
+            adjoint = gradient_price = np.full(ticks.prices.shape, np.nan)
+            if self.references is not None:
+                adjoint = adjoints(economy, ticks.prices, allocation, products, ticks.spending)
+                gradient_price = np.array([o.gradient_price for _, o in recorded if o is not None])
+            walras = walras_residual(economy, ticks)
+        broken = ~ticks.finite
+        bid[broken], walras[broken] = np.nan, np.nan
+        inventory, traded = economy.over_firms(ticks.stock), self._traded(ticks)
+        goods = (ticks.prices, ticks.demand, ticks.supply, ticks.demand - ticks.supply, traded, inventory)
+        scalars = [ticks.residual, walras]
+        scalars += self._scalars(ticks, [o for _, o in recorded], gradient_price, adjoint)
+        if self.every_tick:
+            rows = [order[i] for i, _ in recorded]
+            scalars.append(ticks.account.sum(axis=-1))
+            scalars += [np.array([np.nan if r is None else column[r] for r in rows]) for column in imbalances]
+        numbers = [int(tick) for tick in ticks.tick]
+        return {
+            "trajectory": self._trajectory(numbers, [*goods, bid, gradient_price, adjoint]),
+            "ticks": Table(
+                {"tick": numbers}, (*TICKS, *(TRADE_TICKS if self.every_tick else ())), np.stack(scalars, axis=1)
+            ),
+            "agents": self._agents(numbers, ticks),
+            "wedges": self._wedges(numbers, ticks, products),
+        }
+
+    def _conserve(self, finite: list[Snapshot]) -> tuple[Array, Array]:
+        """Relative imbalances of goods and money of every tick with finite plans; nothing moves while trade waits."""
+        if not self.every_tick or not finite:
+            return np.zeros(len(finite)), np.zeros(len(finite))
+        return self.conservation.look(Ticks(finite))
+
+    def _traded(self, ticks: Ticks) -> Array:
+        """What changed hands, `(ticks, goods)`; with the outside, the larger of what was bought and sold, made goods included."""
+        economy, exported = self.economy, ticks.delivered
+        bought = (
+            economy.over_edges(ticks.bought) + ticks.consumers_bought + economy.over_firms(np.maximum(-exported, 0.0))
+        )
+        sold = ticks.supply_sold + ticks.consumers_sold + economy.over_firms(np.maximum(exported, 0.0))
+        return np.where(economy.is_outside & self.every_tick, np.maximum(bought, sold), ticks.traded)
+
+    def _scalars(
+        self, ticks: Ticks, opinions: list[Opinion | None], gradient_price: Array, adjoint: Array
+    ) -> list[Array]:
+        """Columns of ticks.csv from `potential` to `rotation_index`, `(ticks,)` each."""
+        nothing = np.full(len(opinions), np.nan)
+        if self.references is None:
+            return [nothing] * (len(TICKS) - 2)
+        said = np.array([o[1:] for o in opinions if o is not None])
+        potential, merit, angle, to_equilibrium = said.T
+        to_path = relative_gap(ticks.prices, gradient_price)
+        self.gradient_path_gap = float(np.fmax(self.gradient_path_gap, np.fmax.reduce(to_path, initial=0.0)))
+        to_adjoint = relative_gap(ticks.prices[:, self.free], adjoint[:, self.free])
+        return [potential, merit, angle, to_path, to_equilibrium, to_adjoint, nothing]
+
+    def _trajectory(self, numbers: list[int], columns: list[Array]) -> Table:
+        names = self.economy.goods
+        keys = {"tick": np.repeat(numbers, len(names)).tolist(), "good": list(names) * len(numbers)}
+        return Table(keys, tuple(TRAJECTORY), np.stack(columns, axis=-1).reshape(-1, len(TRAJECTORY)))
+
+    def _agents(self, numbers: list[int], ticks: Ticks) -> Table:
+        """Firms, then consumers."""
+        economy = self.economy
+        count, firms, agents, goods = len(numbers), len(economy.output_good), len(economy.budget), len(economy.goods)
+        values = np.full((count, firms + agents, goods, len(AGENTS)), np.nan)
+        values[..., :3] = 0.0
+        # Not `+=`: a firm may name one good as several inputs.
+        np.add.at(values[..., 1], (slice(None), economy.edge_firm, economy.edge_good), ticks.inputs)
+        makes = (slice(None), np.arange(firms), economy.output_good)
+        values[..., 0][makes], values[..., 2][makes] = ticks.stock, ticks.outputs
+        values[:, :firms, :, 3], values[:, :firms, :, 5] = ticks.cash_flow[..., None], 0.0
+        values[:, firms:, :, 0] = ticks.consumption
+        for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
+            utility = cohort.utility.utility(ticks.consumption[:, rows], ticks.paid[:, rows])
+            values[:, firms + rows.start : firms + rows.stop, :, 4] = utility[..., None]
+        values[:, firms:, :, 5] = ticks.account[..., None]
+        names = [firm.name for firm in economy.firms] + [cohort.name for cohort in economy.consumers]
+        kinds = ["firm"] * firms + ["consumer"] * agents
+        keys = {
+            "tick": np.repeat(numbers, len(names) * goods).tolist(),
+            "agent": np.repeat(names, goods).tolist() * count,
+            "kind": np.repeat(kinds, goods).tolist() * count,
+            "good": list(economy.goods) * (len(names) * count),
+        }
+        return Table(keys, tuple(AGENTS), values.reshape(-1, len(AGENTS)))
+
+    def _wedges(self, numbers: list[int], ticks: Ticks, products: Array) -> Table:
+        """`p_out df/dx_i - p_i` of each firm and input, with its two parts."""
+        economy = self.economy
+        earned = ticks.prices[:, economy.output_good[economy.edge_firm]] * products
+        paid = ticks.prices[:, economy.edge_good]
+        firms = [economy.firms[entry].name for entry in economy.firm_entry[economy.edge_firm].tolist()]
+        inputs = [economy.goods[good] for good in economy.edge_good.tolist()]
+        keys = {
+            "tick": np.repeat(numbers, len(firms)).tolist(),
+            "firm": firms * len(numbers),
+            "input": inputs * len(numbers),
+        }
+        return Table(keys, tuple(WEDGES), np.stack([earned, paid, earned - paid], axis=-1).reshape(-1, len(WEDGES)))

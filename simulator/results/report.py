@@ -1,0 +1,239 @@
+"""What is said of a run at its end: the equilibrium table, the summary, and the sentence that explains both."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.economics.forms import Array
+from simulator.references.adjoint import equilibrium_adjoints
+from simulator.references.equilibrium import Equilibrium
+from simulator.references.judges import References, relative_gap
+from simulator.results.table import Table
+
+if TYPE_CHECKING:
+    from simulator.dynamics.model import MarketModel
+    from simulator.dynamics.outcomes import Verdict
+
+EQUILIBRIUM = ("price", "quantity", "adjoint", "market_price", "price_gap", "adjoint_gap", "index", "stable")
+LIBRARIES = ("market-simulator", "mesa", "numpy", "pandas", "scipy")
+
+
+def equilibrium_table(references: References | None, goods: tuple[str, ...], prices: Array, worth: float) -> Table:
+    """One row per equilibrium and good: where it is, what it means, and how far the market's last `prices` are from it.
+
+    `price_gap` is `|market - price| / price`, `adjoint_gap` is `|adjoint - price| / price`. Where only relative prices matter
+    and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`.
+    """
+    found = references.equilibria if references is not None else []
+    rows = [_rows(references, equilibrium, prices, worth) for equilibrium in found if references is not None]
+    keys: dict[str, list[int] | list[str]] = {
+        "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(goods)).tolist(),
+        "good": list(goods) * len(found),
+    }
+    values = np.concatenate([*rows, np.zeros((0, len(EQUILIBRIUM)))])
+    return Table(keys, EQUILIBRIUM, values, whole=("index", "stable"))
+
+
+def _rows(references: References, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
+    at = references.equilibrium_prices(equilibrium, worth)
+    level = float(at.sum() / equilibrium.prices.sum())
+    adjoint, quantity = (
+        level * equilibrium_adjoints(references.economy, equilibrium.balance),
+        equilibrium.balance.demand,
+    )
+    gaps = [relative_gap(values[:, None], at[:, None]) for values in (prices, adjoint)]
+    marks = [np.full(len(at), float(mark)) for mark in (equilibrium.index, equilibrium.stable)]
+    return np.stack([at, quantity, adjoint, prices, *gaps, *marks], axis=1)
+
+
+def equilibrium_records(references: References) -> list[dict[str, Any]]:
+    """Every equilibrium found as plain data: prices, quantities and adjoints by good, residual, index and stability."""
+    goods = references.economy.goods
+    return [
+        {
+            "equilibrium": number,
+            "residual": found.residual,
+            "index": found.index,
+            "stable": found.stable,
+            "spectral_radius": found.spectral_radius,
+            "price": dict(zip(goods, found.prices.tolist(), strict=True)),
+            "quantity": dict(zip(goods, found.balance.demand.tolist(), strict=True)),
+            "adjoint": {
+                good: _plain(value)
+                for good, value in zip(
+                    goods, equilibrium_adjoints(references.economy, found.balance).tolist(), strict=True
+                )
+            },
+        }
+        for number, found in enumerate(references.equilibria, 1)
+    ]
+
+
+def equilibrium_lines(name: str, references: References) -> list[str]:
+    """Every equilibrium found as text: a heading each, then a line per good."""
+    records = equilibrium_records(references)
+    if not records:
+        return [f"{name}: no equilibrium found (Newton from {references.starts} starts)"]
+    lines = [
+        f"{name}: {len(records)} equilibri{'um' if len(records) == 1 else 'a'} found from {references.starts} starts"
+    ]
+    if references.relative_only:
+        lines[0] += "; only relative prices matter"
+    width = max(len(good) for good in references.economy.goods)
+    for record in records:
+        settles = "settles" if record["stable"] else "does not settle"
+        lines.append(
+            f"\nequilibrium {record['equilibrium']}: residual {record['residual']:.1e}, index {record['index']:+d}, "
+            f"the price rule {settles} here (spectral radius {record['spectral_radius']:.4f})"
+        )
+        lines.append(f"  {'good'.ljust(width)}  {'price':>14}  {'quantity':>14}  {'derivative':>14}")
+        for good in references.economy.goods:
+            cells = (record[column][good] for column in ("price", "quantity", "adjoint"))
+            lines.append(
+                f"  {good.ljust(width)}  " + "  ".join(f"{'-' if c is None else format(c, '.9g'):>14}" for c in cells)
+            )
+    return lines
+
+
+def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, float]:
+    """The last row of ticks.csv by column, and `bid_gap`: the largest relative gap between price and bid of free goods."""
+    if not tables:
+        return {}
+    ticks, trajectory = tables["ticks"], tables["trajectory"]
+    last = dict(zip(ticks.columns, ticks.values[-1].tolist(), strict=True))
+    goods = trajectory.values[-len(free) :][free]
+    bid, price = trajectory.columns.index("bid"), trajectory.columns.index("price")
+    return last | {"bid_gap": float(relative_gap(goods[:, price], goods[:, bid]))}
+
+
+def _rows(references: References, equilibrium: Equilibrium, prices: Array | None, worth: float) -> Array:
+    at = references.equilibrium_prices(equilibrium, worth) if prices is not None else equilibrium.prices
+    level = float(at.sum() / equilibrium.prices.sum())
+    adjoint, quantity = equilibrium_adjoints(references.economy, equilibrium.balance), equilibrium.balance.demand
+    market = np.full(len(at), np.nan) if prices is None else prices
+    columns = [at, quantity, level * adjoint, market, _gaps(market, at), _gaps(level * adjoint, at)]
+    marks = [np.full(len(at), float(equilibrium.index)), np.full(len(at), float(equilibrium.stable))]
+    return np.stack([*columns, *marks], axis=1)
+
+
+def _gaps(values: Array, reference: Array) -> Array:
+    """`|v - r| / |r|` good by good."""
+    return relative_gap(values[:, None], reference[:, None])
+
+
+def summarise(
+    *,
+    name: str,
+    market: MarketModel,
+    verdict: Verdict,
+    references: References | None,
+    last: dict[str, Any],
+    gradient_path_gap: float,
+    worst_imbalance: float,
+    run: dict[str, Any],
+) -> dict[str, Any]:
+    """The summary of a run, ready for JSON (empty numbers are None).
+
+    `last` is what `last_row` gives, `run` what only the run knows (seed, time, hash).
+    """
+    price_gap, adjoint_gap = last.get("distance_to_equilibrium"), last.get("distance_to_adjoint")
+    summary = {
+        "name": name,
+        "outcome": verdict.outcome,
+        "sentence": sentence(verdict, market, references, last, gradient_path_gap),
+        "ticks": market.tick,
+        "evaluations": market.tick + 1,
+        "wall_seconds": run["wall_seconds"],
+        "max_relative_excess_demand": last.get("max_relative_excess_demand"),
+        "price_gap": price_gap,
+        "adjoint_gap": adjoint_gap,
+        "gradient_path_gap": gradient_path_gap if references is not None else None,
+        "reference": references.reference.kind if references is not None else None,
+        "period": verdict.period,
+        "amplitude": verdict.amplitude,
+        "scale": scale(market),
+        "tolerance": run["tolerance"],
+        "expect": run["expect"],
+        "equilibria": len(references.equilibria) if references is not None else None,
+        "worst_imbalance": worst_imbalance,
+        "seed": run["seed"],
+        "scenario_sha256": run["scenario_sha256"],
+        "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+    }
+    return {key: _plain(value) for key, value in summary.items()}
+
+
+def scale(market: MarketModel) -> str:
+    """Which price is 1, or held, or the sum that prices are measured by."""
+    economy, rule = market.economy, market.rule
+    held = [f"{economy.goods[i]} = {market.prices[i]:g}" for i in np.flatnonzero(rule.fixed)]
+    if held:
+        return ", ".join(held)
+    return (
+        "money"
+        if not economy.homogeneous
+        else f"sum of price times quantity = {float(market.prices @ np.maximum(market.demand, market.supply)):.6g}"
+    )
+
+
+def sentence(
+    verdict: Verdict, market: MarketModel, references: References | None, last: dict[str, Any], path_gap: float
+) -> str:
+    """One sentence: what happened, and what prices, bids and derivatives have to do with each other in this run."""
+    openings = {
+        "cleared": "Cleared after",
+        "cycled": "Cycled for",
+        "diverged": "Diverged after",
+        "settled_off_equilibrium": "Settled off equilibrium after",
+        "out_of_ticks": "Still moving after",
+        "interrupted": "Interrupted after",
+    }
+    parts = [f"{openings[verdict.outcome]} {market.tick} tick{'' if market.tick == 1 else 's'}: {verdict.reason}"]
+    if references is not None:
+        gap, bid_gap = _number(last.get("distance_to_adjoint")), _number(last.get("bid_gap"))
+        if gap is not None and bid_gap is not None:
+            parts.append(_meaning(verdict.outcome, gap, bid_gap))
+        parts.append(_path(references.reference.kind, path_gap))
+    return "; ".join(parts) + "."
+
+
+def _meaning(outcome: str, gap: float, bid_gap: float) -> str:
+    largest = max(gap, bid_gap)
+    if largest > 1e-4:
+        return f"prices are off users' bids by up to {_gap(bid_gap)} and off derivatives by up to {_gap(gap)}"
+    if outcome == "cleared":
+        return f"price = bid = derivative of the objective, to {_gap(largest)}"
+    return f"price = bid = derivative to {_gap(largest)}, which is no evidence: who is not rationed bids the price"
+
+
+def _path(kind: str, gap: float) -> str:
+    if gap <= 1e-9:
+        return f"the path is gradient descent on the {kind}, to {_gap(gap)}"
+    without = " (no potential exists)" if kind == "merit" else ""
+    return f"the path leaves gradient descent on the {kind}{without} by up to {_gap(gap)}"
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON knows: numbers that are none become None."""
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def _gap(gap: float) -> str:
+    """A relative gap in words that fit its size."""
+    if gap < 1e-12:
+        return "rounding"
+    if gap < 1e-4:
+        return f"{gap:.1e}"
+    return f"{100 * gap:.3g} %" if gap < 9.995 else f"a factor of {gap + 1:.3g}"

@@ -1,0 +1,191 @@
+"""Three goods as a phase portrait: prices as shares of their sum, a point in a triangle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.results import canvas
+from simulator.results.canvas import BLACK, BODY, GREY, SMALL, VERMILION
+from simulator.results.frames import Floats, Frames, numbers, panel, texts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Where the share of each corner's good is written beside the triangle: below, to the right, to the left.
+OUTWARD: tuple[dict[str, Any], ...] = (
+    {"ha": "center", "va": "top"},
+    {"ha": "left", "va": "center"},
+    {"ha": "right", "va": "center"},
+)
+OUTWARD_BY = ((0, -5), (6, 0), (-6, 0))
+CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
+GUIDE = "A point is the three prices as shares of their sum; a corner is where one good takes all."
+STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002)
+
+
+def simplex(run: Frames) -> Figure | None:
+    """The price path of a three-good economy in barycentric coordinates, coloured by tick, and the gradient path."""
+    goods = panel(run.trajectory, ("good",), ("price", "gradient_price"))
+    if len(goods.items) != 3:
+        return None
+    path, gradient = points(goods["price"]), points(goods["gradient_price"])
+    known = np.isfinite(path).all(axis=1)
+    if not known.any():
+        return None
+    names = [item[0] for item in goods.items]
+    equilibria = _equilibria(run, names)
+    figure = canvas.sheet(run.summary, GUIDE)
+    axes = figure.add_axes((0.04, 0.05, 0.6, 0.74))
+    centre, half = _view(np.vstack([path[known], *(at for at, _ in equilibria)]))
+    zoomed = half < 0.4
+    width = half * (0.6 * canvas.WIDTH) / (0.74 * canvas.HEIGHT)
+    axes.set_xlim(centre[0] - width, centre[0] + width)
+    axes.set_ylim(centre[1] - half, centre[1] + half)
+    axes.set_axis_off()
+    _grid(axes, names, zoomed)
+    canvas.line(axes, gradient[:, 0], gradient[:, 1], label="gradient descent", **canvas.BEADS)
+    _coloured_path(figure, axes, goods.ticks[known], path[known])
+    _marks(axes, path[known], equilibria)
+    side = figure.add_axes((0.67, 0.47, 0.31, 0.3))
+    _whole(side, names, path[known], (centre, width, half) if zoomed else None)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.68, 0.29), frameon=False, fontsize=SMALL)
+    return figure
+
+
+def points(prices: Floats) -> Floats:
+    """`(p / sum p) @ corners`: prices (ticks, 3) as points of the triangle (ticks, 2); nan where undefined."""
+    with np.errstate(all="ignore"):
+        largest = np.max(prices, axis=1, keepdims=True)
+        shares = prices / largest
+        shares = shares / shares.sum(axis=1, keepdims=True)
+    valid = np.isfinite(shares).all(axis=1) & (shares >= 0).all(axis=1)
+    return np.where(valid[:, None], shares, np.nan) @ CORNERS
+
+
+def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
+    """Where the equilibria lie, and what to call them: number, index, stability."""
+    frame = run.equilibrium
+    rows = zip(texts(frame, "equilibrium"), texts(frame, "good"), numbers(frame, "price"), strict=False)
+    prices: dict[str, dict[str, float]] = {}
+    for which, good, price in rows:
+        prices.setdefault(which, {})[good] = float(price)
+    index = dict(zip(texts(frame, "equilibrium"), numbers(frame, "index"), strict=False))
+    stable = dict(zip(texts(frame, "equilibrium"), texts(frame, "stable"), strict=False))
+    found: list[tuple[Floats, str]] = []
+    for which, by_good in prices.items():
+        at = points(np.array([[by_good.get(name, np.nan) for name in names]]))[0]
+        if np.isfinite(at).all():
+            sign = f", index {index[which]:+.0f}" if np.isfinite(index.get(which, np.nan)) else ""
+            found.append((at, f"equilibrium {which}{sign}{_STABLE.get(stable.get(which, ''), '')}"))
+    return found
+
+
+_STABLE = {"1": ", stable", "0": ", unstable"}
+
+
+def _view(shown: Floats) -> tuple[Floats, float]:
+    """Centre and half height of the window: the path with some room, or the whole triangle if the path is large."""
+    low, high = shown.min(axis=0), shown.max(axis=0)
+    half = max(float((high - low).max()) * 0.62, 1e-3)
+    if half > 0.3:
+        return np.array([0.5, 0.43]), 0.53
+    return (low + high) / 2, half
+
+
+def _grid(axes: Axes, names: Sequence[str], zoomed: bool) -> None:
+    """Lines of equal share for each good, each labelled with its share where it leaves the window (or the triangle)."""
+    axes.fill(*CORNERS.T, facecolor="#fafafa", edgecolor=GREY, linewidth=1.5, zorder=0)
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    step = min((s for s in STEPS if (top - bottom) / s <= 4.5), default=STEPS[0]) if zoomed else 0.2
+    digits = max(1, len(f"{step:g}") - 2)
+    inset = np.array([0.05 * (right - left), 0.03 * (top - bottom)])
+    low, high = np.array([left, bottom]) + inset, np.array([right, top]) - inset
+    for good in range(3):
+        first, second = CORNERS[(good + 1) % 3], CORNERS[(good + 2) % 3]
+        for share in np.arange(step, 1 - step / 2, step):
+            ends = np.array([first, second]) * (1 - share) + CORNERS[good] * share
+            first_at, last_at = _clip(ends, low, high) if zoomed else (0.0, 1.0)
+            if zoomed and (last_at - first_at) * np.linalg.norm(ends[1] - ends[0]) < 0.25 * (top - bottom):
+                continue
+            axes.plot(*ends.T, color="#cccccc", linewidth=1, zorder=0.5)
+            at = ends[0] + first_at * (ends[1] - ends[0])
+            style: dict[str, Any] = {"fontsize": SMALL - 2, "color": GREY, "textcoords": "offset points"}
+            style |= {"ha": "center", "va": "center"} if zoomed else OUTWARD[good]
+            style |= {"bbox": {"facecolor": "#fafafa", "edgecolor": "none", "pad": 1}} if zoomed else {}
+            words = canvas.plain(f"{canvas.shorten(names[good], 10)} {share:.{digits}f}")
+            axes.annotate(words, (at[0], at[1]), (0, 0) if zoomed else OUTWARD_BY[good], **style)
+    if not zoomed:
+        _corner_names(axes, names, BODY)
+
+
+def _clip(ends: Floats, low: Floats, high: Floats) -> tuple[float, float]:
+    """The fractions of the way from `ends[0]` to `ends[1]` at which the line enters and leaves the box low to high."""
+    way = np.where(ends[1] == ends[0], 1e-300, ends[1] - ends[0])
+    crossings = np.sort([(low - ends[0]) / way, (high - ends[0]) / way], axis=0)
+    return max(0.0, float(crossings[0].max())), min(1.0, float(crossings[1].min()))
+
+
+def _corner_names(axes: Axes, names: Sequence[str], size: int) -> None:
+    """The goods' names at their corners."""
+    for name, (x, y), side in zip(names, CORNERS, ("left", "right", "center"), strict=True):
+        style: dict[str, Any] = {"fontsize": size, "fontweight": "bold", "ha": side}
+        offset = (0, 9) if side == "center" else (0, -26 if size == BODY else -9)
+        text = canvas.plain(canvas.shorten(name, 24))
+        va = "bottom" if side == "center" else "top"
+        axes.annotate(text, (x, y), offset, textcoords="offset points", va=va, annotation_clip=False, **style)
+
+
+def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats) -> None:
+    """The market's path, darker early and lighter late, with a scale of ticks."""
+    from matplotlib import colormaps
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import ListedColormap
+    from matplotlib.ticker import MaxNLocator
+
+    keep = np.unique(np.linspace(0, len(ticks) - 1, min(len(ticks), canvas.MOST_POINTS)).astype(int))
+    ticks, path = ticks[keep], path[keep]
+    if len(ticks) < 2:
+        return
+    readable = ListedColormap(colormaps["viridis"](np.linspace(0, 0.85, 256)))
+    pieces = LineCollection(list(np.stack([path[:-1], path[1:]], axis=1)), cmap=readable, linewidths=2.2)
+    pieces.set_array(ticks[:-1])
+    pieces.set_clim(ticks[0], ticks[-1])
+    axes.add_collection(pieces, autolim=False)
+    bar = figure.colorbar(pieces, cax=figure.add_axes((0.69, 0.37, 0.27, 0.025)), orientation="horizontal")
+    bar.set_label("tick (market path)", fontsize=SMALL)
+    bar.ax.tick_params(labelsize=SMALL)
+    bar.locator = MaxNLocator(4, integer=True)
+    bar.update_ticks()
+
+
+def _marks(axes: Axes, path: Floats, equilibria: Sequence[tuple[Floats, str]]) -> None:
+    """Start, end, and the equilibria, each with a sign of its own."""
+    style: dict[str, Any] = {"linestyle": "", "markeredgecolor": BLACK, "zorder": 5}
+    axes.plot(*path[0], marker="s", markersize=13, markerfacecolor="white", label="start", **style)
+    axes.plot(*path[-1], marker="o", markersize=13, markerfacecolor=VERMILION, label="end", **style)
+    for number, (at, label) in enumerate(equilibria[:6]):
+        marker = ("*", "P", "X", "D", "^", "v")[number]
+        axes.plot(*at, marker=marker, markersize=20, markerfacecolor="white", label=label, **style)
+
+
+def _whole(axes: Axes, names: Sequence[str], path: Floats, window: tuple[Floats, float, float] | None) -> None:
+    """The whole triangle beside a zoomed path, with the window in it."""
+    axes.set_axis_off()
+    if window is None:
+        return
+    (x, y), width, half = window
+    axes.fill(*CORNERS.T, facecolor="#fafafa", edgecolor=GREY, linewidth=1.5)
+    axes.plot(*path.T, color=BLACK, linewidth=1)
+    axes.plot(
+        [x - width, x + width, x + width, x - width, x - width], [y - half, y - half, y + half, y + half, y - half],
+        color=VERMILION, linewidth=2,
+    )  # fmt: skip
+    if half < 0.02:
+        axes.plot(x, y, marker="o", markersize=18, markerfacecolor="none", markeredgecolor=VERMILION, markeredgewidth=2)
+    axes.set_aspect("equal")
+    _corner_names(axes, names, SMALL)

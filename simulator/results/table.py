@@ -1,0 +1,61 @@
+"""A table: key columns and float columns, written as CSV or held as a DataFrame; one schema from run to file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.economics.forms import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one CSV: key columns (whole numbers or names) and float columns `(rows, columns)`.
+
+    Floats are written in shortest round-trip form; what is not a number is an empty cell. Columns named in `whole` hold
+    whole numbers and are written as such.
+    """
+
+    keys: Mapping[str, Sequence[int] | Sequence[str]]
+    columns: tuple[str, ...]
+    values: Array
+    whole: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> str:
+        """The first line of the CSV."""
+        return ",".join([*self.keys, *self.columns]) + "\n"
+
+    def lines(self) -> str:
+        """All rows as CSV text, each ending in a newline."""
+        # Adding 0.0 turns the float -0.0 into 0.0.
+        cells = ["" if v != v else repr(v) for v in (self.values + 0.0).T.ravel().tolist()]
+        rows = len(self.values)
+        columns = [[*map(str, key)] for key in self.keys.values()]
+        columns += [cells[i * rows : (i + 1) * rows] for i in range(len(self.columns))]
+        for name in self.whole:
+            column = len(self.keys) + self.columns.index(name)
+            columns[column] = [cell.removesuffix(".0") for cell in columns[column]]
+        return "".join(",".join(row) + "\n" for row in zip(*columns, strict=True))
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as a DataFrame."""
+        import pandas as pd
+
+        floats = {name: self.values[:, i] for i, name in enumerate(self.columns)}
+        floats |= {name: floats[name].astype(np.int64) for name in self.whole}
+        return pd.DataFrame({**{name: np.asarray(key) for name, key in self.keys.items()}, **floats})
+
+
+def frames(blocks: Iterable[dict[str, Table]]) -> dict[str, pd.DataFrame]:
+    """DataFrames of the tables of several blocks, in order."""
+    import pandas as pd
+
+    parts = list(blocks)
+    return {name: pd.concat([part[name].frame() for part in parts], ignore_index=True) for name in parts[0]}

@@ -1,0 +1,214 @@
+"""The one loop: tick, observe, record, name the outcome.
+
+`simulate` runs a scenario in memory, `run_to_disk` into a folder, row by row and resumable. Both drive a `Simulation`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.dynamics.model import MarketModel
+from simulator.dynamics.outcomes import Judge, Verdict
+from simulator.economics.forms import Array
+from simulator.references.judges import References
+from simulator.results.folder import RunFolder
+from simulator.results.recorder import Witness
+from simulator.results.report import equilibrium_table, last_row, summarise
+from simulator.results.table import Table, frames
+from simulator.scenario import Scenario, dump, load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLUSH_SECONDS = 0.25
+"""Recorded rows reach the disk at least this often."""
+
+
+class Simulation:
+    """A scenario in motion: the market, its judge, and the witness who records.
+
+    `ticks()` yields after every tick; running, watching and writing fall out of it.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        economy, run = scenario.economy, scenario.run
+        self.market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices, run.seed)
+        self.judge = Judge(self.market, run.tolerance)
+        references = References(economy, scenario.rule, scenario.initial_prices, run.seed) if run.references else None
+        self.witness = Witness(self.market, references)
+        self.verdict: Verdict | None = None
+
+    def ticks(self) -> Iterator[int]:
+        """Run to the end, yielding each tick's number when it is over; the verdict stands when it stops."""
+        run, market, judge, witness = self.scenario.run, self.market, self.judge, self.witness
+        while self.verdict is None:
+            market.step()
+            tick = market.now.tick
+            judge.look(market)
+            last = tick == run.ticks or not market.now.finite
+            if last or run.stop == "verdict":
+                self.verdict = judge.verdict(market)
+                if self.verdict is not None and self.verdict.outcome == "cleared" and judge.waits:
+                    market.execute()
+                if last and self.verdict is None:
+                    self.verdict = judge.close(market)
+            record = tick % run.record_every == 0 or self.verdict is not None
+            witness.look(market.now, record=record)
+            yield tick
+
+    def state(self) -> dict[str, Array]:
+        """All that the rest of the run depends on, as arrays under dotted names."""
+        witness = self.witness
+        parts: dict[str, Mapping[str, Array]] = {
+            "market": self.market.state(),
+            "judge": self.judge.state(),
+            "conservation": witness.conservation.state(),
+            "witness": {"gradient_path_gap": np.array(witness.gradient_path_gap)},
+        }
+        if witness.references is not None:
+            parts["path"] = witness.references.path.state()
+        return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from a `state`."""
+        parts: dict[str, dict[str, Array]] = {}
+        for name, value in state.items():
+            part, _, key = name.partition(".")
+            parts.setdefault(part, {})[key] = value
+        self.market.restore(parts["market"])
+        self.judge.restore(parts["judge"])
+        self.witness.conservation.restore(parts["conservation"])
+        self.witness.gradient_path_gap = float(parts["witness"]["gradient_path_gap"])
+        if self.witness.references is not None:
+            self.witness.references.path.restore(parts["path"])
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its tables as DataFrames, its summary, and its figures on request."""
+
+    name: str
+    trajectory: pd.DataFrame
+    ticks: pd.DataFrame
+    agents: pd.DataFrame
+    wedges: pd.DataFrame
+    equilibrium: pd.DataFrame
+    summary: dict[str, Any]
+    folder: Path | None = None
+
+    def plot(self, folder: str | Path | None = None, formats: tuple[str, ...] = ("png",)) -> list[Path]:
+        """Draw every figure that applies; into `folder`, else the run's own `figures/`, else `figures/` right here."""
+        from simulator.results.plots import draw
+
+        target = Path(folder) if folder is not None else (self.folder or Path()) / "figures"
+        return draw(self, target, formats)
+
+
+def simulate(
+    source: str | Path | Mapping[str, Any] | Scenario,
+    *,
+    ticks: int | None = None,
+    seed: int | None = None,
+    references: bool | None = None,
+) -> Run:
+    """Run a scenario (a YAML file, plain data, or a loaded `Scenario`) in memory.
+
+    `ticks`, `seed` and `references` replace the scenario's own. Raises `ScenarioError` if it is refused.
+    """
+    changes: dict[str, object] = {}
+    if ticks is not None:
+        changes["run.ticks"] = ticks
+    if seed is not None:
+        changes["run.seed"] = seed
+    if references is not None:
+        changes["run.references"] = "on" if references else "off"
+    if isinstance(source, Scenario):
+        scenario = load(source.resolved, settings=changes) if changes else source
+    else:
+        scenario = load(source, settings=changes)
+    began = time.perf_counter()
+    simulation = Simulation(scenario)
+    blocks: list[dict[str, Table]] = []
+    for _ in simulation.ticks():
+        if simulation.witness.full or simulation.verdict is not None:
+            blocks.append(simulation.witness.tables())
+    tables = frames([block for block in blocks if block])
+    equilibrium, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
+    return Run(scenario.name, **tables, equilibrium=equilibrium.frame(), summary=summary)
+
+
+def run_to_disk(
+    scenario: Scenario,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
+    """Run a scenario into a folder and return its summary.
+
+    Rows reach the disk whole at least every quarter of a second, with a checkpoint from which `resume` continues to the
+    same bytes. `progress(tick, ticks)` is told of every tick; once `stopped()` is true the run ends as `interrupted`.
+    Raises `RunFolderError` if `resume` finds a run of another scenario.
+    """
+    began = flushed = time.perf_counter()
+    text = dump(scenario.resolved)
+    simulation = Simulation(scenario)
+    witness = simulation.witness
+    with RunFolder(folder) as files:
+        state = files.resume(text) if resume else None
+        finished = files.finished() if state is not None else None
+        if finished is not None:
+            return finished
+        if state is None:
+            files.start(text)
+        else:
+            simulation.restore(state)
+        tables: dict[str, Table] = {}
+        for tick in simulation.ticks():
+            if progress is not None:
+                progress(tick, scenario.run.ticks)
+            if simulation.verdict is None and stopped is not None and stopped():
+                simulation.verdict = Verdict("interrupted", "stopped by the user; what was recorded is kept")
+            now = time.perf_counter()
+            if simulation.verdict is not None or witness.full or now - flushed > FLUSH_SECONDS:
+                block = witness.tables()
+                files.append(block, simulation.state())
+                tables, flushed = block or tables, now
+        equilibrium, summary = _conclude(simulation, tables, time.perf_counter() - began)
+        files.finish(equilibrium.header + equilibrium.lines(), summary)
+    return summary
+
+
+def _conclude(simulation: Simulation, tables: Mapping[str, Table], seconds: float) -> tuple[Table, dict[str, Any]]:
+    """The equilibrium table and the summary of a simulation that has ended; `tables` hold its last recorded tick."""
+    scenario, market, witness, verdict = simulation.scenario, simulation.market, simulation.witness, simulation.verdict
+    assert verdict is not None
+    worth = float(market.prices @ np.maximum(market.demand, market.supply))
+    equilibrium = equilibrium_table(witness.references, scenario.economy.goods, market.prices, worth)
+    run = {
+        "wall_seconds": seconds,
+        "tolerance": scenario.run.tolerance,
+        "expect": list(scenario.expect),
+        "seed": scenario.run.seed,
+        "scenario_sha256": hashlib.sha256(dump(scenario.resolved).encode()).hexdigest(),
+    }
+    summary = summarise(
+        name=scenario.name,
+        market=market,
+        verdict=verdict,
+        references=witness.references,
+        last=last_row(tables, witness.free),
+        gradient_path_gap=witness.gradient_path_gap,
+        worst_imbalance=witness.conservation.worst,
+        run=run,
+    )
+    return equilibrium, summary

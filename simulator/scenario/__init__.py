@@ -1,0 +1,95 @@
+"""Scenarios: a YAML file in, frozen objects out, or every problem of every file with its place."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from simulator.errors import Problem, ScenarioError
+from simulator.scenario.build import RunSettings, Scenario, build, check, resolve
+from simulator.scenario.document import Document, Fault, compose, dump, from_data, read
+from simulator.scenario.schema import NAME_PATTERN, apply_settings, validate
+
+__all__ = ["RunSettings", "Scenario", "ScenarioError", "dump", "load", "load_many"]
+
+NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
+
+
+def load(source: str | Path | Mapping[str, Any], *, settings: Mapping[str, object] = NO_SETTINGS) -> Scenario:
+    """The scenario of a YAML file (a path) or of plain Python data (a dict).
+
+    `settings` maps dotted paths (`firms.A.makes`, `run.ticks`) to values that replace the scenario's; a text is read as
+    YAML. Raises `ScenarioError` with every problem found.
+    """
+    return _load(source, settings)[0]
+
+
+def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = NO_SETTINGS) -> tuple[Scenario, ...]:
+    """The scenarios of files, folders (their *.yaml and *.yml) and globs, in order; no two may have the same name.
+
+    Raises one `ScenarioError` with every problem of every file.
+    """
+    scenarios: list[Scenario] = []
+    problems: list[Problem] = []
+    first: dict[str, str] = {}
+    for path in paths:
+        files, missing = _expand(path)
+        problems.extend(missing)
+        for file in files:
+            try:
+                scenario, document = _load(file, settings)
+            except ScenarioError as error:
+                problems.extend(error.problems)
+                continue
+            if scenario.name in first:
+                message = (
+                    f"found a second scenario named {scenario.name}; expected one (the other is {first[scenario.name]})"
+                )
+                problems.append(document.problem(Fault(("name",), message)))
+            first.setdefault(scenario.name, str(file))
+            scenarios.append(scenario)
+    if problems:
+        raise ScenarioError(dict.fromkeys(problems))
+    return tuple(scenarios)
+
+
+def _load(source: str | Path | Mapping[str, Any], settings: Mapping[str, object]) -> tuple[Scenario, Document]:
+    if isinstance(source, Mapping):
+        document, path, name = from_data(source), None, "scenario"
+    else:
+        document, path, name = compose(read(source), str(source)), str(source), Path(source).stem
+    if document.complete:
+        apply_settings(document, settings)
+        model = validate(document)
+        if "name" not in document.data and not re.fullmatch(NAME_PATTERN, name):
+            message = (
+                f"found no name, and the file's {name!r} cannot be one; expected letters, digits, '.', '_' and '-'"
+            )
+            document.faults.append(Fault(("name",), message, "parent"))
+        check(document)
+        if model is not None and not document.faults:
+            resolved = resolve(model, model.name or name)
+            return build(resolved, document.text or dump(resolved), path), document
+    raise ScenarioError(sorted(map(document.problem, document.faults), key=_order))
+
+
+def _order(problem: Problem) -> tuple[bool, int, int]:
+    return problem.where == "--set", problem.line, problem.column
+
+
+def _expand(path: str | Path) -> tuple[list[Path], list[Problem]]:
+    """The scenario files a path stands for, and what is wrong with it if there are none."""
+    text = str(path)
+    if "\0" not in text and Path(text).is_dir():
+        files = sorted(file for file in Path(text).iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
+        problem = "found no scenario in this folder; expected files *.yaml or *.yml"
+    elif "\0" not in text and not Path(text).exists() and glob.has_magic(text):
+        files = sorted(Path(file) for file in glob.glob(text, recursive=True) if Path(file).is_file())
+        problem = "found no file that matches; expected scenario files (YAML)"
+    else:
+        return [Path(text)], []
+    return files, [] if files else [Problem(text, 0, 0, "", problem)]

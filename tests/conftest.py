@@ -1,0 +1,7 @@
+"""Property tests draw the same examples everywhere; `--hypothesis-profile=explore` draws new and more ones."""
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.load_profile("ci")
