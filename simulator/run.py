@@ -142,7 +142,8 @@ def simulate(
             blocks.append(simulation.witness.tables())
     tables = frames([block for block in blocks if block])
     equilibrium, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
-    return Run(scenario.name, **tables, equilibrium=equilibrium.frame(), summary=summary)
+    trajectory, per_tick, agents, wedges = (tables[name] for name in ("trajectory", "ticks", "agents", "wedges"))
+    return Run(scenario.name, trajectory, per_tick, agents, wedges, equilibrium.frame(), summary)
 
 
 def run_to_disk(

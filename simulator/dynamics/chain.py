@@ -1,8 +1,8 @@
 """The tick of a small supply chain in plain floats.
 
-Where every firm has one input and nobody consumes, an economy of a few goods does less arithmetic in a tick than NumPy spends
-on being called. This is the same tick as `MarketModel`'s, line for line, on lists: plan, add up, trade, produce, reprice. That
-both give the same numbers is a test.
+Where every firm has one input and nobody consumes, an economy of a few goods does less arithmetic in a tick than
+NumPy spends on being called. This is the same tick as `MarketModel`'s, line for line, on lists: plan, add up, trade,
+produce, reprice. That both give the same numbers is a test.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Chain:
 
     @staticmethod
     def serves(economy: Economy, rule: PriceRule) -> bool:
-        """Whether the tick can be done here: few firms, one input each and not their own output; a rule without memory."""
+        """Whether the tick can be done here: few firms, one input each, not their own output; a rule without memory."""
         single = all(firm.count == 1 and firm.technology.single_input for firm in economy.firms)
         others = all(firm.output not in firm.inputs for firm in economy.firms)
         plain = all(isinstance(piece, Relative) for piece in rule.chain)
@@ -43,7 +43,9 @@ class Chain:
         self.rate, self.relative, self.multiplicative = rule.rate, rule.relative, rule.form == "multiplicative"
         self.floor, self.fixed = rule.floor.tolist(), rule.fixed.tolist()
         self.free = [good for good in range(self.goods) if not self.fixed[good]]
-        self.nobody = np.zeros(0), np.zeros(0), np.zeros((0, self.goods)), [0.0] * self.goods
+        none, table = np.zeros(0), np.zeros((0, self.goods))
+        self.no_plans = (none, none, table, [0.0] * self.goods)
+        self.no_trades = (table, table, none, none, table, 0.0, 0.0)
 
     def step(self, before: Snapshot) -> Snapshot:
         """The tick after `before`."""
@@ -62,11 +64,8 @@ class Chain:
             trades = self._no_trade(prices, inputs, outputs, _floats(before.stock))
         next_prices = self._reprice(prices, excess, scale)
         residual = self._residual(prices, excess, scale, worth) if finite else math.inf
-        none, _, table, zeros = self.nobody
-        nobody_plans, nobody_trades = (none, none, table, zeros), (zeros, zeros, none, none, table, 0.0, 0.0)
-        return Snapshot(
-            tick, finite, residual, prices, next_prices, demand, supply, inputs, outputs, *nobody_plans, *trades, *nobody_trades
-        )  # fmt: skip
+        head = (tick, finite, residual, prices, next_prices, demand, supply, inputs, outputs)
+        return Snapshot._make((*head, *self.no_plans, *trades, *self.no_trades))
 
     def _plan(self, prices: list[float], guess: list[float]) -> tuple[list[float], list[float]]:
         inputs, outputs = [], []

@@ -58,8 +58,8 @@ class ConsumerCohort(mesa.Agent):
 class MarketModel(mesa.Model):
     """An economy under a price rule, trading in every tick or waiting for the auctioneer.
 
-    `now` is the tick just over (a `Snapshot`); its fields are also attributes of the model, as arrays. `next_prices` are
-    those of the tick to come.
+    `now` is the tick just over (a `Snapshot`); its fields are also attributes of the model, as arrays. `next_prices`
+    are those of the tick to come.
     """
 
     def __init__(
@@ -130,7 +130,8 @@ class MarketModel(mesa.Model):
         for firms in self.firm_cohorts:
             firms.plan(quoted, inputs, outputs)
         if not self.consumer_cohorts:
-            return Plans(inputs, outputs, *before[_INCOME])
+            nobody = before.income
+            return Plans(inputs, outputs, nobody, nobody, before.planned_consumption, before.consumers_planned)
         earned = economy.endowment @ prices + economy.owns @ self._by_entry(self._value(prices, outputs, inputs))
         income = np.maximum(earned + economy.budget + before.account, 0.0)
         spending, consumption = np.empty(len(income)), np.empty(economy.endowment.shape)
@@ -175,8 +176,8 @@ class MarketModel(mesa.Model):
             stock=left,
             delivered=delivered,
             cash_flow=cash_flow,
-            consumers_bought=received.sum(axis=0),
-            consumers_sold=given.sum(axis=0),
+            consumers_bought=received,
+            consumers_sold=given,
             paid=paid,
             account=account,
             consumption=consumption,
@@ -200,8 +201,11 @@ class MarketModel(mesa.Model):
         self._memory = tuple(state[f"memory{i}"] for i in range(len(self._memory)))
 
     def _no_trade(self, prices: Array, plans: Plans, *, stock: Array, account: Array) -> Trades:
-        """What is recorded where nobody trades: plans stand in the place of deeds, stocks and accounts stay as they were."""
+        """What is recorded where nobody trades: plans stand in the place of deeds, stocks and accounts stay as they
+        were.
+        """
         goods, firms = np.zeros(len(prices)), np.zeros(len(stock))
+        net = plans.planned_consumption - self.economy.endowment
         return Trades(
             traded=goods,
             supply_sold=goods,
@@ -211,8 +215,8 @@ class MarketModel(mesa.Model):
             stock=stock,
             delivered=firms,
             cash_flow=self._value(prices, plans.planned_outputs, plans.planned_inputs),
-            consumers_bought=goods,
-            consumers_sold=goods,
+            consumers_bought=np.maximum(net, 0.0),
+            consumers_sold=np.maximum(-net, 0.0),
             paid=plans.spending,
             account=account,
             consumption=plans.planned_consumption,
@@ -230,8 +234,9 @@ class MarketModel(mesa.Model):
     def _book(self, earned: Array, cash_flow: Array) -> tuple[Array, float, float]:
         """Accounts `(agents,)` after a tick, their total gain, and what came from the outside for it.
 
-        `earned` `(agents,)` is the value sold less the value bought. Cash flow is paid out in full by shares. A budget is a
-        flow: what is left of it lapses to the outside; an unlimited purse is filled or emptied by the outside.
+        `earned` `(agents,)` is the value sold less the value bought. Cash flow is paid out in full by shares. A
+        budget is a flow: what is left of it lapses to the outside; an unlimited purse is filled or emptied by the
+        outside.
         """
         before = self.now.account
         balance = before + earned + self.economy.owns @ self._by_entry(cash_flow) + self._received
@@ -247,17 +252,17 @@ class MarketModel(mesa.Model):
 
     def _by_entry(self, firms: Array) -> Array:
         """Sums over the firms of each entry, `(firm entries,)`."""
-        return np.bincount(self.economy.firm_entry, firms, len(self.economy.firms))
+        return np.bincount(self.economy.firm_entry, firms, len(self.economy.firms)).astype(float, copy=False)
 
 
 _CARRIED = ("tick", "next_prices", "planned_inputs", "stock", "account")
 """What the next tick takes from the one before, beside the price rule's memory."""
-_INCOME = slice(Snapshot._fields.index("income"), Snapshot._fields.index("consumers_planned") + 1)
-"""The consumers' plans in a snapshot."""
 
 
 def _lapsing(consumers: Consumers) -> Array:
-    """How much of a positive balance lapses at most: the budget, nothing if it is saved, all that a quasi-linear one keeps."""
+    """How much of a positive balance lapses at most: the budget, nothing if it is saved, all that a quasi-linear one
+    keeps.
+    """
     if consumers.saves:
         return np.zeros(consumers.count)
     if not consumers.utility.needs_income:

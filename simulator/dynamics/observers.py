@@ -1,6 +1,7 @@
 """Observers watch what must hold in every tick: goods and money are conserved, and budgets add up (Walras).
 
-They look at many ticks at once, along a leading axis of `(ticks, ...)` arrays, so that watching every tick costs little.
+They look at many ticks at once, along a leading axis of `(ticks, ...)` arrays, so that watching every tick costs
+little.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from simulator.economics.forms import Array
 
 
 def walras_residual(economy: Economy, ticks: Ticks) -> Array:
-    """`|p.z - (planned spending - planned profits - p.(supply + endowments))| / p.s`, `(ticks,)`: 0 if plans fit budgets.
+    """`|p.z - (planned spending - planned profits - p.(supply + endowments))| / p.s`, `(ticks,)`: 0 if plans fit
+    budgets.
 
-    In a closed economy where everything is owned the bracket is what consumers carry in accounts, and without accounts this
-    is Walras's law `p.z = 0`. At goods with an outside price the outside fills the gap and pays for it.
+    In a closed economy where everything is owned the bracket is what consumers carry in accounts, and without
+    accounts this is Walras's law `p.z = 0`. At goods with an outside price the outside fills the gap and pays for
+    it.
     """
     prices, outside = ticks.prices, economy.is_outside
     net_supply = (
@@ -37,8 +40,8 @@ def walras_residual(economy: Economy, ticks: Ticks) -> Array:
 class Conservation:
     """Goods and money of every tick: what is bought is sold, what one purse loses another gains.
 
-    `worst` is the largest imbalance seen, of a tick relative to its turnover or of the running sums relative to cumulated
-    turnover. Goods with an outside price balance by definition and are left out.
+    `worst` is the largest imbalance seen, of a tick relative to its turnover or of the running sums relative to
+    cumulated turnover. Goods with an outside price balance by definition and are left out.
     """
 
     economy: Economy
@@ -48,8 +51,8 @@ class Conservation:
     def look(self, ticks: Ticks) -> tuple[Array, Array]:
         """Relative imbalances of goods (the worst of them) and of money, `(ticks,)` each."""
         economy, prices, outside = self.economy, ticks.prices, self.economy.is_outside
-        bought = economy.over_edges(ticks.bought) + ticks.consumers_bought
-        sold = ticks.supply_sold + economy.over_firms(ticks.delivered) + ticks.consumers_sold
+        bought = economy.over_edges(ticks.bought) + ticks.consumers_bought.sum(axis=1)
+        sold = ticks.supply_sold + economy.over_firms(ticks.delivered) + ticks.consumers_sold.sum(axis=1)
         unowned = np.maximum(1.0 - economy.owns.sum(axis=0), 0.0)[economy.firm_entry]
         outside_money = (
             np.sum(prices * ticks.supply_sold, axis=-1)

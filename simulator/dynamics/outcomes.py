@@ -135,7 +135,7 @@ class Judge:
             cycle = find_cycle(np.log(relative), self.tolerance)
         if cycle is not None:
             period, amplitude = cycle
-            reason = f"prices return every {period:.4g} ticks, swinging by {100 * amplitude:.3g} % either way"
+            reason = f"prices return every {period:.4g} ticks, swinging by {100 * amplitude:.3g}% either way"
             return Verdict("cycled", reason, period, amplitude)
         reason = (
             f"excess demand is still {_short(self.residual)} of what is traded (tolerance {_short(self.tolerance)})"
@@ -166,9 +166,9 @@ class Judge:
 def find_cycle(log_prices: Array, tolerance: float) -> tuple[float, float] | None:
     """Period and amplitude of an orbit in `log_prices` `(ticks, goods)`, judged backwards from its end, or None.
 
-    A return is a nearest approach, within a tenth of the orbit's size, to where the path was a turn later, after it had been
-    away; three returns in a row with sizes that change by less than 5 % a turn make a cycle. The path is followed back for
-    as long as that holds, and the period is the mean over those turns.
+    A return is a nearest approach, within a tenth of the orbit's size, to where the path was a turn later, after it
+    had been away; three returns in a row with sizes that change by less than 5 % a turn make a cycle. The path is
+    followed back for as long as that holds, and the period is the mean over those turns.
     """
     end = len(log_prices) - 1
     anchors, sizes = [end], list[float]()

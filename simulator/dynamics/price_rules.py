@@ -1,7 +1,8 @@
 """How a signal moves prices: a chain of small frozen pieces whose memory goes in and comes out.
 
-The signal is excess demand `z` `(goods,)`, or minus the gradient of a potential in its place: the rule does not know which.
-`step = rate * signal` (per unit of `s` where `relative`), then each piece in turn, then the form applies the step:
+The signal is excess demand `z` `(goods,)`, or minus the gradient of a potential in its place: the rule does not know
+which. `step = rate * signal` (per unit of `s` where `relative`), then each piece in turn, then the form applies the
+step:
 
     additive         p <- max(p + step, floor)
     multiplicative   p <- max(p * exp(step), floor),  step = rate * z/s
@@ -88,7 +89,9 @@ FORMS = ("additive", "multiplicative")
 
 @dataclass(frozen=True)
 class PriceRule:
-    """A rate, a chain of pieces and a form; `floor` `(goods,)` bounds prices from below, `fixed` `(goods,)` holds them."""
+    """A rate, a chain of pieces and a form; `floor` `(goods,)` bounds prices from below, `fixed` `(goods,)` holds
+    them.
+    """
 
     form: str
     rate: float
@@ -126,8 +129,8 @@ class PriceRule:
     def metric(self, prices: Array, scale: Array) -> Array:
         """Weights `w` `(goods,)` of the inner product `sum w a b` in which a step along the signal is steepest descent.
 
-        A plain step moves prices by `rate * signal`: Euclidean. Relative steps divide by `s`, and multiplicative ones move
-        `p` by `p * step`: descent in the value metric `G = diag(s/p)`.
+        A plain step moves prices by `rate * signal`: Euclidean. Relative steps divide by `s`, and multiplicative
+        ones move `p` by `p * step`: descent in the value metric `G = diag(s/p)`.
         """
         weights = scale if self.relative else np.ones(len(prices))
         return weights / prices if self.form == "multiplicative" else weights

@@ -1,7 +1,7 @@
 """A tick as it was: what was quoted, planned and done. Nothing in it is changed afterwards.
 
-Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(agents,)`, `(agents, goods)`, as `economics.economy` lays them out. Fields are
-arrays, or plain lists of floats where the market ticks in plain floats.
+Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(agents,)`, `(agents, goods)`, as `economics.economy` lays them out.
+Fields are arrays, or plain lists of floats where the market ticks in plain floats.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from simulator.economics.forms import Array
 
 
 class Plans(NamedTuple):
-    """What everybody intends: `planned_inputs` `(edges,)`, `planned_outputs` `(firms,)`, `income` and `spending` `(agents,)`,
-    `planned_consumption` `(agents, goods)` and its sum `consumers_planned` `(goods,)`.
+    """What everybody intends: `planned_inputs` `(edges,)`, `planned_outputs` `(firms,)`, `income` and `spending`
+    `(agents,)`, `planned_consumption` `(agents, goods)` and its sum `consumers_planned` `(goods,)`.
     """
 
     planned_inputs: Array
@@ -30,11 +30,11 @@ class Plans(NamedTuple):
 class Trades(NamedTuple):
     """What was done.
 
-    `(goods,)`: `traded` inside the economy, `supply_sold` of what nobody owns, totals `consumers_bought`, `consumers_sold`.
-    `(edges,)`: `inputs` really used, and `bought` of them (less own use). `(firms,)`: `outputs` made, `stock` left,
-    `delivered` (sold; a negative output is bought), `cash_flow`. `(agents,)`: `paid`, `account`; `consumption`
-    `(agents, goods)`. Totals of consumers' money: what their accounts gained, and what the outside gave them (budgets, less
-    what lapsed).
+    `(goods,)`: `traded` inside the economy, and `supply_sold` of what nobody owns. `(edges,)`: `inputs` really used,
+    and `bought` of them (less own use). `(firms,)`: `outputs` made, `stock` left, `delivered` (sold; a negative
+    output is bought), `cash_flow`. `(agents, goods)`: `consumers_bought`, `consumers_sold`, `consumption`;
+    `(agents,)`: `paid`, `account`. Totals of consumers' money: what their accounts gained, and what the outside gave
+    them (budgets, less what lapsed).
     """
 
     traded: Array
@@ -55,8 +55,8 @@ class Trades(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """A tick: its number, whether plans were finite, `max_relative_excess_demand` (`residual`), prices `(goods,)` quoted and
-    next, planned demand and supply `(goods,)`, then the fields of `Plans` and `Trades`.
+    """A tick: its number, whether plans were finite, `max_relative_excess_demand` (`residual`), prices `(goods,)`
+    quoted and next, planned demand and supply `(goods,)`, then the fields of `Plans` and `Trades`.
     """
 
     tick: int

@@ -15,9 +15,10 @@ from simulator.economics.forms import Array
 class Trade:
     """When and how agents trade.
 
-    `every_tick`: at the going prices, with the long side rationed in proportion to its orders; otherwise nobody trades until
-    markets clear (Walras's auctioneer). `spoilage` is the fraction of a firm's unsold stock lost per tick; `start` is
-    `stocked` (every firm enters with one tick of its planned output, given by the outside) or `empty`.
+    `every_tick`: at the going prices, with the long side rationed in proportion to its orders; otherwise nobody
+    trades until markets clear (Walras's auctioneer). `spoilage` is the fraction of a firm's unsold stock lost per
+    tick; `start` is `stocked` (every firm enters with one tick of its planned output, given by the outside) or
+    `empty`.
     """
 
     every_tick: bool = True
@@ -26,7 +27,9 @@ class Trade:
 
 
 class Served(NamedTuple):
-    """What came of the orders for each good, `(goods,)` each: fractions served of purchases and sales, quantity traded inside."""
+    """What came of the orders for each good, `(goods,)` each: fractions served of purchases and sales, quantity traded
+    inside.
+    """
 
     purchases: Array
     sales: Array

@@ -1,1 +1,1 @@
-"""The judges: equilibria, adjoints and the gradient path. They share the economy with the market and never see a tick."""
+"""The judges: equilibria, adjoints and the gradient path. They share the market's economy and never see a tick."""

@@ -1,11 +1,13 @@
 """The full reverse sweep: what one more unit of each good would add to the objective, carried back to raw supply.
 
-A bid takes the market's output price; the adjoint replaces it by the output's own adjoint, from final demand upwards:
-`a_j = [ sum_users flow * df/dx_j * a_out + worth_j ] / used_j`, a linear system `(I - B) a = final` over goods. One more unit
-used of a good is split like the good itself. The adjoint of a good with an outside price is that price.
+A bid takes the market's output price; the adjoint replaces it by the output's own adjoint, from final demand
+upwards: `a_j = [ sum_users flow * df/dx_j * a_out + worth_j ] / used_j`, a linear system `(I - B) a = final` over
+goods. One more unit used of a good is split like the good itself. The adjoint of a good with an outside price is
+that price.
 
-The objective is the value of net sales to the outside, plus the surplus of quasi-linear consumers, plus `B ln u` of those
-who spend a money budget, plus `u / mu` of the others with the marginal utility of money `mu = 1/c(p)` frozen at the prices.
+The objective is the value of net sales to the outside, plus the surplus of quasi-linear consumers, plus `B ln u` of
+those who spend a money budget, plus `u / mu` of the others with the marginal utility of money `mu = 1/c(p)` frozen
+at the prices.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ from simulator.economics.forms import Array
 
 
 def adjoints(economy: Economy, prices: Array, allocation: Allocation, products: Array, spending: Array) -> Array:
-    """Derivative of the objective with respect to the quantity used of each good, `(..., goods)`, any number of ticks at once.
+    """Derivative of the objective with respect to the quantity used of each good, `(..., goods)`, any number of ticks
+    at once.
 
-    `products` `(..., edges)` are marginal products and `spending` `(..., agents)` the planned spending at the allocation. Not a
-    number where a good is unused or a firm downstream has used nothing, and nowhere a number if a loop returns more than it
-    takes (spectral radius of `B` at least 1).
+    `products` `(..., edges)` are marginal products and `spending` `(..., agents)` the planned spending at the
+    allocation. Not a number where a good is unused or a firm downstream has used nothing, and nowhere a number if a
+    loop returns more than it takes (spectral radius of `B` at least 1).
     """
     goods = len(economy.goods)
     quantity = used(economy, allocation)
@@ -63,7 +66,9 @@ def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) 
 
 
 def objective_worth(economy: Economy, prices: Array, consumption: Array, spending: Array) -> Array:
-    """`grad(objective) . x` of each consumer, `(..., agents)`: its budget or log weights, or `u(x) c(p)` where it earns income."""
+    """`grad(objective) . x` of each consumer, `(..., agents)`: its budget or log weights, or `u(x) c(p)` where it earns
+    income.
+    """
     worth = spending.copy()
     for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
         utility = cohort.utility

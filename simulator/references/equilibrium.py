@@ -1,9 +1,9 @@
 """Equilibria: prices at which every market clears, found by a damped Newton method from several starts.
 
-Unknowns are the logarithms of the free prices; a price that reaches its floor in a glut is held there (a free good). A point
-counts as found when the complementarity residual and the Newton displacement both vanish. The index `sign det(-J)` on the
-active relative prices is +1 or -1 and sums to +1 over all equilibria of a regular economy; stability is that of the scenario's
-own price rule, by the eigenvalues of its step.
+Unknowns are the logarithms of the free prices; a price that reaches its floor in a glut is held there (a free good).
+A point counts as found when the complementarity residual and the Newton displacement both vanish. The index `sign
+det(-J)` on the active relative prices is +1 or -1 and sums to +1 over all equilibria of a regular economy; stability
+is that of the scenario's own price rule, by the eigenvalues of its step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 
 RESIDUAL = 1e-9
-"""Largest complementarity residual and log-price displacement of an accepted equilibrium; Newton usually leaves 1e-15."""
+"""Largest complementarity residual and log-price displacement of an accepted equilibrium; Newton usually leaves 1e-15.
+"""
 SAME = 1e-6
 """Equilibria whose log prices differ by less than this are one."""
 
@@ -28,8 +29,8 @@ SAME = 1e-6
 class Equilibrium:
     """One equilibrium: the balance at its prices, how exactly markets clear there, its index and its stability.
 
-    `spectral_radius` is the largest modulus of the eigenvalues of the price rule's step there (plans without accounts): below
-    1 the rule settles from nearby.
+    `spectral_radius` is the largest modulus of the eigenvalues of the price rule's step there (plans without
+    accounts): below 1 the rule settles from nearby.
     """
 
     balance: Balance
@@ -48,14 +49,16 @@ class Equilibrium:
         return self.spectral_radius < 1.0
 
     def scaled_to(self, worth: float) -> Array:
-        """Prices at which everything planned is worth `worth`, `(goods,)`: for economies where only relative prices matter."""
+        """Prices at which everything planned is worth `worth`, `(goods,)`: for economies where only relative prices
+        matter.
+        """
         return self.prices * (worth / float(self.prices @ self.balance.scale))
 
 
 def find(
     economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0
 ) -> list[Equilibrium]:
-    """All equilibria that Newton reaches from `starts` and from random prices around the first, in order of discovery."""
+    """All equilibria that Newton reaches from `starts` and random prices around the first, in order of discovery."""
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
     free = ~rule.fixed
     first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
@@ -112,7 +115,9 @@ def _line_search(
 
 
 def _merit(balance: Balance, free: NDArray[np.bool_]) -> float:
-    """Sum of squares of what markets are short or long of, per unit of `s`; a glut counts by its worth (a free good is none)."""
+    """Sum of squares of what markets are short or long of, per unit of `s`; a glut counts by its worth (a free good is
+    none).
+    """
     scale, prices = balance.scale, balance.prices
     worth = float(prices @ scale)
     if not np.isfinite(worth):

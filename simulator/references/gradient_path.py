@@ -15,8 +15,8 @@ from simulator.economics.potential import Descent, Reference
 class GradientPath:
     """Prices that descend a reference function, one step a tick.
 
-    `prices` `(goods,)` are those of tick `tick`; `descent` is the function there. The market is never asked: what moves the
-    path is the function's own derivative.
+    `prices` `(goods,)` are those of tick `tick`; `descent` is the function there. The market is never asked: what
+    moves the path is the function's own derivative.
     """
 
     def __init__(self, economy: Economy, reference: Reference, rule: PriceRule, initial_prices: Array) -> None:
@@ -28,7 +28,9 @@ class GradientPath:
         self._descent: Descent | None = None
 
     def advance(self, tick: int) -> Array:
-        """Descend up to `tick` and return the prices there, `(goods,)`; not a number once the path has left all bounds."""
+        """Descend up to `tick` and return the prices there, `(goods,)`; not a number once the path has left all
+        bounds.
+        """
         while self.tick < tick:
             descent = self.look()
             self.guess = np.where(np.isfinite(descent.inputs), descent.inputs, self.guess)

@@ -37,7 +37,7 @@ class References:
         self.equilibria = find(economy, rule, [initial_prices], random_starts=random_starts, seed=seed)
 
     def look(self, tick: int, prices: Array, next_prices: Array, scale: Array, guess: Array) -> Opinion:
-        """What they say of a tick from its prices, the market's next ones and `s` `(goods,)`; `guess` as in `descent`."""
+        """What they say of a tick from its prices, the next ones and `s` `(goods,)`; `guess` as in `descent`."""
         gradient_price = self.path.advance(tick)
         if not np.isfinite(scale).all():
             return Opinion(gradient_price, np.nan, np.nan, np.nan, np.nan)
@@ -61,7 +61,9 @@ class References:
         return min(gaps) if gaps else np.nan
 
     def equilibrium_prices(self, found: Equilibrium, worth: float) -> Array:
-        """An equilibrium's prices; scaled to the market's `sum(p s)` where only relative prices matter and none is fixed."""
+        """An equilibrium's prices; scaled to the market's `sum(p s)` where only relative prices matter and none is
+        fixed.
+        """
         return found.scaled_to(worth) if self.relative_only else found.prices
 
     @property
@@ -71,7 +73,7 @@ class References:
 
 
 def relative_gap(values: Array, reference: Array) -> Array:
-    """`max |v - r| / |r|` along the last axis; a gap to 0 counts as 1; not a number where there is nothing to compare."""
+    """`max |v - r| / |r|` along the last axis; a gap to 0 counts as 1; not a number where none is known."""
     known = (values == values) & (reference == reference)
     gap = np.where(known, np.abs(values - reference), 0.0)
     base = np.where(reference != 0, np.abs(reference), np.abs(values))
@@ -80,7 +82,7 @@ def relative_gap(values: Array, reference: Array) -> Array:
 
 
 def cosine(motion: Array, signal: Array, metric: Array) -> float:
-    """Cosine between a price motion and steepest descent along a signal, in the metric `sum w a b` (1 if both are 0)."""
+    """Cosine between a price motion and descent along a signal, in the metric `sum w a b` (1 if both are 0)."""
     moving = float(metric @ motion**2)
     pulling = float(np.sum(np.divide(signal**2, metric, out=np.zeros(len(signal)), where=metric > 0)))
     if moving == 0.0 and pulling == 0.0:

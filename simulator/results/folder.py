@@ -1,4 +1,6 @@
-"""The folder of a run on disk: tables appended whole while the run goes on, a checkpoint, and what is written at its end."""
+"""The folder of a run on disk: tables appended whole while the run goes on, a checkpoint, and what is written at its
+end.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ CHECKPOINT = "state.npz"
 class RunFolder:
     """CSV files that grow by whole blocks of rows, and a checkpoint that knows how long each of them was.
 
-    A run killed between two blocks loses nothing of the blocks before; `resume` cuts the files back to the last checkpoint.
+    A run killed between two blocks loses nothing of the blocks before; `resume` cuts the files back to the last
+    checkpoint.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,7 +49,8 @@ class RunFolder:
         self._files = {table: (self.path / f"{table}.csv").open("wb") for table in TABLES}
 
     def resume(self, scenario_yaml: str) -> dict[str, Array] | None:
-        """Continue from the checkpoint, if there is one of this very scenario; returns its state, or None to begin anew.
+        """Continue from the checkpoint, if there is one of this very scenario; returns its state, or None to begin
+        anew.
 
         Raises `RunFolderError` if the folder holds a run of another scenario.
         """

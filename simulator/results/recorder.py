@@ -1,7 +1,7 @@
 """What is recorded: the columns of the CSVs, worked out for many ticks at once from snapshots of the market.
 
-`Witness.look` asks the references, tick by tick, what they say; `Witness.tables` turns all snapshots since the last call into
-tables. A new column is one entry in a table of meanings and one line here.
+`Witness.look` asks the references, tick by tick, what they say; `Witness.tables` turns all snapshots since the last
+call into tables. A new column is one entry in a table of meanings and one line here.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ TRADE_TICKS = {
 
 AGENTS = {
     "quantity": "consumed by a consumer; in stock after the tick with a firm",
-    "input": "used by a firm",
-    "output": "made by a firm",
+    "input": "used by a firm; bought by a consumer",
+    "output": "made by a firm; sold by a consumer",
     "profit": "a firm's cash flow of the tick, paid out in full (planned profit while trade waits)",
     "utility": "a consumer's utility of what it consumed",
     "money": "what is left in the agent's account",
@@ -96,7 +96,9 @@ class Witness:
 
     @property
     def full(self) -> bool:
-        """Whether enough has been seen to be worth writing: a thousand ticks, or tens of megabytes of what consumers did."""
+        """Whether enough has been seen to be worth writing: a thousand ticks, or tens of megabytes of what consumers
+        did.
+        """
         return len(self._seen) >= 1024 or len(self._seen) * self.economy.endowment.size > 4_000_000
 
     def tables(self) -> dict[str, Table]:
@@ -121,7 +123,7 @@ class Witness:
                 adjoint = adjoints(economy, ticks.prices, allocation, products, ticks.spending)
                 gradient_price = np.array([o.gradient_price for _, o in recorded if o is not None])
             walras = walras_residual(economy, ticks)
-        broken = ~ticks.finite
+        broken = ticks.finite == 0
         bid[broken], walras[broken] = np.nan, np.nan
         inventory, traded = economy.over_firms(ticks.stock), self._traded(ticks)
         goods = (ticks.prices, ticks.demand, ticks.supply, ticks.demand - ticks.supply, traded, inventory)
@@ -148,12 +150,13 @@ class Witness:
         return self.conservation.look(Ticks(finite))
 
     def _traded(self, ticks: Ticks) -> Array:
-        """What changed hands, `(ticks, goods)`; with the outside, the larger of what was bought and sold, made goods included."""
-        economy, exported = self.economy, ticks.delivered
-        bought = (
-            economy.over_edges(ticks.bought) + ticks.consumers_bought + economy.over_firms(np.maximum(-exported, 0.0))
-        )
-        sold = ticks.supply_sold + ticks.consumers_sold + economy.over_firms(np.maximum(exported, 0.0))
+        """What changed hands, `(ticks, goods)`; with the outside, the larger of all that was bought and all that was
+        sold.
+        """
+        economy, made = self.economy, ticks.delivered
+        bought = economy.over_edges(ticks.bought) + economy.over_firms(np.maximum(-made, 0.0))
+        sold = ticks.supply_sold + economy.over_firms(np.maximum(made, 0.0))
+        bought, sold = bought + ticks.consumers_bought.sum(axis=1), sold + ticks.consumers_sold.sum(axis=1)
         return np.where(economy.is_outside & self.every_tick, np.maximum(bought, sold), ticks.traded)
 
     def _scalars(
@@ -181,12 +184,11 @@ class Witness:
         count, firms, agents, goods = len(numbers), len(economy.output_good), len(economy.budget), len(economy.goods)
         values = np.full((count, firms + agents, goods, len(AGENTS)), np.nan)
         values[..., :3] = 0.0
-        # Not `+=`: a firm may name one good as several inputs.
-        np.add.at(values[..., 1], (slice(None), economy.edge_firm, economy.edge_good), ticks.inputs)
-        makes = (slice(None), np.arange(firms), economy.output_good)
-        values[..., 0][makes], values[..., 2][makes] = ticks.stock, ticks.outputs
+        makes, uses = (np.arange(firms), economy.output_good), (economy.edge_firm, economy.edge_good)
+        values[:, *makes, 0], values[:, *uses, 1], values[:, *makes, 2] = ticks.stock, ticks.inputs, ticks.outputs
         values[:, :firms, :, 3], values[:, :firms, :, 5] = ticks.cash_flow[..., None], 0.0
         values[:, firms:, :, 0] = ticks.consumption
+        values[:, firms:, :, 1], values[:, firms:, :, 2] = ticks.consumers_bought, ticks.consumers_sold
         for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
             utility = cohort.utility.utility(ticks.consumption[:, rows], ticks.paid[:, rows])
             values[:, firms + rows.start : firms + rows.stop, :, 4] = utility[..., None]

@@ -27,8 +27,8 @@ LIBRARIES = ("market-simulator", "mesa", "numpy", "pandas", "scipy")
 def equilibrium_table(references: References | None, goods: tuple[str, ...], prices: Array, worth: float) -> Table:
     """One row per equilibrium and good: where it is, what it means, and how far the market's last `prices` are from it.
 
-    `price_gap` is `|market - price| / price`, `adjoint_gap` is `|adjoint - price| / price`. Where only relative prices matter
-    and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`.
+    `price_gap` is `|market - price| / price`, `adjoint_gap` is `|adjoint - price| / price`. Where only relative
+    prices matter and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`.
     """
     found = references.equilibria if references is not None else []
     rows = [_rows(references, equilibrium, prices, worth) for equilibrium in found if references is not None]
@@ -43,13 +43,10 @@ def equilibrium_table(references: References | None, goods: tuple[str, ...], pri
 def _rows(references: References, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
     at = references.equilibrium_prices(equilibrium, worth)
     level = float(at.sum() / equilibrium.prices.sum())
-    adjoint, quantity = (
-        level * equilibrium_adjoints(references.economy, equilibrium.balance),
-        equilibrium.balance.demand,
-    )
+    adjoint = level * equilibrium_adjoints(references.economy, equilibrium.balance)
     gaps = [relative_gap(values[:, None], at[:, None]) for values in (prices, adjoint)]
     marks = [np.full(len(at), float(mark)) for mark in (equilibrium.index, equilibrium.stable)]
-    return np.stack([at, quantity, adjoint, prices, *gaps, *marks], axis=1)
+    return np.stack([at, equilibrium.balance.demand, adjoint, prices, *gaps, *marks], axis=1)
 
 
 def equilibrium_records(references: References) -> list[dict[str, Any]]:
@@ -102,7 +99,9 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
 
 
 def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, float]:
-    """The last row of ticks.csv by column, and `bid_gap`: the largest relative gap between price and bid of free goods."""
+    """The last row of ticks.csv by column, and `bid_gap`: the largest relative gap between price and bid of free
+    goods.
+    """
     if not tables:
         return {}
     ticks, trajectory = tables["ticks"], tables["trajectory"]
@@ -110,21 +109,6 @@ def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, 
     goods = trajectory.values[-len(free) :][free]
     bid, price = trajectory.columns.index("bid"), trajectory.columns.index("price")
     return last | {"bid_gap": float(relative_gap(goods[:, price], goods[:, bid]))}
-
-
-def _rows(references: References, equilibrium: Equilibrium, prices: Array | None, worth: float) -> Array:
-    at = references.equilibrium_prices(equilibrium, worth) if prices is not None else equilibrium.prices
-    level = float(at.sum() / equilibrium.prices.sum())
-    adjoint, quantity = equilibrium_adjoints(references.economy, equilibrium.balance), equilibrium.balance.demand
-    market = np.full(len(at), np.nan) if prices is None else prices
-    columns = [at, quantity, level * adjoint, market, _gaps(market, at), _gaps(level * adjoint, at)]
-    marks = [np.full(len(at), float(equilibrium.index)), np.full(len(at), float(equilibrium.stable))]
-    return np.stack([*columns, *marks], axis=1)
-
-
-def _gaps(values: Array, reference: Array) -> Array:
-    """`|v - r| / |r|` good by good."""
-    return relative_gap(values[:, None], reference[:, None])
 
 
 def summarise(
@@ -158,6 +142,9 @@ def summarise(
         "period": verdict.period,
         "amplitude": verdict.amplitude,
         "scale": scale(market),
+        "outside": [
+            good for good, outside in zip(market.economy.goods, market.economy.is_outside, strict=True) if outside
+        ],
         "tolerance": run["tolerance"],
         "expect": run["expect"],
         "equilibria": len(references.equilibria) if references is not None else None,
@@ -206,7 +193,7 @@ def sentence(
 def _meaning(outcome: str, gap: float, bid_gap: float) -> str:
     largest = max(gap, bid_gap)
     if largest > 1e-4:
-        return f"prices are off users' bids by up to {_gap(bid_gap)} and off derivatives by up to {_gap(gap)}"
+        return f"prices are off bids by up to {_gap(bid_gap)}, off derivatives by {_gap(gap)}"
     if outcome == "cleared":
         return f"price = bid = derivative of the objective, to {_gap(largest)}"
     return f"price = bid = derivative to {_gap(largest)}, which is no evidence: who is not rationed bids the price"
@@ -215,8 +202,7 @@ def _meaning(outcome: str, gap: float, bid_gap: float) -> str:
 def _path(kind: str, gap: float) -> str:
     if gap <= 1e-9:
         return f"the path is gradient descent on the {kind}, to {_gap(gap)}"
-    without = " (no potential exists)" if kind == "merit" else ""
-    return f"the path leaves gradient descent on the {kind}{without} by up to {_gap(gap)}"
+    return f"the path leaves gradient descent on the {kind} by up to {_gap(gap)}"
 
 
 def _number(value: Any) -> float | None:
@@ -236,4 +222,4 @@ def _gap(gap: float) -> str:
         return "rounding"
     if gap < 1e-4:
         return f"{gap:.1e}"
-    return f"{100 * gap:.3g} %" if gap < 9.995 else f"a factor of {gap + 1:.3g}"
+    return f"{100 * gap:.3g}%" if gap < 9.995 else f"a factor of {gap + 1:.3g}"
