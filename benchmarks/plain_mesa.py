@@ -128,6 +128,16 @@ class Firm(Trader):
                 if high - low <= 1e-13:
                     return math.exp(u)
 
+    @property
+    def marginal_revenue_product(self) -> float:
+        """`p_out * f'(x)` at the input really used."""
+        return self.makes.price * self.marginal_product(self.used) if self.used > 0 else math.nan
+
+    @property
+    def wedge(self) -> float:
+        """What the input earns less what it costs."""
+        return self.marginal_revenue_product - self.buys.price
+
     def buy(self, quantity: float, price: float) -> None:
         self.used = quantity
         self.money -= price * quantity
@@ -281,11 +291,21 @@ class SupplyChain(mesa.Model):
         self.record = record
         self.datacollector = mesa.DataCollector(
             model_reporters={
-                name: name for name in ("max_relative_excess_demand", "goods_imbalance", "money_imbalance")
+                name: name
+                for name in ("max_relative_excess_demand", "walras_residual", "goods_imbalance", "money_imbalance")
             },
             agenttype_reporters={
                 Market: {name: name for name in COLUMNS if name not in ("tick", "gradient_price", "adjoint")},
-                Firm: {"firm": "name", "input": "used", "output": "made", "profit": "profit", "money": "money"},
+                Firm: {
+                    "firm": "name",
+                    "quantity": "stock",
+                    "input": "used",
+                    "output": "made",
+                    "profit": "profit",
+                    "money": "money",
+                    "marginal_revenue_product": "marginal_revenue_product",
+                    "wedge": "wedge",
+                },
             },
         )
         for firm in self.firms:
@@ -322,6 +342,21 @@ class SupplyChain(mesa.Model):
             for market in self.auctions
             if market.size > 0
         )
+
+    @property
+    def walras_residual(self) -> float:
+        """Value of planned net orders that is not planned profit or the worth of the natgas, as a share of turnover.
+
+        The outside fills the gap at the final good and pays for it.
+        """
+        turnover = sum(market.price * market.size for market in self.markets)
+        value = sum(market.price * market.excess_demand for market in self.auctions)
+        profits = sum(
+            firm.makes.price * firm.planned_output - firm.buys.price * firm.planned_input for firm in self.firms
+        )
+        exports = sum(market.price * maker.planned_output for market in self.outside_markets for maker in market.makers)
+        natgas = sum(market.price * self.outside.planned_output for market in self.auctions if self.outside in market.makers)
+        return abs(value + profits + natgas - exports) / turnover
 
     @property
     def goods_imbalance(self) -> float:
@@ -364,6 +399,13 @@ def reverse_sweep(model: SupplyChain, inputs: dict[str, float]) -> list[float]:
         slope = firm.marginal_product(x) if x > 0 else math.nan
         adjoints[firm.buys.good] = adjoints[firm.makes.good] * slope
     return [adjoints[market.good] for market in model.markets]
+
+
+def frames(model: SupplyChain) -> list[pd.DataFrame]:
+    """All that was recorded, as DataFrames: goods, firms, balances."""
+    collector = model.datacollector
+    tables = [collector.get_agenttype_vars_dataframe(kind) for kind in (Market, Firm)]
+    return [*tables, collector.get_model_vars_dataframe()]
 
 
 def seconds_per_tick(ticks: int, record: bool) -> float:

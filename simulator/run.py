@@ -157,18 +157,18 @@ def run_to_disk(
     """Run a scenario into a folder and return its summary.
 
     Rows reach the disk whole at least every quarter of a second, with a checkpoint from which `resume` continues to the
-    same bytes. `progress(tick, ticks)` is told of every tick; once `stopped()` is true the run ends as `interrupted`.
-    Raises `RunFolderError` if `resume` finds a run of another scenario.
+    same bytes; a finished run is not run again. `progress(tick, ticks)` is told of every tick; once `stopped()` is true
+    the run ends as `interrupted`. Raises `RunFolderError` if the folder cannot be written, holds anything but a run, or
+    if `resume` finds a run of another scenario or a damaged checkpoint.
     """
     began = flushed = time.perf_counter()
     text = dump(scenario.resolved)
-    simulation = Simulation(scenario)
-    witness = simulation.witness
     with RunFolder(folder) as files:
-        state = files.resume(text) if resume else None
-        finished = files.finished() if state is not None else None
+        finished = files.finished(text) if resume else None
         if finished is not None:
             return finished
+        simulation = Simulation(scenario)
+        state = files.resume(text) if resume else None
         if state is None:
             files.start(text)
         else:
@@ -180,12 +180,16 @@ def run_to_disk(
             if simulation.verdict is None and stopped is not None and stopped():
                 simulation.verdict = Verdict("interrupted", "stopped by the user; what was recorded is kept")
             now = time.perf_counter()
-            if simulation.verdict is not None or witness.full or now - flushed > FLUSH_SECONDS:
-                block = witness.tables()
-                files.append(block, simulation.state())
+            if simulation.verdict is not None or simulation.witness.full or now - flushed > FLUSH_SECONDS:
+                block = simulation.witness.tables()
+                files.append(block)
+                if simulation.verdict is None or simulation.verdict.outcome == "interrupted":
+                    files.save(simulation.state())
                 tables, flushed = block or tables, now
         equilibrium, summary = _conclude(simulation, tables, time.perf_counter() - began)
         files.finish(equilibrium.header + equilibrium.lines(), summary)
+        # A checkpoint after the last tick must not be there before the summary: a run has nowhere to go on from it.
+        files.save(simulation.state())
     return summary
 
 

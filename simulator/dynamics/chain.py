@@ -64,8 +64,9 @@ class Chain:
             trades = self._no_trade(prices, inputs, outputs, _floats(before.stock))
         next_prices = self._reprice(prices, excess, scale)
         residual = self._residual(prices, excess, scale, worth) if finite else math.inf
-        head = (tick, finite, residual, prices, next_prices, demand, supply, inputs, outputs)
-        return Snapshot._make((*head, *self.no_plans, *trades, *self.no_trades))
+        # Tuples of floats are no business of the garbage collector; lists kept by the thousand would cost it more than the tick.
+        planned = map(tuple, (prices, next_prices, demand, supply, inputs, outputs))
+        return Snapshot._make((tick, finite, residual, *planned, *self.no_plans, *map(tuple, trades), *self.no_trades))
 
     def _plan(self, prices: list[float], guess: list[float]) -> tuple[list[float], list[float]]:
         inputs, outputs = [], []
@@ -147,9 +148,9 @@ class Chain:
         return worst
 
 
-def _floats(values: Array | list[float]) -> list[float]:
-    """A list as it is; an array, as at the start or after a restart, as a list."""
-    return values if isinstance(values, list) else values.tolist()
+def _floats(values: Array | tuple[float, ...]) -> list[float]:
+    """What the last tick left, as a list; it is an array at the start and after a restart."""
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
 def _exp(step: float) -> float:

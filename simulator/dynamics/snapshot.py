@@ -1,12 +1,14 @@
 """A tick as it was: what was quoted, planned and done. Nothing in it is changed afterwards.
 
 Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(agents,)`, `(agents, goods)`, as `economics.economy` lays them out.
-Fields are arrays, or plain lists of floats where the market ticks in plain floats.
+Fields are arrays, or tuples of floats where the market ticks in plain floats.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +98,12 @@ class Ticks:
         self._columns = dict(zip(Snapshot._fields, zip(*snapshots, strict=True), strict=True))
 
     def __getattr__(self, name: str) -> Array:
-        array = np.array(self._columns[name])
+        column = self._columns[name]
+        shape = (len(column), *np.shape(column[0]))
+        if isinstance(column[0], tuple):
+            # Several times faster than asking NumPy to look into a list of tuples.
+            array = np.fromiter(chain.from_iterable(column), float, math.prod(shape)).reshape(shape)
+        else:
+            array = np.array(column) if math.prod(shape) else np.zeros(shape)
         setattr(self, name, array)
         return array

@@ -194,6 +194,11 @@ class Economy:
         price = prices.tolist()
         profits, outputs, inputs = np.zeros(len(self.firms)), np.zeros(len(self.output_good)), np.zeros(len(guess))
         for number, (firm, rows, edges) in enumerate(zip(self.firms, self.firm_rows, self.edge_rows, strict=True)):
+            if firm.count == 1 and firm.technology.single_input:
+                start, row = float(guess[edges.start]), rows.start
+                found = firm.technology.profit_one(price[firm.output], price[firm.inputs[0]], start)
+                profits[number], inputs[edges.start], outputs[row] = found
+                continue
             wages = [price[good] for good in firm.inputs]
             value, plan = firm.technology.profit(price[firm.output], wages, guess[edges].reshape(firm.count, -1))
             profits[number] = value.sum()

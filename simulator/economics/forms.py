@@ -1,4 +1,4 @@
-"""Functional forms of degree one: each a value and its gradient, a unit cost and its gradient.
+"""Functional forms of degree one: each a value and how it is imputed to goods, a unit cost and its gradient.
 
 A form serves tastes and techniques alike. Its dual comes first: `unit_cost(p)` is the least spending that buys one unit of
 `value`, `unit_demand(p)` the bundle that does it, and by Shephard's lemma the second is the gradient of the first. The judges
@@ -37,19 +37,16 @@ class Form(Protocol):
         """`u(x)`, `(agents,)`."""
         ...
 
-    def gradient(self, quantities: Array) -> Array:
-        """`du/dx`, `(agents, goods)`; where wanted goods are missing it may be infinite."""
-        ...
-
     def imputation(self, quantities: Array, prices: Array) -> Array:
         """`x_i u_i / (grad u . x)`: how the worth of a bundle is imputed to its goods, `(agents, goods)`, rows sum to 1.
 
-        At a kink it is the element of the subdifferential nearest the prices in the value metric.
+        At a kink it is the element of the subdifferential nearest the prices in the value metric, where wanted goods are
+        missing the limit as they vanish in equal proportion.
         """
         ...
 
     def unit_cost(self, prices: Array) -> Array:
-        """`c(p) = min { p.x : u(x) = 1 }`, `(agents,)`."""
+        """`c(p) = min { p.x : u(x) = 1 }`, `(agents,)`; 0 where something free will do."""
         ...
 
     def unit_demand(self, prices: Array) -> Array:
@@ -70,19 +67,36 @@ def _log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
     """`ln (sum_i w_i v_i^r)^(1/r)` along the last axis for weights that sum to 1; `sum_i w_i ln v_i` at `r = 0`.
 
     Values are taken relative to their geometric mean. Where `r` times the spread is small, `log1p` of a sum of `expm1` keeps
-    full precision as `r -> 0`; elsewhere the usual log-sum-exp does.
+    full precision as `r -> 0`; elsewhere the usual log-sum-exp does. A value of 0 adds nothing if `r > 0`, else makes the mean 0.
     """
-    present = weights > 0
+    weighs = weights > 0
+    present = weighs & (log_values.real > -np.inf)
     log_values = np.where(present, log_values, 0.0)
-    centre = np.sum(weights * log_values, axis=-1, keepdims=True)
-    exponents = order[..., None] * np.where(present, log_values - centre, 0.0)
-    near = np.max(np.abs(exponents), axis=-1) < 1.0
-    highest = np.max(np.where(present, exponents.real, -np.inf), axis=-1, keepdims=True)
     with np.errstate(all="ignore"):
-        small = np.log1p(np.sum(weights * np.expm1(np.where(near[..., None], exponents, 0.0)), axis=-1))
+        centre = np.sum(weights * log_values, axis=-1, keepdims=True)
+        exponents = order[..., None] * np.where(present, log_values - centre, 0.0)
+        near = np.max(np.abs(exponents), axis=-1) < 1.0
+        exponents = np.where(present, exponents, -np.inf)
+        highest = np.max(exponents.real, axis=-1, keepdims=True)
+        # A weightless exponent of minus infinity counts as 0 in the sum of differences from 1.
+        small = np.log1p(np.sum(weights * np.where(weighs & near[..., None], np.expm1(exponents), 0.0), axis=-1))
         large = highest[..., 0] + np.log(np.sum(weights * np.exp(exponents - highest), axis=-1))
-        mean = np.where(near, small, large) / order
-    return centre[..., 0] + np.where(order == 0.0, 0.0, mean)
+        mean = centre[..., 0] + np.where(order == 0.0, 0.0, np.where(near, small, large) / order)
+    vanishes = (weighs & ~present).any(axis=-1) & ((order <= 0.0) | ~present.any(axis=-1))
+    return np.where(vanishes, -np.inf, mean)
+
+
+def _shared_out(log_terms: Array, weights: Array) -> Array:
+    """`w_i e^(l_i)` as fractions of their sum along the last axis; the largest share the whole where they are infinite."""
+    highest = np.max(np.where(weights > 0, log_terms, -np.inf), axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        powers = weights * np.exp(np.where((log_terms == highest) | (weights == 0), 0.0, log_terms - highest))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _free_for_all(bundle: Array, wanted: NDArray[np.bool_], prices: Array) -> Array:
+    """The bundle with as much as one likes of wanted goods that are free, and nothing of unwanted ones."""
+    return np.where(wanted, np.where(prices == 0, np.inf, bundle), 0.0)
 
 
 @dataclass(frozen=True)
@@ -108,11 +122,6 @@ class CobbDouglas:
     def value(self, quantities: Array) -> Array:
         return np.prod(quantities**self.shares, axis=-1)
 
-    def gradient(self, quantities: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slopes = self.value(quantities)[..., None] * self.shares / quantities
-        return np.where(self.wanted, slopes, 0.0)
-
     def imputation(self, quantities: Array, prices: Array) -> Array:
         return np.broadcast_to(self.shares, quantities.shape)
 
@@ -120,12 +129,14 @@ class CobbDouglas:
         return np.prod((prices / np.where(self.wanted, self.shares, 1.0)) ** self.shares, axis=-1)
 
     def unit_demand(self, prices: Array) -> Array:
-        return self.unit_cost(prices)[..., None] * np.where(self.wanted, self.shares, 0.0) / prices
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bundle = self.unit_cost(prices)[..., None] * self.shares / prices
+        return bundle if prices.all() else _free_for_all(bundle, self.wanted, prices)
 
     def demand(self, prices: Array, income: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             bundle = income[:, None] * self.shares / prices
-        return bundle if prices.all() else np.where(self.wanted, bundle, 0.0)
+        return bundle if prices.all() else _free_for_all(bundle, self.wanted, prices)
 
 
 @dataclass(frozen=True)
@@ -147,15 +158,24 @@ class CES:
 
     @classmethod
     def from_weights(cls, elasticity: Array, weights: Array) -> CES:
-        """The form `u = (sum_i w_i x_i^rho)^(1/rho)`, `rho = 1 - 1/s`; at `s = 1` the exponents are `w / sum w`.
+        """The form `u = (sum_i w_i x_i^rho)^(1/rho)`, `rho = 1 - 1/s`; at `s = 1` it is `prod_i x_i^(w_i / sum w)`.
 
-        Normalising `w^s` to shares divides the utility by `(sum_i w_i^s)^(1/(1-s))`, which `scale` gives back.
+        Normalising `w^s` to shares divides the utility by `(sum_i w_i^s)^(1/(1-s))`, which `scale` gives back. As `s -> 1` that
+        leaves every bound if the weights do not sum to 1; there the unit of utility, which moves nothing, is bounded.
         """
         elasticity, weights = np.asarray(elasticity, dtype=float), np.asarray(weights, dtype=float)
-        powers = weights ** elasticity[:, None]
-        with np.errstate(divide="ignore"):
-            exponent = np.where(elasticity == 1.0, 0.0, 1.0 / (1.0 - elasticity))
-        return cls(elasticity, powers, powers.sum(axis=-1) ** exponent)
+        portions = _normalised(weights)
+        logs = np.log(np.where(weights > 0, weights, 1.0))
+        total = np.log(weights.sum(axis=-1))
+        # Weights that sum to 1 but for rounding do sum to 1.
+        total = np.where(np.abs(total) < 1e-14, 0.0, total)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            level = np.where(elasticity == 1.0, total, total / (1.0 - elasticity))
+        log_scale = np.clip(level, -200.0, 200.0) - _log_power_mean(logs, portions, elasticity - 1.0)
+        wanted = (weights > 0).astype(float)
+        return cls(
+            elasticity, _shared_out(elasticity[:, None] * logs, wanted), np.exp(np.clip(log_scale, -400.0, 400.0))
+        )
 
     @property
     def wanted(self) -> NDArray[np.bool_]:
@@ -168,46 +188,36 @@ class CES:
 
     def value(self, quantities: Array) -> Array:
         order = 1.0 - 1.0 / self.elasticity
-        with np.errstate(invalid="ignore"):
-            logarithm = _log_power_mean(self._log_terms(quantities), self.shares, order)
-        missing = np.any(self.wanted & (quantities == 0), axis=-1)
-        if missing.any():
-            # Every good is needed where s <= 1; where s > 1 a missing one only adds nothing to the sum.
-            with np.errstate(divide="ignore"):
-                powers = np.where(
-                    self.wanted, self.shares ** (1 / self.elasticity)[:, None] * quantities ** order[:, None], 0.0
-                )
-                direct = np.where(order > 0, powers.sum(axis=-1) ** (1 / order), 0.0)
-            return np.where(missing, direct, np.exp(logarithm)) / self.scale
-        return np.exp(logarithm) / self.scale
-
-    def gradient(self, quantities: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slopes = self.value(quantities)[..., None] * self.imputation(quantities, quantities) / quantities
-        return np.where(self.wanted, slopes, 0.0)
+        return np.exp(_log_power_mean(self._log_terms(quantities), self.shares, order)) / self.scale
 
     def imputation(self, quantities: Array, prices: Array) -> Array:
-        order = 1.0 - 1.0 / self.elasticity
-        terms = np.where(self.wanted, order[:, None] * self._log_terms(quantities), -np.inf)
+        order = (1.0 - 1.0 / self.elasticity)[:, None]
         with np.errstate(invalid="ignore"):
-            powers = self.shares * np.exp(terms - np.max(terms, axis=-1, keepdims=True))
-            return powers / powers.sum(axis=-1, keepdims=True)
+            terms = np.where(order == 0.0, 0.0, order * self._log_terms(quantities))
+        return _shared_out(terms, self.shares)
 
     def unit_cost(self, prices: Array) -> Array:
-        return self.scale * np.exp(_log_power_mean(np.log(prices), self.shares, 1.0 - self.elasticity))
+        with np.errstate(divide="ignore"):
+            return self.scale * np.exp(_log_power_mean(np.log(prices), self.shares, 1.0 - self.elasticity))
 
     def unit_demand(self, prices: Array) -> Array:
-        terms = np.where(self.wanted, (1.0 - self.elasticity[:, None]) * np.log(prices), -np.inf)
-        powers = self.shares * np.exp(terms - np.max(terms, axis=-1, keepdims=True))
-        return self.unit_cost(prices)[..., None] * powers / (powers.sum(axis=-1, keepdims=True) * prices)
+        return self._spend(self.unit_cost(prices), prices)
 
     def demand(self, prices: Array, income: Array) -> Array:
-        # Relative to the cheapest price no power overflows, however elastic the demand.
-        relative = prices / (prices.min() or 1.0)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            powers = self.shares * relative ** -self.elasticity[:, None]
-            bundle = powers * (income / (powers @ prices))[:, None]
-        return bundle if prices.all() else np.where(self.wanted & (prices == 0), np.inf, np.nan_to_num(bundle))
+        if not prices.all():
+            return self._spend(income, prices)
+        # Relative to the cheapest wanted good no power overflows, however elastic the demand.
+        cheapest = np.where(self.wanted, prices, np.inf).min(axis=-1, keepdims=True)
+        powers = self.shares * (prices / cheapest) ** -self.elasticity[:, None]
+        return powers * (income / (powers @ prices))[:, None]
+
+    def _spend(self, money: Array, prices: Array) -> Array:
+        """What `money` buys, by the share of each good in the unit cost."""
+        order = (1.0 - self.elasticity)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spent = _shared_out(np.where(order == 0.0, 0.0, order * np.log(prices)), self.shares)
+            bundle = money[..., None] * spent / prices
+        return bundle if prices.all() else _free_for_all(bundle, self.wanted, prices)
 
 
 @dataclass(frozen=True)
@@ -238,14 +248,6 @@ class Leontief:
     def value(self, quantities: Array) -> Array:
         return np.min(self._ratios(quantities), axis=-1)
 
-    def gradient(self, quantities: Array) -> Array:
-        """One subgradient: the whole weight on the scarcest good, shared evenly where several are."""
-        ratios = self._ratios(quantities)
-        scarcest = ratios == ratios.min(axis=-1, keepdims=True)
-        with np.errstate(divide="ignore"):
-            slopes = 1.0 / (self.coefficients * scarcest.sum(axis=-1, keepdims=True))
-        return np.where(scarcest, slopes, 0.0)
-
     def imputation(self, quantities: Array, prices: Array) -> Array:
         """Worth falls on the scarcest goods alone, among them in proportion to what they cost.
 
@@ -267,9 +269,9 @@ class Leontief:
         return self.coefficients + 0.0 * prices
 
     def demand(self, prices: Array, income: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bundle = self.coefficients * (income / (self.coefficients @ prices))[:, None]
-        return np.where(self.wanted, bundle, 0.0)
+        cost = self.coefficients @ prices
+        units = np.divide(income, cost, out=np.full(len(cost), np.inf), where=cost > 0)
+        return np.multiply(self.coefficients, units[:, None], out=np.zeros(self.coefficients.shape), where=self.wanted)
 
 
 FORMS: dict[str, type[CobbDouglas] | type[CES] | type[Leontief]] = {

@@ -112,17 +112,17 @@ class Merit:
         return Descent(value, -wealth * gradient, balance.scale, balance.inputs)
 
 
-def merit_value(prices: Array, excess_demand: Array, scale: Array) -> float:
-    """`M = sum_j p_j z_j^2 / s_j / (2 p.s)`, 0 exactly where every market clears (or the good is free)."""
+def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:
+    """`M = sum_j p_j z_j^2 / s_j / (2 p.s)`, `(...)` for `(..., goods)`: 0 exactly where every market clears."""
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = np.where(scale > 0, prices * excess_demand**2 / scale, 0.0)
-        return float(parts.sum() / (2.0 * (prices @ scale)))
+        return parts.sum(axis=-1) / (2.0 * (prices * scale).sum(axis=-1))
 
 
 def merit(balance: Balance, jacobian: Array) -> tuple[float, Array]:
     """The merit of a balance and its gradient in prices, `(goods,)`, given `J = dz/dp`."""
     prices, excess, scale = balance.prices, balance.excess_demand, balance.scale
-    value, wealth = merit_value(prices, excess, scale), float(prices @ scale)
+    value, wealth = float(merit_value(prices, excess, scale)), float(prices @ scale)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(scale > 0, excess / scale, 0.0)
     slope = (prices * relative) @ jacobian + 0.5 * relative * excess

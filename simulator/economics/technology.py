@@ -54,11 +54,6 @@ class FormulaTechnology:
         slope = scalar.slope_and_curvature(0.0)[0]
         return math.inf if math.isnan(slope) else slope
 
-    @cached_property
-    def _from_zero(self) -> bool:
-        scalar = self.formula.scalar
-        return scalar is None or not math.isnan(scalar.value(1e-200))
-
     def output(self, inputs: Array) -> Array:
         """`f(x)`, `(agents,)`; 0 where the firm idles."""
         made = self.formula.value(inputs)
@@ -109,17 +104,25 @@ class FormulaTechnology:
 
     def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
         """Input and output of largest profit of one firm with one input; `guess` is its last input."""
+        return self._maximise_one(price, wage, guess)
+
+    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
+        """`profit` of one firm with one input: its value, and the input and output where it is reached."""
+        x, made = self._maximise_one(price, wage, guess)
+        return price * made - wage * x, x, made
+
+    def _maximise_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
         ratio = wage / price if price > 0.0 else math.inf
-        x, made = one_input(self._scalar, ratio, guess, self._first_slope, self._from_zero)
-        return (x, made) if made >= 0.0 or self.negative_output else (0.0, 0.0)
+        x, made = one_input(self._scalar, ratio, guess, self._first_slope)
+        return (x, made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
 
     def _maximise(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
         if len(guess) == 1 and self.single_input:
-            x, made = self.plan_one(price, wages[0], guess.item())
+            x, made = self._maximise_one(price, wages[0], guess.item())
             return Plan(np.array([[x]]), np.array([made]))
         inputs = many_inputs(self.formula, price, np.asarray(wages, dtype=float), guess)
         made = self.formula.value(inputs)
-        if not self.negative_output and (made < 0).any():
-            idle = made < 0
+        idle = ~(made > -np.inf) if self.negative_output else ~(made >= 0)
+        if idle.any():
             return Plan(np.where(idle[:, None], 0.0, inputs), np.where(idle, 0.0, made))
         return Plan(inputs, made)

@@ -48,12 +48,6 @@ class Equilibrium:
         """Whether the price rule settles here from nearby."""
         return self.spectral_radius < 1.0
 
-    def scaled_to(self, worth: float) -> Array:
-        """Prices at which everything planned is worth `worth`, `(goods,)`: for economies where only relative prices
-        matter.
-        """
-        return self.prices * (worth / float(self.prices @ self.balance.scale))
-
 
 def find(
     economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,15 @@ from simulator.references.gradient_path import GradientPath
 
 
 class Opinion(NamedTuple):
-    """What the references say of a tick: the path's prices `(goods,)`, then numbers of ticks.csv in their order."""
+    """What the references say of a tick: the path's prices there, and the reference function at the market's own prices.
+
+    `gradient_price`, `signal` (minus the function's gradient, in quantities) and `scale` are `(goods,)`.
+    """
 
     gradient_price: Array
-    potential: float
-    merit: float
-    cosine_to_gradient: float
-    distance_to_equilibrium: float
+    value: float
+    signal: Array
+    scale: Array
 
 
 class References:
@@ -36,35 +39,43 @@ class References:
         self.starts = random_starts + 2
         self.equilibria = find(economy, rule, [initial_prices], random_starts=random_starts, seed=seed)
 
-    def look(self, tick: int, prices: Array, next_prices: Array, scale: Array, guess: Array) -> Opinion:
-        """What they say of a tick from its prices, the next ones and `s` `(goods,)`; `guess` as in `descent`."""
+    def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
+        """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""
         gradient_price = self.path.advance(tick)
-        if not np.isfinite(scale).all():
-            return Opinion(gradient_price, np.nan, np.nan, np.nan, np.nan)
-        together = np.array_equal(prices, gradient_price)
-        descent = self.path.look() if together else self.reference.descent(prices, guess)
-        if self.reference.kind == "potential":
-            potential, merit = descent.value, merit_value(prices, descent.signal, descent.scale)
+        if np.array_equal(prices, gradient_price):
+            descent = self.path.look()
         else:
-            potential, merit = np.nan, descent.value
+            descent = self.reference.descent(prices, guess)
+        return Opinion(gradient_price, descent.value, descent.signal, descent.scale)
+
+    def columns(self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, scale: Array) -> dict[str, Array]:
+        """Columns of ticks.csv by name, `(ticks,)` each, given the market's prices, next prices and `s` `(ticks, goods)`."""
+        value = np.array([opinion.value for opinion in opinions])
+        signal = np.array([opinion.signal for opinion in opinions])
+        own_scale = np.array([opinion.scale for opinion in opinions])
+        is_potential = self.reference.kind == "potential"
         if self.rule.form == "multiplicative":
             motion = prices * np.log(np.maximum(next_prices, 1e-300) / np.maximum(prices, 1e-300))
         else:
             motion = next_prices - prices
         free, metric = self._free, self.rule.metric(prices, scale)
-        angle = cosine(motion[free], descent.signal[free], metric[free])
-        return Opinion(gradient_price, potential, merit, angle, self.distance(prices, float(prices @ scale)))
+        return {
+            "potential": value if is_potential else np.full(len(value), np.nan),
+            "merit": merit_value(prices, signal, own_scale) if is_potential else value,
+            "cosine_to_gradient": cosine(motion[:, free], signal[:, free], metric[:, free]),
+            "distance_to_equilibrium": self._distance(prices, np.sum(prices * scale, axis=-1)),
+        }
 
-    def distance(self, prices: Array, worth: float) -> float:
-        """Largest relative price gap to the nearest equilibrium; not a number if none was found."""
-        gaps = [float(relative_gap(prices, self.equilibrium_prices(found, worth))) for found in self.equilibria]
-        return min(gaps) if gaps else np.nan
+    def _distance(self, prices: Array, worth: Array) -> Array:
+        """Largest relative price gap to the nearest equilibrium, `(ticks,)`; not a number if none was found."""
+        gaps = [relative_gap(prices, self.equilibrium_prices(found, worth)) for found in self.equilibria]
+        return np.min(gaps, axis=0) if gaps else np.full(len(prices), np.nan)
 
-    def equilibrium_prices(self, found: Equilibrium, worth: float) -> Array:
-        """An equilibrium's prices; scaled to the market's `sum(p s)` where only relative prices matter and none is
-        fixed.
-        """
-        return found.scaled_to(worth) if self.relative_only else found.prices
+    def equilibrium_prices(self, found: Equilibrium, worth: Array) -> Array:
+        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if only relative prices matter."""
+        if not self.relative_only:
+            return np.broadcast_to(found.prices, (*worth.shape, len(found.prices)))
+        return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))
 
     @property
     def relative_only(self) -> bool:
@@ -81,10 +92,13 @@ def relative_gap(values: Array, reference: Array) -> Array:
     return np.where(known.any(axis=-1), relative.max(axis=-1, initial=0.0), np.nan)
 
 
-def cosine(motion: Array, signal: Array, metric: Array) -> float:
-    """Cosine between a price motion and descent along a signal, in the metric `sum w a b` (1 if both are 0)."""
-    moving = float(metric @ motion**2)
-    pulling = float(np.sum(np.divide(signal**2, metric, out=np.zeros(len(signal)), where=metric > 0)))
-    if moving == 0.0 and pulling == 0.0:
-        return 1.0
-    return float(motion @ signal) / np.sqrt(moving * pulling) if moving > 0.0 and pulling > 0.0 else 0.0
+def cosine(motion: Array, signal: Array, metric: Array) -> Array:
+    """Cosine between price motions and descent along signals, in the metric `sum w a b` over the last axis.
+
+    1 where both are 0, and 0 where only one is.
+    """
+    moving = np.sum(metric * motion**2, axis=-1)
+    pulling = np.sum(np.divide(signal**2, metric, out=np.zeros(signal.shape), where=metric > 0), axis=-1)
+    product, norm = np.sum(motion * signal, axis=-1), np.sqrt(moving * pulling)
+    angle = np.divide(product, norm, out=np.zeros(norm.shape), where=norm > 0)
+    return np.where((moving == 0) & (pulling == 0), 1.0, np.where(norm == norm, angle, np.nan))

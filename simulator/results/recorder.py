@@ -15,7 +15,7 @@ from simulator.economics.allocation import Allocation, bids, marginal_products, 
 from simulator.economics.forms import Array
 from simulator.references.adjoint import adjoints
 from simulator.references.judges import Opinion, References, relative_gap
-from simulator.results.table import Table
+from simulator.results.table import Table, names
 
 TRAJECTORY = {
     "price": "the market's price, numeraire per unit",
@@ -89,17 +89,15 @@ class Witness:
     def _opinion(self, seen: Snapshot) -> Opinion | None:
         if self.references is None:
             return None
-        prices, next_prices = np.asarray(seen.prices), np.asarray(seen.next_prices)
         with np.errstate(all="ignore"):
-            scale = np.maximum(seen.demand, seen.supply)
-            return self.references.look(seen.tick, prices, next_prices, scale, np.asarray(seen.planned_inputs))
+            return self.references.look(seen.tick, np.asarray(seen.prices), np.asarray(seen.planned_inputs))
 
     @property
     def full(self) -> bool:
-        """Whether enough has been seen to be worth writing: a thousand ticks, or tens of megabytes of what consumers
+        """Whether enough has been seen to be worth writing: hundreds of ticks, or tens of MB of what consumers
         did.
         """
-        return len(self._seen) >= 1024 or len(self._seen) * self.economy.endowment.size > 4_000_000
+        return len(self._seen) >= 512 or len(self._seen) * self.economy.endowment.size > 4_000_000
 
     def tables(self) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
@@ -133,7 +131,7 @@ class Witness:
             rows = [order[i] for i, _ in recorded]
             scalars.append(ticks.account.sum(axis=-1))
             scalars += [np.array([np.nan if r is None else column[r] for r in rows]) for column in imbalances]
-        numbers = [int(tick) for tick in ticks.tick]
+        numbers = ticks.tick
         return {
             "trajectory": self._trajectory(numbers, [*goods, bid, gradient_price, adjoint]),
             "ticks": Table(
@@ -166,19 +164,25 @@ class Witness:
         nothing = np.full(len(opinions), np.nan)
         if self.references is None:
             return [nothing] * (len(TICKS) - 2)
-        said = np.array([o[1:] for o in opinions if o is not None])
-        potential, merit, angle, to_equilibrium = said.T
+        said = [opinion for opinion in opinions if opinion is not None]
+        with np.errstate(all="ignore"):
+            scale = np.maximum(ticks.demand, ticks.supply)
+            columns = self.references.columns(said, ticks.prices, ticks.next_prices, scale)
         to_path = relative_gap(ticks.prices, gradient_price)
         self.gradient_path_gap = float(np.fmax(self.gradient_path_gap, np.fmax.reduce(to_path, initial=0.0)))
-        to_adjoint = relative_gap(ticks.prices[:, self.free], adjoint[:, self.free])
-        return [potential, merit, angle, to_path, to_equilibrium, to_adjoint, nothing]
+        columns |= {
+            "distance_to_gradient_path": to_path,
+            "distance_to_adjoint": relative_gap(ticks.prices[:, self.free], adjoint[:, self.free]),
+            "rotation_index": nothing,
+        }
+        return [columns[name] for name in list(TICKS)[2:]]
 
-    def _trajectory(self, numbers: list[int], columns: list[Array]) -> Table:
-        names = self.economy.goods
-        keys = {"tick": np.repeat(numbers, len(names)).tolist(), "good": list(names) * len(numbers)}
+    def _trajectory(self, numbers: Array, columns: list[Array]) -> Table:
+        goods = names(self.economy.goods)
+        keys = {"tick": np.repeat(numbers, len(goods)), "good": np.tile(goods, len(numbers))}
         return Table(keys, tuple(TRAJECTORY), np.stack(columns, axis=-1).reshape(-1, len(TRAJECTORY)))
 
-    def _agents(self, numbers: list[int], ticks: Ticks) -> Table:
+    def _agents(self, numbers: Array, ticks: Ticks) -> Table:
         """Firms, then consumers."""
         economy = self.economy
         count, firms, agents, goods = len(numbers), len(economy.output_good), len(economy.budget), len(economy.goods)
@@ -193,26 +197,24 @@ class Witness:
             utility = cohort.utility.utility(ticks.consumption[:, rows], ticks.paid[:, rows])
             values[:, firms + rows.start : firms + rows.stop, :, 4] = utility[..., None]
         values[:, firms:, :, 5] = ticks.account[..., None]
-        names = [firm.name for firm in economy.firms] + [cohort.name for cohort in economy.consumers]
-        kinds = ["firm"] * firms + ["consumer"] * agents
+        who = names(entry.name for entry in (*economy.firms, *economy.consumers))
         keys = {
-            "tick": np.repeat(numbers, len(names) * goods).tolist(),
-            "agent": np.repeat(names, goods).tolist() * count,
-            "kind": np.repeat(kinds, goods).tolist() * count,
-            "good": list(economy.goods) * (len(names) * count),
+            "tick": np.repeat(numbers, len(who) * goods),
+            "agent": np.tile(np.repeat(who, goods), count),
+            "kind": np.tile(np.repeat(names(("firm", "consumer")), (firms * goods, agents * goods)), count),
+            "good": np.tile(names(economy.goods), len(who) * count),
         }
         return Table(keys, tuple(AGENTS), values.reshape(-1, len(AGENTS)))
 
-    def _wedges(self, numbers: list[int], ticks: Ticks, products: Array) -> Table:
+    def _wedges(self, numbers: Array, ticks: Ticks, products: Array) -> Table:
         """`p_out df/dx_i - p_i` of each firm and input, with its two parts."""
         economy = self.economy
         earned = ticks.prices[:, economy.output_good[economy.edge_firm]] * products
         paid = ticks.prices[:, economy.edge_good]
-        firms = [economy.firms[entry].name for entry in economy.firm_entry[economy.edge_firm].tolist()]
-        inputs = [economy.goods[good] for good in economy.edge_good.tolist()]
+        firms = names(firm.name for firm in economy.firms)[economy.firm_entry[economy.edge_firm]]
         keys = {
-            "tick": np.repeat(numbers, len(firms)).tolist(),
-            "firm": firms * len(numbers),
-            "input": inputs * len(numbers),
+            "tick": np.repeat(numbers, len(firms)),
+            "firm": np.tile(firms, len(numbers)),
+            "input": np.tile(names(economy.goods)[economy.edge_good], len(numbers)),
         }
         return Table(keys, tuple(WEDGES), np.stack([earned, paid, earned - paid], axis=-1).reshape(-1, len(WEDGES)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from simulator.economics.forms import Array
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
 from simulator.references.judges import References, relative_gap
-from simulator.results.table import Table
+from simulator.results.table import Table, names
 
 if TYPE_CHECKING:
     from simulator.dynamics.model import MarketModel
@@ -32,16 +33,16 @@ def equilibrium_table(references: References | None, goods: tuple[str, ...], pri
     """
     found = references.equilibria if references is not None else []
     rows = [_rows(references, equilibrium, prices, worth) for equilibrium in found if references is not None]
-    keys: dict[str, list[int] | list[str]] = {
-        "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(goods)).tolist(),
-        "good": list(goods) * len(found),
+    keys = {
+        "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(goods)),
+        "good": np.tile(names(goods), len(found)),
     }
     values = np.concatenate([*rows, np.zeros((0, len(EQUILIBRIUM)))])
     return Table(keys, EQUILIBRIUM, values, whole=("index", "stable"))
 
 
 def _rows(references: References, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
-    at = references.equilibrium_prices(equilibrium, worth)
+    at = references.equilibrium_prices(equilibrium, np.asarray(worth))
     level = float(at.sum() / equilibrium.prices.sum())
     adjoint = level * equilibrium_adjoints(references.economy, equilibrium.balance)
     gaps = [relative_gap(values[:, None], at[:, None]) for values in (prices, adjoint)]
@@ -151,9 +152,15 @@ def summarise(
         "worst_imbalance": worst_imbalance,
         "seed": run["seed"],
         "scenario_sha256": run["scenario_sha256"],
-        "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+        "versions": versions(),
     }
     return {key: _plain(value) for key, value in summary.items()}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that a run's numbers depend on."""
+    return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
 
 
 def scale(market: MarketModel) -> str:

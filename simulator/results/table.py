@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one CSV: key columns (whole numbers or names) and float columns `(rows, columns)`.
+    """Rows of one CSV: key columns (whole numbers or names, `(rows,)`) and float columns `(rows, columns)`.
 
     Floats are written in shortest round-trip form; what is not a number is an empty cell. Columns named in `whole` hold
     whole numbers and are written as such.
     """
 
-    keys: Mapping[str, Sequence[int] | Sequence[str]]
+    keys: Mapping[str, NDArray[Any]]
     columns: tuple[str, ...]
     values: Array
     whole: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ class Table:
         # Adding 0.0 turns the float -0.0 into 0.0.
         cells = ["" if v != v else repr(v) for v in (self.values + 0.0).T.ravel().tolist()]
         rows = len(self.values)
-        columns = [[*map(str, key)] for key in self.keys.values()]
+        columns = [[*map(str, key.tolist())] for key in self.keys.values()]
         columns += [cells[i * rows : (i + 1) * rows] for i in range(len(self.columns))]
         for name in self.whole:
             column = len(self.keys) + self.columns.index(name)
@@ -50,7 +51,7 @@ class Table:
 
         floats = {name: self.values[:, i] for i, name in enumerate(self.columns)}
         floats |= {name: floats[name].astype(np.int64) for name in self.whole}
-        return pd.DataFrame({**{name: np.asarray(key) for name, key in self.keys.items()}, **floats})
+        return pd.DataFrame({**self.keys, **floats})
 
 
 def frames(blocks: Iterable[dict[str, Table]]) -> dict[str, pd.DataFrame]:
@@ -59,3 +60,8 @@ def frames(blocks: Iterable[dict[str, Table]]) -> dict[str, pd.DataFrame]:
 
     parts = list(blocks)
     return {name: pd.concat([part[name].frame() for part in parts], ignore_index=True) for name in parts[0]}
+
+
+def names(values: Iterable[str]) -> NDArray[Any]:
+    """Names as an array of text, to be tiled and repeated into key columns."""
+    return np.array(list(values), dtype=object)

@@ -1,0 +1,394 @@
+"""Trade in every tick: nothing is made of nothing, money goes round, budgets lapse, and rest points are equilibria."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.dynamics import model
+from simulator.dynamics.model import MarketModel
+from simulator.dynamics.observers import Conservation, walras_residual
+from simulator.dynamics.snapshot import Snapshot, Ticks
+from simulator.dynamics.trading import Served, ration
+from simulator.economics.economy import Economy
+from simulator.scenario import load
+
+CLOSED: dict[str, Any] = {
+    "name": "closed",
+    "goods": ["labour", "grain", "bread"],
+    "firms": [
+        {"name": "farm", "makes": "grain = 2*labour^0.5"},
+        {"name": "bakery", "makes": "bread = 1.5*grain^0.4*labour^0.3"},
+    ],
+    "consumers": [
+        {
+            "name": "worker",
+            "utility": {"cobb_douglas": {"labour": 0.2, "grain": 0.2, "bread": 0.6}},
+            "endowment": {"labour": 3},
+            "owns": {"farm": 0.75},
+        },
+        {
+            "name": "rentier",
+            "utility": {"leontief": {"bread": 1, "grain": 0.5}},
+            "endowment": {"labour": 0.2, "grain": 0.1},
+            "owns": {"farm": 0.25, "bakery": 1},
+        },
+    ],
+    "initial_prices": {"grain": 1.5, "bread": 0.3},
+    "scheduler": {"form": "multiplicative", "rate": 0.1},
+}
+
+OPEN: dict[str, Any] = {
+    "name": "open",
+    "goods": ["labour", "grain", "steel", "tool", "cloth"],
+    "outside": {"tool": 0.7, "cloth": 1.1},
+    "supply": {"labour": 0.8, "steel": 0.1},
+    "firms": [
+        {"name": "farm", "makes": "grain = 2*labour^0.5"},
+        {"name": "mill", "makes": "steel = 1.2*steel^0.3*labour^0.4"},
+        {"name": "weaver", "makes": "cloth = 2*steel^0.4*tool^0.3"},
+    ],
+    "consumers": [
+        {
+            "name": "worker",
+            "utility": {"cobb_douglas": {"labour": 0.2, "grain": 0.5, "steel": 0.1}},
+            "endowment": {"labour": 3, "tool": 0.2},
+            "owns": {"farm": 0.5, "mill": 0.3},
+            "budget": 0.3,
+        },
+        {
+            "name": "saver",
+            "utility": {"ces": {"elasticity": 0.6, "shares": {"grain": 2, "cloth": 1}}},
+            "budget": 1,
+            "savings": True,
+        },
+        {"name": "purse", "utility": {"quasilinear": {"log": {"grain": 0.4, "tool": 0.1}}}},
+    ],
+    "initial_prices": {"labour": 0.5, "grain": 1.2, "steel": 2.0},
+    "scheduler": {"form": "multiplicative", "rate": 0.1},
+}
+
+CHAIN: dict[str, Any] = {
+    "name": "chain",
+    "goods": ["gas", "ethylene", "bags"],
+    "outside": {"bags": 1},
+    "supply": {"gas": 4},
+    "firms": [{"name": "A", "makes": "ethylene = sqrt(gas)"}, {"name": "B", "makes": "bags = ln(ethylene)"}],
+    "initial_prices": {"gas": 0.02, "ethylene": 0.3},
+    "scheduler": {"form": "multiplicative", "rate": 0.2},
+}
+
+FISHER: dict[str, Any] = {
+    "name": "fisher",
+    "goods": ["apples", "pears", "figs"],
+    "supply": {"apples": 10, "pears": 6, "figs": 3},
+    "consumers": [
+        {
+            "name": "a",
+            "budget": 10,
+            "utility": {"ces": {"elasticity": 0.5, "shares": {"apples": 1, "pears": 2, "figs": 1}}},
+        },
+        {"name": "b", "budget": 4, "utility": {"cobb_douglas": {"apples": 0.2, "pears": 0.2, "figs": 0.6}}},
+        {"name": "c", "budget": 2, "utility": {"leontief": {"apples": 1, "figs": 1}}},
+    ],
+    "initial_prices": {"apples": 2, "figs": 0.5},
+    "scheduler": {"form": "multiplicative", "rate": 0.1},
+}
+
+QUASI_LINEAR: dict[str, Any] = {
+    "name": "quasi-linear",
+    "goods": ["labour", "bread", "wine"],
+    "supply": {"labour": 2, "wine": 1},
+    "firms": [{"name": "bakery", "makes": "bread = 2*labour^0.6"}],
+    "consumers": [
+        {"name": "a", "utility": {"quasilinear": {"log": {"bread": 2, "wine": 1}}}},
+        {"name": "b", "utility": {"quasilinear": {"log": {"labour": 0.5, "wine": 1}}}, "budget": 1},
+    ],
+    "initial_prices": {"labour": 0.4, "bread": 3, "wine": 1},
+    "scheduler": {"form": "multiplicative", "rate": 0.1},
+}
+
+
+def market_of(scenario: dict[str, Any], **changes: Any) -> MarketModel:
+    loaded = load({**scenario, **changes})
+    return MarketModel(loaded.economy, loaded.rule, loaded.trade, loaded.initial_prices)
+
+
+def ticks_of(market: MarketModel, count: int) -> Iterator[Snapshot]:
+    for _ in range(count):
+        market.step()
+        yield market.now
+
+
+def by_entry(economy: Economy, firms: np.ndarray) -> np.ndarray:
+    return np.bincount(economy.firm_entry, firms, len(economy.firms))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "changes"),
+    [
+        (CLOSED, {}),
+        (CLOSED, {"start": "empty", "trade": {"every_tick": {"spoilage": 0}}}),
+        (OPEN, {}),
+        (OPEN, {"trade": {"every_tick": {"spoilage": 0.2}}}),
+        (CHAIN, {"start": "empty"}),
+        (CHAIN, {"trade": {"every_tick": {"inventories": True}}}),
+    ],
+    ids=["closed", "closed-kept", "open", "open-spoiling", "chain", "chain-kept"],
+)
+def test_ten_thousand_ticks_conserve_goods_and_money(scenario: dict[str, Any], changes: dict[str, Any]) -> None:
+    scenario = {**scenario, "scheduler": {"form": "multiplicative", "rate": 0.6}}
+    market = market_of(scenario, **changes)
+    economy, trade = market.economy, market.trade
+    conservation = Conservation(economy)
+    kept_goods = np.where(economy.is_outside[economy.output_good], 0.0, 1.0)
+    opening = np.zeros(len(economy.output_good))
+    for _ in range(10):
+        ticks = Ticks(list(ticks_of(market, 1000)))
+        goods, money = conservation.look(ticks)
+        assert goods.max() <= 1e-12
+        assert money.max() <= 1e-12
+
+        first = ticks.planned_outputs[:1] * kept_goods if ticks.tick[0] == 0 and trade.start == "stocked" else None
+        before = np.concatenate([opening[None] if first is None else first, ticks.stock[:-1]])
+        opening = ticks.stock[-1]
+        own_use = np.zeros(before.shape)
+        np.add.at(own_use, (slice(None), economy.edge_firm), ticks.inputs - ticks.bought)
+        sold_from_stock = ticks.delivered - ticks.outputs * (1 - kept_goods)
+        unsold = before - own_use - sold_from_stock
+        closing = unsold * (1 - trade.spoilage) + ticks.outputs * kept_goods
+        np.testing.assert_allclose(ticks.stock, closing, rtol=1e-12, atol=1e-12)
+        for name in ("stock", "inputs", "bought", "consumption", "consumers_bought", "consumers_sold", "traded"):
+            assert getattr(ticks, name).min(initial=0.0) >= 0.0, name
+        assert unsold.min() >= -1e-12 * before.max()
+        assert np.all(ticks.inputs <= ticks.planned_inputs * (1 + 1e-12))
+        assert np.all(ticks.consumption <= ticks.planned_consumption * (1 + 1e-12))
+        assert np.all(ticks.supply_sold <= economy.supply * (1 + 1e-12))
+        assert np.all(ticks.consumers_sold <= economy.endowment * (1 + 1e-12))
+    assert 0.0 < conservation.worst <= 1e-12
+
+
+@pytest.mark.parametrize("scenario", [CLOSED, OPEN, FISHER, QUASI_LINEAR], ids=lambda s: s["name"])
+def test_a_purse_changes_by_what_was_sold_bought_paid_out_received_and_lapsed(scenario: dict[str, Any]) -> None:
+    market = market_of(scenario)
+    economy = market.economy
+    purse, saves = np.isinf(economy.budget), np.array([c.saves for c in economy.consumers])
+    enjoys_money = np.array([not c.utility.needs_income for c in economy.consumers])
+    received = np.where(purse, 0.0, economy.budget)
+    account, turnover = np.zeros(len(economy.budget)), 1.0
+    for now in ticks_of(market, 500):
+        shares = economy.owns @ by_entry(economy, now.cash_flow)
+        left = account + (now.consumers_sold - now.consumers_bought) @ now.prices + shares + received
+        lapsed = np.where(saves, 0.0, np.clip(left, 0.0, np.where(enjoys_money, np.inf, received)))
+        account = np.where(purse, 0.0, left - lapsed)
+        turnover = max(turnover, float(now.prices @ now.demand))
+        np.testing.assert_allclose(now.account, account, rtol=0, atol=1e-12 * turnover)
+        account = now.account
+
+
+def test_firms_end_every_tick_without_money() -> None:
+    """What they take in less what they pay out is their cash flow, and that is paid out (or called in) in full."""
+    market = market_of(OPEN)
+    economy = market.economy
+    for now in ticks_of(market, 300):
+        takes = now.delivered * now.prices[economy.output_good]
+        pays = np.bincount(economy.edge_firm, now.bought * now.prices[economy.edge_good], len(takes))
+        np.testing.assert_allclose(now.cash_flow, takes - pays, rtol=1e-12, atol=1e-13)
+
+
+BREAKS = ("bought", "delivered", "supply_sold", "consumers_bought", "consumers_sold", "accounts_change", "from_outside")
+
+
+@pytest.mark.parametrize("name", [*BREAKS, "cash_flow"])
+def test_conservation_sees_a_billionth_too_much(name: str) -> None:
+    market = market_of(OPEN)
+    for now in ticks_of(market, 20):
+        pass
+    conservation = Conservation(market.economy)
+    conservation.look(Ticks([now]))
+    assert conservation.worst <= 1e-14
+    conservation.look(Ticks([now._replace(**{name: np.asarray(getattr(now, name)) * (1 + 1e-9)})]))
+    assert conservation.worst > 1e-12, name
+
+
+@pytest.mark.parametrize("side", ["purchases", "sales"])
+def test_conservation_sees_a_market_that_makes_goods_of_nothing(monkeypatch: pytest.MonkeyPatch, side: str) -> None:
+    def generous(purchases: np.ndarray, sales: np.ndarray, outside: np.ndarray) -> Served:
+        served = ration(purchases, sales, outside)
+        return served._replace(**{side: getattr(served, side) * (1 + 1e-8)})
+
+    monkeypatch.setattr(model, "ration", generous)
+    market = market_of(CLOSED)
+    conservation = Conservation(market.economy)
+    goods, _ = conservation.look(Ticks(list(ticks_of(market, 50))))
+    assert goods.min() > 1e-9
+    assert conservation.worst > 1e-9
+
+
+def test_conservation_sees_a_mint(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = MarketModel._book
+
+    def mint(self: MarketModel, earned: np.ndarray, cash_flow: np.ndarray) -> Any:
+        return honest(self, earned + 1e-7, cash_flow)
+
+    monkeypatch.setattr(MarketModel, "_book", mint)
+    market = market_of(CLOSED)
+    _, money = Conservation(market.economy).look(Ticks(list(ticks_of(market, 50))))
+    assert money.min() > 1e-9
+
+
+def test_conservation_adds_up_what_a_single_tick_hides() -> None:
+    """An imbalance just below the bound in every tick is not lost in the running sums, in whatever blocks they come."""
+    market = market_of(CLOSED)
+    seen = [now._replace(consumers_bought=now.consumers_bought * (1 + 1e-10)) for now in ticks_of(market, 60)]
+    whole, parts = Conservation(market.economy), Conservation(market.economy)
+    whole.look(Ticks(seen))
+    for first in range(0, 60, 7):
+        parts.look(Ticks(seen[first : first + 7]))
+    assert whole.worst == pytest.approx(parts.worst, rel=1e-9)
+    np.testing.assert_allclose(whole.sums, parts.sums, rtol=1e-9)
+    resumed = Conservation(market.economy)
+    resumed.restore(parts.state())
+    assert resumed.worst == parts.worst
+
+
+@pytest.mark.parametrize("start", ["stocked", "empty"])
+@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_in_a_closed_economy_the_value_of_excess_demand_is_what_accounts_hold(start: str, rate: float) -> None:
+    market = market_of(CLOSED, start=start, scheduler={"form": "multiplicative", "rate": rate})
+    economy = market.economy
+    account, clipped_ever, account_ever = np.zeros(2), 0.0, 0.0
+    for now in ticks_of(market, 400):
+        profit = now.planned_outputs * now.prices[economy.output_good]
+        profit -= np.bincount(economy.edge_firm, now.planned_inputs * now.prices[economy.edge_good], len(profit))
+        purse = economy.endowment @ now.prices + economy.owns @ by_entry(economy, profit) + account
+        clipped = float((now.income - purse).sum())
+        worth = float(now.prices @ np.maximum(now.demand, now.supply))
+        assert now.prices @ (now.demand - now.supply) == pytest.approx(account.sum() + clipped, abs=1e-12 * worth)
+        account = now.account
+        clipped_ever, account_ever = max(clipped_ever, clipped), max(account_ever, float(np.abs(account).max()))
+    assert account_ever > 0.01
+    assert clipped_ever > 0.01 or start == "stocked"
+
+
+@pytest.mark.parametrize("scenario", [CLOSED, OPEN, CHAIN, FISHER, QUASI_LINEAR], ids=lambda s: s["name"])
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+def test_plans_fit_budgets_in_every_tick(scenario: dict[str, Any], trade: str) -> None:
+    market = market_of(scenario, trade=trade)
+    residual = walras_residual(market.economy, Ticks(list(ticks_of(market, 300))))
+    assert residual.max() <= 1e-13
+
+
+def test_the_walras_residual_sees_overspending() -> None:
+    market = market_of(OPEN)
+    seen = [now._replace(demand=now.demand * [1, 1 + 1e-9, 1, 1, 1]) for now in ticks_of(market, 10)]
+    assert walras_residual(market.economy, Ticks(seen)).min() > 1e-11
+
+
+@pytest.mark.parametrize("scenario", [FISHER, QUASI_LINEAR, CHAIN], ids=lambda s: s["name"])
+@given(rate=st.floats(0.01, 0.5))
+@settings(max_examples=8)
+def test_where_budgets_lapse_plans_do_not_depend_on_past_trades(scenario: dict[str, Any], rate: float) -> None:
+    scheduler = {"form": "multiplicative", "rate": rate}
+    trading = market_of(scenario, scheduler=scheduler)
+    waiting = market_of(scenario, scheduler=scheduler, trade="at_equilibrium")
+    for _ in range(100):
+        trading.step()
+        waiting.step()
+        assert np.array_equal(trading.prices, waiting.prices)
+        assert np.array_equal(trading.planned_consumption, waiting.planned_consumption)
+        assert np.array_equal(trading.account, np.zeros(len(trading.account)))
+        assert not np.any(waiting.traded)
+
+
+def test_savings_keep_what_a_rationed_buyer_could_not_spend() -> None:
+    buyer = {"name": "a", "utility": {"cobb_douglas": {"x": 1}}, "budget": 2}
+    base = {"goods": {"x": {"fixed_price": 1}}, "supply": {"x": 0.5}}
+    lapsing = market_of({**base, "consumers": [buyer]})
+    saving = market_of({**base, "consumers": [{**buyer, "savings": True}]})
+    for tick in range(5):
+        lapsing.step()
+        saving.step()
+        assert lapsing.account.item() == 0.0
+        assert lapsing.demand.item() == 2.0
+        assert saving.account.item() == pytest.approx(1.5 * (tick + 1))
+        assert saving.demand.item() == pytest.approx(2 + 1.5 * tick)
+
+
+@pytest.mark.parametrize("scenario", [CLOSED, OPEN, CHAIN, FISHER, QUASI_LINEAR], ids=lambda s: s["name"])
+def test_rest_points_are_those_of_the_auctioneer(scenario: dict[str, Any]) -> None:
+    changes = {"numeraire": "labour"} if scenario is CLOSED else {}
+    rest: list[np.ndarray] = []
+    for trade in ("every_tick", "at_equilibrium", {"every_tick": {"spoilage": 0}}):
+        market = market_of(scenario, trade=trade, **changes)
+        for _ in range(3000):
+            market.step()
+        assert market.now.residual < 1e-10, trade
+        rest.append(market.prices)
+        if trade != "at_equilibrium":
+            np.testing.assert_allclose(market.inputs, market.planned_inputs, rtol=1e-8)
+            np.testing.assert_allclose(market.outputs, market.planned_outputs, rtol=1e-8)
+            np.testing.assert_allclose(market.consumption, market.planned_consumption, rtol=1e-8, atol=1e-12)
+            np.testing.assert_allclose(market.account, 0.0, atol=1e-8)
+    np.testing.assert_allclose(rest[1], rest[0], rtol=1e-9)
+    np.testing.assert_allclose(rest[2], rest[0], rtol=1e-9)
+
+
+quantity = st.one_of(st.just(0.0), st.floats(1e-6, 1e6))
+
+
+@given(st.lists(st.tuples(quantity, quantity, st.booleans()), min_size=1, max_size=6))
+def test_rationing_gives_the_long_side_its_share_of_the_short_one(markets: list[tuple[float, float, bool]]) -> None:
+    purchases, sales = (np.array([market[side] for market in markets]) for side in (0, 1))
+    outside = np.flatnonzero([market[2] for market in markets])
+    served = ration(purchases, sales, outside)
+    inside = np.setdiff1d(np.arange(len(markets)), outside)
+    short = np.minimum(purchases, sales)
+    for fraction, side in ((served.purchases, purchases), (served.sales, sales)):
+        np.testing.assert_allclose((fraction * side)[inside], short[inside], rtol=1e-15)
+        assert np.all((fraction >= 0) & (fraction <= 1))
+        assert np.all(fraction[outside] == 1)
+        full = inside[(side <= short)[inside] & (side > 0)[inside]]
+        assert np.all(fraction[full] == 1.0)
+
+
+def test_goods_fill_an_empty_chain_one_link_a_tick() -> None:
+    market = market_of(CHAIN, start="empty")
+    market.step()
+    assert market.traded.tolist() == [4.0, 0.0, 0.0]
+    assert market.outputs.tolist() == [2.0, 0.0]
+    market.step()
+    assert market.traded[1] > 0
+
+
+def test_a_firm_outside_its_domain_idles_and_its_inputs_spoil() -> None:
+    """`ln(x)` of nothing is not a number: the firm makes nothing, sells nothing, and has no marginal product."""
+    market = market_of(CHAIN, start="empty", supply={"gas": 0})
+    for now in ticks_of(market, 5):
+        assert np.all(np.asarray(now.outputs) == 0.0)
+        assert np.all(np.asarray(now.inputs) == 0.0)
+        assert np.all(np.asarray(now.stock) == 0.0)
+
+
+def test_a_firm_uses_its_own_product_before_it_buys_or_sells() -> None:
+    market = market_of(OPEN)
+    market.step()
+    mill_steel = 1
+    assert market.economy.edge_good[mill_steel] == 2
+    assert market.inputs[mill_steel] == market.planned_inputs[mill_steel] < market.planned_outputs[1]
+    assert market.bought[mill_steel] == 0.0
+
+
+def test_the_auctioneer_carries_out_plans_only_once_markets_clear() -> None:
+    market = market_of(CLOSED, trade="at_equilibrium", numeraire="labour")
+    for now in ticks_of(market, 2000):
+        assert not now.traded.any()
+        assert not now.account.any()
+        assert not now.stock.any()
+    market.execute()
+    np.testing.assert_allclose(market.traded, market.demand, rtol=1e-9)
