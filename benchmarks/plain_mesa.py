@@ -355,7 +355,9 @@ class SupplyChain(mesa.Model):
             firm.makes.price * firm.planned_output - firm.buys.price * firm.planned_input for firm in self.firms
         )
         exports = sum(market.price * maker.planned_output for market in self.outside_markets for maker in market.makers)
-        natgas = sum(market.price * self.outside.planned_output for market in self.auctions if self.outside in market.makers)
+        natgas = sum(
+            market.price * self.outside.planned_output for market in self.auctions if self.outside in market.makers
+        )
         return abs(value + profits + natgas - exports) / turnover
 
     @property

@@ -22,8 +22,8 @@ from simulator.scenario import load
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = SCENARIOS / "tupperware.yaml"
-TICKS = 5000
-ROUNDS = 7
+TICKS = 10_000
+ROUNDS = 5
 
 
 class Comparison(NamedTuple):

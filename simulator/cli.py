@@ -1,8 +1,8 @@
 """The command line: arguments, exit codes, progress, and nothing else.
 
-Exit codes: 0 every run ended as its scenario expects; 3 a run ended otherwise; 2 a scenario, the command line or the place
-to write to is wrong; 130 interrupted (what was recorded is kept); 1 an error of the program itself. The largest wins.
-Modules are imported when a command needs them.
+Exit codes: 0 every run ended as its scenario expects; 3 a run ended otherwise; 2 a scenario, the command line or the
+place to write to is wrong; 130 interrupted (what was recorded is kept); 1 an error of the program itself. The largest
+wins. Modules are imported when a command needs them.
 """
 
 from __future__ import annotations
@@ -535,9 +535,11 @@ def _usage(error: Any) -> str:
     """One line for a wrong command line: what was found, and what was perhaps meant."""
     from difflib import get_close_matches
 
-    context, message = error.ctx, str(error.format_message())
-    if context is None or message.startswith("Usage:"):
+    context: Any = error.ctx
+    message = str(error.format_message()).rstrip(".")
+    if message.startswith("Usage:"):
         return message
+    command = context.command_path if context is not None else "simulator"
     wrong, known = "", list[str]()
     if type(error).__name__ == "NoSuchOption":
         wrong = str(error.option_name)
@@ -548,10 +550,9 @@ def _usage(error: Any) -> str:
         wrong, known = message.split("'")[1], list(context.command.list_commands(context))
         message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
     else:
-        message = message[0].lower() + message[1:].rstrip(".")
+        message = message[:1].lower() + message[1:]
     meant = get_close_matches(wrong, known, 1)
-    hint = f"; did you mean {meant[0]}?" if meant else f"; {context.command_path} --help says more"
-    return f"{context.command_path}: {message}{hint}"
+    return f"{command}: {message}; " + (f"did you mean {meant[0]}?" if meant else f"see {command} --help")
 
 
 def _print_json(data: Any, *, skip: bool = False) -> None:

@@ -117,7 +117,9 @@ def test_value_and_unit_cost_are_of_degree_one(kind: str, seed: int, level: floa
     form, prices, _, stream = draw(kind, seed)
     bundle = np.exp(stream.normal(0, 1, form.wanted.shape))
     np.testing.assert_allclose(form.value(np.exp(level) * bundle), np.exp(level) * form.value(bundle), rtol=1e-12)
-    np.testing.assert_allclose(form.unit_cost(np.exp(level) * prices), np.exp(level) * form.unit_cost(prices), rtol=1e-12)
+    np.testing.assert_allclose(
+        form.unit_cost(np.exp(level) * prices), np.exp(level) * form.unit_cost(prices), rtol=1e-12
+    )
 
 
 @KINDS

@@ -24,7 +24,7 @@ ORDER = (
     {"references"},
     {"scenario", "recorder"},
     {"run"},
-    {"report", "plots"},
+    {"plots"},
     {"front"},
 )
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
@@ -32,7 +32,7 @@ LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 # The only climbs: inside a function, for what is done on request.
 LATE_CLIMBS = {("run", "plots")}
 
-ROOMS_OF_RESULTS = {"recorder": "recorder", "row": "recorder", "report": "report"}
+ROOMS_OF_RESULTS = dict.fromkeys(("table", "recorder", "folder", "report"), "recorder")
 FRONT = {"simulator", "simulator.__main__", "simulator.cli"}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")

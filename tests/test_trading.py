@@ -205,14 +205,13 @@ BREAKS = ("bought", "delivered", "supply_sold", "consumers_bought", "consumers_s
 
 
 @pytest.mark.parametrize("name", [*BREAKS, "cash_flow"])
-def test_conservation_sees_a_billionth_too_much(name: str) -> None:
+def test_conservation_sees_a_millionth_too_much(name: str) -> None:
     market = market_of(OPEN)
-    for now in ticks_of(market, 20):
-        pass
+    now = list(ticks_of(market, 20))[-1]
     conservation = Conservation(market.economy)
     conservation.look(Ticks([now]))
     assert conservation.worst <= 1e-14
-    conservation.look(Ticks([now._replace(**{name: np.asarray(getattr(now, name)) * (1 + 1e-9)})]))
+    conservation.look(Ticks([now._replace(**{name: np.asarray(getattr(now, name)) * (1 + 1e-6)})]))
     assert conservation.worst > 1e-12, name
 
 
@@ -260,7 +259,10 @@ def test_conservation_adds_up_what_a_single_tick_hides() -> None:
 @pytest.mark.parametrize("start", ["stocked", "empty"])
 @pytest.mark.parametrize("rate", [0.05, 0.5])
 def test_in_a_closed_economy_the_value_of_excess_demand_is_what_accounts_hold(start: str, rate: float) -> None:
-    market = market_of(CLOSED, start=start, scheduler={"form": "multiplicative", "rate": rate})
+    worker, rentier = CLOSED["consumers"]
+    consumers = [worker, {**rentier, "endowment": {}}]
+    scheduler = {"form": "multiplicative", "rate": rate}
+    market = market_of(CLOSED, start=start, scheduler=scheduler, consumers=consumers)
     economy = market.economy
     account, clipped_ever, account_ever = np.zeros(2), 0.0, 0.0
     for now in ticks_of(market, 400):

@@ -19,6 +19,7 @@ from simulator.economics.forms import Array
 
 LARGEST = 40
 """More firms than this are faster in arrays."""
+LARGEST_EXPONENT = 700.0
 
 
 class Chain:
@@ -36,13 +37,16 @@ class Chain:
         self.trade = trade
         self.goods = len(economy.goods)
         self.supply = economy.supply.tolist()
-        self.is_outside = economy.is_outside.tolist()
-        self.outside = [good for good in range(self.goods) if self.is_outside[good]]
+        self.outside = np.flatnonzero(economy.is_outside).tolist()
         self.firms = [(firm.technology.plan_one, firm.output, firm.inputs[0]) for firm in economy.firms]
-        self.makers = [(firm.technology.output_of, firm.output, self.is_outside[firm.output]) for firm in economy.firms]
+        self.makers = [
+            (firm.technology.output_of, firm.output, firm.inputs[0], bool(economy.is_outside[firm.output]))
+            for firm in economy.firms
+        ]
         self.rate, self.relative, self.multiplicative = rule.rate, rule.relative, rule.form == "multiplicative"
-        self.floor, self.fixed = rule.floor.tolist(), rule.fixed.tolist()
-        self.free = [good for good in range(self.goods) if not self.fixed[good]]
+        # z/s is at most 1, so that only such a rate could overflow.
+        self.exp = math.exp if rule.rate < LARGEST_EXPONENT else _exp
+        self.floor, self.free = rule.floor.tolist(), np.flatnonzero(~rule.fixed).tolist()
         none, table = np.zeros(0), np.zeros((0, self.goods))
         self.no_plans = (none, none, table, [0.0] * self.goods)
         self.no_trades = (table, table, none, none, table, 0.0, 0.0)
@@ -52,19 +56,14 @@ class Chain:
         tick, prices = before.tick + 1, _floats(before.next_prices)
         inputs, outputs = self._plan(prices, _floats(before.planned_inputs))
         demand, supply = self._add_up(inputs, outputs)
-        scale = [d if d > s else s for d, s in zip(demand, supply, strict=True)]
-        worth = sum([p * s for p, s in zip(prices, scale, strict=True)])
-        finite = math.isfinite(worth)
-        excess = [d - s for d, s in zip(demand, supply, strict=True)]
+        next_prices, residual, finite = self._reprice(prices, demand, supply)
         if self.trade.every_tick and finite:
             stocked = tick == 0 and self.trade.start == "stocked"
             stock = self._first_stock(outputs) if stocked else _floats(before.stock)
             trades = self._settle(prices, inputs, stock)
         else:
             trades = self._no_trade(prices, inputs, outputs, _floats(before.stock))
-        next_prices = self._reprice(prices, excess, scale)
-        residual = self._residual(prices, excess, scale, worth) if finite else math.inf
-        # Tuples of floats are no business of the garbage collector; lists kept by the thousand would cost it more than the tick.
+        # Tuples of floats do not concern the garbage collector; thousands of lists would cost more than the tick.
         planned = map(tuple, (prices, next_prices, demand, supply, inputs, outputs))
         return Snapshot._make((tick, finite, residual, *planned, *self.no_plans, *map(tuple, trades), *self.no_trades))
 
@@ -89,7 +88,7 @@ class Chain:
         return demand, supply
 
     def _first_stock(self, outputs: list[float]) -> list[float]:
-        return [0.0 if export else y for (_, _, export), y in zip(self.makers, outputs, strict=True)]
+        return [0.0 if export else y for (*_, export), y in zip(self.makers, outputs, strict=True)]
 
     def _settle(self, prices: list[float], orders: list[float], stock: list[float]) -> tuple[list[float], ...]:
         """Proportional rationing, production and cash flow: the firms' fields of `Trades`, in order."""
@@ -97,16 +96,20 @@ class Chain:
         for (_, makes, uses), order, offer in zip(self.firms, orders, stock, strict=True):
             purchases[uses] += order
             sales[makes] += offer
-        traded, bought_share, sold_share = [], [], []
-        for p, s, outside in zip(purchases, sales, self.is_outside, strict=True):
-            traded.append(p if p < s else s)
-            bought_share.append(s / p if p > s and not outside else 1.0)
-            sold_share.append(p / s if s > p and not outside else 1.0)
+        traded, bought_share, sold_share = [], [1.0] * self.goods, [1.0] * self.goods
+        for good, (bought, sold) in enumerate(zip(purchases, sales, strict=True)):
+            if bought < sold:
+                traded.append(bought)
+                sold_share[good] = bought / sold
+            else:
+                traded.append(sold)
+                if sold < bought:
+                    bought_share[good] = sold / bought
+        for good in self.outside:
+            bought_share[good] = sold_share[good] = 1.0
         inputs, outputs, left, delivered, cash_flow = [], [], [], [], []
         keeps = 1.0 - self.trade.spoilage
-        for (output_of, makes, export), (_, _, uses), order, offer in zip(
-            self.makers, self.firms, orders, stock, strict=True
-        ):
+        for (output_of, makes, uses, export), order, offer in zip(self.makers, orders, stock, strict=True):
             got, sold = order * bought_share[uses], offer * sold_share[makes]
             made = output_of(got)
             inputs.append(got)
@@ -129,23 +132,25 @@ class Chain:
         ]
         return goods, goods, inputs, firms, outputs, stock, firms, cash_flow
 
-    def _reprice(self, prices: list[float], excess: list[float], scale: list[float]) -> list[float]:
-        moved = prices.copy()
+    def _reprice(
+        self, prices: list[float], demand: list[float], supply: list[float]
+    ) -> tuple[list[float], float, bool]:
+        """The next prices, `max_relative_excess_demand`, and whether plans are finite."""
+        scale = [d if d > s else s for d, s in zip(demand, supply, strict=True)]
+        worth = sum([p * s for p, s in zip(prices, scale, strict=True)])
+        worst, moved, exp = 0.0, prices.copy(), self.exp
         for good in self.free:
-            step = self.rate * excess[good]
-            if self.relative:
-                step /= scale[good] or 1.0
-            price = prices[good] * _exp(step) if self.multiplicative else prices[good] + step
+            excess, size, price = demand[good] - supply[good], scale[good] or 1.0, prices[good]
+            shortage, glut = excess / size, price * abs(excess)
+            if shortage > worst:
+                worst = shortage
+            if glut > worst * worth:
+                worst = glut / worth
+            step = self.rate * (shortage if self.relative else excess)
+            price = price * exp(step) if self.multiplicative else price + step
             moved[good] = self.floor[good] if price < self.floor[good] else price
-        return moved
-
-    def _residual(self, prices: list[float], excess: list[float], scale: list[float], worth: float) -> float:
-        worst = 0.0
-        for good in self.free:
-            if scale[good] > 0.0:
-                shortage, glut = excess[good] / scale[good], prices[good] * abs(excess[good]) / worth if worth else 0.0
-                worst = max(worst, shortage, glut)
-        return worst
+        finite = math.isfinite(worth)
+        return moved, worst if finite else math.inf, finite
 
 
 def _floats(values: Array | tuple[float, ...]) -> list[float]:

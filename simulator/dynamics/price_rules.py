@@ -127,10 +127,10 @@ class PriceRule:
         return moved, tuple(remembered)
 
     def metric(self, prices: Array, scale: Array) -> Array:
-        """Weights `w` `(goods,)` of the inner product `sum w a b` in which a step along the signal is steepest descent.
+        """Weights `w` `(..., goods)` of the inner product `sum w a b` in which a step along the signal descends.
 
         A plain step moves prices by `rate * signal`: Euclidean. Relative steps divide by `s`, and multiplicative
         ones move `p` by `p * step`: descent in the value metric `G = diag(s/p)`.
         """
-        weights = scale if self.relative else np.ones(len(prices))
+        weights = scale if self.relative else np.ones(np.shape(prices))
         return weights / prices if self.form == "multiplicative" else weights

@@ -16,7 +16,8 @@ from simulator.references.gradient_path import GradientPath
 
 
 class Opinion(NamedTuple):
-    """What the references say of a tick: the path's prices there, and the reference function at the market's own prices.
+    """What the references say of a tick: the path's prices there, and the reference function at the market's own
+    prices.
 
     `gradient_price`, `signal` (minus the function's gradient, in quantities) and `scale` are `(goods,)`.
     """
@@ -42,14 +43,12 @@ class References:
     def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
         """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""
         gradient_price = self.path.advance(tick)
-        if np.array_equal(prices, gradient_price):
-            descent = self.path.look()
-        else:
-            descent = self.reference.descent(prices, guess)
+        together = np.array_equal(prices, gradient_price)
+        descent = self.path.look() if together else self.reference.descent(prices, guess)
         return Opinion(gradient_price, descent.value, descent.signal, descent.scale)
 
     def columns(self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, scale: Array) -> dict[str, Array]:
-        """Columns of ticks.csv by name, `(ticks,)` each, given the market's prices, next prices and `s` `(ticks, goods)`."""
+        """Columns of ticks.csv by name, `(ticks,)` each, of the market's prices, next prices and `s` `(ticks, goods)`."""
         value = np.array([opinion.value for opinion in opinions])
         signal = np.array([opinion.signal for opinion in opinions])
         own_scale = np.array([opinion.scale for opinion in opinions])
@@ -72,7 +71,9 @@ class References:
         return np.min(gaps, axis=0) if gaps else np.full(len(prices), np.nan)
 
     def equilibrium_prices(self, found: Equilibrium, worth: Array) -> Array:
-        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if only relative prices matter."""
+        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if only relative prices
+        matter.
+        """
         if not self.relative_only:
             return np.broadcast_to(found.prices, (*worth.shape, len(found.prices)))
         return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))

@@ -103,12 +103,11 @@ class Witness:
         """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
         seen, recorded = self._seen, self._recorded
         self._seen, self._recorded = [], []
-        imbalances = self._conserve([s for s in seen if s.finite])
-        finite = iter(range(len(seen)))
-        order = [next(finite) if s.finite else None for s in seen]
-        ticks = Ticks([seen[i] for i, _ in recorded])
+        whole = Ticks(seen)
+        imbalances = self._conserve(seen, whole)
         if not recorded:
             return {}
+        ticks = whole if len(recorded) == len(seen) else Ticks([seen[i] for i, _ in recorded])
         economy = self.economy
         allocation = Allocation(ticks.inputs, ticks.consumption)
         if not self.every_tick:
@@ -128,9 +127,8 @@ class Witness:
         scalars = [ticks.residual, walras]
         scalars += self._scalars(ticks, [o for _, o in recorded], gradient_price, adjoint)
         if self.every_tick:
-            rows = [order[i] for i, _ in recorded]
             scalars.append(ticks.account.sum(axis=-1))
-            scalars += [np.array([np.nan if r is None else column[r] for r in rows]) for column in imbalances]
+            scalars += list(imbalances[:, [place for place, _ in recorded]])
         numbers = ticks.tick
         return {
             "trajectory": self._trajectory(numbers, [*goods, bid, gradient_price, adjoint]),
@@ -141,11 +139,14 @@ class Witness:
             "wedges": self._wedges(numbers, ticks, products),
         }
 
-    def _conserve(self, finite: list[Snapshot]) -> tuple[Array, Array]:
-        """Relative imbalances of goods and money of every tick with finite plans; nothing moves while trade waits."""
-        if not self.every_tick or not finite:
-            return np.zeros(len(finite)), np.zeros(len(finite))
-        return self.conservation.look(Ticks(finite))
+    def _conserve(self, seen: list[Snapshot], ticks: Ticks) -> Array:
+        """Relative imbalances of goods and of money, `(2, ticks)`; not a number in a last tick without finite plans."""
+        imbalances = np.full((2, len(seen)), np.nan)
+        if self.every_tick and seen:
+            traded = len(seen) if seen[-1].finite else len(seen) - 1
+            if traded:
+                imbalances[:, :traded] = self.conservation.look(ticks if traded == len(seen) else Ticks(seen[:-1]))
+        return imbalances
 
     def _traded(self, ticks: Ticks) -> Array:
         """What changed hands, `(ticks, goods)`; with the outside, the larger of all that was bought and all that was

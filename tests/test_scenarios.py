@@ -1,0 +1,160 @@
+"""Every file in scenarios/ runs, ends as it says, and teaches what its header claims."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import log, sqrt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from simulator.run import Run, simulate
+from simulator.scenario import load
+
+FOLDER = Path(__file__).parents[1] / "scenarios"
+FILES = sorted(FOLDER.glob("*.yaml"))
+PUBLISHED = {
+    "tupperware": {"natgas": 1 / 24, "ethylene": 1 / 6, "polyethylene": 3 / 2, "tupperware": 1.0},
+    "tupperware_gas_cut": {"natgas": 1 / (2 * 2.4 * (1 + sqrt(2.4))), "tupperware": 1.0},
+    "bazaar": {"payoff1": 1.0, "payoff2": 14 / 43, "payoff3": 29 / 86},
+    "crusoe": {"labour": 1.0, "food": 2 / sqrt(3)},
+}
+
+
+@cache
+def run(name: str) -> Run:
+    """A scenario's run, once for all tests."""
+    return simulate(FOLDER / f"{name}.yaml")
+
+
+def column(name: str, good: str, column: str) -> np.ndarray:
+    """A column of a run's trajectory for one good, by tick."""
+    frame = run(name).trajectory
+    return frame.loc[frame["good"] == good, column].to_numpy()
+
+
+def last(name: str) -> pd.DataFrame:
+    """The last tick of a run's trajectory, by good."""
+    frame = run(name).trajectory
+    return frame[frame["tick"] == frame["tick"].max()].set_index("good")
+
+
+def test_there_are_scenarios() -> None:
+    assert len(FILES) >= 9
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_it_ends_as_it_says(path: Path) -> None:
+    summary = run(path.stem).summary
+    assert summary["outcome"] in load(path).expect, summary["sentence"]
+    assert summary["name"] == path.stem
+    assert summary["worst_imbalance"] < 1e-12
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_its_header_teaches(path: Path) -> None:
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert len(header) >= 4
+    assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if load(path).expect == ("cleared",)], ids=lambda path: path.stem
+)
+def test_price_is_bid_is_derivative(path: Path) -> None:
+    rows = last(path.stem)
+    used = rows["bid"].notna()
+    np.testing.assert_allclose(rows.loc[used, "bid"], rows.loc[used, "price"], rtol=1e-8)
+    np.testing.assert_allclose(rows["adjoint"], rows["price"], rtol=1e-8)
+    equilibrium = run(path.stem).equilibrium.set_index("good")
+    np.testing.assert_allclose(rows["price"], equilibrium.loc[rows.index, "price"], rtol=1e-8)
+    np.testing.assert_allclose(equilibrium["adjoint"], equilibrium["price"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_prices(name: str) -> None:
+    rows, equilibrium = last(name), run(name).equilibrium.set_index("good")
+    for good, price in PUBLISHED[name].items():
+        assert rows.loc[good, "price"] == pytest.approx(price, rel=1e-8)
+        assert equilibrium.loc[good, "price"] == pytest.approx(price, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["tupperware", "tupperware_gas_cut", "ten_tiers", "fisher", "shared_labour", "crusoe"])
+def test_the_path_is_gradient_descent(name: str) -> None:
+    ticks = run(name).ticks
+    assert run(name).summary["reference"] == "potential"
+    assert ticks["distance_to_gradient_path"].max() < 1e-12
+    potential = ticks["potential"].to_numpy()
+    assert np.all(np.diff(potential) <= 1e-14 * np.abs(potential[1:]))
+    assert ticks["cosine_to_gradient"].min() > 1 - 1e-9
+
+
+def test_the_derivative_is_there_before_the_price() -> None:
+    derivative = PUBLISHED["tupperware"]
+    for good in ("natgas", "ethylene", "polyethylene"):
+        assert np.abs(column("tupperware", good, "adjoint")[7:] / derivative[good] - 1).max() < 1e-12
+    assert column("tupperware", "natgas", "price")[7] < 0.5 * derivative["natgas"]
+
+
+def test_what_the_supply_chain_computes() -> None:
+    rows = last("tupperware")
+    bought_outside = -log(1 - 1 / (sqrt(4) + 1))
+    assert rows.loc["tupperware", "traded"] == pytest.approx(bought_outside, rel=1e-8)
+
+
+def test_the_news_travels_down_the_chain() -> None:
+    wedges = run("tupperware_gas_cut").wedges.set_index(["tick", "firm"])["wedge"]
+    assert [wedges[0, "A"] > 1e-3, wedges[0, "B"] > 1e-3, wedges[0, "C"] > 1e-3] == [True, False, False]
+    assert [wedges[1, "B"] > 1e-3, wedges[1, "C"] > 1e-3] == [True, False]
+    assert wedges[2, "C"] > 1e-3
+
+
+def test_the_bazaar_follows_no_gradient() -> None:
+    summary = run("bazaar").summary
+    assert summary["reference"] == "merit"
+    assert summary["gradient_path_gap"] > 0.05
+
+
+def test_crusoe_works_a_third_of_his_day() -> None:
+    agents = run("crusoe").agents
+    crusoe = agents[(agents["tick"] == agents["tick"].max()) & (agents["agent"] == "crusoe")].set_index("good")
+    assert crusoe.loc["labour", "output"] == pytest.approx(1 / 3, rel=1e-8)
+    assert crusoe.loc["labour", "quantity"] == pytest.approx(2 / 3, rel=1e-8)
+    assert crusoe.loc["food", "quantity"] == pytest.approx(sqrt(1 / 3), rel=1e-8)
+
+
+def test_labour_earns_the_same_in_both_uses() -> None:
+    wage = last("shared_labour").loc["labour", "price"]
+    agents = run("shared_labour").agents
+    labour = agents[(agents["tick"] == agents["tick"].max()) & (agents["good"] == "labour")].set_index("agent")["input"]
+    assert 2 / sqrt(labour["bakery"]) == pytest.approx(wage, rel=1e-6)
+    assert 1.5 * 6 / (1 + labour["weaver"]) == pytest.approx(wage, rel=1e-6)
+    assert labour.sum() == pytest.approx(10, rel=1e-8)
+
+
+def test_scarf_drifts_outward_by_exactly_what_euler_says() -> None:
+    frame = run("scarf").trajectory
+    prices = frame.pivot_table("price", "tick", "good").to_numpy()
+    excess = frame.pivot_table("excess_demand", "tick", "good").to_numpy()
+    growth = np.diff(np.sum(prices**2, axis=1))
+    np.testing.assert_allclose(growth, 0.01**2 * np.sum(excess[:-1] ** 2, axis=1), rtol=1e-9, atol=1e-15)
+
+
+def test_trading_at_wrong_prices_drives_the_orbit() -> None:
+    waiting, trading = run("scarf").summary, run("scarf_traded").summary
+    assert waiting["period"] == pytest.approx(1470, abs=10)
+    assert trading["period"] == pytest.approx(1130, abs=10)
+    assert orbit_growth("scarf", waiting["period"]) == pytest.approx(0.014, abs=0.004)
+    assert orbit_growth("scarf_traded", trading["period"]) == pytest.approx(0.03, abs=0.006)
+    assert run("scarf_traded").ticks["money"].abs().max() < 1e-12
+
+
+def orbit_growth(name: str, period: float) -> float:
+    """By how much the last turn of an orbit is wider than the one before."""
+    prices = np.log(run(name).trajectory.pivot_table("price", "tick", "good").to_numpy())
+    prices = prices - prices.mean(axis=1, keepdims=True)
+    turn = round(period)
+    now, before = prices[-turn:], prices[-2 * turn : -turn]
+    return float(np.max(np.ptp(now, axis=0)) / np.max(np.ptp(before, axis=0)) - 1)
