@@ -57,13 +57,34 @@ def find(
     free = ~rule.fixed
     first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
     spread = np.exp(stream.normal(0.0, 1.5, (random_starts, len(first))))
-    tries = [*starts, np.where(free, np.exp(np.mean(np.log(first))), first), *np.where(free, first * spread, first)]
+    level = np.where(free, np.exp(np.mean(np.log(first))), first)
     found: list[Equilibrium] = []
-    for start in tries:
+    for start in [
+        *starts,
+        level,
+        *np.where(free, first * spread, first),
+        *(_approach(economy, rule, s) for s in starts),
+    ]:
         balance = newton(economy, rule, start)
         if balance is not None and not any(_same(balance.prices, other.prices, economy, free) for other in found):
             found.append(describe(economy, rule, balance))
     return found
+
+
+def _approach(economy: Economy, rule: PriceRule, start: Array, rate: float = 0.3, ticks: int = 200) -> Array:
+    """Prices after some ticks of `p *= exp(rate z/s)`: Newton cannot see that a good nobody wants will be free, this
+    can.
+    """
+    free, prices, guess = ~rule.fixed, np.array(start, dtype=float), economy.first_guess()
+    with np.errstate(all="ignore"):
+        for _ in range(ticks):
+            balance = economy.balance(prices, guess)
+            if not np.isfinite(prices @ balance.scale):
+                break
+            step = rate * balance.excess_demand / np.maximum(balance.scale, 1e-300)
+            prices = np.where(free, np.maximum(prices * np.exp(step), rule.floor), prices)
+            guess = balance.inputs
+    return prices
 
 
 def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 100) -> Balance | None:

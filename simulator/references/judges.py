@@ -37,7 +37,7 @@ class References:
         self.economy, self.rule, self._free = economy, rule, ~rule.fixed
         self.reference: Reference = reference(economy)
         self.path = GradientPath(economy, self.reference, rule, initial_prices)
-        self.starts = random_starts + 2
+        self.starts = random_starts + 3
         self.equilibria = find(economy, rule, [initial_prices], random_starts=random_starts, seed=seed)
 
     def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
@@ -48,7 +48,7 @@ class References:
         return Opinion(gradient_price, descent.value, descent.signal, descent.scale)
 
     def columns(self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, scale: Array) -> dict[str, Array]:
-        """Columns of ticks.csv by name, `(ticks,)` each, of the market's prices, next prices and `s` `(ticks, goods)`."""
+        """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and `s` `(ticks, goods)`."""
         value = np.array([opinion.value for opinion in opinions])
         signal = np.array([opinion.signal for opinion in opinions])
         own_scale = np.array([opinion.scale for opinion in opinions])

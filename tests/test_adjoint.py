@@ -1,0 +1,343 @@
+"""Price = bid = derivative: at rest against solved optima, on the way against a program pushed forward by one unit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.dynamics.model import MarketModel
+from simulator.economics.allocation import Allocation, bids, marginal_products, outputs, share_out, used
+from simulator.economics.economy import Economy
+from simulator.references.adjoint import adjoints, equilibrium_adjoints
+from simulator.references.equilibrium import Equilibrium, find
+from simulator.run import simulate
+from simulator.scenario import Scenario, load
+
+TUPPERWARE: dict[str, Any] = {
+    "goods": ["natgas", "ethylene", "polyethylene", "tupperware"],
+    "numeraire": "tupperware",
+    "outside": {"tupperware": 1},
+    "supply": {"natgas": 4},
+    "firms": [
+        {"name": "A", "makes": "ethylene = sqrt(natgas)"},
+        {"name": "B", "makes": "polyethylene = 1 - 1/(ethylene + 1)"},
+        {"name": "C", "makes": "tupperware = ln(polyethylene)"},
+    ],
+    "initial_prices": {"natgas": 0.01, "ethylene": 0.05, "polyethylene": 0.5},
+    "scheduler": {"form": "multiplicative", "rate": 0.3},
+    "run": {"ticks": 60, "tolerance": 1e-12},
+}
+TREE: dict[str, Any] = {
+    "goods": ["ore", "wood", "iron", "axe"],
+    "outside": {"axe": 1.3},
+    "supply": {"ore": 2, "wood": 3},
+    "firms": [
+        {"name": "smelter", "makes": "iron = 2*ore^0.6"},
+        {"name": "smith", "makes": "axe = 3*iron^0.5*wood^0.3"},
+    ],
+}
+RIVALS: dict[str, Any] = {
+    "goods": ["labour", "steel", "bread", "cloth", "car", "chip"],
+    "outside": {"bread": 1, "car": 2, "chip": 0.4},
+    "supply": {"labour": 10, "cloth": 0.2},
+    "firms": [
+        {"name": "bakery", "makes": "bread = 4*sqrt(labour)"},
+        {"name": "mill", "makes": "steel = 6*ln(1 + labour)"},
+        {"name": "weaver", "makes": "cloth = steel^0.5*labour^0.2"},
+        {"name": "maker", "makes": "car = 2*steel^0.4*cloth^0.2*chip^0.2"},
+    ],
+}
+LOOP: dict[str, Any] = {
+    "goods": ["labour", "coal", "steel", "car"],
+    "outside": {"car": 2},
+    "supply": {"labour": 5, "coal": 0.5},
+    "firms": [
+        {"name": "mine", "makes": "coal = 1.5*labour^0.4*steel^0.2"},
+        {"name": "mill", "makes": "steel = 1.2*coal^0.5*labour^0.1*steel^0.1"},
+        {"name": "maker", "makes": "car = 2*steel^0.5*labour^0.3"},
+    ],
+}
+FISHER: dict[str, Any] = {
+    "goods": ["labour", "grain", "bread"],
+    "supply": {"labour": 3, "grain": 0.5},
+    "firms": [
+        {"name": "farm", "makes": "grain = 2*labour^0.5"},
+        {"name": "bakery", "makes": "bread = 1.5*grain^0.4*labour^0.3"},
+    ],
+    "consumers": [
+        {"name": "a", "budget": 2, "utility": {"cobb_douglas": {"bread": 2, "labour": 1}}},
+        {"name": "b", "budget": 1, "utility": {"ces": {"elasticity": 0.5, "shares": {"bread": 1, "grain": 1}}}},
+    ],
+}
+QUASI_LINEAR: dict[str, Any] = {
+    "goods": ["labour", "bread", "wine", "cloth"],
+    "outside": {"cloth": 0.5},
+    "supply": {"labour": 2, "wine": 1},
+    "firms": [
+        {"name": "bakery", "makes": "bread = 2*labour^0.6"},
+        {"name": "weaver", "makes": "cloth = labour^0.5"},
+    ],
+    "consumers": [
+        {"name": "a", "utility": {"quasilinear": {"log": {"bread": 2, "wine": 1}}}},
+        {"name": "b", "utility": {"quasilinear": {"log": {"labour": 0.5, "cloth": 1}}}},
+    ],
+}
+EXCHANGE: dict[str, Any] = {
+    "goods": ["x", "y", "z"],
+    "numeraire": "x",
+    "consumers": [
+        {"name": "a", "utility": {"cobb_douglas": {"x": 0.5, "y": 0.25, "z": 0.25}}, "endowment": {"x": 1, "z": 2}},
+        {
+            "name": "b",
+            "utility": {"ces": {"elasticity": 0.5, "shares": {"x": 0.5, "y": 0.1, "z": 0.4}}},
+            "endowment": {"x": 1, "y": 2, "z": 2},
+        },
+    ],
+}
+SOLVED = {"tree": TREE, "rivals": RIVALS, "loop": LOOP, "fisher": FISHER, "quasi-linear": QUASI_LINEAR}
+
+
+def solve(scenario: Scenario, economy: Economy, start: np.ndarray) -> Equilibrium:
+    found = find(economy, scenario.rule, [start], random_starts=2)
+    assert len(found) == 1
+    return found[0]
+
+
+def objective(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, net: np.ndarray) -> float:
+    """Net sales to the outside at its prices, quasi-linear utility, and `B ln u` of buyers with a budget."""
+    total = float(np.sum(np.where(economy.is_outside, economy.outside * net, 0.0)))
+    for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
+        bundle = consumption[rows]
+        if cohort.utility.needs_income:
+            total += float(cohort.budget @ np.log(cohort.utility.form.value(bundle)))
+        else:
+            total += float(cohort.utility.utility(bundle, np.zeros(len(bundle))).sum())
+    return total
+
+
+def optimum(economy: Economy, at: Equilibrium) -> float:
+    """The planner's objective where the plans of an equilibrium are carried out."""
+    balance = at.balance
+    made = economy.total_supply + economy.over_firms(outputs(economy, balance.inputs))
+    net = made - economy.over_edges(balance.inputs) - balance.consumption.sum(axis=0)
+    np.testing.assert_allclose(np.where(economy.is_outside, 0.0, net), 0.0, atol=1e-8)
+    return objective(economy, balance.inputs, balance.consumption, net)
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_at_equilibrium_price_is_bid_is_adjoint_is_the_derivative_of_the_solved_optimum(name: str) -> None:
+    scenario = load(SOLVED[name])
+    economy = scenario.economy
+    at = solve(scenario, economy, scenario.initial_prices)
+    prices, balance = at.prices, at.balance
+    np.testing.assert_allclose(equilibrium_adjoints(economy, balance), prices, rtol=1e-9)
+    spending = (balance.consumption * prices).sum(axis=1)
+    allocation = Allocation(balance.inputs, balance.consumption)
+    bid = bids(economy, prices, allocation, marginal_products(economy, balance.inputs), spending)
+    bought = used(economy, allocation) > 0
+    np.testing.assert_allclose(bid[bought], prices[bought], rtol=1e-9)
+    for good in range(len(economy.goods)):
+        h = 1e-3 * float(balance.demand[good])
+        values: list[float] = []
+        for side in (1, -1):
+            supply = economy.supply.copy()
+            supply[good] += side * h
+            moved = replace(economy, supply=supply)
+            values.append(optimum(moved, solve(scenario, moved, prices)))
+        assert (values[0] - values[1]) / (2 * h) == pytest.approx(prices[good], rel=1e-5), economy.goods[good]
+
+
+def test_in_an_exchange_economy_price_is_the_derivative_with_the_utilities_of_money_frozen() -> None:
+    """`max sum u_h/mu_h` by its dual, `min p.e` where every unit of utility costs at least `1/mu_h`."""
+    from scipy.optimize import minimize
+
+    scenario = load(EXCHANGE)
+    economy = scenario.economy
+    at = solve(scenario, economy, scenario.initial_prices)
+    forms = [cohort.utility.form for cohort in economy.consumers]
+    worth = [float(form.unit_cost(at.prices)[0]) for form in forms]
+
+    def best(endowment: np.ndarray) -> float:
+        bounds = [
+            {"type": "ineq", "fun": lambda p, f=form, w=w: f.unit_cost(p)[0] - w}
+            for form, w in zip(forms, worth, strict=True)
+        ]
+        options = {"ftol": 1e-15, "maxiter": 500}
+        start = at.prices * [1.05, 0.97, 1.02]
+        found = minimize(lambda p: p @ endowment, start, constraints=bounds, bounds=[(1e-3, 9)] * 3, options=options)
+        return float(found.fun)
+
+    everything = economy.total_supply
+    assert best(everything) == pytest.approx(float(at.prices @ everything), rel=1e-9)
+    np.testing.assert_allclose(equilibrium_adjoints(economy, at.balance), at.prices, rtol=1e-9)
+    for good in range(3):
+        nudge = np.zeros(3)
+        nudge[good] = 1e-3
+        slope = (best(everything + nudge) - best(everything - nudge)) / 2e-3
+        assert slope == pytest.approx(at.prices[good], rel=1e-4)
+
+
+def pushed(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, good: int, more: float) -> float:
+    """The objective when `more` of a good is used and everything downstream is split as it was."""
+    before = economy.over_edges(inputs) + consumption.sum(axis=0)
+    base = outputs(economy, inputs)
+    amount = before.copy()
+    net = np.zeros(len(before))
+    for _ in range(400):
+        share = np.divide(amount, before, out=np.ones(len(before)), where=before > 0)
+        there = inputs * share[economy.edge_good]
+        gained = economy.over_firms(outputs(economy, there) - base)
+        following = before + np.where(economy.is_outside, 0.0, gained)
+        following[good] += more
+        net = np.where(economy.is_outside, gained, 0.0)
+        if np.array_equal(following, amount):
+            break
+        amount = following
+    share = np.divide(amount, before, out=np.ones(len(before)), where=before > 0)
+    net[good] += more * bool(economy.is_outside[good])
+    kept = np.where(economy.is_outside, 1.0, share)
+    return objective(economy, inputs * kept[economy.edge_good], consumption * kept, net)
+
+
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+@pytest.mark.parametrize("name", SOLVED)
+def test_out_of_equilibrium_the_adjoint_is_what_one_more_unit_used_would_add(name: str, trade: str) -> None:
+    scenario = load({**SOLVED[name], "trade": trade, "scheduler": {"rate": 0.1}})
+    economy = scenario.economy
+    market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    judged, off = 0, 0.0
+    for tick in range(13):
+        market.step()
+        if tick % 4:
+            continue
+        at = Allocation(market.inputs, market.consumption)
+        if trade == "at_equilibrium":
+            at = share_out(economy, at, market.planned_outputs)
+        products = marginal_products(economy, at.inputs)
+        adjoint = adjoints(economy, market.prices, at, products, market.spending)
+        for good in np.flatnonzero(used(economy, at) > 0):
+            h = 1e-4 * float(used(economy, at)[good])
+            ahead, behind = (pushed(economy, at.inputs, at.consumption, int(good), side * h) for side in (1, -1))
+            assert adjoint[good] == pytest.approx((ahead - behind) / (2 * h), rel=1e-5), (tick, economy.goods[good])
+            judged += 1
+        off = max(off, float(np.nanmax(np.abs(adjoint / market.prices - 1))))
+    assert judged >= 8
+    assert off > 0.05
+
+
+def test_the_derivative_is_there_long_before_the_price() -> None:
+    table = simulate(TUPPERWARE).trajectory.pivot(index="tick", columns="good")
+    goods, truth = ["natgas", "ethylene", "polyethylene"], np.array([1 / 24, 1 / 6, 3 / 2])
+    adjoint = table["adjoint"][goods].to_numpy()[7:21]
+    price = table["price"][goods].to_numpy()[7:21]
+    np.testing.assert_allclose(adjoint, np.tile(truth, (14, 1)), rtol=1e-12)
+    assert np.all(np.max(np.abs(price / truth - 1), axis=1)[:3] > 0.1)
+    assert np.all(table["adjoint"]["tupperware"] == 1.0)
+
+
+def test_the_adjoint_is_empty_while_a_firm_downstream_has_used_nothing() -> None:
+    table = simulate({**TUPPERWARE, "start": "empty"}).trajectory.pivot(index="tick", columns="good")
+    known = table["adjoint"].notna()
+    for good, first in (("natgas", 2), ("ethylene", 2), ("polyethylene", 2), ("tupperware", 0)):
+        assert known[good].tolist()[:6] == [tick >= first for tick in range(6)], good
+    assert table["bid"]["natgas"].notna().all()
+    assert table["bid"]["tupperware"].isna().all()
+
+
+def test_a_firm_that_idles_hides_what_lies_upstream_and_nothing_else() -> None:
+    """At `polyethylene = 0` the logarithm has no slope; the other users of natgas hide with it, the rival chain not."""
+    scenario = load(
+        {
+            **TUPPERWARE,
+            "goods": [*TUPPERWARE["goods"], "coal"],
+            "supply": {"natgas": 4, "coal": 1},
+            "firms": [*TUPPERWARE["firms"], {"name": "D", "makes": "tupperware = sqrt(coal)"}],
+        }
+    )
+    economy = scenario.economy
+    at = Allocation(np.array([1.0, 1.0, 0.0, 0.25]), np.zeros((0, 5)))
+    with np.errstate(all="ignore"):
+        found = adjoints(economy, np.ones(5), at, marginal_products(economy, at.inputs), np.zeros(0))
+    np.testing.assert_array_equal(found, [np.nan, np.nan, np.nan, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(("quantity", "converges"), [(1.2, True), (0.9, False)])
+def test_where_a_loop_returns_more_than_it_takes_the_adjoint_is_empty(quantity: float, converges: bool) -> None:
+    """`d steel / d steel` is `1/sqrt(x)` on half of the steel: 2 x 0.5 / sqrt(x) crosses 1 at x = 1."""
+    scenario = load(
+        {
+            "goods": ["steel", "car"],
+            "outside": {"car": 3},
+            "supply": {"steel": 1},
+            "firms": [{"name": "mill", "makes": "steel = 4*steel^0.5"}, {"name": "maker", "makes": "car = steel^0.5"}],
+        }
+    )
+    economy = scenario.economy
+    at = Allocation(np.array([quantity, quantity]), np.zeros((0, 2)))
+    slope = 0.5 * 2 / np.sqrt(quantity)
+    assert (slope < 1) is converges
+    found = adjoints(economy, np.array([1.0, 3.0]), at, marginal_products(economy, at.inputs), np.zeros(0))
+    final = 0.5 * 3 * 0.5 / np.sqrt(quantity)
+    expected = final / (1 - slope) if converges else np.nan
+    assert found[0] == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    assert found[1] == 3.0
+
+
+def test_in_a_glut_nobody_is_rationed_and_bids_are_prices_by_construction() -> None:
+    high = {"natgas": 5, "ethylene": 5, "polyethylene": 5}
+    table = simulate({**TUPPERWARE, "initial_prices": high, "run": {"ticks": 8}}).trajectory
+    natgas = table[table["good"] == "natgas"]
+    assert np.all(natgas["excess_demand"] < 0)
+    used_gas = natgas[natgas["bid"].notna()]
+    assert len(used_gas) > 2
+    np.testing.assert_allclose(used_gas["bid"], used_gas["price"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", SOLVED)
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+def test_whoever_is_not_rationed_bids_the_price(name: str, trade: str) -> None:
+    scenario = load({**SOLVED[name], "trade": trade})
+    economy = scenario.economy
+    market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    served = 0
+    for _ in range(40):
+        market.step()
+        products = marginal_products(economy, market.inputs)
+        worth = market.prices[economy.output_good[economy.edge_firm]] * products
+        whole = np.array(
+            [
+                np.array_equal(market.inputs[economy.edge_firm == f], market.planned_inputs[economy.edge_firm == f])
+                for f in range(len(economy.output_good))
+            ]
+        )
+        edges = whole[economy.edge_firm] & (market.inputs > 0)
+        np.testing.assert_allclose(worth[edges], market.prices[economy.edge_good][edges], rtol=1e-9)
+        served += int(edges.sum())
+    assert served > 0
+
+
+@given(
+    st.sampled_from(sorted(SOLVED)),
+    st.lists(st.floats(0.05, 20), min_size=6, max_size=6),
+)
+def test_the_share_out_is_feasible_and_wastes_nothing(name: str, prices: list[float]) -> None:
+    scenario = load(SOLVED[name])
+    economy = scenario.economy
+    quoted = np.where(economy.is_outside, economy.outside, prices[: len(economy.goods)])
+    plans = economy.balance(quoted)
+    shared = share_out(economy, Allocation(plans.inputs, plans.consumption), plans.outputs)
+    available = economy.total_supply + economy.over_firms(outputs(economy, shared.inputs))
+    wanted = used(economy, Allocation(plans.inputs, plans.consumption))
+    handed = used(economy, shared)
+    split = ~economy.is_outside & (wanted > 0)
+    np.testing.assert_allclose(handed[split], available[split], rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(handed[economy.is_outside], wanted[economy.is_outside], rtol=1e-12)
+    fraction = np.divide(shared.inputs, plans.inputs, out=np.zeros(len(plans.inputs)), where=plans.inputs > 0)
+    for good in np.flatnonzero(split):
+        users = fraction[(economy.edge_good == good) & (plans.inputs > 0)]
+        np.testing.assert_allclose(users, handed[good] / wanted[good], rtol=1e-12)
