@@ -157,7 +157,11 @@ class Judge:
     def _newton_displacement(self, market: MarketModel) -> float:
         guess = np.where(np.isfinite(market.planned_inputs), market.planned_inputs, 1.0)
         balance: Balance = market.economy.balance(market.prices, guess)
-        active = active_goods(balance, ~market.rule.fixed, market.rule.floor)
+        free = ~market.rule.fixed
+        # A free good lies about; one that clears at its floor must have come to rest there, not run away.
+        clears = free & (np.abs(balance.excess_demand) <= self.tolerance * balance.scale)
+        active = active_goods(balance, free, market.rule.floor)
+        active |= clears & (balance.scale > 0) & (balance.prices > 0)
         step = log_newton_displacement(balance, market.economy.jacobian(balance), active)
         largest = float(np.max(np.abs(step), initial=0.0))
         return largest if largest == largest else np.inf

@@ -66,7 +66,7 @@ def find(
         *(_approach(economy, rule, s) for s in starts),
     ]:
         balance = newton(economy, rule, start)
-        if balance is not None and not any(_same(balance.prices, other.prices, economy, free) for other in found):
+        if balance is not None and not any(_same(balance.prices, other.prices, economy, rule) for other in found):
             found.append(describe(economy, rule, balance))
     return found
 
@@ -108,8 +108,12 @@ def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 10
         if better is None:
             break
         balance, merit = better
-    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, free)
-    active = active_goods(balance, free, rule.floor)
+    # Walras's law spares a numeraire's market only where the numeraire is worth something beside the others.
+    judged = free | (economy.homogeneous and np.count_nonzero(rule.fixed) == 1)
+    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, judged)
+    # A free good lies about; one that clears at its floor must have come to rest there, not run away.
+    clears = free & (np.abs(balance.excess_demand) <= RESIDUAL * balance.scale)
+    active = active_goods(balance, free, rule.floor) | (clears & (balance.scale > 0) & (balance.prices > 0))
     displacement = log_newton_displacement(balance, economy.jacobian(balance), active)
     return balance if residual <= RESIDUAL and np.max(np.abs(displacement)) <= RESIDUAL else None
 
@@ -149,8 +153,8 @@ def describe(economy: Economy, rule: PriceRule, balance: Balance) -> Equilibrium
     active = active_goods(balance, free, rule.floor)
     residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, free)
     relative = active.copy()
-    if economy.homogeneous and active.all() and active.any():
-        relative[-1] = False
+    if economy.homogeneous and free.all() and active.any():
+        relative[np.flatnonzero(active)[-1]] = False
     sign, _ = np.linalg.slogdet(-jacobian[np.ix_(relative, relative)]) if relative.any() else (1.0, 0.0)
     return Equilibrium(balance, residual, int(np.sign(sign)), spectral_radius(economy, rule, balance, jacobian))
 
@@ -184,9 +188,12 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
     return float(np.max(np.abs(eigenvalues), initial=0.0))
 
 
-def _same(a: Array, b: Array, economy: Economy, free: NDArray[np.bool_]) -> bool:
-    """Whether two price vectors are one equilibrium, up to the price level where it does not matter."""
+def _same(a: Array, b: Array, economy: Economy, rule: PriceRule) -> bool:
+    """Whether two price vectors are one equilibrium: up to the price level where it does not matter, and up to how low
+    a free good's floor lies below it.
+    """
     gap = np.log(np.maximum(a, 1e-300)) - np.log(np.maximum(b, 1e-300))
-    if economy.homogeneous and free.all():
+    if economy.homogeneous and not rule.fixed.any():
         gap = gap - gap[np.argmax(a)]
+    gap[(a <= rule.floor) & (b <= rule.floor)] = 0.0
     return bool(np.max(np.abs(gap), initial=0.0) < SAME)

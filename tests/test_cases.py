@@ -1,0 +1,148 @@
+"""Answers from the literature and from other programs, with their numbers written out here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.dynamics.model import MarketModel
+from simulator.references.equilibrium import Equilibrium, find
+from simulator.run import simulate
+from simulator.scenario import load
+
+
+def only(data: dict[str, Any]) -> Equilibrium:
+    scenario = load(data)
+    (found,) = find(scenario.economy, scenario.rule, [scenario.initial_prices])
+    return found
+
+
+def exchange(shares: list[list[float]], endowments: list[list[float]]) -> dict[str, Any]:
+    goods = [f"payoff{i + 1}" for i in range(len(shares[0]))]
+    consumers = [
+        {
+            "name": f"consumer{h}",
+            "utility": {"cobb_douglas": dict(zip(goods, a, strict=True))},
+            "endowment": dict(zip(goods, e, strict=True)),
+        }
+        for h, (a, e) in enumerate(zip(shares, endowments, strict=True), 1)
+    ]
+    return {"goods": goods, "numeraire": goods[0], "consumers": consumers, "scheduler": {"rate": 0.2}}
+
+
+ENDOWMENTS = [[1.0, 0.0, 2.0], [1.0, 2.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("second", "prices"),
+    [([0.5, 0.1, 0.4], [1.0, 14 / 43, 29 / 86]), ([0.5, 0.25, 0.25], [1.0, 0.5, 0.25])],
+    ids=["bazaar", "first-variant"],
+)
+def test_the_exchange_economy_of_the_r_package_ge(second: list[float], prices: list[float]) -> None:
+    data = exchange([[0.5, 0.25, 0.25], second], ENDOWMENTS)
+    np.testing.assert_allclose(only(data).prices, prices, rtol=1e-9)
+    run = simulate({**data, "run": {"ticks": 3000, "tolerance": 1e-10}})
+    assert run.summary["outcome"] == "cleared"
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]]
+    np.testing.assert_allclose(last["price"], prices, rtol=1e-8)
+
+
+def test_its_allocation() -> None:
+    found = only(exchange([[0.5, 0.25, 0.25], [0.5, 0.1, 0.4]], ENDOWMENTS))
+    expected = [[0.837209302326, 1.28571428571, 1.24137931034], [1.16279069767, 0.714285714286, 2.75862068966]]
+    np.testing.assert_allclose(found.balance.consumption, expected, atol=1e-8)
+
+
+def test_a_ces_fisher_market_of_substitutes() -> None:
+    goods = ["a", "b", "c"]
+    weights = [[1, 2, 1], [3, 1, 1], [1, 1, 4]]
+    consumers = [
+        {
+            "name": f"buyer{b}",
+            "budget": b,
+            "utility": {"ces": {"rho": 0.5, "weights": dict(zip(goods, w, strict=True))}},
+        }
+        for b, w in zip((10, 20, 30), weights, strict=True)
+    ]
+    data = {"goods": goods, "supply": dict.fromkeys(goods, 1), "consumers": consumers, "scheduler": {"rate": 0.2}}
+    prices = [19.5602184133, 13.4317969178, 27.0079846689]
+    found = only(data)
+    np.testing.assert_allclose(found.prices, prices, atol=1e-8)
+    allocation = [
+        [0.0677205302683, 0.574459621167, 0.0355208535426],
+        [0.823071486636, 0.193943046572, 0.0479687156351],
+        [0.109207983096, 0.231597332261, 0.916510430822],
+    ]
+    np.testing.assert_allclose(found.balance.consumption, allocation, atol=1e-7)
+    run = simulate({**data, "run": {"ticks": 2000, "tolerance": 1e-11}})
+    assert run.summary["outcome"] == "cleared"
+    np.testing.assert_allclose(run.trajectory["price"].to_numpy()[-3:], prices, atol=1e-8)
+
+
+def test_robinson_crusoe() -> None:
+    data: dict[str, Any] = {
+        "goods": ["food", "labour"],
+        "numeraire": "labour",
+        "firms": [{"name": "farm", "makes": "food = labour^0.5"}],
+        "consumers": [
+            {
+                "name": "crusoe",
+                "utility": {"cobb_douglas": {"food": 0.5, "labour": 0.5}},
+                "endowment": {"labour": 1},
+                "owns": {"farm": 1},
+            }
+        ],
+        "scheduler": {"rate": 0.2},
+    }
+    found = only(data)
+    balance = found.balance
+    assert found.prices[0] == pytest.approx(2 / np.sqrt(3), abs=1e-9)
+    assert balance.inputs[0] == pytest.approx(1 / 3, abs=1e-9)
+    assert balance.outputs[0] == pytest.approx(0.57735026919, abs=1e-9)
+    assert balance.profits[0] == pytest.approx(1 / 3, abs=1e-9)
+    assert balance.income[0] == pytest.approx(4 / 3, abs=1e-9)
+    assert balance.consumption[0, 1] == pytest.approx(2 / 3, abs=1e-9)
+
+
+SCARF: dict[str, Any] = {
+    "goods": ["x", "y", "z"],
+    "consumers": [
+        {"name": "1", "utility": {"leontief": {"x": 1, "y": 1}}, "endowment": {"x": 1}},
+        {"name": "2", "utility": {"leontief": {"y": 1, "z": 1}}, "endowment": {"y": 1}},
+        {"name": "3", "utility": {"leontief": {"z": 1, "x": 1}}, "endowment": {"z": 1}},
+    ],
+    "initial_prices": {"x": 1.2, "y": 1.0, "z": 0.8},
+    "trade": "at_equilibrium",
+}
+
+
+def scarf_market(form: str, rate: float) -> MarketModel:
+    scenario = load({**SCARF, "scheduler": {"form": form, "rate": rate}})
+    return MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices)
+
+
+def test_scarf_by_a_thousand_euler_steps() -> None:
+    market = scarf_market("additive", 0.05)
+    for _ in range(1001):
+        market.step()
+    np.testing.assert_allclose(market.prices, [0.722738182122, 1.07969527622, 1.20006312307], atol=1e-9)
+    assert market.prices @ market.prices - 3.08 == pytest.approx(0.0482438687428, abs=1e-9)
+
+
+def test_scarf_s_invariants_in_the_limit_of_small_steps() -> None:
+    market = scarf_market("additive", 1e-3)
+    crossings: list[float] = []
+    last = None
+    for tick in range(30_000):
+        market.step()
+        x, y, z = market.prices.tolist()
+        if last is not None and last < 0 <= x - y and tick * 1e-3 > 1:
+            crossings.append((tick - 1 + -last / (x - y - last)) * 1e-3)
+        last = x - y
+        if len(crossings) == 2:
+            break
+    assert crossings[1] - crossings[0] == pytest.approx(14.4939027655, abs=5e-3)
+    assert x * x + y * y + z * z == pytest.approx(3.08, rel=1e-3)
+    assert x * y * z == pytest.approx(0.96, rel=1e-3)

@@ -1,0 +1,154 @@
+"""The command line as a user types it: what it prints, what it writes, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
+CRUSOE = str(SCENARIOS / "crusoe.yaml")
+
+
+def simulator(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own; nothing a user types may show a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator", *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+    assert "Traceback" not in done.stderr + done.stdout
+    return done
+
+
+def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
+    done = simulator("run", TUPPERWARE, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Cleared after" in done.stdout
+    assert "price = bid = derivative" in done.stdout
+    folder = tmp_path / "outputs" / "tupperware"
+    files = {path.name for path in folder.iterdir()}
+    tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv"}
+    assert files == tables | {"summary.json", "scenario.yaml", "state.npz", "figures"}
+    drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    assert set(drawn) == {"prices.png", "convergence.png", "wedges.png", "network.png"}
+    for figure in drawn:
+        (folder / "figures" / figure).unlink()
+    assert simulator("plot", str(folder)).returncode == 0
+    assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == drawn
+
+
+def test_an_existing_run_is_not_silently_overwritten(tmp_path: Path) -> None:
+    arguments = ("run", CRUSOE, "--no-plots", "--quiet", "--out", str(tmp_path))
+    assert simulator(*arguments).returncode == 0
+    before = (tmp_path / "crusoe" / "summary.json").read_bytes()
+    refused = simulator(*arguments)
+    assert refused.returncode == 2
+    assert "--overwrite" in refused.stderr
+    assert (tmp_path / "crusoe" / "summary.json").read_bytes() == before
+    assert simulator(*arguments, "--overwrite").returncode == 0
+    assert (tmp_path / "crusoe" / "summary.json").read_bytes() != before
+
+
+def test_a_run_that_ends_otherwise_says_so(tmp_path: Path) -> None:
+    done = simulator("run", TUPPERWARE, "--ticks", "5", "--no-plots", "--json", "--out", str(tmp_path))
+    assert done.returncode == 3
+    summary = json.loads(done.stdout)
+    assert (summary["outcome"], summary["ticks"]) == ("out_of_ticks", 5)
+    assert (tmp_path / "tupperware" / "trajectory.csv").exists()
+
+
+def test_the_largest_exit_code_wins_and_jobs_do_not_change_a_byte(tmp_path: Path) -> None:
+    both = ("run", TUPPERWARE, CRUSOE, "--set", "run.ticks=60", "--no-plots", "--json")
+    alone = simulator(*both, "--out", str(tmp_path / "alone"))
+    together = simulator(*both, "--out", str(tmp_path / "together"), "--jobs", "2")
+    assert alone.returncode == together.returncode == 3
+    assert [summary["outcome"] for summary in json.loads(alone.stdout)] == ["out_of_ticks", "cleared"]
+    for path in (tmp_path / "alone").rglob("*.csv"):
+        assert path.read_bytes() == (tmp_path / "together" / path.relative_to(tmp_path / "alone")).read_bytes()
+
+
+def test_nothing_runs_if_one_scenario_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text('goods: [a, b]\nfirms:\n  - {name: f, makes: "b = 2*a"}\n')
+    done = simulator("run", CRUSOE, str(tmp_path / "wrong.yaml"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{tmp_path / 'wrong.yaml'}:3:")
+    assert "constant returns" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_and_globs(tmp_path: Path) -> None:
+    checked = simulator("check", str(SCENARIOS))
+    assert checked.returncode == 0
+    assert len(checked.stdout.splitlines()) == len(list(SCENARIOS.glob("*.yaml")))
+    assert len(simulator("check", str(SCENARIOS / "tupper*.yaml")).stdout.splitlines()) == 2
+    assert simulator("check", CRUSOE, CRUSOE).returncode == 2
+
+
+def test_solve_finds_what_the_market_finds() -> None:
+    done = simulator("solve", str(SCENARIOS / "bazaar.yaml"), "--json")
+    assert done.returncode == 0
+    (found,) = json.loads(done.stdout)
+    assert found["price"]["payoff2"] == pytest.approx(14 / 43, rel=1e-12)
+    assert found["adjoint"] == pytest.approx(found["price"], rel=1e-12)
+    assert (found["index"], found["stable"]) == (1, True)
+    assert "index +1" in simulator("solve", CRUSOE).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "SCENARIO"),
+        (["runn", CRUSOE], "did you mean run?"),
+        (["run", CRUSOE, "--tick", "3"], "did you mean --ticks?"),
+        (["run", "no_such.yaml"], "no_such.yaml"),
+        (["run", CRUSOE, "--set", "run.tick=3"], "ticks"),
+        (["run", CRUSOE, "--set", "run.ticks"], "PATH=VALUE"),
+        (["run", CRUSOE, "--ticks", "many"], "--ticks"),
+        (["run", CRUSOE, "--ticks", "-1"], "--ticks"),
+        (["run", CRUSOE, "--format", "gif"], "png, svg or pdf"),
+        (["run", CRUSOE, "--jobs", "0"], "--jobs"),
+        (["run", CRUSOE, "--resume", "--overwrite"], "--resume"),
+        (["plot", "."], "trajectory.csv"),
+        (["check", str(SCENARIOS.parent / "docs" / "tupperware.png")], "tupperware.png"),
+    ],
+    ids=lambda value: " ".join(Path(part).name for part in value) if isinstance(value, list) else "",
+)
+def test_mistakes_are_one_plain_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = simulator(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_version_anywhere() -> None:
+    assert simulator("run", CRUSOE, "--version").stdout.startswith("simulator ")
+
+
+@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["solve", "--help"]])
+def test_help(command: list[str]) -> None:
+    done = simulator(*command)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: simulator")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["--help"], ("numpy", "pydantic", "mesa", "pandas", "scipy", "matplotlib", "rich")),
+        (["check", TUPPERWARE], ("mesa", "pandas", "scipy", "matplotlib", "rich")),
+        (["solve", TUPPERWARE], ("mesa", "pandas", "matplotlib", "rich")),
+    ],
+    ids=["help", "check", "solve"],
+)
+def test_a_command_imports_no_more_than_it_needs(arguments: list[str], absent: tuple[str, ...]) -> None:
+    script = (
+        "import sys\nfrom simulator.cli import main\nsys.argv = ['simulator', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print([name for name in {absent!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
