@@ -124,7 +124,8 @@ class Judge:
                 "diverged", "the residual shrinks, but only because a price runs away: no equilibrium is near"
             )
         prices = self.history.prices()
-        relative = prices / prices.sum(axis=1, keepdims=True) if market.economy.homogeneous else prices
+        only_relative = market.economy.homogeneous and not market.rule.fixed.any()
+        relative = prices / prices.sum(axis=1, keepdims=True) if only_relative else prices
         recent = prices[-STILL_TICKS:]
         with np.errstate(divide="ignore", invalid="ignore"):
             still = np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])

@@ -86,9 +86,9 @@ class References:
 
 def relative_gap(values: Array, reference: Array) -> Array:
     """`max |v - r| / |r|` along the last axis; a gap to 0 counts as 1; not a number where none is known."""
-    known = (values == values) & (reference == reference)
-    gap = np.where(known, np.abs(values - reference), 0.0)
-    base = np.where(reference != 0, np.abs(reference), np.abs(values))
+    known = (values == values) & np.isfinite(reference)
+    gap = np.abs(np.where(known, values, 0.0) - np.where(known, reference, 0.0))
+    base = np.where(reference != 0, np.abs(reference), np.minimum(np.abs(values), 1e300))
     relative = np.divide(gap, base, out=np.zeros(gap.shape), where=known & (base > 0))
     return np.where(known.any(axis=-1), relative.max(axis=-1, initial=0.0), np.nan)
 
