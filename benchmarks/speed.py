@@ -1,7 +1,7 @@
 """How fast the simulator is, as ratios within one run: `python -m benchmarks.speed` prints the README's table.
 
-Every comparison runs both sides in turn, several times, compares their answers, and reports the median ratio. Absolute times
-depend on the machine and are shown for orientation only.
+Every comparison runs both sides in turn, several times, compares their answers, and reports the median ratio.
+Absolute times depend on the machine and are shown for orientation only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """market-simulator: how markets find, or fail to find, their prices, and what each price means on the way.
 
-`run = simulate("scenarios/tupperware.yaml")` runs a scenario; `run.trajectory`, `run.ticks`, `run.agents`, `run.wedges` and
-`run.equilibrium` are DataFrames, `run.summary` a dict, and `run.plot()` draws.
+`run = simulate("scenarios/tupperware.yaml")` runs a scenario; `run.trajectory`, `run.ticks`, `run.agents`,
+`run.wedges` and `run.equilibrium` are DataFrames, `run.summary` a dict, and `run.plot()` draws.
 """
 
 from __future__ import annotations

@@ -541,12 +541,12 @@ def _usage(error: Any) -> str:
         return message
     command = context.command_path if context is not None else "simulator"
     wrong, known = "", list[str]()
-    if type(error).__name__ == "NoSuchOption":
+    if context is not None and type(error).__name__ == "NoSuchOption":
         wrong = str(error.option_name)
         known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
         known += ["--help", "--version", "--debug"]
         message = f"unknown option {wrong}"
-    elif message.startswith("No such command"):
+    elif context is not None and message.startswith("No such command"):
         wrong, known = message.split("'")[1], list(context.command.list_commands(context))
         message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
     else:

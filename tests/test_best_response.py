@@ -1,4 +1,4 @@
-"""Best responses satisfy their first-order conditions, from any guess, at any prices, and profit knows its own derivative."""
+"""Best responses meet their first-order conditions from any guess at any prices; profit knows its own derivative."""
 
 from __future__ import annotations
 

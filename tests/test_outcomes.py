@@ -176,7 +176,6 @@ def test_a_good_that_is_wanted_and_not_supplied_runs_to_infinity(form: str) -> N
         assert summary["outcome"] == "out_of_ticks"
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in matmul:RuntimeWarning")
 def test_a_price_that_overflows_in_one_step() -> None:
     data = {"goods": {"x": {"price": 1e-6}}, "supply": {"x": 1}, "consumers": [{**BUYER, "budget": 1}]}
     data["consumers"][0]["utility"] = {"cobb_douglas": {"x": 1}}

@@ -328,7 +328,9 @@ def test_rest_points_are_those_of_the_auctioneer(scenario: dict[str, Any]) -> No
     rest: list[np.ndarray] = []
     for trade in ("every_tick", "at_equilibrium", {"every_tick": {"spoilage": 0}}):
         market = market_of(scenario, trade=trade, **changes)
-        for _ in range(3000):
+        while market.tick < 3000 and (market.tick < 100 or market.now.residual > 1e-11):
+            market.step()
+        for _ in range(50):
             market.step()
         assert market.now.residual < 1e-10, trade
         rest.append(market.prices)

@@ -1,8 +1,9 @@
 """Who uses what, and what a unit of each good is worth to its users there.
 
-An allocation is what firms and consumers really use in a tick; where trade waits for equilibrium nothing is used, and the
-share-out takes its place: the feasible allocation in which what there is of a good is split in proportion to planned demand.
-(At planned demands a best-responding user's marginal value is the price itself, and a comparison would be empty.)
+An allocation is what firms and consumers really use in a tick; where trade waits for equilibrium nothing is used,
+and the share-out takes its place: the feasible allocation in which what there is of a good is split in proportion to
+planned demand. (At planned demands a best-responding user's marginal value is the price itself, and a comparison
+would be empty.)
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def marginal_products(economy: Economy, inputs: Array) -> Array:
 
 
 def consumer_worth(economy: Economy, consumption: Array, prices: Array, worth: Array) -> Array:
-    """Each consumer's `worth` `(..., agents)` imputed to the goods it uses, summed: marginal value times quantity, `(..., goods)`."""
+    """Each consumer's `worth` `(..., agents)` imputed to the goods it uses, summed: marginal value times quantity,
+    `(..., goods)`.
+    """
     total = np.zeros(prices.shape)
     for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
         quantities = consumption[..., rows, :]
@@ -62,8 +65,9 @@ def consumer_worth(economy: Economy, consumption: Array, prices: Array, worth: A
 def bids(economy: Economy, prices: Array, allocation: Allocation, products: Array, spending: Array) -> Array:
     """One local step of backprop: the flow-weighted mean over a good's users of their marginal value, `(..., goods)`.
 
-    A firm's is `p_out df/dx_i` at the *market's* output price, a consumer's `m u_i / (grad u . x)` at its planned spending
-    (`products` `(..., edges)`, `spending` `(..., agents)`). Not a number where nothing is used; an idle firm has no bid.
+    A firm's is `p_out df/dx_i` at the *market's* output price, a consumer's `m u_i / (grad u . x)` at its planned
+    spending (`products` `(..., edges)`, `spending` `(..., agents)`). Not a number where nothing is used; an idle
+    firm has no bid.
     """
     active = (allocation.inputs > 0) & np.isfinite(products)
     flows = np.where(active, allocation.inputs, 0.0)
@@ -76,8 +80,8 @@ def bids(economy: Economy, prices: Array, allocation: Allocation, products: Arra
 def share_out(economy: Economy, plans: Allocation, planned_outputs: Array) -> Allocation:
     """Pass what arrives forward, each good split among its users in proportion to planned demand.
 
-    `plans` and `planned_outputs` `(..., firms)` are what agents plan. Goods with an outside price are had as planned. In a
-    loop this is the largest fixed point, iterated from planned supplies.
+    `plans` and `planned_outputs` `(..., firms)` are what agents plan. Goods with an outside price are had as
+    planned. In a loop this is the largest fixed point, iterated from planned supplies.
     """
     planned = used(economy, plans)
     made, shared = planned_outputs, plans

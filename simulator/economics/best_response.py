@@ -1,10 +1,10 @@
 """Where profit `p f(x) - w.x` is largest over `x >= 0`, for a strictly concave formula `f` and going prices.
 
-First-order conditions `p df/dx_i = w_i` (or `<= w_i` at a corner `x_i = 0`) are solved as `ln(p df/dx_i) = ln w_i` in the
-unknowns `ln x_i`: for power laws that system is linear, for other concave formulas nearly so over decades of prices. Two
-roads, one answer: `one_input` in plain floats for one firm with one input (the inner loop of small economies, ten times
-faster there than arrays) and `many_inputs` in arrays. Both start from a guess (the last plan) and are safeguarded: by a
-bracket, or by damping towards a direction in which profit must rise.
+First-order conditions `p df/dx_i = w_i` (or `<= w_i` at a corner `x_i = 0`) are solved as `ln(p df/dx_i) = ln w_i`
+in the unknowns `ln x_i`: for power laws that system is linear, for other concave formulas nearly so over decades of
+prices. Two roads, one answer: `one_input` in plain floats for one firm with one input (the inner loop of small
+economies, ten times faster there than arrays) and `many_inputs` in arrays. Both start from a guess (the last plan)
+and are safeguarded: by a bracket, or by damping towards a direction in which profit must rise.
 
 Where profit has no maximum the inputs are infinite: at such prices demand is not finite.
 """
@@ -24,7 +24,9 @@ SMALLEST_LOG, LARGEST_LOG = -150.0, 300.0
 OVERFLOW_LOG = 150.0
 """Beyond this a derivative that is not a number has overflowed; the domain has not ended."""
 CONVERGED_STEP = 1e-9
-"""A Newton step this small in `ln x` is taken, to first order, and is the last: what it leaves is of the order of its square."""
+"""A Newton step this small in `ln x` is taken, to first order, and is the last: what it leaves is of the order of its
+square.
+"""
 LEAST_DAMPING = 1e-14
 SMALLEST, LARGEST = math.exp(SMALLEST_LOG), math.exp(LARGEST_LOG)
 
@@ -32,8 +34,9 @@ SMALLEST, LARGEST = math.exp(SMALLEST_LOG), math.exp(LARGEST_LOG)
 def one_input(formula: ScalarFormula, ratio: float, guess: float, first_slope: float) -> tuple[float, float]:
     """Input `x` and output `f(x)` of one firm at which `f'(x) = ratio`, the input's price over the output's.
 
-    `first_slope` is `f'(0)` where `f(0)` exists, else infinite. Newton on `g(t) = ln f'(e^t) - ln ratio`, which falls in `t`,
-    inside the bracket found so far. Outside the domain the search turns back towards the last number it met.
+    `first_slope` is `f'(0)` where `f(0)` exists, else infinite. Newton on `g(t) = ln f'(e^t) - ln ratio`, which
+    falls in `t`, inside the bracket found so far. Outside the domain the search turns back towards the last number
+    it met.
     """
     if first_slope <= ratio:
         return 0.0, formula.value(0.0)
@@ -116,10 +119,10 @@ def _limit(formula: ScalarFormula, known: float) -> float:
 def many_inputs(formula: Formula, price: float, wages: Array, guess: Array) -> Array:
     """The best inputs `(agents, inputs)` of firms that share a formula, at one output price and input prices `wages`.
 
-    Damped Newton on the logarithmic first-order conditions, a row an agent. With `r_i = ln(p f_i / w_i)`, `D = diag(x p f')` and
-    `M = -p X f'' X` a sweep solves `(M + damping D) d ln x = D r`: undamped it is Newton's step; strongly damped, every input
-    moves its own way and profit must rise. An input whose first unit costs more than it earns, given the others, is left out,
-    and taken back if that changes.
+    Damped Newton on the logarithmic first-order conditions, a row an agent. With `r_i = ln(p f_i / w_i)`, `D =
+    diag(x p f')` and `M = -p X f'' X` a sweep solves `(M + damping D) d ln x = D r`: undamped it is Newton's step;
+    strongly damped, every input moves its own way and profit must rise. An input whose first unit costs more than it
+    earns, given the others, is left out, and taken back if that changes.
     """
     if not price > 0:
         return np.zeros(guess.shape)
@@ -163,7 +166,7 @@ class _Search:
         trial = inputs * np.exp(fraction[:, None] * step)
         earned_there = self.price * self.formula.gradient(trial)
 
-        # Profit is concave: it has risen if it still rises at the trial along the way gone. Near the maximum rounding hides
+        # Profit is concave: it has risen if it still rises at the trial along the way. Near the maximum rounding hides
         # that, and Newton's own measure, the largest gap, takes its place.
         along = trial - inputs
         rises = (np.sum((earned - wages) * along, axis=-1) > 0) & (np.sum((earned_there - wages) * along, axis=-1) >= 0)
@@ -215,7 +218,8 @@ class _Search:
             self.idle[rows] &= ~back
 
     def _leave_out(self, step: Array, fraction: Array) -> NDArray[np.bool_]:
-        """Set to 0 an input that runs towards it and whose first unit, the others given, does not pay; says in which rows.
+        """Set to 0 an input that runs towards it and whose first unit, the others given, does not pay; says in which
+        rows.
 
         One that falls below the smallest quantity is left out there, where every formula still has a slope.
         """

@@ -18,8 +18,8 @@ from simulator.economics.forms import Array
 def relative_excess_demand(excess_demand: Array, scale: Array, prices: Array, free: NDArray[np.bool_]) -> float:
     """`max_j max(z_j / s_j, p_j |z_j| / sum(p s))` over the goods whose price may move: 0 exactly at an equilibrium.
 
-    The first part sees shortages however cheap the good, the second lets a free good lie about in any amount. Infinite where
-    demand or supply is not finite; 0 for a good that nobody wants or brings.
+    The first part sees shortages however cheap the good, the second lets a free good lie about in any amount.
+    Infinite where demand or supply is not finite; 0 for a good that nobody wants or brings.
     """
     worth = float(prices @ scale)
     if not math.isfinite(worth):

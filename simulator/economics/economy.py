@@ -1,12 +1,12 @@
 """An economy: goods, firms and consumers, and what they want in total at given prices.
 
-This is the judges' picture. It knows no tick, no stock and no account, and its demand comes from the dual side: inputs and
-outputs are the gradient of the firms' profit functions (Hotelling), consumption the gradient of the unit costs (Shephard).
-The market of a run orders by the primal side; where both must agree is a law the tests hold.
+This is the judges' picture. It knows no tick, no stock and no account, and its demand comes from the dual side:
+inputs and outputs are the gradient of the firms' profit functions (Hotelling), consumption the gradient of the unit
+costs (Shephard). The market of a run orders by the primal side; where both must agree is a law the tests hold.
 
 Layout. Consumers of all cohorts are stacked as rows `(agents, goods)`. Firms of all entries are stacked as outputs
-`(firms,)`, and their inputs lie flat, firm by firm, as `(edges,)`: an edge is one firm's use of one good. Prices are in
-numeraire per unit, quantities per tick.
+`(firms,)`, and their inputs lie flat, firm by firm, as `(edges,)`: an edge is one firm's use of one good. Prices are
+in numeraire per unit, quantities per tick.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Firm:
-    """One entry of firms: a technology, the good it makes and the goods it uses (indices, in the technology's order)."""
+    """One entry of firms: a technology, the good it makes, the goods it uses (indices, in the technology's order)."""
 
     name: str
     technology: FormulaTechnology
@@ -40,9 +41,9 @@ class Firm:
 class Consumers:
     """One entry of consumers.
 
-    `endowment` `(agents, goods)` arrives every tick; `budget` `(agents,)` is money per tick, infinite for a quasi-linear
-    consumer with an unlimited purse; `owns` `(agents, firm entries)` are shares of the profit of all firms of an entry;
-    `saves` keeps what is unspent of a budget.
+    `endowment` `(agents, goods)` arrives every tick; `budget` `(agents,)` is money per tick, infinite for a
+    quasi-linear consumer with an unlimited purse; `owns` `(agents, firm entries)` are shares of the profit of all
+    firms of an entry; `saves` keeps what is unspent of a budget.
     """
 
     name: str
@@ -89,8 +90,8 @@ class Balance:
 class Economy:
     """Goods, what the outside brings and trades, firms and consumers.
 
-    `supply` `(goods,)` arrives every tick and is owned by nobody; `outside` `(goods,)` is the price at which the outside world
-    trades a good in any amount, not a number where it does not.
+    `supply` `(goods,)` arrives every tick and is owned by nobody; `outside` `(goods,)` is the price at which the
+    outside world trades a good in any amount, not a number where it does not.
     """
 
     goods: tuple[str, ...]
@@ -162,7 +163,9 @@ class Economy:
 
     @cached_property
     def homogeneous(self) -> bool:
-        """Whether only relative prices matter: no outside price, no budget in money, no one who compares goods with money."""
+        """Whether only relative prices matter: no outside price, no budget in money, no one who compares goods with
+        money.
+        """
         return (
             not self.is_outside.any() and not self.budget.any() and all(c.utility.needs_income for c in self.consumers)
         )
@@ -230,7 +233,8 @@ class Economy:
         return _sum_by(self.output_good, values, len(self.goods))
 
     def totals(self, consumption: Array, inputs: Array, outputs: Array) -> tuple[Array, Array]:
-        """Planned demand and supply, `(goods,)` each, of all consumption `(goods,)`, inputs `(edges,)` and outputs `(firms,)`.
+        """Planned demand and supply, `(goods,)` each, of all consumption `(goods,)`, inputs `(edges,)` and outputs
+        `(firms,)`.
 
         A negative output is bought; at goods with an outside price the outside fills the gap.
         """
@@ -245,10 +249,11 @@ class Economy:
         return demand, supply
 
     def jacobian(self, balance: Balance) -> Array:
-        """`J = dz/dp` `(goods, goods)` at a balance; rows of goods with an outside price are 0 (the outside fills any gap).
+        """`J = dz/dp` `(goods, goods)` at a balance; rows of goods with an outside price are 0 (the outside fills any
+        gap).
 
-        Firms: minus the Hessian of profit. Consumers: `g_h dm_h' + m_h H_h`, with `g = d ln c/dp` and its slope
-        `H = -s diag(g/p) - (1-s) g g'` for elasticity of substitution `s`.
+        Firms: minus the Hessian of profit. Consumers: `g_h dm_h' + m_h H_h`, with `g = d ln c/dp` and its slope `H =
+        -s diag(g/p) - (1-s) g g'` for elasticity of substitution `s`.
         """
         goods = len(self.goods)
         prices = balance.prices
@@ -285,9 +290,11 @@ def _sum_by(group: Indices, values: Array, groups: int) -> Array:
     leading = values.shape[:-1]
     rows = math.prod(leading)
     places = group + groups * np.arange(rows)[:, None]
-    return np.bincount(places.ravel(), values.ravel(), groups * rows).reshape(*leading, groups)
+    return (
+        np.bincount(places.ravel(), values.ravel(), groups * rows).astype(float, copy=False).reshape(*leading, groups)
+    )
 
 
 def _slices(widths: list[int]) -> tuple[slice, ...]:
     ends = np.cumsum([0, *widths]).tolist()
-    return tuple(slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True))
+    return tuple(slice(a, b) for a, b in pairwise(ends))

@@ -1,12 +1,13 @@
 """Functional forms of degree one: each a value and how it is imputed to goods, a unit cost and its gradient.
 
-A form serves tastes and techniques alike. Its dual comes first: `unit_cost(p)` is the least spending that buys one unit of
-`value`, `unit_demand(p)` the bundle that does it, and by Shephard's lemma the second is the gradient of the first. The judges
-of a run use this dual pair; the market itself orders by the closed form `demand(p, m)`. That the two roads agree is a test.
+A form serves tastes and techniques alike. Its dual comes first: `unit_cost(p)` is the least spending that buys one
+unit of `value`, `unit_demand(p)` the bundle that does it, and by Shephard's lemma the second is the gradient of the
+first. The judges of a run use this dual pair; the market itself orders by the closed form `demand(p, m)`. That the
+two roads agree is a test.
 
-Shapes: parameters and quantities `(agents, goods)`, prices `(goods,)`, incomes `(agents,)`; `value`, `imputation` and
-`unit_cost` also take many ticks at once, quantities `(ticks, agents, goods)` and prices `(ticks, 1, goods)`. Quantities are per
-tick, prices in numeraire per unit. Wanted goods have a positive parameter, the others 0.
+Shapes: parameters and quantities `(agents, goods)`, prices `(goods,)`, incomes `(agents,)`; `value`, `imputation`
+and `unit_cost` also take many ticks at once, quantities `(ticks, agents, goods)` and prices `(ticks, 1, goods)`.
+Quantities are per tick, prices in numeraire per unit. Wanted goods have a positive parameter, the others 0.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ class Form(Protocol):
         ...
 
     def imputation(self, quantities: Array, prices: Array) -> Array:
-        """`x_i u_i / (grad u . x)`: how the worth of a bundle is imputed to its goods, `(agents, goods)`, rows sum to 1.
+        """`x_i u_i / (grad u . x)`: how the worth of a bundle is imputed to its goods, `(agents, goods)`, rows sum to
+        1.
 
-        At a kink it is the element of the subdifferential nearest the prices in the value metric, where wanted goods are
-        missing the limit as they vanish in equal proportion.
+        At a kink it is the element of the subdifferential nearest the prices in the value metric, where wanted goods
+        are missing the limit as they vanish in equal proportion.
         """
         ...
 
@@ -66,8 +68,9 @@ def _normalised(parameters: Array) -> Array:
 def _log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
     """`ln (sum_i w_i v_i^r)^(1/r)` along the last axis for weights that sum to 1; `sum_i w_i ln v_i` at `r = 0`.
 
-    Values are taken relative to their geometric mean. Where `r` times the spread is small, `log1p` of a sum of `expm1` keeps
-    full precision as `r -> 0`; elsewhere the usual log-sum-exp does. A value of 0 adds nothing if `r > 0`, else makes the mean 0.
+    Values are taken relative to their geometric mean. Where `r` times the spread is small, `log1p` of a sum of
+    `expm1` keeps full precision as `r -> 0`; elsewhere the usual log-sum-exp does. A value of 0 adds nothing if `r >
+    0`, else makes the mean 0.
     """
     weighs = weights > 0
     present = weighs & (log_values.real > -np.inf)
@@ -77,7 +80,7 @@ def _log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
         exponents = order[..., None] * np.where(present, log_values - centre, 0.0)
         near = np.max(np.abs(exponents), axis=-1) < 1.0
         exponents = np.where(present, exponents, -np.inf)
-        highest = np.max(exponents.real, axis=-1, keepdims=True)
+        highest = np.max(np.real(exponents), axis=-1, keepdims=True)
         # A weightless exponent of minus infinity counts as 0 in the sum of differences from 1.
         small = np.log1p(np.sum(weights * np.where(weighs & near[..., None], np.expm1(exponents), 0.0), axis=-1))
         large = highest[..., 0] + np.log(np.sum(weights * np.exp(exponents - highest), axis=-1))
@@ -87,7 +90,9 @@ def _log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
 
 
 def _shared_out(log_terms: Array, weights: Array) -> Array:
-    """`w_i e^(l_i)` as fractions of their sum along the last axis; the largest share the whole where they are infinite."""
+    """`w_i e^(l_i)` as fractions of their sum along the last axis; the largest share the whole where they are
+    infinite.
+    """
     highest = np.max(np.where(weights > 0, log_terms, -np.inf), axis=-1, keepdims=True)
     with np.errstate(invalid="ignore"):
         powers = weights * np.exp(np.where((log_terms == highest) | (weights == 0), 0.0, log_terms - highest))
@@ -160,8 +165,9 @@ class CES:
     def from_weights(cls, elasticity: Array, weights: Array) -> CES:
         """The form `u = (sum_i w_i x_i^rho)^(1/rho)`, `rho = 1 - 1/s`; at `s = 1` it is `prod_i x_i^(w_i / sum w)`.
 
-        Normalising `w^s` to shares divides the utility by `(sum_i w_i^s)^(1/(1-s))`, which `scale` gives back. As `s -> 1` that
-        leaves every bound if the weights do not sum to 1; there the unit of utility, which moves nothing, is bounded.
+        Normalising `w^s` to shares divides the utility by `(sum_i w_i^s)^(1/(1-s))`, which `scale` gives back. As `s
+        -> 1` that leaves every bound if the weights do not sum to 1; there the unit of utility, which moves nothing,
+        is bounded.
         """
         elasticity, weights = np.asarray(elasticity, dtype=float), np.asarray(weights, dtype=float)
         portions = _normalised(weights)
@@ -206,9 +212,9 @@ class CES:
     def demand(self, prices: Array, income: Array) -> Array:
         if not prices.all():
             return self._spend(income, prices)
-        # Relative to the cheapest wanted good no power overflows, however elastic the demand.
+        # Relative to the cheapest wanted good no power overflows, however elastic demand; cheaper ones are unwanted.
         cheapest = np.where(self.wanted, prices, np.inf).min(axis=-1, keepdims=True)
-        powers = self.shares * (prices / cheapest) ** -self.elasticity[:, None]
+        powers = self.shares * np.maximum(prices / cheapest, 1.0) ** -self.elasticity[:, None]
         return powers * (income / (powers @ prices))[:, None]
 
     def _spend(self, money: Array, prices: Array) -> Array:
@@ -251,8 +257,8 @@ class Leontief:
     def imputation(self, quantities: Array, prices: Array) -> Array:
         """Worth falls on the scarcest goods alone, among them in proportion to what they cost.
 
-        The subdifferential is `{b : b_i = 0 off the scarcest goods, b.x = m}`; its element nearest the prices in the metric
-        `sum_i (x_i/p_i) (b_i - p_i)^2` is proportional to the prices.
+        The subdifferential is `{b : b_i = 0 off the scarcest goods, b.x = m}`; its element nearest the prices in the
+        metric `sum_i (x_i/p_i) (b_i - p_i)^2` is proportional to the prices.
         """
         ratios = self._ratios(quantities)
         scarcest = ratios <= ratios.min(axis=-1, keepdims=True) * (1 + self.binding_tolerance)

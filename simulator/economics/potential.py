@@ -1,7 +1,7 @@
 """What a market descends: a convex potential where one exists, otherwise a merit.
 
-The gradient path of a run is computed from here. It differentiates the function itself, by the envelope theorem for profits
-and Shephard's lemma for unit costs, and never asks the market for its excess demand.
+The gradient path of a run is computed from here. It differentiates the function itself, by the envelope theorem for
+profits and Shephard's lemma for unit costs, and never asks the market for its excess demand.
 
 Sources: Cheung, Cole, Devanur (2013) for Fisher markets; Arrow and Hurwicz (1958).
 """
@@ -20,9 +20,9 @@ from simulator.economics.forms import Array
 class Descent(NamedTuple):
     """A function to descend at some prices.
 
-    `value` is the potential or merit; `signal` `(goods,)` is minus its gradient, in quantities: what a price rule is fed in
-    the place of excess demand; `scale` `(goods,)` is the larger of the demand and the supply side of the signal, and
-    `inputs` `(edges,)` where the firms' profits are reached, the guess for the next call.
+    `value` is the potential or merit; `signal` `(goods,)` is minus its gradient, in quantities: what a price rule is
+    fed in the place of excess demand; `scale` `(goods,)` is the larger of the demand and the supply side of the
+    signal, and `inputs` `(edges,)` where the firms' profits are reached, the guess for the next call.
     """
 
     value: float
@@ -46,9 +46,11 @@ class Reference(Protocol):
 
 @dataclass(frozen=True)
 class SpendingPotential:
-    """`V(p) = p.(supply + endowments) + sum_f pi_f(p) - sum_h S_h ln c_h(p)`, for consumers whose spending `S` is given.
+    """`V(p) = p.(supply + endowments) + sum_f pi_f(p) - sum_h S_h ln c_h(p)`, for consumers whose spending `S` is
+    given.
 
-    Supply chains, Fisher markets (`S` the budget) and quasi-linear consumers (`S = sum w`; constants left out). `-dV/dp = z`.
+    Supply chains, Fisher markets (`S` the budget) and quasi-linear consumers (`S = sum w`; constants left out).
+    `-dV/dp = z`.
     """
 
     economy: Economy
@@ -72,8 +74,8 @@ class SpendingPotential:
 class WealthPotential:
     """`V(p) = ln W(p) - sum_h lambda_h ln c_h(p)` with wealth `W = p.e + sum_f pi_f + sum B`.
 
-    For consumers who are alike, or hold all wealth in fixed proportions `lambda` `(agents,)`. `-dV/dp = z/W`, so the signal
-    is `-W dV/dp`.
+    For consumers who are alike, or hold all wealth in fixed proportions `lambda` `(agents,)`. `-dV/dp = z/W`, so the
+    signal is `-W dV/dp`.
     """
 
     economy: Economy
@@ -141,7 +143,9 @@ def reference(economy: Economy) -> Reference:
 
 
 def _given_spending(economy: Economy) -> Array | None:
-    """Each consumer's spending `(agents,)` if it depends on no price: all income is budget, or more than is ever spent."""
+    """Each consumer's spending `(agents,)` if it depends on no price: all income is budget, or more than is ever
+    spent.
+    """
     spending = np.zeros(len(economy.budget))
     for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
         earns = cohort.endowment.any() or cohort.owns.any()
@@ -152,7 +156,7 @@ def _given_spending(economy: Economy) -> Array | None:
 
 
 def _fixed_proportions(economy: Economy) -> Array | None:
-    """Shares `lambda` `(agents,)` of total wealth if they depend on no price, or do not matter because all are alike."""
+    """Shares `lambda` `(agents,)` of total wealth if they depend on no price, or do not matter as all are alike."""
     agents = len(economy.budget)
     everything_owned = not economy.supply.any() and np.allclose(economy.owns.sum(axis=0), 1.0, rtol=0, atol=1e-12)
     if not agents or not everything_owned or not all(c.utility.needs_income for c in economy.consumers):
@@ -166,7 +170,9 @@ def _fixed_proportions(economy: Economy) -> Array | None:
 
 
 def _alike(economy: Economy) -> bool:
-    """Whether all consumers have one and the same homothetic utility: equal bundles for a unit of money, at any prices."""
+    """Whether all consumers have one and the same homothetic utility: equal bundles for a unit of money, at any
+    prices.
+    """
     forms = [cohort.utility.form for cohort in economy.consumers]
     goods = len(economy.goods)
     tastes: list[Array] = []

@@ -17,7 +17,7 @@ from simulator.economics.forms import Array
 
 
 class Plan(NamedTuple):
-    """What firms of one technology intend at going prices: inputs `(agents, inputs)` and output `(agents,)`, per tick."""
+    """What firms of one technology plan at some prices: inputs `(agents, inputs)` and output `(agents,)`, per tick."""
 
     inputs: Array
     output: Array
@@ -27,8 +27,8 @@ class Plan(NamedTuple):
 class FormulaTechnology:
     """`y = f(x)` for a strictly concave formula `f` in the order of `formula.variables`.
 
-    A firm makes `f(inputs)`. Where that lies outside the formula's domain, or is negative for a good that cannot be bought
-    outside (`negative_output` false), it idles: makes nothing, and its inputs are lost.
+    A firm makes `f(inputs)`. Where that lies outside the formula's domain, or is negative for a good that cannot be
+    bought outside (`negative_output` false), it idles: makes nothing, and its inputs are lost.
     """
 
     formula: Formula
@@ -72,7 +72,7 @@ class FormulaTechnology:
         return ~np.isfinite(made) if self.negative_output else ~(np.isfinite(made) & (made >= 0.0))
 
     def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
-        """The plan of largest profit at an output price and input prices; `guess` `(agents, inputs)` is the last plan."""
+        """The plan of largest profit at a price and input prices; `guess` `(agents, inputs)` is the last plan."""
         return self._maximise(price, wages, guess)
 
     def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
@@ -87,7 +87,8 @@ class FormulaTechnology:
     def supply_slope(self, price: float, inputs: Array) -> Array:
         """Hessian of the profit function at a best response, `(agents, 1 + inputs, 1 + inputs)`: output price first.
 
-        Rows are `dy` and `-dx`. From `p f'(x) = w` at the inputs in use: `dx/dw = (p f'')^-1`, `dx/dp = -(p f'')^-1 f'`.
+        Rows are `dy` and `-dx`. From `p f'(x) = w` at the inputs in use: `dx/dw = (p f'')^-1`, `dx/dp = -(p f'')^-1
+        f'`.
         """
         agents, count = inputs.shape
         used = (inputs > 0) & np.isfinite(inputs)

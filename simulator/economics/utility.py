@@ -1,7 +1,7 @@
 """What a consumer wants: how much it spends at an income, and on what.
 
-Every utility here spends an amount `spending(m)` of money and splits it as a form of degree one does. A homothetic consumer
-spends all it has; a quasi-linear one compares goods with money and stops where money is worth more.
+Every utility here spends an amount `spending(m)` of money and splits it as a form of degree one does. A homothetic
+consumer spends all it has; a quasi-linear one compares goods with money and stops where money is worth more.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Utility(Protocol):
 
 @dataclass(frozen=True)
 class Homothetic:
-    """`u(x)` of degree one (Cobb-Douglas, CES, Leontief): all income is spent, in shares that depend on prices alone."""
+    """`u(x)` of degree one (Cobb-Douglas, CES, Leontief): all income is spent, in shares that depend on prices."""
 
     form: Form
     needs_income = True
