@@ -257,7 +257,7 @@ def test_ces_survives_any_elasticity_over_twelve_decades(seed: int, elasticity: 
         assert np.isfinite(bundle).all()
         np.testing.assert_allclose(bundle @ prices, income, rtol=1e-12)
         # Shares that underflow on the way lose their digits, not their place.
-        np.testing.assert_allclose(bundle, dual, rtol=1e-11, atol=1e-150)
+        np.testing.assert_allclose(bundle, dual, rtol=1e-11, atol=1e-100)
         np.testing.assert_allclose(form.unit_demand(prices) @ prices, form.unit_cost(prices), rtol=1e-12)
         quantities = 10.0 ** stream.uniform(-6, 6, (3, 5))
         assert np.isfinite(form.value(quantities)).all()

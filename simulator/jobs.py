@@ -1,0 +1,195 @@
+"""Running scenarios into folders, one after another or several at a time, and stopping them between two ticks."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from simulator.terminal import BROKEN, WRONG_INPUT, Progress, progress_of
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+    from simulator.scenario import Scenario
+
+
+class Task(NamedTuple):
+    """A scenario to run, where to, and how."""
+
+    scenario: Scenario
+    folder: Path
+    resume: bool
+    formats: tuple[str, ...]
+
+
+class Failure(NamedTuple):
+    """A run that could not be finished: what to say, and the exit code."""
+
+    text: str
+    code: int
+
+
+Result = dict[str, Any] | Failure | None
+"""The summary of a run, why it failed, or None if it was not started."""
+
+
+class Interruption:
+    """The first Ctrl-C (or SIGTERM, SIGHUP) asks runs to stop between two ticks; the second one breaks off."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            ignored = name == "SIGHUP" and number is not None and signal.getsignal(number) == signal.SIG_IGN
+            if number is not None and not ignored:
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) -> list[Result]:
+    """Run every task, `jobs` at a time; the results in the order of the tasks."""
+    with progress_of(speaks) as progress:
+        if jobs > 1 and len(tasks) > 1:
+            return _in_processes(tasks, jobs, stop, progress)
+        return [None if stop.asked else _attempt(task, stop, progress) for task in tasks]
+
+
+def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Result:
+    """Run a scenario and draw it; what goes wrong becomes a `Failure`, so that other runs go on."""
+    from simulator.run import run_to_disk
+
+    scenario, folder, resume, formats = task
+
+    def advance(tick: int, ticks: int) -> None:
+        if progress is not None:
+            progress(f"{scenario.name}: tick", tick, ticks)
+
+    try:
+        summary = run_to_disk(scenario, folder, resume=resume, progress=advance, stopped=lambda: stop.asked)
+        if formats and summary["outcome"] != "interrupted":
+            from simulator.results.plots import draw
+
+            draw(folder, folder / "figures", formats)
+    except Exception as error:
+        return failure_of(error, scenario.name)
+    return summary
+
+
+def _in_processes(tasks: Sequence[Task], jobs: int, stop: Interruption, progress: Progress | None) -> list[Result]:
+    """Run tasks in processes of their own, `jobs` at a time; SIGTERM tells them to stop, Ctrl-C is for this process."""
+    from multiprocessing import connection, get_all_start_methods, get_context
+
+    if "forkserver" in get_all_start_methods():
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["simulator.run"])
+    else:
+        context = get_context("spawn")
+    results: list[Result] = [None] * len(tasks)
+    waiting = list(enumerate(tasks))[::-1]
+    running: dict[Connection, tuple[int, BaseProcess]] = {}
+    done = 0
+    try:
+        while running or (waiting and not stop.asked):
+            while waiting and len(running) < jobs and not stop.asked:
+                number, task = waiting.pop()
+                ours, theirs = context.Pipe(duplex=False)
+                plain = (task.scenario.resolved, *task[1:])
+                process = context.Process(target=_work, args=(theirs, plain, debugging()))
+                _start_deaf(process)
+                theirs.close()
+                running[ours] = number, process
+            for ready in connection.wait(list(running), timeout=0.1):
+                assert isinstance(ready, connection.Connection)
+                number, process = running.pop(ready)
+                results[number] = _receive(ready, process, tasks[number], stop)
+                done += 1
+                if progress is not None:
+                    progress("runs done:", done, len(tasks))
+            if stop.asked:
+                for _, process in running.values():
+                    process.terminate()
+    finally:
+        for _, process in running.values():
+            process.kill()
+    return results
+
+
+def _start_deaf(process: BaseProcess) -> None:
+    """Start a process that does not hear Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _work(answer: Connection, plain: tuple[dict[str, Any], Path, bool, tuple[str, ...]], debug: bool) -> None:
+    """One run in a process of its own: the scenario travels as plain data, the result comes back."""
+    with Interruption() as stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: setattr(stop, "asked", True))
+        from simulator.scenario import load
+
+        if debug and not debugging():
+            sys.argv.append("--debug")
+        answer.send(_attempt(Task(load(plain[0]), *plain[1:]), stop, None))
+
+
+def _receive(answer: Connection, process: BaseProcess, task: Task, stop: Interruption) -> Result:
+    """What a process found, once it has ended."""
+    try:
+        result: Result = answer.recv()
+    except EOFError:
+        result = None
+    answer.close()
+    process.join()
+    if result is None and not stop.asked:
+        code = process.exitcode or 0
+        end = f"was killed by signal {-code}" if code < 0 else "ended without a result"
+        text = f"{task.scenario.name}: its process {end}; what was recorded is kept, --resume continues it"
+        return Failure(text, BROKEN)
+    return result
+
+
+def debugging() -> bool:
+    return "--debug" in sys.argv
+
+
+def failure_of(error: Exception, name: str = "simulator") -> Failure:
+    """What to say of an error: a line if it is the user's or the machine's, its trace under --debug."""
+    from simulator.errors import RunFolderError, ScenarioError
+
+    if isinstance(error, (ScenarioError, RunFolderError)):
+        text, code = str(error), WRONG_INPUT
+    elif isinstance(error, OSError):
+        text = f"{error.filename or name}: {error.strerror or type(error).__name__}"
+        code = WRONG_INPUT
+    elif isinstance(error, MemoryError):
+        text, code = f"{name}: found too little memory for a scenario of this size", WRONG_INPUT
+    else:
+        text, code = f"{name}: internal error: {one_line(error)}; --debug shows the trace", BROKEN
+    if debugging():
+        from traceback import format_exception
+
+        text = "".join(format_exception(error)).rstrip()
+    return Failure(text, code)
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

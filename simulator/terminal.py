@@ -1,0 +1,137 @@
+"""What the program says and where: results on stdout, complaints and progress on stderr, and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+AS_EXPECTED, BROKEN, WRONG_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
+SAY_EVERY = 5.0
+"""Seconds between lines of progress where there is no terminal."""
+Progress = Callable[[str, int, int], None]
+"""Told what is going on, how much is done, and how much there is at most."""
+
+
+def print_json(data: Any, *, skip: bool = False) -> None:
+    """Data as JSON on stdout, in ASCII, whatever the terminal's encoding."""
+    import json
+
+    if not skip:
+        say(json.dumps(data, indent=2))
+
+
+def say(text: str) -> None:
+    _print(sys.stdout, text)
+
+
+def complain(text: str) -> None:
+    _print(sys.stderr, text)
+
+
+def _print(stream: TextIO | None, text: str) -> None:
+    """Print and make sure that it arrived. A reader who has gone away (`| head`) is no error: the rest goes nowhere."""
+    if not stream:
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def leave(code: int) -> NoReturn:
+    """Exit; what a stream could not take must not be complained of once more on the way out."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+@contextmanager
+def progress_of(speaks: bool) -> Generator[Progress | None]:
+    """A progress bar on a terminal, a plain line every few seconds elsewhere, nothing if it should not speak."""
+    if not speaks or not sys.stderr:
+        yield None
+        return
+    last = time.monotonic()
+    if not sys.stderr.isatty():
+
+        def say(what: str, done: int, most: int) -> None:
+            nonlocal last
+            if (now := time.monotonic()) - last > SAY_EVERY:
+                last = now
+                _print(sys.stderr, f"{what} {done} of {'at most ' if what.endswith('tick') else ''}{most}")
+
+        yield say
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description} {task.completed} of {task.total}", markup=False), BarColumn())
+    with Bar(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        shown = bar.add_task("", total=None, visible=False)
+
+        def advance(what: str, done: int, most: int) -> None:
+            nonlocal last
+            if (now := time.monotonic()) - last > 0.1:
+                last = now
+                bar.update(shown, description=what, completed=done, total=most, visible=True)
+
+        yield advance
+
+
+def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Sequence[str]) -> None:
+    """A table with a line a run, then each run's sentence and folder."""
+    columns = {
+        "run": "name",
+        "outcome": "outcome",
+        "ticks": "ticks",
+        "excess": "max_relative_excess_demand",
+        "equilibrium": "price_gap",
+        "derivative": "adjoint_gap",
+        "gradient path": "gradient_path_gap",
+    }
+    lines: list[str] = []
+    if summaries:
+        rows = [list(columns), *([_cell(summary[key]) for key in columns.values()] for summary in summaries)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+        left = sum(widths[:4]) + 2 * 4
+        lines.append(f"{'excess'.rjust(left - 2)}  largest gap between price and")
+        rows[0][3] = "demand"
+        for row in rows:
+            cells = [
+                cell.ljust(width) if i < 2 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            lines.append("  ".join(cells).rstrip())
+    for summary in summaries:
+        folder = out / summary["name"]
+        figures = " and figures" if (folder / "figures").is_dir() else ""
+        lines += ["", f"{summary['name']}: {summary['sentence']}", f"  files{figures} in {folder}{os.sep}"]
+        if exit_code(summary) == UNEXPECTED:
+            lines.append(f"  expected {' or '.join(summary['expect'])}, found {summary['outcome']}")
+        if summary["outcome"] == "interrupted":
+            lines.append("  --resume continues it")
+    if missing:
+        lines += ["", f"not run: {', '.join(missing)}"]
+    if lines:
+        say("\n".join(lines))
+
+
+def exit_code(summary: dict[str, Any]) -> int:
+    if summary["outcome"] == "interrupted":
+        return INTERRUPTED
+    return AS_EXPECTED if summary["outcome"] in summary["expect"] else UNEXPECTED
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
