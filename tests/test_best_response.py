@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.economics.best_response import many_inputs
-from simulator.economics.expression import Formula, parse
+from simulator.economics.formula import Formula, parse
 from simulator.economics.technology import FormulaTechnology
 
 TERMS = ("{a}*{x}^{b}", "{a}*ln(1 + {x})", "{a}*(1 - 1/(1 + {x}))", "{a}*sqrt({x} + {b})", "{a}*(1 - exp(-{b}*{x}))")

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simulator.economics.concavity import _Prover, judge
-from simulator.economics.expression import FormulaError, parse
+from simulator.economics.formula import FormulaError, parse
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.expression import Formula, Term
+from simulator.economics.expression import Term
+from simulator.economics.formula import Formula
 
 DECADES = 6
 """Sampled inputs reach this many decades either side of the scale."""

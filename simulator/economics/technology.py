@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.best_response import many_inputs, one_input
-from simulator.economics.expression import Formula, ScalarFormula
 from simulator.economics.forms import Array
+from simulator.economics.formula import Formula
+from simulator.economics.tape import ScalarFormula
 
 
 class Plan(NamedTuple):

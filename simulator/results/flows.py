@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from simulator.results.frames import Frames, fixed_prices, panel
+from simulator.results.frames import Frames, panel
 
-MOST_NODES, MOST_LAYERS = 25, 15
+MOST_NODES, MOST_ROWS, MOST_TURNS = 40, 3, 3
 SMALLEST, LARGEST = 0.68, 1.3
+COLUMN, GUTTER, MUCH_BETTER = 150.0, 40.0, 1.25
 
 # What a node takes of its column's height, in pixels at full size; a bend is where a long arrow passes a layer.
 ROOM = {"good": 165.0, "firm": 90.0, "seller": 90.0, "buyer": 90.0, "source": 90.0, "sink": 90.0, "bend": 60.0}
@@ -24,22 +26,39 @@ Edge = tuple[Node, Node]
 
 @dataclass(frozen=True)
 class Flow:
-    """So much of a good goes from one node to another in the last recorded tick; value is quantity times price."""
+    """So much of a good goes from one node to another in the last recorded tick; value is quantity times price.
+
+    `reverse` marks the output of a firm that is negative: what it buys instead of making it.
+    """
 
     source: Node
     target: Node
     good: str
     quantity: float
     value: float
+    reverse: bool = False
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How an arrow gets from the end of a row to the start of the next: so far out, along a lane, so far out again."""
+
+    right: float
+    lane: float
+    left: float
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where nodes stand, in pixels; `routes` are the bends of forward arrows, `loops` the arrows that run backward."""
+    """Where nodes stand, in pixels; `routes` are the bends of forward arrows, `loops` the arrows that run backward.
+
+    What is long and narrow is wrapped like text; `turns` are the steps of an arrow that lead to the next row.
+    """
 
     at: Mapping[Node, tuple[float, float]]
     routes: Mapping[Edge, Sequence[Node]]
     loops: frozenset[Edge]
+    turns: Mapping[Edge, Turn]
     column: float
     scale: float
 
@@ -54,75 +73,159 @@ def flows_of(run: Frames) -> list[Flow]:
     if is_consumer.any() and not np.nan_to_num(taken[:, is_consumer]).any():
         taken = np.where(is_consumer, agents["quantity"], taken)
     moved: list[tuple[Node, Node, str, float]] = []
+    reverse: set[tuple[Node, Node]] = set()
     for i, (agent, kind, good) in enumerate(agents.items):
         if agent.endswith(":mean"):
             continue
         name, item = agent.removesuffix(":total"), ("good", good)
         for amounts, box, inward in ((taken, "buyer", True), (agents["output"], "seller", False)):
-            if np.nan_to_num(amounts[:, i]).any():
-                node = ("firm" if kind == "firm" else box, name)
-                ends = (item, node) if inward else (node, item)
-                moved.append((*ends, good, float(np.nan_to_num(amounts[-1, i]))))
+            if not np.nan_to_num(amounts[:, i]).any():
+                continue
+            node, amount = ("firm" if kind == "firm" else box, name), float(np.nan_to_num(amounts[-1, i]))
+            ends = (item, node) if inward == (amount >= 0) else (node, item)
+            reverse |= {ends} if amount < 0 else set()
+            moved.append((*ends, good, abs(amount)))
     moved += _with_outside(moved, run.summary)
-    return [Flow(a, b, good, q, abs(q * price.get(good, np.nan))) for a, b, good, q in moved]
+    return [Flow(a, b, good, q, abs(q * price.get(good, np.nan)), (a, b) in reverse) for a, b, good, q in moved]
 
 
 def _with_outside(
     moved: Sequence[tuple[Node, Node, str, float]], summary: Mapping[str, Any]
 ) -> list[tuple[Node, Node, str, float]]:
-    """What comes in (goods nobody makes or sells) and what the outside takes (unused goods, the rest of its own)."""
+    """What the outside takes and brings of the goods it has a price for, what else nobody makes, what nobody uses."""
     made: dict[str, float] = {}
     used: dict[str, float] = {}
     for source, _, good, quantity in moved:
         side = used if source[0] == "good" else made
         side[good] = side.get(good, 0.0) + quantity
-    priced = fixed_prices(summary)
-    brought: list[tuple[Node, Node, str, float]] = [
-        (("source", "supply"), ("good", good), good, used[good]) for good in used if good not in made
-    ]
-    left = {good: made[good] - used.get(good, 0.0) for good in made if good not in used or good in priced}
-    taken = [(("good", good), ("sink", "outside"), good, rest) for good, rest in left.items()]
-    return brought + [flow for flow in taken if flow[2] not in used or abs(flow[3]) > 1e-3 * abs(made[flow[2]])]
+    outside = set(summary.get("outside") or ())
+    flows: list[tuple[Node, Node, str, float]] = []
+    for good in dict.fromkeys(flow[2] for flow in moved):
+        node, rest = ("good", good), made.get(good, 0.0) - used.get(good, 0.0)
+        small = abs(rest) <= 1e-3 * made.get(good, 0.0)
+        if good not in made:
+            flows.append((("source", "outside" if good in outside else "supply"), node, good, -rest))
+        elif good not in used:
+            flows.append((node, ("sink", "outside" if good in outside else "unsold"), good, rest))
+        elif good in outside and not small:
+            ends = (node, ("sink", "outside")) if rest > 0 else (("source", "outside"), node)
+            flows.append((*ends, good, abs(rest)))
+    return flows
 
 
 def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
-    """Layers from left to right by longest path, crossings reduced by medians; None where it could not be read."""
+    """Layers from left to right by longest path, in as many rows as read best; None where it could not be read."""
     edges = list(dict.fromkeys((flow.source, flow.target) for flow in flows))
     nodes = list(dict.fromkeys(node for edge in edges for node in edge))
     if not nodes or len(nodes) > MOST_NODES:
         return None
     loops = backward_edges(nodes, edges)
     forward = [edge for edge in edges if edge not in loops]
-    layer = longest_paths(nodes, forward)
+    layers, routes = _layered(nodes, forward)
+    links = [link for (source, target), bends in routes.items() for link in pairwise([source, *bends, target])]
+    _uncross(layers, links)
+    rows = _rows(layers, links, bool(loops), width, height)
+    if rows is None:
+        return None
+    across, pitch = math.ceil(len(layers) / rows), (height + GUTTER) / rows
+    scale = min(LARGEST, (pitch - GUTTER) / _tallest(layers))
+    at: dict[Node, tuple[float, float]] = {}
+    for row in range(rows):
+        part = layers[row * across : (row + 1) * across]
+        heights = _heights(part, links, pitch - GUTTER, scale)
+        for depth, column in enumerate(part):
+            at |= {node: ((depth + 0.5) * width / across, height - row * pitch - heights[node]) for node in column}
+    turns: dict[Edge, Turn] = {}
+    for link, place, count in _nested(layers, links, across, at):
+        row = next(depth for depth, column in enumerate(layers) if link[0] in column) // across
+        lane = height - (row + 1) * pitch + GUTTER * (place + 1) / (count + 1)
+        out = 0.12 * width / across / count
+        turns[link] = Turn((count - place) * out, lane, (place + 1) * out)
+    return Layout(at, routes, loops, turns, width / across, scale)
+
+
+def _layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[list[Node]], dict[Edge, list[Node]]]:
+    """The nodes of each layer, with bends where an arrow passes one, and the bends of each arrow."""
+    layer = longest_paths(nodes, edges)
     last = max(layer.values())
     layer |= {node: last for node in nodes if node[0] in ("buyer", "sink")}
-    if last + 1 > MOST_LAYERS:
-        return None
+    after = {node: [target for source, target in edges if source == node] for node in nodes}
+    before = {node: [source for source, target in edges if target == node] for node in nodes}
+    for node in sorted(nodes, key=lambda node: -layer[node]):
+        makers = before[node] or [node]
+        if after[node] and all(maker[0] in ("source", "seller") and len(after[maker]) == 1 for maker in makers):
+            layer[node] = min(layer[target] for target in after[node]) - 1
     layers: list[list[Node]] = [[node for node in nodes if layer[node] == depth] for depth in range(last + 1)]
     routes: dict[Edge, list[Node]] = {}
-    links: list[Edge] = []
-    for number, (source, target) in enumerate(forward):
-        bends = [("bend", f"{number}/{depth}") for depth in range(layer[source] + 1, layer[target])]
-        routes[source, target] = bends
-        for bend, depth in zip(bends, range(layer[source] + 1, layer[target]), strict=True):
-            layers[depth].append(bend)
-        chain = [source, *bends, target]
-        links += pairwise(chain)
-    _uncross(layers, links)
-    tallest = max(sum(ROOM[kind] for kind, _ in column) for column in layers)
-    column_width = width / (last + 1)
-    scale = min(LARGEST, height / tallest)
-    if scale < SMALLEST:
-        return None
-    at: dict[Node, tuple[float, float]] = {}
-    for depth, column in enumerate(layers):
-        spare = (height - scale * sum(ROOM[kind] for kind, _ in column)) / (len(column) + 1)
-        top = height
-        for node in column:
-            room = scale * ROOM[node[0]]
-            at[node] = ((depth + 0.5) * column_width, top - spare - room / 2)
-            top -= spare + room
-    return Layout(at, routes, loops, column_width, scale)
+    for number, (source, target) in enumerate(edges):
+        routes[source, target] = []
+        for depth in range(layer[source] + 1, layer[target]):
+            routes[source, target].append(("bend", f"{number}/{depth}"))
+            layers[depth].append(routes[source, target][-1])
+    return layers, routes
+
+
+def _tallest(layers: Sequence[Sequence[Node]]) -> float:
+    return max(sum(ROOM[kind] for kind, _ in column) for column in layers)
+
+
+def _crossing(layers: Sequence[Sequence[Node]], links: Sequence[Edge], across: int) -> list[Edge]:
+    """The links that lead from the end of a row of so many columns to the start of the next."""
+    row = {node: depth // across for depth, column in enumerate(layers) for node in column}
+    return [link for link in links if row[link[0]] != row[link[1]]]
+
+
+def _rows(
+    layers: Sequence[Sequence[Node]], links: Sequence[Edge], loops: bool, width: float, height: float
+) -> int | None:
+    """In how many rows the layers read best: more than one only if much better, and few arrows lead on to the next."""
+    best: tuple[float, int | None] = (SMALLEST / MUCH_BETTER, None)
+    for rows in range(1, 2 if loops else MOST_ROWS + 1):
+        across = math.ceil(len(layers) / rows)
+        room = (height + GUTTER) / rows - GUTTER
+        size = min(LARGEST, room / _tallest(layers), width / across / COLUMN)
+        few = len(_crossing(layers, links, across)) <= MOST_TURNS * (rows - 1)
+        if few and size > MUCH_BETTER * best[0]:
+            best = (size, rows)
+    return best[1]
+
+
+def _heights(layers: Sequence[Sequence[Node]], links: Sequence[Edge], height: float, scale: float) -> dict[Node, float]:
+    """How far below the top each node stands: level with its neighbours where there is room."""
+    room = {node: scale * ROOM[node[0]] for column in layers for node in column}
+    spread = min(1.35, height / (scale * _tallest(layers)))
+    room = {node: spread * size for node, size in room.items()}
+    near: dict[Node, list[Node]] = {node: [] for node in room}
+    for source, target in links:
+        if source in near and target in near:
+            near[source].append(target)
+            near[target].append(source)
+    heights = dict.fromkeys(room, height / 2)
+    for _ in range(30):
+        for column in layers:
+            wanted = [float(np.mean([heights[other] for other in near[node]] or [height / 2])) for node in column]
+            heights |= zip(column, _apart(wanted, [room[node] for node in column], height), strict=True)
+    return heights
+
+
+def _apart(wanted: Sequence[float], rooms: Sequence[float], height: float) -> list[float]:
+    """Places in [0, height] near the wanted ones, in their order, each with its room; the mean of two ways to do so."""
+    ends = np.cumsum(rooms) - np.array(rooms) / 2
+    down = np.maximum.accumulate(np.array(wanted) - ends) + ends
+    up = np.minimum.accumulate((np.array(wanted) - ends)[::-1])[::-1] + ends
+    places = np.clip((down + up) / 2, ends, ends + height - sum(rooms))
+    return [float(place) for place in places]
+
+
+def _nested(
+    layers: Sequence[Sequence[Node]], links: Sequence[Edge], across: int, at: Mapping[Node, tuple[float, float]]
+) -> Iterator[tuple[Edge, int, int]]:
+    """Each link to the next row, with its place from the top among the links that leave the same row, and how many."""
+    crossing = _crossing(layers, links, across)
+    for first in range(0, len(layers), across):
+        ends = {node for column in layers[first : first + across] for node in column}
+        here = sorted((link for link in crossing if link[0] in ends), key=lambda link: -at[link[0]][1])
+        yield from ((link, place, len(here)) for place, link in enumerate(here))
 
 
 def backward_edges(nodes: Iterable[Node], edges: Sequence[Edge]) -> frozenset[Edge]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.results import canvas
 from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, GREY, SKY, SMALL, shorten
-from simulator.results.flows import Flow, Layout, Node, flows_of, layout
+from simulator.results.flows import Flow, Layout, Node, Turn, flows_of, layout
 from simulator.results.frames import Floats, Frames, panel
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
+Point = tuple[float, float]
 PAGE_WIDTH, PAGE_HEIGHT = 1560.0, 665.0
 MOST_BARS = 14
 RADIUS, BOX_HEIGHT, FONT = 38.0, 60.0, 15.0
@@ -52,7 +53,8 @@ def _drawing(run: Frames, flows: Sequence[Flow], plan: Layout) -> Figure:
     goods = panel(run.trajectory, ("good",), ("price", "traded", "adjoint"))
     known = np.isfinite(goods["adjoint"][-1:]).any()
     plans = "Nothing is traded yet: amounts are plans." if not np.nan_to_num(goods["traded"][-1:]).any() else ""
-    negative = "Negative: bought, not made." if any(flow.quantity < 0 for flow in flows) else ""
+    bought = [f"{shorten(flow.target[1], 20)} buys {shorten(flow.good, 20)}" for flow in flows if flow.reverse]
+    negative = f"Output below zero: {', '.join(bought[:2])}{' …' if len(bought) > 2 else ''}." if bought else ""
     figure = canvas.sheet(run.summary, GUIDE, f"At tick {tick:,.0f}.", plans, negative, DERIVATIVE if known else "")
     axes = figure.add_axes((0.0125, 0.055, PAGE_WIDTH / canvas.WIDTH, PAGE_HEIGHT / canvas.HEIGHT))
     axes.set_xlim(0, PAGE_WIDTH)
@@ -166,13 +168,31 @@ def _route(flow: Flow, plan: Layout) -> Path:
     if (flow.source, flow.target) in plan.loops:
         low = min(y0, y1) - 150 * plan.scale
         return Path([(x0, y0 - 30), (x0, low), (x1, low), (x1, y1 - 30)], [Path.MOVETO] + [Path.CURVE4] * 3)
-    points = [(x0 + half_width(flow.source), y0), *(plan.at[bend] for bend in plan.routes[flow.source, flow.target])]
-    points.append((x1 - half_width(flow.target), y1))
-    way = [points[0]]
-    for (left, y_left), (right, y_right) in pairwise(points):
-        middle = (left + right) / 2
-        way += [(middle, y_left), (middle, y_right), (right, y_right)]
-    return Path(way, [Path.MOVETO] + [Path.CURVE4] * (len(way) - 1))
+    ways = [(x0 + half_width(flow.source), y0), *(plan.at[bend] for bend in plan.routes[flow.source, flow.target])]
+    ways.append((x1 - half_width(flow.target), y1))
+    nodes = [flow.source, *plan.routes[flow.source, flow.target], flow.target]
+    way, codes = [ways[0]], [Path.MOVETO]
+    for link, (left, right) in zip(pairwise(nodes), pairwise(ways), strict=True):
+        if link in plan.turns:
+            way += _turn(left, right, plan.turns[link])
+            codes += [Path.LINETO, Path.CURVE3, Path.CURVE3] * 4 + [Path.LINETO]
+        else:
+            middle = (left[0] + right[0]) / 2
+            way += [(middle, left[1]), (middle, right[1]), right]
+            codes += [Path.CURVE4] * 3
+    return Path(way, codes)
+
+
+def _turn(left: Point, right: Point, turn: Turn) -> list[Point]:
+    """From the end of a row down to a lane, back along it and down to the start of the next row: round corners."""
+    x_out, x_in, lane, r = left[0] + turn.right, right[0] - turn.left, turn.lane, 6.0
+    return [
+        (x_out - r, left[1]), (x_out, left[1]), (x_out, left[1] - r),
+        (x_out, lane + r), (x_out, lane), (x_out - r, lane),
+        (x_in + r, lane), (x_in, lane), (x_in, lane - r),
+        (x_in, right[1] + r), (x_in, right[1]), (x_in + r, right[1]),
+        right,
+    ]  # fmt: skip
 
 
 def _arrow(axes: Axes, flow: Flow, plan: Layout, most: float) -> None:
@@ -185,10 +205,11 @@ def _arrow(axes: Axes, flow: Flow, plan: Layout, most: float) -> None:
 
 
 def _sampled(flow: Flow, plan: Layout) -> Floats:
-    """Points along an arrow, (points, 2)."""
+    """Points along an arrow, some four pixels apart, (points, 2)."""
     way = np.asarray(_route(flow, plan).to_polygons(closed_only=False)[0], dtype=float)
-    steps = np.arange(0, len(way) - 1 + 1e-9, 0.05)
-    return np.column_stack([np.interp(steps, np.arange(len(way)), way[:, axis]) for axis in (0, 1)])
+    length = np.concatenate([[0.0], np.hypot(*np.diff(way, axis=0).T).cumsum()])
+    steps = np.linspace(0, length[-1], max(20, int(length[-1] / 4)))
+    return np.column_stack([np.interp(steps, length, way[:, axis]) for axis in (0, 1)])
 
 
 def _amount(axes: Axes, flow: Flow, plan: Layout, taken: list[Bbox], others: Floats) -> None:

@@ -253,7 +253,7 @@ class _Checks:
         if not isinstance(makes, str):
             return
         from simulator.economics.concavity import judge
-        from simulator.economics.expression import FormulaError, parse
+        from simulator.economics.formula import FormulaError, parse
 
         left, equals, right = makes.partition("=")
         good = left.strip()
@@ -566,7 +566,7 @@ def _piece(kinds: dict[str, Any], piece: Any) -> Any:
 
 def _firm(firm: Firm, goods: tuple[str, ...], model: ScenarioFile) -> economy.Firm:
     from simulator.economics.economy import Firm as FirmEntry
-    from simulator.economics.expression import parse
+    from simulator.economics.formula import parse
     from simulator.economics.technology import FormulaTechnology
 
     output, _, text = firm.makes.partition("=")

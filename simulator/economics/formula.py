@@ -1,0 +1,350 @@
+"""Formulas: plain arithmetic read into an operation graph, with exact derivatives.
+
+`parse("1 - 1/(ethylene + 1)")` hands no text to Python: a formula cannot do more than arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.economics.expression import FUNCTIONS, OPERATIONS, Graph, Term
+from simulator.economics.tape import ScalarFormula, Tape
+
+MAX_CHARACTERS = 10_000
+MAX_OPERATIONS = 2_000
+MAX_DEPTH = 100
+
+
+class FormulaError(ValueError):
+    """A formula that is refused: `message` says what was found and what to write, `offset` where (from 0)."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula f of `variables` (in order of first appearance), with exact derivatives.
+
+    Inputs `x` are `(..., k)`, in the order of `variables`, real or (where f is analytic) complex. Outside the domain
+    every result is nan: sqrt and ln of negative numbers, non-integer powers of them, variable powers of numbers <= 0,
+    0/0; else IEEE arithmetic: ln(0) = -inf, 1/0 = inf, the slope of sqrt at 0 is inf. At kinks the derivative is split
+    evenly between the tied arguments of min and max, and is 0 for abs at 0.
+    """
+
+    text: str
+    variables: tuple[str, ...]
+    output: Term = field(repr=False, compare=False)
+
+    def value(self, x: ArrayLike) -> NDArray[Any]:
+        """f at inputs (..., k): shape (...)."""
+        return self._evaluate(self._value_tape, x)[..., 0]
+
+    def gradient(self, x: ArrayLike) -> NDArray[Any]:
+        """df/dx_i at inputs (..., k): shape (..., k)."""
+        return self._evaluate(self._gradient_tape, x)
+
+    def hessian(self, x: ArrayLike) -> NDArray[Any]:
+        """d2f/dx_i dx_j at inputs (..., k): shape (..., k, k), exactly symmetric."""
+        k = len(self.variables)
+        rows, columns = np.triu_indices(k)
+        upper = self._evaluate(self._hessian_tape, x)
+        result = np.empty((*upper.shape[:-1], k, k), dtype=upper.dtype)
+        result[..., rows, columns] = upper
+        result[..., columns, rows] = upper
+        return result
+
+    @cached_property
+    def scalar(self) -> ScalarFormula | None:
+        """The formula in plain floats if it has one variable, otherwise None."""
+        if len(self.variables) != 1:
+            return None
+        (slope,) = self.gradient_terms
+        (curvature,) = self.output.graph.gradient(slope, self.variables)
+        return ScalarFormula(self._value_tape, Tape([slope, curvature, self.output], self.variables))
+
+    @cached_property
+    def has_kinks(self) -> bool:
+        """Whether the formula contains min, max or abs."""
+        graph = self.output.graph
+        operations = (OPERATIONS.get(graph.operations[node]) for node in graph.reachable([self.output]))
+        return any(row.kinked for row in operations if row)
+
+    @cached_property
+    def gradient_terms(self) -> tuple[Term, ...]:
+        """The partial derivatives as terms of the formula's graph."""
+        return self.output.graph.gradient(self.output, self.variables)
+
+    @cached_property
+    def _value_tape(self) -> Tape:
+        return Tape([self.output], self.variables)
+
+    @cached_property
+    def _gradient_tape(self) -> Tape:
+        return Tape([*self.gradient_terms, self.output], self.variables)
+
+    @cached_property
+    def _hessian_tape(self) -> Tape:
+        upper: list[Term] = []
+        for i, slope in enumerate(self.gradient_terms):
+            upper += self.output.graph.gradient(slope, self.variables)[i:]
+        return Tape([*upper, self.output], self.variables)
+
+    def _evaluate(self, tape: Tape, x: ArrayLike) -> NDArray[Any]:
+        """The outputs along a last axis; the value, which is last on a tape of derivatives, only marks the domain."""
+        inputs = np.asarray(x)
+        if inputs.dtype.kind != "c":
+            inputs = inputs.astype(np.float64, copy=False)
+        k = len(self.variables)
+        if inputs.ndim == 0 or inputs.shape[-1] != k:
+            raise ValueError(f"inputs of shape {inputs.shape} for {k} variables; expected (..., {k})")
+        with np.errstate(all="ignore"):
+            outputs = tape.run_arrays([inputs[..., i] for i in range(k)])
+        columns = outputs if tape is self._value_tape else outputs[:-1]
+        result = np.empty((*inputs.shape[:-1], len(columns)), dtype=inputs.dtype)
+        for i, column in enumerate(columns):
+            result[..., i] = column
+        outside = np.isnan(outputs[-1])
+        if outside.any():
+            result[outside] = np.nan
+        return result
+
+    def __reduce__(self) -> tuple[Callable[[str], Formula], tuple[str]]:
+        return parse, (self.text,)
+
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>[-+*/^(),]))"
+)
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3, "^": 4}
+
+_REFUSED = {
+    "**": "** found; write ^ for a power",
+    "//": "// found; a formula divides with a single /",
+    "=": "= found; a formula is one expression, without assignments",
+    ".": "a lone . found; names have no attributes, and numbers look like 0.5 or 1e-9",
+    "[": "[ found; names are not indexed, and brackets are round",
+    "]": "] found; names are not indexed, and brackets are round",
+    "{": "{ found; brackets are round",
+    "}": "} found; brackets are round",
+    "'": "a quotation mark found; a formula has no text in it, write names without quotes",
+    '"': "a quotation mark found; a formula has no text in it, write names without quotes",
+    "\u2212": "\u2212 found; write - (the keyboard's minus)",
+    "\u2013": "\u2013 found; write - (the keyboard's minus)",
+    "\u00d7": "\u00d7 found; write * for a product",
+    "\u00b7": "\u00b7 found; write * for a product",
+    "\u00f7": "\u00f7 found; write / for a quotient",
+    "\u00b2": "\u00b2 found; write ^2",
+    "\u00b3": "\u00b3 found; write ^3",
+    "\u221a": "\u221a found; write sqrt(...)",
+    **{sign: f"comparison {sign} found; a formula is plain arithmetic" for sign in ("<=", ">=", "==", "!=", "<", ">")},
+}
+
+_ELSEWHERE = {
+    "log": "did you mean ln?",
+    "log10": "write ln(...)/ln(10)",
+    "log2": "write ln(...)/ln(2)",
+    "pow": "write a^b for a power",
+    "tan": "write sin(...)/cos(...)",
+}
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A sign or an opened bracket on the parser's stack; a call counts its arguments."""
+
+    kind: str
+    offset: int
+    function: str = ""
+    arguments: int = 1
+
+
+def parse(text: str) -> Formula:
+    """Read a formula: numbers, names, `+ - * / ^`, brackets and the calls in `FUNCTIONS`.
+
+    `^` is right associative and binds tighter than a leading minus, which binds tighter than `*`: -x^2 = -(x^2).
+    Raises FormulaError with the place of whatever is not plain arithmetic, of constants that are not finite numbers
+    (`1/0`), and of formulas too long or too deep to have been written by hand.
+    """
+    return _Parser(text).run()
+
+
+class _Parser:
+    """Operator precedence with two explicit stacks (Dijkstra's shunting yard): no nesting exhausts Python's own."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.graph = Graph()
+        self.names: dict[str, None] = {}
+        self.values: list[Term] = []
+        self.waiting: list[_Waiting] = []
+        self.operations = 0
+
+    def run(self) -> Formula:
+        if len(self.text) > MAX_CHARACTERS:
+            self.refuse(f"formula of {len(self.text)} characters; at most {MAX_CHARACTERS} are read", MAX_CHARACTERS)
+        tokens = self.tokens()
+        if not tokens:
+            self.refuse("empty formula; expected an expression such as 1 - 1/(x + 1)", 0)
+        complete = False
+        position = 0
+        while position < len(tokens):
+            kind, token, offset = tokens[position]
+            following = tokens[position + 1][1] if position + 1 < len(tokens) else ""
+            if complete:
+                complete = self.after_value(kind, token, offset)
+            elif kind == "name" and following == "(":
+                self.call(token, offset)
+                position += 1
+            else:
+                complete = self.value(kind, token, offset)
+            position += 1
+        if not complete:
+            sign = tokens[-1]
+            self.refuse(f"the formula ends after {sign[1]}; expected a value", sign[2])
+        self.reduce_to_bracket()
+        if self.waiting:
+            self.refuse("( is never closed; expected )", self.waiting[-1].offset)
+        return Formula(self.text, tuple(self.names), self.values[0])
+
+    def refuse(self, message: str, offset: int) -> NoReturn:
+        raise FormulaError(message, offset)
+
+    def tokens(self) -> list[tuple[str, str, int]]:
+        found: list[tuple[str, str, int]] = []
+        text, position, end = self.text, 0, len(self.text.rstrip())
+        while position < end:
+            match = _TOKEN.match(text, position)
+            if match is None:
+                self.refuse_character(position + len(text[position:]) - len(text[position:].lstrip()))
+            kind = str(match.lastgroup)
+            token, offset = match[kind], match.start(kind)
+            if text[offset : offset + 2] in ("**", "//"):
+                self.refuse_character(offset)
+            found.append((kind, token, offset))
+            position = match.end()
+        return found
+
+    def refuse_character(self, offset: int) -> NoReturn:
+        two, one = self.text[offset : offset + 2], self.text[offset]
+        message = _REFUSED.get(two) or _REFUSED.get(one)
+        if message is None and one.isalpha():
+            message = f"{one} found; names are made of the letters a to z, digits and _"
+        self.refuse(message or f"{one!r} found; a formula has numbers, names, + - * / ^ and round brackets", offset)
+
+    def value(self, kind: str, token: str, offset: int) -> bool:
+        """A token where a value is expected; True if it is one, False if the value is still to come."""
+        if kind == "number":
+            number = float(token)
+            if math.isinf(number):
+                self.refuse(f"{token} is too large for a number; the largest is about 1.8e308", offset)
+            self.values.append(self.graph.constant(number))
+            return True
+        if kind == "name":
+            if token in FUNCTIONS:
+                self.refuse(f"{token} is a function; write {token}(...)", offset)
+            self.names[token] = None
+            self.values.append(self.graph.variable(token))
+            return True
+        if token == "-":
+            self.push(_Waiting("negate", offset))
+            return False
+        if token == "(":
+            self.push(_Waiting("(", offset))
+            return False
+        if token == "+":
+            self.refuse("+ found where a value is expected; a leading + is not needed", offset)
+        opened = self.waiting[-1] if self.waiting else None
+        if token == ")" and opened and opened.kind == "(" and self.text[opened.offset + 1 : offset].strip() == "":
+            self.refuse("nothing between the brackets; expected a value", offset)
+        if token == ")" and not any(waiting.kind == "(" for waiting in self.waiting):
+            self.refuse(") was never opened", offset)
+        self.refuse(f"{token} found where a value is expected", offset)
+
+    def after_value(self, kind: str, token: str, offset: int) -> bool:
+        """A token where a sign is expected; True if the value is still complete, False if another must follow."""
+        if kind in ("number", "name") or token == "(":
+            self.refuse(f"{token} found after a value; expected a sign (a product is written with *)", offset)
+        if token == ")":
+            self.reduce_to_bracket()
+            if not self.waiting:
+                self.refuse(") was never opened", offset)
+            self.close(self.waiting.pop())
+            return True
+        if token == ",":
+            self.reduce_to_bracket()
+            if not self.waiting or not self.waiting[-1].function:
+                self.refuse(", found; commas stand only between the values of min and max (write 0.5, not 0,5)", offset)
+            self.waiting[-1].arguments += 1
+            return False
+        rank = _PRECEDENCE[token]
+        while self.waiting and self.waiting[-1].kind != "(":
+            above = _PRECEDENCE[self.waiting[-1].kind]
+            if above < rank or (above == rank and token == "^"):
+                break
+            self.reduce()
+        self.push(_Waiting(token, offset))
+        return False
+
+    def call(self, name: str, offset: int) -> None:
+        if name not in FUNCTIONS:
+            if name in _ELSEWHERE:
+                hint = _ELSEWHERE[name]
+            elif name in self.names:
+                hint = f"a product is written {name}*(...)"
+            else:
+                from difflib import get_close_matches
+
+                close = get_close_matches(name.lower(), FUNCTIONS, 1)
+                hint = f"did you mean {close[0]}?" if close else f"there are {' '.join(FUNCTIONS)}"
+            self.refuse(f"unknown function {name}; {hint}", offset)
+        self.push(_Waiting("(", self.text.index("(", offset), function=name))
+
+    def push(self, waiting: _Waiting) -> None:
+        if len(self.waiting) >= MAX_DEPTH:
+            self.refuse(f"nested too deeply; at most {MAX_DEPTH} signs and brackets may be open", waiting.offset)
+        self.waiting.append(waiting)
+
+    def reduce_to_bracket(self) -> None:
+        while self.waiting and self.waiting[-1].kind != "(":
+            self.reduce()
+
+    def reduce(self) -> None:
+        waiting = self.waiting.pop()
+        self.operate(waiting.kind, 1 if waiting.kind == "negate" else 2, waiting.offset)
+
+    def close(self, bracket: _Waiting) -> None:
+        if not bracket.function:
+            return
+        variadic = OPERATIONS[bracket.function].variadic
+        if (bracket.arguments < 2) if variadic else (bracket.arguments != 1):
+            expected = "2 or more" if variadic else "1"
+            self.refuse(f"{bracket.function} of {bracket.arguments} values; expected {expected}", bracket.offset)
+        self.operate(bracket.function, bracket.arguments, bracket.offset)
+
+    def operate(self, operation: str, arguments: int, offset: int) -> None:
+        self.operations += arguments - 1 or 1
+        if self.operations > MAX_OPERATIONS:
+            self.refuse(f"more than {MAX_OPERATIONS} operations", offset)
+        terms = self.values[-arguments:]
+        del self.values[-arguments:]
+        constants = [term.constant for term in terms]
+        if operation == "/" and constants[1] == 0:
+            self.refuse("division by zero", offset)
+        result = self.graph.apply(operation, *terms)
+        if None not in constants and result.constant is None:
+            values = ", ".join(f"{value:g}" for value in constants if value is not None)
+            sign = operation if operation in FUNCTIONS else f"the sign {operation}"
+            self.refuse(f"{sign} at {values} does not give a finite number", offset)
+        self.values.append(result)
