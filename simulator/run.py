@@ -197,7 +197,8 @@ def _conclude(simulation: Simulation, tables: Mapping[str, Table], seconds: floa
     """The equilibrium table and the summary of a simulation that has ended; `tables` hold its last recorded tick."""
     scenario, market, witness, verdict = simulation.scenario, simulation.market, simulation.witness, simulation.verdict
     assert verdict is not None
-    worth = float(market.prices @ np.maximum(market.demand, market.supply))
+    with np.errstate(invalid="ignore"):
+        worth = float(market.prices @ np.maximum(market.demand, market.supply))
     equilibrium = equilibrium_table(witness.references, scenario.economy.goods, market.prices, worth)
     run = {
         "wall_seconds": seconds,

@@ -1,7 +1,7 @@
 """Operation graphs: the value forward, derivatives in reverse.
 
 A `Graph` holds operations on names and numbers; equal subexpressions are one node. A gradient is one reverse sweep: it
-adds nodes to the same graph, and a Hessian is the sweep of each slope. `tape` runs what is wanted, `formula` reads text.
+adds nodes to the same graph, and a Hessian is the sweep of each slope. `tape` runs what is wanted, `formula` reads it.
 
 Each operation stands in `OPERATIONS` beside its partial derivatives (after autograd's `numpy_vjps.py` and micrograd).
 """

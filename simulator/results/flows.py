@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +15,7 @@ from simulator.results.frames import Frames, panel
 
 MOST_NODES, MOST_ROWS, MOST_TURNS = 40, 3, 3
 SMALLEST, LARGEST = 0.68, 1.3
-COLUMN, GUTTER, MUCH_BETTER = 150.0, 40.0, 1.25
+COLUMN, GUTTER, MARGIN, MUCH_BETTER = 150.0, 40.0, 45.0, 1.25
 
 # What a node takes of its column's height, in pixels at full size; a bend is where a long arrow passes a layer.
 ROOM = {"good": 165.0, "firm": 90.0, "seller": 90.0, "buyer": 90.0, "source": 90.0, "sink": 90.0, "bend": 60.0}
@@ -41,7 +42,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Turn:
-    """How an arrow gets from the end of a row to the start of the next: so far out, along a lane, so far out again."""
+    """How an arrow gets from the end of a row to the start of the next: down at `right`, along `lane`, down at `left`."""
 
     right: float
     lane: float
@@ -129,19 +130,20 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
         return None
     across, pitch = math.ceil(len(layers) / rows), (height + GUTTER) / rows
     scale = min(LARGEST, (pitch - GUTTER) / _tallest(layers))
+    margin = MARGIN if rows > 1 else 0.0
+    step = (width - 2 * margin) / across
     at: dict[Node, tuple[float, float]] = {}
     for row in range(rows):
         part = layers[row * across : (row + 1) * across]
         heights = _heights(part, links, pitch - GUTTER, scale)
         for depth, column in enumerate(part):
-            at |= {node: ((depth + 0.5) * width / across, height - row * pitch - heights[node]) for node in column}
+            at |= {node: (margin + (depth + 0.5) * step, height - row * pitch - heights[node]) for node in column}
     turns: dict[Edge, Turn] = {}
     for link, place, count in _nested(layers, links, across, at):
         row = next(depth for depth, column in enumerate(layers) if link[0] in column) // across
-        lane = height - (row + 1) * pitch + GUTTER * (place + 1) / (count + 1)
-        out = 0.12 * width / across / count
-        turns[link] = Turn((count - place) * out, lane, (place + 1) * out)
-    return Layout(at, routes, loops, turns, width / across, scale)
+        part = (place + 1) / (count + 1)
+        turns[link] = Turn(width - MARGIN * part, height - (row + 1) * pitch + GUTTER * part, MARGIN * (1 - part))
+    return Layout(at, routes, loops, turns, step, scale)
 
 
 def _layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[list[Node]], dict[Edge, list[Node]]]:
@@ -192,18 +194,25 @@ def _rows(
 
 def _heights(layers: Sequence[Sequence[Node]], links: Sequence[Edge], height: float, scale: float) -> dict[Node, float]:
     """How far below the top each node stands: level with its neighbours where there is room."""
-    room = {node: scale * ROOM[node[0]] for column in layers for node in column}
-    spread = min(1.35, height / (scale * _tallest(layers)))
-    room = {node: spread * size for node, size in room.items()}
-    near: dict[Node, list[Node]] = {node: [] for node in room}
-    for source, target in links:
-        if source in near and target in near:
-            near[source].append(target)
-            near[target].append(source)
+    room: dict[Node, float] = {}
+    for column in layers:
+        spread = min(1.6, height / (scale * _tallest([column])))
+        room |= {node: spread * scale * ROOM[node[0]] for node in column}
+    inside = [(source, target) for source, target in links if source in room and target in room]
+    leaving, arriving = Counter(source for source, _ in inside), Counter(target for _, target in inside)
+    near: dict[Node, list[tuple[Node, float]]] = {node: [] for node in room}
+    for source, target in inside:
+        weight = (leaving[source] * arriving[target]) ** -4.0
+        near[source].append((target, weight))
+        near[target].append((source, weight))
     heights = dict.fromkeys(room, height / 2)
     for _ in range(30):
         for column in layers:
-            wanted = [float(np.mean([heights[other] for other in near[node]] or [height / 2])) for node in column]
+            wanted: list[float] = []
+            for node in column:
+                pulls = near[node] or [(node, 1.0)]
+                total = sum(weight for _, weight in pulls)
+                wanted.append(sum(weight * heights[other] for other, weight in pulls) / total)
             heights |= zip(column, _apart(wanted, [room[node] for node in column], height), strict=True)
     return heights
 

@@ -150,7 +150,7 @@ def _name_inside(text: Text, width: float, height: float) -> None:
 
 
 def _box_size(plan: Layout) -> tuple[float, float]:
-    return min(150.0 * plan.scale, 0.66 * plan.column), BOX_HEIGHT * plan.scale
+    return min(150.0 * plan.scale, 0.72 * plan.column), BOX_HEIGHT * plan.scale
 
 
 def _radius(plan: Layout) -> float:
@@ -177,7 +177,9 @@ def _route(flow: Flow, plan: Layout) -> Path:
             way += _turn(left, right, plan.turns[link])
             codes += [Path.LINETO, Path.CURVE3, Path.CURVE3] * 4 + [Path.LINETO]
         else:
-            middle = (left[0] + right[0]) / 2
+            # Level for longer where a good is: its name and price stand above and below.
+            share = 0.5 + 0.2 * (link[0][0] == "good") - 0.2 * (link[1][0] == "good")
+            middle = left[0] + share * (right[0] - left[0])
             way += [(middle, left[1]), (middle, right[1]), right]
             codes += [Path.CURVE4] * 3
     return Path(way, codes)
@@ -185,7 +187,7 @@ def _route(flow: Flow, plan: Layout) -> Path:
 
 def _turn(left: Point, right: Point, turn: Turn) -> list[Point]:
     """From the end of a row down to a lane, back along it and down to the start of the next row: round corners."""
-    x_out, x_in, lane, r = left[0] + turn.right, right[0] - turn.left, turn.lane, 6.0
+    x_out, x_in, lane, r = turn.right, turn.left, turn.lane, 6.0
     return [
         (x_out - r, left[1]), (x_out, left[1]), (x_out, left[1] - r),
         (x_out, lane + r), (x_out, lane), (x_out - r, lane),

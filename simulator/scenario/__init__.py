@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.build import RunSettings, Scenario, build, check, resolve
+from simulator.scenario.build import RunSettings, Scenario, build, resolve
+from simulator.scenario.checks import check
 from simulator.scenario.document import Document, Fault, compose, dump, from_data, read
 from simulator.scenario.schema import NAME_PATTERN, apply_settings, validate
 
