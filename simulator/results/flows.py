@@ -42,7 +42,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Turn:
-    """How an arrow gets from the end of a row to the start of the next: down at `right`, along `lane`, down at `left`."""
+    """How an arrow gets from the end of a row to the start of the next: right, along a lane, left."""
 
     right: float
     lane: float
@@ -99,7 +99,7 @@ def _with_outside(
     for source, _, good, quantity in moved:
         side = used if source[0] == "good" else made
         side[good] = side.get(good, 0.0) + quantity
-    outside = set(summary.get("outside") or ())
+    outside: set[str] = set(summary.get("outside") or ())
     flows: list[tuple[Node, Node, str, float]] = []
     for good in dict.fromkeys(flow[2] for flow in moved):
         node, rest = ("good", good), made.get(good, 0.0) - used.get(good, 0.0)
@@ -129,9 +129,9 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
     if rows is None:
         return None
     across, pitch = math.ceil(len(layers) / rows), (height + GUTTER) / rows
-    scale = min(LARGEST, (pitch - GUTTER) / _tallest(layers))
     margin = MARGIN if rows > 1 else 0.0
     step = (width - 2 * margin) / across
+    scale = _scale(layers, rows, width, height)
     at: dict[Node, tuple[float, float]] = {}
     for row in range(rows):
         part = layers[row * across : (row + 1) * across]
@@ -183,20 +183,24 @@ def _rows(
     """In how many rows the layers read best: more than one only if much better, and few arrows lead on to the next."""
     best: tuple[float, int | None] = (SMALLEST / MUCH_BETTER, None)
     for rows in range(1, 2 if loops else MOST_ROWS + 1):
-        across = math.ceil(len(layers) / rows)
-        room = (height + GUTTER) / rows - GUTTER
-        size = min(LARGEST, room / _tallest(layers), width / across / COLUMN)
-        few = len(_crossing(layers, links, across)) <= MOST_TURNS * (rows - 1)
-        if few and size > MUCH_BETTER * best[0]:
-            best = (size, rows)
+        few = len(_crossing(layers, links, math.ceil(len(layers) / rows))) <= MOST_TURNS * (rows - 1)
+        scale = _scale(layers, rows, width, height)
+        if few and scale > MUCH_BETTER * best[0]:
+            best = (scale, rows)
     return best[1]
+
+
+def _scale(layers: Sequence[Sequence[Node]], rows: int, width: float, height: float) -> float:
+    """How large nodes and text can be drawn, where 1 is full size."""
+    across, room = math.ceil(len(layers) / rows), (height + GUTTER) / rows - GUTTER
+    return min(LARGEST, room / _tallest(layers), width / across / COLUMN)
 
 
 def _heights(layers: Sequence[Sequence[Node]], links: Sequence[Edge], height: float, scale: float) -> dict[Node, float]:
     """How far below the top each node stands: level with its neighbours where there is room."""
     room: dict[Node, float] = {}
     for column in layers:
-        spread = min(1.6, height / (scale * _tallest([column])))
+        spread = min(1.45, height / (scale * _tallest([column])))
         room |= {node: spread * scale * ROOM[node[0]] for node in column}
     inside = [(source, target) for source, target in links if source in room and target in room]
     leaving, arriving = Counter(source for source, _ in inside), Counter(target for _, target in inside)
@@ -206,8 +210,8 @@ def _heights(layers: Sequence[Sequence[Node]], links: Sequence[Edge], height: fl
         near[source].append((target, weight))
         near[target].append((source, weight))
     heights = dict.fromkeys(room, height / 2)
-    for _ in range(30):
-        for column in layers:
+    for sweep in range(60):
+        for column in layers[:: 1 if sweep % 2 else -1]:
             wanted: list[float] = []
             for node in column:
                 pulls = near[node] or [(node, 1.0)]

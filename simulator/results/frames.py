@@ -90,6 +90,12 @@ def fixed_prices(summary: Mapping[str, Any]) -> set[str]:
     return {part.rsplit(" = ", 1)[0] for part in parts if " = " in part}
 
 
+def summary_number(summary: Mapping[str, Any], key: str) -> float:
+    """A number of the summary; nan where it has none."""
+    value = summary.get(key)
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
 @dataclass(frozen=True)
 class Panel:
     """Columns of a tidy frame as arrays of shape (ticks, items); nan where a row is missing.

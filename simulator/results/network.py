@@ -178,7 +178,7 @@ def _route(flow: Flow, plan: Layout) -> Path:
             codes += [Path.LINETO, Path.CURVE3, Path.CURVE3] * 4 + [Path.LINETO]
         else:
             # Level for longer where a good is: its name and price stand above and below.
-            share = 0.5 + 0.2 * (link[0][0] == "good") - 0.2 * (link[1][0] == "good")
+            share = 0.5 + 0.12 * (link[0][0] == "good") - 0.12 * (link[1][0] == "good")
             middle = left[0] + share * (right[0] - left[0])
             way += [(middle, left[1]), (middle, right[1]), right]
             codes += [Path.CURVE4] * 3

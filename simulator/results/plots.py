@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas, network, simplex
-from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, GREY, SMALL, VERMILION
-from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, read_run, texts
+from simulator.results import canvas, convergence, network, simplex
+from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
+from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, read_run, summary_number, texts
 from simulator.results.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
@@ -20,31 +20,20 @@ if TYPE_CHECKING:
 MOST_PANELS = 9
 MOST_WEDGES = 8
 PRICES_GUIDE = "Each panel is a good. Where blue lies on the orange beads, the market follows gradient descent."
-CONVERGENCE_GUIDE = "Lower is closer: 0.01 is 1 % apart, at the good where the gap is largest."
 WEDGES_GUIDE = (
-    "Above 0 the input earns the firm more than it costs: it would buy more if it could (rationed). "
-    "Below 0 it would buy less."
+    "Above 0 % the firm is short of the input (rationed): one more unit would earn more than it costs. "
+    "Below, it has too much."
 )
-# column: label, style; wide ones first, so that lines which coincide stay visible
-DISTANCES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "distance_to_gradient_path": ("price against\ngradient path", canvas.BEADS),
-    "max_relative_excess_demand": ("excess demand against\ndemand (or supply)", {"color": BLUE, "linewidth": 3.5}),
-    "distance_to_adjoint": (
-        "price against adjoint\n(derivative of the whole)",
-        {"color": GREEN, "linewidth": 3, "linestyle": (0, (4, 2))},
-    ),
-    "distance_to_equilibrium": (
-        "price against\nequilibrium",
-        {"color": VERMILION, "linewidth": 2.2, "linestyle": (0, (5, 2, 0.1, 2))},
-    ),
-}
-TOLERANCE: Mapping[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (2, 2))}
+# Relative wedges up to this are left of a market that has cleared.
+NO_WEDGE = 1e-9
 # column: label, style; in drawing order
 PATHS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "gradient_price": ("gradient descent, same start and rule", canvas.BEADS),
     "price": ("market price", {"color": BLUE, "linewidth": 2.5}),
     "adjoint": ("adjoint (derivative)", {"color": GREEN, "linewidth": 2.5, "linestyle": (0, (4, 2))}),
 }
+# An adjoint that jumps at kinks, far beyond the prices, stays in the background.
+PALE_ADJOINT: Mapping[str, Any] = {"color": "#8CCFBB", "linewidth": 1.4, "linestyle": "-", "zorder": 1.4}
 EQUILIBRIUM: Mapping[str, Any] = {"color": BLACK, "linewidth": 1, "zorder": 1.5}
 GRIDS = ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (2, 4), (2, 4), (3, 3))
 
@@ -80,7 +69,7 @@ def prices(run: Frames) -> Figure | None:
         return None
     lines = {name: values[:, chosen] for name, values in goods.columns.items()}
     moving = np.hstack([lines["price"], lines["gradient_price"]])
-    rows, window = rows_worth_drawing(goods.ticks, moving, _float(run.summary, "period"))
+    rows, window = rows_worth_drawing(goods.ticks, moving, summary_number(run.summary, "period"))
     ticks, early = goods.ticks[:rows], moves_early(goods.ticks[:rows], moving[:rows])
     guide = PRICES_GUIDE if np.isfinite(lines["gradient_price"]).any() else "Each panel is a good."
     figure = canvas.sheet(run.summary, guide, note, window)
@@ -88,11 +77,13 @@ def prices(run: Frames) -> Figure | None:
     grid = figure.add_gridspec(down, across, left=0.075, right=0.975, top=0.76, bottom=0.18, wspace=0.27, hspace=0.32)
     equilibria = _equilibrium_prices(run)
     seen = {name for name, values in lines.items() if np.isfinite(values[:rows]).any()}
+    styles = {name: style for name, (_, style) in PATHS.items()}
+    styles |= {"adjoint": PALE_ADJOINT} if _restless(lines["adjoint"][:rows], moving[:rows]) else {}
     for place, column in enumerate(chosen):
         axes, good = figure.add_subplot(grid[divmod(place, across)]), goods.items[column][0]
         paths = [lines[name][:rows, place] for name in PATHS]
         for name, values in zip(PATHS, paths, strict=True):
-            canvas.line(axes, ticks, values, **PATHS[name][1])
+            canvas.line(axes, ticks, values, **styles[name])
         for value in equilibria.get(good, []):
             axes.axhline(value, **EQUILIBRIUM)
             seen.add("equilibrium")
@@ -104,46 +95,7 @@ def prices(run: Frames) -> Figure | None:
     figure.supxlabel("tick" + (" (logarithmic)" if early else ""), y=0.092, fontsize=BODY)
     unit = canvas.plain(f"price per unit{_unit(run.summary)}")
     figure.supylabel(unit, x=0.008, fontsize=BODY if len(unit) < 45 else SMALL - 2)
-    _price_legend(figure, seen)
-    return figure
-
-
-def convergence(run: Frames) -> Figure | None:
-    """How far from clearing and from each reference price, by logarithm; exact zeros on a floor of their own."""
-    ticks = numbers(run.ticks, "tick")
-    gaps = {column: y for column, y in ((c, _gap(run, c)) for c in DISTANCES) if np.isfinite(y).any()}
-    if not gaps:
-        return None
-    everything = np.concatenate(list(gaps.values()))
-    positive = everything[np.isfinite(everything) & (everything > 1e-300)]
-    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (0.1, 1.0)
-    tolerance = _float(run.summary, "tolerance")
-    near = tolerance > low / 1e4
-    low, high = (min(low, tolerance), max(high, tolerance)) if near else (low, high)
-    floor = 10.0 ** (np.floor(np.log10(low)) - 1)
-    missing = [DISTANCES[c][0].replace("\n", " ") for c in DISTANCES if c not in gaps]
-    absent = f"Not recorded: {'; '.join(missing)}." if missing else ""
-    below = f"The tolerance, {canvas.number(tolerance)}, lies far below." if tolerance > 0 and not near else ""
-    figure = canvas.sheet(run.summary, CONVERGENCE_GUIDE, absent, below)
-    axes = figure.add_axes((0.105, 0.135, 0.6, 0.66))
-    ends: list[canvas.End] = []
-    for column, values in gaps.items():
-        label, style = DISTANCES[column]
-        values = np.maximum(values, floor)
-        canvas.line(axes, ticks, values, **style)
-        ends.append((float(values[np.isfinite(values)][-1]), label, style))
-    if near:
-        axes.axhline(tolerance, **TOLERANCE)
-        ends.append((tolerance, f"tolerance {canvas.number(tolerance)}\nfor excess demand", TOLERANCE))
-    zero = floor if (everything == 0).any() else 0.0
-    axes.set_ylim(zero / 2 or low / 2, min(high * 2, 1e307))
-    axes.set_yscale("log")
-    canvas.log_axis(axes.yaxis, low / 2, high * 2, zero)
-    canvas.tick_axis(axes, ticks[0], ticks[-1])
-    canvas.tidy(axes)
-    canvas.label_ends(axes, ends, 0.23 * canvas.WIDTH)
-    axes.set_xlabel("tick", fontsize=BODY)
-    axes.set_ylabel("relative gap (no unit)", fontsize=BODY)
+    _price_legend(figure, styles, seen)
     return figure
 
 
@@ -155,17 +107,20 @@ def wedges(run: Frames) -> Figure | None:
     with np.errstate(all="ignore"):
         relative = inputs["wedge"] / np.abs(inputs["price"])
     relative = np.where(np.isfinite(relative), relative, np.nan)
+    relative = np.where(np.abs(relative) <= NO_WEDGE, 0.0, relative)
     known = [i for i in range(len(inputs.items)) if np.isfinite(relative[:, i]).any()]
     if not known:
         return None
-    largest = sorted(known, key=lambda i: (-float(np.nanmean(np.abs(relative[:, i]))), i))
+    moved = [i for i in known if np.nan_to_num(relative[:, i]).any()] or known
+    largest = sorted(moved, key=lambda i: (-float(np.nanmean(np.abs(relative[:, i]))), i))
     chosen = sorted(largest[:MOST_WEDGES])
     rows, window = rows_worth_drawing(
-        inputs.ticks, relative[:, chosen], _float(run.summary, "period"), logarithms=False
+        inputs.ticks, relative[:, chosen], summary_number(run.summary, "period"), logarithms=False
     )
     ticks, early = inputs.ticks[:rows], moves_early(inputs.ticks[:rows], relative[:rows, chosen])
     some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
-    figure = canvas.sheet(run.summary, WEDGES_GUIDE, some, window)
+    none = "" if np.nan_to_num(relative).any() else "No firm was ever short of an input, or had too much."
+    figure = canvas.sheet(run.summary, WEDGES_GUIDE, none, some, window)
     axes = figure.add_axes((0.105, 0.135, 0.6, 0.66))
     axes.axhline(0, color=BLACK, linewidth=1.2)
     ends: list[canvas.End] = []
@@ -182,19 +137,13 @@ def wedges(run: Frames) -> Figure | None:
     if max(-low, high) > 10:
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(min(low, 0) - 0.5, max(high, 0) * 2 + 0.5)
-    axes.yaxis.set_major_formatter(lambda value, _: "0: content" if value == 0 else f"{canvas.number(100 * value)} %")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{canvas.number(100 * value)}\N{NO-BREAK SPACE}%")
     canvas.tick_axis(axes, ticks[0], ticks[-1], early=early)
     canvas.tidy(axes)
     canvas.label_ends(axes, ends, 0.23 * canvas.WIDTH)
     axes.set_xlabel("tick" + (" (logarithmic)" if early else ""), fontsize=BODY)
-    axes.set_ylabel("(marginal revenue product − price) / price", fontsize=BODY)
+    axes.set_ylabel("what one more unit earns above its price", fontsize=BODY)
     return figure
-
-
-def _gap(run: Frames, column: str) -> Floats:
-    """A distance over ticks; the zeros before paths part are left out."""
-    gap = np.abs(numbers(run.ticks, column))
-    return np.where(gap.cumsum() > 0, gap, np.nan) if (gap[1:] > 0).any() else gap
 
 
 def _goods_to_show(price: Floats, goods: Sequence[str], summary: Mapping[str, Any]) -> tuple[list[int], str]:
@@ -261,12 +210,23 @@ def _panel_title(axes: Axes, good: str, price: Floats) -> None:
     canvas.fit_name(axes.set_title(canvas.plain(good), loc="left", fontsize=BODY, fontweight="bold"), room)
 
 
-def _price_legend(figure: Figure, seen: set[str]) -> None:
+def _restless(adjoint: Floats, moving: Floats) -> bool:
+    """Whether derivatives jump: some step of one tick is wider than half the range of that good's price lines."""
+    if len(adjoint) < 3:
+        return False
+    with np.errstate(all="ignore"):
+        step = np.fmax.reduce(np.abs(np.diff(adjoint, axis=0)[1:]), axis=0)
+        span = (np.fmax.reduce(moving, axis=0) - np.fmin.reduce(moving, axis=0)).reshape(2, -1)
+        return bool((step > 0.5 * np.fmax.reduce(span, axis=0)).any())
+
+
+def _price_legend(figure: Figure, styles: Mapping[str, Mapping[str, Any]], seen: set[str]) -> None:
     """The kinds of line that were drawn, below all panels."""
     from matplotlib.lines import Line2D
 
-    kinds = {**PATHS, "equilibrium": ("equilibrium", EQUILIBRIUM)}
-    handles = [Line2D([], [], label=label, **style) for name, (label, style) in kinds.items() if name in seen]
+    labels = {name: label for name, (label, _) in PATHS.items()} | {"equilibrium": "equilibrium"}
+    looks = {**styles, "equilibrium": EQUILIBRIUM}
+    handles = [Line2D([], [], label=label, **looks[name]) for name, label in labels.items() if name in seen]
     style: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "handlelength": 3, "columnspacing": 2.5}
     figure.legend(handles=handles, loc="lower center", ncols=4, bbox_to_anchor=(0.5, 0.036), **style)
 
@@ -277,15 +237,9 @@ def _unit(summary: Mapping[str, Any]) -> str:
     return f" ({canvas.shorten(scale, 40)})" if scale else ""
 
 
-def _float(summary: Mapping[str, Any], key: str) -> float:
-    """A number of the summary; nan where it has none."""
-    value = summary.get(key)
-    return float(value) if isinstance(value, (int, float)) else float("nan")
-
-
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "prices": prices,
-    "convergence": convergence,
+    "convergence": convergence.convergence,
     "wedges": wedges,
     "network": network.network,
     "simplex": simplex.simplex,

@@ -9,7 +9,8 @@ import numpy as np
 
 from simulator.results import canvas
 from simulator.results.canvas import BLACK, BODY, GREY, SMALL, VERMILION
-from simulator.results.frames import Floats, Frames, numbers, panel, texts
+from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, texts
+from simulator.results.window import rows_worth_drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,20 +24,26 @@ OUTWARD: tuple[dict[str, Any], ...] = (
 )
 OUTWARD_BY = ((0, -5), (6, 0), (-6, 0))
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
-GUIDE = "A point is the three prices as shares of their sum; a corner is where one good takes all."
+GUIDE = (
+    "Each point is the three prices as shares of their sum: nearer to a corner, that good is dearer. "
+    "Grey lines: equal share of one good."
+)
 STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002)
 
 
 def simplex(run: Frames) -> Figure | None:
-    """The price path of a three-good economy in barycentric coordinates, coloured by tick, and the gradient path."""
+    """The price path of a three-good economy in barycentric coordinates, coloured by tick, and the gradient path.
+
+    None where two of the three prices are fixed: the path would be a straight line.
+    """
     goods = panel(run.trajectory, ("good",), ("price", "gradient_price"))
-    if len(goods.items) != 3:
+    names = [item[0] for item in goods.items]
+    if len(names) != 3 or len(fixed_prices(run.summary).intersection(names)) > 1:
         return None
     path, gradient = points(goods["price"]), points(goods["gradient_price"])
     known = np.isfinite(path).all(axis=1)
     if not known.any():
         return None
-    names = [item[0] for item in goods.items]
     equilibria = _equilibria(run, names)
     figure = canvas.sheet(run.summary, GUIDE)
     axes = figure.add_axes((0.04, 0.05, 0.6, 0.74))
@@ -48,7 +55,9 @@ def simplex(run: Frames) -> Figure | None:
     axes.set_axis_off()
     _grid(axes, names, zoomed)
     canvas.line(axes, gradient[:, 0], gradient[:, 1], label="gradient descent", **canvas.BEADS)
-    _coloured_path(figure, axes, goods.ticks[known], path[known])
+    rows, _ = rows_worth_drawing(goods.ticks[known], path[known], logarithms=False)
+    _coloured_path(figure, axes, goods.ticks[known], path[known], rows)
+    _arrows(axes, path[known][:rows], 2 * half)
     _marks(axes, path[known], equilibria)
     side = figure.add_axes((0.67, 0.47, 0.31, 0.3))
     _whole(side, names, path[known], (centre, width, half) if zoomed else None)
@@ -80,12 +89,14 @@ def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
     for which, by_good in prices.items():
         at = points(np.array([[by_good.get(name, np.nan) for name in names]]))[0]
         if np.isfinite(at).all():
-            sign = f", index {index[which]:+.0f}" if np.isfinite(index.get(which, np.nan)) else ""
-            found.append((at, f"equilibrium {which}{sign}{_STABLE.get(stable.get(which, ''), '')}"))
+            sign = f"index {index[which]:+.0f}" if np.isfinite(index.get(which, np.nan)) else ""
+            facts = ", ".join(fact for fact in (_STABLE.get(stable.get(which, ""), ""), sign) if fact)
+            number = f" {which}" if len(prices) > 1 else ""
+            found.append((at, f"equilibrium{number}" + (f" ({facts})" if facts else "")))
     return found
 
 
-_STABLE = {"1": ", stable", "0": ", unstable"}
+_STABLE = {"1": "stable", "0": "unstable"}
 
 
 def _view(shown: Floats) -> tuple[Floats, float]:
@@ -102,7 +113,6 @@ def _grid(axes: Axes, names: Sequence[str], zoomed: bool) -> None:
     axes.fill(*CORNERS.T, facecolor="#fafafa", edgecolor=GREY, linewidth=1.5, zorder=0)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     step = min((s for s in STEPS if (top - bottom) / s <= 4.5), default=STEPS[0]) if zoomed else 0.2
-    digits = max(1, len(f"{step:g}") - 2)
     inset = np.array([0.05 * (right - left), 0.03 * (top - bottom)])
     low, high = np.array([left, bottom]) + inset, np.array([right, top]) - inset
     for good in range(3):
@@ -114,11 +124,14 @@ def _grid(axes: Axes, names: Sequence[str], zoomed: bool) -> None:
                 continue
             axes.plot(*ends.T, color="#cccccc", linewidth=1, zorder=0.5)
             at = ends[0] + first_at * (ends[1] - ends[0])
+            words = f"{canvas.shorten(names[good], 10)} {canvas.number(100 * share)}\N{NO-BREAK SPACE}%"
             style: dict[str, Any] = {"fontsize": SMALL - 2, "color": GREY, "textcoords": "offset points"}
             style |= {"ha": "center", "va": "center"} if zoomed else OUTWARD[good]
             style |= {"bbox": {"facecolor": "#fafafa", "edgecolor": "none", "pad": 1}} if zoomed else {}
-            words = canvas.plain(f"{canvas.shorten(names[good], 10)} {share:.{digits}f}")
-            axes.annotate(words, (at[0], at[1]), (0, 0) if zoomed else OUTWARD_BY[good], **style)
+            text = axes.annotate(canvas.plain(words), (at[0], at[1]), (0, 0) if zoomed else OUTWARD_BY[good], **style)
+            over = text.get_window_extent().width / 2 - inset[0] * axes.bbox.width / (right - left)
+            if zoomed and over > 0 and min(at[0] - low[0], high[0] - at[0]) < 1e-9:
+                text.set_position((over * 0.72 * (1 if at[0] < (left + right) / 2 else -1), 0))
     if not zoomed:
         _corner_names(axes, names, BODY)
 
@@ -140,13 +153,14 @@ def _corner_names(axes: Axes, names: Sequence[str], size: int) -> None:
         axes.annotate(text, (x, y), offset, textcoords="offset points", va=va, annotation_clip=False, **style)
 
 
-def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats) -> None:
-    """The market's path, darker early and lighter late, with a scale of ticks."""
+def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats, rows: int) -> None:
+    """The market's path, darker early and lighter late until it has settled after so many rows, with a scale of ticks."""
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
     from matplotlib.colors import ListedColormap
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    settled = ticks[rows - 1]
     keep = np.unique(np.linspace(0, len(ticks) - 1, min(len(ticks), canvas.MOST_POINTS)).astype(int))
     ticks, path = ticks[keep], path[keep]
     if len(ticks) < 2:
@@ -154,23 +168,38 @@ def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats) -> N
     readable = ListedColormap(colormaps["viridis"](np.linspace(0, 0.85, 256)))
     pieces = LineCollection(list(np.stack([path[:-1], path[1:]], axis=1)), cmap=readable, linewidths=2.2)
     pieces.set_array(ticks[:-1])
-    pieces.set_clim(ticks[0], ticks[-1])
+    pieces.set_clim(ticks[0], settled)
     axes.add_collection(pieces, autolim=False)
-    bar = figure.colorbar(pieces, cax=figure.add_axes((0.69, 0.37, 0.27, 0.025)), orientation="horizontal")
-    bar.set_label("tick (market path)", fontsize=SMALL)
+    place, extend = figure.add_axes((0.69, 0.37, 0.27, 0.025)), "max" if settled < ticks[-1] else "neither"
+    bar = figure.colorbar(pieces, cax=place, orientation="horizontal", extend=extend)
+    bar.set_label("market path, by tick", fontsize=SMALL)
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:,.0f}")
     bar.ax.tick_params(labelsize=SMALL)
     bar.locator = MaxNLocator(4, integer=True)
     bar.update_ticks()
+
+
+def _arrows(axes: Axes, path: Floats, height: float) -> None:
+    """Which way the path runs: an arrowhead a third of its first stretch of one window height along."""
+    length = np.concatenate([[0.0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
+    for share in (0.33, 0.66):
+        along = share * min(float(length[-1]), height)
+        tail, head = (
+            [float(np.interp(along + ahead * height, length, path[:, axis])) for axis in (0, 1)] for ahead in (0, 0.005)
+        )
+        if length[-1] > 0.1 * height:
+            style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 28, "color": BLACK, "linewidth": 0}
+            axes.annotate("", (head[0], head[1]), (tail[0], tail[1]), arrowprops=style, zorder=4)
 
 
 def _marks(axes: Axes, path: Floats, equilibria: Sequence[tuple[Floats, str]]) -> None:
     """Start, end, and the equilibria, each with a sign of its own."""
     style: dict[str, Any] = {"linestyle": "", "markeredgecolor": BLACK, "zorder": 5}
     axes.plot(*path[0], marker="s", markersize=13, markerfacecolor="white", label="start", **style)
-    axes.plot(*path[-1], marker="o", markersize=13, markerfacecolor=VERMILION, label="end", **style)
+    axes.plot(*path[-1], marker="o", markersize=21, markerfacecolor=VERMILION, label="end", **style)
     for number, (at, label) in enumerate(equilibria[:6]):
         marker = ("*", "P", "X", "D", "^", "v")[number]
-        axes.plot(*at, marker=marker, markersize=20, markerfacecolor="white", label=label, **style)
+        axes.plot(*at, marker=marker, markersize=15, markerfacecolor="white", label=label, **style)
 
 
 def _whole(axes: Axes, names: Sequence[str], path: Floats, window: tuple[Floats, float, float] | None) -> None:
