@@ -17,6 +17,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from simulator.results import plots
@@ -106,7 +107,7 @@ def chain(
     start = np.append(target[:-1] / np.linspace(8, 2, k - 1), 1.0)
     away = np.exp(-np.arange(ticks)[:, None] / np.linspace(12, 6, k))
     prices = target * (start / target) ** away
-    firms = [f"maker of {good}" if len(good) > 20 else "ABCDEFGHIJKLMN"[i] for i, good in enumerate(names[1:])]
+    firms = [f"maker of {good}" if len(good) > 20 else chr(ord("A") + i) for i, good in enumerate(names[1:])]
     flows = [
         row
         for i, f in enumerate(firms)
@@ -115,7 +116,7 @@ def chain(
     decay = np.exp(-np.arange(ticks) / 20)
     wedges = [(f, names[i], (3 - i) * decay * np.cos(np.arange(ticks) / 9 + i)) for i, f in enumerate(firms)]
     sentence = "Cleared after 261 ticks: the largest relative excess demand is 9.1e-10, prices equal the derivatives."
-    settings = {"scale": f"{names[-1]} = 1"}
+    settings = {"scale": f"{names[-1]} = 1", "outside": [names[-1]]}
     return frames(
         prices, list(names), target=target, flows=flows, wedges=wedges, name="tupperware", sentence=sentence, **settings
     )
@@ -201,7 +202,7 @@ def shared_intermediate() -> RecordedRun:
         for f, (uses, makes) in recipe.items()
         for row in [*((f, "firm", g, q, 0.0) for g, q in uses.items()), (f, "firm", makes, 0.0, 2.0)]
     ]
-    return web(flows, name="shared_intermediate", scale="welfare = 1")
+    return web(flows, name="shared_intermediate", scale="welfare = 1", outside=["welfare"])
 
 
 def town() -> RecordedRun:
@@ -239,13 +240,20 @@ def roundabout() -> RecordedRun:
     return web(flows, name="roundabout")
 
 
+def negative_output() -> RecordedRun:
+    """A chain whose last firm makes less than nothing of a good with an outside price: it buys it there."""
+    flows = [("A", "firm", "gas", 4.0, 0.0), ("A", "firm", "ethylene", 0.0, 2.0)]
+    flows += [("B", "firm", "ethylene", 2.0, 0.0), ("B", "firm", "boxes", 0.0, -0.405)]
+    return web(flows, name="negative_output", outside=["boxes"], scale="boxes = 1")
+
+
 LONG = tuple(
     f"{word} of a quite remarkable length {i}" for i, word in enumerate(("petroleum", "ethylene", "polymer", "boxes"))
 )
 CASES: dict[str, Callable[[], RecordedRun]] = {
     "chain": chain,
     "long_names": lambda: chain(LONG),
-    "long_chain": lambda: chain(tuple(f"good{i}" for i in range(7))),
+    "long_chain": lambda: chain(tuple(f"good{i}" for i in range(11))),
     "orbit": orbit,
     "small_orbit": lambda: orbit(size=0.004, ticks=60000),
     "diverging": diverging,
@@ -254,6 +262,7 @@ CASES: dict[str, Callable[[], RecordedRun]] = {
     "shared_intermediate": shared_intermediate,
     "town": town,
     "roundabout": roundabout,
+    "negative_output": negative_output,
 }
 
 
@@ -299,7 +308,7 @@ DEGENERATE: dict[str, Callable[[], RecordedRun]] = {
 
 
 def texts_of(figure: Figure) -> str:
-    return "\n".join(text.get_text() for text in figure.findobj(Text))
+    return "\n".join(text.get_text() for text in figure.findobj(Text)).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def panels(figure: Figure) -> list[Axes]:
@@ -396,6 +405,53 @@ def test_references_that_were_off_are_neither_drawn_nor_in_the_legend() -> None:
     assert "Not recorded" not in texts_of(figure)
 
 
+def test_what_is_zero_but_for_rounding_is_drawn_as_zero() -> None:
+    noise = 1e-16 * np.arange(400)
+    run = replace(chain(), ticks=chain().ticks.assign(distance_to_gradient_path=noise))
+    figure = plots.convergence(run)
+    assert figure is not None
+    assert len(set(drawn(figure.axes[0], ORANGE)[1])) > 1, "noise that grows beyond rounding is told"
+    figure = plots.convergence(replace(run, ticks=run.ticks.assign(distance_to_gradient_path=noise / 10)))
+    assert figure is not None
+    assert len(set(drawn(figure.axes[0], ORANGE)[1])) == 1
+
+
+def test_a_run_that_does_not_settle_says_so_and_shows_a_turn() -> None:
+    figure = plots.convergence(orbit())
+    assert figure is not None
+    (turn,) = figure.axes[0].patches
+    assert turn.get_bbox().width == 400
+    assert "they come back in every turn" in texts_of(figure)
+    assert "one turn, 400 ticks" in texts_of(figure)
+
+
+def test_an_adjoint_that_jumps_stays_behind_the_prices() -> None:
+    def adjoint_line(run: RecordedRun) -> Line2D:
+        figure = plots.prices(run)
+        assert figure is not None
+        return next(line for line in figure.legends[0].get_lines() if line.get_label() == "adjoint (derivative)")
+
+    run = orbit()
+    steps = np.where(np.arange(len(run.trajectory)) // 600 % 2, 2.0, 0.0)
+    jumping = replace(run, trajectory=run.trajectory.assign(adjoint=steps))
+    assert adjoint_line(jumping).get_linewidth() < 0.6 * adjoint_line(chain()).get_linewidth()
+    figure = plots.prices(jumping)
+    assert figure is not None
+    assert figure.axes[0].get_ylim()[1] > 2, "it is drawn whole"
+
+
+def test_numbers_stay_with_their_units() -> None:
+    for start in range(100, 135):
+        sentence = ("it is so " * 20)[:start] + " 5000 ticks at 9.5e-10 and 20 % more"
+        run = replace(orbit(500), summary={**orbit(500).summary, "sentence": sentence})
+        figure = plots.convergence(run)
+        assert figure is not None
+        lines = [text.get_text() for text in figure.texts]
+        assert any("5000\N{NO-BREAK SPACE}ticks" in line for line in lines)
+        assert any("9.5e-10" in line for line in lines)
+        assert any("20\N{NO-BREAK SPACE}%" in line for line in lines)
+
+
 def test_convergence_draws_the_data_and_puts_exact_zeros_on_a_floor() -> None:
     run = chain()
     figure = plots.convergence(run)
@@ -404,13 +460,14 @@ def test_convergence_draws_the_data_and_puts_exact_zeros_on_a_floor() -> None:
     assert axes.get_yscale() == "log"
     x, y = drawn(axes, BLUE)
     np.testing.assert_array_equal(x, run.ticks["tick"])
-    np.testing.assert_array_equal(y, run.ticks["max_relative_excess_demand"])
+    gap = run.ticks["max_relative_excess_demand"].to_numpy()
+    np.testing.assert_array_equal(y[gap > 1e-14], gap[gap > 1e-14])
     _, zero = drawn(axes, ORANGE)
     assert (run.ticks["distance_to_gradient_path"] == 0).all()
     assert len(set(zero)) == 1
-    assert 0 < zero[0] < y.min()
+    assert 0 < zero[0] < gap[gap > 1e-14].min()
     figure.canvas.draw()
-    assert axes.get_yticklabels()[0].get_text() == "exactly 0"
+    assert axes.get_yticklabels()[0].get_text() == "0 to\nrounding"
     assert any(set(line.get_ydata()) == {1e-9} for line in axes.lines), "the tolerance"
 
 
@@ -429,7 +486,7 @@ def test_wedges_are_relative_to_the_price_and_explained() -> None:
     x, y = drawn(figure.axes[0], BLUE)
     np.testing.assert_allclose(y, (table["wedge"] / table["price"]).to_numpy()[: len(y)], rtol=1e-15)
     assert f"Ticks 0 to {len(x) - 1} of 399" in texts_of(figure)
-    assert "it would buy more" in texts_of(figure)
+    assert "short of the input (rationed)" in texts_of(figure)
     assert "A ← natgas" in texts_of(figure)
     assert plots.wedges(orbit()) is None
 
@@ -465,7 +522,8 @@ def test_legends_and_labels_lie_outside_the_data(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", ["chain", "long_names", "long_chain", "orbit", "shared_intermediate", "town", "roundabout"]
+    "case",
+    ["chain", "long_names", "long_chain", "orbit", "shared_intermediate", "town", "roundabout", "negative_output"],
 )
 def test_no_text_of_a_network_overlaps_another_or_leaves_the_page(case: str) -> None:
     figure = network(CASES[case]())
@@ -499,6 +557,40 @@ def test_flows_close_at_supply_and_outside_and_cohorts_count_once() -> None:
     flows = {(f.source, f.target): f.quantity for f in flows_of(chain())}
     assert flows[("source", "supply"), ("good", "natgas")] == 4
     assert flows[("good", "tupperware"), ("sink", "outside")] == 2.5
+
+
+def test_a_good_flows_the_way_it_really_goes() -> None:
+    """A firm of negative output buys; the outside brings what is short of its goods and takes the rest, of no other."""
+    flows = [("C", "firm", "boxes", 0.0, -0.4), ("D", "firm", "boxes", 1.0, 0.0)]
+    found = {(f.source, f.target): (f.quantity, f.reverse) for f in flows_of(web(flows, outside=["boxes"]))}
+    assert found == {
+        (("good", "boxes"), ("firm", "C")): (0.4, True),
+        (("good", "boxes"), ("firm", "D")): (1.0, False),
+        (("source", "outside"), ("good", "boxes")): (1.4, False),
+    }
+    figure = network(web(flows, outside=["boxes"]))
+    assert figure is not None
+    assert "Output below zero: C buys boxes" in texts_of(figure)
+    assert "−" not in texts_of(figure)
+    flows = [("mint", "firm", "coins", 0.0, 3.0), ("folk", "consumer", "coins", 1.0, 0.0)]
+    ends = {(f.source[0], f.target[0]) for f in flows_of(web(flows, scale="coins = 1"))}
+    assert ends == {("firm", "good"), ("good", "buyer")}, "a numeraire's unsold rest is not exported"
+    found = {(f.source, f.target): f.quantity for f in flows_of(web(flows, outside=["coins"]))}
+    assert found[("good", "coins"), ("sink", "outside")] == 2
+
+
+def test_a_long_chain_is_wrapped_into_rows_without_crossings() -> None:
+    run = chain(tuple(f"good{i}" for i in range(11)))
+    plan = layout(flows_of(run), 1560, 665)
+    assert plan is not None
+    rows = {round(y) for _, y in plan.at.values()}
+    assert len(rows) == 3
+    assert len(plan.turns) == 2
+    assert plan.scale > 1
+    order = sorted(plan.at.values(), key=lambda place: (-place[1], place[0]))
+    names = [next(node for node, place in plan.at.items() if place == each) for each in order]
+    assert [name for kind, name in names if kind == "good"] == [f"good{i}" for i in range(11)]
+    assert layout(flows_of(chain(tuple(f"good{i}" for i in range(22)))), 1560, 665) is None
 
 
 def test_consumers_whose_purchases_are_not_recorded_are_shown_with_what_they_consume() -> None:
@@ -546,7 +638,7 @@ def test_simplex_points_are_shares_and_the_path_is_drawn_whole() -> None:
     np.testing.assert_allclose([s[0] for s in path.get_segments()], points(prices)[:-1], rtol=1e-14)
     np.testing.assert_array_equal(path.get_array(), np.arange(499))
     said = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert said == ["gradient descent", "start", "end", "equilibrium 1, index +1, stable"]
+    assert said == ["gradient descent", "start", "end", "equilibrium (stable, index +1)"]
     (left, right), (bottom, top) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
     x, y = points(prices).T
     assert left < x.min() < x.max() < right

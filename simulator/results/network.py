@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.results import canvas
 from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, GREY, SKY, SMALL, shorten
-from simulator.results.flows import Flow, Layout, Node, Turn, flows_of, layout
+from simulator.results.flows import MARGIN, Flow, Layout, Node, Turn, flows_of, layout
 from simulator.results.frames import Floats, Frames, panel
 
 if TYPE_CHECKING:
@@ -104,16 +104,17 @@ def _tell(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], take
     """A good's name above its circle, its price and its derivative below; narrow where a neighbour stands close."""
     (x, y), size = plan.at[node], FONT * plan.scale
     gap = 6 + max(_radius(plan), _box_size(plan)[1] / 2)
-    name = canvas.fit_name(_write(axes, x, y + gap, node[1], size, va="bottom", fontweight="bold"), 1.75 * plan.column)
+    room = min(1.75 * plan.column, 2 * (min(x, PAGE_WIDTH - x) - (MARGIN if plan.turns else 0)))
+    name = canvas.fit_name(_write(axes, x, y + gap, node[1], size, va="bottom", fontweight="bold"), room)
     if any(name.get_window_extent().padded(2).overlaps(other) for other in taken):
-        canvas.fit_name(name, 0.95 * plan.column)
+        canvas.fit_name(name, min(0.95 * plan.column, room))
     drawn = [name]
     for word, column, colour in (("price", "price", BLUE), ("derivative", "adjoint", GREEN)):
         if np.isfinite(facts.get(column, np.nan)):
             words, below = f"{word} {canvas.number(facts[column], 3)}", y - gap - 1.45 * size * (len(drawn) - 1)
             text = _write(axes, x, below, words, 0.93 * size, va="top", color=canvas.ink(colour))
             close = any(text.get_window_extent().padded(2).overlaps(other) for other in taken)
-            drawn.append(canvas.shrink(text, (0.95 if close else 1.75) * plan.column))
+            drawn.append(canvas.shrink(text, min(0.95 * plan.column, room) if close else room))
     for text in drawn[1:]:
         text.set_fontsize(min(float(other.get_fontsize()) for other in drawn[1:]))
     taken += [text.get_window_extent() for text in drawn]

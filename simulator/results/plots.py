@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas, convergence, network, simplex
+from simulator.results import canvas, network, simplex
 from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
+from simulator.results.distances import convergence
 from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, read_run, summary_number, texts
 from simulator.results.window import moves_early, rows_worth_drawing
 
@@ -119,6 +120,7 @@ def wedges(run: Frames) -> Figure | None:
     )
     ticks, early = inputs.ticks[:rows], moves_early(inputs.ticks[:rows], relative[:rows, chosen])
     some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
+    some += " The others are 0." if some and len(chosen) == len(moved) else ""
     none = "" if np.nan_to_num(relative).any() else "No firm was ever short of an input, or had too much."
     figure = canvas.sheet(run.summary, WEDGES_GUIDE, none, some, window)
     axes = figure.add_axes((0.105, 0.135, 0.6, 0.66))
@@ -157,7 +159,7 @@ def _goods_to_show(price: Floats, goods: Sequence[str], summary: Mapping[str, An
         named = ", ".join(f"{goods[i]} = {canvas.number(price[-1, i])}" for i in still[:3])
         notes.append(f"Fixed price: {named}{' …' if len(still) > 3 else ''}.")
     if len(free) > MOST_PANELS:
-        notes.append(f"{MOST_PANELS} of {len(free)} goods: those whose price moved most.")
+        notes.append(f"Shown: {MOST_PANELS} of {len(free)} goods, those that moved most.")
         free = sorted(sorted(free, key=lambda i: -_moved(price[:, i]))[:MOST_PANELS])
     return free, " ".join(notes)
 
@@ -211,13 +213,14 @@ def _panel_title(axes: Axes, good: str, price: Floats) -> None:
 
 
 def _restless(adjoint: Floats, moving: Floats) -> bool:
-    """Whether derivatives jump: some step of one tick is wider than half the range of that good's price lines."""
-    if len(adjoint) < 3:
+    """Whether derivatives keep jumping up and down by more than half the range of that good's price lines in a tick."""
+    if len(adjoint) < 20:
         return False
     with np.errstate(all="ignore"):
-        step = np.fmax.reduce(np.abs(np.diff(adjoint, axis=0)[1:]), axis=0)
-        span = (np.fmax.reduce(moving, axis=0) - np.fmin.reduce(moving, axis=0)).reshape(2, -1)
-        return bool((step > 0.5 * np.fmax.reduce(span, axis=0)).any())
+        step = np.diff(adjoint[len(adjoint) // 10 :], axis=0)
+        range_of = (np.fmax.reduce(moving, axis=0) - np.fmin.reduce(moving, axis=0)).reshape(2, -1)
+        much = 0.5 * np.fmax.reduce(range_of, axis=0)
+        return bool(((np.fmax.reduce(step, axis=0) > much) & (np.fmin.reduce(step, axis=0) < -much)).any())
 
 
 def _price_legend(figure: Figure, styles: Mapping[str, Mapping[str, Any]], seen: set[str]) -> None:
@@ -239,7 +242,7 @@ def _unit(summary: Mapping[str, Any]) -> str:
 
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "prices": prices,
-    "convergence": convergence.convergence,
+    "convergence": convergence,
     "wedges": wedges,
     "network": network.network,
     "simplex": simplex.simplex,

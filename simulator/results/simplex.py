@@ -154,7 +154,7 @@ def _corner_names(axes: Axes, names: Sequence[str], size: int) -> None:
 
 
 def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats, rows: int) -> None:
-    """The market's path, darker early and lighter late until it has settled after so many rows, with a scale of ticks."""
+    """The market's path, darker early and lighter late until it settles after so many rows, with a scale of ticks."""
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
     from matplotlib.colors import ListedColormap

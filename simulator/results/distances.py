@@ -38,7 +38,7 @@ TOLERANCE: Mapping[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": (0
 
 
 def convergence(run: Frames) -> Figure | None:
-    """How far from clearing and from each reference price, by logarithm; exact zeros on a floor of their own."""
+    """How far from clearing and from each reference price, by logarithm; zeros on a floor of their own."""
     ticks = numbers(run.ticks, "tick")
     gaps = {column: y for column, y in ((c, _gap(run, c)) for c in DISTANCES) if np.isfinite(y).any()}
     if not gaps:
@@ -64,7 +64,8 @@ def convergence(run: Frames) -> Figure | None:
         ends.append((float(values[np.isfinite(values)][-1]), label, style))
     if near:
         axes.axhline(tolerance, **TOLERANCE)
-    axes.set_ylim(zero / 2 or low / 2, min(high * 2, 1e307))
+    bottom = 10 ** (1.06 * np.log10(zero) - 0.06 * np.log10(high)) if zero else low / 2
+    axes.set_ylim(bottom, min(high * 2, 1e307))
     axes.set_yscale("log")
     canvas.log_axis(axes.yaxis, low / 2, high * 2, zero)
     canvas.tick_axis(axes, ticks[0], ticks[-1])
@@ -79,8 +80,8 @@ def convergence(run: Frames) -> Figure | None:
 
 def _notes(gaps: Mapping[str, Floats], tolerance: float, near: bool) -> tuple[str, str]:
     """What is missing from the picture, and where the tolerance is."""
-    missing = [label.replace("\n", " ") for column, (label, _) in DISTANCES.items() if column not in gaps]
-    absent = f"Not recorded: {'; '.join(missing)}." if missing else ""
+    missing = [column.removeprefix("distance_to_").replace("_", " ") for column in DISTANCES if column not in gaps]
+    absent = f"Not recorded: {', '.join(missing)}." if missing else ""
     words = canvas.number(tolerance)
     if near:
         return f"Dotted line: the tolerance, {words}; excess demand below it counts as cleared.", absent
@@ -90,4 +91,5 @@ def _notes(gaps: Mapping[str, Floats], tolerance: float, near: bool) -> tuple[st
 def _gap(run: Frames, column: str) -> Floats:
     """A distance over ticks; the zeros before paths part are left out."""
     gap = np.abs(numbers(run.ticks, column))
-    return np.where(gap.cumsum() > 0, gap, np.nan) if (gap[1:] > 0).any() else gap
+    apart = np.flatnonzero(gap > ROUNDING)
+    return np.where(np.arange(len(gap)) < apart[0], np.nan, gap) if len(apart) else gap
