@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -148,7 +149,9 @@ def _work(answer: Connection, plain: tuple[dict[str, Any], Path, bool, tuple[str
 
         if debug and not debugging():
             sys.argv.append("--debug")
-        answer.send(_attempt(Task(load(plain[0]), *plain[1:]), stop, None))
+        result = _attempt(Task(load(plain[0]), *plain[1:]), stop, None)
+        with suppress(BrokenPipeError):  # The program was killed; the run's files say all.
+            answer.send(result)
 
 
 def _receive(answer: Connection, process: BaseProcess, task: Task, stop: Interruption) -> Result:

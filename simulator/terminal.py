@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -26,31 +26,43 @@ def print_json(data: Any, *, skip: bool = False) -> None:
 
 
 def say(text: str) -> None:
-    _print(sys.stdout, text)
+    """Print a result and make sure that it arrived."""
+    try:
+        _print(sys.stdout, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def complain(text: str) -> None:
-    _print(sys.stderr, text)
+    """Print to stderr; what it cannot take is lost, there being nowhere to say so."""
+    with suppress(OSError):
+        _print(sys.stderr, text)
 
 
 def _print(stream: TextIO | None, text: str) -> None:
-    """Print and make sure that it arrived. A reader who has gone away (`| head`) is no error: the rest goes nowhere."""
+    """Print and flush. A reader who has gone away (`| head`) is no error: the rest goes nowhere."""
     if not stream:
         return
     try:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _discard(stream)
 
 
 def leave(code: int) -> NoReturn:
     """Exit; what a stream could not take must not be complained of once more on the way out."""
-    try:
-        if sys.stdout:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        if stream:
+            try:
+                stream.flush()
+            except OSError:
+                _discard(stream)
     sys.exit(code)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let all that is still printed to a stream go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
@@ -66,7 +78,7 @@ def progress_of(speaks: bool) -> Generator[Progress | None]:
             nonlocal last
             if (now := time.monotonic()) - last > SAY_EVERY:
                 last = now
-                _print(sys.stderr, f"{what} {done} of {'at most ' if what.endswith('tick') else ''}{most}")
+                complain(f"{what} {done} of {'at most ' if what.endswith('tick') else ''}{most}")
 
         yield say
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -130,18 +131,23 @@ class Judge:
         with np.errstate(divide="ignore", invalid="ignore"):
             still = np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])
         if len(recent) == STILL_TICKS and still.all():
-            reason = f"prices stand still while demand and supply differ by {_short(self.residual)}"
-            return Verdict("settled_off_equilibrium", reason)
+            return Verdict("settled_off_equilibrium", f"prices stand still while {self._what_is_amiss()}")
         with np.errstate(divide="ignore"):
             cycle = find_cycle(np.log(relative), self.tolerance)
         if cycle is not None:
             period, amplitude = cycle
             reason = f"prices return every {period:.4g} ticks, swinging by {100 * amplitude:.3g}% either way"
             return Verdict("cycled", reason, period, amplitude)
-        reason = (
-            f"excess demand is still {_short(self.residual)} of what is traded (tolerance {_short(self.tolerance)})"
-        )
-        return Verdict("out_of_ticks", reason)
+        return Verdict("out_of_ticks", self._what_is_amiss())
+
+    def _what_is_amiss(self) -> str:
+        """Why the market does not count as cleared after the last tick."""
+        if self.residual > self.tolerance:
+            off = f"{_short(self.residual)} of what is traded"
+            return f"demand and supply differ by {off} (tolerance {_short(self.tolerance)})"
+        if self.displacement > self.tolerance:
+            return f"equilibrium prices are still {_short(self.displacement)} away (tolerance {_short(self.tolerance)})"
+        return "somebody is rationed at a price that is fixed, or still carries out old plans"
 
     def _carried_out(self, market: MarketModel) -> bool:
         """Whether what is used and made equals what is planned, to the square root of the tolerance."""
@@ -220,9 +226,8 @@ def _where_to(market: MarketModel, bound: float) -> str:
     beyond = [good for good, price in zip(goods, market.prices.tolist(), strict=True) if not price <= bound]
     if beyond:
         return f"the price of {', '.join(beyond)} runs to infinity"
-    unbounded = [
-        good for good, z in zip(goods, (market.demand - market.supply).tolist(), strict=True) if not np.isfinite(z)
-    ]
+    traded = zip(goods, market.demand.tolist(), market.supply.tolist(), strict=True)
+    unbounded = [good for good, demand, supply in traded if not (math.isfinite(demand) and math.isfinite(supply))]
     return f"no finite plan exists at these prices: demand or supply of {', '.join(unbounded)} is unlimited"
 
 

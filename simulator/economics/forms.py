@@ -234,7 +234,8 @@ class Leontief:
     """
 
     coefficients: Array
-    binding_tolerance = 1e-9
+    binding_tolerance = 1e-5
+    """Goods so little less scarce than the scarcest count as scarce too: markets clear to a tolerance, not exactly."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficients", np.asarray(self.coefficients, dtype=float))
