@@ -177,10 +177,10 @@ class CES:
         total = np.where(np.abs(total) < 1e-14, 0.0, total)
         with np.errstate(divide="ignore", invalid="ignore"):
             level = np.where(elasticity == 1.0, total, total / (1.0 - elasticity))
-        log_scale = np.clip(level, -200.0, 200.0) - _log_power_mean(logs, portions, elasticity - 1.0)
+        log_scale = np.clip(level, -600.0, 600.0) - _log_power_mean(logs, portions, elasticity - 1.0)
         wanted = (weights > 0).astype(float)
         return cls(
-            elasticity, _shared_out(elasticity[:, None] * logs, wanted), np.exp(np.clip(log_scale, -400.0, 400.0))
+            elasticity, _shared_out(elasticity[:, None] * logs, wanted), np.exp(np.clip(log_scale, -690.0, 690.0))
         )
 
     @property
