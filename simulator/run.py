@@ -27,9 +27,6 @@ from simulator.scenario import Scenario, dump, load
 if TYPE_CHECKING:
     import pandas as pd
 
-FLUSH_SECONDS = 0.25
-"""Recorded rows reach the disk at least this often."""
-
 
 class Simulation:
     """A scenario in motion: the market, its judge, and the witness who records.
@@ -156,12 +153,12 @@ def run_to_disk(
 ) -> dict[str, Any]:
     """Run a scenario into a folder and return its summary.
 
-    Rows reach the disk whole at least every quarter of a second, with a checkpoint from which `resume` continues to the
-    same bytes; a finished run is not run again. `progress(tick, ticks)` is told of every tick; once `stopped()` is true
-    the run ends as `interrupted`. Raises `RunFolderError` if the folder cannot be written, holds anything but a run, or
-    if `resume` finds a run of another scenario or a damaged checkpoint.
+    Rows reach the disk whole in blocks of ticks, each with a checkpoint from which `resume` continues to the same
+    bytes; a finished run is not run again. `progress(tick, ticks)` is told of every tick; once `stopped()` is true
+    the run ends as `interrupted`. Raises `RunFolderError` if the folder cannot be written, holds anything but a run,
+    or if `resume` finds a run of another scenario or a damaged checkpoint.
     """
-    began = flushed = time.perf_counter()
+    began = time.perf_counter()
     text = dump(scenario.resolved)
     with RunFolder(folder) as files:
         finished = files.finished(text) if resume else None
@@ -179,13 +176,12 @@ def run_to_disk(
                 progress(tick, scenario.run.ticks)
             if simulation.verdict is None and stopped is not None and stopped():
                 simulation.verdict = Verdict("interrupted", "stopped by the user; what was recorded is kept")
-            now = time.perf_counter()
-            if simulation.verdict is not None or simulation.witness.full or now - flushed > FLUSH_SECONDS:
+            if simulation.verdict is not None or simulation.witness.full:
                 block = simulation.witness.tables()
                 files.append(block)
-                if simulation.verdict is None or simulation.verdict.outcome == "interrupted":
+                if simulation.verdict is None:
                     files.save(simulation.state())
-                tables, flushed = block or tables, now
+                tables = block or tables
         equilibrium, summary = _conclude(simulation, tables, time.perf_counter() - began)
         files.finish(equilibrium.header + equilibrium.lines(), summary)
         # A checkpoint after the last tick must not be there before the summary: a run has nowhere to go on from it.

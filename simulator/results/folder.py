@@ -102,7 +102,7 @@ class RunFolder:
             if not (self.path / CHECKPOINT).exists():
                 return None
             try:
-                with np.load(self.path / CHECKPOINT, allow_pickle=False) as archive:
+                with np.load(BytesIO((self.path / CHECKPOINT).read_bytes()), allow_pickle=False) as archive:
                     state = {name: archive[name] for name in archive.files}
                 lengths = {table: int(state[f"length.{table}"]) for table in TABLES}
             except OSError:

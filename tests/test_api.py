@@ -1,0 +1,114 @@
+"""The Python interface: the few names it exports, what they take, and what they return."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import simulator
+from simulator import Run, Scenario, ScenarioError, load, simulate
+from simulator.results.frames import read_run
+from simulator.run import run_to_disk
+
+TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium")
+CHAIN: dict[str, Any] = {
+    "name": "chain",
+    "goods": ["grain", "flour", "bread"],
+    "outside": {"bread": 1},
+    "supply": {"grain": 2},
+    "firms": [
+        {"name": "mill", "makes": "flour = sqrt(grain)"},
+        {"name": "bakery", "makes": "bread = ln(1 + flour)"},
+    ],
+    "initial_prices": {"grain": 0.2, "flour": 0.3},
+}
+
+
+def equal(one: Run, other: Any) -> bool:
+    return all(getattr(one, table).equals(getattr(other, table)) for table in TABLES)
+
+
+def test_what_a_run_is() -> None:
+    run = simulate(CHAIN)
+    assert isinstance(run, Run)
+    assert all(isinstance(getattr(run, table), pd.DataFrame) for table in TABLES)
+    assert (run.name, run.summary["name"], run.summary["outcome"]) == ("chain", "chain", "cleared")
+    first = run.trajectory[run.trajectory["tick"] == 0].set_index("good")["price"]
+    assert first.to_dict() == {"grain": 0.2, "flour": 0.3, "bread": 1.0}
+    assert run.ticks["tick"].tolist() == list(range(run.summary["ticks"] + 1))
+    assert run.trajectory["price"].iloc[-3:].to_numpy() == pytest.approx(run.equilibrium["price"].to_numpy(), rel=1e-5)
+    assert json.loads(json.dumps(run.summary)) == run.summary
+
+
+def test_every_way_to_name_a_scenario_is_the_same_run(tmp_path: Path) -> None:
+    run = simulate(CHAIN)
+    path = tmp_path / "file.yaml"
+    path.write_text(json.dumps(CHAIN))
+    scenario = load(path)
+    assert isinstance(scenario, Scenario)
+    assert all(equal(run, simulate(source)) for source in (path, str(path), scenario, load(CHAIN), scenario.resolved))
+
+
+def test_arguments_replace_the_scenario_s_own() -> None:
+    for source in (CHAIN, load(CHAIN)):
+        run = simulate(source, ticks=3, seed=11, references=False)
+        assert (run.summary["outcome"], run.summary["ticks"], run.summary["seed"]) == ("out_of_ticks", 3, 11)
+        assert run.summary["reference"] is None
+        assert run.trajectory["adjoint"].isna().all()
+        assert run.equilibrium.empty
+    assert load(CHAIN).run.ticks == 1000
+
+
+def test_a_run_in_memory_is_the_run_on_disk(tmp_path: Path) -> None:
+    run = simulate(CHAIN)
+    said = run_to_disk(load(CHAIN), tmp_path)
+    read = read_run(tmp_path)
+    for table in TABLES:
+        pd.testing.assert_frame_equal(getattr(run, table), getattr(read, table), check_dtype=False, check_exact=True)
+    assert read.summary == said
+    assert {**run.summary, "wall_seconds": 0} == {**said, "wall_seconds": 0}
+
+
+def test_a_run_draws_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = simulate(CHAIN, ticks=20)
+    figures = run.plot()
+    assert figures
+    assert {path.parent for path in figures} == {Path("figures")}
+    elsewhere = run.plot(tmp_path / "there", formats=("svg",))
+    assert [path.name for path in elsewhere] == [path.with_suffix(".svg").name for path in figures]
+    assert all(path.is_file() for path in [*figures, *elsewhere])
+
+
+def test_mistakes_have_a_place_and_one_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("goods: [a, b]\nsuply: {a: 1}\nfirms:\n  - {name: f, makes: 'b = 2*c'}\n")
+    with pytest.raises(ScenarioError) as refused:
+        simulate(path)
+    lines = str(refused.value).splitlines()
+    assert len(lines) == len(refused.value.problems) == 2
+    assert [(problem.line, problem.path) for problem in refused.value.problems] == [(2, "suply"), (4, "firms.f.makes")]
+    for wrong in ({**CHAIN, "run": {"ticks": -1}}, {}, tmp_path / "no_such.yaml"):
+        with pytest.raises(ScenarioError):
+            simulate(wrong)
+    with pytest.raises(ScenarioError, match=r"run\.ticks"):
+        simulate(CHAIN, ticks=-5)
+
+
+def test_the_exported_names_are_there_and_no_others() -> None:
+    assert all(getattr(simulator, name).__name__ == name for name in simulator.__all__)
+    with pytest.raises(AttributeError, match="simulator"):
+        _ = simulator.simulation  # pyright: ignore[reportAttributeAccessIssue]  (that is the point)
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import simulator, sys; print({'numpy', 'mesa', 'pandas', 'typer', 'pydantic'} & set(sys.modules))"
+    root = Path(simulator.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
