@@ -184,8 +184,10 @@ def run_to_disk(
                 tables = block or tables
         equilibrium, summary = _conclude(simulation, tables, time.perf_counter() - began)
         files.finish(equilibrium.header + equilibrium.lines(), summary)
-        # A checkpoint after the last tick must not be there before the summary: a run has nowhere to go on from it.
-        files.save(simulation.state())
+        # A checkpoint of the last tick must not be there before the summary: nothing goes on from it. What was interrupted
+        # keeps the checkpoint of its last whole block.
+        if summary["outcome"] != "interrupted":
+            files.save(simulation.state())
     return summary
 
 

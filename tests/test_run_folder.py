@@ -114,6 +114,23 @@ def _every_tick_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Witness, "full", property(lambda _: True))
 
 
+@pytest.mark.parametrize(("name", "trade"), EVERY_TRADE)
+def test_interrupted_within_a_block_it_goes_on_to_the_same_bytes(
+    name: str, trade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Witness, "full", property(lambda witness: len(witness._seen) >= 16))
+    told = scenario(name, trade)
+    run_to_disk(told, tmp_path / "whole")
+    for stop in (5, 25, 13, 18):
+        left = iter(range(stop))
+        said = run_to_disk(told, tmp_path / "parts", resume=True, stopped=lambda left=left: next(left, None) is None)
+        assert said["outcome"] == "interrupted"
+        assert len((tmp_path / "parts" / "ticks.csv").read_text().splitlines()) == said["ticks"] + 2
+    run_to_disk(told, tmp_path / "parts", resume=True)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    assert summary(tmp_path / "parts") == summary(tmp_path / "whole")
+
+
 @pytest.mark.usefixtures("_every_tick_is_a_block")
 @pytest.mark.parametrize("half", [False, True], ids=["nothing", "half"])
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ class Witness:
         number says, never when the clock does, and a resumed run begins at the end of a block: the same bytes every
         time.
         """
-        return len(self._seen) >= max(1, min(256, 4_000_000 // max(self.economy.endowment.size, 1)))
+        return len(self._seen) >= max(1, min(1024, 4_000_000 // max(self.economy.endowment.size, 1)))
 
     def tables(self) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
