@@ -184,8 +184,8 @@ def run_to_disk(
                 tables = block or tables
         equilibrium, summary = _conclude(simulation, tables, time.perf_counter() - began)
         files.finish(equilibrium.header + equilibrium.lines(), summary)
-        # A checkpoint of the last tick must not be there before the summary: nothing goes on from it. What was interrupted
-        # keeps the checkpoint of its last whole block.
+        # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
+        # What was interrupted keeps the checkpoint of its last whole block.
         if summary["outcome"] != "interrupted":
             files.save(simulation.state())
     return summary
