@@ -34,7 +34,8 @@ class Rows:
     def rows(self, part: slice) -> Self:
         """The same for some of the rows, as views; what is one row for all stays so."""
         taken = object.__new__(type(self))
-        for name, value in vars(self).items():
+        for name in (item.name for item in fields(self)):  # pyright: ignore[reportArgumentType]  (always a dataclass)
+            value = getattr(self, name)
             if isinstance(value, Rows):
                 value = value.rows(part)
             elif isinstance(value, np.ndarray) and len(value) > 1:
@@ -43,8 +44,8 @@ class Rows:
         return taken
 
     def _row_values(self) -> list[Any]:
-        names = (item.name for item in fields(self))  # pyright: ignore[reportArgumentType]  (always a dataclass)
-        return [value for value in map(vars(self).get, names) if isinstance(value, (Rows, np.ndarray))]
+        values = (getattr(self, item.name) for item in fields(self))  # pyright: ignore[reportArgumentType]
+        return [value for value in values if isinstance(value, (Rows, np.ndarray))]
 
 
 def _length(value: Any) -> int:
