@@ -117,15 +117,16 @@ def _limit(formula: ScalarFormula, known: float) -> float:
     return known if math.isnan(value) else value
 
 
-def many_inputs(formula: Formula, price: float, wages: Array, guess: Array) -> Array:
-    """The best inputs `(agents, inputs)` of firms that share a formula, at one output price and input prices `wages`.
+def many_inputs(formula: Formula, price: float | Array, wages: Array, guess: Array) -> Array:
+    """The best inputs `(agents, inputs)` of firms that share a formula, at one output price, or one for each
+    `(agents,)`, and input prices `wages`.
 
     Damped Newton on the logarithmic first-order conditions, a row an agent. With `r_i = ln(p f_i / w_i)`, `D =
     diag(x p f')` and `M = -p X f'' X` a sweep solves `(M + damping D) d ln x = D r`: undamped it is Newton's step;
     strongly damped, every input moves its own way and profit must rise. An input whose first unit costs more than it
     earns, given the others, is left out, and taken back if that changes.
     """
-    if not price > 0:
+    if not np.any(price > 0.0):
         return np.zeros(guess.shape)
     free = ~(wages > 0)
     search = _Search(formula, price, np.where(free, 1e-300, wages), guess)
@@ -139,14 +140,15 @@ def many_inputs(formula: Formula, price: float, wages: Array, guess: Array) -> A
             # A free input is used without end unless more of it does harm.
             slopes = formula.gradient(np.where(free, 1e3 * inputs, inputs))
             inputs = np.where(free & ~(slopes < 0), np.inf, inputs)
-    return inputs
+    return np.where(np.reshape(price, (-1, 1)) > 0.0, inputs, 0.0)
 
 
 class _Search:
     """The state of `many_inputs`: the `inputs` of all agents, and the `rows` of those still searching."""
 
-    def __init__(self, formula: Formula, price: float, wages: Array, guess: Array) -> None:
-        self.formula, self.price, self.wages = formula, price, wages
+    def __init__(self, formula: Formula, price: float | Array, wages: Array, guess: Array) -> None:
+        self.formula, self.wages = formula, wages
+        self.price = np.broadcast_to(price, (len(guess),))[:, None]
         usable = (guess >= 0) & np.isfinite(guess)
         corner = usable & np.isfinite(formula.gradient(np.where(usable, guess, 1.0))).all(axis=-1, keepdims=True)
         self.inputs = _inside_domain(formula, np.where(corner | (usable & (guess > 0)), guess, 1.0))
@@ -165,7 +167,7 @@ class _Search:
         fraction = np.minimum(1.0, self.reach[rows] / longest)
         left_out = self._leave_out(step, fraction)
         trial = inputs * np.exp(fraction[:, None] * step)
-        earned_there = self.price * self.formula.gradient(trial)
+        earned_there = self.price[rows] * self.formula.gradient(trial)
 
         # Profit is concave: it has risen if it still rises at the trial along the way. Near the maximum rounding hides
         # that, and Newton's own measure, the largest gap, takes its place.
@@ -192,8 +194,9 @@ class _Search:
 
     def _step(self, inputs: Array, idle: NDArray[np.bool_]) -> tuple[Array, Array]:
         """What the last units earn, `p f_i`, and the change of `ln x`, of the rows still searching."""
-        earned = self.price * self.formula.gradient(inputs)
-        curvature = -self.price * self.formula.hessian(inputs) * inputs[:, :, None] * inputs[:, None, :]
+        price = self.price[self.rows]
+        earned = price * self.formula.gradient(inputs)
+        curvature = -price[:, None] * self.formula.hessian(inputs) * inputs[:, :, None] * inputs[:, None, :]
         rising = earned > 0
         weight = np.sqrt(np.maximum(np.where(rising, earned, self.wages) * inputs, 1e-300))
         urge = np.where(rising, np.log(earned / self.wages), earned / self.wages - 1.0)
@@ -209,10 +212,11 @@ class _Search:
         if not (self.inputs[rows] == 0).any():
             return
         inputs = self.inputs[rows]
-        earned = self.price * self.formula.gradient(inputs)
+        price = self.price[rows]
+        earned = price * self.formula.gradient(inputs)
         back = self.idle[rows] & (inputs == 0) & (earned > self.wages)
         if back.any():
-            curvature = -self.price * np.diagonal(self.formula.hessian(inputs), axis1=1, axis2=2)
+            curvature = -price * np.diagonal(self.formula.hessian(inputs), axis1=1, axis2=2)
             first = (earned - self.wages) / curvature
             some = 1e-3 * np.max(inputs, axis=-1, keepdims=True) + 1e-12
             self.inputs[rows] = np.where(back, np.where(np.isfinite(first) & (first > 0), first, some), inputs)
@@ -230,7 +234,7 @@ class _Search:
         for column in np.flatnonzero(falling.any(axis=0)):
             without = self.inputs[rows]
             without[:, column] = 0.0
-            first = self.price * self.formula.gradient(without)[:, column]
+            first = self.price[rows, 0] * self.formula.gradient(without)[:, column]
             pays = ~(np.isfinite(self.formula.value(without)) & (first <= self.wages[column]))
             corner = falling[:, column] & ~pays
             small = falling[:, column] & (self.inputs[rows, column] * np.exp(fraction * step[:, column]) <= SMALLEST)
