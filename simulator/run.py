@@ -27,6 +27,8 @@ from simulator.scenario import Scenario, dump, load
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.scenario import Regime
+
 
 class Simulation:
     """A scenario in motion: the market, its judge, and the witness who records.
@@ -40,26 +42,37 @@ class Simulation:
         self.market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices, run.seed)
         self.judge = Judge(self.market, run.tolerance)
         references = References(economy, scenario.rule, scenario.initial_prices, run.seed) if run.references else None
-        self.witness = Witness(self.market, references)
+        self.witness = Witness(
+            self.market, references, frozenset(r.tick - 1 for r in getattr(scenario, "regimes", ())[1:])
+        )
         self.verdict: Verdict | None = None
+        self._pending = list(getattr(scenario, "regimes", ())[1:])
 
     def ticks(self) -> Iterator[int]:
         """Run to the end, yielding each tick's number when it is over; the verdict stands when it stops."""
         run, market, judge, witness = self.scenario.run, self.market, self.judge, self.witness
         while self.verdict is None:
+            if self._pending and self._pending[0].tick == market.now.tick + 1:
+                self._enter(self._pending.pop(0))
             market.step()
             tick = market.now.tick
             judge.look(market)
             last = tick == run.ticks or not market.now.finite
-            if last or run.stop == "verdict":
+            if last or (run.stop == "verdict" and not self._pending):
                 self.verdict = judge.verdict(market)
                 if self.verdict is not None and self.verdict.outcome == "cleared" and judge.waits:
                     market.execute()
                 if last and self.verdict is None:
                     self.verdict = judge.close(market)
             record = tick % run.record_every == 0 or self.verdict is not None
-            witness.look(market.now, record=record)
+            witness.look(record=record)
             yield tick
+
+    def _enter(self, regime: Regime) -> None:
+        """A shock: from the coming tick on the economy is another."""
+        self.market.enter(regime.economy)
+        self.judge.forget()
+        self.witness.enter(regime.tick, regime.economy)
 
     def state(self) -> dict[str, Array]:
         """All that the rest of the run depends on, as arrays under dotted names."""
@@ -80,6 +93,8 @@ class Simulation:
         for name, value in state.items():
             part, _, key = name.partition(".")
             parts.setdefault(part, {})[key] = value
+        while self._pending and self._pending[0].tick <= int(parts["market"]["tick"]):
+            self._enter(self._pending.pop(0))
         self.market.restore(parts["market"])
         self.judge.restore(parts["judge"])
         self.witness.conservation.restore(parts["conservation"])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.dynamics.model import MarketModel
-from simulator.economics.allocation import Allocation, bids, marginal_products, outputs, share_out, used
+from simulator.economics.allocation import bids, marginal_products, outputs, share_out, used, worth
 from simulator.economics.economy import Economy
 from simulator.references.adjoint import adjoints, equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium, find
@@ -111,8 +111,7 @@ def solve(scenario: Scenario, economy: Economy, start: np.ndarray) -> Equilibriu
 def objective(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, net: np.ndarray) -> float:
     """Net sales to the outside at its prices, quasi-linear utility, and `B ln u` of buyers with a budget."""
     total = float(np.sum(np.where(economy.is_outside, economy.outside * net, 0.0)))
-    for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
-        bundle = consumption[rows]
+    for cohort, bundle in zip(economy.consumers, consumption[:, None], strict=True):
         if cohort.utility.needs_income:
             total += float(cohort.budget @ np.log(cohort.utility.form.value(bundle)))
         else:
@@ -136,10 +135,19 @@ def test_at_equilibrium_price_is_bid_is_adjoint_is_the_derivative_of_the_solved_
     at = solve(scenario, economy, scenario.initial_prices)
     prices, balance = at.prices, at.balance
     np.testing.assert_allclose(equilibrium_adjoints(economy, balance), prices, rtol=1e-9)
-    spending = (balance.consumption * prices).sum(axis=1)
-    allocation = Allocation(balance.inputs, balance.consumption)
-    bid = bids(economy, prices, allocation, marginal_products(economy, balance.inputs), spending)
-    bought = used(economy, allocation) > 0
+    consumption = balance.consumption.sum(axis=0)
+    bid_worth = sum(
+        (
+            worth(cohort, prices, income, bundle).bid
+            for cohort, income, bundle in zip(
+                economy.consumers, balance.incomes, balance.consumption[:, None], strict=True
+            )
+        ),
+        np.zeros(len(prices)),
+    )
+    products = marginal_products(economy, prices, balance.inputs)
+    bid = bids(economy, prices, balance.inputs, consumption, products, bid_worth)
+    bought = used(economy, balance.inputs, consumption) > 0
     np.testing.assert_allclose(bid[bought], prices[bought], rtol=1e-9)
     for good in range(len(economy.goods)):
         h = 1e-3 * float(balance.demand[good])
@@ -213,15 +221,18 @@ def test_out_of_equilibrium_the_adjoint_is_what_one_more_unit_used_would_add(nam
         market.step()
         if tick % 4:
             continue
-        at = Allocation(market.inputs, market.consumption)
+        inputs, consumption, fraction = market.inputs, market.consumption, None
         if trade == "at_equilibrium":
-            at = share_out(economy, at, market.planned_outputs)
-        products = marginal_products(economy, at.inputs)
-        adjoint = adjoints(economy, market.prices, at, products, market.spending)
+            fraction = share_out(economy, inputs, consumption.sum(axis=0), market.planned_outputs)
+            inputs, consumption = inputs * fraction[economy.edge_good], consumption * fraction
+        products = marginal_products(economy, market.prices, inputs)
+        objective = sum((seen.worth.objective for seen in market.look(fraction)), np.zeros(len(economy.goods)))
+        adjoint = adjoints(economy, inputs, consumption.sum(axis=0), products, objective)
+        in_use = used(economy, inputs, consumption.sum(axis=0))
         np.testing.assert_array_equal(adjoint[economy.is_outside], economy.outside[economy.is_outside])
-        for good in np.flatnonzero((used(economy, at) > 0) & ~economy.is_outside):
-            h = 1e-4 * float(used(economy, at)[good])
-            ahead, behind = (pushed(economy, at.inputs, at.consumption, int(good), side * h) for side in (1, -1))
+        for good in np.flatnonzero((in_use > 0) & ~economy.is_outside):
+            h = 1e-4 * float(in_use[good])
+            ahead, behind = (pushed(economy, inputs, consumption, int(good), side * h) for side in (1, -1))
             assert adjoint[good] == pytest.approx((ahead - behind) / (2 * h), rel=1e-5), (tick, economy.goods[good])
             judged += 1
         off = max(off, float(np.nanmax(np.abs(adjoint / market.prices - 1))))
@@ -259,9 +270,9 @@ def test_a_firm_that_idles_hides_what_lies_upstream_and_nothing_else() -> None:
         }
     )
     economy = scenario.economy
-    at = Allocation(np.array([1.0, 1.0, 0.0, 0.25]), np.zeros((0, 5)))
+    inputs, nothing = np.array([1.0, 1.0, 0.0, 0.25]), np.zeros(5)
     with np.errstate(all="ignore"):
-        found = adjoints(economy, np.ones(5), at, marginal_products(economy, at.inputs), np.zeros(0))
+        found = adjoints(economy, inputs, nothing, marginal_products(economy, np.ones(5), inputs), nothing)
     np.testing.assert_array_equal(found, [np.nan, np.nan, np.nan, 1.0, 1.0])
 
 
@@ -277,10 +288,11 @@ def test_where_a_loop_returns_more_than_it_takes_the_adjoint_is_empty(quantity: 
         }
     )
     economy = scenario.economy
-    at = Allocation(np.array([quantity, quantity]), np.zeros((0, 2)))
+    inputs, nothing = np.array([quantity, quantity]), np.zeros(2)
     slope = 0.5 * 2 / float(np.sqrt(quantity))
     assert bool(slope < 1) is converges
-    found = adjoints(economy, np.array([1.0, 3.0]), at, marginal_products(economy, at.inputs), np.zeros(0))
+    products = marginal_products(economy, np.array([1.0, 3.0]), inputs)
+    found = adjoints(economy, inputs, nothing, products, nothing)
     final = 0.5 * 3 * 0.5 / np.sqrt(quantity)
     expected = final / (1 - slope) if converges else np.nan
     assert found[0] == pytest.approx(expected, rel=1e-12, nan_ok=True)
@@ -306,7 +318,7 @@ def test_whoever_is_not_rationed_bids_the_price(name: str, trade: str) -> None:
     served = 0
     for _ in range(40):
         market.step()
-        products = marginal_products(economy, market.inputs)
+        products = marginal_products(economy, market.prices, market.inputs)
         worth = market.prices[economy.output_good[economy.edge_firm]] * products
         whole = np.array(
             [
@@ -329,14 +341,16 @@ def test_the_share_out_is_feasible_and_wastes_nothing(name: str, prices: list[fl
     economy = scenario.economy
     quoted = np.where(economy.is_outside, economy.outside, prices[: len(economy.goods)])
     plans = economy.balance(quoted)
-    shared = share_out(economy, Allocation(plans.inputs, plans.consumption), plans.outputs)
-    available = economy.total_supply + economy.over_firms(outputs(economy, shared.inputs))
-    wanted = used(economy, Allocation(plans.inputs, plans.consumption))
-    handed = used(economy, shared)
+    consumption = plans.consumption.sum(axis=0)
+    given = share_out(economy, plans.inputs, consumption, plans.outputs)
+    inputs = plans.inputs * given[economy.edge_good]
+    available = economy.total_supply + economy.over_firms(outputs(economy, inputs))
+    wanted = used(economy, plans.inputs, consumption)
+    handed = used(economy, inputs, consumption * given)
     split = ~economy.is_outside & (wanted > 0)
     np.testing.assert_allclose(handed[split], available[split], rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(handed[economy.is_outside], wanted[economy.is_outside], rtol=1e-12)
-    fraction = np.divide(shared.inputs, plans.inputs, out=np.zeros(len(plans.inputs)), where=plans.inputs > 0)
+    fraction = np.divide(inputs, plans.inputs, out=np.zeros(len(plans.inputs)), where=plans.inputs > 0)
     for good in np.flatnonzero(split):
         users = fraction[(economy.edge_good == good) & (plans.inputs > 0)]
         np.testing.assert_allclose(users, handed[good] / wanted[good], rtol=1e-12)

@@ -102,7 +102,7 @@ def test_robinson_crusoe() -> None:
     assert balance.inputs[0] == pytest.approx(1 / 3, abs=1e-9)
     assert balance.outputs[0] == pytest.approx(0.57735026919, abs=1e-9)
     assert balance.profits[0] == pytest.approx(1 / 3, abs=1e-9)
-    assert balance.income[0] == pytest.approx(4 / 3, abs=1e-9)
+    assert balance.incomes[0][0] == pytest.approx(4 / 3, abs=1e-9)
     assert balance.consumption[0, 1] == pytest.approx(2 / 3, abs=1e-9)
 
 

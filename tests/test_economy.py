@@ -75,8 +75,8 @@ def test_walras(data: dict[str, Any], seed: int) -> None:
     prices = prices_of(economy, seed)
     balance = economy.balance(prices)
     spent = sum(
-        float(cohort.utility.spending(balance.income[rows]).sum())
-        for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True)
+        float(cohort.utility.spending(prices, income).sum())
+        for cohort, income in zip(economy.consumers, balance.incomes, strict=True)
     )
     assert prices @ balance.consumption.sum(axis=0) == pytest.approx(spent, rel=1e-12)
     inside = np.where(economy.is_outside, 0.0, prices)

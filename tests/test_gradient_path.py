@@ -241,7 +241,7 @@ def test_the_signal_is_minus_the_potential_s_derivative(name: str) -> None:
         prices = np.exp(stream.normal(0, 0.3, len(economy.goods)))
         seen = function.descent(prices, guess)
         balance = economy.balance(prices)
-        wealth = float(balance.income.sum()) if name in WEALTH else 1.0
+        wealth = sum(float(income.sum()) for income in balance.incomes) if name in WEALTH else 1.0
         for good in np.flatnonzero(~economy.is_outside):
             nudge = np.zeros(len(prices))
             nudge[good] = 1e-5 * prices[good]

@@ -324,7 +324,6 @@ def test_a_town_of_firms_and_consumers_is_what_plain_loops_do(spoilage: float, s
             "inputs": [x for firm in plain.firms.values() for x in firm.used.values()],
             "outputs": [firm.made for firm in plain.firms.values()],
             "stock": [firm.stock for firm in plain.firms.values()],
-            "income": [person.income for person in plain.people.values()],
             "planned_consumption": [[p.plan.get(g, 0.0) for g in plain.goods] for p in plain.people.values()],
             "consumption": [[p.consumed[g] for g in plain.goods] for p in plain.people.values()],
         }
@@ -333,7 +332,7 @@ def test_a_town_of_firms_and_consumers_is_what_plain_loops_do(spoilage: float, s
         turnover = float(market.prices @ market.demand)
         for name, values in {
             "cash_flow": [firm.cash for firm in plain.firms.values()],
-            "account": [person.account for person in plain.people.values()],
+            "money": [person.account for person in plain.people.values()],
         }.items():
             np.testing.assert_allclose(getattr(market, name), values, rtol=0, atol=1e-11 * turnover, err_msg=name)
         rationed["buyers"] += bool(np.any(market.inputs < 0.99 * market.planned_inputs))

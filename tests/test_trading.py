@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -125,6 +125,21 @@ def ticks_of(market: MarketModel, count: int) -> Iterator[Snapshot]:
         yield market.now
 
 
+class Stacked(NamedTuple):
+    """Single consumers side by side: endowments `(agents, goods)`, budgets `(agents,)`, shares `(agents, firms)`."""
+
+    endowment: np.ndarray
+    budget: np.ndarray
+    owns: np.ndarray
+
+
+def stacked(economy: Economy) -> Stacked:
+    cohorts, goods = economy.consumers, len(economy.goods)
+    nobody = {"endowment": np.zeros((0, goods)), "budget": np.zeros(0), "owns": np.zeros((0, len(economy.firms)))}
+    parts = {name: [getattr(cohort, name) for cohort in cohorts] for name in nobody}
+    return Stacked(*(np.concatenate([*parts[name], empty]) for name, empty in nobody.items()))
+
+
 def by_entry(economy: Economy, firms: np.ndarray) -> np.ndarray:
     return np.bincount(economy.firm_entry, firms, len(economy.firms))
 
@@ -169,7 +184,7 @@ def test_ten_thousand_ticks_conserve_goods_and_money(scenario: dict[str, Any], c
         assert np.all(ticks.inputs <= ticks.planned_inputs * (1 + 1e-12))
         assert np.all(ticks.consumption <= ticks.planned_consumption * (1 + 1e-12))
         assert np.all(ticks.supply_sold <= economy.supply * (1 + 1e-12))
-        assert np.all(ticks.consumers_sold <= economy.endowment * (1 + 1e-12))
+        assert np.all(ticks.consumers_sold <= stacked(economy).endowment * (1 + 1e-12))
     assert 0.0 < conservation.worst <= 1e-12
 
 
@@ -177,18 +192,19 @@ def test_ten_thousand_ticks_conserve_goods_and_money(scenario: dict[str, Any], c
 def test_a_purse_changes_by_what_was_sold_bought_paid_out_received_and_lapsed(scenario: dict[str, Any]) -> None:
     market = market_of(scenario)
     economy = market.economy
-    purse, saves = np.isinf(economy.budget), np.array([c.saves for c in economy.consumers])
+    agents = stacked(economy)
+    purse, saves = np.isinf(agents.budget), np.array([c.saves for c in economy.consumers])
     enjoys_money = np.array([not c.utility.needs_income for c in economy.consumers])
-    received = np.where(purse, 0.0, economy.budget)
-    account, turnover = np.zeros(len(economy.budget)), 1.0
+    received = np.where(purse, 0.0, agents.budget)
+    account, turnover = np.zeros(len(purse)), 1.0
     for now in ticks_of(market, 500):
-        shares = economy.owns @ by_entry(economy, now.cash_flow)
+        shares = agents.owns @ by_entry(economy, now.cash_flow)
         left = account + (now.consumers_sold - now.consumers_bought) @ now.prices + shares + received
         lapsed = np.where(saves, 0.0, np.clip(left, 0.0, np.where(enjoys_money, np.inf, received)))
         account = np.where(purse, 0.0, left - lapsed)
         turnover = max(turnover, float(now.prices @ now.demand))
-        np.testing.assert_allclose(now.account, account, rtol=0, atol=1e-12 * turnover)
-        account = now.account
+        np.testing.assert_allclose(now.money, account, rtol=0, atol=1e-12 * turnover)
+        account = now.money
 
 
 def test_firms_end_every_tick_without_money() -> None:
@@ -232,8 +248,9 @@ def test_conservation_sees_a_market_that_makes_goods_of_nothing(monkeypatch: pyt
 def test_conservation_sees_a_mint(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = MarketModel._book
 
-    def mint(self: MarketModel, earned: np.ndarray, cash_flow: np.ndarray) -> Any:
-        return honest(self, earned + 1e-7, cash_flow)
+    def mint(self: MarketModel, served: Served, cash_flow: np.ndarray) -> Any:
+        money, gained, from_outside = honest(self, served, cash_flow)
+        return money, gained + 1e-7, from_outside
 
     monkeypatch.setattr(MarketModel, "_book", mint)
     market = market_of(CLOSED)
@@ -264,15 +281,17 @@ def test_in_a_closed_economy_the_value_of_excess_demand_is_what_accounts_hold(st
     scheduler = {"form": "multiplicative", "rate": rate}
     market = market_of(CLOSED, start=start, scheduler=scheduler, consumers=consumers)
     economy = market.economy
+    agents = stacked(economy)
     account, clipped_ever, account_ever = np.zeros(2), 0.0, 0.0
     for now in ticks_of(market, 400):
         profit = now.planned_outputs * now.prices[economy.output_good]
         profit -= np.bincount(economy.edge_firm, now.planned_inputs * now.prices[economy.edge_good], len(profit))
-        purse = economy.endowment @ now.prices + economy.owns @ by_entry(economy, profit) + account
-        clipped = float((now.income - purse).sum())
+        purse = agents.endowment @ now.prices + agents.owns @ by_entry(economy, profit) + account
+        income = np.concatenate([cohort.income for cohort in market.consumer_cohorts])
+        clipped = float((income - purse).sum())
         worth = float(now.prices @ np.maximum(now.demand, now.supply))
         assert now.prices @ (now.demand - now.supply) == pytest.approx(account.sum() + clipped, abs=1e-12 * worth)
-        account = now.account
+        account = now.money
         clipped_ever, account_ever = max(clipped_ever, clipped), max(account_ever, float(np.abs(account).max()))
     assert account_ever > 0.01
     assert clipped_ever > 0.01 or start == "stocked"
@@ -392,7 +411,7 @@ def test_the_auctioneer_carries_out_plans_only_once_markets_clear() -> None:
     market = market_of(CLOSED, trade="at_equilibrium", numeraire="labour")
     for now in ticks_of(market, 2000):
         assert not now.traded.any()
-        assert not now.account.any()
+        assert not now.money.any()
         assert not now.stock.any()
     market.execute()
     np.testing.assert_allclose(market.traded, market.demand, rtol=1e-9)

@@ -28,7 +28,7 @@ class Chain:
     @staticmethod
     def serves(economy: Economy, rule: PriceRule) -> bool:
         """Whether the tick can be done here: few firms, one input each, not their own output; a rule without memory."""
-        single = all(firm.count == 1 and firm.technology.single_input for firm in economy.firms)
+        single = all(firm.technology.single_input for firm in economy.firms)
         others = all(firm.output not in firm.inputs for firm in economy.firms)
         plain = all(isinstance(piece, Relative) for piece in rule.chain)
         return 0 < len(economy.firms) <= LARGEST and not economy.consumers and single and others and plain
@@ -48,8 +48,8 @@ class Chain:
         self.exp = math.exp if rule.rate < LARGEST_EXPONENT else _exp
         self.floor, self.free = rule.floor.tolist(), np.flatnonzero(~rule.fixed).tolist()
         none, table = np.zeros(0), np.zeros((0, self.goods))
-        self.no_plans = (none, none, table, [0.0] * self.goods)
-        self.no_trades = (table, table, none, none, table, 0.0, 0.0)
+        self.no_plans = (none, table, [0.0] * self.goods)
+        self.no_trades = (table, table, none, table, 0.0, 0.0)
 
     def step(self, before: Snapshot) -> Snapshot:
         """The tick after `before`."""

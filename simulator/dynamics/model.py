@@ -1,7 +1,8 @@
 """The market: firms and consumers who plan at the going prices, trade, produce, and move the prices by doing so.
 
 `MarketModel.step` is one tick; it reads like its table of contents. Cohorts are mesa agents, one for each entry of the
-scenario, whatever its count; what they plan and do lies in arrays, stacked as `economics.economy` describes.
+scenario, whatever its count; what firms plan and do lies in arrays, stacked as `economics.economy` describes, what
+consumers do in sums over each cohort.
 """
 
 from __future__ import annotations
@@ -14,45 +15,13 @@ import mesa
 import numpy as np
 
 from simulator.dynamics.chain import Chain
+from simulator.dynamics.cohorts import ConsumerCohort, FirmCohort, Looked
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.snapshot import Plans, Snapshot, Trades
-from simulator.dynamics.trading import Trade, ration
+from simulator.dynamics.trading import Served, Trade, ration
 from simulator.economics.clearing import relative_excess_demand
-from simulator.economics.economy import Consumers, Economy, Firm
+from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
-
-
-class FirmCohort(mesa.Agent):
-    """The firms of one entry: they plan their best response to prices and make what their inputs allow."""
-
-    def __init__(self, model: MarketModel, firm: Firm, rows: slice, edges: slice) -> None:
-        super().__init__(model)
-        self.firm, self.rows, self.edges = firm, rows, edges
-
-    def plan(self, prices: list[float], inputs: Array, outputs: Array) -> None:
-        """Write inputs and outputs of largest profit into the market's, which hold the last plan."""
-        firm = self.firm
-        guess = inputs[self.edges].reshape(firm.count, -1)
-        plan = firm.technology.best_response(prices[firm.output], [prices[good] for good in firm.inputs], guess)
-        inputs[self.edges], outputs[self.rows] = plan.inputs.ravel(), plan.output
-
-    def produce(self, inputs: Array, outputs: Array) -> None:
-        """Write what the inputs really got allow into `outputs`."""
-        outputs[self.rows] = self.firm.technology.output(inputs[self.edges].reshape(self.firm.count, -1))
-
-
-class ConsumerCohort(mesa.Agent):
-    """The consumers of one entry: they plan the best bundle their income buys."""
-
-    def __init__(self, model: MarketModel, consumers: Consumers, rows: slice) -> None:
-        super().__init__(model)
-        self.consumers, self.rows = consumers, rows
-
-    def plan(self, prices: Array, income: Array, spending: Array, consumption: Array) -> None:
-        """Write spending and consumption at `prices` into the market's."""
-        utility, rows = self.consumers.utility, self.rows
-        spending[rows] = utility.spending(income[rows])
-        consumption[rows] = utility.demand(prices, income[rows])
 
 
 class MarketModel(mesa.Model):
@@ -63,7 +32,14 @@ class MarketModel(mesa.Model):
     """
 
     def __init__(
-        self, economy: Economy, rule: PriceRule, trade: Trade, initial_prices: Array, seed: int | None = None
+        self,
+        economy: Economy,
+        rule: PriceRule,
+        trade: Trade,
+        initial_prices: Array,
+        seed: int | None = None,
+        *,
+        aggregates: bool = True,
     ) -> None:
         super().__init__(rng=seed)
         self.economy, self.rule, self.trade = economy, rule, trade
@@ -71,25 +47,37 @@ class MarketModel(mesa.Model):
             FirmCohort(self, firm, rows, edges)
             for firm, rows, edges in zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True)
         ]
-        self.consumer_cohorts = [
-            ConsumerCohort(self, consumers, rows)
-            for consumers, rows in zip(economy.consumers, economy.consumer_rows, strict=True)
-        ]
-        self._chain = Chain(economy, rule, trade) if Chain.serves(economy, rule) else None
+        alone = aggregates and not trade.every_tick
+        self.consumer_cohorts = [ConsumerCohort(self, cohort, aggregates=alone) for cohort in economy.consumers]
         self._memory = rule.start()
-        self._purse = np.isinf(economy.budget)
-        self._received = np.where(self._purse, 0.0, economy.budget)
-        self._lapses = np.concatenate([_lapsing(c) for c in economy.consumers] or [np.zeros(0)])
+        self._free = ~rule.fixed
+        self._lay_out()
+        prices = np.array(initial_prices, dtype=float)
+        goods, firms = np.zeros(len(economy.goods)), np.zeros(len(economy.output_good))
+        table = np.zeros((len(economy.consumers), len(goods)))
+        plans = Plans(economy.first_guess(), firms, np.zeros(len(table)), table, goods)
+        nothing = self._no_trade(prices, plans, stock=firms)
+        self._wanted, self._offered, self._served = table, table, None
+        self.now = Snapshot(-1, True, math.inf, prices, prices, goods, goods, *plans, *nothing)
+
+    def _lay_out(self) -> None:
+        """What the economy's layout says, looked up once."""
+        economy = self.economy
+        self._chain = Chain(economy, self.rule, self.trade) if Chain.serves(economy, self.rule) else None
         self._made_for_outside = economy.is_outside[economy.output_good].astype(float)
         self._outside = np.flatnonzero(economy.is_outside)
         self._own_edges = np.flatnonzero(economy.edge_good == economy.output_good[economy.edge_firm])
-        self._free = ~rule.fixed
-        prices = np.array(initial_prices, dtype=float)
-        goods, agents = np.zeros(len(economy.goods)), np.zeros(len(economy.budget))
-        firms, consumption = np.zeros(len(economy.output_good)), np.zeros(economy.endowment.shape)
-        plans = Plans(economy.first_guess(), firms, agents, agents, consumption, goods)
-        nothing = self._no_trade(prices, plans, stock=firms, account=agents)
-        self.now = Snapshot(-1, True, math.inf, prices, prices, goods, goods, *plans, *nothing)
+        budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)
+        self._budgets = float(sum(budgets, np.zeros(())))
+
+    def enter(self, economy: Economy) -> None:
+        """Go on in an economy with the same goods and agents whose supplies, endowments, techniques or tastes differ."""
+        self.economy = economy
+        for firms, firm in zip(self.firm_cohorts, economy.firms, strict=True):
+            firms.firm = firm
+        for cohort, consumers in zip(self.consumer_cohorts, economy.consumers, strict=True):
+            cohort.enter(consumers)
+        self._lay_out()
 
     def __getattr__(self, name: str) -> Any:
         """A field of the tick just over, as an array."""
@@ -117,27 +105,35 @@ class MarketModel(mesa.Model):
             if self.trade.every_tick and finite:
                 trades = self.settle(prices, plans)
             else:
-                trades = self._no_trade(prices, plans, stock=before.stock, account=before.account)
-            next_prices, self._memory = self.rule.next_prices(prices, excess_demand, scale, self._memory)
+                trades = self._no_trade(prices, plans, stock=before.stock)
+            slope = (
+                self._own_slopes(prices, demand, supply, plans) if getattr(self.rule, "needs_slope", False) else None
+            )
+            next_prices, self._memory = self.rule.next_prices(
+                prices, excess_demand, scale, self._memory, *([] if slope is None else [slope])
+            )
             residual = relative_excess_demand(excess_demand, scale, prices, self._free)
             self.now = Snapshot(before.tick + 1, finite, residual, prices, next_prices, demand, supply, *plans, *trades)
 
     def plan(self, prices: Array) -> Plans:
         """Every cohort plans at the going prices; consumers count on the profits the firms plan."""
-        economy, before = self.economy, self.now
+        before = self.now
         quoted = prices.tolist()
         inputs, outputs = before.planned_inputs.copy(), before.planned_outputs.copy()
         for firms in self.firm_cohorts:
             firms.plan(quoted, inputs, outputs)
         if not self.consumer_cohorts:
-            nobody = before.income
-            return Plans(inputs, outputs, nobody, nobody, before.planned_consumption, before.consumers_planned)
-        earned = economy.endowment @ prices + economy.owns @ self._by_entry(self._value(prices, outputs, inputs))
-        income = np.maximum(earned + economy.budget + before.account, 0.0)
-        spending, consumption = np.empty(len(income)), np.empty(economy.endowment.shape)
-        for consumers in self.consumer_cohorts:
-            consumers.plan(prices, income, spending, consumption)
-        return Plans(inputs, outputs, income, spending, consumption, consumption.sum(axis=0))
+            return Plans(inputs, outputs, before.spending, before.planned_consumption, before.consumers_planned)
+        profits = self._by_entry(self._value(prices, outputs, inputs))
+        spending, consumption = np.empty(len(self.consumer_cohorts)), np.empty(before.planned_consumption.shape)
+        self._wanted, self._offered = np.zeros(consumption.shape), np.zeros(consumption.shape)
+        for number, cohort in enumerate(self.consumer_cohorts):
+            if self.trade.every_tick:
+                order = cohort.order(prices, profits)
+                consumption[number], self._wanted[number], self._offered[number], spending[number] = order
+            else:
+                consumption[number], spending[number] = cohort.plan(prices, profits)
+        return Plans(inputs, outputs, spending, consumption, consumption.sum(axis=0))
 
     def settle(self, prices: Array, plans: Plans) -> Trades:
         """Trade at the going prices: orders are net of own use, the long side is rationed, goods and money move."""
@@ -147,11 +143,10 @@ class MarketModel(mesa.Model):
         kept = self._own_use(plans.planned_inputs, stock)
         orders = plans.planned_inputs - kept
         stock = stock - np.bincount(economy.edge_firm, kept, len(stock))
-        wanted = np.maximum(plans.planned_consumption - economy.endowment, 0.0)
-        offered = np.maximum(economy.endowment - plans.planned_consumption, 0.0)
+        wanted, offered = self._wanted, self._offered
         purchases = np.bincount(economy.edge_good, orders, goods) + wanted.sum(axis=0)
         sales = economy.supply + np.bincount(economy.output_good, stock, goods) + offered.sum(axis=0)
-        served = ration(purchases, sales, self._outside)
+        self._served = served = ration(purchases, sales, self._outside)
 
         bought = orders * served.purchases[economy.edge_good]
         inputs, outputs = bought + kept, np.zeros(len(stock))
@@ -164,9 +159,7 @@ class MarketModel(mesa.Model):
         cash_flow = self._value(prices, delivered, bought)
 
         received, given = wanted * served.purchases, offered * served.sales
-        consumption = plans.planned_consumption - wanted + received
-        paid = received @ prices
-        account, gained, from_outside = self._book(given @ prices - paid, cash_flow)
+        money, gained, from_outside = self._book(served, cash_flow)
         return Trades(
             traded=served.traded,
             supply_sold=economy.supply * served.sales,
@@ -178,9 +171,8 @@ class MarketModel(mesa.Model):
             cash_flow=cash_flow,
             consumers_bought=received,
             consumers_sold=given,
-            paid=paid,
-            account=account,
-            consumption=consumption,
+            money=money,
+            consumption=plans.planned_consumption - wanted + received,
             accounts_change=gained,
             from_outside=from_outside,
         )
@@ -189,23 +181,41 @@ class MarketModel(mesa.Model):
         """Carry out the plans once the auctioneer has found the prices."""
         self.now = self.now._replace(traded=np.minimum(self.now.demand, self.now.supply))
 
+    def look(self, fraction: Array | None = None) -> list[Looked]:
+        """What each cohort of consumers did in the tick just over, for the record.
+
+        Where trade waits, `fraction` `(goods,)` is what a share-out would allow of everybody's plan.
+        """
+        with np.errstate(all="ignore"):
+            return [
+                cohort.look(self._served if fraction is None else None, fraction) for cohort in self.consumer_cohorts
+            ]
+
+    @property
+    def account(self) -> Array:
+        """What is in the consumers' accounts, cohort after cohort, `(rows,)`."""
+        return np.concatenate([cohort.account for cohort in self.consumer_cohorts] or [np.zeros(0)])
+
     def state(self) -> dict[str, Array]:
         """All that the next tick depends on, as arrays; `restore` takes it up again, to the last bit."""
         now = self.now
         carried = {name: np.asarray(getattr(now, name)) for name in _CARRIED}
-        return {**carried, **{f"memory{i}": memo for i, memo in enumerate(self._memory)}}
+        return {**carried, "account": self.account, **{f"memory{i}": memo for i, memo in enumerate(self._memory)}}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
         self.now = self.now._replace(**{name: state[name] for name in _CARRIED} | {"tick": int(state["tick"])})
         self._memory = tuple(state[f"memory{i}"] for i in range(len(self._memory)))
+        accounts = np.split(state["account"], np.cumsum([len(cohort.account) for cohort in self.consumer_cohorts])[:-1])
+        for cohort, account in zip(self.consumer_cohorts, accounts, strict=False):
+            cohort.account = account.copy()
 
-    def _no_trade(self, prices: Array, plans: Plans, *, stock: Array, account: Array) -> Trades:
+    def _no_trade(self, prices: Array, plans: Plans, *, stock: Array) -> Trades:
         """What is recorded where nobody trades: plans stand in the place of deeds, stocks and accounts stay as they
         were.
         """
         goods, firms = np.zeros(len(prices)), np.zeros(len(stock))
-        net = plans.planned_consumption - self.economy.endowment
+        nothing = np.zeros(plans.planned_consumption.shape)
         return Trades(
             traded=goods,
             supply_sold=goods,
@@ -215,14 +225,20 @@ class MarketModel(mesa.Model):
             stock=stock,
             delivered=firms,
             cash_flow=self._value(prices, plans.planned_outputs, plans.planned_inputs),
-            consumers_bought=np.maximum(net, 0.0),
-            consumers_sold=np.maximum(-net, 0.0),
-            paid=plans.spending,
-            account=account,
+            consumers_bought=nothing,
+            consumers_sold=nothing,
+            money=np.zeros(len(nothing)),
             consumption=plans.planned_consumption,
             accounts_change=0.0,
             from_outside=0.0,
         )
+
+    def _own_slopes(self, prices: Array, demand: Array, supply: Array, plans: Plans) -> Array:
+        """`dz_j/dp_j` of planned excess demand, `(goods,)`, at the incomes really planned with."""
+        profits = self._by_entry(self._value(prices, plans.planned_outputs, plans.planned_inputs))
+        incomes = tuple(cohort.income for cohort in self.consumer_cohorts)
+        quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
+        return self.economy.jacobian(Balance(prices, demand, supply, *quantities)).diagonal().copy()
 
     def _own_use(self, planned_inputs: Array, stock: Array) -> Array:
         """What each firm keeps of its own stock for its own inputs, `(edges,)`."""
@@ -231,18 +247,16 @@ class MarketModel(mesa.Model):
         kept[own] = np.minimum(planned_inputs[own], stock[self.economy.edge_firm[own]])
         return kept
 
-    def _book(self, earned: Array, cash_flow: Array) -> tuple[Array, float, float]:
-        """Accounts `(agents,)` after a tick, their total gain, and what came from the outside for it.
+    def _book(self, served: Served, cash_flow: Array) -> tuple[Array, float, float]:
+        """Accounts after a tick by cohort `(cohorts,)`, their total gain, and what came from the outside for it.
 
-        `earned` `(agents,)` is the value sold less the value bought. Cash flow is paid out in full by shares. A
-        budget is a flow: what is left of it lapses to the outside; an unlimited purse is filled or emptied by the
-        outside.
+        Cash flow is paid out in full by shares.
         """
-        before = self.now.account
-        balance = before + earned + self.economy.owns @ self._by_entry(cash_flow) + self._received
-        lapsed = np.where(self._purse, balance, np.clip(balance, 0.0, self._lapses))
-        account = balance - lapsed
-        return account, float((account - before).sum()), float(self._received.sum() - lapsed.sum())
+        earned = self._by_entry(cash_flow)
+        booked = [cohort.book(served, earned) for cohort in self.consumer_cohorts]
+        money = np.array([accounts.money for accounts in booked])
+        gained, lapsed = sum(accounts.gained for accounts in booked), sum(accounts.lapsed for accounts in booked)
+        return money, gained, self._budgets - lapsed
 
     def _value(self, prices: Array, outputs: Array, inputs: Array) -> Array:
         """Value of `outputs` `(firms,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
@@ -255,16 +269,5 @@ class MarketModel(mesa.Model):
         return np.bincount(self.economy.firm_entry, firms, len(self.economy.firms)).astype(float, copy=False)
 
 
-_CARRIED = ("tick", "next_prices", "planned_inputs", "stock", "account")
-"""What the next tick takes from the one before, beside the price rule's memory."""
-
-
-def _lapsing(consumers: Consumers) -> Array:
-    """How much of a positive balance lapses at most: the budget, nothing if it is saved, all that a quasi-linear one
-    keeps.
-    """
-    if consumers.saves:
-        return np.zeros(consumers.count)
-    if not consumers.utility.needs_income:
-        return np.full(consumers.count, np.inf)
-    return consumers.budget
+_CARRIED = ("tick", "next_prices", "planned_inputs", "stock")
+"""What the next tick takes from the one before, beside the price rule's memory and the consumers' accounts."""

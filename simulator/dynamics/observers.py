@@ -53,7 +53,7 @@ class Conservation:
         economy, prices, outside = self.economy, ticks.prices, self.economy.is_outside
         bought = economy.over_edges(ticks.bought) + ticks.consumers_bought.sum(axis=1)
         sold = ticks.supply_sold + economy.over_firms(ticks.delivered) + ticks.consumers_sold.sum(axis=1)
-        unowned = np.maximum(1.0 - economy.owns.sum(axis=0), 0.0)[economy.firm_entry]
+        unowned = np.maximum(1.0 - economy.owned, 0.0)[economy.firm_entry]
         outside_money = (
             np.sum(prices * ticks.supply_sold, axis=-1)
             + np.sum(np.where(outside, prices * (bought - sold), 0.0), axis=-1)

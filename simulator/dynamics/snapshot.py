@@ -1,6 +1,6 @@
 """A tick as it was: what was quoted, planned and done. Nothing in it is changed afterwards.
 
-Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(agents,)`, `(agents, goods)`, as `economics.economy` lays them out.
+Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(cohorts,)`, `(cohorts, goods)`: consumers stand in sums over each cohort.
 Fields are arrays, or tuples of floats where the market ticks in plain floats.
 """
 
@@ -17,13 +17,12 @@ from simulator.economics.forms import Array
 
 
 class Plans(NamedTuple):
-    """What everybody intends: `planned_inputs` `(edges,)`, `planned_outputs` `(firms,)`, `income` and `spending`
-    `(agents,)`, `planned_consumption` `(agents, goods)` and its sum `consumers_planned` `(goods,)`.
+    """What everybody intends: `planned_inputs` `(edges,)`, `planned_outputs` `(firms,)`, `spending` `(cohorts,)`,
+    `planned_consumption` `(cohorts, goods)` and its sum `consumers_planned` `(goods,)`.
     """
 
     planned_inputs: Array
     planned_outputs: Array
-    income: Array
     spending: Array
     planned_consumption: Array
     consumers_planned: Array
@@ -34,9 +33,9 @@ class Trades(NamedTuple):
 
     `(goods,)`: `traded` inside the economy, and `supply_sold` of what nobody owns. `(edges,)`: `inputs` really used,
     and `bought` of them (less own use). `(firms,)`: `outputs` made, `stock` left, `delivered` (sold; a negative
-    output is bought), `cash_flow`. `(agents, goods)`: `consumers_bought`, `consumers_sold`, `consumption`;
-    `(agents,)`: `paid`, `account`. Totals of consumers' money: what their accounts gained, and what the outside gave
-    them (budgets, less what lapsed).
+    output is bought), `cash_flow`. `(cohorts, goods)`: `consumers_bought`, `consumers_sold`, `consumption`;
+    `(cohorts,)`: `money` in their accounts. Totals of consumers' money: what their accounts gained, and what the
+    outside gave them (budgets, less what lapsed).
     """
 
     traded: Array
@@ -49,8 +48,7 @@ class Trades(NamedTuple):
     cash_flow: Array
     consumers_bought: Array
     consumers_sold: Array
-    paid: Array
-    account: Array
+    money: Array
     consumption: Array
     accounts_change: float
     from_outside: float
@@ -70,7 +68,6 @@ class Snapshot(NamedTuple):
     supply: Array
     planned_inputs: Array
     planned_outputs: Array
-    income: Array
     spending: Array
     planned_consumption: Array
     consumers_planned: Array
@@ -84,8 +81,7 @@ class Snapshot(NamedTuple):
     cash_flow: Array
     consumers_bought: Array
     consumers_sold: Array
-    paid: Array
-    account: Array
+    money: Array
     consumption: Array
     accounts_change: float
     from_outside: float

@@ -12,86 +12,97 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.economics.economy import Economy
+from simulator.economics.economy import Consumers, Economy
 from simulator.economics.forms import Array
 
 
-class Allocation(NamedTuple):
-    """Quantities used per tick: `inputs` `(..., edges)` by firms, `consumption` `(..., agents, goods)` by consumers.
+class Worth(NamedTuple):
+    """Marginal value times quantity, summed over consumers, `(goods,)` each.
 
-    All functions here take any number of ticks at once along leading axes; prices are then `(..., goods)`.
+    `bid`: a consumer's planned spending (for a quasi-linear one what the bundle is worth in money) imputed to its
+    goods; `objective`: its part of the objective imputed likewise.
     """
 
-    inputs: Array
-    consumption: Array
+    bid: Array
+    objective: Array
 
 
-def used(economy: Economy, allocation: Allocation) -> Array:
-    """The quantity of each good in use, `(..., goods)`."""
-    return economy.over_edges(allocation.inputs) + allocation.consumption.sum(axis=-2)
+def worth(consumers: Consumers, prices: Array, income: Array, quantities: Array) -> Worth:
+    """What consumers' `quantities` `(rows, goods)` are worth to them at planned `income` `(rows,)`.
+
+    The objective is `B ln u` of those who spend a money budget in homothetic tastes, else `u / mu` with the marginal
+    utility of money `mu` frozen at the prices (surplus of quasi-linear consumers, whose `mu` is 1).
+    """
+    utility = consumers.utility
+    enjoyed = utility.worth(quantities, prices, income)
+    planned = utility.spending(prices, income) if utility.needs_income else enjoyed
+    if utility.form is not None and utility.needs_income:
+        enjoyed = np.where(consumers.earns, enjoyed, consumers.budget)
+    with np.errstate(invalid="ignore"):
+        imputed = np.where(quantities > 0, utility.imputation(quantities, prices), 0.0)
+        return Worth(np.einsum("a,ag->g", planned, imputed), np.einsum("a,ag->g", enjoyed, imputed))
+
+
+def used(economy: Economy, inputs: Array, consumption: Array) -> Array:
+    """The quantity of each good in use, `(..., goods)`, of `inputs` `(..., edges)` and all `consumption` `(...,
+    goods)`.
+    """
+    return economy.over_edges(inputs) + consumption
 
 
 def outputs(economy: Economy, inputs: Array) -> Array:
     """What the firms make of `inputs` `(..., edges)`: `(..., firms)`; 0 where one idles."""
     made = np.zeros((*inputs.shape[:-1], len(economy.output_good)))
     for firm, rows, edges in zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True):
-        made[..., rows] = firm.technology.output(inputs[..., edges].reshape(*inputs.shape[:-1], firm.count, -1))
+        made[..., rows] = firm.technology.output(inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1))
     return made
 
 
-def marginal_products(economy: Economy, inputs: Array) -> Array:
-    """`df/dx` of each edge, `(..., edges)`; not a number where the firm idles."""
+def marginal_products(economy: Economy, prices: Array, inputs: Array) -> Array:
+    """`df/dx` of each edge, `(..., edges)`; not a number where the firm idles; at a kink the element nearest the
+    `prices` `(..., goods)`.
+    """
     products = np.zeros(inputs.shape)
     for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
-        quantities = inputs[..., edges]
-        slopes = firm.technology.marginal_product(quantities.reshape(*inputs.shape[:-1], firm.count, -1))
-        products[..., edges] = slopes.reshape(quantities.shape)
+        quantities = inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1)
+        slopes = firm.technology.marginal_product(quantities, prices[..., list(firm.inputs)])
+        products[..., edges] = slopes.reshape(*inputs.shape[:-1], -1)
     return products
 
 
-def consumer_worth(economy: Economy, consumption: Array, prices: Array, worth: Array) -> Array:
-    """Each consumer's `worth` `(..., agents)` imputed to the goods it uses, summed: marginal value times quantity,
-    `(..., goods)`.
-    """
-    total = np.zeros(prices.shape)
-    for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
-        quantities = consumption[..., rows, :]
-        with np.errstate(invalid="ignore"):
-            imputed = worth[..., rows, None] * cohort.utility.form.imputation(quantities, prices[..., None, :])
-        total += np.where(quantities > 0, imputed, 0.0).sum(axis=-2)
-    return total
-
-
-def bids(economy: Economy, prices: Array, allocation: Allocation, products: Array, spending: Array) -> Array:
+def bids(
+    economy: Economy, prices: Array, inputs: Array, consumption: Array, products: Array, consumers_bid: Array
+) -> Array:
     """One local step of backprop: the flow-weighted mean over a good's users of their marginal value, `(..., goods)`.
 
-    A firm's is `p_out df/dx_i` at the *market's* output price, a consumer's `m u_i / (grad u . x)` at its planned
-    spending (`products` `(..., edges)`, `spending` `(..., agents)`). Not a number where nothing is used; an idle
-    firm has no bid.
+    A firm's is `p_out df/dx_i` at the *market's* output price (`products` `(..., edges)`); the consumers' bids times
+    quantities come summed as `consumers_bid` `(..., goods)` (see `worth`), their use as `consumption` `(..., goods)`.
+    Not a number where nothing is used; an idle firm has no bid.
     """
-    active = (allocation.inputs > 0) & np.isfinite(products)
-    flows = np.where(active, allocation.inputs, 0.0)
+    active = (inputs > 0) & np.isfinite(products)
+    flows = np.where(active, inputs, 0.0)
     earned = prices[..., economy.output_good[economy.edge_firm]] * np.where(active, products, 0.0) * flows
-    flow = economy.over_edges(flows) + allocation.consumption.sum(axis=-2)
-    worth = economy.over_edges(earned) + consumer_worth(economy, allocation.consumption, prices, spending)
-    return np.divide(worth, flow, out=np.full(worth.shape, np.nan), where=flow > 0)
+    flow = economy.over_edges(flows) + consumption
+    total = economy.over_edges(earned) + consumers_bid
+    return np.divide(total, flow, out=np.full(total.shape, np.nan), where=flow > 0)
 
 
-def share_out(economy: Economy, plans: Allocation, planned_outputs: Array) -> Allocation:
-    """Pass what arrives forward, each good split among its users in proportion to planned demand.
+def share_out(economy: Economy, planned_inputs: Array, consumption: Array, planned_outputs: Array) -> Array:
+    """The fraction of planned demand that each good's users get, `(..., goods)`, if what arrives is passed forward.
 
-    `plans` and `planned_outputs` `(..., firms)` are what agents plan. Goods with an outside price are had as
-    planned. In a loop this is the largest fixed point, iterated from planned supplies.
+    Each good is split among its users in proportion to planned demand: `planned_inputs` `(..., edges)`, all
+    `consumption` `(..., goods)`; `planned_outputs` `(..., firms)`. Goods with an outside price are had as planned (1).
+    In a loop this is the largest fixed point, iterated from planned supplies.
     """
-    planned = used(economy, plans)
-    made, shared = planned_outputs, plans
+    planned = used(economy, planned_inputs, consumption)
+    made = planned_outputs
+    given = ~economy.is_outside & (planned > 0)
+    fraction = np.ones(planned.shape)
     for _ in range(max(1000, 2 * len(economy.firms))):
         available = economy.total_supply + economy.over_firms(np.maximum(made, 0.0))
-        given = ~economy.is_outside & (planned > 0)
         fraction = np.divide(available, planned, out=np.ones(planned.shape), where=given)
-        shared = Allocation(plans.inputs * fraction[..., economy.edge_good], plans.consumption * fraction[..., None, :])
-        following = outputs(economy, shared.inputs)
+        following = outputs(economy, planned_inputs * fraction[..., economy.edge_good])
         if np.array_equal(following, made):
             break
         made = following
-    return shared
+    return fraction

@@ -13,8 +13,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from simulator.economics.economy import Balance, Economy, log_cost_gradient
+from simulator.economics.economy import Balance, Consumers, Economy
 from simulator.economics.forms import Array
+from simulator.economics.rows import over_blocks, sum_up
 
 
 class Descent(NamedTuple):
@@ -22,13 +23,15 @@ class Descent(NamedTuple):
 
     `value` is the potential or merit; `signal` `(goods,)` is minus its gradient, in quantities: what a price rule is
     fed in the place of excess demand; `scale` `(goods,)` is the larger of the demand and the supply side of the
-    signal, and `inputs` `(edges,)` where the firms' profits are reached, the guess for the next call.
+    signal, and `inputs` `(edges,)` where the firms' profits are reached, the guess for the next call. `slope`
+    `(goods,)`, if asked for, is the derivative of each signal in its own price.
     """
 
     value: float
     signal: Array
     scale: Array
     inputs: Array
+    slope: Array | None = None
 
 
 class Reference(Protocol):
@@ -39,61 +42,60 @@ class Reference(Protocol):
         """`potential` or `merit`."""
         ...
 
-    def descent(self, prices: Array, guess: Array) -> Descent:
-        """Value and descent signal at `prices` `(goods,)`."""
+    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
+        """Value and descent signal at `prices` `(goods,)`, with the signal's own slopes if wanted."""
         ...
 
 
 @dataclass(frozen=True)
 class SpendingPotential:
-    """`V(p) = p.(supply + endowments) + sum_f pi_f(p) - sum_h S_h ln c_h(p)`, for consumers whose spending `S` is
-    given.
+    """`V(p) = p.(supply + endowments) + sum_f pi_f(p) + sum_h v_h(p)`, for consumers whose money `m` depends on no
+    price: `v_h = -m_h ln c_h(p)` of homothetic tastes, indirect utility `max u_h(x) - p.x` of quasi-linear ones.
 
-    Supply chains, Fisher markets (`S` the budget) and quasi-linear consumers (`S = sum w`; constants left out).
-    `-dV/dp = z`.
+    Supply chains, Fisher markets and quasi-linear consumers (constants left out). `-dV/dp = z`.
     """
 
     economy: Economy
-    spending: Array
     kind = "potential"
 
-    def descent(self, prices: Array, guess: Array) -> Descent:
+    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
         economy = self.economy
         profits, outputs, inputs = economy.profits(prices, guess)
-        value = prices @ economy.total_supply + profits.sum()
-        bought = np.zeros((len(self.spending), len(prices)))
-        for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
-            spending = self.spending[rows]
-            value -= spending @ np.log(cohort.utility.form.unit_cost(prices))
-            bought[rows] = spending[:, None] * log_cost_gradient(cohort, prices)
-        demand, supply = economy.totals(bought.sum(axis=0), inputs, outputs)
-        return Descent(float(value), demand - supply, np.maximum(demand, supply), inputs)
+        value, bought = float(prices @ economy.total_supply + profits.sum()), np.zeros(len(prices))
+        for cohort in economy.consumers:
+            surplus, demand = _surplus(cohort, prices, cohort.budget)
+            value, bought = value + surplus, bought + demand
+        demand, supply = economy.totals(bought, inputs, outputs)
+        return Descent(
+            value, demand - supply, np.maximum(demand, supply), inputs, _own_slopes(economy, prices, inputs, slope)
+        )
 
 
 @dataclass(frozen=True)
 class WealthPotential:
     """`V(p) = ln W(p) - sum_h lambda_h ln c_h(p)` with wealth `W = p.e + sum_f pi_f + sum B`.
 
-    For consumers who are alike, or hold all wealth in fixed proportions `lambda` `(agents,)`. `-dV/dp = z/W`, so the
-    signal is `-W dV/dp`.
+    For consumers who are alike, or hold all wealth in fixed proportions `lambda`, one `(rows,)` for each cohort.
+    `-dV/dp = z/W`, so the signal is `-W dV/dp`.
     """
 
     economy: Economy
-    proportions: Array
+    proportions: tuple[Array, ...]
     kind = "potential"
 
-    def descent(self, prices: Array, guess: Array) -> Descent:
+    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
         economy = self.economy
         profits, outputs, inputs = economy.profits(prices, guess)
-        wealth = float(prices @ economy.total_supply + profits.sum() + economy.budget.sum())
-        value = np.log(wealth)
-        bought = np.zeros((len(self.proportions), len(prices)))
-        for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
-            proportions = self.proportions[rows]
-            value -= proportions @ np.log(cohort.utility.form.unit_cost(prices))
-            bought[rows] = (wealth * proportions)[:, None] * log_cost_gradient(cohort, prices)
-        demand, supply = economy.totals(bought.sum(axis=0), inputs, outputs)
-        return Descent(float(value), demand - supply, np.maximum(demand, supply), inputs)
+        budgets = sum(float(cohort.total(cohort.budget)) for cohort in economy.consumers)
+        wealth = float(prices @ economy.total_supply + profits.sum()) + budgets
+        value, bought = float(np.log(wealth)), np.zeros(len(prices))
+        for cohort, proportions in zip(economy.consumers, self.proportions, strict=True):
+            surplus, demand = _surplus(cohort, prices, proportions)
+            value, bought = value + surplus, bought + wealth * demand
+        demand, supply = economy.totals(bought, inputs, outputs)
+        return Descent(
+            value, demand - supply, np.maximum(demand, supply), inputs, _own_slopes(economy, prices, inputs, slope)
+        )
 
 
 @dataclass(frozen=True)
@@ -101,17 +103,39 @@ class Merit:
     """`M(p) = z' G^-1 z / (2 p.s)`, `G = diag(s/p)`: half the squared excess demand in the unit-free value metric.
 
     For economies without a potential. The signal is `-(p.s) dM/dp`, quantities like `z`; `s` is held constant when
-    differentiating. Descent may stop where `dM/dp = 0` although `z` is not 0.
+    differentiating. Descent may stop where `dM/dp = 0` although `z` is not 0. The signal's own slope is Gauss and
+    Newton's: `-sum_i (p_i/s_i) J_ij^2`.
     """
 
     economy: Economy
     kind = "merit"
 
-    def descent(self, prices: Array, guess: Array) -> Descent:
+    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
         balance = self.economy.balance(prices, guess)
-        value, gradient = merit(balance, self.economy.jacobian(balance))
+        jacobian = self.economy.jacobian(balance)
+        value, gradient = merit(balance, jacobian)
         wealth = float(prices @ balance.scale)
-        return Descent(value, -wealth * gradient, balance.scale, balance.inputs)
+        weights = np.divide(prices, balance.scale, out=np.zeros(len(prices)), where=balance.scale > 0)
+        own = -weights @ jacobian**2 if slope else None
+        return Descent(value, -wealth * gradient, balance.scale, balance.inputs, own)
+
+
+def _surplus(cohort: Consumers, prices: Array, money: Array) -> tuple[float, Array]:
+    """`sum_h v_h(p)` of a cohort at given money `(rows,)`, and minus its gradient `(goods,)`: what they buy."""
+
+    def of(block: tuple[slice, Consumers]) -> tuple[float, Array]:
+        part, some = block
+        held = np.broadcast_to(money[part] if len(money) > 1 else money, (some.size,))
+        bought = some.utility.dual_demand(prices, held).sum(axis=0)
+        return float(some.utility.surplus(prices, held).sum()), bought
+
+    parts = over_blocks(cohort.blocks, of)
+    return cohort.weight * sum_up([value for value, _ in parts]), cohort.weight * sum_up([x for _, x in parts])
+
+
+def _own_slopes(economy: Economy, prices: Array, inputs: Array, wanted: bool) -> Array | None:
+    """`-d2V/dp_j^2` of a potential, `(goods,)`: the diagonal of the Jacobian of excess demand."""
+    return economy.jacobian(economy.balance(prices, inputs)).diagonal().copy() if wanted else None
 
 
 def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:
@@ -133,54 +157,63 @@ def merit(balance: Balance, jacobian: Array) -> tuple[float, Array]:
 
 def reference(economy: Economy) -> Reference:
     """The function this economy's market is compared with: its potential where one exists, else the merit."""
-    spending = _given_spending(economy)
-    if spending is not None:
-        return SpendingPotential(economy, spending)
+    if all(map(_money_is_given, economy.consumers)):
+        return SpendingPotential(economy)
     proportions = _fixed_proportions(economy)
     if proportions is not None:
         return WealthPotential(economy, proportions)
     return Merit(economy)
 
 
-def _given_spending(economy: Economy) -> Array | None:
-    """Each consumer's spending `(agents,)` if it depends on no price: all income is budget, or more than is ever
-    spent.
+def _money_is_given(cohort: Consumers) -> bool:
+    """Whether what they spend depends on no income from prices, so that a potential exists: all income is budget, or
+    more than is ever spent.
     """
-    spending = np.zeros(len(economy.budget))
-    for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
-        earns = cohort.endowment.any() or cohort.owns.any()
-        if earns and not np.isinf(cohort.budget).all():
-            return None
-        spending[rows] = cohort.utility.spending(cohort.budget)
-    return spending
+    return cohort.utility.integrable and (cohort.unlimited or not cohort.earns.any())
 
 
-def _fixed_proportions(economy: Economy) -> Array | None:
-    """Shares `lambda` `(agents,)` of total wealth if they depend on no price, or do not matter as all are alike."""
-    agents = len(economy.budget)
-    everything_owned = not economy.supply.any() and np.allclose(economy.owns.sum(axis=0), 1.0, rtol=0, atol=1e-12)
-    if not agents or not everything_owned or not all(c.utility.needs_income for c in economy.consumers):
+def _fixed_proportions(economy: Economy) -> tuple[Array, ...] | None:
+    """Shares `lambda` of total wealth, a `(rows,)` for each cohort, if they depend on no price, or do not matter as
+    all are alike.
+    """
+    cohorts = economy.consumers
+    everything_owned = not economy.supply.any() and np.allclose(economy.owned, 1.0, rtol=0, atol=1e-12)
+    homothetic = all(cohort.utility.needs_income and cohort.utility.form is not None for cohort in cohorts)
+    if not cohorts or not everything_owned or not homothetic:
         return None
     if _alike(economy):
-        return np.full(agents, 1.0 / agents)
-    holdings = np.concatenate([economy.endowment, economy.owns, economy.budget[:, None]], axis=1)
-    totals = holdings.sum(axis=0)
-    shares = holdings[:, totals > 0] / totals[totals > 0]
-    return shares[:, 0] if np.allclose(shares, shares[:, :1], rtol=1e-12, atol=0) else None
+        count = sum(cohort.count for cohort in cohorts)
+        return tuple(np.full(cohort.size, 1.0 / count) for cohort in cohorts)
+    totals = sum_up([_holdings(cohort).sum(axis=0) * cohort.weight for cohort in cohorts])
+    shares = [_holdings(cohort)[:, totals > 0] / totals[totals > 0] for cohort in cohorts]
+    if all(np.allclose(held, held[:, :1], rtol=1e-12, atol=0) for held in shares):
+        return tuple(held[:, 0] for held in shares)
+    return None
+
+
+def _holdings(cohort: Consumers) -> Array:
+    """All that gives income, `(rows, goods + firm entries + 1)`."""
+    parts = (cohort.endowment, cohort.owns, cohort.budget[:, None])
+    return np.concatenate([np.broadcast_to(part, (cohort.size, part.shape[1])) for part in parts], axis=1)
 
 
 def _alike(economy: Economy) -> bool:
     """Whether all consumers have one and the same homothetic utility: equal bundles for a unit of money, at any
     prices.
     """
-    forms = [cohort.utility.form for cohort in economy.consumers]
-    goods = len(economy.goods)
-    tastes: list[Array] = []
-    for form in forms:
-        costs = np.stack([form.unit_demand(p) / form.unit_cost(p)[:, None] for p in _probes(goods)], axis=1)
-        tastes.append(costs.reshape(len(costs), -1))
-    rows = np.concatenate(tastes)
-    return bool(np.allclose(rows, rows[:1], rtol=1e-12, atol=1e-300))
+    probes = _probes(len(economy.goods))
+    first = [bundle[:1] for bundle in _unit_bundles(economy.consumers[0].rows(slice(0, 1)), probes)]
+    return all(
+        np.allclose(bundle, like, rtol=1e-12, atol=1e-300)
+        for cohort in economy.consumers
+        for _, block in (cohort.blocks if cohort.utility.size > 1 else ((None, cohort.rows(slice(0, 1))),))
+        for bundle, like in zip(_unit_bundles(block, probes), first, strict=True)
+    )
+
+
+def _unit_bundles(consumers: Consumers, probes: list[Array]) -> list[Array]:
+    """What a unit of money buys at each of the probing prices, `(rows, goods)` each."""
+    return [consumers.utility.dual_demand(prices, np.ones(consumers.size)) for prices in probes]
 
 
 def _probes(goods: int) -> list[Array]:

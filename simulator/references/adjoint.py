@@ -15,28 +15,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.allocation import Allocation, consumer_worth, marginal_products, used
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.allocation import marginal_products, used, worth
+from simulator.economics.economy import Balance, Consumers, Economy
 from simulator.economics.forms import Array
+from simulator.economics.rows import over_blocks, sum_up
 
 
-def adjoints(economy: Economy, prices: Array, allocation: Allocation, products: Array, spending: Array) -> Array:
+def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Array, objective: Array) -> Array:
     """Derivative of the objective with respect to the quantity used of each good, `(..., goods)`, any number of ticks
     at once.
 
-    `products` `(..., edges)` are marginal products and `spending` `(..., agents)` the planned spending at the
-    allocation. Not a number where a good is unused or a firm downstream has used nothing, and nowhere a number if a
-    loop returns more than it takes (spectral radius of `B` at least 1).
+    `inputs` and marginal `products` are `(..., edges)`, all `consumption` `(..., goods)`; `objective` `(..., goods)`
+    is the consumers' part of it imputed to goods (see `economics.allocation.worth`). Not a number where a good is
+    unused or a firm downstream has used nothing, and nowhere a number if a loop returns more than it takes (spectral
+    radius of `B` at least 1).
     """
     goods = len(economy.goods)
-    quantity = used(economy, allocation)
-    objective = objective_worth(economy, prices, allocation.consumption, spending)
-    worth = consumer_worth(economy, allocation.consumption, prices, objective)
+    quantity = used(economy, inputs, consumption)
     outside = economy.is_outside
-    known = _reached(economy, allocation.inputs, products, quantity)
+    known = _reached(economy, inputs, products, quantity)
     with np.errstate(divide="ignore", invalid="ignore"):
-        per_unit = np.where(allocation.inputs > 0, allocation.inputs * products / quantity[..., economy.edge_good], 0.0)
-        final = np.where(outside, economy.outside, worth / quantity)
+        per_unit = np.where(inputs > 0, inputs * products / quantity[..., economy.edge_good], 0.0)
+        final = np.where(outside, economy.outside, objective / quantity)
     places = economy.edge_good * goods + economy.output_good[economy.edge_firm]
     sweep = np.zeros((*per_unit.shape[:-1], goods * goods))
     for edge, place in enumerate(places.tolist()):
@@ -65,30 +65,16 @@ def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) 
     return known
 
 
-def objective_worth(economy: Economy, prices: Array, consumption: Array, spending: Array) -> Array:
-    """`grad(objective) . x` of each consumer, `(..., agents)`: its budget or log weights, or `u(x) c(p)` where it earns
-    income.
-    """
-    worth = spending.copy()
-    for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
-        utility = cohort.utility
-        if not utility.needs_income:
-            continue
-        earns = cohort.endowment.any(axis=1) | cohort.owns.any(axis=1)
-        enjoyed = utility.form.value(consumption[..., rows, :]) * utility.form.unit_cost(prices[..., None, :])
-        worth[..., rows] = np.where(earns, enjoyed, cohort.budget)
-    return worth
-
-
 def equilibrium_adjoints(economy: Economy, balance: Balance) -> Array:
     """Adjoints where the plans of a balance are carried out, `(goods,)`."""
-    allocation = Allocation(balance.inputs, balance.consumption)
-    spending = np.concatenate(
-        [
-            c.utility.spending(balance.income[rows])
-            for c, rows in zip(economy.consumers, economy.consumer_rows, strict=True)
-        ]
-        or [np.zeros(0)]
-    )
-    products = marginal_products(economy, balance.inputs)
-    return adjoints(economy, balance.prices, allocation, products, spending)
+    prices, objective = balance.prices, np.zeros(len(economy.goods))
+    for cohort, income in zip(economy.consumers, balance.incomes, strict=True):
+
+        def imputed(block: tuple[slice, Consumers], income: Array = income) -> Array:
+            part, some = block
+            bundle = some.utility.dual_demand(prices, income[part])
+            return worth(some, prices, income[part], bundle).objective
+
+        objective += cohort.weight * sum_up(over_blocks(cohort.blocks, imputed))
+    products = marginal_products(economy, prices, balance.inputs)
+    return adjoints(economy, balance.inputs, balance.consumption.sum(axis=0), products, objective)

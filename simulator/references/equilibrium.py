@@ -23,6 +23,8 @@ RESIDUAL = 1e-9
 """
 SAME = 1e-6
 """Equilibria whose log prices differ by less than this are one."""
+SEARCHED_ROWS = 1000
+"""Rows of a cohort among which equilibria are searched for before all of them are asked."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,32 @@ class Equilibrium:
 def find(
     economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0
 ) -> list[Equilibrium]:
-    """All equilibria that Newton reaches from `starts` and random prices around the first, in order of discovery."""
+    """All equilibria that Newton reaches from `starts` and random prices around the first, in order of discovery.
+
+    In a large population the search is for the equilibria of every so many agents, from which Newton then goes on with
+    all of them.
+    """
+    thin = economy.thinned(SEARCHED_ROWS)
+    if thin is not economy:
+        near = find(thin, rule, starts, random_starts=random_starts, seed=seed)
+        balances = [newton(economy, rule, close.prices) for close in near]
+        return _distinct(economy, rule, [balance for balance in balances if balance is not None])
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
     free = ~rule.fixed
     first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
     spread = np.exp(stream.normal(0.0, 1.5, (random_starts, len(first))))
     level = np.where(free, np.exp(np.mean(np.log(first))), first)
+    everywhere = [*starts, level, *np.where(free, first * spread, first)]
+    everywhere += [_approach(economy, rule, start) for start in starts]
+    balances = [newton(economy, rule, start) for start in everywhere]
+    return _distinct(economy, rule, [balance for balance in balances if balance is not None])
+
+
+def _distinct(economy: Economy, rule: PriceRule, balances: list[Balance]) -> list[Equilibrium]:
+    """The equilibria among these balances, each once."""
     found: list[Equilibrium] = []
-    for start in [
-        *starts,
-        level,
-        *np.where(free, first * spread, first),
-        *(_approach(economy, rule, s) for s in starts),
-    ]:
-        balance = newton(economy, rule, start)
-        if balance is not None and not any(_same(balance.prices, other.prices, economy, rule) for other in found):
+    for balance in balances:
+        if not any(_same(balance.prices, other.prices, economy, rule) for other in found):
             found.append(describe(economy, rule, balance))
     return found
 
@@ -170,12 +183,14 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
     free = np.flatnonzero(~rule.fixed)
     state = np.concatenate([balance.prices[free], *memory])
 
+    slopes = [jacobian.diagonal()] if getattr(rule, "needs_slope", False) else []
+
     def step(state: Array) -> Array:
         prices = balance.prices.copy()
         prices[free] = state[: len(free)]
         parts = np.split(state[len(free) :], np.cumsum(widths)[:-1]) if widths else []
         signal = balance.excess_demand + jacobian @ (prices - balance.prices)
-        moved, remembered = rule.next_prices(prices, signal, balance.scale, tuple(parts))
+        moved, remembered = rule.next_prices(prices, signal, balance.scale, tuple(parts), *slopes)
         return np.concatenate([moved[free], *remembered])
 
     if not len(state):

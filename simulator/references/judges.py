@@ -1,4 +1,4 @@
-"""The judges of one regime together: what the references say of a tick, in the columns of the record."""
+"""The judges together: what the references say of a tick, in the columns of the record, regime after regime."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.potential import Reference, merit_value, reference
+from simulator.economics.potential import merit_value, reference
 from simulator.references.equilibrium import Equilibrium, find
 from simulator.references.gradient_path import GradientPath
 
@@ -28,17 +28,47 @@ class Opinion(NamedTuple):
     scale: Array
 
 
+class Segment(NamedTuple):
+    """A regime in the eyes of the judges: the tick it begins with, its economy, and the equilibria found."""
+
+    from_tick: int
+    economy: Economy
+    equilibria: list[Equilibrium]
+
+
 class References:
-    """The judges of one regime: the function descended, its path, and the equilibria found."""
+    """The judges: the function descended, its path, and the equilibria found, for the regime in force.
+
+    A shock begins a new regime: the path goes on from where it is, under the new economy's function.
+    """
 
     def __init__(
         self, economy: Economy, rule: PriceRule, initial_prices: Array, seed: int, *, random_starts: int = 12
     ) -> None:
-        self.economy, self.rule, self._free = economy, rule, ~rule.fixed
-        self.reference: Reference = reference(economy)
-        self.path = GradientPath(economy, self.reference, rule, initial_prices)
+        self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
+        self._initial_prices = initial_prices
         self.starts = random_starts + 3
-        self.equilibria = find(economy, rule, [initial_prices], random_starts=random_starts, seed=seed)
+        self.economy, self.reference = economy, reference(economy)
+        self.path = GradientPath(economy, self.reference, rule, initial_prices)
+        self.segments = [self._segment(0, economy)]
+
+    def enter(self, from_tick: int, economy: Economy) -> None:
+        """Begin a regime: from this tick on the economy is another."""
+        self.path.advance(from_tick)
+        self.economy, self.reference = economy, reference(economy)
+        self.path.enter(economy, self.reference)
+        self.segments.append(self._segment(from_tick, economy))
+
+    def _segment(self, from_tick: int, economy: Economy) -> Segment:
+        before = [found.prices for segment in getattr(self, "segments", [])[-1:] for found in segment.equilibria]
+        starts = [self._initial_prices, *before]
+        found = find(economy, self.rule, starts, random_starts=self._random_starts, seed=self._seed)
+        return Segment(from_tick, economy, found)
+
+    @property
+    def equilibria(self) -> list[Equilibrium]:
+        """Those of the regime in force."""
+        return self.segments[-1].equilibria
 
     def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
         """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""

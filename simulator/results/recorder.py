@@ -6,12 +6,17 @@ call into tables. A new column is one entry in a table of meanings and one line 
 
 from __future__ import annotations
 
+from collections.abc import Set
+from typing import NamedTuple
+
 import numpy as np
 
+from simulator.dynamics.cohorts import Looked
 from simulator.dynamics.model import MarketModel
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.snapshot import Snapshot, Ticks
-from simulator.economics.allocation import Allocation, bids, marginal_products, share_out
+from simulator.economics.allocation import bids, marginal_products, share_out
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.references.adjoint import adjoints
 from simulator.references.judges import Opinion, References, relative_gap
@@ -68,22 +73,42 @@ WEDGES = {
 """Columns of wedges.csv after `tick`, `firm` and `input`, with their meaning."""
 
 
-class Witness:
-    """Keeps snapshots of a market and turns them into tables."""
+class Recorded(NamedTuple):
+    """What is noted of a recorded tick while it lasts: what the references say, the fraction of plans that a share-out
+    would allow `(goods,)` (none with trade in every tick), and what each cohort of consumers did.
+    """
 
-    def __init__(self, market: MarketModel, references: References | None) -> None:
-        self.economy, self.every_tick = market.economy, market.trade.every_tick
+    place: int
+    opinion: Opinion | None
+    fraction: Array | None
+    consumers: list[Looked]
+
+
+class Witness:
+    """Keeps snapshots of a market and turns them into tables; `ends` are the last ticks before a shock."""
+
+    def __init__(self, market: MarketModel, references: References | None, ends: Set[int] = frozenset()) -> None:
+        self._ends = ends
+        self.market, self.economy, self.every_tick = market, market.economy, market.trade.every_tick
         self.free = ~market.rule.fixed
         self.references = references
         self.conservation = Conservation(market.economy)
         self.gradient_path_gap = 0.0
         self._seen: list[Snapshot] = []
-        self._recorded: list[tuple[int, Opinion | None]] = []
+        self._recorded: list[Recorded] = []
 
-    def look(self, seen: Snapshot, *, record: bool) -> None:
-        """Keep a tick for the observers, and for the tables if it is to be recorded."""
+    def enter(self, tick: int, economy: Economy) -> None:
+        """A regime begins with this tick; what was seen before it has been turned into tables."""
+        self.economy = self.conservation.economy = economy
+        if self.references is not None:
+            self.references.enter(tick, economy)
+
+    def look(self, *, record: bool) -> None:
+        """Keep the tick just over for the observers, and for the tables if it is to be recorded."""
+        seen = self.market.now
         if record:
-            self._recorded.append((len(self._seen), self._opinion(seen)))
+            fraction = self._share_out(seen) if not (self.every_tick and seen.finite) else None
+            self._recorded.append(Recorded(len(self._seen), self._opinion(seen), fraction, self.market.look(fraction)))
         self._seen.append(seen)
 
     def _opinion(self, seen: Snapshot) -> Opinion | None:
@@ -92,15 +117,26 @@ class Witness:
         with np.errstate(all="ignore"):
             return self.references.look(seen.tick, np.asarray(seen.prices), np.asarray(seen.planned_inputs))
 
+    def _share_out(self, seen: Snapshot) -> Array:
+        if not seen.finite:
+            return np.ones(len(self.economy.goods))
+        planned = (seen.planned_inputs, seen.consumers_planned, seen.planned_outputs)
+        with np.errstate(all="ignore"):
+            return share_out(self.economy, *map(np.asarray, planned))
+
     @property
     def full(self) -> bool:
-        """Whether a block of ticks is complete: hundreds, fewer where consumers fill tens of MB.
+        """Whether a block of ticks is complete: a regime, or hundreds, fewer where firms and goods fill tens of MB.
 
         Arithmetic on arrays of another length may differ in its last bit. Blocks therefore end where the tick's
         number says, never when the clock does, and a resumed run begins at the end of a block: the same bytes every
         time.
         """
-        return len(self._seen) >= max(1, min(1024, 4_000_000 // max(self.economy.endowment.size, 1)))
+        if self.market.now.tick in self._ends:
+            return True
+        economy = self.economy
+        numbers = len(economy.goods) * (len(economy.firms) + len(economy.consumers)) + 8 * len(economy.edge_good)
+        return len(self._seen) >= max(1, min(1024, 4_000_000 // numbers))
 
     def tables(self) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
@@ -110,37 +146,49 @@ class Witness:
         imbalances = self._conserve(seen, whole)
         if not recorded:
             return {}
-        ticks = whole if len(recorded) == len(seen) else Ticks([seen[i] for i, _ in recorded])
+        ticks = whole if len(recorded) == len(seen) else Ticks([seen[note.place] for note in recorded])
         economy = self.economy
-        allocation = Allocation(ticks.inputs, ticks.consumption)
+        inputs, consumption = ticks.inputs, ticks.consumption.sum(axis=1)
         if not self.every_tick:
-            allocation = share_out(economy, allocation, ticks.outputs)
+            fraction = np.array([note.fraction for note in recorded if note.fraction is not None])
+            inputs, consumption = inputs * fraction[:, economy.edge_good], consumption * fraction
+        bid_worth, objective = self._worth(recorded)
         with np.errstate(all="ignore"):
-            products = marginal_products(economy, allocation.inputs)
-            bid = bids(economy, ticks.prices, allocation, products, ticks.spending)
+            products = marginal_products(economy, ticks.prices, inputs)
+            bid = bids(economy, ticks.prices, inputs, consumption, products, bid_worth)
             adjoint = gradient_price = np.full(ticks.prices.shape, np.nan)
             if self.references is not None:
-                adjoint = adjoints(economy, ticks.prices, allocation, products, ticks.spending)
-                gradient_price = np.array([o.gradient_price for _, o in recorded if o is not None])
+                adjoint = adjoints(economy, inputs, consumption, products, objective)
+                gradient_price = np.array(
+                    [note.opinion.gradient_price for note in recorded if note.opinion is not None]
+                )
             walras = walras_residual(economy, ticks)
         broken = ticks.finite == 0
         bid[broken], walras[broken] = np.nan, np.nan
         inventory, traded = economy.over_firms(ticks.stock), self._traded(ticks)
         goods = (ticks.prices, ticks.demand, ticks.supply, ticks.demand - ticks.supply, traded, inventory)
         scalars = [ticks.residual, walras]
-        scalars += self._scalars(ticks, [o for _, o in recorded], gradient_price, adjoint)
+        scalars += self._scalars(ticks, [note.opinion for note in recorded], gradient_price, adjoint)
         if self.every_tick:
-            scalars.append(ticks.account.sum(axis=-1))
-            scalars += list(imbalances[:, [place for place, _ in recorded]])
+            scalars.append(ticks.money.sum(axis=-1))
+            scalars += list(imbalances[:, [note.place for note in recorded]])
         numbers = ticks.tick
         return {
             "trajectory": self._trajectory(numbers, [*goods, bid, gradient_price, adjoint]),
             "ticks": Table(
                 {"tick": numbers}, (*TICKS, *(TRADE_TICKS if self.every_tick else ())), np.stack(scalars, axis=1)
             ),
-            "agents": self._agents(numbers, ticks),
-            "wedges": self._wedges(numbers, ticks, products),
+            "agents": self._agents(numbers, ticks, recorded),
+            "wedges": self._wedges(numbers, ticks, inputs, products),
         }
+
+    def _worth(self, recorded: list[Recorded]) -> tuple[Array, Array]:
+        """What consumers bid for all they use, and what it adds to the objective, `(ticks, goods)` each."""
+        totals = np.zeros((2, len(recorded), len(self.economy.goods)))
+        for tick, note in enumerate(recorded):
+            for cohort in note.consumers:
+                totals[:, tick] += cohort.worth
+        return totals[0], totals[1]
 
     def _conserve(self, seen: list[Snapshot], ticks: Ticks) -> Array:
         """Relative imbalances of goods and of money, `(2, ticks)`; not a number in a last tick without finite plans."""
@@ -186,39 +234,80 @@ class Witness:
         keys = {"tick": np.repeat(numbers, len(goods)), "good": np.tile(goods, len(numbers))}
         return Table(keys, tuple(TRAJECTORY), np.stack(columns, axis=-1).reshape(-1, len(TRAJECTORY)))
 
-    def _agents(self, numbers: Array, ticks: Ticks) -> Table:
-        """Firms, then consumers."""
+    def _agents(self, numbers: Array, ticks: Ticks, recorded: list[Recorded]) -> Table:
+        """Firms, then consumers; a cohort of several as their mean and their total."""
         economy = self.economy
-        count, firms, agents, goods = len(numbers), len(economy.output_good), len(economy.budget), len(economy.goods)
-        values = np.full((count, firms + agents, goods, len(AGENTS)), np.nan)
-        values[..., :3] = 0.0
-        makes, uses = (np.arange(firms), economy.output_good), (economy.edge_firm, economy.edge_good)
-        values[:, *makes, 0], values[:, *uses, 1], values[:, *makes, 2] = ticks.stock, ticks.inputs, ticks.outputs
-        values[:, :firms, :, 3], values[:, :firms, :, 5] = ticks.cash_flow[..., None], 0.0
-        values[:, firms:, :, 0] = ticks.consumption
-        values[:, firms:, :, 1], values[:, firms:, :, 2] = ticks.consumers_bought, ticks.consumers_sold
-        for cohort, rows in zip(economy.consumers, economy.consumer_rows, strict=True):
-            utility = cohort.utility.utility(ticks.consumption[:, rows], ticks.paid[:, rows])
-            values[:, firms + rows.start : firms + rows.stop, :, 4] = utility[..., None]
-        values[:, firms:, :, 5] = ticks.account[..., None]
-        who = names(entry.name for entry in (*economy.firms, *economy.consumers))
+        count, goods, firms = len(numbers), len(economy.goods), len(economy.firms)
+        totals = np.full((count, firms + len(economy.consumers), goods, len(AGENTS)), np.nan)
+        totals[..., :3] = 0.0
+        for number, (firm, rows, edges) in enumerate(
+            zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True)
+        ):
+            uses = ticks.inputs[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
+            totals[:, number, list(firm.inputs), 1] = uses
+            totals[:, number, firm.output, 0] = ticks.stock[:, rows].sum(axis=1)
+            totals[:, number, firm.output, 2] = ticks.outputs[:, rows].sum(axis=1)
+            totals[:, number, :, 3] = ticks.cash_flow[:, rows].sum(axis=1)[:, None]
+            totals[:, number, :, 5] = 0.0
+        totals[:, firms:, :, 0], totals[:, firms:, :, 5] = ticks.consumption, ticks.money[..., None]
+        for tick, note in enumerate(recorded):
+            for number, cohort in enumerate(note.consumers, firms):
+                totals[tick, number, :, 1], totals[tick, number, :, 2] = cohort.bought, cohort.sold
+                totals[tick, number, :, 4] = cohort.utility
+        who, kinds, entries, shares = agents(economy)
+        values = totals[:, entries] * shares[:, None, None]
         keys = {
             "tick": np.repeat(numbers, len(who) * goods),
             "agent": np.tile(np.repeat(who, goods), count),
-            "kind": np.tile(np.repeat(names(("firm", "consumer")), (firms * goods, agents * goods)), count),
+            "kind": np.tile(np.repeat(kinds, goods), count),
             "good": np.tile(names(economy.goods), len(who) * count),
         }
         return Table(keys, tuple(AGENTS), values.reshape(-1, len(AGENTS)))
 
-    def _wedges(self, numbers: Array, ticks: Ticks, products: Array) -> Table:
-        """`p_out df/dx_i - p_i` of each firm and input, with its two parts."""
+    def _wedges(self, numbers: Array, ticks: Ticks, inputs: Array, products: Array) -> Table:
+        """`p_out df/dx_i - p_i` of each firm and input, with its two parts; of several firms the mean weighted by what
+        they use.
+        """
         economy = self.economy
         earned = ticks.prices[:, economy.output_good[economy.edge_firm]] * products
-        paid = ticks.prices[:, economy.edge_good]
-        firms = names(firm.name for firm in economy.firms)[economy.firm_entry[economy.edge_firm]]
+        firms = [(number, good) for number, firm in enumerate(economy.firms) for good in firm.inputs]
+        means: list[Array] = []
+        for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
+            value = earned[:, edges].reshape(len(numbers), firm.rows, -1)
+            means.append(value[:, 0] if firm.rows == 1 else _mean(value, inputs[:, edges].reshape(value.shape)))
+        earned = np.concatenate([*means, np.zeros((len(numbers), 0))], axis=1)
+        used = np.array([good for _, good in firms], dtype=np.intp)
+        paid = ticks.prices[:, used]
+        who = names(firm.name for firm in economy.firms)[[number for number, _ in firms]]
         keys = {
             "tick": np.repeat(numbers, len(firms)),
-            "firm": np.tile(firms, len(numbers)),
-            "input": np.tile(names(economy.goods)[economy.edge_good], len(numbers)),
+            "firm": np.tile(who, len(numbers)),
+            "input": np.tile(names(economy.goods)[used], len(numbers)),
         }
         return Table(keys, tuple(WEDGES), np.stack([earned, paid, earned - paid], axis=-1).reshape(-1, len(WEDGES)))
+
+
+def agents(economy: Economy) -> tuple[Array, Array, Array, Array]:
+    """Who stands in agents.csv: names, kinds, which entry of firms and consumers each is, and what to multiply the
+    entry's total by: a single agent by its name, a cohort as `name:mean` and `name:total`.
+    """
+    rows: list[tuple[str, str, int, float]] = []
+    kinds = ("firm",) * len(economy.firms) + ("consumer",) * len(economy.consumers)
+    for number, (kind, entry) in enumerate(zip(kinds, (*economy.firms, *economy.consumers), strict=True)):
+        if entry.count == 1:
+            rows.append((entry.name, kind, number, 1.0))
+        else:
+            rows += [
+                (f"{entry.name}:mean", kind, number, 1.0 / entry.count),
+                (f"{entry.name}:total", kind, number, 1.0),
+            ]
+    who, kind, number, share = zip(*rows, strict=True)
+    return names(who), names(kind), np.array(number), np.array(share)
+
+
+def _mean(values: Array, weights: Array) -> Array:
+    """Mean over the firms, `(ticks, inputs)` of `(ticks, firms, inputs)`, of those who use any, weighted by use."""
+    weights = np.where(np.isfinite(values), weights, 0.0)
+    total = weights.sum(axis=1)
+    weighted = np.sum(np.where(weights > 0, values, 0.0) * weights, axis=1)
+    return np.divide(weighted, total, out=np.full(total.shape, np.nan), where=total > 0)

@@ -14,14 +14,24 @@ from numpy.typing import NDArray
 from simulator.economics.forms import Array
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
-from simulator.references.judges import References, relative_gap
+from simulator.references.judges import References, Segment, relative_gap
 from simulator.results.table import Table, names
 
 if TYPE_CHECKING:
     from simulator.dynamics.model import MarketModel
     from simulator.dynamics.outcomes import Verdict
 
-EQUILIBRIUM = ("price", "quantity", "adjoint", "market_price", "price_gap", "adjoint_gap", "index", "stable")
+EQUILIBRIUM = (
+    "price",
+    "quantity",
+    "adjoint",
+    "market_price",
+    "price_gap",
+    "adjoint_gap",
+    "index",
+    "stable",
+    "from_tick",
+)
 LIBRARIES = ("market-simulator", "mesa", "numpy", "pandas", "scipy")
 
 
@@ -29,24 +39,26 @@ def equilibrium_table(references: References | None, goods: tuple[str, ...], pri
     """One row per equilibrium and good: where it is, what it means, and how far the market's last `prices` are from it.
 
     `price_gap` is `|market - price| / price`, `adjoint_gap` is `|adjoint - price| / price`. Where only relative
-    prices matter and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`.
+    prices matter and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`. `from_tick` is the tick
+    from which the equilibrium is one: after a shock there are others.
     """
-    found = references.equilibria if references is not None else []
-    rows = [_rows(references, equilibrium, prices, worth) for equilibrium in found if references is not None]
+    segments = references.segments if references is not None else []
+    found = [(segment, equilibrium) for segment in segments for equilibrium in segment.equilibria]
+    rows = [_rows(references, *pair, prices, worth) for pair in found if references is not None]
     keys = {
         "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(goods)),
         "good": np.tile(names(goods), len(found)),
     }
     values = np.concatenate([*rows, np.zeros((0, len(EQUILIBRIUM)))])
-    return Table(keys, EQUILIBRIUM, values, whole=("index", "stable"))
+    return Table(keys, EQUILIBRIUM, values, whole=("index", "stable", "from_tick"))
 
 
-def _rows(references: References, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
+def _rows(references: References, segment: Segment, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
     at = references.equilibrium_prices(equilibrium, np.asarray(worth))
     level = float(at.sum() / equilibrium.prices.sum())
-    adjoint = level * equilibrium_adjoints(references.economy, equilibrium.balance)
+    adjoint = level * equilibrium_adjoints(segment.economy, equilibrium.balance)
     gaps = [relative_gap(values[:, None], at[:, None]) for values in (prices, adjoint)]
-    marks = [np.full(len(at), float(mark)) for mark in (equilibrium.index, equilibrium.stable)]
+    marks = [np.full(len(at), float(mark)) for mark in (equilibrium.index, equilibrium.stable, segment.from_tick)]
     return np.stack([at, equilibrium.balance.demand, adjoint, prices, *gaps, *marks], axis=1)
 
 

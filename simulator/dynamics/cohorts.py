@@ -1,0 +1,204 @@
+"""Cohorts: the agents of one scenario entry, who plan, trade and keep accounts together, row by row.
+
+A cohort is one mesa agent, whatever its count. Its rows are worked on in blocks (see `economics.rows`); what the market
+needs of it are sums over goods, what lives on between ticks are the rows' accounts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import mesa
+import numpy as np
+
+from simulator.economics.aggregate import aggregate
+from simulator.economics.allocation import Worth, worth
+from simulator.economics.economy import Consumers, Firm
+from simulator.economics.forms import Array
+from simulator.economics.rows import over_blocks, sum_up
+
+if TYPE_CHECKING:
+    from simulator.dynamics.model import MarketModel
+    from simulator.dynamics.trading import Served
+
+Block = tuple[slice, Consumers]
+
+
+class FirmCohort(mesa.Agent):
+    """The firms of one entry: they plan their best response to prices and make what their inputs allow."""
+
+    def __init__(self, model: MarketModel, firm: Firm, rows: slice, edges: slice) -> None:
+        super().__init__(model)
+        self.firm, self.rows, self.edges = firm, rows, edges
+
+    def plan(self, prices: list[float], inputs: Array, outputs: Array) -> None:
+        """Write inputs and outputs of largest profit into the market's, which hold the last plan."""
+        firm = self.firm
+        guess = inputs[self.edges].reshape(firm.rows, -1)
+        plan = firm.technology.best_response(prices[firm.output], [prices[good] for good in firm.inputs], guess)
+        inputs[self.edges], outputs[self.rows] = plan.inputs.ravel(), plan.output
+
+    def produce(self, inputs: Array, outputs: Array) -> None:
+        """Write what the inputs really got allow into `outputs`."""
+        outputs[self.rows] = self.firm.technology.output(inputs[self.edges].reshape(self.firm.rows, -1))
+
+
+class Orders(NamedTuple):
+    """Sums over a cohort: planned `consumption`, what is `wanted` beyond what it owns and `offered` of that, `(goods,)`
+    each, and planned `spending`.
+    """
+
+    consumption: Array
+    wanted: Array
+    offered: Array
+    spending: float
+
+
+class Booked(NamedTuple):
+    """Sums over a cohort's accounts after a tick: what is in them, what they gained, what of budgets lapsed."""
+
+    money: float
+    gained: float
+    lapsed: float
+
+
+class Looked(NamedTuple):
+    """Sums over a cohort, for the record: `bought` and `sold` `(goods,)`, `utility`, and what is consumed is worth."""
+
+    bought: Array
+    sold: Array
+    utility: float
+    worth: Worth
+
+
+class ConsumerCohort(mesa.Agent):
+    """The consumers of one entry: they plan the best bundle their income buys, and keep an account each.
+
+    `account` `(rows,)` is what they carry from tick to tick. Where demand adds up exactly and nobody trades before
+    markets clear, the cohort plans as one (`aggregates`): the cost of a tick then does not depend on its count.
+    """
+
+    def __init__(self, model: MarketModel, consumers: Consumers, *, aggregates: bool) -> None:
+        super().__init__(model)
+        self.account = np.zeros(consumers.size)
+        self._aggregates = aggregates
+        self._quoted = np.zeros(0), np.zeros(0)
+        self._individual = True
+        self.enter(consumers)
+
+    def enter(self, consumers: Consumers) -> None:
+        """Go on as these consumers, with the accounts as they are (after a shock)."""
+        self.consumers, self.weight = consumers, consumers.weight
+        self._income = np.zeros(consumers.size)
+        self._aggregate = aggregate(consumers) if self._aggregates else None
+
+    def plan(self, prices: Array, profits: Array) -> tuple[Array, float]:
+        """Planned consumption `(goods,)` and spending at going prices, counting on the profits the firms plan."""
+        self._quoted = prices, profits
+        if self._aggregate is not None:
+            planned = self._aggregate.plan(prices, profits)
+            if planned is not None:
+                self._individual = False
+                return planned
+        self._individual = True
+        sums = over_blocks(self.consumers.blocks, self._plan)
+        return self.weight * sum_up([x for x, _ in sums]), self.weight * sum_up([m for _, m in sums])
+
+    def order(self, prices: Array, profits: Array) -> Orders:
+        """Net orders at going prices: what is wanted beyond what one owns, and offered of what one does not want."""
+        self._quoted = prices, profits
+        sums = over_blocks(self.consumers.blocks, self._order)
+        return Orders(*(self.weight * sum_up(list(part)) for part in zip(*sums, strict=True)))
+
+    def book(self, served: Served, cash_flow: Array) -> Booked:
+        """Settle accounts: what was really sold less what was bought, plus shares of `cash_flow` `(firm entries,)`.
+
+        A budget is a flow: what is left of it lapses to the outside, unless it is saved; an unlimited purse is filled
+        or emptied by the outside.
+        """
+        sums = over_blocks(self.consumers.blocks, lambda block: self._book(block, served, cash_flow))
+        return Booked(*(self.weight * sum_up(list(part)) for part in zip(*sums, strict=True)))
+
+    def look(self, served: Served | None, fraction: Array | None) -> Looked:
+        """What the cohort did in the tick just over, for the record.
+
+        With trade, its orders were `served`; without, everybody's plan stands, and `fraction` `(goods,)` of it is what
+        a share-out would allow: at those quantities bids are worked out.
+        """
+        income = self.income
+        sums = over_blocks(self.consumers.blocks, lambda block: self._look(block, income, served, fraction))
+        bought, sold, utility, bid, objective = (self.weight * sum_up(list(part)) for part in zip(*sums, strict=True))
+        return Looked(bought, sold, utility, Worth(bid, objective))
+
+    @property
+    def income(self) -> Array:
+        """Income of the last plan, `(rows,)`."""
+        if not self._individual:
+            prices, profits = self._quoted
+            for part, some in self.consumers.blocks:
+                self._income[part] = some.income(prices, profits, self.account[part])
+            self._individual = True
+        return self._income
+
+    def _plan(self, block: Block) -> tuple[Array, float]:
+        part, some = block
+        prices, profits = self._quoted
+        self._income[part] = income = some.income(prices, profits, self.account[part])
+        bundle = some.utility.demand(prices, income)
+        return bundle.sum(axis=0), float(some.utility.spending(prices, income).sum())
+
+    def _order(self, block: Block) -> Orders:
+        part, some = block
+        prices, profits = self._quoted
+        self._income[part] = income = some.income(prices, profits, self.account[part])
+        bundle = some.utility.demand(prices, income)
+        wanted, offered = _net(bundle, some.endowment)
+        spending = float(some.utility.spending(prices, income).sum())
+        return Orders(bundle.sum(axis=0), wanted.sum(axis=0), offered.sum(axis=0), spending)
+
+    def _book(self, block: Block, served: Served, cash_flow: Array) -> Booked:
+        part, some = block
+        prices, _ = self._quoted
+        wanted, offered = _net(some.utility.demand(prices, self._income[part]), some.endowment)
+        earned = np.einsum("ag,g->a", offered, prices * served.sales)
+        paid = np.einsum("ag,g->a", wanted, prices * served.purchases)
+        before = self.account[part].copy()
+        balance = before + (earned - paid) + (0.0 if some.unlimited else some.budget)
+        if len(cash_flow):
+            balance = balance + np.einsum("af,f->a", some.owns, cash_flow)
+        lapsed = self._lapsing(some, balance)
+        self.account[part] = account = balance - lapsed
+        return Booked(float(account.sum()), float((account - before).sum()), float(np.sum(lapsed)))
+
+    def _lapsing(self, some: Consumers, balance: Array) -> Array:
+        """What leaves the accounts: all that a quasi-linear consumer has left, at most the budget of the others."""
+        if some.unlimited:
+            return balance
+        if some.saves:
+            return np.zeros(len(balance))
+        if not some.utility.needs_income:
+            return np.maximum(balance, 0.0)
+        return np.clip(balance, 0.0, some.budget)
+
+    def _look(self, block: Block, incomes: Array, served: Served | None, fraction: Array | None) -> tuple[Array, ...]:
+        part, some = block
+        prices, _ = self._quoted
+        utility, income = some.utility, incomes[part]
+        bundle = utility.demand(prices, income)
+        wanted, offered = _net(bundle, some.endowment)
+        if served is None:
+            used, paid = bundle * fraction, utility.spending(prices, income)
+        else:
+            wanted, offered, missing = wanted * served.purchases, offered * served.sales, wanted
+            bundle = used = bundle - missing + wanted
+            paid = np.einsum("ag,g->a", wanted, prices)
+        enjoyed = utility.utility(bundle, paid)
+        imputed = worth(some, prices, income, used)
+        return wanted.sum(axis=0), offered.sum(axis=0), enjoyed.sum(), *imputed
+
+
+def _net(bundle: Array, endowment: Array) -> tuple[Array, Array]:
+    """What is wanted of each good beyond what one owns, and what is offered of it, `(rows, goods)` each."""
+    excess = bundle - endowment
+    wanted = np.maximum(excess, 0.0)
+    return wanted, wanted - excess
