@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from simulator.dynamics.chain import Chain
 from simulator.dynamics.model import MarketModel
+from simulator.dynamics.price_rules import Decay, Momentum, OwnSlope
 from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, CobbDouglas, Leontief
 from simulator.economics.potential import Merit, reference
@@ -142,6 +144,10 @@ def path_of(scenario: Scenario) -> GradientPath:
     return GradientPath(scenario.economy, reference(scenario.economy), scenario.rule, scenario.initial_prices)
 
 
+def by_own_slope(scenario: Scenario, *more: Any) -> Scenario:
+    return replace(scenario, rule=replace(scenario.rule, pieces=(OwnSlope(), *more)))
+
+
 def parting(scenario: Scenario, ticks: int) -> float:
     """Largest relative gap between the market's path and the descent's."""
     market, path = market_of(scenario), path_of(scenario)
@@ -166,6 +172,28 @@ def test_the_auctioneer_s_path_is_gradient_descent(name: str, form: str, pieces:
 @pytest.mark.parametrize("name", MONEY)
 def test_trading_does_not_change_the_path_where_plans_do_not_depend_on_it(name: str, form: str) -> None:
     assert parting(loaded(MONEY[name], form, [{"momentum": 0.3}]), 300) <= 1e-12
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", POTENTIAL)
+def test_steps_by_the_own_slope_go_by_the_potential_s_second_derivative(name: str, form: str) -> None:
+    scenario = by_own_slope(loaded(POTENTIAL[name], form, trade="at_equilibrium"), Momentum(0.3), Decay(0.1, over=10))
+    assert parting(scenario, 100) <= 1e-10
+
+
+@pytest.mark.parametrize("name", POTENTIAL)
+def test_the_slope_of_the_descent_is_that_of_its_own_signal(name: str) -> None:
+    economy = loaded(POTENTIAL[name], "additive").economy
+    function, guess = reference(economy), economy.first_guess()
+    prices = np.exp(np.random.default_rng(2).normal(0, 0.3, len(economy.goods)))
+    slope = function.descent(prices, guess, slope=True).slope
+    assert slope is not None
+    assert function.descent(prices, guess).slope is None
+    for good in np.flatnonzero(~economy.is_outside):
+        nudge = np.zeros(len(prices))
+        nudge[good] = 1e-5 * prices[good]
+        ahead, behind = (function.descent(prices + side * nudge, guess).signal[good] for side in (1, -1))
+        assert slope[good] == pytest.approx((ahead - behind) / (2 * nudge[good]), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", WEALTH)
@@ -327,8 +355,10 @@ def test_the_reference_never_asks_the_market(monkeypatch: pytest.MonkeyPatch, na
     np.testing.assert_allclose(path_of(scenario).advance(100), market.prices, rtol=1e-12)
 
 
-def test_a_path_taken_up_again_goes_on_to_the_last_bit() -> None:
-    scenario = loaded(NETWORK, "multiplicative", [{"momentum": 0.4}])
+@pytest.mark.parametrize("pieces", [(Momentum(0.4),), (OwnSlope(), Decay(0.5, over=20), Momentum(0.4))], ids=str)
+def test_a_path_taken_up_again_goes_on_to_the_last_bit(pieces: Any) -> None:
+    scenario = loaded(NETWORK, "multiplicative")
+    scenario = replace(scenario, rule=replace(scenario.rule, pieces=pieces))
     whole, first, second = path_of(scenario), path_of(scenario), path_of(scenario)
     first.advance(40)
     second.restore(first.state())

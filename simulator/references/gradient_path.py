@@ -1,4 +1,6 @@
-"""The gradient-descent path: the same price rule from the same start, fed with minus the gradient of the potential."""
+"""The gradient-descent path: the same price rule from the same start, fed with minus the gradient of the potential
+(and with its own second derivatives, where the rule goes by slopes).
+"""
 
 from __future__ import annotations
 
@@ -34,14 +36,16 @@ class GradientPath:
         while self.tick < tick:
             descent = self.look()
             self.guess = np.where(np.isfinite(descent.inputs), descent.inputs, self.guess)
-            self.prices, self.memory = self.rule.next_prices(self.prices, descent.signal, descent.scale, self.memory)
+            self.prices, self.memory = self.rule.next_prices(
+                self.prices, descent.signal, descent.scale, self.memory, descent.slope
+            )
             self.tick, self._descent = self.tick + 1, None
         return self.prices
 
     def look(self) -> Descent:
         """The reference function at the path's present prices."""
         if self._descent is None:
-            self._descent = self.reference.descent(self.prices, self.guess)
+            self._descent = self.reference.descent(self.prices, self.guess, self.rule.needs_slope)
         return self._descent
 
     def state(self) -> dict[str, Array]:
