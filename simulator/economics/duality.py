@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.economics.forms import Array, Form
-
-TINY = 1e-200
-"""A price that stands for one that vanishes."""
-
-
-def log_cost_gradient(form: Form, prices: Array) -> Array:
-    """`d ln c / dp = c_p / (p.c_p)`, `(rows, goods)`: what one unit of money buys, by Shephard's lemma and Euler's
-    theorem.
-
-    Infinite for free goods of which there cannot be too much; the others stand where they do as free prices vanish.
-    """
-    free = prices == 0
-    if free.any():
-        return np.where(free & _endless(form, prices), np.inf, log_cost_gradient(form, np.where(free, TINY, prices)))
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        bundle = form.unit_demand(prices)
-        return bundle / np.einsum("ag,g->a", bundle, prices)[:, None]
-
-
-def _endless(form: Form, prices: Array) -> NDArray[np.bool_]:
-    """The goods of which money buys without end where some are free, `(rows, goods)`: all that cost nothing if a unit
-    of utility costs nothing, else those that a unit of utility takes without end.
-    """
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        costless = form.unit_cost(prices) == 0
-        return form.wanted & (costless[:, None] | np.isinf(form.unit_demand(prices)))
+from simulator.economics.forms import Form
+from simulator.economics.means import Array, product
 
 
 def bought(form: Form, prices: Array, money: Array) -> Array:
-    """`money d ln c / dp`, `(n, goods)`: what each `money` `(n,)` buys; wanted goods that are free without end."""
-    gradient = log_cost_gradient(form, prices)
+    """`money d ln c / dp`, `(n, goods)`: what `money` `(n,)` buys; free goods without end, as `demand` has them."""
+    gradient = form.log_cost_gradient(prices)
+    if prices.all():
+        return product(gradient, money[:, None], out=gradient)
     with np.errstate(invalid="ignore"):
-        bundle = money[:, None] * gradient
-    return np.where(np.isinf(gradient), np.inf, bundle) if not prices.all() else bundle
+        return np.where(np.isinf(gradient), np.inf, gradient * money[:, None])
 
 
 def outer_sum(left: Array, right: Array) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.duality import bought, log_cost_gradient, outer_sum
+from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import CES, Array, CobbDouglas, Form
 from simulator.economics.rows import Rows
 
@@ -109,7 +109,7 @@ class QuasiLinear(Rows):
         return np.where(spent > 0, value, 0.0)
 
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
-        enough, gradient = self._enough(prices), log_cost_gradient(self.aggregator, prices)
+        enough, gradient = self._enough(prices), self.aggregator.log_cost_gradient(prices)
         spent = np.minimum(enough, income)
         by_price = ((1.0 - self.elasticity) * spent)[:, None] * gradient
         slope = np.where((enough < income)[:, None], by_price, income_slope)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.duality import bought, log_cost_gradient, outer_sum
+from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import Array, Form, Leontief
 from simulator.economics.rows import Rows
 
@@ -72,7 +72,7 @@ class StoneGeary(Rows):
         poor = left < 0
         moved = np.where(poor[:, None], 0.0, income_slope - self.subsistence)
         slope = self.taste.curvature(prices, np.maximum(left, 0.0))
-        slope = slope + outer_sum(log_cost_gradient(self.taste, prices), moved)
+        slope = slope + outer_sum(self.taste.log_cost_gradient(prices), moved)
         if not poor.any():
             return slope
         part = self._part(prices, poor)

@@ -1,95 +1,154 @@
 """What a consumer wants: how much it spends at an income, and on what.
 
-Every utility here spends an amount `spending(m)` of money and splits it as a form of degree one does. A homothetic
-consumer spends all it has; a quasi-linear one compares goods with money and stops where money is worth more.
+Two roads lead to a bundle. The market orders by `demand`, a closed form where there is one; the judges of a run use
+`dual_demand`, from unit costs and indirect utilities. That the two agree is a test.
+
+A homothetic consumer spends all it has, in shares that depend on prices alone; a quasi-linear one compares goods with
+money and stops where money is worth more.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from simulator.economics.forms import Array, CobbDouglas, Form
+from simulator.economics.duality import bought, outer_sum
+from simulator.economics.forms import Array, Form
+from simulator.economics.formula_utility import FormulaUtility
+from simulator.economics.linear import Linear
+from simulator.economics.quasilinear import Quadratic, QuasiLinear
+from simulator.economics.rows import Rows
+from simulator.economics.stone_geary import StoneGeary
 
 
 class Utility(Protocol):
-    """A cohort's tastes; arrays are `(agents, goods)`, prices `(goods,)`, incomes `(agents,)`."""
+    """A cohort's tastes: parameters `(rows, goods)`, or one row for all; results have a row for each income.
 
-    @property
-    def form(self) -> Form:
-        """The form of degree one that splits the spending."""
-        ...
+    Prices `p` are `(goods,)` in money per unit, incomes `m` `(n,)` in money per tick, quantities `(n, goods)` per tick.
+    No price is negative. A wanted good that is free is demanded without end (unless more of it does harm), also by one
+    who has no income.
+    """
 
     @property
     def needs_income(self) -> bool:
-        """Whether the consumer can only spend what it earns (a quasi-linear one may have an unlimited purse)."""
+        """Whether the consumer can only spend what it earns; a quasi-linear one may have an unlimited purse (`m`
+        infinite).
+        """
         ...
 
-    def spending(self, income: Array) -> Array:
-        """Money spent at an income, `(agents,)`."""
+    @property
+    def form(self) -> Form | None:
+        """The form of degree one that the utility is, if it is one."""
         ...
 
-    def spends_more(self, income: Array) -> Array:
-        """`d spending / d income`, `(agents,)`."""
+    @property
+    def integrable(self) -> bool:
+        """Whether demand at given incomes is minus the gradient of `surplus`; from an unlimited purse it always is."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The number of rows of its parameters, 1 if all are alike."""
+        ...
+
+    def rows(self, part: slice) -> Self:
+        """The tastes of some of the rows, as views."""
         ...
 
     def demand(self, prices: Array, income: Array) -> Array:
-        """The best affordable bundle, `(agents, goods)`."""
+        """The best affordable bundle `x(p, m)`, `(n, goods)`: the market's road."""
+        ...
+
+    def dual_demand(self, prices: Array, income: Array) -> Array:
+        """The same from unit costs or indirect utility, `(n, goods)`: the judges' road."""
+        ...
+
+    def spending(self, prices: Array, income: Array) -> Array:
+        """Planned spending `p.x(p, m)`, `(n,)`."""
+        ...
+
+    def surplus(self, prices: Array, income: Array) -> Array:
+        """`v` with `dv/dp = -x` at given incomes, `(n,)`, where that is integrable, else indirect utility.
+
+        `-m ln c(p)` if homothetic; the largest `u(x) - p.x`, in money, if quasi-linear.
+        """
+        ...
+
+    def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
+        """`sum_h [dx_h/dp + dx_h/dm (dm_h/dp)']`, `(goods, goods)`, with `income_slope` `dm/dp` `(n, goods)`."""
         ...
 
     def utility(self, quantities: Array, paid: Array) -> Array:
-        """Utility of a bundle for which `paid` was given in money, `(agents,)`."""
+        """Utility of a bundle for which `paid` `(n,)` was given in money (a quasi-linear consumer's loss), `(n,)`."""
+        ...
+
+    def imputation(self, quantities: Array, prices: Array) -> Array:
+        """`u_i x_i / (grad u . x)`, `(n, goods)`: how the worth of a bundle is imputed to its goods; rows sum to 1.
+
+        At a kink the element of the subdifferential nearest the prices; where the quotient says nothing, a limit.
+        """
+        ...
+
+    def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
+        """`grad u . x / mu`, `(n,)`, with the marginal utility of money `mu` at prices and income: what a bundle is
+        worth in money at the margin.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class Homothetic:
-    """`u(x)` of degree one (Cobb-Douglas, CES, Leontief): all income is spent, in shares that depend on prices."""
+class Homothetic(Rows):
+    """`u(x)` of degree one (Cobb-Douglas, CES, Leontief, nests): all income is spent, in shares that depend on prices.
+
+    Demand `m d ln c/dp`; the marginal utility of money is `1/c(p)`.
+    """
 
     form: Form
     needs_income = True
-
-    def spending(self, income: Array) -> Array:
-        return income
-
-    def spends_more(self, income: Array) -> Array:
-        return np.ones(len(income))
+    integrable = True
 
     def demand(self, prices: Array, income: Array) -> Array:
         return self.form.demand(prices, income)
 
+    def dual_demand(self, prices: Array, income: Array) -> Array:
+        return bought(self.form, prices, income)
+
+    def spending(self, prices: Array, income: Array) -> Array:
+        return income
+
+    def surplus(self, prices: Array, income: Array) -> Array:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(income > 0, -income * np.log(self.form.unit_cost(prices)), 0.0)
+
+    def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
+        return self.form.curvature(prices, income) + outer_sum(self.form.log_cost_gradient(prices), income_slope)
+
     def utility(self, quantities: Array, paid: Array) -> Array:
         return self.form.value(quantities)
 
+    def imputation(self, quantities: Array, prices: Array) -> Array:
+        return self.form.imputation(quantities, prices)
 
-@dataclass(frozen=True)
-class QuasiLinear:
-    """`u(x) + money` with `u(x) = sum_i w_i ln x_i`: spends `min(sum w, income)`, on good i the fraction `w_i / sum w`.
+    def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
+        return self.form.value(quantities) * self.form.unit_cost(prices)
 
-    Its inverse demand is `u_i = w_i / x_i`. With an unlimited purse (income infinite) demand is `w_i / p_i`.
-    Reported utility is `sum w_i ln x_i` less what was paid.
-    """
 
-    weights: Array
-    form: CobbDouglas = field(init=False)
-    needs_income = False
+class Kind(NamedTuple):
+    """A row of the table: the class, and its formula in a line."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", np.asarray(self.weights, dtype=float))
-        object.__setattr__(self, "form", CobbDouglas(self.weights))
+    taste: type[Utility]
+    meaning: str
 
-    def spending(self, income: Array) -> Array:
-        return np.minimum(self.weights.sum(axis=-1), income)
 
-    def spends_more(self, income: Array) -> Array:
-        return np.where(income < self.weights.sum(axis=-1), 1.0, 0.0)
-
-    def demand(self, prices: Array, income: Array) -> Array:
-        return self.form.demand(prices, self.spending(income))
-
-    def utility(self, quantities: Array, paid: Array) -> Array:
-        with np.errstate(divide="ignore"):
-            logs = np.log(np.where(self.form.wanted, quantities, 1.0))
-        return np.sum(self.weights * logs, axis=-1) - paid
+UTILITIES: dict[str, Kind] = {
+    "cobb_douglas": Kind(Homothetic, "prod x^a with spending shares a"),
+    "ces": Kind(Homothetic, "(sum a^(1/s) x^((s-1)/s))^(s/(s-1)), elasticity of substitution s; goods may be nests"),
+    "leontief": Kind(Homothetic, "min x/a with amounts a per unit of utility"),
+    "linear": Kind(Linear, "sum v x: all money goes where a unit of money buys the most value"),
+    "quasilinear": Kind(QuasiLinear, "sum w ln(x) + money (log), or sum w x^(1-1/e)/(1-1/e) + money (power)"),
+    "quadratic": Kind(Quadratic, "sum a x - b x^2/2 + money: inverse demand a - b x (quasilinear: {quadratic: ...})"),
+    "stone_geary": Kind(StoneGeary, "prod (x - g)^a: subsistence g comes first, what is left is spent in shares a"),
+    "formula": Kind(FormulaUtility, "any strictly concave, increasing formula of the goods"),
+}
