@@ -201,4 +201,4 @@ def _net(bundle: Array, endowment: Array) -> tuple[Array, Array]:
     """What is wanted of each good beyond what one owns, and what is offered of it, `(rows, goods)` each."""
     excess = bundle - endowment
     wanted = np.maximum(excess, 0.0)
-    return wanted, wanted - excess
+    return wanted, np.subtract(wanted, excess, out=excess)
