@@ -1,7 +1,7 @@
 """What is recorded: the columns of the CSVs, worked out for many ticks at once from snapshots of the market.
 
 `Witness.look` asks the references, tick by tick, what they say; `Witness.tables` turns all snapshots since the last
-call into tables. A new column is one entry in a table of meanings and one line here.
+call into tables. A new column is one entry in a table of `simulator.results.columns` and one line here.
 """
 
 from __future__ import annotations
@@ -20,57 +20,8 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.references.adjoint import adjoints
 from simulator.references.judges import Opinion, References, relative_gap
+from simulator.results.columns import AGENTS, TICKS, TRADE_TICKS, TRAJECTORY, WEDGES
 from simulator.results.table import Table, names
-
-TRAJECTORY = {
-    "price": "the market's price, numeraire per unit",
-    "demand": "planned demand at that price, per tick; the outside's part included",
-    "supply": "planned supply at that price, per tick; the outside's part included",
-    "excess_demand": "demand - supply: the signal that moves the price",
-    "traded": "what really changed hands in this tick (0 while trade waits for equilibrium)",
-    "inventory": "what lies in the firms' stock after the tick",
-    "bid": "flow-weighted mean of the users' marginal values at the quantities used: one local step of backprop",
-    "gradient_price": "the gradient-descent path's price at the same tick, same start, same rule",
-    "adjoint": "derivative of the objective with respect to the quantity used, by a full reverse sweep",
-}
-"""Columns of trajectory.csv after `tick` and `good`, with their meaning."""
-
-TICKS = {
-    "max_relative_excess_demand": "largest max(z/s, p|z|/sum(p s)) over goods whose price may move",
-    "walras_residual": "value of planned net orders not covered by planned money, relative to sum(p s)",
-    "potential": "the convex function whose gradient is minus excess demand, where one exists",
-    "merit": "z' G^-1 z / (2 p.s), G = diag(s/p): half the squared excess demand in the value metric",
-    "cosine_to_gradient": "cosine between the price motion and minus the gradient of the potential (or merit)",
-    "distance_to_gradient_path": "largest relative gap between price and gradient_price",
-    "distance_to_equilibrium": "largest relative gap between price and the nearest equilibrium's",
-    "distance_to_adjoint": "largest relative gap between price and adjoint",
-    "rotation_index": "antisymmetric part of the whitened Jacobian; not computed yet, always empty",
-}
-"""Columns of ticks.csv after `tick`, with their meaning."""
-
-TRADE_TICKS = {
-    "money": "sum of the consumers' accounts after the tick",
-    "goods_imbalance": "largest |bought - sold| of a good relative to what is bought",
-    "money_imbalance": "|sum of all changes of purses| relative to the tick's turnover",
-}
-"""Further columns of ticks.csv where agents trade in every tick."""
-
-AGENTS = {
-    "quantity": "consumed by a consumer; in stock after the tick with a firm",
-    "input": "used by a firm; bought by a consumer",
-    "output": "made by a firm; sold by a consumer",
-    "profit": "a firm's cash flow of the tick, paid out in full (planned profit while trade waits)",
-    "utility": "a consumer's utility of what it consumed",
-    "money": "what is left in the agent's account",
-}
-"""Columns of agents.csv after `tick`, `agent`, `kind` and `good`, with their meaning; the last three are repeated."""
-
-WEDGES = {
-    "marginal_revenue_product": "p_out df/dx_i of a firm's input at the quantities used",
-    "price": "the input's price",
-    "wedge": "their difference: positive where the firm would use more if it could have it",
-}
-"""Columns of wedges.csv after `tick`, `firm` and `input`, with their meaning."""
 
 
 class Recorded(NamedTuple):

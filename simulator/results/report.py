@@ -15,23 +15,13 @@ from simulator.economics.forms import Array
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
 from simulator.references.judges import References, Segment, relative_gap
+from simulator.results.columns import EQUILIBRIUM
 from simulator.results.table import Table, names
 
 if TYPE_CHECKING:
     from simulator.dynamics.model import MarketModel
     from simulator.dynamics.outcomes import Verdict
 
-EQUILIBRIUM = (
-    "price",
-    "quantity",
-    "adjoint",
-    "market_price",
-    "price_gap",
-    "adjoint_gap",
-    "index",
-    "stable",
-    "from_tick",
-)
 LIBRARIES = ("market-simulator", "mesa", "numpy", "pandas", "scipy")
 
 
@@ -50,7 +40,7 @@ def equilibrium_table(references: References | None, goods: tuple[str, ...], pri
         "good": np.tile(names(goods), len(found)),
     }
     values = np.concatenate([*rows, np.zeros((0, len(EQUILIBRIUM)))])
-    return Table(keys, EQUILIBRIUM, values, whole=("index", "stable", "from_tick"))
+    return Table(keys, tuple(EQUILIBRIUM), values, whole=("index", "stable", "from_tick"))
 
 
 def _rows(references: References, segment: Segment, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
