@@ -71,7 +71,7 @@ class MarketModel(mesa.Model):
         self._budgets = float(sum(budgets, np.zeros(())))
 
     def enter(self, economy: Economy) -> None:
-        """Go on in an economy with the same goods and agents whose supplies, endowments, techniques or tastes differ."""
+        """Go on in an economy of the same goods and agents: its supplies, endowments, techniques or tastes differ."""
         self.economy = economy
         for firms, firm in zip(self.firm_cohorts, economy.firms, strict=True):
             firms.firm = firm
@@ -106,12 +106,8 @@ class MarketModel(mesa.Model):
                 trades = self.settle(prices, plans)
             else:
                 trades = self._no_trade(prices, plans, stock=before.stock)
-            slope = (
-                self._own_slopes(prices, demand, supply, plans) if getattr(self.rule, "needs_slope", False) else None
-            )
-            next_prices, self._memory = self.rule.next_prices(
-                prices, excess_demand, scale, self._memory, *([] if slope is None else [slope])
-            )
+            slope = self._own_slopes(prices, demand, supply, plans) if self.rule.needs_slope else None
+            next_prices, self._memory = self.rule.next_prices(prices, excess_demand, scale, self._memory, slope)
             residual = relative_excess_demand(excess_demand, scale, prices, self._free)
             self.now = Snapshot(before.tick + 1, finite, residual, prices, next_prices, demand, supply, *plans, *trades)
 

@@ -175,23 +175,24 @@ def describe(economy: Economy, rule: PriceRule, balance: Balance) -> Equilibrium
 def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobian: Array) -> float:
     """Largest modulus of the eigenvalues of one step of the rule near a balance, its memory included.
 
-    The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part. Where only
-    relative prices matter and none is fixed, the neutral direction of the price level is left out.
+    The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part; counts of
+    ticks in the memory do not move. Where only relative prices matter and none is fixed, the neutral direction of the
+    price level is left out.
     """
     memory = rule.start()
-    widths = [len(memo) for memo in memory]
+    moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
+    widths = [len(memory[place]) for place in moving]
     free = np.flatnonzero(~rule.fixed)
-    state = np.concatenate([balance.prices[free], *memory])
-
-    slopes = [jacobian.diagonal()] if getattr(rule, "needs_slope", False) else []
+    state = np.concatenate([balance.prices[free], *(memory[place] for place in moving)])
 
     def step(state: Array) -> Array:
-        prices = balance.prices.copy()
+        prices, memos = balance.prices.copy(), list(memory)
         prices[free] = state[: len(free)]
-        parts = np.split(state[len(free) :], np.cumsum(widths)[:-1]) if widths else []
+        for place, part in zip(moving, np.split(state[len(free) :], np.cumsum(widths)[:-1]), strict=False):
+            memos[place] = part
         signal = balance.excess_demand + jacobian @ (prices - balance.prices)
-        moved, remembered = rule.next_prices(prices, signal, balance.scale, tuple(parts), *slopes)
-        return np.concatenate([moved[free], *remembered])
+        moved, after = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian.diagonal())
+        return np.concatenate([moved[free], *(after[place] for place in moving)])
 
     if not len(state):
         return 0.0

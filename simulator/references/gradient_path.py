@@ -29,6 +29,10 @@ class GradientPath:
         self.guess = economy.first_guess()
         self._descent: Descent | None = None
 
+    def enter(self, economy: Economy, reference: Reference) -> None:
+        """Go on from here by the function of another economy (after a shock)."""
+        self.reference, self.guess, self._descent = reference, economy.first_guess(), None
+
     def advance(self, tick: int) -> Array:
         """Descend up to `tick` and return the prices there, `(goods,)`; not a number once the path has left all
         bounds.

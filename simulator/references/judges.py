@@ -19,13 +19,15 @@ class Opinion(NamedTuple):
     """What the references say of a tick: the path's prices there, and the reference function at the market's own
     prices.
 
-    `gradient_price`, `signal` (minus the function's gradient, in quantities) and `scale` are `(goods,)`.
+    `gradient_price`, `signal` (minus the function's gradient, in quantities), `scale` and, where the rule asks for it,
+    `slope` are `(goods,)`.
     """
 
     gradient_price: Array
     value: float
     signal: Array
     scale: Array
+    slope: Array | None
 
 
 class Segment(NamedTuple):
@@ -74,8 +76,8 @@ class References:
         """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""
         gradient_price = self.path.advance(tick)
         together = np.array_equal(prices, gradient_price)
-        descent = self.path.look() if together else self.reference.descent(prices, guess)
-        return Opinion(gradient_price, descent.value, descent.signal, descent.scale)
+        descent = self.path.look() if together else self.reference.descent(prices, guess, self.rule.needs_slope)
+        return Opinion(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
 
     def columns(self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, scale: Array) -> dict[str, Array]:
         """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and `s` `(ticks, goods)`."""
@@ -87,7 +89,8 @@ class References:
             motion = prices * np.log(np.maximum(next_prices, 1e-300) / np.maximum(prices, 1e-300))
         else:
             motion = next_prices - prices
-        free, metric = self._free, self.rule.metric(prices, scale)
+        slopes = [opinion.slope for opinion in opinions if opinion.slope is not None]
+        free, metric = self._free, self.rule.metric(prices, scale, np.array(slopes) if slopes else None)
         return {
             "potential": value if is_potential else np.full(len(value), np.nan),
             "merit": merit_value(prices, signal, own_scale) if is_potential else value,
