@@ -5,42 +5,55 @@ unit of `value`, `unit_demand(p)` the bundle that does it, and by Shephard's lem
 first. The judges of a run use this dual pair; the market itself orders by the closed form `demand(p, m)`. That the
 two roads agree is a test.
 
-Shapes: parameters and quantities `(agents, goods)`, prices `(goods,)`, incomes `(agents,)`; `value`, `imputation`
-and `unit_cost` also take many ticks at once, quantities `(ticks, agents, goods)` and prices `(ticks, 1, goods)`.
-Quantities are per tick, prices in numeraire per unit. Wanted goods have a positive parameter, the others 0.
+Shapes: parameters `(rows, goods)`, a row for each of `n` agents or one row for all; quantities `(n, goods)`, prices
+`(goods,)`, incomes `(n,)`. `value`, `imputation`, `unit_cost` and `unit_demand` also take many ticks at once,
+quantities `(ticks, n, goods)` and prices `(ticks, 1, goods)`. Tables of many agents are best stored good by good
+(Fortran order), and so are the results. Quantities are per tick, prices in numeraire per unit. Wanted goods have a
+positive parameter, the others 0.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import cached_property
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from simulator.economics.means import Array, dot, log_power_mean, log_powers, normalised, product, shared_out
+from simulator.economics.rows import Rows
+
+PRECISE_EXPONENT = 100.0
+"""`e` to at most this power keeps fourteen digits."""
+SMALLEST_PRICE = 1e-300
+"""Its inverse can still be weighted."""
 
 
 class Form(Protocol):
     """A concave function of goods, homogeneous of degree one, with its dual."""
 
     @property
-    def elasticity(self) -> Array:
-        """Elasticity of substitution of each agent, `(agents,)`."""
+    def size(self) -> int:
+        """The number of rows of its parameters, 1 if all are alike."""
+        ...
+
+    def rows(self, part: slice) -> Self:
+        """The forms of some of the rows, as views."""
         ...
 
     @property
     def wanted(self) -> NDArray[np.bool_]:
-        """Which goods each agent has any use for, `(agents, goods)`."""
+        """Which goods each agent has any use for, `(rows, goods)`."""
         ...
 
     def value(self, quantities: Array) -> Array:
-        """`u(x)`, `(agents,)`."""
+        """`u(x)`, `(n,)`."""
         ...
 
     def imputation(self, quantities: Array, prices: Array) -> Array:
-        """`x_i u_i / (grad u . x)`: how the worth of a bundle is imputed to its goods, `(agents, goods)`, rows sum to
-        1.
+        """`x_i u_i / (grad u . x)`: how the worth of a bundle is imputed to its goods, `(n, goods)`, rows sum to 1.
 
         At a kink it is the element of the subdifferential nearest the prices in the value metric, where wanted goods
         are missing the limit as they vanish in equal proportion.
@@ -48,55 +61,52 @@ class Form(Protocol):
         ...
 
     def unit_cost(self, prices: Array) -> Array:
-        """`c(p) = min { p.x : u(x) = 1 }`, `(agents,)`; 0 where something free will do."""
+        """`c(p) = min { p.x : u(x) = 1 }`, `(rows,)`; 0 where something free will do."""
         ...
 
     def unit_demand(self, prices: Array) -> Array:
-        """`dc/dp` (Shephard's lemma), `(agents, goods)`."""
+        """`dc/dp` (Shephard's lemma), `(rows, goods)`."""
         ...
 
     def demand(self, prices: Array, income: Array) -> Array:
-        """`argmax { u(x) : p.x <= m }`, `(agents, goods)`; infinite for a wanted good that is free."""
+        """`argmax { u(x) : p.x <= m }`, `(n, goods)`; infinite for a wanted good that is free."""
+        ...
+
+    def log_cost_gradient(self, prices: Array) -> Array:
+        """`d ln c / dp`, `(rows, goods)`: what a unit of money buys; infinite as `demand` is."""
+        ...
+
+    def hessian(self, prices: Array) -> Array:
+        """`d2 ln c / dp2`, `(rows, goods, goods)`."""
+        ...
+
+    def curvature(self, prices: Array, weights: Array) -> Array:
+        """`sum_h weights_h d2 ln c_h / dp2`, `(goods, goods)`, weights `(n,)`: never a matrix for each row."""
         ...
 
 
-def _normalised(parameters: Array) -> Array:
-    parameters = np.asarray(parameters, dtype=float)
-    return parameters / parameters.sum(axis=-1, keepdims=True)
-
-
-def _log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
-    """`ln (sum_i w_i v_i^r)^(1/r)` along the last axis for weights that sum to 1; `sum_i w_i ln v_i` at `r = 0`.
-
-    Values are taken relative to their geometric mean. Where `r` times the spread is small, `log1p` of a sum of
-    `expm1` keeps full precision as `r -> 0`; elsewhere the usual log-sum-exp does. A value of 0 adds nothing if `r >
-    0`, else makes the mean 0.
+def hessian_of(gradient: Array, elasticity: Array, prices: Array) -> Array:
+    """`H = -s diag(g/p) - (1-s) g g'`, `(rows, goods, goods)`: the Hessian of a `ln c` with gradient `g` and elasticity
+    of substitution `s` `(rows,)`.
     """
-    weighs = weights > 0
-    present = weighs & (log_values.real > -np.inf)
-    log_values = np.where(present, log_values, 0.0)
-    with np.errstate(all="ignore"):
-        centre = np.sum(weights * log_values, axis=-1, keepdims=True)
-        exponents = order[..., None] * np.where(present, log_values - centre, 0.0)
-        near = np.max(np.abs(exponents), axis=-1) < 1.0
-        exponents = np.where(present, exponents, -np.inf)
-        highest = np.max(np.real(exponents), axis=-1, keepdims=True)
-        # A weightless exponent of minus infinity counts as 0 in the sum of differences from 1.
-        small = np.log1p(np.sum(weights * np.where(weighs & near[..., None], np.expm1(exponents), 0.0), axis=-1))
-        large = highest[..., 0] + np.log(np.sum(weights * np.exp(exponents - highest), axis=-1))
-        mean = centre[..., 0] + np.where(order == 0.0, 0.0, np.where(near, small, large) / order)
-    vanishes = (weighs & ~present).any(axis=-1) & ((order <= 0.0) | ~present.any(axis=-1))
-    return np.where(vanishes, -np.inf, mean)
+    own = _per_price(elasticity[:, None] * gradient, prices)
+    cross = (elasticity - 1.0)[:, None, None] * gradient[:, :, None] * gradient[:, None, :]
+    return cross - own[:, :, None] * np.eye(gradient.shape[1])
 
 
-def _shared_out(log_terms: Array, weights: Array) -> Array:
-    """`w_i e^(l_i)` as fractions of their sum along the last axis; the largest share the whole where they are
-    infinite.
-    """
-    highest = np.max(np.where(weights > 0, log_terms, -np.inf), axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        powers = weights * np.exp(np.where((log_terms == highest) | (weights == 0), 0.0, log_terms - highest))
-    return powers / powers.sum(axis=-1, keepdims=True)
+def curvature_of(gradient: Array, elasticity: Array, prices: Array, weights: Array) -> Array:
+    """`sum_h weights_h H_h`, `(goods, goods)`, of such Hessians."""
+    own, cross = weights * elasticity, weights * (elasticity - 1.0)
+    if len(gradient) == 1:
+        own, cross = own.sum(keepdims=True), cross.sum(keepdims=True)
+    total = np.einsum("hi,hj->ij", product(gradient, cross[:, None]), gradient)
+    return total - np.diag(_per_price(np.einsum("hi,h->i", gradient, own), prices))
+
+
+def _per_price(values: Array, prices: Array) -> Array:
+    """`values / p`; what is 0 stays 0 where `p` is."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values == 0, 0.0, values / prices)
 
 
 def _free_for_all(bundle: Array, wanted: NDArray[np.bool_], prices: Array) -> Array:
@@ -104,21 +114,26 @@ def _free_for_all(bundle: Array, wanted: NDArray[np.bool_], prices: Array) -> Ar
     return np.where(wanted, np.where(prices == 0, np.inf, bundle), 0.0)
 
 
+def _bought(gradient: Array, money: Array, prices: Array) -> Array:
+    """`money d ln c / dp`, in the gradient's place; goods that cost nothing without end, also for no money."""
+    if prices.all():
+        return product(gradient, money[..., None], out=gradient)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isinf(gradient), np.inf, gradient * money[..., None])
+
+
 @dataclass(frozen=True)
-class CobbDouglas:
+class CobbDouglas(Rows):
     """`u(x) = prod_i x_i^a_i` with spending shares `a` that sum to 1 (they are normalised here).
 
     Demand `a_i m / p_i`; unit cost `prod_i (p_i / a_i)^a_i`.
     """
 
     shares: Array
+    elasticity = np.ones(1)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shares", _normalised(self.shares))
-
-    @property
-    def elasticity(self) -> Array:
-        return np.ones(len(self.shares))
+        object.__setattr__(self, "shares", normalised(self.shares))
 
     @property
     def wanted(self) -> NDArray[np.bool_]:
@@ -130,26 +145,46 @@ class CobbDouglas:
     def imputation(self, quantities: Array, prices: Array) -> Array:
         return np.broadcast_to(self.shares, quantities.shape)
 
+    @cached_property
+    def _log_scale(self) -> Array:
+        """`-sum_i a_i ln a_i`, `(rows,)`."""
+        return -dot(self.shares, np.log(np.where(self.wanted, self.shares, 1.0)))
+
     def unit_cost(self, prices: Array) -> Array:
-        return np.prod((prices / np.where(self.wanted, self.shares, 1.0)) ** self.shares, axis=-1)
+        if prices.all():
+            return np.exp(dot(self.shares, np.log(prices)) + self._log_scale)
+        return np.exp(self._log_scale) * np.prod(prices**self.shares, axis=-1)
 
     def unit_demand(self, prices: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bundle = self.unit_cost(prices)[..., None] * self.shares / prices
-        return bundle if prices.all() else _free_for_all(bundle, self.wanted, prices)
+        return _bought(self.log_cost_gradient(prices), self.unit_cost(prices), prices)
 
     def demand(self, prices: Array, income: Array) -> Array:
+        bundle = product(self.shares, income[:, None])
+        if prices.min() > SMALLEST_PRICE:
+            return np.multiply(bundle, 1.0 / prices, out=bundle)
         with np.errstate(divide="ignore", invalid="ignore"):
-            bundle = income[:, None] * self.shares / prices
-        return bundle if prices.all() else _free_for_all(bundle, self.wanted, prices)
+            return _free_for_all(bundle / prices, self.wanted, prices)
+
+    def log_cost_gradient(self, prices: Array) -> Array:
+        if prices.all():
+            return self.shares / prices
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _free_for_all(self.shares / prices, self.wanted, prices)
+
+    def hessian(self, prices: Array) -> Array:
+        return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
+
+    def curvature(self, prices: Array, weights: Array) -> Array:
+        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
 
 
 @dataclass(frozen=True)
-class CES:
+class CES(Rows):
     """`u(x) = (sum_i a_i^(1/s) x_i^((s-1)/s))^(s/(s-1)) / scale`, elasticity `s > 0`; Cobb-Douglas at `s = 1`.
 
     `a` are spending shares at equal prices (normalised here): demand is `a_i m p_i^-s / sum_j a_j p_j^(1-s)`. The other
     convention, `u = (sum_i w_i x_i^rho)^(1/rho)` with `s = 1/(1-rho)`, has `a_i ~ w_i^s`: see `from_weights`.
+    Elasticities `(rows,)`, shares `(rows, goods)` and scales `(rows,)` may each have one row for all.
     """
 
     elasticity: Array
@@ -158,8 +193,8 @@ class CES:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "elasticity", np.asarray(self.elasticity, dtype=float))
-        object.__setattr__(self, "shares", _normalised(self.shares))
-        object.__setattr__(self, "scale", np.broadcast_to(np.asarray(self.scale, dtype=float), self.elasticity.shape))
+        object.__setattr__(self, "shares", normalised(self.shares))
+        object.__setattr__(self, "scale", np.asarray(self.scale, dtype=float))
 
     @classmethod
     def from_weights(cls, elasticity: Array, weights: Array) -> CES:
@@ -170,22 +205,25 @@ class CES:
         is bounded.
         """
         elasticity, weights = np.asarray(elasticity, dtype=float), np.asarray(weights, dtype=float)
-        portions = _normalised(weights)
+        portions = normalised(weights)
         logs = np.log(np.where(weights > 0, weights, 1.0))
         total = np.log(weights.sum(axis=-1))
         # Weights that sum to 1 but for rounding do sum to 1.
         total = np.where(np.abs(total) < 1e-14, 0.0, total)
         with np.errstate(divide="ignore", invalid="ignore"):
             level = np.where(elasticity == 1.0, total, total / (1.0 - elasticity))
-        log_scale = np.clip(level, -600.0, 600.0) - _log_power_mean(logs, portions, elasticity - 1.0)
-        wanted = (weights > 0).astype(float)
-        return cls(
-            elasticity, _shared_out(elasticity[:, None] * logs, wanted), np.exp(np.clip(log_scale, -690.0, 690.0))
-        )
+        log_scale = np.clip(level, -600.0, 600.0) - log_power_mean(logs, portions, elasticity - 1.0)
+        shares = shared_out(product(logs, elasticity[:, None]), (weights > 0).astype(float))
+        return cls(elasticity, shares, np.exp(np.clip(log_scale, -690.0, 690.0)))
 
     @property
     def wanted(self) -> NDArray[np.bool_]:
         return self.shares > 0
+
+    @cached_property
+    def _steepest(self) -> float:
+        """The highest elasticity, 1 if all are lower."""
+        return max(1.0, float(self.elasticity.max()))
 
     def _log_terms(self, quantities: Array) -> Array:
         """`ln(x_i / a_i)`: utility is the power mean of `x_i / a_i` of order `(s-1)/s` with weights `a_i`."""
@@ -194,55 +232,58 @@ class CES:
 
     def value(self, quantities: Array) -> Array:
         order = 1.0 - 1.0 / self.elasticity
-        return np.exp(_log_power_mean(self._log_terms(quantities), self.shares, order)) / self.scale
+        return np.exp(log_power_mean(self._log_terms(quantities), self.shares, order)) / self.scale
 
     def imputation(self, quantities: Array, prices: Array) -> Array:
-        order = (1.0 - 1.0 / self.elasticity)[:, None]
-        with np.errstate(invalid="ignore"):
-            terms = np.where(order == 0.0, 0.0, order * self._log_terms(quantities))
-        return _shared_out(terms, self.shares)
+        return shared_out(log_powers(1.0 - 1.0 / self.elasticity, self._log_terms(quantities)), self.shares)
 
     def unit_cost(self, prices: Array) -> Array:
         with np.errstate(divide="ignore"):
-            return self.scale * np.exp(_log_power_mean(np.log(prices), self.shares, 1.0 - self.elasticity))
+            return self.scale * np.exp(log_power_mean(np.log(prices), self.shares, 1.0 - self.elasticity))
 
     def unit_demand(self, prices: Array) -> Array:
-        return self._spend(self.unit_cost(prices), prices)
+        return _bought(self.log_cost_gradient(prices), self.unit_cost(prices), prices)
 
     def demand(self, prices: Array, income: Array) -> Array:
-        if not prices.all():
-            return self._spend(income, prices)
-        # Relative to the cheapest wanted good no power overflows, however elastic demand; cheaper ones are unwanted.
-        cheapest = np.where(self.wanted, prices, np.inf).min(axis=-1, keepdims=True)
-        powers = self.shares * np.maximum(prices / cheapest, 1.0) ** -self.elasticity[:, None]
-        return powers * (income / (powers @ prices))[:, None]
+        lowest = float(prices.min())
+        if not lowest > 0.0:
+            return _bought(self.log_cost_gradient(prices), income, prices)
+        if self._steepest * (math.log(prices.max()) - math.log(lowest)) < PRECISE_EXPONENT:
+            powers = product(np.log(prices / lowest), -self.elasticity[:, None])
+            powers = product(np.exp(powers, out=powers), self.shares, out=powers)
+        else:
+            # Relative to the cheapest wanted good no power overflows; cheaper ones are unwanted.
+            cheapest = np.where(self.wanted, prices, np.inf).min(axis=-1, keepdims=True)
+            powers = self.shares * np.maximum(prices / cheapest, 1.0) ** -self.elasticity[:, None]
+        return product(powers, (income / dot(powers, prices))[:, None], out=powers)
 
-    def _spend(self, money: Array, prices: Array) -> Array:
-        """What `money` buys, by the share of each good in the unit cost."""
-        order = (1.0 - self.elasticity)[:, None]
+    def log_cost_gradient(self, prices: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
-            spent = _shared_out(np.where(order == 0.0, 0.0, order * np.log(prices)), self.shares)
-            bundle = money[..., None] * spent / prices
+            bundle = shared_out(log_powers(1.0 - self.elasticity, np.log(prices)), self.shares)
+            bundle /= prices
         return bundle if prices.all() else _free_for_all(bundle, self.wanted, prices)
+
+    def hessian(self, prices: Array) -> Array:
+        return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
+
+    def curvature(self, prices: Array, weights: Array) -> Array:
+        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
 
 
 @dataclass(frozen=True)
-class Leontief:
+class Leontief(Rows):
     """`u(x) = min_i x_i / a_i` over the goods with `a_i > 0`: fixed proportions.
 
     Unit cost `a.p`, demand `a_i m / (a.p)`. At the kink a marginal value is a set; `imputation` picks from it.
     """
 
     coefficients: Array
+    elasticity = np.zeros(1)
     binding_tolerance = 1e-5
     """Goods so little less scarce than the scarcest count as scarce too: markets clear to a tolerance, not exactly."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficients", np.asarray(self.coefficients, dtype=float))
-
-    @property
-    def elasticity(self) -> Array:
-        return np.zeros(len(self.coefficients))
 
     @property
     def wanted(self) -> NDArray[np.bool_]:
@@ -270,15 +311,27 @@ class Leontief:
             return np.where(total > 0, cost / total, even)
 
     def unit_cost(self, prices: Array) -> Array:
-        return np.sum(self.coefficients * prices, axis=-1)
+        return dot(self.coefficients, prices)
 
     def unit_demand(self, prices: Array) -> Array:
         return self.coefficients + 0.0 * prices
 
     def demand(self, prices: Array, income: Array) -> Array:
-        cost = self.coefficients @ prices
-        units = np.divide(income, cost, out=np.full(len(cost), np.inf), where=cost > 0)
-        return np.multiply(self.coefficients, units[:, None], out=np.zeros(self.coefficients.shape), where=self.wanted)
+        cost = self.unit_cost(prices)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bundle = product(self.coefficients, np.where(cost > 0, income / cost, np.inf)[:, None])
+        return bundle if cost.all() else np.where(self.wanted, bundle, 0.0)
+
+    def log_cost_gradient(self, prices: Array) -> Array:
+        cost = self.unit_cost(prices)[..., None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.wanted, self.coefficients / cost, 0.0)
+
+    def hessian(self, prices: Array) -> Array:
+        return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
+
+    def curvature(self, prices: Array, weights: Array) -> Array:
+        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
 
 
 FORMS: dict[str, type[CobbDouglas] | type[CES] | type[Leontief]] = {
