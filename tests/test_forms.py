@@ -1,21 +1,24 @@
-"""Functional forms: the primal and the dual side are two roads to one demand, in every form of the table."""
+"""Functional forms: the primal and the dual side are two roads to one demand, in every form, also nested."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.economics import forms
 from simulator.economics.forms import CES, FORMS, CobbDouglas, Form, Leontief
+from simulator.economics.nests import Nest
 
 Array = np.ndarray
 EPS = 1e-13
 SMOOTH = ("cobb_douglas", "ces")
 
-KINDS = pytest.mark.parametrize("kind", FORMS)
+KINDS = pytest.mark.parametrize("kind", [*FORMS, "nest"])
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -23,7 +26,24 @@ def build(kind: str, parameters: Array, stream: np.random.Generator) -> Form:
     """A form of the kind; a new row of the table needs `(agents, goods)` parameters only, or a line here."""
     if kind == "ces":
         return CES(np.exp(stream.uniform(-1.5, 1.5, len(parameters))), parameters)
+    if kind == "nest":
+        return build_nest(parameters, range(parameters.shape[1]), stream)
     return FORMS[kind](parameters)
+
+
+def build_nest(parameters: Array, goods: Sequence[int], stream: np.random.Generator) -> Nest:
+    """A tree over the goods, in which a nest of wanted goods is wanted."""
+    cut = int(stream.integers(1, len(goods))) if len(goods) > 1 else 1
+    branches: list[int | Nest] = list(goods[:cut])
+    columns = [parameters[:, good] for good in branches]
+    if rest := goods[cut:]:
+        branches.append(build_nest(parameters, rest, stream))
+        columns.append(parameters[:, list(rest)].sum(axis=1))
+    # Where a row wants nothing of a level its shares say nothing; the level above gives it no money.
+    shares = np.where(sum(columns)[:, None] > 0, np.stack(columns, axis=1), 1.0)
+    elasticity = stream.choice([0.0, 0.3, 1.0, 2.0]) + np.zeros(len(parameters))
+    level = stream.choice([Nest.of_shares, Nest.of_weights])
+    return level(parameters.shape[1], branches, elasticity, shares)
 
 
 def draw(kind: str, seed: int, missing: bool = True) -> tuple[Form, Array, Array, np.random.Generator]:
@@ -183,10 +203,15 @@ def test_many_ticks_at_once_are_the_loop_over_ticks(kind: str, seed: int) -> Non
     ticks = 3
     bundles = np.exp(stream.normal(0, 1, (ticks, *form.wanted.shape)))
     quoted = prices * np.exp(stream.normal(0, 1, (ticks, 1, len(prices))))
-    np.testing.assert_array_equal(form.value(bundles), [form.value(b) for b in bundles])
-    np.testing.assert_array_equal(form.unit_cost(quoted), [form.unit_cost(p[0]) for p in quoted])
+    # The columns of a nest are stored in another order where ticks are many, and then add up in another order.
+    rounding = 0.0 if kind in FORMS else 1e-14
+    np.testing.assert_allclose(form.value(bundles), [form.value(b) for b in bundles], rtol=rounding)
+    np.testing.assert_allclose(form.unit_cost(quoted), [form.unit_cost(p[0]) for p in quoted], rtol=rounding)
     together = form.imputation(bundles, quoted)
-    np.testing.assert_array_equal(together, [form.imputation(b, p[0]) for b, p in zip(bundles, quoted, strict=True)])
+    alone = [form.imputation(b, p[0]) for b, p in zip(bundles, quoted, strict=True)]
+    np.testing.assert_allclose(together, alone, rtol=rounding)
+    demands = [form.unit_demand(p[0]) for p in quoted]
+    np.testing.assert_allclose(form.unit_demand(quoted), demands, rtol=rounding)
 
 
 @KINDS
@@ -204,6 +229,159 @@ def test_agents_do_not_see_each_other(kind: str, seed: int) -> None:
         np.testing.assert_allclose(
             alone.demand(prices, income[[row]])[0], together.demand(prices, income)[row], rtol=EPS
         )
+
+
+def parameters_of(form: Form) -> list[Array]:
+    """The arrays of a form, level by level."""
+    if isinstance(form, Nest):
+        inner = [parameters_of(branch) for branch in form.branches if isinstance(branch, Nest)]
+        return sum(inner, parameters_of(form.level))
+    return [value for value in vars(form).values() if isinstance(value, np.ndarray)]
+
+
+@KINDS
+@given(seed=seeds)
+def test_some_rows_are_views_that_do_what_they_did_among_the_others(kind: str, seed: int) -> None:
+    form, prices, income, stream = draw(kind, seed)
+    size = len(form.wanted)
+    assert form.size == size
+    part = slice(*sorted(stream.choice(size + 1, 2, replace=False)))
+    some = form.rows(part)
+    for view, whole in zip(parameters_of(some), parameters_of(form), strict=True):
+        assert view.base is not None or len(whole) == 1
+    np.testing.assert_array_equal(some.wanted, form.wanted[part])
+    np.testing.assert_allclose(some.demand(prices, income[part]), form.demand(prices, income)[part], rtol=EPS)
+    np.testing.assert_allclose(some.unit_cost(prices), form.unit_cost(prices)[part], rtol=EPS)
+
+
+@KINDS
+@given(seed=seeds)
+def test_one_row_stands_for_all(kind: str, seed: int) -> None:
+    """A parameter with one row and one with equal rows are the same, alone or beside others that differ."""
+    stream = np.random.default_rng(seed)
+    one, prices, income = draw(kind, seed)[0].rows(slice(0, 1)), *draw(kind, seed)[1:3]
+    income = np.concatenate([income, income])
+    count = len(income)
+    many = repeated(one, count)
+    bundle = np.exp(stream.normal(0, 1, (count, len(prices))))
+    assert one.size == 1
+    assert many.size == count
+    for get in (
+        lambda form: form.demand(prices, income),
+        lambda form: form.value(bundle),
+        lambda form: form.imputation(bundle, prices),
+        lambda form: np.broadcast_to(form.unit_cost(prices), count),
+        lambda form: np.broadcast_to(form.unit_demand(prices), bundle.shape),
+        lambda form: form.curvature(prices, income),
+    ):
+        np.testing.assert_allclose(get(one), get(many), rtol=EPS, atol=1e-300)
+
+
+def repeated(form: Form, count: int) -> Form:
+    """The form with as many equal rows."""
+    if isinstance(form, Nest):
+        branches = [repeated(branch, count) if isinstance(branch, Nest) else branch for branch in form.branches]
+        return Nest(repeated(form.level, count), tuple(branches), form.goods)
+    return type(form)(*(np.repeat(value, count, axis=0) for value in parameters_of(form)))
+
+
+@pytest.mark.parametrize("which", ["elasticity", "shares", "scale"])
+@given(seed=seeds)
+def test_ces_with_one_row_of_one_parameter_and_many_of_another(which: str, seed: int) -> None:
+    stream = np.random.default_rng(seed)
+    given_rows = {"elasticity": np.exp(stream.uniform(-1, 1, 4)), "shares": stream.dirichlet(np.ones(3), 4)}
+    given_rows["scale"] = np.exp(stream.normal(0, 1, 4))
+    alike = {name: value if name == which else value[:1] for name, value in given_rows.items()}
+    full = {name: np.broadcast_to(value, (4, *value.shape[1:])) for name, value in alike.items()}
+    form, other = CES(**alike), CES(**full)
+    prices, income, bundle = np.exp(stream.normal(0, 1, 3)), np.exp(stream.normal(0, 1, 4)), np.ones((4, 3))
+    np.testing.assert_allclose(form.demand(prices, income), other.demand(prices, income), rtol=EPS)
+    np.testing.assert_allclose(form.value(bundle), other.value(bundle), rtol=EPS)
+    np.testing.assert_allclose(form.imputation(bundle, prices), other.imputation(bundle, prices), rtol=EPS)
+    np.testing.assert_allclose(form.unit_demand(prices) - other.unit_demand(prices), 0, atol=1e-12)
+    np.testing.assert_allclose(form.curvature(prices, income), other.curvature(prices, income), rtol=EPS)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_many_rows_stay_stored_good_by_good(kind: str) -> None:
+    stream = np.random.default_rng(0)
+    raw, prices = np.asfortranarray(np.exp(stream.normal(0, 1, (50, 4)))), np.exp(stream.normal(0, 1, 4))
+    form = build(kind, raw, np.random.default_rng(1))
+    row_by_row = build(kind, np.ascontiguousarray(raw), np.random.default_rng(1))
+    alike = form.rows(slice(0, 1))
+    for parameter in parameters_of(form):
+        assert parameter.ndim == 1 or parameter.flags.f_contiguous
+    for bundle in (form.demand(prices, np.ones(50)), form.unit_demand(prices), alike.demand(prices, np.ones(50))):
+        assert bundle.flags.f_contiguous
+    np.testing.assert_allclose(form.demand(prices, np.ones(50)), row_by_row.demand(prices, np.ones(50)), rtol=EPS)
+
+
+@KINDS
+@given(seed=seeds)
+def test_what_a_unit_of_money_buys_is_the_gradient_of_the_log_cost(kind: str, seed: int) -> None:
+    form, prices, _, _ = draw(kind, seed)
+    log_cost = complex_step(lambda at: np.log(form.unit_cost(at)), prices)
+    np.testing.assert_allclose(form.log_cost_gradient(prices), log_cost, rtol=EPS, atol=1e-15)
+
+
+@KINDS
+@given(seed=seeds)
+def test_hessian_is_the_slope_of_what_a_unit_of_money_buys(kind: str, seed: int) -> None:
+    form, prices, _, _ = draw(kind, seed)
+    hessian = prices[:, None] * prices * form.hessian(prices)
+    for good, change in enumerate(1e-5 * np.diag(prices)):
+        slope = (form.log_cost_gradient(prices + change) - form.log_cost_gradient(prices - change)) / 2e-5
+        np.testing.assert_allclose(hessian[:, good], prices * slope, atol=1e-8)
+    np.testing.assert_allclose(hessian, hessian.transpose(0, 2, 1), rtol=1e-12, atol=1e-14)
+    # Of degree one: c_pp p = 0, so that the Hessian of ln c takes p to minus the gradient.
+    np.testing.assert_allclose(hessian.sum(axis=2), -prices * form.log_cost_gradient(prices), rtol=1e-11, atol=1e-14)
+
+
+@KINDS
+@given(seed=seeds)
+def test_curvature_is_the_weighted_sum_of_the_hessians(kind: str, seed: int) -> None:
+    form, prices, income, stream = draw(kind, seed)
+    weights = income * stream.choice([0.0, 1.0], len(income))
+    expected = np.einsum("h,hij->ij", weights, form.hessian(prices))
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(form.curvature(prices, weights) / (size or 1), expected / (size or 1), atol=1e-13)
+    assert len(form.curvature(prices, weights)) == len(prices)
+
+
+def test_curvature_of_fixed_proportions_is_finite_where_a_good_is_free() -> None:
+    flat = Leontief(np.array([[1.0, 2.0, 0.5]]))
+    nest = Nest.of_shares(
+        3, [0, Nest.of_shares(3, [1, 2], np.zeros(1), np.array([[2.0, 0.5]]))], np.zeros(1), np.array([[1.0, 2.5]])
+    )
+    for prices in (np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.0, 0.0])):
+        gradient = flat.log_cost_gradient(prices)
+        expected = -gradient.T @ gradient
+        np.testing.assert_allclose(flat.curvature(prices, np.ones(1)), expected, rtol=EPS)
+        np.testing.assert_allclose(nest.curvature(prices, np.ones(1)), expected, rtol=1e-12)
+        np.testing.assert_allclose(nest.hessian(prices)[0], expected, rtol=1e-12)
+
+
+@given(seed=seeds)
+def test_the_fast_and_the_careful_road_to_ces_demand_agree(seed: int) -> None:
+    form, prices, income, _ = draw("ces", seed)
+    fast = form.demand(prices, income)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forms, "PRECISE_EXPONENT", -1.0)
+        np.testing.assert_allclose(form.demand(prices, income), fast, rtol=EPS)
+
+
+@given(seed=seeds, elasticity=st.sampled_from([0.4, 1.0, 3.0]))
+def test_ces_has_a_limit_where_there_is_no_end_of_a_good(seed: int, elasticity: float) -> None:
+    stream = np.random.default_rng(seed)
+    form = CES(np.full(1, elasticity), stream.dirichlet(np.ones(3), 1))
+    bundle = np.exp(stream.normal(0, 1, (1, 3)))
+    endless, much = bundle.copy(), bundle.copy()
+    endless[0, 0], much[0, 0] = np.inf, 1e60
+    if elasticity < 1:
+        np.testing.assert_allclose(form.value(endless), form.value(much), rtol=1e-9)
+    else:
+        assert np.isinf(form.value(endless)).all()
+    assert np.isinf(form.value(np.full((1, 3), np.inf))).all()
 
 
 @KINDS
@@ -227,6 +405,8 @@ def test_a_free_good_disturbs_only_those_who_want_it(kind: str, seed: int) -> No
         assert np.isinf(bundle[wants, 0]).all()
         assert np.isinf(form.unit_demand(free)[wants, 0]).all()
         assert np.isinf(form.demand(free, 0.0 * income)[wants, 0]).all()
+    if kind == "nest":
+        return
     if isinstance(form, CES):
         # Close to elasticity 1 the limit is too slow to be seen.
         form = CES(np.where(form.elasticity > 1, 3.0, 0.4), form.shares)
