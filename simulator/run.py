@@ -18,6 +18,7 @@ from simulator.dynamics.model import MarketModel
 from simulator.dynamics.outcomes import Judge, Verdict
 from simulator.economics.forms import Array
 from simulator.references.judges import References
+from simulator.results.distribution import distribution_summary, distribution_table, standings
 from simulator.results.folder import RunFolder
 from simulator.results.recorder import Witness
 from simulator.results.report import equilibrium_table, last_row, summarise
@@ -113,6 +114,7 @@ class Run:
     agents: pd.DataFrame
     wedges: pd.DataFrame
     equilibrium: pd.DataFrame
+    distribution: pd.DataFrame
     summary: dict[str, Any]
     folder: Path | None = None
 
@@ -153,9 +155,9 @@ def simulate(
         if simulation.witness.full or simulation.verdict is not None:
             blocks.append(simulation.witness.tables())
     tables = frames([block for block in blocks if block])
-    equilibrium, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
-    trajectory, per_tick, agents, wedges = (tables[name] for name in ("trajectory", "ticks", "agents", "wedges"))
-    return Run(scenario.name, trajectory, per_tick, agents, wedges, equilibrium.frame(), summary)
+    last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
+    tables |= {name: table.frame() for name, table in last.items()}
+    return Run(scenario.name, **tables, summary=summary)
 
 
 def run_to_disk(
@@ -197,8 +199,8 @@ def run_to_disk(
                 if simulation.verdict is None:
                     files.save(simulation.state())
                 tables = block or tables
-        equilibrium, summary = _conclude(simulation, tables, time.perf_counter() - began)
-        files.finish(equilibrium.header + equilibrium.lines(), summary)
+        last, summary = _conclude(simulation, tables, time.perf_counter() - began)
+        files.finish(last, summary)
         # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
         # What was interrupted keeps the checkpoint of its last whole block.
         if summary["outcome"] != "interrupted":
@@ -206,18 +208,23 @@ def run_to_disk(
     return summary
 
 
-def _conclude(simulation: Simulation, tables: Mapping[str, Table], seconds: float) -> tuple[Table, dict[str, Any]]:
-    """The equilibrium table and the summary of a simulation that has ended; `tables` hold its last recorded tick."""
+def _conclude(
+    simulation: Simulation, tables: Mapping[str, Table], seconds: float
+) -> tuple[dict[str, Table], dict[str, Any]]:
+    """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""
     scenario, market, witness, verdict = simulation.scenario, simulation.market, simulation.witness, simulation.verdict
     assert verdict is not None
     with np.errstate(invalid="ignore"):
         worth = float(market.prices @ np.maximum(market.demand, market.supply))
-    equilibrium = equilibrium_table(witness.references, scenario.economy.goods, market.prices, worth)
+    cohorts = standings(market)
+    last = {"distribution": distribution_table(cohorts)}
+    last["equilibrium"] = equilibrium_table(witness.references, scenario.economy.goods, market.prices, worth)
     run = {
         "wall_seconds": seconds,
         "tolerance": scenario.run.tolerance,
         "expect": list(scenario.expect),
         "seed": scenario.run.seed,
+        "shocks": [regime.tick for regime in getattr(scenario, "regimes", ())[1:]],
         "scenario_sha256": hashlib.sha256(dump(scenario.resolved).encode()).hexdigest(),
     }
     summary = summarise(
@@ -228,6 +235,7 @@ def _conclude(simulation: Simulation, tables: Mapping[str, Table], seconds: floa
         last=last_row(tables, witness.free),
         gradient_path_gap=witness.gradient_path_gap,
         worst_imbalance=witness.conservation.worst,
+        distribution=distribution_summary(cohorts),
         run=run,
     )
-    return equilibrium, summary
+    return last, summary

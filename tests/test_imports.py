@@ -32,7 +32,9 @@ LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 # The only climbs: inside a function, for what is done on request.
 LATE_CLIMBS = {("run", "plots")}
 
-ROOMS_OF_RESULTS = dict.fromkeys(("columns", "table", "recorder", "folder", "report"), "recorder")
+ROOMS_OF_RESULTS = dict.fromkeys(
+    ("columns", "table", "recorder", "folder", "report", "distribution"), "recorder"
+)
 FRONT = {"simulator", "simulator.__main__", "simulator.cli", "simulator.jobs", "simulator.terminal"}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")

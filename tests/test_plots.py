@@ -94,6 +94,7 @@ def frames(
         pd.DataFrame(agents, columns=AGENT_COLUMNS),
         pd.DataFrame(table, columns=["tick", "firm", "input", "marginal_revenue_product", "price", "wedge"]),
         pd.DataFrame(equilibrium, columns=EQUILIBRIUM_COLUMNS),
+        pd.DataFrame(),
         {"name": "run", "outcome": "cleared", "sentence": "Markets cleared.", "tolerance": 1e-9, **summary},
     )
 
@@ -269,7 +270,7 @@ CASES: dict[str, Callable[[], RecordedRun]] = {
 def empty() -> RecordedRun:
     """Frames without a row or a column, as a run leaves them that was stopped before its first tick."""
     nothing = pd.DataFrame()
-    return RecordedRun(nothing, nothing, nothing, nothing, nothing, {})
+    return RecordedRun(nothing, nothing, nothing, nothing, nothing, nothing, {})
 
 
 def cut(run: RecordedRun, rows: int) -> RecordedRun:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from simulator.dynamics.trading import Served
 
 Block = tuple[slice, Consumers]
+NUDGE = 1e-4
+"""Relative change of income by which marginal utility of money is found."""
 
 
 class FirmCohort(mesa.Agent):
@@ -69,6 +71,25 @@ class Looked(NamedTuple):
     sold: Array
     utility: float
     worth: Worth
+
+
+class Deeds(NamedTuple):
+    """What consumers did: `consumption`, what of it was `bought`, what was `sold` `(rows, goods)`, and money `paid`."""
+
+    consumption: Array
+    bought: Array
+    sold: Array
+    paid: Array
+
+
+class Standing(NamedTuple):
+    """How each member of a cohort stands after a tick, `(rows,)` each: planned `income`, `utility`, and its `gain` from
+    trade in money: what its utility exceeds that of its endowment by, over its marginal utility of money.
+    """
+
+    income: Array
+    utility: Array
+    gain: Array
 
 
 class ConsumerCohort(mesa.Agent):
@@ -130,6 +151,17 @@ class ConsumerCohort(mesa.Agent):
         bought, sold, utility, bid, objective = (self.weight * sum_up(list(part)) for part in zip(*sums, strict=True))
         return Looked(bought, sold, utility, Worth(bid, objective))
 
+    def standing(self, served: Served | None) -> Standing:
+        """How everybody stands after the tick just over; orders were `served`, or plans stand."""
+        income = self.income
+        parts = over_blocks(self.consumers.blocks, lambda block: self._standing(block, income, served))
+        return Standing(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    @property
+    def rows(self) -> int:
+        """How many of its members differ."""
+        return len(self.account)
+
     @property
     def income(self) -> Array:
         """Income of the last plan, `(rows,)`."""
@@ -183,18 +215,36 @@ class ConsumerCohort(mesa.Agent):
     def _look(self, block: Block, incomes: Array, served: Served | None, fraction: Array | None) -> tuple[Array, ...]:
         part, some = block
         prices, _ = self._quoted
+        income = incomes[part]
+        done = self._deeds(some, income, served)
+        enjoyed = some.utility.utility(done.consumption, done.paid)
+        used = done.consumption if fraction is None else done.consumption * fraction
+        imputed = worth(some, prices, income, used)
+        return done.bought.sum(axis=0), done.sold.sum(axis=0), enjoyed.sum(), *imputed
+
+    def _standing(self, block: Block, incomes: Array, served: Served | None) -> tuple[Array, Array, Array]:
+        part, some = block
+        prices, _ = self._quoted
         utility, income = some.utility, incomes[part]
-        bundle = utility.demand(prices, income)
+        done = self._deeds(some, income, served)
+        enjoyed = utility.utility(done.consumption, done.paid)
+        alone = utility.utility(np.broadcast_to(some.endowment, done.consumption.shape), np.zeros(some.size))
+        if not utility.needs_income:
+            return income, enjoyed, enjoyed + np.einsum("ag,g->a", done.sold, prices) - alone
+        more, less = income * (1.0 + NUDGE), income * (1.0 - NUDGE)
+        risen = utility.utility(utility.demand(prices, more), more) - utility.utility(
+            utility.demand(prices, less), less
+        )
+        return income, enjoyed, (enjoyed - alone) / (risen / (more - less))
+
+    def _deeds(self, some: Consumers, income: Array, served: Served | None) -> Deeds:
+        prices, _ = self._quoted
+        bundle = some.utility.demand(prices, income)
         wanted, offered = _net(bundle, some.endowment)
         if served is None:
-            used, paid = bundle * fraction, utility.spending(prices, income)
-        else:
-            wanted, offered, missing = wanted * served.purchases, offered * served.sales, wanted
-            bundle = used = bundle - missing + wanted
-            paid = np.einsum("ag,g->a", wanted, prices)
-        enjoyed = utility.utility(bundle, paid)
-        imputed = worth(some, prices, income, used)
-        return wanted.sum(axis=0), offered.sum(axis=0), enjoyed.sum(), *imputed
+            return Deeds(bundle, wanted, offered, some.utility.spending(prices, income))
+        bought = wanted * served.purchases
+        return Deeds(bundle - wanted + bought, bought, offered * served.sales, np.einsum("ag,g->a", bought, prices))
 
 
 def _net(bundle: Array, endowment: Array) -> tuple[Array, Array]:

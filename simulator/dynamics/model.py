@@ -15,7 +15,7 @@ import mesa
 import numpy as np
 
 from simulator.dynamics.chain import Chain
-from simulator.dynamics.cohorts import ConsumerCohort, FirmCohort, Looked
+from simulator.dynamics.cohorts import ConsumerCohort, FirmCohort, Looked, Standing
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.snapshot import Plans, Snapshot, Trades
 from simulator.dynamics.trading import Served, Trade, ration
@@ -186,6 +186,11 @@ class MarketModel(mesa.Model):
             return [
                 cohort.look(self._served if fraction is None else None, fraction) for cohort in self.consumer_cohorts
             ]
+
+    def standing(self, cohort: ConsumerCohort) -> Standing:
+        """How the members of a cohort stand after the tick just over."""
+        with np.errstate(all="ignore"):
+            return cohort.standing(self._served if self.trade.every_tick else None)
 
     @property
     def account(self) -> Array:

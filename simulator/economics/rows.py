@@ -45,7 +45,7 @@ class Rows:
         return taken
 
     def _row_values(self) -> list[Any]:
-        values = (getattr(self, item.name) for item in fields(self))  # pyright: ignore[reportArgumentType]
+        values = (getattr(self, item.name, None) for item in fields(self))  # pyright: ignore[reportArgumentType]
         return [value for value in values if isinstance(value, (Rows, np.ndarray))]
 
 

@@ -68,6 +68,14 @@ EQUILIBRIUM = {
 }
 """Columns of equilibrium.csv after `equilibrium` and `good`, with their meaning."""
 
+DISTRIBUTION = {
+    "income": "income below which this percent of a cohort have theirs",
+    "utility": "utility likewise",
+    "gain": "gain from trade likewise: utility beyond that of the endowment, in money at the margin",
+    "gain_share": "part of all gains that goes to this percent, those who gain least",
+}
+"""Columns of distribution.csv after `agent` and `percent`, with their meaning: cohorts at the last tick."""
+
 SUMMARY = {
     "name": "the scenario's name",
     "outcome": "how the run ended",
@@ -87,6 +95,8 @@ SUMMARY = {
     "tolerance": "largest relative excess demand that counts as cleared",
     "expect": "the outcomes that the scenario expects",
     "equilibria": "how many equilibria were found",
+    "distribution": "by cohort: mean and quantiles of income, utility and gain from trade, and the part who lose",
+    "shocks": "the ticks at which a shock changed the economy",
     "worst_imbalance": "largest relative imbalance of a good or of money in any tick",
     "seed": "seed of every random stream",
     "scenario_sha256": "hash of the scenario as resolved (scenario.yaml)",

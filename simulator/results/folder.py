@@ -16,10 +16,14 @@ from simulator.errors import RunFolderError
 from simulator.results.table import Table
 
 TABLES = ("trajectory", "ticks", "agents", "wedges")
-SCENARIO, CHECKPOINT, SUMMARY, EQUILIBRIUM = "scenario.yaml", "state.npz", "summary.json", "equilibrium.csv"
+SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"
+LAST = ("equilibrium.csv", "distribution.csv")
+"""What is written at the end, beside the summary."""
+INPUTS = "inputs"
+"""Copies of the files that the scenario read."""
 PART = ".part"
 """Ending of a file that is still being written; it takes its own name once it is whole."""
-WRITTEN = (SUMMARY, CHECKPOINT, EQUILIBRIUM, *(f"{table}.csv" for table in TABLES))
+WRITTEN = (SUMMARY, CHECKPOINT, *LAST, *(f"{table}.csv" for table in TABLES))
 FIGURES = (".pdf", ".png", ".svg")
 
 State = dict[str, NDArray[Any]]
@@ -58,7 +62,7 @@ class RunFolder:
             names = (
                 {entry.name.removesuffix(PART) for entry in self.path.iterdir()} if self.path.exists() else set[str]()
             )
-        if SCENARIO not in names and names - {*WRITTEN, "figures"}:
+        if SCENARIO not in names and names - {*WRITTEN, "figures", INPUTS}:
             raise RunFolderError(f"{self.path}: found a folder with other files than a run's; --out writes elsewhere")
 
     def start(self, scenario_yaml: str) -> None:
@@ -80,7 +84,7 @@ class RunFolder:
         if state is None:
             return None
         with self._plainly("written"):
-            for name in (SUMMARY, EQUILIBRIUM):
+            for name in (SUMMARY, *LAST):
                 (self.path / name).unlink(missing_ok=True)
             for table in TABLES:
                 file = self._files[table] = FileIO(self.path / f"{table}.csv", "r+b")
@@ -143,11 +147,12 @@ class RunFolder:
         with self._plainly("written"):
             self._write(CHECKPOINT, archive.getvalue())
 
-    def finish(self, equilibrium_csv: str, summary: Mapping[str, Any]) -> None:
+    def finish(self, tables: Mapping[str, Table], summary: Mapping[str, Any]) -> None:
         """Write what is known at the end, the summary last."""
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         with self._plainly("written"):
-            self._write(EQUILIBRIUM, equilibrium_csv.encode())
+            for name, table in tables.items():
+                self._write(f"{name}.csv", (table.header + table.lines()).encode())
             self._write(SUMMARY, f"{text}\n".encode())
 
     def _write(self, name: str, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium")
+TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution")
 NAME_COLUMNS = ("good", "agent", "kind", "firm", "input")
 
 
 class Frames(Protocol):
-    """A finished run as five data frames and its summary; a `Run` is one, and so is what `read_run` returns."""
+    """A finished run as data frames and its summary; a `Run` is one, and so is what `read_run` returns."""
 
     @property
     def trajectory(self) -> pd.DataFrame: ...
@@ -33,6 +33,8 @@ class Frames(Protocol):
     def wedges(self) -> pd.DataFrame: ...
     @property
     def equilibrium(self) -> pd.DataFrame: ...
+    @property
+    def distribution(self) -> pd.DataFrame: ...
     @property
     def summary(self) -> Mapping[str, Any]: ...
 
@@ -46,6 +48,7 @@ class RecordedRun:
     agents: pd.DataFrame
     wedges: pd.DataFrame
     equilibrium: pd.DataFrame
+    distribution: pd.DataFrame
     summary: Mapping[str, Any]
 
 
@@ -54,13 +57,19 @@ def read_run(folder: str | Path) -> RecordedRun:
     folder = Path(folder)
     if not (folder / "trajectory.csv").is_file():
         raise FileNotFoundError(f"{folder}: no trajectory.csv here; expected the folder of a run, such as outputs/NAME")
-    tables = {name: _read_table(folder / f"{name}.csv") for name in TABLES}
-    summary_file = folder / "summary.json"
-    summary: dict[str, Any] = json.loads(summary_file.read_text(encoding="utf-8")) if summary_file.is_file() else {}
-    return RecordedRun(**tables, summary={"name": folder.name, **summary})
+    tables = {name: read_table(folder / f"{name}.csv") for name in TABLES}
+    return RecordedRun(**tables, summary=read_summary(folder))
 
 
-def _read_table(file: Path) -> pd.DataFrame:
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The `summary.json` of a run folder; the name alone where there is none."""
+    file = folder / "summary.json"
+    summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {"name": folder.name, **summary}
+
+
+def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """A CSV of a run, or the named columns of it alone; `ValueError` if it lacks one of them."""
     import pandas as pd
 
     if not file.is_file() or file.stat().st_size == 0:
@@ -69,7 +78,7 @@ def _read_table(file: Path) -> pd.DataFrame:
         header = lines.readline().strip().split(",")
     # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
     names = {c: str for c in NAME_COLUMNS if c in header and not (c == "input" and "agent" in header)}
-    return pd.read_csv(file, dtype=cast(Any, names), keep_default_na=False, na_values=[""])
+    return pd.read_csv(file, usecols=columns, dtype=cast(Any, names), keep_default_na=False, na_values=[""])
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Floats:

@@ -12,6 +12,7 @@ from simulator.results import canvas, network, simplex
 from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
 from simulator.results.distances import convergence
 from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, read_run, summary_number, texts
+from simulator.results.gains import gains
 from simulator.results.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
@@ -246,4 +247,5 @@ FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "wedges": wedges,
     "network": network.network,
     "simplex": simplex.simplex,
+    "gains": gains,
 }

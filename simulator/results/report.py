@@ -123,6 +123,7 @@ def summarise(
     last: dict[str, Any],
     gradient_path_gap: float,
     worst_imbalance: float,
+    distribution: dict[str, Any],
     run: dict[str, Any],
 ) -> dict[str, Any]:
     """The summary of a run, ready for JSON (empty numbers are None).
@@ -151,6 +152,8 @@ def summarise(
         "tolerance": run["tolerance"],
         "expect": run["expect"],
         "equilibria": len(references.equilibria) if references is not None else None,
+        "distribution": distribution,
+        "shocks": run["shocks"],
         "worst_imbalance": worst_imbalance,
         "seed": run["seed"],
         "scenario_sha256": run["scenario_sha256"],
