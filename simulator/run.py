@@ -157,7 +157,8 @@ def simulate(
     tables = frames([block for block in blocks if block])
     last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
     tables |= {name: table.frame() for name, table in last.items()}
-    return Run(scenario.name, **tables, summary=summary)
+    columns = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution")
+    return Run(scenario.name, *(tables[name] for name in columns), summary)
 
 
 def run_to_disk(

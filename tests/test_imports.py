@@ -35,7 +35,7 @@ LATE_CLIMBS = {("run", "plots")}
 ROOMS_OF_RESULTS = dict.fromkeys(
     ("columns", "table", "recorder", "folder", "report", "distribution"), "recorder"
 )
-FRONT = {"simulator", "simulator.__main__", "simulator.cli", "simulator.jobs", "simulator.terminal"}
+FRONT = {f"simulator.{name}" for name in ("__main__", "arguments", "cli", "jobs", "terminal")} | {"simulator"}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simulator.economics.allocation import marginal_products, used, worth
 from simulator.economics.economy import Balance, Consumers, Economy
 from simulator.economics.forms import Array
+from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
 
 
@@ -68,12 +69,16 @@ def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) 
 def equilibrium_adjoints(economy: Economy, balance: Balance) -> Array:
     """Adjoints where the plans of a balance are carried out, `(goods,)`."""
     prices, objective = balance.prices, np.zeros(len(economy.goods))
-    for cohort, income in zip(economy.consumers, balance.incomes, strict=True):
+    for cohort, income, bundle in zip(economy.consumers, balance.incomes, balance.consumption, strict=True):
+        if isinstance(cohort.utility, Linear):
+            # Of a set of best bundles the balance holds the one that clears: each good in it is worth its price.
+            objective += prices * bundle
+            continue
 
         def imputed(block: tuple[slice, Consumers], income: Array = income) -> Array:
             part, some = block
-            bundle = some.utility.dual_demand(prices, income[part])
-            return worth(some, prices, income[part], bundle).objective
+            quantities = some.utility.dual_demand(prices, income[part])
+            return worth(some, prices, income[part], quantities).objective
 
         objective += cohort.weight * sum_up(over_blocks(cohort.blocks, imputed))
     products = marginal_products(economy, prices, balance.inputs)

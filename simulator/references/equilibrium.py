@@ -8,7 +8,7 @@ is that of the scenario's own price rule, by the eigenvalues of its step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.clearing import active_goods, log_newton_displacement, relative_excess_demand
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
+from simulator.economics.ties import set_valued
+from simulator.references.ties import ELASTICITIES, exact, smoothed
 
 RESIDUAL = 1e-9
 """Largest complementarity residual and log-price displacement of an accepted equilibrium; Newton usually leaves 1e-15.
@@ -59,6 +61,10 @@ def find(
     In a large population the search is for the equilibria of every so many agents, from which Newton then goes on with
     all of them.
     """
+    if set_valued(economy):
+        smooth = find(smoothed(economy, ELASTICITIES[0]), rule, starts, random_starts=random_starts, seed=seed)
+        limits = [_limit(economy, rule, found) for found in smooth]
+        return [found for found in limits if found is not None]
     thin = economy.thinned(SEARCHED_ROWS)
     if thin is not economy:
         near = find(thin, rule, starts, random_starts=random_starts, seed=seed)
@@ -73,6 +79,24 @@ def find(
     everywhere += [_approach(economy, rule, start) for start in starts]
     balances = [newton(economy, rule, start) for start in everywhere]
     return _distinct(economy, rule, [balance for balance in balances if balance is not None])
+
+
+def _limit(economy: Economy, rule: PriceRule, found: Equilibrium) -> Equilibrium | None:
+    """Where an equilibrium goes as smooth tastes become linear; its index and stability are those of the last smooth
+    one (a step of one size hovers about a tie).
+    """
+    elasticity = ELASTICITIES[0]
+    for steeper in ELASTICITIES[1:]:
+        smooth = smoothed(economy, steeper)
+        balance = newton(smooth, rule, found.prices)
+        if balance is None:
+            break
+        found, elasticity = describe(smooth, rule, balance), steeper
+    balance = exact(economy, rule, found.prices, elasticity)
+    if balance is None:
+        return None
+    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, ~rule.fixed)
+    return replace(found, balance=balance, residual=residual)
 
 
 def _distinct(economy: Economy, rule: PriceRule, balances: list[Balance]) -> list[Equilibrium]:

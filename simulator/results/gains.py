@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 GUIDE = (
     "Gain: the money that the utility beyond that of one's endowment is worth. The nearer to the grey line, the evener."
 )
-STYLES = (
+STYLES: tuple[Mapping[str, Any], ...] = (
     {"color": BLUE, "linewidth": 3.0},
     {"color": VERMILION, "linewidth": 2.6, "linestyle": (0, (5, 2, 0.1, 2))},
     {"color": GREEN, "linewidth": 2.6, "linestyle": (0, (4, 2))},

@@ -1,0 +1,114 @@
+"""Ties: where demand is a set, which of its elements clears the markets?
+
+Consumers with linear tastes spend all their money on the goods with most value per money. Where several are best, any
+split of the spending is as good, and prices are right if *some* split clears every market: a linear programme in the
+spending on tied goods. Source: Eisenberg and Gale (1959); Devanur, Papadimitriou, Saberi and Vazirani (2008).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.economics.economy import Consumers, Economy
+from simulator.economics.forms import Array
+from simulator.economics.linear import Linear
+
+
+class Split(NamedTuple):
+    """How those who are indifferent may buy: `spending` `(ties,)`, and the largest gap `|z| / s` that it leaves at a
+    good whose price may move.
+    """
+
+    spending: Array
+    gap: float
+
+
+class Edges(NamedTuple):
+    """Spending of set-valued consumers on their best goods, flat: `(ties,)` each. `row` counts all their rows, `money`
+    `(rows,)` is what each has, times the consumers it stands for; `value` is worth per unit.
+    """
+
+    cohort: NDArray[np.intp]
+    row: NDArray[np.intp]
+    good: NDArray[np.intp]
+    value: Array
+    money: Array
+
+
+def set_valued(economy: Economy) -> bool:
+    """Whether some consumer's demand is a set."""
+    return any(isinstance(cohort.utility, Linear) for cohort in economy.consumers)
+
+
+def single_valued(economy: Economy) -> tuple[Consumers, ...]:
+    """The consumers whose demand is one bundle."""
+    return tuple(cohort for cohort in economy.consumers if not isinstance(cohort.utility, Linear))
+
+
+def ties(economy: Economy, prices: Array, incomes: tuple[Array, ...], tolerance: float) -> Edges:
+    """The goods that are best for each set-valued consumer, to a relative tolerance."""
+    cohorts, rows, goods, values, money, first = [], [], [], [], [], 0
+    for number, (cohort, income) in enumerate(zip(economy.consumers, incomes, strict=True)):
+        taste = cohort.utility
+        if not isinstance(taste, Linear):
+            continue
+        best = np.broadcast_to(taste.best(prices, tolerance), (cohort.size, len(prices)))
+        row, good = np.nonzero(best)
+        cohorts.append(np.full(len(row), number))
+        rows.append(first + row)
+        goods.append(good)
+        values.append(np.broadcast_to(taste.values, best.shape)[row, good])
+        money.append(income * cohort.weight)
+        first += cohort.size
+    parts = (np.concatenate(part) for part in (cohorts, rows, goods, values, money))
+    return Edges(*parts)
+
+
+def bought(economy: Economy, prices: Array, edges: Edges, spending: Array) -> Array:
+    """What the set-valued cohorts buy if they spend so much `(ties,)` on their ties, `(cohorts, goods)`."""
+    consumption = np.zeros((len(economy.consumers), len(prices)))
+    np.add.at(consumption, (edges.cohort, edges.good), spending / prices[edges.good])
+    return consumption
+
+
+def clearing_split(prices: Array, others: Array, supply: Array, edges: Edges, free: NDArray[np.bool_]) -> Split | None:
+    """The split of spending over ties that clears the markets of `free` goods best; None if there is none.
+
+    `others` `(goods,)` is what everybody else demands. A good may be left over where its price is not above 0.
+    """
+    from scipy.optimize import linprog
+    from scipy.sparse import coo_array, hstack, vstack
+
+    count, goods = len(edges.good), len(prices)
+    scale = np.maximum(np.maximum(others, supply), 1e-300) * np.maximum(prices, 1e-300)
+    forced = _forced(edges, goods)
+    if ((others * prices + forced - supply * prices)[free] > 0.5 * scale[free]).any():
+        return None
+    places = np.arange(count)
+    bought = coo_array((np.ones(count), (edges.good, places)), shape=(goods, count)).tocsr()[np.flatnonzero(free)]
+    spent = coo_array((np.ones(count), (edges.row, places)), shape=(len(edges.money), count))
+    gap = -scale[free][:, None]
+    left = ((supply - others) * prices)[free]
+    above = hstack([bought, coo_array(gap)])
+    below = hstack([-bought, coo_array(gap)])
+    found = linprog(
+        np.append(np.zeros(count), 1.0),
+        A_ub=vstack([above, below]),
+        b_ub=np.concatenate([left, -left]),
+        A_eq=hstack([spent, coo_array((len(edges.money), 1))]),
+        b_eq=edges.money,
+        method="highs",
+    )
+    if found.status != 0:
+        return None
+    return Split(found.x[:count], float(found.x[-1]))
+
+
+def _forced(edges: Edges, goods: int) -> Array:
+    """Spending that has no choice: of those with one best good, `(goods,)`."""
+    choices = np.bincount(edges.row, minlength=len(edges.money))
+    alone = choices[edges.row] == 1
+    return np.bincount(edges.good[alone], edges.money[edges.row[alone]], goods).astype(float)

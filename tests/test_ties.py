@@ -1,0 +1,110 @@
+"""Linear tastes: equilibria with set-valued demand, found through smooth tastes and made exact."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from simulator.dynamics.price_rules import PriceRule
+from simulator.economics.economy import Consumers, Economy, Firm
+from simulator.economics.forms import CobbDouglas
+from simulator.economics.formula import parse
+from simulator.economics.linear import Linear
+from simulator.economics.technology import FormulaTechnology
+from simulator.economics.ties import bought, clearing_split, set_valued, ties
+from simulator.economics.utility import Homothetic, Utility
+from simulator.references.adjoint import equilibrium_adjoints
+from simulator.references.equilibrium import Equilibrium, find
+
+# 4 buyers, 5 goods in unit supply: prices 109/59 * (18, 10, 15, 4, 12), demand set-valued at equilibrium.
+VALUES = [[1, 3, 5, 1, 2], [2, 5, 6, 2, 6], [6, 3, 5, 1, 4], [3, 3, 4, 2, 6]]
+BUDGETS = [20, 23, 54, 12]
+
+
+def someone(
+    utility: Utility, *, goods: int, endowment: object = None, budget: float = 0.0, firms: int = 0
+) -> Consumers:
+    owned = np.zeros((1, goods)) if endowment is None else np.atleast_2d(np.asarray(endowment, dtype=float))
+    return Consumers(f"h{budget}{owned.sum()}", utility, owned, np.array([budget]), np.full((1, firms), 0.25))
+
+
+def rule(goods: int) -> PriceRule:
+    return PriceRule("additive", 0.1, (), np.full(goods, 1e-12), np.zeros(goods, dtype=bool))
+
+
+def economy(supply: object, *cohorts: Consumers, firms: tuple[Firm, ...] = ()) -> Economy:
+    given = np.asarray(supply, dtype=float)
+    return Economy(tuple("abcde"[: len(given)]), given, np.full(len(given), np.nan), firms, cohorts)
+
+
+def check(of: Economy, found: Equilibrium) -> None:
+    """Markets clear, everybody's money is spent, and only on goods of most value per money."""
+    balance, prices = found.balance, found.prices
+    assert np.max(np.abs(balance.excess_demand) / balance.scale) < 1e-9
+    for cohort, bundle, income in zip(of.consumers, balance.consumption, balance.incomes, strict=True):
+        assert prices @ bundle == pytest.approx(float(income.sum()) * cohort.weight, rel=1e-9)
+        if isinstance(cohort.utility, Linear):
+            worth = cohort.utility.values[0] / prices
+            assert np.all(worth[bundle > 1e-7 * bundle.max()] >= worth.max() * (1 - 1e-8))
+            assert bundle.min() >= 0
+    np.testing.assert_allclose(equilibrium_adjoints(of, balance), prices, rtol=1e-8)
+
+
+def test_linear_fisher_market() -> None:
+    buyers = [
+        someone(Linear(np.array([v], dtype=float)), budget=b, goods=5) for v, b in zip(VALUES, BUDGETS, strict=True)
+    ]
+    of = economy(np.ones(5), *buyers)
+    (found,) = find(of, rule(5), [np.full(5, 10.0)])
+    np.testing.assert_allclose(found.prices, 109 / 59 * np.array([18, 10, 15, 4, 12]), rtol=1e-10)
+    assert found.index == 1
+    assert not found.stable
+    check(of, found)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(2, 5))
+def test_random_linear_exchange(seed: int, people: int, goods: int) -> None:
+    stream = np.random.default_rng(seed)
+    cohorts = [
+        someone(Linear(stream.uniform(0.2, 2, (1, goods))), endowment=stream.uniform(0.1, 2, goods), goods=goods)
+        for _ in range(people)
+    ]
+    of = economy(np.zeros(goods), *cohorts)
+    found = find(of, rule(goods), [np.ones(goods)], random_starts=2)
+    assume(found)
+    assert len(found) == 1
+    check(of, found[0])
+
+
+def test_linear_tastes_beside_others_and_a_firm() -> None:
+    firm = Firm("mill", FormulaTechnology(parse("2*a^0.5")), 1, (0,))
+    tastes: list[Utility] = [Linear(np.array([[1.0, 2.0, 1.5]])), Homothetic(CobbDouglas(np.array([[1.0, 1.0, 2.0]])))]
+    tastes += [Linear(np.array([[2.0, 1.0, 1.2]])), Linear(np.array([[1.0, 1.6, 1.7]]))]
+    cohorts = [
+        someone(taste, endowment=[2.0, 0.3 * i, 1.0], goods=3, firms=1) for i, taste in enumerate(tastes, start=1)
+    ]
+    of = economy(np.zeros(3), *cohorts, firms=(firm,))
+    found = find(of, rule(3), [np.ones(3)])
+    assert found
+    for each in found:
+        check(of, each)
+
+
+def test_a_split_clears_where_the_even_one_does_not() -> None:
+    """Two goods equally good to two buyers, in unequal supply: an even split leaves one of them short."""
+    cohort = Consumers("h", Linear(np.array([[1.0, 1.0]])), np.zeros((1, 2)), np.array([2.0]), np.zeros((1, 0)), 2)
+    of, prices = economy([3.0, 1.0], cohort), np.ones(2)
+    assert set_valued(of)
+    balance = of.balance(prices)
+    np.testing.assert_allclose(balance.excess_demand, [-1, 1])
+    edges = ties(of, prices, balance.incomes, 1e-9)
+    split = clearing_split(prices, np.zeros(2), of.total_supply, edges, np.ones(2, dtype=bool))
+    assert split is not None
+    assert split.gap < 1e-12
+    np.testing.assert_allclose(bought(of, prices, edges, split.spending), [[3, 1]])
+    off = clearing_split(np.array([1.0, 1.01]), np.zeros(2), of.total_supply, edges, np.ones(2, dtype=bool))
+    assert off is not None
+    assert off.gap > 1e-3
