@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-BLOCK = 32_768
+BLOCK = 16_384
 """Rows worked on at a time: a few columns of them fit a core's cache."""
 
 Part = TypeVar("Part")
