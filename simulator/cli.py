@@ -7,15 +7,24 @@ wins. Modules are imported when a command needs them.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
+from simulator.arguments import (
+    USAGE_ERROR,
+    check_folder,
+    check_places,
+    figure_formats,
+    load_scenarios,
+    number_of_jobs,
+    refuse,
+    run_folders,
+    usage,
+)
 from simulator.jobs import Failure, Interruption, Task, debugging, failure_of, one_line, run_all
 from simulator.terminal import (
     AS_EXPECTED,
@@ -30,11 +39,8 @@ from simulator.terminal import (
     say,
 )
 
-if TYPE_CHECKING:
-    from simulator.errors import Problem
-    from simulator.scenario import Scenario
-
 SOLVE_STARTS = 60
+COMPARISON = Path("outputs/compare")
 
 app = typer.Typer(
     add_completion=False,
@@ -77,12 +83,12 @@ def run(
     Exit code: 0 if every run ended as its scenario expects, 3 if one did not, 2 if a scenario or the command line is
     wrong (then nothing is run), 130 if interrupted (--resume continues).
     """
-    chosen, processes = _formats(formats), _jobs(jobs)
+    chosen, processes = figure_formats(formats), number_of_jobs(jobs)
     if resume and overwrite:
-        _refuse("--overwrite: found --resume too; expected one of them: continue runs, or replace them")
-    loaded = _load(scenarios, settings, ticks=ticks, seed=seed)
+        refuse("--overwrite: found --resume too; expected one of them: continue runs, or replace them")
+    loaded = load_scenarios(scenarios, settings, ticks=ticks, seed=seed)
     tasks = [Task(scenario, out / scenario.name, resume, () if no_plots else chosen) for scenario in loaded]
-    _check_places(tasks, out, resume=resume, overwrite=overwrite)
+    check_places(tasks, out, resume=resume, overwrite=overwrite)
     speaks = not quiet and not as_json
     with Interruption() as stop:
         results = run_all(tasks, processes, stop, speaks)
@@ -105,11 +111,11 @@ def plot(
     formats: Formats = "png",
 ) -> None:
     """Redraw the figures of finished runs from their CSVs alone."""
-    chosen = _formats(formats)
+    chosen = figure_formats(formats)
     strangers = [folder for folder in runs if not (folder / "trajectory.csv").is_file()]
     if strangers:
         found = "found no trajectory.csv; expected the folder of a run, such as outputs/tupperware"
-        _refuse("\n".join(f"{folder}: {found}" for folder in strangers))
+        refuse("\n".join(f"{folder}: {found}" for folder in strangers))
     from simulator.results.plots import draw
 
     for folder in runs:
@@ -118,14 +124,53 @@ def plot(
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             if debugging():
                 raise
-            _refuse(f"{folder}: found CSVs that cannot be drawn ({one_line(error)}); expected them as a run wrote them")
+            refuse(f"{folder}: found CSVs that cannot be drawn ({one_line(error)}); expected them as a run wrote them")
         say("\n".join(map(str, figures)))
+
+
+@app.command(short_help="Hold finished runs against each other.")
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the comparison goes.")] = COMPARISON,
+    numeraire: Annotated[
+        str | None,
+        typer.Option("--numeraire", metavar="GOOD", help="Count prices in this good."),
+    ] = None,
+    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no figure.")] = False,
+    formats: Formats = "png",
+    as_json: AsJson = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a comparison that exists.")] = False,
+) -> None:
+    """Hold finished runs against each other: outcome, ticks, gaps, and prices on one scale.
+
+    Prints a table and writes measures.csv, prices.csv and a figure to outputs/compare/. Reads the runs' CSVs and
+    summaries alone. Prices are counted in money where all runs do, else in a good whose price is held fixed, else by
+    the sum of price times quantity; the table says which.
+    """
+    chosen = figure_formats(formats)
+    from shutil import get_terminal_size
+
+    from simulator.results import compare as comparing
+    from simulator.results.compare_figure import check_vacant, save
+
+    check_folder(out)
+    check_vacant(out, overwrite=overwrite)
+    folders = run_folders(runs)
+    for folder in filter(comparing.is_comparison, folders):
+        complain(f"{folder}: left out, a comparison and no run")
+    comparison = comparing.compare([folder for folder in folders if not comparing.is_comparison(folder)], numeraire)
+    files = save(comparison, out, () if no_plots else chosen)
+    if as_json:
+        print_json(comparison.data())
+    else:
+        width = get_terminal_size().columns
+        say("\n".join([*comparing.lines(comparison, width), "", *(f"  {file}" for file in files)]))
 
 
 @app.command(short_help="Validate scenarios without running them.")
 def check(scenarios: Scenarios, settings: Settings = None) -> None:
     """Validate scenarios without running them: every problem of every file in one pass, one line each."""
-    for scenario in _load(scenarios, settings):
+    for scenario in load_scenarios(scenarios, settings):
         economy = scenario.economy
         counts = (len(economy.goods), len(economy.firms), len(economy.consumers))
         nouns = [_plural(n, noun) for n, noun in zip(counts, ("good", "firm", "consumer"), strict=True) if n]
@@ -146,7 +191,7 @@ def solve(
     from simulator.references.judges import References
     from simulator.results.report import equilibrium_lines, equilibrium_records
 
-    (loaded,) = _load([scenario], settings, seed=seed, single=True)
+    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
     references = References(
         loaded.economy, loaded.rule, loaded.initial_prices, loaded.run.seed, random_starts=SOLVE_STARTS
     )
@@ -177,122 +222,13 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except USAGE_ERROR as error:
-        complain(_usage(error))
+        complain(usage(error))
         code = WRONG_INPUT
     except Exception as error:
         failure = failure_of(error)
         complain(failure.text)
         code = failure.code
     leave(code or AS_EXPECTED)
-
-
-def _load(
-    paths: Sequence[str],
-    settings: list[str] | None,
-    *,
-    ticks: str | None = None,
-    seed: str | None = None,
-    single: bool = False,
-) -> tuple[Scenario, ...]:
-    """The scenarios with what the command line changes; a problem with `--ticks` or `--seed` is said to be there."""
-    from simulator.errors import ScenarioError
-    from simulator.scenario import load, load_many
-
-    changes: dict[str, object] = {}
-    for setting in settings or []:
-        path, equals, value = setting.partition("=")
-        if not equals or not path:
-            _refuse(f"--set {setting}: found no PATH=VALUE; expected for example --set scheduler.rate=0.1")
-        changes[path] = value
-    options = {f"run.{name}": value for name, value in (("ticks", ticks), ("seed", seed)) if value is not None}
-    changes |= options
-
-    def place(problem: Problem) -> Problem:
-        if problem.where != "--set" or problem.path not in options:
-            return problem
-        return replace(problem, where=problem.path.replace("run.", "--"), path="")
-
-    try:
-        return (load(paths[0], settings=changes),) if single else load_many(paths, settings=changes)
-    except ScenarioError as error:
-        from dataclasses import replace
-
-        raise ScenarioError(dict.fromkeys(map(place, error.problems))) from None
-
-
-def _jobs(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:9]) < 1:
-        _refuse(f"--jobs: found {text!r}; expected a whole number, 1 or more")
-    return int(text[:9])
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    wrong = [name for name in formats if name not in ("png", "svg", "pdf")]
-    if wrong:
-        _refuse(f"--format: found {', '.join(map(repr, wrong))}; expected png, svg or pdf, or several as in png,svg")
-    return formats
-
-
-def _check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse, before anything is run, what cannot be written to, and runs that would be lost or cannot be resumed."""
-    from simulator.errors import RunFolderError
-    from simulator.results.folder import RunFolder
-    from simulator.scenario import dump
-
-    above = next(place for place in (out, *out.absolute().parents) if place.exists())
-    if not above.is_dir():
-        _refuse(f"--out: found the file {above}; expected a folder")
-    if not os.access(above, os.W_OK | os.X_OK):
-        _refuse(f"--out: found the folder {above}, which may not be written to; expected one that may")
-    complaints: list[str] = []
-    for task in tasks:
-        folder = RunFolder(task.folder)
-        try:
-            if resume:
-                folder.checkpoint(dump(task.scenario.resolved))
-            elif overwrite:
-                folder.refuse_strangers()
-            elif not folder.vacant:
-                folder.refuse_strangers()
-                complaints.append(f"{task.folder}: found a run; --overwrite replaces it, --resume continues it")
-        except RunFolderError as error:
-            complaints.append(str(error))
-    if complaints:
-        _refuse("\n".join(complaints))
-
-
-USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
-"""The parser's error for a wrong command line; typer does not export it under a name."""
-
-
-def _usage(error: Any) -> str:
-    """One line for a wrong command line: what was found, and what was perhaps meant."""
-    from difflib import get_close_matches
-
-    context: Any = error.ctx
-    message = str(error.format_message()).rstrip(".")
-    if message.startswith("Usage:"):
-        return message
-    command = context.command_path if context is not None else "simulator"
-    wrong, known = "", list[str]()
-    if context is not None and type(error).__name__ == "NoSuchOption":
-        wrong = str(error.option_name)
-        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-        known += ["--help", "--version", "--debug"]
-        message = f"unknown option {wrong}"
-    elif context is not None and message.startswith("No such command"):
-        wrong, known = message.split("'")[1], list(context.command.list_commands(context))
-        message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
-    else:
-        message = message[:1].lower() + message[1:]
-    meant = get_close_matches(wrong, known, 1)
-    return f"{command}: {message}; " + (f"did you mean {meant[0]}?" if meant else f"see {command} --help")
-
-
-def _refuse(message: str) -> NoReturn:
-    complain(message)
-    raise typer.Exit(WRONG_INPUT)
 
 
 def _plural(number: int, noun: str) -> str:

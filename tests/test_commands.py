@@ -30,7 +30,7 @@ def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
     assert "price = bid = derivative" in done.stdout
     folder = tmp_path / "outputs" / "tupperware"
     files = {path.name for path in folder.iterdir()}
-    tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv"}
+    tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv", "distribution.csv"}
     assert files == tables | {"summary.json", "scenario.yaml", "state.npz", "figures"}
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
     assert set(drawn) == {"prices.png", "convergence.png", "wedges.png", "network.png"}

@@ -53,21 +53,27 @@ METADATA: Mapping[str, dict[str, Any]] = {
 
 
 def sheet(summary: Mapping[str, Any], guide: str, *footnotes: str) -> Figure:
-    """An empty page: the run's name and outcome, its sentence, how to read the picture; footnotes at the bottom."""
+    """An empty page of a run: its name and outcome, its sentence, how to read the picture; footnotes at the bottom."""
+    name, outcome = str(summary.get("name", "run")), str(summary.get("outcome", "")).replace("_", " ")
+    title = shorten(name, 40) + (f": {outcome}" if outcome else "")
+    return page(title, str(summary.get("sentence") or ""), guide, *footnotes)
+
+
+def page(title: str, sentence: str, guide: str, *footnotes: str) -> Figure:
+    """An empty page: a title, a sentence of at most two lines, how to read the picture; footnotes at the bottom."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    name, outcome = str(summary.get("name", "run")), str(summary.get("outcome", "")).replace("_", " ")
-    sentence = wrap(together(str(summary.get("sentence") or "")), SENTENCE_LETTERS, break_on_hyphens=False)
-    if len(sentence) > 2:
-        sentence[1:] = [f"{sentence[1].rstrip(' ,;:')} …"]
+    rows = wrap(together(sentence), SENTENCE_LETTERS, break_on_hyphens=False)
+    if len(rows) > 2:
+        rows[1:] = [f"{rows[1].rstrip(' ,;:')} …"]
     small: dict[str, Any] = {"fontsize": SMALL, "color": GREY}
     lines: list[tuple[float, str, dict[str, Any]]] = [
-        (0.945, shorten(name, 40) + (f": {outcome}" if outcome else ""), {"fontsize": TITLE, "fontweight": "bold"}),
-        *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(sentence)),
-        (0.9 - 0.032 * len(sentence), guide, small),
+        (0.945, title, {"fontsize": TITLE, "fontweight": "bold"}),
+        *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows)),
+        (0.9 - 0.032 * len(rows), guide, small),
         (0.014, "  ".join(note for note in footnotes if note), small),
     ]
     for y, words, style in lines:

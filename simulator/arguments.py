@@ -1,0 +1,145 @@
+"""What a command line says: options as numbers, scenarios with their settings, and places that can be written to.
+
+Whatever is wrong is refused in plain lines before anything is run or written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from simulator.jobs import Task
+from simulator.terminal import WRONG_INPUT, complain
+
+if TYPE_CHECKING:
+    from simulator.errors import Problem
+    from simulator.scenario import Scenario
+
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""The parser's error for a wrong command line; typer does not export it under a name."""
+
+
+def refuse(message: str) -> NoReturn:
+    """Complain and leave with the exit code of a wrong command line."""
+    complain(message)
+    raise typer.Exit(WRONG_INPUT)
+
+
+def load_scenarios(
+    paths: Sequence[str],
+    settings: list[str] | None,
+    *,
+    ticks: str | None = None,
+    seed: str | None = None,
+    single: bool = False,
+) -> tuple[Scenario, ...]:
+    """The scenarios with what the command line changes; a problem with `--ticks` or `--seed` is said to be there."""
+    from simulator.errors import ScenarioError
+    from simulator.scenario import load, load_many
+
+    changes: dict[str, object] = {}
+    for setting in settings or []:
+        path, equals, value = setting.partition("=")
+        if not equals or not path:
+            refuse(f"--set {setting}: found no PATH=VALUE; expected for example --set scheduler.rate=0.1")
+        changes[path] = value
+    options = {f"run.{name}": value for name, value in (("ticks", ticks), ("seed", seed)) if value is not None}
+    changes |= options
+
+    def place(problem: Problem) -> Problem:
+        if problem.where != "--set" or problem.path not in options:
+            return problem
+        return replace(problem, where=problem.path.replace("run.", "--"), path="")
+
+    try:
+        return (load(paths[0], settings=changes),) if single else load_many(paths, settings=changes)
+    except ScenarioError as error:
+        from dataclasses import replace
+
+        raise ScenarioError(dict.fromkeys(map(place, error.problems))) from None
+
+
+def number_of_jobs(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:9]) < 1:
+        refuse(f"--jobs: found {text!r}; expected a whole number, 1 or more")
+    return int(text[:9])
+
+
+def figure_formats(text: str) -> tuple[str, ...]:
+    formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    wrong = [name for name in formats if name not in ("png", "svg", "pdf")]
+    if wrong:
+        refuse(f"--format: found {', '.join(map(repr, wrong))}; expected png, svg or pdf, or several as in png,svg")
+    return formats
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that cannot be made or written to."""
+    above = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not above.is_dir():
+        refuse(f"--out: found the file {above}; expected a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        refuse(f"--out: found the folder {above}, which may not be written to; expected one that may")
+
+
+def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse, before anything is run, what cannot be written to, and runs that would be lost or cannot be resumed."""
+    from simulator.errors import RunFolderError
+    from simulator.results.folder import RunFolder
+    from simulator.scenario import dump
+
+    check_folder(out)
+    complaints: list[str] = []
+    for task in tasks:
+        folder = RunFolder(task.folder)
+        try:
+            if resume:
+                folder.checkpoint(dump(task.scenario.resolved))
+            elif overwrite:
+                folder.refuse_strangers()
+            elif not folder.vacant:
+                folder.refuse_strangers()
+                complaints.append(f"{task.folder}: found a run; --overwrite replaces it, --resume continues it")
+        except RunFolderError as error:
+            complaints.append(str(error))
+    if complaints:
+        refuse("\n".join(complaints))
+
+
+def run_folders(paths: Iterable[str]) -> list[Path]:
+    """The folders that paths and globs name, in order; where a shell has not expanded a glob, this does."""
+    import glob
+
+    folders: list[Path] = []
+    for path in paths:
+        magic = "\0" not in path and glob.has_magic(path) and not Path(path).exists()
+        folders += [Path(place) for place in sorted(glob.glob(path)) if magic and Path(place).is_dir()] or [Path(path)]
+    return folders
+
+
+def usage(error: Any) -> str:
+    """One line for a wrong command line: what was found, and what was perhaps meant."""
+    from difflib import get_close_matches
+
+    context: Any = error.ctx
+    message = str(error.format_message()).rstrip(".")
+    if message.startswith("Usage:"):
+        return message
+    command = context.command_path if context is not None else "simulator"
+    wrong, known = "", list[str]()
+    if context is not None and type(error).__name__ == "NoSuchOption":
+        wrong = str(error.option_name)
+        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+        known += ["--help", "--version", "--debug"]
+        message = f"unknown option {wrong}"
+    elif context is not None and message.startswith("No such command"):
+        wrong, known = message.split("'")[1], list(context.command.list_commands(context))
+        message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
+    else:
+        message = message[:1].lower() + message[1:]
+    meant = get_close_matches(wrong, known, 1)
+    return f"{command}: {message}; " + (f"did you mean {meant[0]}?" if meant else f"see {command} --help")

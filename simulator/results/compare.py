@@ -1,0 +1,360 @@
+"""Finished runs side by side: the same measures of each, and their prices on one scale.
+
+Nothing is read but the CSVs and `summary.json` of the runs' folders. Prices of different runs may be in different
+units (bread, money, or none where only relative prices matter), so they are first brought to a scale common to all.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simulator.errors import RunFolderError
+from simulator.results.frames import Floats, fixed_prices, numbers, panel, read_summary, read_table, summary_number
+
+MEASURES = {
+    "outcome": "how the run ended",
+    "ticks": "price adjustments made",
+    "evaluations": "times that excess demand was asked for",
+    "max_relative_excess_demand": "at the last tick",
+    "tolerance": "largest relative excess demand that counts as cleared",
+    "price_gap": "largest relative gap between price and equilibrium, at the last tick",
+    "adjoint_gap": "largest relative gap between price and adjoint, at the last tick",
+    "gradient_path_gap": "largest relative gap between price and gradient path, of all ticks",
+    "reference": "the function that the gradient path descends: potential or merit",
+    "ticks_to_1e-2": "first recorded tick from which excess demand stays at most 1e-2 to the end",
+    "ticks_to_1e-4": "the same for 1e-4",
+    "ticks_to_1e-6": "the same for 1e-6",
+    "period": "ticks from one return of a cycle to the next",
+    "amplitude": "half a cycle's swing over its middle price, of the good that swings most",
+    "scale": "which price is 1, or held, or the sum that the run's own prices are measured by",
+}
+"""What is compared, with its meaning; where a run has no such number it is empty."""
+
+PRINTED = [name for name in MEASURES if name != "scale"]
+REACHES = {"ticks_to_1e-2": 1e-2, "ticks_to_1e-4": 1e-4, "ticks_to_1e-6": 1e-6}
+FILES = ("trajectory.csv", "ticks.csv", "summary.json")
+WRITTEN = ("measures.csv", "prices.csv")
+MOST_GOODS = 12
+"""Goods whose prices are printed; all are written."""
+SAME = 1e-4
+"""Relative gap between prices up to which they are said to agree."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a comparison takes from one run: how far it is from clearing `(ticks,)`, the column of each good, prices
+    `(ticks, goods)` in the run's own units, and `basket` `(goods,)`, the quantities of the last tick at which all were
+    finite, per tick.
+    """
+
+    label: str
+    summary: Mapping[str, Any]
+    ticks: Floats
+    excess_demand: Floats
+    goods: Mapping[str, int]
+    prices: Floats
+    basket: Floats
+
+    def price(self, good: str) -> Floats:
+        """A good's price at every recorded tick, in the run's own units."""
+        return self.prices[:, self.goods[good]]
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended, in words."""
+        return str(self.summary.get("outcome") or "did not end").replace("_", " ")
+
+    @property
+    def cleared(self) -> bool:
+        return self.outcome == "cleared"
+
+    @property
+    def length(self) -> int:
+        """How many ticks it took."""
+        ticks = summary_number(self.summary, "ticks")
+        return int(ticks if np.isfinite(ticks) else self.ticks[-1])
+
+
+class Scale(NamedTuple):
+    """A scale common to all runs: what it is in words, the good whose price is 1 on it, and what each run's prices are
+    divided by at every tick, `(ticks,)` a run.
+    """
+
+    words: str
+    good: str | None
+    levels: tuple[Floats, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs, the goods that all of them price, and the scale on which those prices are compared."""
+
+    runs: tuple[Course, ...]
+    goods: tuple[str, ...]
+    scale: Scale
+
+    def path(self, run: int, good: str) -> Floats:
+        """A run's price of a good on the common scale at every recorded tick; not a number where the scale is lost."""
+        with np.errstate(all="ignore"):
+            return self.runs[run].price(good) / self.scale.levels[run]
+
+    @cached_property
+    def last(self) -> Floats:
+        """Last prices on the common scale, `(runs, goods)`; not a number where a run has left every bound."""
+        own = [run.prices[-1, [run.goods[good] for good in self.goods]] for run in self.runs]
+        with np.errstate(all="ignore"):
+            prices = np.array(own) / np.array([[level[-1]] for level in self.scale.levels])
+        return np.where(np.isfinite(prices), prices, np.nan)
+
+    def gaps(self, runs: Sequence[int] | None = None) -> Floats:
+        """How far apart last prices are, of all runs or some, `(goods,)`: `(highest - lowest) / largest size`."""
+        last = self.last if runs is None else self.last[list(runs)]
+        with np.errstate(all="ignore"):
+            gaps = (np.fmax.reduce(last) - np.fmin.reduce(last)) / np.fmax.reduce(np.abs(last))
+        return np.where(np.isfinite(gaps), gaps, 0.0)
+
+    def goods_that_differ(self, most: int, besides: str | None = None) -> list[str]:
+        """So many of the goods (but one), those whose last prices differ most, in their own order."""
+        places = [int(place) for place in np.argsort(-self.gaps(), kind="stable") if self.goods[place] != besides]
+        return [self.goods[place] for place in sorted(places[:most])]
+
+    @cached_property
+    def measures(self) -> tuple[dict[str, Any], ...]:
+        """The measures of each run, by name; empty ones are None."""
+        return tuple(_measures(run) for run in self.runs)
+
+    def data(self) -> dict[str, Any]:
+        """The whole comparison as plain data."""
+        runs = [
+            {"run": run.label, **measures, "prices": dict(zip(self.goods, map(_plain, last.tolist()), strict=True))}
+            for run, measures, last in zip(self.runs, self.measures, self.last, strict=True)
+        ]
+        return {"finding": finding(self), "prices": price_finding(self), "price_scale": self.scale.words, "runs": runs}
+
+    def csvs(self) -> dict[str, str]:
+        """The comparison as CSV texts by file name: a row per run, and a row per run and good."""
+        by_run = [[run.label, *measures.values()] for run, measures in zip(self.runs, self.measures, strict=True)]
+        by_good = [
+            [run.label, good, _plain(price), _plain(run.price(good)[-1])]
+            for run, last in zip(self.runs, self.last, strict=True)
+            for good, price in zip(self.goods, last.tolist(), strict=True)
+        ]
+        texts = _csv(("run", *MEASURES), by_run), _csv(("run", "good", "price", "recorded_price"), by_good)
+        return dict(zip(WRITTEN, texts, strict=True))
+
+
+def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison:
+    """The comparison of two runs or more; prices in units of `numeraire`, else of what the runs have in common.
+
+    Raises `RunFolderError` with a line for each folder that holds no finished run, or if the runs cannot be compared.
+    """
+    problems = [problem for folder in folders if (problem := _problem(folder))]
+    places = [folder.resolve() for folder in folders]
+    problems += [f"{folder}: found the same run twice" for i, folder in enumerate(folders) if places[i] in places[:i]]
+    if len(folders) < 2 and not problems:
+        problems = [f"{folders[0]}: found one run; expected two or more" if folders else "found no run; expected some"]
+    if problems:
+        raise RunFolderError("\n".join(dict.fromkeys(problems)))
+    runs = tuple(_read(folder, label) for folder, label in zip(folders, labels(places), strict=True))
+    goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
+    if not goods:
+        has = "\n".join(f"{run.label}: goods {_some([*run.goods])}" for run in runs[:4])
+        raise RunFolderError(f"{has}\nfound no good common to all runs; expected runs that price the same goods")
+    if numeraire is not None and numeraire not in goods:
+        raise RunFolderError(f"--numeraire: found {numeraire!r}; expected a good of every run: {_some(goods)}")
+    return Comparison(runs, goods, common_scale(runs, goods, numeraire))
+
+
+def common_scale(runs: Sequence[Course], goods: Sequence[str], numeraire: str | None = None) -> Scale:
+    """What the prices of all runs are divided by, tick by tick.
+
+    The price of `numeraire`; without one nothing, where all runs count in money; else the price of a good that is held
+    fixed, by all runs and at 1 if there is such a good; or, where only relative prices matter, that of a basket: the
+    goods in the quantities of the last tick of the first run that cleared (of the first run if none did).
+    """
+    if numeraire is None and all(run.summary.get("scale") == "money" for run in runs):
+        return Scale("money, as recorded", None, tuple(np.ones(len(run.ticks)) for run in runs))
+    held = [fixed_prices(run.summary) for run in runs]
+
+    def commonness(good: str) -> tuple[int, bool]:
+        return sum(good in some for some in held), all(run.price(good)[-1] == 1 for run in runs)
+
+    best = max(goods, key=commonness)
+    chosen = best if numeraire is None and commonness(best)[0] else numeraire
+    if chosen is not None:
+        return Scale(f"{chosen} = 1", chosen, tuple(run.price(chosen) for run in runs))
+    first = next((run for run in runs if run.cleared), runs[0])
+    weights = {good: float(first.basket[first.goods[good]]) for good in goods}
+    words = f"sum of price times quantity = 1, at the last quantities of {first.label}"
+    if not any(weights.values()):
+        weights, words = dict.fromkeys(goods, 1.0), "sum of prices = 1"
+    with np.errstate(all="ignore"):
+        levels = (np.sum([weights[good] * run.price(good) for good in goods], axis=0) for run in runs)
+        return Scale(words, None, tuple(levels))
+
+
+def finding(comparison: Comparison) -> str:
+    """What the comparison shows of how the runs ended, in one line."""
+    runs = comparison.runs
+    cleared = sorted((run for run in runs if run.cleared), key=lambda run: run.length)
+    others = [run for run in runs if not run.cleared]
+    if not cleared:
+        nobody = "neither" if len(runs) == 2 else f"none of {len(runs)}"
+        if len({run.outcome for run in runs}) == 1:
+            return f"{nobody} clears: {'both' if len(runs) == 2 else 'all'} {runs[0].outcome}"
+        return f"{nobody} clears: {_some([f'{run.label} {run.outcome}' for run in runs], 3)}"
+    first, last = cleared[0], cleared[-1]
+    if others:
+        if len(runs) == 2:
+            return f"{first.label} clears after {_after(first)}, {others[0].label} {others[0].outcome}"
+        return f"{len(cleared)} of {len(runs)} clear, {first.label} first after {_after(first)}"
+    if first.length == last.length:
+        return f"{'both' if len(runs) == 2 else f'all {len(runs)}'} clear after {_after(first)}"
+    if len(runs) == 2:
+        return f"{first.label} clears after {_after(first)}, {last.label} after {last.length:,}"
+    return f"{first.label} clears first, after {_after(first)}; {last.label} last, after {last.length:,}"
+
+
+def price_finding(comparison: Comparison) -> str:
+    """What the comparison shows of prices, in one line: where they ended if several cleared, else how they turn."""
+    if comparison.goods == (comparison.scale.good,):
+        return f"no price but that of {comparison.scale.good} is common to all runs"
+    some = [number for number, run in enumerate(comparison.runs) if run.cleared]
+    turns = [(run.label, summary_number(run.summary, "period")) for run in comparison.runs]
+    turns = [f"{period:,.4g} ticks in {label}" for label, period in turns if np.isfinite(period)]
+    if len(some) < 2 and turns:
+        return f"prices return every {_some(turns, 3)}"
+    if len(some) < 2:
+        who, gaps = "prices at the last tick", comparison.gaps()
+    else:
+        who = "prices at the end" if len(some) == len(comparison.runs) else "where markets clear, prices"
+        gaps = comparison.gaps(some)
+    if np.isfinite(comparison.last).all(axis=1).sum() < 2:
+        return "no two runs ended with finite prices"
+    gap, good = float(gaps.max()), comparison.goods[int(gaps.argmax())]
+    if gap <= SAME:
+        return f"{who} agree to {'rounding' if gap < 1e-12 else format(gap, '.1e')}"
+    return f"{who} differ by up to {100 * gap:.3g} % ({good})"
+
+
+def lines(comparison: Comparison, width: int) -> list[str]:
+    """The comparison as text: a line a measure and a column a run, in as many blocks as fit into `width` letters."""
+    table = [(name.replace("_", " "), [measures[name] for measures in comparison.measures]) for name in PRINTED]
+    rows = [["", *(run.label for run in comparison.runs)]]
+    rows += [[name, *map(_cell, cells)] for name, cells in table if any(cell is not None for cell in cells)]
+    goods = comparison.goods_that_differ(MOST_GOODS)
+    last = dict(zip(comparison.goods, comparison.last.T.tolist(), strict=True))
+    rows += [[f"price of {good}", *(_cell(_plain(price), 6) for price in last[good])] for good in goods]
+    text = [f"{finding(comparison)}; {price_finding(comparison)}.", f"Price scale: {comparison.scale.words}."]
+    if len(goods) < len(comparison.goods):
+        text.append(f"Shown: {len(goods)} of {len(comparison.goods)} goods, those that differ most; all in prices.csv.")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    columns, room = list[int](), width - widths[0]
+    for column in range(1, len(widths)):
+        if columns and room < widths[column] + 2:
+            text += ["", *_block(rows, columns, widths)]
+            columns, room = [], width - widths[0]
+        columns.append(column)
+        room -= widths[column] + 2
+    return [*text, "", *_block(rows, columns, widths)]
+
+
+def _block(rows: Sequence[Sequence[str]], columns: Sequence[int], widths: Sequence[int]) -> list[str]:
+    return [
+        (row[0].ljust(widths[0]) + "".join(f"  {row[column].rjust(widths[column])}" for column in columns)).rstrip()
+        for row in rows
+    ]
+
+
+def is_comparison(folder: Path) -> bool:
+    """Whether a folder holds a comparison: `outputs/*` names the runs and what was made of them."""
+    return all((folder / name).is_file() for name in WRITTEN) and not (folder / FILES[0]).exists()
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """The shortest ends of paths that tell folders apart: their names, or with as many folders above as it takes."""
+    parts = [folder.parts for folder in folders]
+    depth = next(depth for depth in count(1) if len({part[-depth:] for part in parts}) == len(set(parts)))
+    names = ["/".join(part[-depth:]) for part in parts]
+    return [" ".join(name.encode(errors="backslashreplace").decode().split()) for name in names]
+
+
+def _problem(folder: Path) -> str:
+    """Why a folder is no run that can be compared; empty if it is one."""
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if not missing:
+        return ""
+    if not folder.exists():
+        return f"{folder}: no such folder; expected the folder of a run, such as outputs/tupperware"
+    if not folder.is_dir():
+        return f"{folder}: found a file; expected the folder of a run, such as outputs/tupperware"
+    if missing == ["summary.json"]:
+        return f"{folder}: found a run that did not end (no summary.json); simulator run with --resume ends it"
+    if any((place / "summary.json").is_file() for place in folder.iterdir() if place.is_dir()):
+        return f"{folder}: found a folder of runs; expected runs; did you mean {folder}/*?"
+    return f"{folder}: found no {' or '.join(missing)}; expected the folder of a run, such as outputs/tupperware"
+
+
+def _read(folder: Path, label: str) -> Course:
+    try:
+        summary = read_summary(folder)
+        ticks = read_table(folder / "ticks.csv", ("tick", "max_relative_excess_demand"))
+        trajectory = read_table(folder / "trajectory.csv", ("tick", "good", "price", "demand", "supply"))
+        goods = panel(trajectory, ("good",), ("price", "demand", "supply"))
+        excess = numbers(ticks, "max_relative_excess_demand")
+        if len(goods.ticks) == 0 or not np.array_equal(goods.ticks, numbers(ticks, "tick")):
+            raise ValueError("ticks.csv and trajectory.csv have not the same ticks, or none")
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunFolderError(f"{folder}: found files that cannot be read ({what}); expected a run's") from error
+    quantities = np.fmax(goods["demand"], goods["supply"])
+    whole = quantities[np.isfinite(quantities).all(axis=1)]
+    basket = whole[-1] if len(whole) else np.zeros(len(goods.items))
+    columns = {item[0]: column for column, item in enumerate(goods.items)}
+    return Course(label, summary, goods.ticks, excess, columns, goods["price"], basket)
+
+
+def _measures(run: Course) -> dict[str, Any]:
+    return {name: _reached(run, REACHES[name]) if name in REACHES else run.summary.get(name) for name in MEASURES}
+
+
+def _reached(run: Course, level: float) -> int | None:
+    """The first recorded tick from which excess demand stays at most `level`, None if it ends above."""
+    above = np.flatnonzero(~(run.excess_demand <= level))
+    first = int(above[-1]) + 1 if len(above) else 0
+    return int(run.ticks[first]) if first < len(run.ticks) else None
+
+
+def _after(run: Course) -> str:
+    return f"{run.length:,} tick{'' if run.length == 1 else 's'}"
+
+
+def _some(words: Sequence[str], most: int = 8) -> str:
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _cell(value: Any, digits: int = 4) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value).replace("_", " ")
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
