@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from simulator.dynamics.cycles import find_cycle
 from simulator.dynamics.model import MarketModel
 from simulator.economics.clearing import active_goods, log_newton_displacement
 from simulator.economics.economy import Balance
@@ -17,12 +19,14 @@ OUTCOMES = ("cleared", "cycled", "diverged", "settled_off_equilibrium", "out_of_
 
 BOUND = 1e12
 """A price this many times the largest initial price has left every bound."""
+BOTTOM = 1e-9
+"""A floor below this part of the initial price keeps a number in range, it is no fact about the market: a price that
+lies there has run away.
+"""
 STILL = 1e-12
 """Relative change below which a price stands still."""
 STILL_TICKS = 100
 """For how many ticks prices must stand still to count as settled."""
-RETURNS = 3
-"""Returns an orbit must make to count as a cycle."""
 
 
 class Verdict(NamedTuple):
@@ -80,24 +84,23 @@ class Judge:
     def __init__(self, market: MarketModel, tolerance: float) -> None:
         self.tolerance = tolerance
         self.waits = not market.trade.every_tick
-        self.history = PriceHistory(len(market.prices))
         self.bound = BOUND * max(float(np.max(market.prices)), 1.0)
+        self._bottomless = market.rule.floor <= BOTTOM * market.prices
+        self.history = PriceHistory(len(market.prices))
         self.residual = np.inf
-        self.displacement = np.nan
-        self.first_displacement = np.nan
 
     def state(self) -> dict[str, Array]:
         """What the verdict depends on, as arrays."""
-        return {
-            "history": self.history.prices(),
-            "count": np.array(self.history.count),
-            "first_displacement": np.array(self.first_displacement),
-        }
+        return {"history": self.history.prices(), "count": np.array(self.history.count)}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
         self.history.restore(state["history"], int(state["count"]))
-        self.first_displacement = float(state["first_displacement"])
+
+    def forget(self) -> None:
+        """Start afresh: the economy is another one."""
+        self.history = PriceHistory(len(self._bottomless))
+        self.residual = np.inf
 
     def look(self, market: MarketModel) -> None:
         """Take note of a tick."""
@@ -107,46 +110,91 @@ class Judge:
     def verdict(self, market: MarketModel) -> Verdict | None:
         """The verdict if the run is over after the tick just looked at, None while it may go on."""
         if not market.now.finite or not max(market.now.prices) <= self.bound:
-            return Verdict("diverged", _where_to(market, self.bound))
+            return Verdict("diverged", self._where_to(market))
         if self.residual > self.tolerance or not self._carried_out(market):
             return None
-        self.displacement = self._newton_displacement(market)
-        if np.isnan(self.first_displacement):
-            self.first_displacement = self.displacement
-        if self.displacement <= self.tolerance:
+        if _longest(self._displacements(market, market.prices)) <= self.tolerance:
             return Verdict("cleared", f"every market cleared to {_short(self.residual)}")
         return None
 
     def close(self, market: MarketModel) -> Verdict:
         """The verdict once ticks have run out."""
-        cleared_looking = self.residual <= self.tolerance and self.displacement > self.tolerance
-        if cleared_looking and self.displacement >= 0.5 * self.first_displacement:
-            return Verdict(
-                "diverged", "the residual shrinks, but only because a price runs away: no equilibrium is near"
-            )
+        runaway = self._runaway(market)
+        if runaway is not None:
+            return Verdict("diverged", runaway)
         prices = self.history.prices()
-        only_relative = market.economy.homogeneous and not market.rule.fixed.any()
-        relative = prices / prices.sum(axis=1, keepdims=True) if only_relative else prices
         recent = prices[-STILL_TICKS:]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            still = np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])
-        if len(recent) == STILL_TICKS and still.all():
-            return Verdict("settled_off_equilibrium", f"prices stand still while {self._what_is_amiss()}")
-        with np.errstate(divide="ignore"):
-            cycle = find_cycle(np.log(relative), self.tolerance)
+        if len(recent) == STILL_TICKS and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])):
+            return Verdict("settled_off_equilibrium", f"prices stand still while {self._what_is_amiss(market)}")
+        cycle = find_cycle(self._log_prices(market), self.tolerance)
         if cycle is not None:
-            period, amplitude = cycle
-            reason = f"prices return every {period:.4g} ticks, swinging by {100 * amplitude:.3g}% either way"
-            return Verdict("cycled", reason, period, amplitude)
-        return Verdict("out_of_ticks", self._what_is_amiss())
+            swing = f"that of {market.economy.goods[cycle.good]} swings by {100 * cycle.amplitude:.3g}% either way"
+            reason = f"prices return every {cycle.period:.4g} ticks, {swing}"
+            return Verdict("cycled", reason, cycle.period, cycle.amplitude)
+        return Verdict("out_of_ticks", self._what_is_amiss(market))
 
-    def _what_is_amiss(self) -> str:
+    def _log_prices(self, market: MarketModel) -> Array:
+        """The history in logarithms, `(ticks, goods)`; of relative prices, if only these matter and none is fixed."""
+        prices = np.maximum(self.history.prices(), 1e-300)
+        only_relative = market.economy.homogeneous and not market.rule.fixed.any()
+        return np.log(prices / prices.sum(axis=1, keepdims=True) if only_relative else prices)
+
+    def _runaway(self, market: MarketModel) -> str | None:
+        """Which price runs away, where that is why the residual shrinks.
+
+        A runaway price chases an equilibrium that recedes: it has gone half of the way that the Newton displacement
+        still asks for, and the rest has not become shorter by half of what it went. A price that lies at a floor which
+        is none, and would fall further, has run as far as it can.
+        """
+        if not self.residual <= self.tolerance:
+            return None
+        left = self._displacements(market, market.prices)
+        good = int(np.argmax(np.abs(left)))
+        way, ahead = float(np.sign(left[good])), float(np.abs(left[good]))
+        if not self.tolerance < ahead < np.inf:
+            return None
+        name, towards = market.economy.goods[good], "infinity" if way > 0 else "zero"
+        shrinks = f"the residual shrinks to {_short(self.residual)} only because the price of {name} runs to {towards}"
+        if way < 0 and self._at_bottom(market)[good]:
+            return f"{shrinks}: it lies at its floor, {market.rule.floor[good]:g}, and would fall further"
+        log_price = self._log_prices(market)[:, good]
+        gone = way * (log_price[-1] - log_price)
+        enough = np.flatnonzero(gone >= 0.5 * ahead)
+        if not enough.size:
+            return None
+        then = int(enough[-1])
+        was_ahead = way * float(self._displacements(market, self.history.prices()[then])[good])
+        if was_ahead - ahead >= 0.5 * gone[then]:
+            return None
+        return f"{shrinks}, and equilibrium stays as far ahead of it as it was"
+
+    def _at_bottom(self, market: MarketModel) -> NDArray[np.bool_]:
+        """Which prices lie at a floor that only keeps the number in range, `(goods,)`."""
+        return self._bottomless & ~market.rule.fixed & (market.prices <= market.rule.floor)
+
+    def _where_to(self, market: MarketModel) -> str:
+        """Which price or plan left every bound, and where to."""
+        goods, prices = market.economy.goods, market.prices.tolist()
+        beyond = [good for good, price in zip(goods, prices, strict=True) if not price <= self.bound]
+        if beyond:
+            return f"the price of {', '.join(beyond)} runs to infinity"
+        unlimited = [
+            f"{side} {good}"
+            for side, plans in (("demand for", market.demand), ("supply of", market.supply))
+            for good, price, plan in zip(goods, prices, plans.tolist(), strict=True)
+            if not (math.isfinite(plan) and math.isfinite(price * plan))
+        ]
+        low = [goods[good] for good in np.flatnonzero(self._at_bottom(market))]
+        where = f"with the price of {', '.join(low)} at its floor" if low else "at these prices"
+        return f"{where} no finite plan exists: unlimited {', '.join(unlimited)}"
+
+    def _what_is_amiss(self, market: MarketModel) -> str:
         """Why the market does not count as cleared after the last tick."""
         if self.residual > self.tolerance:
-            off = f"{_short(self.residual)} of what is traded"
-            return f"demand and supply differ by {off} (tolerance {_short(self.tolerance)})"
-        if self.displacement > self.tolerance:
-            return f"equilibrium prices are still {_short(self.displacement)} away (tolerance {_short(self.tolerance)})"
+            return f"{_worst_market(market)} (tolerance {_short(self.tolerance)})"
+        ahead = _longest(self._displacements(market, market.prices))
+        if ahead > self.tolerance:
+            return f"equilibrium prices are still {_short(ahead)} away (tolerance {_short(self.tolerance)})"
         return "somebody is rationed at a price that is fixed, or still carries out old plans"
 
     def _carried_out(self, market: MarketModel) -> bool:
@@ -161,74 +209,32 @@ class Judge:
         )
         return all(bool(np.all(np.abs(done - plan) <= slack * np.maximum(np.abs(plan), 1e-12))) for done, plan in pairs)
 
-    def _newton_displacement(self, market: MarketModel) -> float:
+    def _displacements(self, market: MarketModel, prices: Array) -> Array:
+        """How far log prices still have to go from `prices`, `(goods,)`; not a number where that cannot be told."""
         guess = np.where(np.isfinite(market.planned_inputs), market.planned_inputs, 1.0)
-        balance: Balance = market.economy.balance(market.prices, guess)
+        balance: Balance = market.economy.balance(prices, guess)
         free = ~market.rule.fixed
         # A free good lies about; one that clears at its floor must have come to rest there, not run away.
         clears = free & (np.abs(balance.excess_demand) <= self.tolerance * balance.scale)
         active = active_goods(balance, free, market.rule.floor)
         active |= clears & (balance.scale > 0) & (balance.prices > 0)
-        step = log_newton_displacement(balance, market.economy.jacobian(balance), active)
-        largest = float(np.max(np.abs(step), initial=0.0))
-        return largest if largest == largest else np.inf
+        return log_newton_displacement(balance, market.economy.jacobian(balance), active)
 
 
-def find_cycle(log_prices: Array, tolerance: float) -> tuple[float, float] | None:
-    """Period and amplitude of an orbit in `log_prices` `(ticks, goods)`, judged backwards from its end, or None.
-
-    A return is a nearest approach, within a tenth of the orbit's size, to where the path was a turn later, after it
-    had been away; three returns in a row with sizes that change by less than 5 % a turn make a cycle. The path is
-    followed back for as long as that holds, and the period is the mean over those turns.
-    """
-    end = len(log_prices) - 1
-    anchors, sizes = [end], list[float]()
-    while True:
-        turn = _last_return(log_prices, anchors[-1])
-        if turn is None:
-            break
-        window = log_prices[turn : anchors[-1] + 1]
-        size = float(np.max(np.ptp(window, axis=0)))
-        if size <= tolerance or (sizes and abs(size - sizes[-1]) >= 0.05 * sizes[-1]):
-            break
-        sizes.append(size)
-        anchors.append(turn)
-    if len(sizes) < RETURNS:
-        return None
-    last = np.exp(log_prices[anchors[1] :])
-    swing = (last.max(axis=0) - last.min(axis=0)) / (last.max(axis=0) + last.min(axis=0))
-    return (end - anchors[-1]) / len(sizes), float(np.max(swing))
+def _longest(displacements: Array) -> float:
+    """The largest of them; infinite where one is not a number."""
+    largest = float(np.max(np.abs(displacements), initial=0.0))
+    return largest if largest == largest else math.inf
 
 
-def _last_return(log_prices: Array, anchor: int) -> int | None:
-    """The tick of the nearest approach to `anchor` one turn before it, or None."""
-    block, farthest, away = 512, 0.0, False
-    best, best_distance = None, np.inf
-    for stop in range(anchor, 0, -block):
-        start = max(0, stop - block)
-        distances = np.max(np.abs(log_prices[start:stop] - log_prices[anchor]), axis=1)[::-1]
-        for offset, distance in enumerate(distances.tolist()):
-            if not distance < np.inf:
-                return None
-            farthest = max(farthest, distance)
-            near = away and distance <= 0.1 * farthest
-            away = away or (farthest > 0.0 and distance >= 0.5 * farthest)
-            if near and distance < best_distance:
-                best, best_distance = stop - 1 - offset, distance
-            elif best is not None and not near:
-                return best
-    return best
-
-
-def _where_to(market: MarketModel, bound: float) -> str:
-    """Which price or plan left every bound."""
-    goods = market.economy.goods
-    beyond = [good for good, price in zip(goods, market.prices.tolist(), strict=True) if not price <= bound]
-    if beyond:
-        return f"the price of {', '.join(beyond)} runs to infinity"
-    traded = zip(goods, market.demand.tolist(), market.supply.tolist(), strict=True)
-    unbounded = [good for good, demand, supply in traded if not (math.isfinite(demand) and math.isfinite(supply))]
-    return f"no finite plan exists at these prices: demand or supply of {', '.join(unbounded)} is unlimited"
+def _worst_market(market: MarketModel) -> str:
+    """The market that is farthest from clearing, and by how much."""
+    excess, scale = market.demand - market.supply, np.maximum(market.demand, market.supply)
+    missing = np.divide(excess, scale, out=np.zeros(len(scale)), where=scale > 0)
+    glut = market.prices * np.abs(excess) / max(float(market.prices @ scale), 1e-300)
+    good = int(np.argmax(np.where(market.rule.fixed, 0.0, np.maximum(missing, glut))))
+    short, long = ("supply of", "demand") if excess[good] > 0 else ("demand for", "supply")
+    return f"{short} {market.economy.goods[good]} falls short of {long} by {100 * abs(missing[good]):.3g}%"
 
 
 def _short(number: float) -> str:
