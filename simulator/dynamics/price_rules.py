@@ -103,7 +103,8 @@ class OwnSlope:
         steep = steepness(quote.prices, quote.scale, quote.slope)
         if quote.multiplicative:
             steep = quote.prices * steep
-        return np.divide(step, steep, out=np.zeros(step.shape), where=steep > 0), memory
+        # Where there is no slope at all (nobody plans to trade, or a flat signal at a price of 0) there is no step.
+        return np.divide(step, steep, out=np.zeros(step.shape), where=steep > 1e-300), memory
 
 
 @dataclass(frozen=True)
