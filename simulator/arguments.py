@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from simulator.errors import Problem
     from simulator.scenario import Scenario
 
+MANY_ROWS = 10_000_000
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's error for a wrong command line; typer does not export it under a name."""
 
@@ -77,6 +79,26 @@ def figure_formats(text: str) -> tuple[str, ...]:
     return formats
 
 
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a scenario."""
+    import re
+
+    from simulator.scenario.schema import NAME_PATTERN
+
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
+        expected = "a name of letters, digits, '.', '_' and '-', the first a letter or digit, at most 100"
+        where = "; --out names a folder" if os.sep in name or "/" in name else ""
+        refuse(f"found {name!r}; expected {expected}{where}")
+
+
+def one_of(found: str, known: Sequence[str]) -> str:
+    """The words to choose from, and what was perhaps meant."""
+    from difflib import get_close_matches
+
+    meant = get_close_matches(found, known, 1)
+    return f"one of {', '.join(known)}" + (f"; did you mean {meant[0]}?" if meant else "")
+
+
 def check_folder(out: Path) -> None:
     """Refuse a folder that cannot be made or written to."""
     above = next(place for place in (out, *out.absolute().parents) if place.exists())
@@ -108,6 +130,28 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
             complaints.append(str(error))
     if complaints:
         refuse("\n".join(complaints))
+
+
+def size_warning(scenario: Scenario) -> str:
+    """What to say before a run that may write more than `MANY_ROWS` rows to a CSV; empty if it does not.
+
+    A run that stops early writes fewer; its first and its last tick are always recorded.
+    """
+    economy, ticks, every = scenario.economy, scenario.run.ticks, scenario.run.record_every
+    recorded = -(-ticks // every) + 1
+    agents = sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
+    rows = {
+        "trajectory.csv": recorded * len(economy.goods),
+        "agents.csv": recorded * len(economy.goods) * agents,
+        "wedges.csv": recorded * sum(len(firm.inputs) for firm in economy.firms),
+    }
+    many = {file: number for file, number in rows.items() if number > MANY_ROWS}
+    if not many:
+        return ""
+    enough = every * max(rows.values()) / MANY_ROWS
+    step = next(digit * 10**power for power in count() for digit in (1, 2, 5) if digit * 10**power >= enough)
+    found = ", ".join(f"{number:,} rows to {file}" for file, number in many.items())
+    return f"{scenario.name}: writes at most {found}; --set run.record_every={step} writes fewer"
 
 
 def run_folders(paths: Iterable[str]) -> list[Path]:

@@ -17,12 +17,15 @@ import typer
 from simulator.arguments import (
     USAGE_ERROR,
     check_folder,
+    check_name,
     check_places,
     figure_formats,
     load_scenarios,
     number_of_jobs,
+    one_of,
     refuse,
     run_folders,
+    size_warning,
     usage,
 )
 from simulator.jobs import Failure, Interruption, Task, debugging, failure_of, one_line, run_all
@@ -41,9 +44,10 @@ from simulator.terminal import (
 
 SOLVE_STARTS = 60
 COMPARISON = Path("outputs/compare")
+LISTED = ["scenarios", "utilities", "technologies", "schedulers", "rules", "behaviours", "columns"]
 
 app = typer.Typer(
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -80,6 +84,8 @@ def run(
 ) -> None:
     """Run scenarios and write CSVs and figures to outputs/NAME/.
 
+    Before a run that may write more than ten million rows to a CSV it says how many, and runs all the same.
+
     Exit code: 0 if every run ended as its scenario expects, 3 if one did not, 2 if a scenario or the command line is
     wrong (then nothing is run), 130 if interrupted (--resume continues).
     """
@@ -90,6 +96,8 @@ def run(
     tasks = [Task(scenario, out / scenario.name, resume, () if no_plots else chosen) for scenario in loaded]
     check_places(tasks, out, resume=resume, overwrite=overwrite)
     speaks = not quiet and not as_json
+    for warning in filter(None, map(size_warning, loaded if not quiet else ())):
+        complain(warning)
     with Interruption() as stop:
         results = run_all(tasks, processes, stop, speaks)
     summaries = [result for result in results if isinstance(result, dict)]
@@ -200,6 +208,60 @@ def solve(
     else:
         say("\n".join(equilibrium_lines(loaded.name, references)))
     raise typer.Exit(AS_EXPECTED if references.equilibria else UNEXPECTED)
+
+
+@app.command("list", short_help="List what there is to choose from, with formulas.")
+def list_kinds(
+    heading: Annotated[
+        str | None, typer.Argument(metavar="[HEADING]", help=f"{', '.join(LISTED)}.", autocompletion=lambda: LISTED)
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="With scenarios: the folder to look into.")
+    ] = None,
+) -> None:
+    """List what there is: scenarios, utilities, technologies, schedulers, rules, behaviours, or the columns of CSVs.
+
+    One line each with its formula or meaning; of a scenario its first comment. Without a heading: all headings.
+    """
+    from simulator import catalogue
+
+    place = folder or Path("scenarios")
+    if heading is not None and heading not in LISTED:
+        refuse(f"list: found {heading!r}; expected {one_of(heading, LISTED)}")
+    if folder is not None and heading != "scenarios":
+        refuse(f"list: found {str(folder)!r} after {heading}; expected it after scenarios only")
+    if heading is None:
+        lines = catalogue.overview(place)
+    elif heading == "scenarios":
+        if not place.is_dir():
+            refuse(f"{place}: no such folder; expected one with scenarios (YAML): simulator list scenarios DIR")
+        lines = catalogue.heading_lines(catalogue.scenarios(place))
+    else:
+        lines = catalogue.heading_lines(catalogue.HEADINGS[heading]())
+    say("\n".join(lines))
+
+
+@app.command(short_help="Write a commented starter scenario, NAME.yaml.")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where it goes.")] = Path(),
+) -> None:
+    """Write a commented starter scenario, NAME.yaml, which runs as it is. A file that exists is left alone."""
+    from shlex import quote
+
+    from simulator.scenario.starter import starter
+
+    name = name.removesuffix(".yaml").removesuffix(".yml")
+    check_name(name)
+    check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / f"{name}.yaml"
+    try:
+        with file.open("x", encoding="utf-8", newline="\n") as text:
+            text.write(starter(name))
+    except FileExistsError:
+        refuse(f"{file}: found a file; expected a name that is free")
+    say(f"wrote {file}\nnext: simulator run {quote(str(file))}")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
+COMMANDS = ("run", "plot", "compare", "check", "solve", "list", "new")
 CRUSOE = str(SCENARIOS / "crusoe.yaml")
 
 
@@ -124,13 +126,70 @@ def test_mistakes_are_one_plain_line(arguments: list[str], said: str, tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_new_scenario_runs_and_clears_and_is_never_written_over(tmp_path: Path) -> None:
+    done = simulator("new", "first.market", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "wrote first.market.yaml\nnext: simulator run first.market.yaml\n")
+    text = (tmp_path / "first.market.yaml").read_text()
+    assert max(map(len, text.splitlines())) <= 120
+    again = simulator("new", "first.market.yaml", cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (2, "first.market.yaml: found a file; expected a name that is free\n")
+    assert (tmp_path / "first.market.yaml").read_text() == text
+    ran = simulator("run", "first.market.yaml", "--no-plots", "--json", cwd=tmp_path)
+    assert (ran.returncode, json.loads(ran.stdout)["outcome"]) == (0, "cleared")
+    assert json.loads(ran.stdout)["name"] == "first.market"
+
+
+def test_a_new_scenario_may_be_called_anything_a_scenario_may(tmp_path: Path) -> None:
+    for name in ("1e5", "null", "no", "007", "x" * 100):
+        assert simulator("new", name, "--out", "some where", cwd=tmp_path).returncode == 0
+    said = simulator("new", "last", "--out", "some where", cwd=tmp_path).stdout.splitlines()[1]
+    assert said == "next: simulator run 'some where/last.yaml'"
+    checked = simulator("check", "some where", cwd=tmp_path)
+    assert (checked.returncode, len(checked.stdout.splitlines())) == (0, 6)
+
+
+@pytest.mark.parametrize("name", ["", ".x", "-x", "a b", "a/b", "../a", "ü", "x" * 101, ".yaml"])
+def test_what_cannot_be_a_name_becomes_no_file(name: str, tmp_path: Path) -> None:
+    done = simulator("new", "--", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_may_write_many_rows_says_how_many_first(tmp_path: Path) -> None:
+    run = ("run", CRUSOE, "--no-plots", "--out", str(tmp_path), "--overwrite", "--ticks", "6000000")
+    done = simulator(*run)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "crusoe: writes at most 12,000,002 rows to trajectory.csv, 24,000,004 rows to agents.csv; "
+        "--set run.record_every=5 writes fewer\n"
+    )
+    assert simulator(*run, "--json").stderr == done.stderr
+    assert simulator(*run, "--quiet").stderr == ""
+    assert simulator(*run, "--set", "run.record_every=5").stderr == ""
+
+
+def test_the_shell_completes_commands_and_options_on_request() -> None:
+    for words, meant in (("simulator comp", "compare"), ("simulator run --over", "--overwrite")):
+        asked = {"_SIMULATOR_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        done = subprocess.run(
+            [sys.executable, "-m", "simulator"],
+            env=os.environ | asked,
+            cwd=SCENARIOS.parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == [meant]
+    assert "--install-completion" in simulator("--help").stdout
+
+
 def test_version_anywhere() -> None:
     assert simulator("run", CRUSOE, "--version").stdout.startswith("simulator ")
 
 
-@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["solve", "--help"]])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
 def test_help(command: list[str]) -> None:
-    done = simulator(*command)
+    done = simulator(*command, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith("Usage: simulator")
 
@@ -139,10 +198,12 @@ def test_help(command: list[str]) -> None:
     ("arguments", "absent"),
     [
         (["--help"], ("numpy", "pydantic", "mesa", "pandas", "scipy", "matplotlib", "rich")),
+        (["list", "columns"], ("numpy", "mesa", "pandas", "scipy", "matplotlib", "rich")),
+        (["list"], ("mesa", "pandas", "scipy", "matplotlib", "rich")),
         (["check", TUPPERWARE], ("mesa", "pandas", "scipy", "matplotlib", "rich")),
         (["solve", TUPPERWARE], ("mesa", "pandas", "matplotlib", "rich")),
     ],
-    ids=["help", "check", "solve"],
+    ids=["help", "list columns", "list", "check", "solve"],
 )
 def test_a_command_imports_no_more_than_it_needs(arguments: list[str], absent: tuple[str, ...]) -> None:
     script = (

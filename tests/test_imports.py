@@ -35,7 +35,8 @@ LATE_CLIMBS = {("run", "plots")}
 ROOMS_OF_RESULTS = dict.fromkeys(
     ("columns", "table", "recorder", "folder", "report", "distribution"), "recorder"
 )
-FRONT = {f"simulator.{name}" for name in ("__main__", "arguments", "cli", "jobs", "terminal")} | {"simulator"}
+FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "jobs", "terminal")
+FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")
 

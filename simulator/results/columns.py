@@ -76,6 +76,16 @@ DISTRIBUTION = {
 }
 """Columns of distribution.csv after `agent` and `percent`, with their meaning: cohorts at the last tick."""
 
+TABLES = {
+    "trajectory.csv": (("tick", "good"), TRAJECTORY),
+    "ticks.csv": (("tick",), TICKS | TRADE_TICKS),
+    "agents.csv": (("tick", "agent", "kind", "good"), AGENTS),
+    "wedges.csv": (("tick", "firm", "input"), WEDGES),
+    "equilibrium.csv": (("equilibrium", "good"), EQUILIBRIUM),
+    "distribution.csv": (("agent", "percent"), DISTRIBUTION),
+}
+"""Every CSV of a run: what its rows are one of, and the columns after that."""
+
 SUMMARY = {
     "name": "the scenario's name",
     "outcome": "how the run ended",

@@ -1,0 +1,117 @@
+"""What there is to choose from: `simulator list`, a line for each kind, from the tables in which the kinds stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+SCHEDULERS = {
+    "tatonnement": "prices move along planned excess demand z = demand - supply, in the way of a rule (see rules)",
+}
+BEHAVIOURS = {
+    "best_response": "a firm plans for the largest profit at going prices: p_out df/dx_i = p_i for each input it uses",
+}
+FIRST_LETTERS = 10_000
+"""As much of a scenario is read to find its first comment."""
+
+
+class Section(NamedTuple):
+    """Entries of one sort: how they are written in a scenario, or what file they are found in, and name and meaning
+    of each.
+    """
+
+    title: str
+    entries: Mapping[str, str]
+
+
+def scenarios(folder: Path) -> list[Section]:
+    """The scenario files of a folder with what their first comment says, in order of their names."""
+    if not folder.is_dir():
+        return []
+    files = sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
+    return [Section(f"scenarios in {folder}: simulator run {folder / 'NAME'}", {f.name: _opening(f) for f in files})]
+
+
+def _opening(file: Path) -> str:
+    """The first line of a scenario that says something, if it is a comment, as far as its sentences are whole."""
+    with file.open(encoding="utf-8-sig", errors="replace") as text:
+        lines = text.read(FIRST_LETTERS).splitlines()
+    first = " ".join(next((line for line in lines if line.strip(" \t#-")), "").split())
+    if not first.startswith("#"):
+        return "-"
+    # A sentence that goes on in the next line is left out if there is one before it.
+    whole = first.lstrip("# ")
+    return whole if whole.endswith((".", "?", "!")) else re.sub(r"(.*[.?!]) .*", r"\1", whole)
+
+
+def utilities() -> list[Section]:
+    from simulator.economics.utility import UTILITIES
+
+    return [Section("consumers: [{utility: {KIND: ...}}]", {name: kind.meaning for name, kind in UTILITIES.items()})]
+
+
+def technologies() -> list[Section]:
+    from simulator.economics.technology import TECHNOLOGIES
+
+    title = 'firms: [{technology: {KIND: ...}}], a formula as {makes: "y = ..."}'
+    return [Section(title, {name: kind.meaning for name, kind in TECHNOLOGIES.items()})]
+
+
+def schedulers() -> list[Section]:
+    return [Section("scheduler: {kind: KIND}", SCHEDULERS)]
+
+
+def rules() -> list[Section]:
+    from simulator.dynamics.price_rules import FORMS, PIECES, RECIPES
+
+    pieces = {name: f"[{piece.information}] {piece.meaning}" for name, piece in PIECES.items()}
+    recipes = {name: f"[{rule.information}] {rule.meaning}; {rule.source}" for name, rule in RECIPES.items()}
+    return [
+        Section("scheduler: {form: FORM, rate: ...}", FORMS),
+        Section("scheduler: {with: [PIECE, ...]}, in brackets what a market must know", pieces),
+        Section("scheduler: {rule: NAME, rate: ...}: a form and pieces by a famous name", recipes),
+    ]
+
+
+def behaviours() -> list[Section]:
+    return [Section("firms: [{behaviour: KIND}]", BEHAVIOURS)]
+
+
+def columns() -> list[Section]:
+    from simulator.results.columns import SUMMARY, TABLES
+
+    files = [Section(f"{file}: {', '.join(keys)}, and", meanings) for file, (keys, meanings) in TABLES.items()]
+    return [*files, Section("summary.json", SUMMARY)]
+
+
+HEADINGS: Mapping[str, Callable[[], list[Section]]] = {
+    "utilities": utilities,
+    "technologies": technologies,
+    "schedulers": schedulers,
+    "rules": rules,
+    "behaviours": behaviours,
+    "columns": columns,
+}
+"""What can be listed, besides the scenarios of a folder."""
+
+
+def heading_lines(sections: Iterable[Section]) -> list[str]:
+    """Sections as text: a title each, then a line per entry."""
+    lines: list[str] = []
+    for section in sections:
+        width = max(map(len, section.entries), default=0)
+        lines += ["", section.title, *(f"  {name.ljust(width)}  {text}" for name, text in section.entries.items())]
+    return lines[1:]
+
+
+def overview(folder: Path) -> list[str]:
+    """Every heading with the names under it."""
+    found = {name: [entry for section in make() for entry in section.entries] for name, make in HEADINGS.items()}
+    found["columns"] = [section.title.split(":")[0] for section in columns()]
+    here = [Path(name).stem for section in scenarios(folder) for name in section.entries]
+    found = {"scenarios": here or [f"none in {folder}"], **found}
+    width = max(map(len, found))
+    names = [f"{heading.ljust(width)}  {', '.join(entries)}" for heading, entries in found.items()]
+    return [*names, "", "simulator list HEADING says what each of them is."]

@@ -1,0 +1,159 @@
+"""`simulator list`: every kind there is, once, with its meaning; and that the meanings are of what is really there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from simulator import catalogue
+from simulator.cli import LISTED, main
+from simulator.dynamics.price_rules import FORMS, INFORMATION, PIECES, RECIPES
+from simulator.economics.technology import TECHNOLOGIES
+from simulator.economics.utility import UTILITIES
+from simulator.results.columns import SUMMARY, TABLES
+from simulator.run import run_to_disk
+from simulator.scenario import load
+from simulator.scenario.schema import Firm, Scheduler
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+Called = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Called:
+    """`simulator list` in this process and in `tmp_path`: exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["simulator", "list", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said.out, said.err
+
+    return called
+
+
+def listed(text: str) -> dict[str, str]:
+    """Names and meanings of what was printed."""
+    rows = [line.strip().partition("  ") for line in text.splitlines() if line.startswith("  ")]
+    return {name: meaning.strip() for name, _, meaning in rows}
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("utilities", UTILITIES),
+        ("technologies", TECHNOLOGIES),
+        ("rules", [*FORMS, *PIECES, *RECIPES]),
+        ("schedulers", get_args(Scheduler.model_fields["kind"].annotation)),
+        ("behaviours", get_args(Firm.model_fields["behaviour"].annotation)),
+    ],
+)
+def test_every_kind_is_listed_with_its_meaning(heading: str, names: list[str], call: Called) -> None:
+    code, out, error = call(heading)
+    assert (code, error) == (0, "")
+    assert list(listed(out)) == list(names)
+    assert all(len(meaning) > 10 for meaning in listed(out).values())
+
+
+def test_rules_say_what_a_market_must_know_for_them(call: Called) -> None:
+    rules = listed(call("rules")[1])
+    for name in (*PIECES, *RECIPES):
+        assert rules[name].startswith(tuple(f"[{information}] " for information in INFORMATION))
+    assert rules["jacobi_newton"].startswith("[own slope] ")
+
+
+def test_every_column_of_every_file_is_listed_in_order(call: Called, tmp_path: Path) -> None:
+    summary = run_to_disk(load(SCENARIOS / "crusoe.yaml"), tmp_path / "run")
+    headers = {path.name: path.read_text().splitlines()[0].split(",") for path in (tmp_path / "run").glob("*.csv")}
+    assert {file: [*keys, *columns] for file, (keys, columns) in TABLES.items()} == headers
+    assert list(SUMMARY) == list(summary)
+    said = call("columns")[1]
+    for file, header in headers.items():
+        assert f"{file}: {', '.join(TABLES[file][0])}, and\n" in said
+        for column in header[len(TABLES[file][0]) :]:
+            assert f"\n  {column} " in said
+    assert set(SUMMARY) <= set(listed(said))
+
+
+def test_without_a_heading_all_are_listed(call: Called) -> None:
+    code, out, error = call()
+    assert (code, error) == (0, "")
+    rows = {line.split()[0]: line for line in out.splitlines()[: len(LISTED)]}
+    assert list(rows) == LISTED == ["scenarios", *catalogue.HEADINGS]
+    assert "none in scenarios" in rows["scenarios"]
+    for heading, name in (("utilities", "leontief"), ("rules", "momentum"), ("columns", "ticks.csv")):
+        assert name in rows[heading]
+
+
+def test_scenarios_are_listed_with_what_they_say_of_themselves(call: Called) -> None:
+    code, out, error = call("scenarios", str(SCENARIOS))
+    assert (code, error) == (0, "")
+    rows = listed(out)
+    assert list(rows) == sorted(path.name for path in SCENARIOS.glob("*.yaml"))
+    for name, meaning in rows.items():
+        assert (SCENARIOS / name).read_text().startswith(f"# {meaning}")
+        assert meaning.endswith((".", "?", "!"))
+
+
+def test_a_folder_of_scenarios_may_hold_anything(call: Called) -> None:
+    Path("scenarios").mkdir()
+    contents = {
+        "a.yaml": b"\xef\xbb\xbf# One thing. Another thing? A third that goes\n# on\ngoods: [a]\n",
+        "b.yml": b"\n---\n  #   spaced    out\n",
+        "c.yaml": b"goods: [a]  # no opening\n",
+        "d.yaml": b"",
+        "e.yaml": b"# \xff\xfe\n",
+        "f.yaml": b"#\n#\n# f(x) = 0.5 x, and its derivative\n",
+        "g.yaml": b"x" * 100_000,
+        "notes.txt": b"# not a scenario\n",
+    }
+    for name, content in contents.items():
+        Path("scenarios", name).write_bytes(content)
+    Path("scenarios", "folder.yaml").mkdir()
+    code, out, error = call("scenarios")
+    assert (code, error) == (0, "")
+    rows = listed(out)
+    assert list(rows) == sorted(set(contents) - {"notes.txt"})
+    assert (rows["a.yaml"], rows["b.yml"]) == ("One thing. Another thing?", "spaced out")
+    assert (rows["c.yaml"], rows["d.yaml"], rows["g.yaml"]) == ("-", "-", "-")
+    assert rows["f.yaml"] == "f(x) = 0.5 x, and its derivative"
+    assert "a, b, c" in call()[1].splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["utility"], "did you mean utilities?"),
+        (["nonsense"], "expected one of scenarios, utilities"),
+        (["rules", "x"], "found 'x' after rules"),
+        (["scenarios"], "scenarios: no such folder"),
+        (["scenarios", "file"], "file: no such folder"),
+        (["scenarios", "a", "b"], "b"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there_is_refused_in_a_line(arguments: list[str], said: str, call: Called) -> None:
+    Path("file").touch()
+    code, out, error = call(*arguments)
+    assert (code, out, len(error.splitlines())) == (2, "", 1)
+    assert said in error
+
+
+def test_listing_imports_little() -> None:
+    script = (
+        "import sys\nfrom simulator import catalogue\n"
+        "for make in catalogue.HEADINGS.values():\n    make()\n"
+        "print([name for name in ('mesa', 'pandas', 'matplotlib', 'scipy', 'rich') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=SCENARIOS.parent, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
