@@ -85,7 +85,7 @@ consumers:
   - {name: fifth, utility: {leontief: {a: 2, b: 1}}, budget: 5}
 trade: {every_tick: {inventories: true}}
 start: empty
-scheduler: {form: additive, rate: 0.5, with: [{momentum: 0.5}, {clip: 0.1}, relative, {relative: true}]}
+scheduler: {form: additive, rate: 0.5, with: [{momentum: 0.5}, {clip: 0.1}, {relative: true}]}
 run: {ticks: 2e3, references: off, stop: never, record_every: 5, seed: 7}
 expect: [cleared, cycled]
 """
@@ -186,7 +186,7 @@ def test_every_word_of_a_varied_scenario(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scenario.rule.floor, [1e-3, 1e-12, 1e-12, 1e-12])
     np.testing.assert_array_equal(scenario.economy.supply, [16, 0, 0, 0])
     np.testing.assert_array_equal(scenario.economy.outside, [math.nan, math.nan, 1, 2])
-    assert scenario.rule.pieces == (Momentum(0.5), Clip(0.1), Relative(), Relative())
+    assert scenario.rule.pieces == (Momentum(0.5), Clip(0.1), Relative())
     assert scenario.trade == Trade(every_tick=True, spoilage=0.0, start="empty")
     assert scenario.run == RunSettings(ticks=2000, seed=7, record_every=5, references=False, stop="never")
     assert scenario.expect == ("cleared", "cycled")
@@ -488,14 +488,10 @@ def test_all_files_are_read_before_any_is_refused(tmp_path: Path) -> None:
             "trade: {every_tick: {inventories: true, inventory_weight: 0.1}}\n"
             "shocks: []\n",
             [
-                "missing key makes",
-                "unknown key 'count'",
-                "unknown key 'technology'",
-                "unknown key 'behaviour'",
-                "elasticity: found a mapping; expected a number",
-                "shares.dirichlet: found a mapping; expected a number",
+                "firms.f.technology.ces.returns_to_scale: missing key",
+                "firms.f.behaviour: found a mapping; expected best_response",
+                "elasticity: found a distribution for a single agent",
                 "unknown key 'inventory_weight'",
-                "unknown key 'shocks'",
             ],
         ),
         (

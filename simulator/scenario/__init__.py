@@ -10,23 +10,34 @@ from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.build import RunSettings, Scenario, build, resolve
+from simulator.scenario.build import Regime, RunSettings, Scenario, build, regime_data, resolve
 from simulator.scenario.checks import check
+from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, compose, dump, from_data, read
-from simulator.scenario.schema import NAME_PATTERN, apply_settings, validate
+from simulator.scenario.draws import DrawError
+from simulator.scenario.schema import NAME_PATTERN, ScenarioFile
+from simulator.scenario.settings import apply_settings, steps_of
+from simulator.scenario.shocks import ShockError
 
-__all__ = ["RunSettings", "Scenario", "ScenarioError", "dump", "load", "load_many"]
+__all__ = ["Regime", "RunSettings", "Scenario", "ScenarioError", "dump", "load", "load_many"]
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
+NO_INPUTS: Mapping[str, Path] = MappingProxyType({})
 
 
-def load(source: str | Path | Mapping[str, Any], *, settings: Mapping[str, object] = NO_SETTINGS) -> Scenario:
+def load(
+    source: str | Path | Mapping[str, Any],
+    *,
+    settings: Mapping[str, object] = NO_SETTINGS,
+    inputs: Mapping[str, Path] = NO_INPUTS,
+) -> Scenario:
     """The scenario of a YAML file (a path) or of plain Python data (a dict).
 
     `settings` maps dotted paths (`firms.A.makes`, `run.ticks`) to values that replace the scenario's; a text is read as
-    YAML. Raises `ScenarioError` with every problem found.
+    YAML. `inputs` says where files lie that the scenario calls otherwise. Raises `ScenarioError` with every problem
+    found.
     """
-    return _load(source, settings)[0]
+    return _load(source, settings, inputs)[0]
 
 
 def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = NO_SETTINGS) -> tuple[Scenario, ...]:
@@ -42,7 +53,7 @@ def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = N
         problems.extend(missing)
         for file in files:
             try:
-                scenario, document = _load(file, settings)
+                scenario, document = _load(file, settings, NO_INPUTS)
             except ScenarioError as error:
                 problems.extend(error.problems)
                 continue
@@ -58,11 +69,14 @@ def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = N
     return tuple(scenarios)
 
 
-def _load(source: str | Path | Mapping[str, Any], settings: Mapping[str, object]) -> tuple[Scenario, Document]:
+def _load(
+    source: str | Path | Mapping[str, Any], settings: Mapping[str, object], inputs: Mapping[str, Path]
+) -> tuple[Scenario, Document]:
     if isinstance(source, Mapping):
-        document, path, name = from_data(source), None, "scenario"
+        document, path, name, folder = from_data(source), None, "scenario", Path()
     else:
         document, path, name = compose(read(source), str(source)), str(source), Path(source).stem
+        folder = Path(source).parent
     if document.complete:
         apply_settings(document, settings)
         model = validate(document)
@@ -73,9 +87,36 @@ def _load(source: str | Path | Mapping[str, Any], settings: Mapping[str, object]
             document.faults.append(Fault(("name",), message, "parent"))
         check(document)
         if model is not None and not document.faults:
-            resolved = resolve(model, model.name or name)
-            return build(resolved, document.text or dump(resolved), path), document
+            scenario = _built(model, model.name or name, document, path, folder, inputs)
+            if scenario is not None:
+                return scenario, document
     raise ScenarioError(sorted(map(document.problem, document.faults), key=_order))
+
+
+def _built(
+    model: ScenarioFile, name: str, document: Document, path: str | None, folder: Path, inputs: Mapping[str, Path]
+) -> Scenario | None:
+    """The scenario of a document that has passed the checks; None where a draw or a shock is at fault."""
+    try:
+        resolved, files = resolve(model, name, folder, inputs)
+        for place, data in regime_data(resolved):
+            _check_regime(document, place, data)
+        return None if document.faults else build(resolved, document.text or dump(resolved), path, files)
+    except DrawError as error:
+        document.faults.append(Fault(steps_of(document.data, error.path), error.message))
+    except ShockError as error:
+        document.faults.append(Fault(error.steps, error.message))
+    return None
+
+
+def _check_regime(document: Document, place: int, data: dict[str, Any]) -> None:
+    """Add what is wrong with the economy after a shock to the document's faults, at the shock."""
+    after = from_data(data)
+    validate(after)
+    check(after)
+    for fault in after.faults:
+        where = ("shocks", place, "set")
+        document.faults.append(Fault(where, f"leads to {after.dotted(fault.path)}: {fault.message}"))
 
 
 def _order(problem: Problem) -> tuple[bool, int, int]:

@@ -5,29 +5,28 @@ They are built from the resolved scenario alone: what is written beside a run is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.scenario.checks import elasticity_of
-from simulator.scenario.schema import (
-    CES,
-    Consumer,
-    EveryTick,
-    Firm,
-    Good,
-    ScenarioFile,
-    Trade,
-    Utility,
-)
+from simulator.scenario.draws import AT_LEAST_0, DISTRIBUTIONS, MODIFIERS, DrawError, Draws, files_of
+from simulator.scenario.schema import Consumer, EveryTick, Good, ScenarioFile, Trade
+from simulator.scenario.shocks import changed
+from simulator.scenario.tastes import Claims, Reader, owned, technique, utility
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules, trading
-    from simulator.economics import economy, utility
+    from simulator.economics import economy
 
 Array = NDArray[np.float64]
+
+SHARE_ROUNDING = 1e-9
+"""By how much shares may exceed 1 together."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,25 @@ class RunSettings:
     stop: str = "verdict"
 
 
+class Regime(NamedTuple):
+    """An economy and the tick from which it is in force."""
+
+    tick: int
+    economy: economy.Economy
+
+
 @dataclass(frozen=True, eq=False)
 class Scenario:
     """A scenario ready to run.
 
-    `initial_prices` `(goods,)` in numeraire per unit; `resolved` is the scenario with its defaults filled in, as plain
-    data: written as YAML and loaded again it gives the same scenario. `source` is the text it came from, `path` its
-    file.
+    `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
+    `initial_prices` `(goods,)` in numeraire per unit; `inputs` are the files it reads, by their
+    names in `resolved`. `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and loaded again it
+    gives the same scenario. `source` is the text it came from, `path` its file.
     """
 
     name: str
-    economy: economy.Economy
+    regimes: tuple[Regime, ...]
     initial_prices: Array
     numeraire: str | None
     rule: price_rules.PriceRule
@@ -62,13 +69,22 @@ class Scenario:
     resolved: dict[str, Any] = field(repr=False)
     source: str = field(repr=False)
     path: str | None = None
+    inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
+
+    @property
+    def economy(self) -> economy.Economy:
+        """The economy of the first regime."""
+        return self.regimes[0].economy
 
 
-def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
-    """The scenario as plain data with its defaults filled in, keys in the schema's order.
+def resolve(
+    model: ScenarioFile, name: str, folder: Path, inputs: Mapping[str, Path]
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The scenario as plain data with its defaults filled in, keys in the schema's order, and the files it reads.
 
     Initial prices stand with their goods; prices that follow from `numeraire`, `outside` or `fixed_price` are not
-    repeated.
+    repeated. Files are called `inputs/NAME`; `inputs` says where those lie that are called so already, others lie as
+    seen from `folder`.
     """
     listed = model.goods if isinstance(model.goods, dict) else dict.fromkeys(model.goods)
     goods: dict[str, Any] = {}
@@ -86,28 +102,87 @@ def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
         resolved["numeraire"] = model.numeraire
     resolved["outside"] = dict(model.outside)
     resolved["supply"] = dict(model.supply)
-    resolved["firms"] = [firm.model_dump() for firm in model.firms]
-    resolved["consumers"] = [
-        consumer.model_dump(exclude_none="quasilinear" in consumer.utility.model_fields_set)
-        for consumer in model.consumers
-    ]
-    for consumer in resolved["consumers"]:
-        consumer["utility"] = {kind: given for kind, given in consumer["utility"].items() if given is not None}
-        if "ces" in consumer["utility"]:
-            consumer["utility"]["ces"] = {
-                key: given for key, given in consumer["utility"]["ces"].items() if given is not None
-            }
-        if consumer.get("budget", 0.0) is None:
-            consumer["budget"] = 0.0
+    firms, consumers = map(_entry, model.firms), map(_entry, model.consumers)
+    entries = {"firms": list(firms), "consumers": list(consumers), "shocks": [_entry(shock) for shock in model.shocks]}
+    places = {file: inputs.get(file, folder / file) for file in files_of(entries)}
+    called = _called(places)
+    files = {called[file]: place for file, place in places.items()}
+    entries = _renamed(entries, called)
+    draws = Draws(0, files)
+    resolved["firms"] = [_resolved_firm(firm, draws) for firm in entries["firms"]]
+    resolved["consumers"] = [_resolved_consumer(consumer, draws) for consumer in entries["consumers"]]
     resolved["trade"] = _resolved_trade(model)
     resolved["start"] = model.start
-    pieces = [
-        piece if isinstance(piece, str) else piece.model_dump(exclude_none=True) for piece in model.scheduler.pieces
-    ]
-    resolved["scheduler"] = {**model.scheduler.model_dump(exclude={"pieces"}), "with": pieces}
+    if model.shocks:
+        resolved["shocks"] = entries["shocks"]
+    resolved["scheduler"] = _resolved_scheduler(model)
     resolved["run"] = model.run.model_dump()
     resolved["expect"] = model.expect
-    return resolved
+    return resolved, files
+
+
+def _called(places: Mapping[str, Path]) -> dict[str, str]:
+    """A name `inputs/NAME` for each file, no two alike."""
+    called: dict[str, str] = {}
+    taken: dict[str, Path] = {}
+    for file, place in places.items():
+        name, number = f"inputs/{place.name}", 1
+        while taken.setdefault(name, place) != place:
+            number += 1
+            name = f"inputs/{place.stem}-{number}{place.suffix}"
+        called[file] = name
+    return called
+
+
+def _renamed(data: Any, called: Mapping[str, str]) -> Any:
+    """Data with its files called otherwise."""
+    if isinstance(data, dict):
+        mapping = cast("dict[str, Any]", data)
+        return {
+            key: called[value] if key == "csv" and isinstance(value, str) else _renamed(value, called)
+            for key, value in mapping.items()
+        }
+    return [_renamed(value, called) for value in cast("list[Any]", data)] if isinstance(data, list) else data
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    """A firm or consumer as plain data, without what was not given."""
+    return _without_idle_modifiers(entry.model_dump(exclude_none=True, by_alias=True))
+
+
+def _without_idle_modifiers(data: Any) -> Any:
+    """Draws without a `times` of 1 and a `plus` of 0."""
+    if isinstance(data, dict):
+        mapping = cast("dict[str, Any]", data)
+        is_draw = any(kind in mapping for kind in (*DISTRIBUTIONS, "csv"))
+        idle = {"times": 1.0, "plus": 0.0} if is_draw and set(mapping) >= set(MODIFIERS) else {}
+        return {key: _without_idle_modifiers(value) for key, value in mapping.items() if idle.get(key) != value}
+    return data
+
+
+def _count(entry: dict[str, Any], draws: Draws, path: str) -> int:
+    """How many agents an entry stands for: as given, or the rows of the file it reads."""
+    files = files_of(entry)
+    return int(entry.get("count") or (draws.rows(files[0], path) if files else 1))
+
+
+def _resolved_firm(firm: dict[str, Any], draws: Draws) -> dict[str, Any]:
+    return {"name": firm["name"], "count": _count(firm, draws, f"firms.{firm['name']}")} | firm
+
+
+def _resolved_consumer(consumer: dict[str, Any], draws: Draws) -> dict[str, Any]:
+    count = _count(consumer, draws, f"consumers.{consumer['name']}")
+    budget = {} if "quasilinear" in consumer["utility"] else {"budget": 0.0}
+    given = {**budget, **consumer, "count": count}
+    return {key: given[key] for key in Consumer.model_fields if key in given}
+
+
+def _resolved_scheduler(model: ScenarioFile) -> dict[str, Any]:
+    scheduler = model.scheduler
+    pieces = [piece if isinstance(piece, str) else piece.model_dump(exclude_none=True) for piece in scheduler.pieces]
+    if scheduler.rule is not None:
+        return {"kind": scheduler.kind, "rule": scheduler.rule, "rate": scheduler.rate}
+    return {"kind": scheduler.kind, "form": scheduler.form, "rate": scheduler.rate, "with": pieces}
 
 
 def _resolved_trade(model: ScenarioFile) -> Any:
@@ -119,40 +194,23 @@ def _resolved_trade(model: ScenarioFile) -> Any:
     return {"every_tick": {"rationing": options.rationing, "spoilage": spoilage, "inventories": spoilage < 1}}
 
 
-def build(resolved: dict[str, Any], source: str, path: str | None) -> Scenario:
-    """The objects of a resolved scenario that has passed every check."""
-    from simulator.dynamics.price_rules import PIECES, PriceRule
+def build(resolved: dict[str, Any], source: str, path: str | None, inputs: Mapping[str, Path]) -> Scenario:
+    """The objects of a resolved scenario that has passed every check. Raises `DrawError` for what cannot be drawn."""
     from simulator.dynamics.trading import Trade as TradeRule
-    from simulator.economics.economy import Economy
 
     model = ScenarioFile.model_validate(resolved)
     markets = {good: market or Good.model_construct() for good, market in cast("dict[str, Good]", model.goods).items()}
-    goods = tuple(markets)
-    outside = {good: float(model.outside.get(good, np.nan)) for good in goods}
     fixed = [
         good == model.numeraire or good in model.outside or market.fixed_price is not None
         for good, market in markets.items()
     ]
     options = model.trade.every_tick if isinstance(model.trade, Trade) else None
-    rule = PriceRule(
-        form=model.scheduler.form,
-        rate=model.scheduler.rate,
-        pieces=tuple(_piece(PIECES, piece) for piece in model.scheduler.pieces),
-        floor=_frozen([market.floor for market in markets.values()]),
-        fixed=_frozen(fixed, np.bool_),
-    )
     return Scenario(
         name=resolved["name"],
-        economy=Economy(
-            goods=goods,
-            supply=_frozen([model.supply.get(good, 0.0) for good in goods]),
-            outside=_frozen(list(outside.values())),
-            firms=tuple(_firm(firm, goods, model) for firm in model.firms),
-            consumers=_consumers(model, goods),
-        ),
+        regimes=_regimes(resolved, Draws(model.run.seed, inputs)),
         initial_prices=_frozen([_initial_price(good, market, model) for good, market in markets.items()]),
         numeraire=model.numeraire,
-        rule=rule,
+        rule=_rule(model, _frozen([market.floor for market in markets.values()]), _frozen(fixed, np.bool_)),
         trade=TradeRule(
             every_tick=model.trade != "at_equilibrium",
             spoilage=1.0 if options is None or options.spoilage is None else options.spoilage,
@@ -170,7 +228,28 @@ def build(resolved: dict[str, Any], source: str, path: str | None) -> Scenario:
         resolved=resolved,
         source=source,
         path=path,
+        inputs=inputs,
     )
+
+
+def _rule(model: ScenarioFile, floor: Array, fixed: NDArray[np.bool_]) -> price_rules.PriceRule:
+    from simulator.dynamics.price_rules import PIECES, RECIPES, PriceRule
+
+    scheduler = model.scheduler
+    if scheduler.rule is not None:
+        recipe = RECIPES[scheduler.rule]
+        return PriceRule(recipe.form, scheduler.rate, recipe.pieces, floor, fixed)
+    pieces = tuple(_piece(PIECES, piece) for piece in scheduler.pieces)
+    return PriceRule(scheduler.form, scheduler.rate, pieces, floor, fixed)
+
+
+def _piece(kinds: Mapping[str, Any], piece: Any) -> Any:
+    if isinstance(piece, str):
+        return kinds[piece]()
+    ((kind, parameter),) = piece.model_dump(exclude_none=True).items()
+    if parameter is True:
+        return kinds[kind]()
+    return kinds[kind](**parameter) if isinstance(parameter, dict) else kinds[kind](parameter)
 
 
 def _frozen(values: Any, kind: Any = np.float64) -> Any:
@@ -189,76 +268,108 @@ def _initial_price(good: str, market: Good, model: ScenarioFile) -> float:
     return 1.0 if market.price is None else market.price
 
 
-def _piece(kinds: dict[str, Any], piece: Any) -> Any:
-    if piece == "relative":
-        return kinds["relative"]()
-    ((kind, parameter),) = piece.model_dump(exclude_none=True).items()
-    return kinds[kind]() if parameter is True else kinds[kind](parameter)
+def _regimes(resolved: dict[str, Any], draws: Draws) -> tuple[Regime, ...]:
+    """The economies of a scenario, one after another; what a shock does not touch is the same object in both."""
+    regimes = [Regime(0, _economy(resolved, draws, None, None))]
+    before = resolved
+    for place, data in regime_data(resolved):
+        tick = resolved["shocks"][place]["tick"]
+        economy = _economy(data, draws, before, regimes[-1].economy)
+        if tick == regimes[-1].tick:
+            regimes.pop()
+        regimes.append(Regime(tick, economy))
+        before = data
+    return tuple(regimes)
 
 
-def _firm(firm: Firm, goods: tuple[str, ...], model: ScenarioFile) -> economy.Firm:
-    from simulator.economics.economy import Firm as FirmEntry
-    from simulator.economics.formula import parse
-    from simulator.economics.technology import FormulaTechnology
+def regime_data(resolved: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The resolved scenario as it is from each shock on, in order of ticks, with the shock's place in their list.
 
-    output, _, text = firm.makes.partition("=")
-    formula = parse(text)
-    technology = FormulaTechnology(formula, negative_output=output.strip() in model.outside)
-    return FirmEntry(firm.name, technology, goods.index(output.strip()), tuple(map(goods.index, formula.variables)))
+    Raises `ShockError`.
+    """
+    data: list[tuple[int, dict[str, Any]]] = []
+    current = deepcopy({key: value for key, value in resolved.items() if key != "shocks"})
+    for place, shock in sorted(enumerate(resolved.get("shocks", [])), key=lambda item: item[1]["tick"]):
+        current = changed(current, shock["set"], place)
+        data.append((place, current))
+    return data
 
 
-def _consumers(model: ScenarioFile, goods: tuple[str, ...]) -> tuple[economy.Consumers, ...]:
-    from simulator.economics.economy import Consumers
+def _economy(
+    data: Mapping[str, Any], draws: Draws, before: Mapping[str, Any] | None, last: economy.Economy | None
+) -> economy.Economy:
+    from simulator.economics.economy import Economy, Firm
 
-    claimed = {firm.name: 0.0 for firm in model.firms}
-    equals = dict.fromkeys(claimed, 0)
-    for consumer in model.consumers:
-        for firm, owned in consumer.owns.items():
-            if owned == "equal":
-                equals[firm] += 1
-            else:
-                claimed[firm] += owned
-
-    def share(consumer: Consumer, firm: str) -> float:
-        owned = consumer.owns.get(firm, 0.0)
-        return max(0.0, 1.0 - claimed[firm]) / equals[firm] if owned == "equal" else owned / max(1.0, claimed[firm])
-
-    def budget(consumer: Consumer) -> float:
-        return np.inf if consumer.budget is None else consumer.budget
-
-    return tuple(
-        Consumers(
-            name=consumer.name,
-            utility=_utility(consumer.utility, goods),
-            endowment=_frozen([[consumer.endowment.get(good, 0.0) for good in goods]]),
-            budget=_frozen([budget(consumer)]),
-            owns=_frozen([[share(consumer, firm) for firm in claimed]]),
-            saves=consumer.savings,
-        )
-        for consumer in model.consumers
+    goods = tuple(data["goods"])
+    firms: list[Firm] = []
+    for place, firm in enumerate(data["firms"]):
+        if before is not None and last is not None and before["firms"][place] == firm:
+            firms.append(last.firms[place])
+            continue
+        read = Reader(draws, goods, firm["count"], f"firms.{firm['name']}")
+        found = technique(firm, read, data["outside"])
+        firms.append(Firm(firm["name"], found.technology, found.output, found.inputs, firm["count"]))
+    claims = _claims(data, goods, draws)
+    consumers = [
+        last.consumers[place]
+        if before is not None and last is not None and before["consumers"][place] == consumer
+        else _consumers(consumer, claims, goods, draws)
+        for place, consumer in enumerate(data["consumers"])
+    ]
+    return Economy(
+        goods=goods,
+        supply=_frozen([data["supply"].get(good, 0.0) for good in goods]),
+        outside=_frozen([data["outside"].get(good, np.nan) for good in goods]),
+        firms=tuple(firms),
+        consumers=tuple(consumers),
     )
 
 
-def _utility(given: Utility, goods: tuple[str, ...]) -> utility.Utility:
-    from simulator.economics.forms import CobbDouglas, Leontief
-    from simulator.economics.utility import Homothetic, QuasiLinear
+def _consumers(
+    consumer: Mapping[str, Any], claims: Mapping[str, Claims], goods: tuple[str, ...], draws: Draws
+) -> economy.Consumers:
+    from simulator.economics.economy import Consumers
 
-    def row(amounts: dict[str, float]) -> Any:
-        return _frozen([[amounts.get(good, 0.0) for good in goods]])
+    count = consumer["count"]
+    read = Reader(draws, goods, count, f"consumers.{consumer['name']}")
+    owns_of: Mapping[str, Any] = consumer.get("owns", {})
+    shares = [owned(owns_of.get(firm, 0.0), count, claim, read, firm) for firm, claim in claims.items()]
+    rows = max((len(share) for share in shares), default=1)
+    owns = np.zeros((rows, len(shares)), order="F")
+    for place, share in enumerate(shares):
+        owns[:, place] = share
+    budget = consumer.get("budget")
+    return Consumers(
+        name=consumer["name"],
+        utility=utility(consumer["utility"], read),
+        endowment=_locked(read.table(consumer.get("endowment", {}), "endowment")),
+        budget=_locked(np.array([np.inf]) if budget is None else read.number(budget, "budget", AT_LEAST_0)),
+        owns=_locked(owns),
+        count=count,
+        saves=consumer.get("savings", False),
+    )
 
-    if given.cobb_douglas is not None:
-        return Homothetic(CobbDouglas(row(given.cobb_douglas)))
-    if given.leontief is not None:
-        return Homothetic(Leontief(row(given.leontief)))
-    if given.ces is not None:
-        return Homothetic(_ces(given.ces, row))
-    return QuasiLinear(row((given.quasilinear and given.quasilinear.log) or {}))
+
+def _locked(array: Array) -> Array:
+    array.setflags(write=False)
+    return array
 
 
-def _ces(given: CES, row: Any) -> Any:
-    from simulator.economics import forms
-
-    elasticity = _frozen([elasticity_of(given.model_dump(exclude_none=True))])
-    if given.shares is not None:
-        return forms.CES(elasticity, row(given.shares))
-    return forms.CES.from_weights(elasticity, row(given.weights))
+def _claims(data: Mapping[str, Any], goods: tuple[str, ...], draws: Draws) -> dict[str, Claims]:
+    """What consumers claim of each firm's profit. Raises `DrawError` where drawn shares sum to more than 1."""
+    claimed: dict[str, float] = {firm["name"]: 0.0 for firm in data["firms"]}
+    sharers = dict.fromkeys(claimed, 0)
+    for consumer in data["consumers"]:
+        path, count = f"consumers.{consumer['name']}", consumer["count"]
+        for firm, share in consumer.get("owns", {}).items():
+            if share == "equal":
+                sharers[firm] += count
+            elif isinstance(share, Mapping):
+                each = Reader(draws, goods, count, path).number(share, f"owns.{firm}", AT_LEAST_0)
+                claimed[firm] += float(each.sum())
+                if claimed[firm] > 1.0 + SHARE_ROUNDING:
+                    found = f"found shares that sum to {claimed[firm]:.6g} with those of others"
+                    raise DrawError(f"{path}.owns.{firm}", f"{found}; expected at most 1")
+            else:
+                claimed[firm] += share
+    return {firm: Claims(claimed[firm], sharers[firm]) for firm in claimed}

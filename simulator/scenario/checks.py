@@ -12,23 +12,40 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from simulator.scenario.complaints import MAX_SUGGESTIONS, sound_part, unknown
 from simulator.scenario.document import Document, Fault, Steps, found, quoted, shown
 from simulator.scenario.schema import (
     DEFAULT_FLOOR,
-    MAX_SUGGESTIONS,
     NAME_PATTERN,
+    Draw,
     Piece,
+    Technology,
     Trade,
     Utility,
-    sound_part,
-    unknown,
 )
 
 if TYPE_CHECKING:
     pass
 
 MAX_CELLS = 10_000_000
+MAX_DRAWN = 100_000_000
 SHARE_ROUNDING = 1e-9
+DEFAULT_TICKS = 1000
+DRAWS = ("dirichlet", *(kind for kind in Draw.model_fields if kind not in ("times", "plus", "column")))
+TABLES_OF_GOODS: tuple[tuple[str, ...], ...] = (
+    ("ces", "shares"),
+    ("ces", "weights"),
+    ("cobb_douglas",),
+    ("leontief",),
+    ("linear",),
+    ("quasilinear", "log"),
+    ("quasilinear", "power", "weights"),
+    ("quasilinear", "quadratic", "intercept"),
+    ("quasilinear", "quadratic", "slope"),
+    ("stone_geary", "shares"),
+    ("stone_geary", "subsistence"),
+)
+"""Where utilities name goods."""
 
 
 def check(document: Document) -> None:
@@ -56,11 +73,13 @@ class _Checks:
         if not self._agents():
             return
         for at, firm in self._entries("firms"):
-            self._technology(("firms", at, "makes"), firm.get("makes"))
+            self._firm(("firms", at), firm)
         for at, consumer in self._entries("consumers"):
             self._consumer(("consumers", at), consumer)
         self._ownership()
+        self._draws()
         self._scheduler()
+        self._shocks()
         self._trade()
         self._numeraire()
 
@@ -130,7 +149,7 @@ class _Checks:
         """Complain about the keys of a mapping that are no goods, however wrong their numbers may be."""
         mapping = self.document.at(path)
         for name, value in cast("dict[str, Any]", mapping).items() if isinstance(mapping, dict) else ():
-            if not isinstance(value, dict):
+            if name != "dirichlet" or not isinstance(value, dict):
                 self._good((*path, name), name)
 
     def _goods(self) -> None:
@@ -197,12 +216,67 @@ class _Checks:
                 self._fault((), "found neither firms nor consumers; expected somebody who trades")
         elif all(isinstance(entries, list) for entries in lists):
             firms, consumers = (len(cast("list[Any]", entries)) for entries in lists)
-            if (cells := max(len(self.goods or ()) * (firms + consumers), firms * consumers)) > MAX_CELLS:
+            cells = max(len(self.goods or ()) * (firms + consumers), firms * consumers)
+            if cells > MAX_CELLS:
                 self._fault((), f"found {cells:,} pairs of agents and goods; expected at most {MAX_CELLS:,}")
                 return False
         return True
 
-    def _technology(self, path: Steps, makes: object) -> None:
+    def _firm(self, path: Steps, firm: dict[str, Any]) -> None:
+        ways = [key for key in ("makes", "technology") if key in self.document_entry(path)]
+        if len(ways) != 1:
+            found_ways = "both makes and technology" if ways else "neither makes nor technology"
+            self._fault(path, f"found {found_ways}; expected one of them")
+            return
+        if ways == ["makes"]:
+            self._formula_of_firm((*path, "makes"), firm.get("makes"))
+            return
+        if "productivity" in firm:
+            self._fault(
+                (*path, "productivity"),
+                "found productivity beside technology; expected it within the technology",
+                "key",
+            )
+        technology = firm.get("technology")
+        if not isinstance(technology, dict) or not self._sound(*path, "technology"):
+            return
+        kinds = cast("dict[str, Any]", technology)
+        if self._one_kind((*path, "technology"), kinds, list(Technology.model_fields)):
+            ((kind, parameters),) = kinds.items()
+            if isinstance(parameters, dict):
+                self._technology((*path, "technology", kind), kind, cast("dict[str, Any]", parameters))
+
+    def document_entry(self, path: Steps) -> dict[str, Any]:
+        """An entry as it was written."""
+        entry = self.document.at(path)
+        return cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
+
+    def _technology(self, path: Steps, kind: str, given: dict[str, Any]) -> None:
+        output = given.get("output")
+        if isinstance(output, str) and self._good((*path, "output"), output, "value"):
+            self.used.add(output)
+        if kind == "ces":
+            if self._ces_convention(path, given, ("inputs", "shares", "weights"), ("returns_to_scale",)):
+                self._tree(path, given, set())
+        else:
+            self._keys_are_goods(*path, "inputs")
+            self.used.update(given.get("inputs") or {})
+        if kind == "power" and len(given.get("inputs") or {}) > 1:
+            self._fault((*path, "inputs"), "found several inputs; expected one (cobb_douglas takes several)")
+        if not self._sound(*path):
+            return
+        if kind in ("power", "cobb_douglas"):
+            total = sum(value for value in given["inputs"].values() if not isinstance(value, dict))
+            if total >= 1:
+                advice = "expected less than 1: returns that diminish, or no best response exists"
+                self._fault((*path, "inputs"), f"found exponents that sum to {total:.6g}; {advice}")
+        else:
+            returns = given.get("returns_to_scale")
+            if not isinstance(returns, dict) and returns is not None and returns >= 1:
+                advice = "expected less than 1: returns that diminish, or no best response exists"
+                self._fault((*path, "returns_to_scale"), f"found {found(returns)}; {advice}")
+
+    def _formula_of_firm(self, path: Steps, makes: object) -> None:
         if not isinstance(makes, str):
             return
         from simulator.economics.concavity import judge
@@ -246,7 +320,7 @@ class _Checks:
             self._mapping("supply"),
             *(self._mapping("consumers", at, "endowment") for at, _ in self._entries("consumers")),
         ]
-        positive = [float(amount) for flow in flows for amount in flow.values() if amount > 0]
+        positive = [float(a) for flow in flows for a in flow.values() if not isinstance(a, dict) and a > 0]
         return median(positive) if positive else 1.0
 
     def _consumer(self, path: Steps, consumer: dict[str, Any]) -> None:
@@ -259,27 +333,101 @@ class _Checks:
         budget = consumer.get("budget")
         unlimited = budget is None and "quasilinear" in self._mapping(*path, "utility")
         owned = [*self._mapping(*path, "endowment").values(), *self._mapping(*path, "owns").values(), budget or 0]
-        if not unlimited and not any(amount == "equal" or amount > 0 for amount in owned):
+        if not unlimited and not any(amount == "equal" or _positive(amount) for amount in owned):
             self._fault(path, "found nothing to spend; expected an endowment, a budget or owns")
 
     def _utility(self, path: Steps, utility: dict[str, Any]) -> None:
         sound = self._sound(*path)
         for kind, _ in _wants(utility):
-            self._keys_are_goods(*path, *kind)
+            if kind[0] != "ces":
+                self._keys_are_goods(*path, *kind)
         if not sound:
             return
         if not self._one_kind(path, utility, list(Utility.model_fields)):
             return
         inner: Any = utility.get("quasilinear", utility.get("ces"))
-        if "quasilinear" in utility and not self._one_kind((*path, "quasilinear"), inner, ["log"]):
+        kinds = ["log", "power", "quadratic"]
+        if "quasilinear" in utility and not self._one_kind((*path, "quasilinear"), inner, kinds):
             return
-        if "ces" in utility and not self._ces_convention((*path, "ces"), inner):
+        if "ces" in utility:
+            if self._ces_convention((*path, "ces"), inner, ("shares", "weights")):
+                self._tree((*path, "ces"), inner, set())
+            return
+        if "formula" in utility:
+            self._formula_of_utility((*path, "formula"), utility["formula"])
             return
         for kind, wants in _wants(utility):
-            if not any(amount > 0 for amount in wants.values()):
-                self._fault((*path, *kind), "found no good that is wanted; expected at least one number above 0")
-            elif not _sums(list(wants.values()), elasticity_of(inner) if kind[-1] == "weights" else 1.0):
-                self._fault((*path, *kind), "found numbers too large or too small to add up; expected moderate ones")
+            self._wanted((*path, *kind), wants, kind[-1] not in ("subsistence", "slope"))
+        if "stone_geary" in utility:
+            shares, subsistence = utility["stone_geary"]["shares"], utility["stone_geary"]["subsistence"]
+            for good, amount in subsistence.items():
+                if _positive(amount) and not _positive(shares.get("dirichlet", shares).get(good, 0)):
+                    found_good = f"found subsistence of {shown(good)}, which has no share"
+                    self._fault(
+                        (*path, "stone_geary", "subsistence", good), f"{found_good}; expected a share of it too"
+                    )
+        quadratic = (utility.get("quasilinear") or {}).get("quadratic")
+        if quadratic is not None and set(quadratic["intercept"]) != set(quadratic["slope"]):
+            message = "found different goods in intercept and slope; expected the same in both"
+            self._fault((*path, "quasilinear", "quadratic"), message)
+
+    def _wanted(self, path: Steps, wants: dict[str, Any], some: bool, power: float = 1.0) -> None:
+        """Complain if nothing is wanted, or if amounts cannot be added up."""
+        if some and not any(map(_positive, wants.values())):
+            self._fault(path, "found no good that is wanted; expected at least one number above 0")
+        elif some and not _sums([a for a in wants.values() if not isinstance(a, dict)], power):
+            self._fault(path, "found numbers too large or too small to add up; expected moderate ones")
+
+    def _formula_of_utility(self, path: Steps, text: str) -> None:
+        from simulator.economics.formula import FormulaError, parse
+        from simulator.economics.formula_utility import unfit
+
+        try:
+            formula = parse(text)
+        except FormulaError as error:
+            self._fault(path, error.message, offset=error.offset)
+            return
+        if not formula.variables:
+            self._fault(path, "found a formula without goods; expected at least one")
+            return
+        self.used.update(formula.variables)
+        known = [
+            self._good(path, name, "value", _position(text, name)) or self.goods is None for name in formula.variables
+        ]
+        complaint = unfit(formula, self._scale) if all(known) else None
+        if complaint is not None:
+            self._fault(path, complaint)
+
+    def _tree(self, path: Steps, given: dict[str, Any], seen: set[str]) -> None:
+        """The names in a CES and its nests: goods, each once, or nests, each used."""
+        nests: dict[str, Any] = given.get("nests") or {}
+        key = next(key for key in ("weights", "shares", "inputs") if key in given)
+        table: dict[str, Any] = given[key]
+        names = table.get("dirichlet") if isinstance(table.get("dirichlet"), dict) else table
+        steps = (*path, key, "dirichlet") if names is not table else (*path, key)
+        for name in names or {}:
+            if name in nests:
+                continue
+            if self._good((*steps, name), name):
+                self.used.add(name)
+                if name in seen:
+                    message = f"found the good {shown(name)} twice in a tree; expected it once"
+                    self._fault((*steps, name), message, "key")
+                seen.add(name)
+        if self._sound(*path, key):
+            drawn = any(isinstance(given.get(kind), dict) for kind in ("elasticity", "rho"))
+            power = 1.0 if drawn or key != "weights" else elasticity_of(given)
+            self._wanted((*path, key), cast("dict[str, Any]", names or {}), True, power)
+        for name, nest in nests.items():
+            below = (*path, "nests", name)
+            if name in self.known_goods:
+                self._fault(below, f"found {shown(name)}, which is a good; expected a name of its own", "key")
+            elif name not in (names or {}):
+                self._fault(below, f"found a nest that no share names; expected {shown(name)} among {key}", "key")
+            elif isinstance(nest, dict) and self._sound(*below):
+                inner = cast("dict[str, Any]", nest)
+                if self._ces_convention(below, inner, ("shares", "weights")):
+                    self._tree(below, inner, seen)
 
     def _one_kind(self, path: Steps, choice: dict[str, Any], kinds: list[str]) -> bool:
         if len(choice) == 1:
@@ -288,12 +436,19 @@ class _Checks:
         self._fault(path, f"found {given}; expected {'one of ' if len(kinds) > 1 else ''}{', '.join(kinds)}")
         return False
 
-    def _ces_convention(self, path: Steps, ces: dict[str, Any]) -> bool:
-        if set(ces) in ({"elasticity", "shares"}, {"elasticity", "weights"}, {"rho", "weights"}):
+    def _ces_convention(
+        self, path: Steps, ces: dict[str, Any], tables: tuple[str, ...], more: tuple[str, ...] = ()
+    ) -> bool:
+        """Whether a CES is given by one of its conventions; complains if not."""
+        how = [key for key in ces if key in ("elasticity", "rho", *tables)]
+        allowed = [("elasticity", table) for table in tables] + [("rho", "weights")]
+        if any(set(how) == set(pair) for pair in allowed):
             return True
-        given = ", ".join(ces) or "an empty mapping"
-        conventions = "{elasticity, shares}, {elasticity, weights} or {rho, weights}"
-        self._fault(path, f"found {given}; expected {conventions}")
+        if not self._sound(*path):
+            return False
+        given = ", ".join(how) or "an empty mapping"
+        conventions = [f"{{{', '.join(pair)}}}" for pair in allowed]
+        self._fault(path, f"found {given}; expected {', '.join(conventions[:-1])} or {conventions[-1]}")
         return False
 
     def _ownership(self) -> None:
@@ -305,7 +460,7 @@ class _Checks:
                     self._fault(
                         path, unknown("firm", firm, self.firms, len(self.document.faults) < MAX_SUGGESTIONS), "key"
                     )
-                elif share != "equal":
+                elif share != "equal" and not isinstance(share, dict):
                     before = totals.get(firm, 0.0)
                     totals[firm] = before + share
                     if before <= 1 + SHARE_ROUNDING < totals[firm]:
@@ -314,16 +469,81 @@ class _Checks:
 
     def _scheduler(self) -> None:
         scheduler = self._mapping("scheduler")
-        pieces = scheduler.get("with")
+        pieces, rule = scheduler.get("with"), scheduler.get("rule")
+        scaling, scales = {"relative", "own_slope"}, 0
+        if isinstance(rule, str):
+            self._recipe(rule, scheduler)
         for at, piece in enumerate(cast("list[Any]", pieces)) if isinstance(pieces, list) else ():
             path = ("scheduler", "with", at)
             if isinstance(piece, dict) and self._sound(*path):
                 self._one_kind(path, cast("dict[str, Any]", piece), list(Piece.model_fields))
             relative = piece == "relative" or (isinstance(piece, dict) and "relative" in piece)
+            scales += piece in ("relative", "own_slope") or (isinstance(piece, dict) and bool(scaling & set(piece)))
+            if scales == 2:
+                scales += 1
+                self._fault(path, "found a second of relative and own_slope; expected one of them")
             if relative and self._sound("scheduler", "form") and scheduler.get("form") != "additive":
                 self._fault(
                     path, "found relative; expected it under additive only (multiplicative already contains it)"
                 )
+
+    def _recipe(self, rule: str, scheduler: dict[str, Any]) -> None:
+        from simulator.dynamics.price_rules import RECIPES
+
+        if rule not in RECIPES:
+            self._fault(("scheduler", "rule"), unknown("rule", rule, RECIPES))
+        for key in ("form", "with"):
+            if key in scheduler:
+                message = f"found {key} beside rule; expected one of them: a rule has a form and pieces of its own"
+                self._fault(("scheduler", key), message, "key")
+
+    def _shocks(self) -> None:
+        ticks = self._mapping("run").get("ticks", DEFAULT_TICKS)
+        seen: dict[tuple[int, str], int] = {}
+        for at, shock in self._entries("shocks"):
+            tick, changes = shock.get("tick"), shock.get("set")
+            if not isinstance(tick, int) or not isinstance(changes, dict) or not self._sound("shocks", at):
+                continue
+            if isinstance(ticks, int) and tick > ticks:
+                self._fault(("shocks", at, "tick"), f"found {tick}; expected at most run.ticks, {ticks}")
+            for path in cast("dict[str, Any]", changes):
+                if seen.setdefault((tick, path), at) != at:
+                    message = f"found a second change of {quoted(path)} at tick {tick}; expected one"
+                    self._fault(("shocks", at, "set", path), message, "key")
+
+    def _draws(self) -> None:
+        """Distributions and columns: one kind each, and agents for whom they differ."""
+        for key in ("firms", "consumers"):
+            for at, entry in self._entries(key):
+                path: Steps = (key, at)
+                draws = list(_drawn(entry, path))
+                count = entry.get("count")
+                for steps, draw in draws:
+                    self._one_draw(steps, draw)
+                reads = any("csv" in draw for _, draw in draws)
+                if draws and self._sound(*path) and (count == 1 or (count is None and not reads)):
+                    message = "found a distribution for a single agent; expected a number, or a count above 1"
+                    self._fault(draws[0][0], message)
+                rows = count or 1
+                if draws and isinstance(rows, int) and rows * len(self.goods or ()) > MAX_DRAWN:
+                    message = (
+                        f"found {rows:,} agents who differ; expected at most {MAX_DRAWN:,} pairs of agents and goods"
+                    )
+                    self._fault((*path, "count"), message)
+
+    def _one_draw(self, path: Steps, draw: dict[str, Any]) -> None:
+        if not self._sound(*path) or "dirichlet" in draw:
+            return
+        kinds = [kind for kind in draw if kind not in ("times", "plus", "column")]
+        known = [kind for kind in Draw.model_fields if kind not in ("times", "plus", "column")]
+        if len(kinds) != 1:
+            given = " and ".join(kinds) or "no distribution"
+            self._fault(path, f"found {given}; expected one of {', '.join(known)}")
+        elif ("csv" in draw) != ("column" in draw):
+            missing = "column" if "csv" in draw else "csv"
+            self._fault(path, f"found no {missing}; expected {{csv: file, column: name}}")
+        elif "uniform" in draw and draw["uniform"][0] > draw["uniform"][1]:
+            self._fault((*path, "uniform"), f"found {found(draw['uniform'])}; expected [least, most]")
 
     def _trade(self) -> None:
         trade = self.data.get("trade")
@@ -351,20 +571,43 @@ class _Checks:
             traded.update(self._mapping("consumers", at, "endowment"))
             for _, wants in _wants(consumer["utility"]):
                 traded.update(wants)
+                traded.update(wants.get("dirichlet") or {})
         if numeraire not in traded:
             self._fault(("numeraire",), f"found {quoted(numeraire)}, which nobody trades; expected a good in use")
 
 
 def _wants(utility: dict[str, Any]) -> Iterator[tuple[Steps, dict[str, Any]]]:
     """The amounts per good in a utility, whatever its kind, with the path to them."""
-    for kind, inner in (("ces", "shares"), ("ces", "weights"), ("quasilinear", "log")):
-        parameters = cast("dict[str, Any]", utility.get(kind) or {}).get(inner)
-        if isinstance(parameters, dict):
-            yield (kind, inner), cast("dict[str, Any]", parameters)
-    for kind in ("cobb_douglas", "leontief"):
-        parameters = utility.get(kind)
-        if isinstance(parameters, dict):
-            yield (kind,), cast("dict[str, Any]", parameters)
+    for steps in TABLES_OF_GOODS:
+        node: Any = utility
+        for step in steps:
+            node = cast("dict[str, Any]", node).get(step) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            table = cast("dict[str, Any]", node)
+            inside = table.get("dirichlet") if len(table) == 1 else None
+            if isinstance(inside, dict):
+                yield (*steps, "dirichlet"), cast("dict[str, Any]", inside)
+            else:
+                yield steps, table
+
+
+def _positive(amount: Any) -> bool:
+    """Whether an amount is above 0, or drawn."""
+    return isinstance(amount, dict) or amount > 0
+
+
+def _drawn(value: Any, path: Steps) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """The draws within a value, with their places."""
+    if isinstance(value, dict):
+        mapping = cast("dict[str, Any]", value)
+        if any(kind in mapping for kind in DRAWS) and not isinstance(mapping.get("csv"), dict):
+            yield path, mapping
+            return
+        for key, item in mapping.items():
+            yield from _drawn(item, (*path, key))
+    elif isinstance(value, list):
+        for at, item in enumerate(cast("list[Any]", value)):
+            yield from _drawn(item, (*path, at))
 
 
 def elasticity_of(ces: dict[str, Any]) -> float:

@@ -1,27 +1,18 @@
-"""What a scenario may say: every key with its type, default and meaning; and pydantic's complaints in our words.
+"""What a scenario may say: every key with its type, default and meaning.
 
 The models judge each value by itself. What several values must satisfy together (a good that exists, shares that sum to
-at most 1) is judged in `build`. The order of the fields is the order of the resolved scenario.
+at most 1) is judged in `checks`. The order of the fields is the order of the resolved scenario.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
-
-from simulator.scenario.document import Document, Fault, Steps, compose_value, found, plain, quoted, scalar, shown
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 DEFAULT_FLOOR = 1e-12
-MAX_SUGGESTIONS = 200
-"""Complaints after which nobody is helped by one more guess, and a hostile file would only gain time."""
-
-
-MAPPING, LIST, TEXT, NUMBER = "\0mapping", "\0list", "\0text", "\0number"
+MAPPING, LIST, TEXT, NUMBER, DIRICHLET = "\0mapping", "\0list", "\0text", "\0number", "\0dirichlet"
+MARKS = (MAPPING, LIST, TEXT, NUMBER, DIRICHLET)
 """Marks of union members by their shape, as they stand in pydantic's locations; no key of a scenario can be one."""
 
 
@@ -33,8 +24,8 @@ def _whole(value: object) -> object:
 
 
 def _shape(value: object) -> str | None:
-    """Which alternative of a union a value takes, by its shape."""
-    if isinstance(value, dict):
+    """Which alternative of a union a value takes, by its shape; a model is the mapping that it was read from."""
+    if isinstance(value, dict | BaseModel):
         return MAPPING
     if isinstance(value, list):
         return LIST
@@ -49,8 +40,19 @@ def _share_shape(value: object) -> str | None:
     return None if isinstance(value, str) and value != "equal" else _shape(value)
 
 
+def _number_shape(value: object) -> str | None:
+    shape = _shape(value)
+    return shape if shape in (NUMBER, MAPPING) else NUMBER
+
+
+def _table_shape(value: object) -> str | None:
+    # A good may be called dirichlet; its amount is no mapping of goods.
+    drawn = isinstance(value, dict) and len(value) == 1 and isinstance(value.get("dirichlet"), dict)
+    return DIRICHLET if drawn or isinstance(value, Dirichlet) else MAPPING
+
+
 def _piece_shape(value: object) -> str | None:
-    return None if isinstance(value, str) and value != "relative" else _shape(value)
+    return None if isinstance(value, str) and value not in ("relative", "own_slope") else _shape(value)
 
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -58,7 +60,6 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 Amount = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, BeforeValidator(_whole)]
-Amounts = dict[str, Amount]
 
 
 class Entry(BaseModel):
@@ -80,15 +81,125 @@ class Good(Entry):
     floor: Amount = Field(DEFAULT_FLOOR, description="the price is projected here when a rule would take it lower")
 
 
+class LogNormal(Entry):
+    """`exp(N(mean, sigma))`."""
+
+    mean: float = Field(description="mean of the logarithm")
+    sigma: Amount = Field(description="standard deviation of the logarithm")
+
+
+class Normal(Entry):
+    """`N(mean, sigma)`."""
+
+    mean: float = Field(description="mean")
+    sigma: Amount = Field(description="standard deviation")
+
+
+class Gamma(Entry):
+    """Density `x^(shape-1) exp(-x/scale)`."""
+
+    shape: Positive = Field(description="shape")
+    scale: Positive = Field(1.0, description="scale; the mean is shape times scale")
+
+
+class Beta(Entry):
+    """Density `x^(a-1) (1-x)^(b-1)` from 0 to 1."""
+
+    a: Positive = Field(description="a; the mean is a/(a+b)")
+    b: Positive = Field(description="b")
+
+
+class Pareto(Entry):
+    """`P(X > x) = (minimum/x)^exponent`."""
+
+    minimum: Positive = Field(description="least value")
+    exponent: Positive = Field(description="exponent of the tail")
+
+
+class Draw(Entry):
+    """A number that differs from agent to agent: drawn from a distribution, or read from a column of a CSV file."""
+
+    key_word: ClassVar[str] = "distribution"
+    uniform: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="[least, most], all as likely"
+    )
+    lognormal: LogNormal | None = Field(None, description="exp of a normal")
+    normal: Normal | None = Field(None, description="the normal distribution")
+    exponential: Positive | None = Field(None, description="the exponential distribution of this mean")
+    gamma: Gamma | None = Field(None, description="the gamma distribution")
+    beta: Beta | None = Field(None, description="the beta distribution")
+    pareto: Pareto | None = Field(None, description="the Pareto distribution")
+    choice: Annotated[list[float], Field(min_length=1)] | None = Field(None, description="one of these, all as likely")
+    csv: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="a CSV file with a row per agent, its path from the scenario's folder"
+    )
+    column: str | None = Field(None, description="the column of the CSV file, by its name in the first line")
+    times: float = Field(1.0, description="what is drawn is multiplied by this")
+    plus: float = Field(0.0, description="and this is added")
+
+
+def _drawn(bound: Any, expected: str) -> Any:
+    """A number within bounds, or a draw in its place."""
+    return Annotated[
+        Annotated[bound, Tag(NUMBER)] | Annotated[Draw, Tag(MAPPING)],
+        Discriminator(_number_shape, custom_error_type="shape", custom_error_message=expected),
+    ]
+
+
+AnyAmount = _drawn(Amount, "a number of at least 0 or a distribution")
+AnyPositive = _drawn(Positive, "a number above 0 or a distribution")
+AnyRho = _drawn(Annotated[float, Field(lt=1)], "a number below 1 or a distribution")
+Amounts = dict[str, AnyAmount]
+PositiveAmounts = dict[str, AnyPositive]
+
+
+class Dirichlet(Entry):
+    """Shares that add up to 1 and differ from agent to agent: around each good's part of the numbers given."""
+
+    dirichlet: Annotated[dict[str, Positive], Field(min_length=1)] = Field(
+        description="by good; the mean share is its part of the sum, the larger the sum the less agents differ"
+    )
+
+
+Shares = Annotated[Annotated[Amounts, Tag(MAPPING)] | Annotated[Dirichlet, Tag(DIRICHLET)], Discriminator(_table_shape)]
+
+
+class Nest(Entry):
+    """A good made of goods, with an elasticity of substitution of its own."""
+
+    elasticity: AnyAmount | None = Field(None, description="elasticity of substitution; 0 fixed proportions")
+    rho: AnyRho | None = Field(None, description="exponent in (sum w x^rho)^(1/rho), with weights")
+    shares: Amounts | None = Field(None, description="spending shares at equal prices, by good or nest")
+    weights: Amounts | None = Field(None, description="weights w in (sum w x^rho)^(1/rho), by good or nest")
+    nests: dict[Name, Nest] | None = Field(
+        None, description="what the names among the shares that are no goods stand for"
+    )
+
+
 class CES(Entry):
     """CES utility: elasticity with shares, or weights with elasticity or rho = 1 - 1/elasticity."""
 
-    elasticity: Positive | None = Field(None, description="elasticity of substitution; 1 is Cobb-Douglas")
-    rho: Annotated[float, Field(lt=1)] | None = Field(
-        None, description="exponent in (sum w x^rho)^(1/rho), with weights"
+    elasticity: AnyPositive | None = Field(None, description="elasticity of substitution; 1 is Cobb-Douglas")
+    rho: AnyRho | None = Field(None, description="exponent in (sum w x^rho)^(1/rho), with weights")
+    shares: Shares | None = Field(None, description="spending shares at equal prices, by good or nest")
+    weights: Shares | None = Field(None, description="weights w in (sum w x^rho)^(1/rho), by good or nest")
+    nests: dict[Name, Nest] | None = Field(
+        None, description="what the names among the shares that are no goods stand for"
     )
-    shares: Amounts | None = Field(None, description="spending shares at equal prices")
-    weights: Amounts | None = Field(None, description="weights w in (sum w x^rho)^(1/rho)")
+
+
+class Power(Entry):
+    """Inverse demand `w x^(-1/e)`."""
+
+    weights: Amounts = Field(description="weights w, by good")
+    elasticity: AnyPositive = Field(description="price elasticity e of demand")
+
+
+class QuadraticTaste(Entry):
+    """Inverse demand `a - b x`."""
+
+    intercept: Amounts = Field(description="what the first unit is worth, by good")
+    slope: PositiveAmounts = Field(description="how much less each further unit is worth, by good")
 
 
 class QuasiLinear(Entry):
@@ -96,43 +207,106 @@ class QuasiLinear(Entry):
 
     key_word: ClassVar[str] = "kind"
     log: Amounts | None = Field(None, description="weights w in sum w ln(x) + money")
+    power: Power | None = Field(None, description="sum w x^(1-1/e)/(1-1/e) + money")
+    quadratic: QuadraticTaste | None = Field(None, description="sum a x - b x^2/2 + money")
+
+
+class StoneGeary(Entry):
+    """Subsistence first, the rest in shares."""
+
+    shares: Shares = Field(description="how what is left is spent")
+    subsistence: Amounts = Field(description="quantities that come first, by good")
 
 
 class Utility(Entry):
     """One kind of utility with its parameters."""
 
     key_word: ClassVar[str] = "kind"
-    cobb_douglas: Amounts | None = Field(None, description="prod x^a with spending shares a")
+    cobb_douglas: Shares | None = Field(None, description="prod x^a with spending shares a")
     ces: CES | None = Field(None, description="(sum w x^rho)^(1/rho)")
     leontief: Amounts | None = Field(None, description="min x/a with amounts a per unit of utility")
+    linear: Amounts | None = Field(None, description="sum v x with values v")
     quasilinear: QuasiLinear | None = Field(None, description="utility of goods plus money")
+    stone_geary: StoneGeary | None = Field(None, description="prod (x - g)^a beyond subsistence g")
+    formula: str | None = Field(None, description="any strictly concave, increasing formula of goods")
+
+
+class CobbDouglasTechnology(Entry):
+    """`y = A prod x^a`, exponents that sum to less than 1."""
+
+    output: str = Field(description="the good made")
+    productivity: AnyPositive = Field(1.0, description="A")
+    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="exponents a, by good")
+
+
+class CESTechnology(Entry):
+    """`y = A h(x)^r` with CES inputs."""
+
+    output: str = Field(description="the good made")
+    productivity: AnyPositive = Field(1.0, description="A")
+    elasticity: AnyPositive | None = Field(None, description="elasticity of substitution")
+    rho: AnyRho | None = Field(None, description="exponent in (sum w x^rho)^(1/rho), with weights")
+    returns_to_scale: AnyPositive = Field(description="r, below 1 where firms choose how much to make")
+    inputs: Amounts | None = Field(None, description="cost shares at equal prices, by good or nest")
+    shares: Amounts | None = Field(None, description="the same as inputs")
+    weights: Amounts | None = Field(None, description="weights w in (sum w x^rho)^(1/rho), by good or nest")
+    nests: dict[Name, Nest] | None = Field(
+        None, description="what the names among the inputs that are no goods stand for"
+    )
+
+
+class LeontiefTechnology(Entry):
+    """`y = A (min x/a)^r`."""
+
+    output: str = Field(description="the good made")
+    productivity: AnyPositive = Field(1.0, description="A")
+    returns_to_scale: AnyPositive = Field(description="r, below 1 where firms choose how much to make")
+    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="amounts a, by good")
+
+
+class Technology(Entry):
+    """One kind of technology with its parameters."""
+
+    key_word: ClassVar[str] = "kind"
+    power: CobbDouglasTechnology | None = Field(None, description="A x^a with one input")
+    cobb_douglas: CobbDouglasTechnology | None = Field(None, description="A prod x^a")
+    ces: CESTechnology | None = Field(None, description="A (sum w x^rho)^(r/rho)")
+    leontief: LeontiefTechnology | None = Field(None, description="A (min x/a)^r")
 
 
 class Firm(Entry):
-    """A price-taking firm."""
+    """A price-taking firm, or several."""
 
     name: Name = Field(description="name, unique among firms and consumers")
-    makes: str = Field(description="technology, 'good = formula of goods', strictly concave")
+    count: Annotated[Whole, Field(ge=1, le=10**12)] | None = Field(None, description="how many of them (default 1)")
+    makes: str | None = Field(None, description="technology, 'good = formula of goods', strictly concave")
+    productivity: AnyPositive | None = Field(None, description="what the formula is multiplied by (default 1)")
+    technology: Technology | None = Field(None, description="technology by kind, in the place of makes")
+    behaviour: Literal["best_response"] = Field("best_response", description="how a firm plans: for most profit")
 
 
 Share = Annotated[
-    Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)],
+    Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)] | Annotated[Draw, Tag(MAPPING)],
     Discriminator(_share_shape, custom_error_type="shape", custom_error_message="a share (number) or equal"),
 ]
 
 
 class Consumer(Entry):
-    """A consumer."""
+    """A consumer, or several."""
 
     name: Name = Field(description="name, unique among firms and consumers")
+    count: Annotated[Whole, Field(ge=1, le=10**12)] | None = Field(
+        None, description="how many of them (default 1, or the rows of their CSV file)"
+    )
     utility: Utility = Field(description="what the consumer wants")
-    endowment: Amounts = Field(default_factory=dict[str, float], description="quantities owned anew every tick")
-    budget: Amount | None = Field(
+    endowment: Amounts = Field(default_factory=dict[str, Any], description="quantities owned anew every tick")
+    budget: AnyAmount | None = Field(
         None, description="money received per tick; a quasi-linear consumer without one is unlimited"
     )
     owns: dict[str, Share] = Field(
-        default_factory=dict[str, float | Literal["equal"]],
-        description="shares of firms' profits; equal: what others leave, divided evenly among those who say so",
+        default_factory=dict[str, Any],
+        description="shares of firms' profits, of all these consumers together; equal: what others leave, divided "
+        "evenly among those who say so",
     )
     savings: bool = Field(False, description="keep the unspent part of the budget for later ticks")
 
@@ -154,6 +328,13 @@ class Trade(Entry):
     every_tick: EveryTick | None = Field(None, description="goods and money move in every tick")
 
 
+class Decay(Entry):
+    """Steps that shrink."""
+
+    power: Amount = Field(description="the step is multiplied by (1 + t/over)^-power after t ticks")
+    over: Positive = Field(1.0, description="ticks in which the shrinking sets in")
+
+
 class Piece(Entry):
     """One piece of a price rule."""
 
@@ -161,14 +342,24 @@ class Piece(Entry):
     relative: Literal[True] | None = Field(
         None, description="divide excess demand by max(demand, supply); additive only"
     )
+    own_slope: Literal[True] | None = Field(None, description="divide by the own slope of excess demand: Newton alone")
     clip: Positive | None = Field(None, description="no step larger than this")
     momentum: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="part of the last step carried on")
+    decay: (
+        Annotated[
+            Annotated[Amount, Tag(NUMBER)] | Annotated[Decay, Tag(MAPPING)],
+            Discriminator(_shape, custom_error_type="shape", custom_error_message="a power or {power, over}"),
+        ]
+        | None
+    ) = Field(None, description="steps shrink as (1 + t)^-power")
 
 
 PieceOrName = Annotated[
-    Annotated[Literal["relative"], Tag(TEXT)] | Annotated[Piece, Tag(MAPPING)],
+    Annotated[Literal["relative", "own_slope"], Tag(TEXT)] | Annotated[Piece, Tag(MAPPING)],
     Discriminator(
-        _piece_shape, custom_error_type="shape", custom_error_message="relative, {clip: limit} or {momentum: decay}"
+        _piece_shape,
+        custom_error_type="shape",
+        custom_error_message="relative, own_slope, {clip: limit}, {momentum: decay} or {decay: power}",
     ),
 ]
 
@@ -181,8 +372,11 @@ class Scheduler(Entry):
         "multiplicative", description="additive: p += rate z; multiplicative: p *= exp(rate z / max(demand, supply))"
     )
     rate: Positive = Field(0.1, description="size of a price step")
+    rule: str | None = Field(None, description="a famous rule by name: form and pieces (simulator list rules)")
     pieces: list[PieceOrName] = Field(
-        default_factory=list[Piece | Literal["relative"]], alias="with", description="pieces the price rule is made of"
+        default_factory=list[Piece | Literal["relative", "own_slope"]],
+        alias="with",
+        description="pieces the price rule is made of",
     )
 
 
@@ -197,6 +391,15 @@ class Run(Entry):
     )
     references: Literal["on", "off"] = Field("on", description="compute gradient path, adjoint and equilibrium")
     stop: Literal["verdict", "never"] = Field("verdict", description="end at the verdict, or at the last tick only")
+
+
+class Shock(Entry):
+    """What changes at a tick."""
+
+    tick: Annotated[Whole, Field(ge=0, le=10**15)] = Field(description="the first tick in the changed economy")
+    changes: Annotated[dict[str, Any], Field(min_length=1)] = Field(
+        alias="set", description="path: value, {times: x} or {plus: x}; paths as in firms.farm.productivity"
+    )
 
 
 Outcome = Literal["cleared", "cycled", "diverged", "settled_off_equilibrium", "out_of_ticks"]
@@ -217,10 +420,12 @@ class ScenarioFile(Entry):
     outside: dict[str, Positive] = Field(
         default_factory=dict[str, float], description="goods the outside world trades in any amount, at this price"
     )
-    supply: Amounts = Field(
+    supply: dict[str, Amount] = Field(
         default_factory=dict[str, float], description="quantities that arrive every tick, owned by nobody"
     )
-    initial_prices: Amounts = Field(default_factory=dict[str, float], description="prices at tick 0 (default 1)")
+    initial_prices: dict[str, Amount] = Field(
+        default_factory=dict[str, float], description="prices at tick 0 (default 1)"
+    )
     firms: list[Firm] = Field(default_factory=list[Firm], description="who makes goods out of goods")
     consumers: list[Consumer] = Field(default_factory=list[Consumer], description="who wants goods")
     trade: Annotated[
@@ -234,6 +439,7 @@ class ScenarioFile(Entry):
     start: Literal["stocked", "empty"] = Field(
         "stocked", description="whether firms begin with one tick of output in stock"
     )
+    shocks: list[Shock] = Field(default_factory=list[Shock], description="changes on the way")
     scheduler: Scheduler = Field(default_factory=lambda: Scheduler.model_validate({}), description="what moves prices")
     run: Run = Field(
         default_factory=lambda: Run.model_validate({}), description="how long, how exactly and what to record"
@@ -242,312 +448,3 @@ class ScenarioFile(Entry):
         Annotated[Outcome, Tag(TEXT)] | Annotated[list[Outcome], Field(min_length=1), Tag(LIST)],
         Discriminator(_shape, custom_error_type="shape", custom_error_message="an outcome or a list of outcomes"),
     ] = Field("cleared", description="how the run should end")
-
-
-def validate(document: Document) -> ScenarioFile | None:
-    """The scenario as typed by its author; None where the document has faults, which are left in `document.faults`."""
-    known = {fault.path for fault in document.faults}
-    document.faults.extend(fault for fault in _nothings(document.data) if fault.path not in known)
-    try:
-        model = ScenarioFile.model_validate(document.data)
-    except ValidationError as error:
-        known = {fault.path for fault in document.faults}
-        faults: list[Fault] = []
-        for details in error.errors(include_url=False, include_context=True):
-            fault = _fault(cast("dict[str, Any]", details), suggest=len(faults) < MAX_SUGGESTIONS)
-            if not any(fault.path[:length] in known for length in range(1, len(fault.path) + 1)):
-                faults.append(fault)
-        other_kind = any(fault.path == ("scheduler", "kind") for fault in faults)
-        document.faults.extend(
-            fault for fault in faults if not (other_kind and fault.spot == "key" and fault.path[:1] == ("scheduler",))
-        )
-        return None
-    return None if document.faults else model
-
-
-def _nothings(value: Any, path: Steps = ()) -> Iterator[Fault]:
-    """Keys without a value: only a good may be written so."""
-    if isinstance(value, dict):
-        for key, item in cast("dict[str, Any]", value).items():
-            yield from _nothings(item, (*path, key))
-    elif isinstance(value, list):
-        for at, item in enumerate(cast("list[Any]", value)):
-            yield from _nothings(item, (*path, at))
-    elif value is None and _at(path) and not (len(path) == 2 and path[0] == "goods"):
-        yield Fault(path, f"found nothing; expected {_meaning(path)}")
-
-
-def sound_part(document: Document) -> dict[str, Any]:
-    """A copy of the data without the values that have a fault; an entry of a list becomes None and keeps its place."""
-    faulty = {fault.path for fault in document.faults if fault.spot != "parent" and fault.path}
-
-    def copy(value: Any, path: Steps) -> Any:
-        if isinstance(value, dict):
-            items = cast("dict[str, Any]", value).items()
-            return {key: copy(item, (*path, key)) for key, item in items if (*path, key) not in faulty}
-        if isinstance(value, list):
-            entries = enumerate(cast("list[Any]", value))
-            return [None if (*path, at) in faulty else copy(item, (*path, at)) for at, item in entries]
-        return value
-
-    return copy(document.data, ())
-
-
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate a misspelt word probably means."""
-    choices = list(candidates)
-    if len(word) > 60 or len(choices) > 500:
-        return None
-    lowered = {choice.lower().replace("-", "_"): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower().replace("-", "_"), lowered, n=1, cutoff=0.66)
-    return lowered[close[0]] if close else None
-
-
-def unknown(what: str, word: str, candidates: Iterable[str], suggest: bool = True) -> str:
-    """`unknown good 'bred'; expected one of bread, wine; did you mean bread?`"""
-    choices = list(candidates)
-    listed = ", ".join(map(shown, choices[:30])) + (", ..." if len(choices) > 30 else "")
-    expected = f"expected {'one of ' if len(choices) > 1 else ''}{listed}" if choices else "none is declared"
-    guess = nearest(word, choices) if suggest else None
-    return f"unknown {what} {quoted(word)}; {expected}" + (f"; did you mean {shown(guess)}?" if guess else "")
-
-
-_NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
-_EXPECTED = {
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-    "dict_type": "a mapping",
-    "list_type": "a list",
-    "string_type": "text",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "string_pattern_mismatch": _NAME_RULE,
-    "string_too_long": _NAME_RULE,
-    "too_short": "at least one entry",
-}
-_BOUNDS = {
-    "greater_than": ("gt", "a number above"),
-    "greater_than_equal": ("ge", "a number of at least"),
-    "less_than": ("lt", "a number below"),
-    "less_than_equal": ("le", "a number of at most"),
-}
-_QUOTED_WORD = re.compile(r"'([^']*)'")
-
-
-def _fault(details: dict[str, Any], suggest: bool) -> Fault:
-    """A complaint of pydantic's in our words and at our path (without the marks of union members)."""
-    location: tuple[str | int, ...] = details["loc"]
-    spot: Literal["value", "key"] = "value"
-    if location and location[-1] == "[key]":
-        location, spot = location[:-1], "key"
-    path: Steps = tuple(step for step in location if step not in (MAPPING, LIST, TEXT, NUMBER))
-    kind, value, context = details["type"], details["input"], cast("dict[str, Any]", details.get("ctx") or {})
-    if kind == "missing":
-        return Fault(path, f"missing key {path[-1]}; expected {_meaning(path)}", "parent")
-    if kind == "extra_forbidden":
-        key_word, keys = _keys(path[:-1])
-        return Fault(path, unknown(key_word, str(location[-1]), keys, suggest), "key")
-    if kind == "literal_error":
-        choices = _QUOTED_WORD.findall(str(context.get("expected", "")))
-        return Fault(path, _choice(value, choices or [str(context.get("expected", "")).lower()]))
-    if kind in ("shape", "union_tag_not_found"):
-        return Fault(path, f"found {found(value)}; expected {details['msg']}")
-    if kind in _BOUNDS:
-        key, words = _BOUNDS[kind]
-        return Fault(path, f"found {found(value)}; expected {words} {_number(context[key])}", spot)
-    expected = _EXPECTED.get(
-        kind, "a number" if "int" in kind or "float" in kind else " ".join(str(details["msg"]).split())
-    )
-    return Fault(path, f"found {found(value)}; expected {expected}{_meant(value, expected)}", spot)
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
-
-
-def _choice(value: object, choices: list[str]) -> str:
-    guess = nearest(value, choices) if isinstance(value, str) else None
-    if isinstance(value, bool) and {"on", "off"} <= set(choices):
-        guess = "on" if value else "off"
-    expected = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    return f"found {found(value)}; expected {expected}" + (f"; did you mean {guess}?" if guess else "")
-
-
-def _meant(value: object, expected: str) -> str:
-    """What to write instead of a quoted number, `1_000`, or a true that is not one."""
-    if not isinstance(value, str):
-        return ""
-    text = value.strip()
-    if "number" in expected:
-        meant = scalar(text.replace("_", ""))
-        if isinstance(meant, bool) or not isinstance(meant, int | float):
-            return ""
-        return f"; did you mean {found(meant)}{'' if '_' in text else ' without quotes'}?"
-    if expected == "true or false":
-        words = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-        return f"; did you mean {words[text.lower()]}?" if text.lower() in words else ""
-    return ""
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The types an annotation allows, unions and `Annotated` taken apart."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _alternatives(get_args(annotation)[0])
-    if origin is Union or origin is UnionType:
-        return [single for part in get_args(annotation) for single in _alternatives(part)]
-    return [annotation]
-
-
-def _fields(model: type[Entry]) -> dict[str, Any]:
-    """Keys as written in a scenario, with the type and meaning of each."""
-    return {item.alias or name: item for name, item in model.model_fields.items()}
-
-
-def _below(annotations: list[Any], step: str | int) -> list[Any]:
-    """The types allowed one step further down; empty where the schema knows no such step."""
-    allowed: list[Any] = []
-    for annotation in annotations:
-        origin = get_origin(annotation)
-        if origin is list and isinstance(step, int):
-            allowed.extend(_alternatives(get_args(annotation)[0]))
-        elif origin is dict and isinstance(step, str):
-            allowed.extend(_alternatives(get_args(annotation)[1]))
-        elif isinstance(annotation, type) and issubclass(annotation, Entry) and step in _fields(annotation):
-            allowed.extend(_alternatives(_fields(annotation)[str(step)].annotation))
-    return allowed
-
-
-def _model(annotations: list[Any]) -> type[Entry] | None:
-    return next((single for single in annotations if isinstance(single, type) and issubclass(single, Entry)), None)
-
-
-def _at(path: Steps) -> list[Any]:
-    annotations: list[Any] = [ScenarioFile]
-    for step in path:
-        annotations = _below(annotations, step)
-    return annotations
-
-
-def _keys(path: Steps) -> tuple[str, list[str]]:
-    model = _model(_at(path))
-    return ("key", []) if model is None else (model.key_word, list(_fields(model)))
-
-
-def _meaning(path: Steps) -> str:
-    model = _model(_at(path[:-1]))
-    item = _fields(model).get(str(path[-1])) if model is not None else None
-    return str(item.description) if item is not None else "a value"
-
-
-def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
-    """Set values by dotted path (`firms.A.makes`, `run.ticks`); text is read as YAML. Unknown paths become faults."""
-    for dotted, given in settings.items():
-        complaints: list[str] = []
-        if isinstance(given, str):
-            value, complaints = compose_value(given)
-        else:
-            nested: list[Fault] = []
-            value = plain(given, nested)
-            complaints = [fault.message for fault in nested]
-        path: Steps = (dotted,)
-        if not complaints:
-            reached = _reach(document.data, dotted)
-            if isinstance(reached, str):
-                complaints = [reached]
-            else:
-                parent, path = reached
-                parent[path[-1]] = value
-                _replace_other_price(document.data, path)
-        document.settings[path] = dotted
-        document.faults = [fault for fault in document.faults if not path or fault.path[: len(path)] != path]
-        document.faults.extend(Fault(path, message) for message in complaints)
-
-
-def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
-    """A good's price can stand in two places; setting one is not giving the price twice."""
-    other: Steps = ()
-    if len(path) == 2 and path[0] == "initial_prices":
-        other = ("goods", path[1], "price")
-    elif len(path) == 3 and path[0] == "goods" and path[2] == "price":
-        other = ("initial_prices", path[1])
-    node: Any = data
-    for step in other[:-1]:
-        node = cast("dict[Any, Any]", node).get(step) if isinstance(node, dict) else None
-    if other and isinstance(node, dict):
-        cast("dict[Any, Any]", node).pop(other[-1], None)
-
-
-def _reach(data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
-    """The container and path a dotted path leads to, mappings made on the way; or what is wrong with it."""
-    node: Any = data
-    annotations: list[Any] = [ScenarioFile]
-    path: Steps = ()
-    rest = dotted
-    if dotted.endswith("."):
-        return f"unknown path {quoted(dotted)}; expected a name after the last dot"
-    while True:
-        step, after, names = _step(node, annotations, rest)
-        if step is None:
-            return _unknown_path(dotted, rest, names)
-        annotations = _below(annotations, step)
-        path = (*path, step)
-        if not after:
-            return node, path
-        held = node[step] if isinstance(step, int) else node.get(step)
-        node[step] = _opened(held, annotations, path)
-        if node[step] is None:
-            node[step] = held
-            return f"unknown path {quoted(dotted)}; expected to end at {quoted(dotted[: -len(after) - 1])}"
-        node, rest = node[step], after
-
-
-def _opened(held: Any, annotations: list[Any], path: Steps) -> Any:
-    """What is held at a step, as something with steps of its own; None where the schema allows none there."""
-    shapes = {get_origin(single) for single in annotations}
-    mapping = dict in shapes or _model(annotations) is not None
-    if path == ("goods",) and isinstance(held, list):
-        return {name: None for name in cast("list[Any]", held) if isinstance(name, str)}
-    if (isinstance(held, dict) and mapping) or (isinstance(held, list) and list in shapes):
-        return cast("Any", held)
-    if mapping:
-        return {held: {}} if isinstance(held, str) and held in _keys(path)[1] else {}
-    return [] if list in shapes else None
-
-
-def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | None, str, list[str]]:
-    """The longest first step of a dotted path that exists or may exist, what follows it, and the names there are."""
-    if isinstance(node, list):
-        places: dict[str, int] = {}
-        names: list[str] = []
-        for at, entry in enumerate(cast("list[Any]", node)):
-            name: Any = cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else None
-            names.append(name if isinstance(name, str) else str(at))
-            places[names[-1]] = at
-        for at in range(len(names)):
-            places.setdefault(str(at), at)
-        first = _leading(rest, places)
-        return (None, "", names) if first is None else (places[first], rest[len(first) + 1 :], [])
-    model = _model(annotations)
-    names = (
-        [name for name in cast("dict[Any, Any]", node) if isinstance(name, str)] if model is None else [*_fields(model)]
-    )
-    first = _leading(rest, names)
-    if first is None and model is None and _model(_below(annotations, rest)) is None:
-        first = rest
-    return (first, rest[len(first) + 1 :], []) if first else (None, "", names)
-
-
-def _leading(rest: str, names: Iterable[str]) -> str | None:
-    return max((name for name in names if rest == name or rest.startswith(f"{name}.")), key=len, default=None)
-
-
-def _unknown_path(dotted: str, rest: str, names: list[str]) -> str:
-    before = dotted[: len(dotted) - len(rest)]
-    first, _, after = rest.partition(".")
-    message = unknown("path", dotted, names)
-    guess = nearest(first, names)
-    message = message.split("; did you mean")[0]
-    return message + (f"; did you mean {before}{guess}{'.' if after else ''}{after}?" if guess else "")

@@ -1,0 +1,199 @@
+"""Numbers that differ from agent to agent: drawn from a stream of their own, or read from a column of a CSV file.
+
+Every drawn field has a random stream derived from the run's seed and the field's dotted path with the names in it
+(`consumers.households.endowment.labour`): neither the order of a file's entries nor another field changes what is
+drawn.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+MODIFIERS = ("times", "plus")
+
+
+class DrawError(Exception):
+    """A drawn field that cannot be had: its path and what is wrong with it."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path, self.message = path, message
+
+
+class Draws:
+    """Draws for one scenario: `seed` of the run, `files` from the names in it to where they lie."""
+
+    def __init__(self, seed: int, files: Mapping[str, str | Path]) -> None:
+        self.seed, self.files = seed, files
+        self._tables: dict[str, dict[str, list[str]]] = {}
+
+    def number(self, given: Any, count: int, path: str, bound: Bound) -> Array:
+        """A number for all, `(1,)`, or a draw for each, `(count,)`; refused where one is out of bounds."""
+        if not isinstance(given, Mapping):
+            return np.array([float(given)])
+        spec = cast("Mapping[str, Any]", given)
+        (kind,) = (key for key in spec if key not in (*MODIFIERS, "column"))
+        if kind == "csv":
+            values = self.column(str(spec["csv"]), str(spec["column"]), count, path)
+        else:
+            with np.errstate(all="ignore"):
+                values = DISTRIBUTIONS[kind](self.stream(path), spec[kind], count)
+        values = values * float(spec.get("times", 1.0)) + float(spec.get("plus", 0.0))
+        off = np.flatnonzero(~bound.holds(values))
+        if len(off):
+            row, many = int(off[0]), f" and {len(off) - 1} more" if len(off) > 1 else ""
+            found = f"found {float(values[row])!r} for agent {row + 1}{many}"
+            raise DrawError(path, f"{found}; expected {bound.expected}")
+        return values
+
+    def table(self, given: Mapping[str, Any], names: Iterable[str], count: int, path: str, bound: Bound) -> Array:
+        """Numbers by name, `(1, names)` if nothing in it is drawn, else `(count, names)` in Fortran order."""
+        order = {name: place for place, name in enumerate(names)}
+        if set(given) == {"dirichlet"} and isinstance(given["dirichlet"], Mapping):
+            weights = cast("Mapping[str, float]", given["dirichlet"])
+            table = np.zeros((count, len(order)), order="F")
+            drawn = self.stream(path).dirichlet(list(weights.values()), count)
+            table[:, [order[name] for name in weights]] = drawn
+            return table
+        columns = {name: self.number(value, count, f"{path}.{name}", bound) for name, value in given.items()}
+        rows = max((len(values) for values in columns.values()), default=1)
+        table = np.zeros((rows, len(order)), order="F")
+        for name, values in columns.items():
+            table[:, order[name]] = values
+        return table
+
+    def stream(self, path: str) -> np.random.Generator:
+        """The stream of a field."""
+        key = np.frombuffer(hashlib.sha256(path.encode()).digest(), dtype=np.uint32)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key.tolist())))
+
+    def column(self, file: str, column: str, count: int, path: str) -> Array:
+        """A column of a CSV file as numbers, one for each agent."""
+        table = self._read(file, path)
+        if column not in table:
+            raise DrawError(path, f"found no column {column!r} in {file}; expected one of {', '.join(table)}")
+        cells = table[column]
+        if len(cells) != count:
+            raise DrawError(path, f"found {len(cells):,} rows in {file}; expected one for each of {count:,} agents")
+        values = np.empty(count)
+        for row, cell in enumerate(cells):
+            try:
+                values[row] = float(cell)
+            except ValueError:
+                raise DrawError(
+                    path, f"found {cell[:60]!r} in row {row + 2} of {file}, column {column}; expected a number"
+                ) from None
+        return values
+
+    def rows(self, file: str, path: str) -> int:
+        """How many rows a CSV file has, its first line aside."""
+        return max((len(cells) for cells in self._read(file, path).values()), default=0)
+
+    def _read(self, file: str, path: str) -> dict[str, list[str]]:
+        if file not in self._tables:
+            place = self.files.get(file, file)
+            try:
+                with open(place, newline="", encoding="utf-8-sig") as lines:
+                    header, *rows = csv.reader(lines)
+            except FileNotFoundError:
+                raise DrawError(path, f"found no file {place}; expected a CSV file with a row per agent") from None
+            except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "not readable as CSV text with names in its first line"
+                raise DrawError(path, f"cannot read {place}: {reason}; expected a CSV file") from None
+            rows = [row for row in rows if row]
+            short = next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None)
+            if short is not None:
+                found = f"found {len(rows[short - 2])} cells in row {short} of {file}"
+                raise DrawError(path, f"{found}; expected {len(header)}, as in its first line")
+            self._tables[file] = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+        return self._tables[file]
+
+
+class Bound:
+    """What a drawn number must satisfy: finite, `least` (or above it where `strict`), below `under`."""
+
+    def __init__(self, least: float = -np.inf, *, strict: bool = False, under: float = np.inf) -> None:
+        self.least, self.strict, self.under = least, strict, under
+
+    def holds(self, values: Array) -> NDArray[np.bool_]:
+        """Which of the values are within, elementwise."""
+        above = values > self.least if self.strict else values >= self.least
+        return np.isfinite(values) & above & (values < self.under)
+
+    @property
+    def expected(self) -> str:
+        """In words."""
+        least = f"above {self.least:g}" if self.strict else f"of at least {self.least:g}"
+        return f"numbers {least}" + (f" and below {self.under:g}" if np.isfinite(self.under) else "")
+
+
+AT_LEAST_0 = Bound(0.0)
+ABOVE_0 = Bound(0.0, strict=True)
+BELOW_1 = Bound(under=1.0)
+
+Stream = np.random.Generator
+
+
+def _uniform(stream: Stream, given: Any, count: int) -> Array:
+    return stream.uniform(given[0], given[1], count)
+
+
+def _lognormal(stream: Stream, given: Any, count: int) -> Array:
+    return stream.lognormal(given["mean"], given["sigma"], count)
+
+
+def _normal(stream: Stream, given: Any, count: int) -> Array:
+    return stream.normal(given["mean"], given["sigma"], count)
+
+
+def _exponential(stream: Stream, given: Any, count: int) -> Array:
+    return stream.exponential(given, count)
+
+
+def _gamma(stream: Stream, given: Any, count: int) -> Array:
+    return stream.gamma(given["shape"], given.get("scale", 1.0), count)
+
+
+def _beta(stream: Stream, given: Any, count: int) -> Array:
+    return stream.beta(given["a"], given["b"], count)
+
+
+def _pareto(stream: Stream, given: Any, count: int) -> Array:
+    return given["minimum"] * (1.0 + stream.pareto(given["exponent"], count))
+
+
+def _choice(stream: Stream, given: Any, count: int) -> Array:
+    return stream.choice(np.array(given, dtype=float), count)
+
+
+DISTRIBUTIONS = {
+    "uniform": _uniform,
+    "lognormal": _lognormal,
+    "normal": _normal,
+    "exponential": _exponential,
+    "gamma": _gamma,
+    "beta": _beta,
+    "pareto": _pareto,
+    "choice": _choice,
+}
+"""How each kind is drawn: `(stream, parameters, count)` to `(count,)`."""
+
+
+def files_of(data: Any) -> list[str]:
+    """The CSV files that plain data speak of, in order."""
+    if isinstance(data, Mapping):
+        mapping = cast("Mapping[str, Any]", data)
+        own = [mapping["csv"]] if isinstance(mapping.get("csv"), str) else []
+        return own + [file for value in mapping.values() for file in files_of(value)]
+    if isinstance(data, list):
+        return [file for value in cast("list[Any]", data) for file in files_of(value)]
+    return []

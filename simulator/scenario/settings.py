@@ -1,0 +1,136 @@
+"""Values changed from outside: `--set firms.A.makes=...` by a dotted path that walks names, keys and places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import Any, cast, get_origin
+
+from simulator.scenario.complaints import below, fields_of, keys_at, model_of, nearest, unknown
+from simulator.scenario.document import Document, Fault, Steps, compose_value, plain, quoted
+from simulator.scenario.schema import Draw, ScenarioFile
+
+
+def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
+    """Set values by dotted path (`firms.A.makes`, `run.ticks`); text is read as YAML. Unknown paths become faults."""
+    for dotted, given in settings.items():
+        complaints: list[str] = []
+        if isinstance(given, str):
+            value, complaints = compose_value(given)
+        else:
+            nested: list[Fault] = []
+            value = plain(given, nested)
+            complaints = [fault.message for fault in nested]
+        path: Steps = (dotted,)
+        if not complaints:
+            reached = _reach(document.data, dotted)
+            if isinstance(reached, str):
+                complaints = [reached]
+            else:
+                parent, path = reached
+                parent[path[-1]] = value
+                _replace_other_price(document.data, path)
+        document.settings[path] = dotted
+        document.faults = [fault for fault in document.faults if not path or fault.path[: len(path)] != path]
+        document.faults.extend(Fault(path, message) for message in complaints)
+
+
+def steps_of(data: dict[str, Any], dotted: str) -> Steps:
+    """The steps of a dotted path with names in the place of list positions; as far as they lead."""
+    reached = _reach(deepcopy(data), dotted)
+    return (dotted,) if isinstance(reached, str) else reached[1]
+
+
+def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
+    """A good's price can stand in two places; setting one is not giving the price twice."""
+    other: Steps = ()
+    if len(path) == 2 and path[0] == "initial_prices":
+        other = ("goods", path[1], "price")
+    elif len(path) == 3 and path[0] == "goods" and path[2] == "price":
+        other = ("initial_prices", path[1])
+    node: Any = data
+    for step in other[:-1]:
+        node = cast("dict[Any, Any]", node).get(step) if isinstance(node, dict) else None
+    if other and isinstance(node, dict):
+        cast("dict[Any, Any]", node).pop(other[-1], None)
+
+
+def _reach(data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
+    """The container and path a dotted path leads to, mappings made on the way; or what is wrong with it."""
+    node: Any = data
+    annotations: list[Any] = [ScenarioFile]
+    path: Steps = ()
+    rest = dotted
+    if dotted.endswith("."):
+        return f"unknown path {quoted(dotted)}; expected a name after the last dot"
+    while True:
+        step, after, names = _step(node, annotations, rest)
+        if step is None:
+            return _unknown_path(dotted, rest, names)
+        annotations = below(annotations, step)
+        path = (*path, step)
+        if not after:
+            return node, path
+        held = node[step] if isinstance(step, int) else node.get(step)
+        node[step] = _opened(held, annotations, path)
+        if node[step] is None:
+            node[step] = held
+            return f"unknown path {quoted(dotted)}; expected to end at {quoted(dotted[: -len(after) - 1])}"
+        node, rest = node[step], after
+
+
+def _opened(held: Any, annotations: list[Any], path: Steps) -> Any:
+    """What is held at a step, as something with steps of its own; None where the schema allows none there."""
+    shapes = {get_origin(single) for single in annotations}
+    mapping = dict in shapes or model_of(annotations) is not None
+    if path == ("goods",) and isinstance(held, list):
+        return {name: None for name in cast("list[Any]", held) if isinstance(name, str)}
+    if (isinstance(held, dict) and mapping) or (isinstance(held, list) and list in shapes):
+        return cast("Any", held)
+    if mapping:
+        return {held: {}} if isinstance(held, str) and held in keys_at(path)[1] else {}
+    return [] if list in shapes else None
+
+
+def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | None, str, list[str]]:
+    """The longest first step of a dotted path that exists or may exist, what follows it, and the names there are."""
+    if isinstance(node, list):
+        places: dict[str, int] = {}
+        names: list[str] = []
+        for at, entry in enumerate(cast("list[Any]", node)):
+            name: Any = cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else None
+            names.append(name if isinstance(name, str) else str(at))
+            places[names[-1]] = at
+        for at in range(len(names)):
+            places.setdefault(str(at), at)
+        first = _leading(rest, places)
+        return (None, "", names) if first is None else (places[first], rest[len(first) + 1 :], [])
+    model = model_of(annotations)
+    names = (
+        [name for name in cast("dict[Any, Any]", node) if isinstance(name, str)]
+        if model is None
+        else [*fields_of(model)]
+    )
+    first = _leading(rest, names)
+    if first is None and model is None and not _structured(below(annotations, rest)):
+        first = rest
+    return (first, rest[len(first) + 1 :], []) if first else (None, "", names)
+
+
+def _structured(annotations: list[Any]) -> bool:
+    """Whether entries of these types are made of known keys: a name that is not there cannot be meant."""
+    model = model_of(annotations)
+    return model is not None and not issubclass(model, Draw)
+
+
+def _leading(rest: str, names: Iterable[str]) -> str | None:
+    return max((name for name in names if rest == name or rest.startswith(f"{name}.")), key=len, default=None)
+
+
+def _unknown_path(dotted: str, rest: str, names: list[str]) -> str:
+    before = dotted[: len(dotted) - len(rest)]
+    first, _, after = rest.partition(".")
+    message = unknown("path", dotted, names)
+    guess = nearest(first, names)
+    message = message.split("; did you mean")[0]
+    return message + (f"; did you mean {before}{guess}{'.' if after else ''}{after}?" if guess else "")
