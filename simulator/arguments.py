@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
 
 MANY_ROWS = 10_000_000
+WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's error for a wrong command line; typer does not export it under a name."""
 
@@ -53,6 +54,8 @@ def load_scenarios(
     changes |= options
 
     def place(problem: Problem) -> Problem:
+        if problem.where in paths and Path(f"{problem.where}.yaml").is_file() and not Path(problem.where).exists():
+            return replace(problem, message=f"{problem.message}; did you mean {problem.where}.yaml?")
         if problem.where != "--set" or problem.path not in options:
             return problem
         return replace(problem, where=problem.path.replace("run.", "--"), path="")
@@ -125,7 +128,7 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
                 folder.refuse_strangers()
             elif not folder.vacant:
                 folder.refuse_strangers()
-                complaints.append(f"{task.folder}: found a run; --overwrite replaces it, --resume continues it")
+                complaints.append(f"{task.folder}: found a run; {WAYS_OUT}")
         except RunFolderError as error:
             complaints.append(str(error))
     if complaints:

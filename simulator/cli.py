@@ -56,6 +56,7 @@ app = typer.Typer(
 )
 
 Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]
+Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),
@@ -115,18 +116,19 @@ def run(
 
 @app.command(short_help="Redraw the figures of finished runs from their CSVs.")
 def plot(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")],
+    runs: Runs,
     formats: Formats = "png",
 ) -> None:
     """Redraw the figures of finished runs from their CSVs alone."""
     chosen = figure_formats(formats)
-    strangers = [folder for folder in runs if not (folder / "trajectory.csv").is_file()]
-    if strangers:
-        found = "found no trajectory.csv; expected the folder of a run, such as outputs/tupperware"
-        refuse("\n".join(f"{folder}: {found}" for folder in strangers))
+    from simulator.results.compare import why_no_run
     from simulator.results.plots import draw
 
-    for folder in runs:
+    folders = run_folders(runs)
+    strangers = [why for folder in folders if (why := why_no_run(folder, ["trajectory.csv"]))]
+    if strangers:
+        refuse("\n".join(strangers))
+    for folder in folders:
         try:
             figures = draw(folder, folder / "figures", chosen)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -138,7 +140,7 @@ def plot(
 
 @app.command(short_help="Hold finished runs against each other.")
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")],
+    runs: Runs,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the comparison goes.")] = COMPARISON,
     numeraire: Annotated[
         str | None,

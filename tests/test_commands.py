@@ -89,6 +89,17 @@ def test_folders_and_globs(tmp_path: Path) -> None:
     assert simulator("check", CRUSOE, CRUSOE).returncode == 2
 
 
+def test_a_folder_of_runs_is_no_run(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert simulator("run", CRUSOE, "--no-plots", "--quiet", "--set", f"name={name}", cwd=tmp_path).returncode == 0
+    done = simulator("plot", "outputs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith(f"did you mean {Path('outputs')}/*?")
+    drawn = simulator("plot", "outputs/*", "--format", "svg", cwd=tmp_path)
+    assert drawn.returncode == 0
+    assert {Path(line).parts[1] for line in drawn.stdout.splitlines()} == {"one", "two"}
+
+
 def test_solve_finds_what_the_market_finds() -> None:
     done = simulator("solve", str(SCENARIOS / "bazaar.yaml"), "--json")
     assert done.returncode == 0
@@ -114,6 +125,12 @@ def test_solve_finds_what_the_market_finds() -> None:
         (["run", CRUSOE, "--jobs", "0"], "--jobs"),
         (["run", CRUSOE, "--resume", "--overwrite"], "--resume"),
         (["plot", "."], "trajectory.csv"),
+        (["plot", "no_such"], "no_such: no such folder"),
+        (["plot", str(SCENARIOS.parent)], "trajectory.csv"),
+        (["check", str(SCENARIOS / "crusoe")], f"did you mean {CRUSOE}?"),
+        (["run", CRUSOE, "--out", CRUSOE], "--out: found the file"),
+        (["new"], "NAME"),
+        (["lst"], "did you mean list?"),
         (["check", str(SCENARIOS.parent / "docs" / "tupperware.png")], "tupperware.png"),
     ],
     ids=lambda value: " ".join(Path(part).name for part in value) if isinstance(value, list) else "",

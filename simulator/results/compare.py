@@ -157,7 +157,7 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
 
     Raises `RunFolderError` with a line for each folder that holds no finished run, or if the runs cannot be compared.
     """
-    problems = [problem for folder in folders if (problem := _problem(folder))]
+    problems = [problem for folder in folders if (problem := why_no_run(folder))]
     places = [folder.resolve() for folder in folders]
     problems += [f"{folder}: found the same run twice" for i, folder in enumerate(folders) if places[i] in places[:i]]
     if len(folders) < 2 and not problems:
@@ -288,20 +288,19 @@ def labels(folders: Sequence[Path]) -> list[str]:
     return [" ".join(name.encode(errors="backslashreplace").decode().split()) for name in names]
 
 
-def _problem(folder: Path) -> str:
-    """Why a folder is no run that can be compared; empty if it is one."""
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if not missing:
-        return ""
+def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
+    """Why a folder is no run with these files; empty if it is one."""
+    expected = "expected the folder of a run, such as outputs/tupperware"
     if not folder.exists():
-        return f"{folder}: no such folder; expected the folder of a run, such as outputs/tupperware"
+        return f"{folder}: no such folder; {expected}"
     if not folder.is_dir():
-        return f"{folder}: found a file; expected the folder of a run, such as outputs/tupperware"
+        return f"{folder}: found a file; {expected}"
+    missing = [name for name in files if not (folder / name).is_file()]
     if missing == ["summary.json"]:
         return f"{folder}: found a run that did not end (no summary.json); simulator run with --resume ends it"
-    if any((place / "summary.json").is_file() for place in folder.iterdir() if place.is_dir()):
-        return f"{folder}: found a folder of runs; expected runs; did you mean {folder}/*?"
-    return f"{folder}: found no {' or '.join(missing)}; expected the folder of a run, such as outputs/tupperware"
+    if missing and any((place / files[0]).is_file() for place in folder.iterdir()):
+        return f"{folder}: found a folder of runs; {expected}; did you mean {folder}/*?"
+    return f"{folder}: found no {' or '.join(missing)}; {expected}" if missing else ""
 
 
 def _read(folder: Path, label: str) -> Course:
