@@ -111,6 +111,20 @@ def check_folder(out: Path) -> None:
         refuse(f"--out: found the folder {above}, which may not be written to; expected one that may")
 
 
+def write_new(file: Path, text: str) -> None:
+    """Write a file where there is none, whole or not at all."""
+    try:
+        place = file.open("xb")
+    except FileExistsError:
+        refuse(f"{file}: found a file; expected a name that is free")
+    try:
+        with place:
+            place.write(text.encode())
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(file)) from error
+
+
 def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: bool) -> None:
     """Refuse, before anything is run, what cannot be written to, and runs that would be lost or cannot be resumed."""
     from simulator.errors import RunFolderError

@@ -27,6 +27,7 @@ from simulator.arguments import (
     run_folders,
     size_warning,
     usage,
+    write_new,
 )
 from simulator.jobs import Failure, Interruption, Task, debugging, failure_of, one_line, run_all
 from simulator.terminal import (
@@ -258,11 +259,7 @@ def new(
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name}.yaml"
-    try:
-        with file.open("x", encoding="utf-8", newline="\n") as text:
-            text.write(starter(name))
-    except FileExistsError:
-        refuse(f"{file}: found a file; expected a name that is free")
+    write_new(file, starter(name))
     say(f"wrote {file}\nnext: simulator run {quote(str(file))}")
 
 

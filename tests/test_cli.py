@@ -274,6 +274,17 @@ def test_a_full_disk_is_one_line_and_resumed_from_where_it_was(jobs: int, tmp_pa
 
 
 @linux
+def test_on_a_full_disk_nothing_new_is_left_in_half(tmp_path: Path) -> None:
+    files = write(tmp_path, "a", "b")
+    done = ended("new", "first", shell='ulimit -f 1; "$@"', cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "first.yaml: File too large\n")
+    assert not (tmp_path / "first.yaml").exists()
+    assert ended("run", *files, "--no-plots", cwd=tmp_path).returncode == 0
+    done = ended("compare", "outputs/a", "outputs/b", shell='ulimit -f 1; "$@"', cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "outputs/compare/comparison.png: cannot be written: File too large\n")
+
+
+@linux
 @pytest.mark.parametrize(
     ("shell", "code"),
     [

@@ -90,19 +90,23 @@ def check_vacant(folder: Path, *, overwrite: bool) -> None:
 
 def save(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Write the CSVs of a comparison and its figure in each format, in place of an older one; returns the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in OURS:
-        (folder / name).unlink(missing_ok=True)
-    files = {folder / name: text for name, text in comparison.csvs().items()}
-    for file, text in files.items():
-        file.write_bytes(text.encode())
-    if not formats:
-        return [*files]
-    sheet = figure(comparison)
     figures = {folder / f"{FIGURE}.{kind}": kind for kind in formats}
-    for file, kind in figures.items():
-        canvas.save(sheet, file, kind)
-    return [*files, *figures]
+    file = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in OURS:
+            (folder / name).unlink(missing_ok=True)
+        for name, text in comparison.csvs().items():
+            file = folder / name
+            file.write_bytes(text.encode())
+        if figures:
+            sheet = figure(comparison)
+            for file, kind in figures.items():
+                canvas.save(sheet, file, kind)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RunFolderError(f"{error.filename or file}: cannot be written: {reason}") from error
+    return [*(folder / name for name in WRITTEN), *figures]
 
 
 def _capital(words: str) -> str:
