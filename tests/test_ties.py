@@ -17,6 +17,7 @@ from simulator.economics.ties import bought, clearing_split, set_valued, ties
 from simulator.economics.utility import Homothetic, Utility
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium, find
+from simulator.run import simulate
 
 # 4 buyers, 5 goods in unit supply: prices 109/59 * (18, 10, 15, 4, 12), demand set-valued at equilibrium.
 VALUES = [[1, 3, 5, 1, 2], [2, 5, 6, 2, 6], [6, 3, 5, 1, 4], [3, 3, 4, 2, 6]]
@@ -108,3 +109,30 @@ def test_a_split_clears_where_the_even_one_does_not() -> None:
     off = clearing_split(np.array([1.0, 1.01]), np.zeros(2), of.total_supply, edges, np.ones(2, dtype=bool))
     assert off is not None
     assert off.gap > 1e-3
+
+
+@pytest.mark.parametrize("trade", ["at_equilibrium", "every_tick"])
+def test_a_linear_market_with_a_decaying_step_clears_by_a_split(trade: str) -> None:
+    goods = {f"g{good}": {"price": 20} for good in range(1, 6)}
+    scenario = {
+        "goods": goods,
+        "supply": dict.fromkeys(goods, 1),
+        "consumers": [
+            {"name": f"buyer{b}", "budget": b, "utility": {"linear": dict(zip(goods, values, strict=True))}}
+            for values, b in zip(VALUES, BUDGETS, strict=True)
+        ],
+        "scheduler": {"form": "additive", "rate": 0.3, "with": [{"decay": {"power": 1, "over": 500}}]},
+        "trade": trade,
+        "run": {"ticks": 4000, "tolerance": 1e-3},
+    }
+    run = simulate(scenario)
+    assert run.summary["outcome"] == "cleared", run.summary["sentence"]
+    assert "split" in run.summary["sentence"]
+    assert run.summary["price_gap"] < 3e-3
+    assert run.summary["gradient_path_gap"] < 1e-12
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]]
+    if trade == "at_equilibrium":
+        np.testing.assert_allclose(last["demand"], 1, atol=3e-3)
+        np.testing.assert_allclose(last["bid"], last["price"], rtol=3e-3)
+        bought = run.agents[run.agents["tick"] == run.summary["ticks"]].groupby("good")["quantity"].sum()
+        np.testing.assert_allclose(bought, 1, atol=3e-3)

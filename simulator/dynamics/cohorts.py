@@ -105,6 +105,7 @@ class ConsumerCohort(mesa.Agent):
         self._aggregates = aggregates
         self._quoted = np.zeros(0), np.zeros(0)
         self._individual = True
+        self._chosen: Array | None = None
         self.enter(consumers)
 
     def enter(self, consumers: Consumers) -> None:
@@ -115,7 +116,7 @@ class ConsumerCohort(mesa.Agent):
 
     def plan(self, prices: Array, profits: Array) -> tuple[Array, float]:
         """Planned consumption `(goods,)` and spending at going prices, counting on the profits the firms plan."""
-        self._quoted = prices, profits
+        self._quoted, self._chosen = (prices, profits), None
         if self._aggregate is not None:
             planned = self._aggregate.plan(prices, profits)
             if planned is not None:
@@ -127,9 +128,13 @@ class ConsumerCohort(mesa.Agent):
 
     def order(self, prices: Array, profits: Array) -> Orders:
         """Net orders at going prices: what is wanted beyond what one owns, and offered of what one does not want."""
-        self._quoted = prices, profits
+        self._quoted, self._chosen = (prices, profits), None
         sums = over_blocks(self.consumers.blocks, self._order)
         return Orders(*(self.weight * sum_up(list(part)) for part in zip(*sums, strict=True)))
+
+    def choose(self, bundles: Array) -> None:
+        """Of bundles that are as good as any, plan these `(rows, goods)` for the tick just over."""
+        self._chosen = bundles
 
     def book(self, served: Served, cash_flow: Array) -> Booked:
         """Settle accounts: what was really sold less what was bought, plus shares of `cash_flow` `(firm entries,)`.
@@ -216,7 +221,7 @@ class ConsumerCohort(mesa.Agent):
         part, some = block
         prices, _ = self._quoted
         income = incomes[part]
-        done = self._deeds(some, income, served)
+        done = self._deeds(block, income, served)
         enjoyed = some.utility.utility(done.consumption, done.paid)
         used = done.consumption if fraction is None else done.consumption * fraction
         imputed = worth(some, prices, income, used)
@@ -226,7 +231,7 @@ class ConsumerCohort(mesa.Agent):
         part, some = block
         prices, _ = self._quoted
         utility, income = some.utility, incomes[part]
-        done = self._deeds(some, income, served)
+        done = self._deeds(block, income, served)
         enjoyed = utility.utility(done.consumption, done.paid)
         alone = utility.utility(np.broadcast_to(some.endowment, done.consumption.shape), np.zeros(some.size))
         if not utility.needs_income:
@@ -237,9 +242,10 @@ class ConsumerCohort(mesa.Agent):
         )
         return income, enjoyed, (enjoyed - alone) / (risen / (more - less))
 
-    def _deeds(self, some: Consumers, income: Array, served: Served | None) -> Deeds:
+    def _deeds(self, block: Block, income: Array, served: Served | None) -> Deeds:
+        part, some = block
         prices, _ = self._quoted
-        bundle = some.utility.demand(prices, income)
+        bundle = some.utility.demand(prices, income) if self._chosen is None else self._chosen[part]
         wanted, offered = _net(bundle, some.endowment)
         if served is None:
             return Deeds(bundle, wanted, offered, some.utility.spending(prices, income))

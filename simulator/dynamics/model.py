@@ -177,6 +177,20 @@ class MarketModel(mesa.Model):
         """Carry out the plans once the auctioneer has found the prices."""
         self.now = self.now._replace(traded=np.minimum(self.now.demand, self.now.supply))
 
+    def choose(self, bundles: Mapping[int, Array], residual: float) -> None:
+        """Of plans that are as good as any for some cohorts, take these `(rows, goods)`, by the cohort's number; they
+        leave a `residual`.
+        """
+        now, planned = self.now, np.array(self.now.planned_consumption)
+        for number, chosen in bundles.items():
+            cohort = self.consumer_cohorts[number]
+            cohort.choose(chosen)
+            planned[number] = cohort.weight * chosen.sum(axis=0)
+        everything = planned.sum(axis=0)
+        demand = now.demand + (everything - now.consumers_planned)
+        plans = {"planned_consumption": planned, "consumers_planned": everything, "demand": demand}
+        self.now = now._replace(**plans, consumption=planned, residual=residual)
+
     def look(self, fraction: Array | None = None) -> list[Looked]:
         """What each cohort of consumers did in the tick just over, for the record.
 

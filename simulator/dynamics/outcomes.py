@@ -14,6 +14,8 @@ from simulator.dynamics.model import MarketModel
 from simulator.economics.clearing import active_goods, log_newton_displacement
 from simulator.economics.economy import Balance
 from simulator.economics.forms import Array
+from simulator.economics.linear import Linear
+from simulator.economics.ties import bundles, clearing_split, set_valued, ties
 
 OUTCOMES = ("cleared", "cycled", "diverged", "settled_off_equilibrium", "out_of_ticks", "interrupted")
 
@@ -111,11 +113,32 @@ class Judge:
         """The verdict if the run is over after the tick just looked at, None while it may go on."""
         if not market.now.finite or not max(market.now.prices) <= self.bound:
             return Verdict("diverged", self._where_to(market))
+        if set_valued(market.economy):
+            return self._of_ties(market)
         if self.residual > self.tolerance or not self._carried_out(market):
             return None
         if _longest(self._displacements(market, market.prices)) <= self.tolerance:
             return Verdict("cleared", f"every market cleared to {_short(self.residual)}")
         return None
+
+    def _of_ties(self, market: MarketModel) -> Verdict | None:
+        """Where demand is a set, markets clear if some of its elements would clear them: the auctioneer chooses those.
+
+        A market that trades in every tick is judged alike, on prices and feasibility; what it does is left as it is.
+        """
+        economy, prices, incomes = market.economy, market.prices, tuple(c.income for c in market.consumer_cohorts)
+        edges = ties(economy, prices, incomes, self.tolerance)
+        bought = np.array(market.now.planned_consumption)
+        others = market.demand - sum(
+            bought[number] for number, cohort in enumerate(economy.consumers) if isinstance(cohort.utility, Linear)
+        )
+        split = clearing_split(prices, others, market.supply, edges, ~market.rule.fixed)
+        if split is None or split.gap > self.tolerance:
+            return None
+        if self.waits:
+            market.choose(bundles(economy, prices, edges, split.spending), split.gap)
+        reason = f"a split of the spending on equally good goods clears every market to {_short(split.gap)}"
+        return Verdict("cleared", reason)
 
     def close(self, market: MarketModel) -> Verdict:
         """The verdict once ticks have run out."""

@@ -17,9 +17,13 @@ from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 
 
+FAR = 0.05
+"""A market this far from clearing, whatever is chosen, needs no programme to tell."""
+
+
 class Split(NamedTuple):
-    """How those who are indifferent may buy: `spending` `(ties,)`, and the largest gap `|z| / s` that it leaves at a
-    good whose price may move.
+    """How those who are indifferent may buy: `spending` `(ties,)`, and the complementarity residual that it leaves,
+    `max(z/s, p|z| / p.s)` over goods whose price may move.
     """
 
     spending: Array
@@ -74,26 +78,42 @@ def bought(economy: Economy, prices: Array, edges: Edges, spending: Array) -> Ar
     return consumption
 
 
-def clearing_split(prices: Array, others: Array, supply: Array, edges: Edges, free: NDArray[np.bool_]) -> Split | None:
-    """The split of spending over ties that clears the markets of `free` goods best; None if there is none.
+def bundles(economy: Economy, prices: Array, edges: Edges, spending: Array) -> dict[int, Array]:
+    """What each row of the set-valued cohorts buys then, `(rows, goods)` by the cohort's number."""
+    found: dict[int, Array] = {}
+    first = 0
+    for number, cohort in enumerate(economy.consumers):
+        if isinstance(cohort.utility, Linear):
+            own = edges.cohort == number
+            table = np.zeros((cohort.size, len(prices)))
+            quantities = spending[own] / prices[edges.good[own]] / cohort.weight
+            np.add.at(table, (edges.row[own] - first, edges.good[own]), quantities)
+            found[number], first = table, first + cohort.size
+    return found
 
-    `others` `(goods,)` is what everybody else demands. A good may be left over where its price is not above 0.
+
+def clearing_split(prices: Array, others: Array, supply: Array, edges: Edges, free: NDArray[np.bool_]) -> Split | None:
+    """The split of spending over ties that clears the markets of `free` goods best; None if none comes near.
+
+    `others` `(goods,)` is what everybody else demands.
     """
     from scipy.optimize import linprog
     from scipy.sparse import coo_array, hstack, vstack
 
     count, goods = len(edges.good), len(prices)
     scale = np.maximum(np.maximum(others, supply), 1e-300) * np.maximum(prices, 1e-300)
-    forced = _forced(edges, goods)
-    if ((others * prices + forced - supply * prices)[free] > 0.5 * scale[free]).any():
+    worth = float(scale.sum())
+    left = (supply - others) * prices
+    unwanted = np.bincount(edges.good, minlength=goods) == 0
+    short, idle = _forced(edges, goods) - left > FAR * scale, unwanted & (left > FAR * worth)
+    if (free & (short | idle)).any():
         return None
     places = np.arange(count)
     bought = coo_array((np.ones(count), (edges.good, places)), shape=(goods, count)).tocsr()[np.flatnonzero(free)]
     spent = coo_array((np.ones(count), (edges.row, places)), shape=(len(edges.money), count))
-    gap = -scale[free][:, None]
-    left = ((supply - others) * prices)[free]
-    above = hstack([bought, coo_array(gap)])
-    below = hstack([-bought, coo_array(gap)])
+    left = left[free]
+    above = hstack([bought, coo_array(-scale[free][:, None])])
+    below = hstack([-bought, coo_array(np.full((len(left), 1), -worth))])
     found = linprog(
         np.append(np.zeros(count), 1.0),
         A_ub=vstack([above, below]),
