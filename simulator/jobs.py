@@ -110,8 +110,9 @@ def _in_processes(tasks: Sequence[Task], jobs: int, stop: Interruption, progress
             while waiting and len(running) < jobs and not stop.asked:
                 number, task = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
-                plain = (task.scenario.resolved, *task[1:])
-                process = context.Process(target=_work, args=(theirs, plain, debugging()))
+                inputs = {name: file.absolute() for name, file in task.scenario.inputs.items()}
+                plain = (task.scenario.resolved, inputs, task[1:])
+                process = context.Process(target=_work, args=(theirs, *plain, debugging()))
                 _start_deaf(process)
                 theirs.close()
                 running[ours] = number, process
@@ -140,7 +141,13 @@ def _start_deaf(process: BaseProcess) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def _work(answer: Connection, plain: tuple[dict[str, Any], Path, bool, tuple[str, ...]], debug: bool) -> None:
+def _work(
+    answer: Connection,
+    resolved: dict[str, Any],
+    inputs: dict[str, Path],
+    rest: tuple[Path, bool, tuple[str, ...]],
+    debug: bool,
+) -> None:
     """One run in a process of its own: the scenario travels as plain data, the result comes back."""
     with Interruption() as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -149,7 +156,10 @@ def _work(answer: Connection, plain: tuple[dict[str, Any], Path, bool, tuple[str
 
         if debug and not debugging():
             sys.argv.append("--debug")
-        result = _attempt(Task(load(plain[0]), *plain[1:]), stop, None)
+        try:
+            result = _attempt(Task(load(resolved, inputs=inputs), *rest), stop, None)
+        except Exception as error:  # A file that it reads may have gone since it was checked.
+            result = failure_of(error, resolved["name"])
         with suppress(BrokenPipeError):  # The program was killed; the run's files say all.
             answer.send(result)
 
