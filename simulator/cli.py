@@ -116,10 +116,7 @@ def run(
 
 
 @app.command(short_help="Redraw the figures of finished runs from their CSVs.")
-def plot(
-    runs: Runs,
-    formats: Formats = "png",
-) -> None:
+def plot(runs: Runs, formats: Formats = "png") -> None:
     """Redraw the figures of finished runs from their CSVs alone."""
     chosen = figure_formats(formats)
     from simulator.results.compare import why_no_run
@@ -144,8 +141,7 @@ def compare(
     runs: Runs,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the comparison goes.")] = COMPARISON,
     numeraire: Annotated[
-        str | None,
-        typer.Option("--numeraire", metavar="GOOD", help="Count prices in this good."),
+        str | None, typer.Option("--numeraire", metavar="GOOD", help="Count prices in this good.")
     ] = None,
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no figure.")] = False,
     formats: Formats = "png",
@@ -183,7 +179,8 @@ def check(scenarios: Scenarios, settings: Settings = None) -> None:
     """Validate scenarios without running them: every problem of every file in one pass, one line each."""
     for scenario in load_scenarios(scenarios, settings):
         economy = scenario.economy
-        counts = (len(economy.goods), len(economy.firms), len(economy.consumers))
+        firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
+        counts = (len(economy.goods), firms, consumers)
         nouns = [_plural(n, noun) for n, noun in zip(counts, ("good", "firm", "consumer"), strict=True) if n]
         say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
 
@@ -293,4 +290,4 @@ def main() -> None:
 
 
 def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -72,6 +72,24 @@ def test_the_largest_exit_code_wins_and_jobs_do_not_change_a_byte(tmp_path: Path
         assert path.read_bytes() == (tmp_path / "together" / path.relative_to(tmp_path / "alone")).read_bytes()
 
 
+def test_workers_read_the_files_that_scenarios_read(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "people.csv").write_text("income\n1\n2\n4.5\n")
+    for name, share in (("a", 1), ("b", 3)):
+        (tmp_path / "files" / f"{name}.yaml").write_text(
+            f"goods: [x, y]\nsupply: {{x: 5, y: 5}}\nconsumers:\n"
+            f"  - {{name: people, utility: {{cobb_douglas: {{x: {share}, y: 2}}}}, "
+            f"budget: {{csv: people.csv, column: income}}}}\n"
+        )
+    checked = simulator("check", "files", cwd=tmp_path)
+    assert checked.stdout.splitlines()[0].endswith("ok: a, 2 goods, 3 consumers")
+    for jobs in ("1", "2"):
+        done = simulator("run", "files", "--no-plots", "--quiet", "--jobs", jobs, "--out", f"out{jobs}", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+    for path in (tmp_path / "out1").rglob("*.csv"):
+        assert path.read_bytes() == (tmp_path / "out2" / path.relative_to(tmp_path / "out1")).read_bytes()
+
+
 def test_nothing_runs_if_one_scenario_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text('goods: [a, b]\nfirms:\n  - {name: f, makes: "b = 2*a"}\n')
     done = simulator("run", CRUSOE, str(tmp_path / "wrong.yaml"), "--out", str(tmp_path / "out"))
