@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.economics.forms import CES, CobbDouglas, Leontief
@@ -275,6 +275,7 @@ METHODS: dict[str, Callable[[Utility, Array, Array, Array], Array]] = {
 
 
 @KINDS
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_rows_are_consumers_of_their_own(kind: str, seed: int) -> None:
     """A part of the rows does what it does among all, and one row serves any number of incomes."""
@@ -457,6 +458,20 @@ def test_formula_demand_equates_marginal_utilities(text: str, seed: int) -> None
     money = np.where(bundle > 0, ratios, 0.0).max(axis=-1, keepdims=True)
     assert (ratios[bundle == 0] <= (money + 0 * ratios)[bundle == 0] * (1 + 1e-10)).all()
     np.testing.assert_allclose(ratios[bundle > 0], (money + 0 * ratios)[bundle > 0], rtol=1e-10)
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, "tanh(a) + tanh(b)", "min(sqrt(a), 2*ln(1 + a)) + sqrt(b)"])
+@settings(max_examples=40)
+@given(seed=seeds)
+def test_formula_demand_survives_prices_and_incomes_over_twelve_decades(text: str, seed: int) -> None:
+    stream, parsed = np.random.default_rng(seed), parse(text)
+    count = len(parsed.variables)
+    prices, income = 10.0 ** stream.uniform(-6, 6, count), 10.0 ** stream.uniform(-6, 6, 6)
+    bundle = FormulaUtility(parsed, tuple(range(count)), count).demand(prices, income)
+    # Of what saturates, more than some hundreds are no better, to rounding.
+    sated = ("tanh" in text) & (bundle.min(axis=-1) > 100)
+    np.testing.assert_allclose(np.where(sated, income, bundle @ prices), income, rtol=1e-12)
+    assert (bundle @ prices <= income * (1 + 1e-12)).all()
 
 
 def test_who_is_sated_keeps_the_rest() -> None:

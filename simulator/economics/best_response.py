@@ -28,6 +28,8 @@ CONVERGED_STEP = 1e-9
 """A Newton step this small in `ln x` is taken, to first order, and is the last: what it leaves is of the order of its
 square.
 """
+BLURRED_STEP = 1e-3
+"""Rounding never hides more of a step than this."""
 LEAST_DAMPING = 1e-14
 SMALLEST, LARGEST = math.exp(SMALLEST_LOG), math.exp(LARGEST_LOG)
 
@@ -122,9 +124,9 @@ def many_inputs(formula: Formula, price: float | Array, wages: Array, guess: Arr
     `(agents,)`, and input prices `wages`.
 
     Damped Newton on the logarithmic first-order conditions, a row an agent. With `r_i = ln(p f_i / w_i)`, `D =
-    diag(x p f')` and `M = -p X f'' X` a sweep solves `(M + damping D) d ln x = D r`: undamped it is Newton's step;
-    strongly damped, every input moves its own way and profit must rise. An input whose first unit costs more than it
-    earns, given the others, is left out, and taken back if that changes.
+    diag(x p f')` and `M = -p X f'' X` a sweep solves `(M + damping (D + diag M)) d ln x = D r`: undamped it is Newton's
+    step; strongly damped, every input moves its own way and profit must rise. An input whose first unit costs more than
+    it earns, given the others, is left out, and taken back if that changes.
     """
     if not np.any(price > 0.0):
         return np.zeros(guess.shape)
@@ -153,7 +155,7 @@ class _Search:
         corner = usable & np.isfinite(formula.gradient(np.where(usable, guess, 1.0))).all(axis=-1, keepdims=True)
         self.inputs = _inside_domain(formula, np.where(corner | (usable & (guess > 0)), guess, 1.0))
         self.idle = self.inputs == 0
-        self.rows = np.arange(len(guess))
+        self.rows = np.flatnonzero(self.price[:, 0] > 0.0)
         self.damping = np.full(len(guess), LEAST_DAMPING)
         self.reach = np.full(len(guess), 4.0)
 
@@ -162,7 +164,7 @@ class _Search:
         rows, wages = self.rows, self.wages
         self._take_back()
         inputs, idle = self.inputs[rows], self.idle[rows]
-        earned, step = self._step(inputs, idle)
+        earned, step, blur = self._step(inputs, idle)
         longest = np.max(np.abs(step), axis=-1)
         fraction = np.minimum(1.0, self.reach[rows] / longest)
         left_out = self._leave_out(step, fraction)
@@ -172,28 +174,34 @@ class _Search:
         # Profit is concave: it has risen if it still rises at the trial along the way. Near the maximum rounding hides
         # that, and Newton's own measure, the largest gap, takes its place.
         along = trial - inputs
-        rises = (np.sum((earned - wages) * along, axis=-1) > 0) & (np.sum((earned_there - wages) * along, axis=-1) >= 0)
+        uphill = np.sum((earned - wages) * along, axis=-1) > 0
+        rises = uphill & (np.sum((earned_there - wages) * along, axis=-1) >= 0)
         gap, gap_there = self._gap(earned, idle), self._gap(earned_there, idle)
         closer = (fraction == 1.0) & (np.max(np.abs(gap_there), axis=-1) <= 0.5 * np.max(np.abs(gap), axis=-1))
         accepted = np.isfinite(earned_there).all(axis=-1) & (rises | closer) & ~left_out
 
         damping, reach = self.damping[rows], self.reach[rows]
-        arrived = (longest < CONVERGED_STEP) & (damping < 1e-3) & ~left_out
+        arrived = (longest < np.maximum(CONVERGED_STEP, blur)) & (damping < 1e-3) & ~left_out
         moved = np.where(accepted[:, None], trial, np.where(arrived[:, None], inputs * (1.0 + step), self.inputs[rows]))
         runaway = np.max(moved, axis=-1) > LARGEST
         self.inputs[rows] = np.where(runaway[:, None] & ~idle, np.inf, moved)
         eased = np.where(damping > 1e-3, 0.1 * damping, LEAST_DAMPING)
-        self.damping[rows] = np.where(accepted, eased, np.where(left_out, damping, np.maximum(10.0 * damping, 1e-2)))
+        # Too far in a good direction: not so far; a bad direction: more each its own way.
+        stays = left_out | uphill
+        self.damping[rows] = np.where(accepted, eased, np.where(stays, damping, np.maximum(10.0 * damping, 1e-2)))
         walked = longest * fraction
-        self.reach[rows] = np.where(accepted, np.clip(2.0 * walked, reach, 32.0), np.where(left_out, reach, walked))
-        self.rows = rows[~(arrived | runaway | (self.damping[rows] > 1e12))]
+        shorter = np.where(left_out, reach, np.where(stays, 0.25 * walked, walked))
+        self.reach[rows] = np.where(accepted, np.clip(2.0 * walked, reach, 32.0), shorter)
+        self.rows = rows[~(arrived | runaway | (self.damping[rows] > 1e12) | (self.reach[rows] < 1e-12))]
 
     def _gap(self, earned: Array, idle: NDArray[np.bool_]) -> Array:
         """`ln(p f_i / w_i)`, 0 for the idle, minus infinity where another unit does harm."""
         return np.where(idle, 0.0, np.where(earned > 0, np.log(earned / self.wages), -np.inf))
 
-    def _step(self, inputs: Array, idle: NDArray[np.bool_]) -> tuple[Array, Array]:
-        """What the last units earn, `p f_i`, and the change of `ln x`, of the rows still searching."""
+    def _step(self, inputs: Array, idle: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+        """What the last units earn, `p f_i`, the change of `ln x`, and what of it may be rounding, of the rows still
+        searching.
+        """
         price = self.price[self.rows]
         earned = price * self.formula.gradient(inputs)
         curvature = -price[:, None] * self.formula.hessian(inputs) * inputs[:, :, None] * inputs[:, None, :]
@@ -202,9 +210,11 @@ class _Search:
         urge = np.where(rising, np.log(earned / self.wages), earned / self.wages - 1.0)
         system = curvature / (weight[:, :, None] * weight[:, None, :])
         system = np.where(idle[:, :, None] | idle[:, None, :] | ~np.isfinite(system), 0.0, system)
-        system += (self.damping[self.rows, None] + idle)[:, :, None] * np.eye(inputs.shape[1])
+        own = np.abs(np.einsum("aii->ai", system))
+        blur = 1e-15 / np.min(np.where(idle, 1.0, own), axis=-1)
+        system += (self.damping[self.rows, None] * (1.0 + own) + idle)[:, :, None] * np.eye(inputs.shape[1])
         right = np.where(idle, 0.0, np.clip(weight * urge, -1e300, 1e300))
-        return earned, np.linalg.solve(system, right[..., None])[..., 0] / weight
+        return earned, np.linalg.solve(system, right[..., None])[..., 0] / weight, np.clip(blur, 0.0, BLURRED_STEP)
 
     def _take_back(self) -> None:
         """Use an idle input whose first unit earns more than it costs."""

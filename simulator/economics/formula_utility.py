@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.best_response import LARGEST, many_inputs
+from simulator.economics.best_response import many_inputs
 from simulator.economics.concavity import DECADES, judge
 from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
@@ -19,9 +19,13 @@ SPENT = 1e-9
 """So near its budget, relative to it, a search goes there by one step of first order: what that leaves is of the order
 of its square.
 """
-SATED_LOG = 600.0
-"""A marginal utility of money below its first guess by a factor `exp` of this is none: the consumer is sated."""
-NEXT_TO_FREE = 1e-60
+NARROW = 1e-13
+"""A bracket of the logarithm of the marginal utility of money as narrow as this, relative to 1 plus its size, is a
+point, to rounding.
+"""
+SATED_LOG = -690.0
+"""A marginal utility of money whose logarithm is below this is none: the consumer is sated."""
+NEXT_TO_FREE = 1e-30
 """A free good is counted as costing this, relative to the dearest, to find what is bought beside it."""
 MISSING = 1e-60
 """The quantity that stands for a missing good in the limit of an imputation."""
@@ -158,7 +162,9 @@ def _curvature(formula: Formula, prices: Array, quantities: Array) -> tuple[Arra
     unit = 1.0 / np.sqrt(np.abs(np.einsum("aii->ai", hessian)))
     whitened = hessian * unit[:, :, None] * unit[:, None, :]
     usable &= np.isfinite(whitened).all(axis=(-2, -1))
-    inverse = np.linalg.inv(np.where(usable[:, None, None], whitened, -np.eye(quantities.shape[1])))
+    one = np.eye(quantities.shape[1])
+    # Rounding can make a Hessian singular that is not.
+    inverse = np.linalg.inv(np.where(usable[:, None, None], whitened, -one) - 1e-14 * one)
     inverse = np.where(pairs & usable[:, None, None], inverse * unit[:, :, None] * unit[:, None, :], 0.0)
     return inverse, np.einsum("aij,j->ai", inverse, prices)
 
@@ -173,7 +179,10 @@ def _maximise(formula: Formula, prices: Array, incomes: Array) -> _Plan:
         if not search.rows.size:
             break
         search.sweep()
-    quantities = np.where((incomes > 0)[:, None], search.quantities, 0.0)
+    # Whatever rounding did to the search, nobody spends more than there is.
+    quantities = np.where(np.isfinite(search.quantities.max(axis=-1, keepdims=True)), search.quantities, search.cheap)
+    cost = np.maximum(np.sum(search.prices * quantities, axis=-1), incomes)
+    quantities = np.where((incomes > 0)[:, None], quantities * (incomes / cost)[:, None], 0.0)
     if free.any():
         harmful = formula.gradient(np.where(free, 1e3 * quantities, quantities)) < 0
         quantities = np.where(free & ~harmful, np.inf, quantities)
@@ -191,12 +200,11 @@ class _Search:
         self.quantities = np.maximum(incomes, 1e-300)[:, None] / (len(prices) * prices)
         worth = np.sum(formula.gradient(self.quantities) * self.quantities, axis=-1)
         guess = np.log(worth / incomes)
-        self.log_money = np.where(np.isfinite(guess), guess, 0.0)
+        self.log_money = np.where(np.abs(guess) < 100.0, guess, 0.0)
         self.money = np.exp(self.log_money)
         self.low, self.high = np.full(len(incomes), -np.inf), np.full(len(incomes), np.inf)
         self.dear, self.cheap = np.zeros(self.quantities.shape), np.zeros(self.quantities.shape)
-        self.lowest = self.log_money - SATED_LOG
-        self.stride = np.ones(len(incomes))
+        self.stride, self.gap = np.ones(len(incomes)), np.full(len(incomes), np.inf)
 
     def sweep(self) -> None:
         """One step of every row still searching."""
@@ -212,20 +220,26 @@ class _Search:
 
         newton = -gap * spent / (money * width)
         following = log_money + newton
-        trusted = (following > low) & (following < high) & (np.abs(newton) < 8.0)
-        bracketed = np.isfinite(low) & np.isfinite(high)
-        blind = log_money + np.where(gap > 0, 1.0, -1.0) * self.stride[rows]
+        # Newton's steps must halve inside a bracket; on the way to one they may double, if they halve the gap.
+        bracketed, stride = np.isfinite(low) & np.isfinite(high), self.stride[rows]
+        trusted = (following > low) & (following < high) & (np.abs(newton) <= np.where(bracketed, 0.5, 2.0) * stride)
+        trusted &= bracketed | (np.abs(gap) <= 0.5 * np.abs(self.gap[rows]))
+        self.gap[rows] = gap
+        blind = log_money + np.where(gap > 0, 2.0, -2.0) * stride
         following = np.where(trusted, following, np.where(bracketed, 0.5 * (low + high), blind))
-        self.stride[rows] *= np.where(trusted | bracketed, 1.0, 2.0)
+        self.stride[rows] = np.abs(following - log_money)
 
-        sated = (gap < 0) & (log_money <= self.lowest[rows])
-        stuck = bracketed & ((following <= low) | (following >= high))
+        sated = (gap < 0) & (log_money <= SATED_LOG)
+        stuck = high - low <= NARROW * (1.0 + np.abs(log_money))
         arrived = np.abs(gap) <= SPENT
         missing = np.where(arrived & (width < 0), (income - spent) / width, 0.0)
-        nearer = np.maximum(quantities + steps * missing[:, None], 0.0)
-        self.quantities[rows] = np.where(stuck[:, None] & ~arrived[:, None], self._between(), nearer)
+        arriving = np.maximum(quantities + steps * missing[:, None], 0.0)
+        ahead = np.clip((money * (following - log_money))[:, None] * steps / quantities, -1.0, 1.0)
+        onward = np.where(quantities > 0, quantities * np.exp(ahead), 0.0)
+        found = np.where(stuck[:, None], self._between(), np.where(sated[:, None], quantities, onward))
+        self.quantities[rows] = np.where(arrived[:, None], arriving, found)
         self.money[rows] = np.where(sated, 0.0, money + missing)
-        self.log_money[rows] = np.maximum(following, self.lowest[rows])
+        self.log_money[rows] = np.maximum(following, SATED_LOG)
         self.rows = rows[~(arrived | stuck | sated)]
 
     def _narrow(self, too_dear: NDArray[np.bool_], log_money: Array, quantities: Array) -> tuple[Array, Array]:
@@ -238,12 +252,18 @@ class _Search:
         return self.low[rows], self.high[rows]
 
     def _between(self) -> Array:
-        """The mixture of the bundles at both ends of a bracket that costs the income.
+        """Bundles that cost the income where the ends of a bracket are so near one another that the formula is straight
+        to rounding between what is wanted there.
 
-        Where no number lies between the ends, the formula is straight to rounding: any mixture is as good.
+        Any mixture of the two is as good; if one is without end, all that is left goes to the good where it does most.
         """
         rows = self.rows
-        cheap, dear = self.cheap[rows], np.minimum(self.dear[rows], LARGEST)
-        spent, at_most = np.sum(self.prices * cheap, axis=-1), np.sum(self.prices * dear, axis=-1)
-        part = (self.incomes[rows] - spent) / (at_most - spent)
-        return cheap + part[:, None] * (dear - cheap)
+        cheap, dear = self.cheap[rows], self.dear[rows]
+        left, span = (self.incomes[rows] - np.sum(self.prices * cheap, axis=-1))[:, None], dear - cheap
+        mixed = cheap + span * left / np.sum(self.prices * span, axis=-1, keepdims=True)
+        endless = np.isinf(dear.max(axis=-1))
+        if not endless.any():
+            return mixed
+        each = cheap[:, None, :] + np.eye(len(self.prices)) * (left / self.prices)[:, None, :]
+        most = np.argmax(self.formula.value(each), axis=-1)
+        return np.where(endless[:, None], each[np.arange(len(rows)), most], mixed)
