@@ -137,7 +137,7 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
         folder = RunFolder(task.folder)
         try:
             if resume:
-                folder.checkpoint(dump(task.scenario.resolved))
+                folder.checkpoint(dump(task.scenario.resolved), task.scenario.inputs)
             elif overwrite:
                 folder.refuse_strangers()
             elif not folder.vacant:

@@ -43,11 +43,9 @@ class Simulation:
         self.market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices, run.seed)
         self.judge = Judge(self.market, run.tolerance)
         references = References(economy, scenario.rule, scenario.initial_prices, run.seed) if run.references else None
-        self.witness = Witness(
-            self.market, references, frozenset(r.tick - 1 for r in getattr(scenario, "regimes", ())[1:])
-        )
+        self.witness = Witness(self.market, references, frozenset(r.tick - 1 for r in scenario.regimes[1:]))
         self.verdict: Verdict | None = None
-        self._pending = list(getattr(scenario, "regimes", ())[1:])
+        self._pending = list(scenario.regimes[1:])
 
     def ticks(self) -> Iterator[int]:
         """Run to the end, yielding each tick's number when it is over; the verdict stands when it stops."""
@@ -145,7 +143,7 @@ def simulate(
     if references is not None:
         changes["run.references"] = "on" if references else "off"
     if isinstance(source, Scenario):
-        scenario = load(source.resolved, settings=changes) if changes else source
+        scenario = load(source.resolved, settings=changes, inputs=source.inputs) if changes else source
     else:
         scenario = load(source, settings=changes)
     began = time.perf_counter()
@@ -157,8 +155,7 @@ def simulate(
     tables = frames([block for block in blocks if block])
     last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
     tables |= {name: table.frame() for name, table in last.items()}
-    columns = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution")
-    return Run(scenario.name, *(tables[name] for name in columns), summary)
+    return Run(scenario.name, summary=summary, **tables)  # pyright: ignore[reportArgumentType]  (`folder` is no table)
 
 
 def run_to_disk(
@@ -183,9 +180,9 @@ def run_to_disk(
         if finished is not None:
             return finished
         simulation = Simulation(scenario)
-        state = files.resume(text) if resume else None
+        state = files.resume(text, scenario.inputs) if resume else None
         if state is None:
-            files.start(text)
+            files.start(text, scenario.inputs)
         else:
             simulation.restore(state)
         tables: dict[str, Table] = {}
@@ -225,7 +222,7 @@ def _conclude(
         "tolerance": scenario.run.tolerance,
         "expect": list(scenario.expect),
         "seed": scenario.run.seed,
-        "shocks": [regime.tick for regime in getattr(scenario, "regimes", ())[1:]],
+        "shocks": [regime.tick for regime in scenario.regimes[1:]],
         "scenario_sha256": hashlib.sha256(dump(scenario.resolved).encode()).hexdigest(),
     }
     summary = summarise(

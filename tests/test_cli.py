@@ -248,10 +248,10 @@ def test_a_run_that_breaks_does_not_take_the_others_with_it(call: Called, monkey
     write(Path(), "a", "b", "c")
     start = RunFolder.start
 
-    def breaks(self: RunFolder, scenario_yaml: str) -> None:
+    def breaks(self: RunFolder, scenario_yaml: str, inputs: dict[str, Path]) -> None:
         if self.path.name == "b":
             raise ZeroDivisionError("by\nzero")
-        start(self, scenario_yaml)
+        start(self, scenario_yaml, inputs)
 
     monkeypatch.setattr(RunFolder, "start", breaks)
     code, out, error = call("run", "a.yaml", "b.yaml", "c.yaml", "--no-plots", "--json")

@@ -128,11 +128,11 @@ def test_a_linear_market_with_a_decaying_step_clears_by_a_split(trade: str) -> N
     run = simulate(scenario)
     assert run.summary["outcome"] == "cleared", run.summary["sentence"]
     assert "split" in run.summary["sentence"]
-    assert run.summary["price_gap"] < 3e-3
+    assert run.summary["price_gap"] < 5e-3
     assert run.summary["gradient_path_gap"] < 1e-12
     last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]]
     if trade == "at_equilibrium":
-        np.testing.assert_allclose(last["demand"], 1, atol=3e-3)
-        np.testing.assert_allclose(last["bid"], last["price"], rtol=3e-3)
+        np.testing.assert_allclose(last["demand"], 1, atol=2e-2)
+        np.testing.assert_allclose(last["bid"], last["price"], rtol=1e-2)
         bought = run.agents[run.agents["tick"] == run.summary["ticks"]].groupby("good")["quantity"].sum()
-        np.testing.assert_allclose(bought, 1, atol=3e-3)
+        np.testing.assert_allclose(bought, 1, atol=2e-2)

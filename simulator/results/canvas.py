@@ -215,6 +215,23 @@ End = tuple[float, str, Mapping[str, Any]]
 """Where a line ends (y), what it is called, and its style."""
 
 
+def shocks(summary: Mapping[str, Any]) -> list[float]:
+    """The ticks at which a shock changed the economy."""
+    found = summary.get("shocks")
+    return [float(tick) for tick in found] if isinstance(found, list) else []
+
+
+def shocks_note(summary: Mapping[str, Any]) -> str:
+    """What the dotted upright lines are, if there are any."""
+    return "Dotted, upright: a shock changes the economy." if shocks(summary) else ""
+
+
+def mark_shocks(axes: Axes, summary: Mapping[str, Any]) -> None:
+    """A dotted upright line at every shock."""
+    for tick in shocks(summary):
+        axes.axvline(tick, color=GREY, linewidth=1.4, linestyle=(0, (1, 2)), zorder=1.2)
+
+
 def label_ends(axes: Axes, ends: Sequence[End], pixels: float) -> None:
     """Name each line to the right of the axes, at its end or as near as there is room, beside a sample of it."""
     heights = [float(axes.transAxes.inverted().transform(axes.transData.transform((0, y)))[1]) for y, _, _ in ends]

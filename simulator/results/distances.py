@@ -54,7 +54,7 @@ def convergence(run: Frames) -> Figure | None:
     guide = f"{GUIDE} {UNSETTLED.get(str(run.summary.get('outcome')), '')}".strip()
     period = summary_number(run.summary, "period")
     shaded = f"Shaded: one turn, {period:,.0f} ticks." if 0 < period < ticks[-1] - ticks[0] else ""
-    figure = canvas.sheet(run.summary, guide, *_notes(gaps, tolerance, near), shaded)
+    figure = canvas.sheet(run.summary, guide, *_notes(gaps, tolerance, near), shaded, canvas.shocks_note(run.summary))
     axes = figure.add_axes((0.105, 0.135, 0.6, 0.66))
     ends: list[canvas.End] = []
     for column, values in gaps.items():
@@ -69,6 +69,7 @@ def convergence(run: Frames) -> Figure | None:
     axes.set_yscale("log")
     canvas.log_axis(axes.yaxis, low / 2, high * 2, zero)
     canvas.tick_axis(axes, ticks[0], ticks[-1])
+    canvas.mark_shocks(axes, run.summary)
     canvas.tidy(axes)
     if 0 < period < ticks[-1] - ticks[0]:
         axes.axvspan(ticks[-1] - period, ticks[-1], color="#f0f0f0", zorder=0)

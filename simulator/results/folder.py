@@ -65,8 +65,11 @@ class RunFolder:
         if SCENARIO not in names and names - {*WRITTEN, "figures", INPUTS}:
             raise RunFolderError(f"{self.path}: found a folder with other files than a run's; --out writes elsewhere")
 
-    def start(self, scenario_yaml: str) -> None:
-        """Begin anew: whatever an earlier run left is removed, and the resolved scenario is written."""
+    def start(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> None:
+        """Begin anew: whatever an earlier run left is removed, and the resolved scenario is written with a copy of each
+        file that it reads, by its name `inputs/NAME`.
+        """
+        copies = {name: self._read(place) for name, place in inputs.items()}
         self.refuse_strangers()
         with self._plainly("written"):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -75,12 +78,17 @@ class RunFolder:
             for figure in (self.path / "figures").glob("*"):
                 if figure.suffix in FIGURES:
                     figure.unlink()
+            for old in (self.path / INPUTS).glob("*"):
+                old.unlink()
+            for name, data in copies.items():
+                (self.path / name).parent.mkdir(exist_ok=True)
+                self._write(name, data)
             self._write(SCENARIO, scenario_yaml.encode())
             self._files = {table: FileIO(self.path / f"{table}.csv", "wb") for table in TABLES}
 
-    def resume(self, scenario_yaml: str) -> State | None:
+    def resume(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> State | None:
         """Continue from the checkpoint: its state, with the files cut back to it; None where there is none."""
-        state = self.checkpoint(scenario_yaml)
+        state = self.checkpoint(scenario_yaml, inputs)
         if state is None:
             return None
         with self._plainly("written"):
@@ -92,10 +100,11 @@ class RunFolder:
                 file.seek(0, 2)
         return state
 
-    def checkpoint(self, scenario_yaml: str) -> State | None:
+    def checkpoint(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> State | None:
         """The state to resume from, None if there is none; nothing is changed.
 
-        Raises `RunFolderError` if the folder holds a run of another scenario, or its files were damaged.
+        Raises `RunFolderError` if the folder holds a run of another scenario or of other inputs, or if its files were
+        damaged.
         """
         self.refuse_strangers()
         with self._plainly("read"):
@@ -105,6 +114,9 @@ class RunFolder:
                 raise RunFolderError(f"{self.path}: found a run of other settings or another scenario; {WAYS_OUT}")
             if not (self.path / CHECKPOINT).exists():
                 return None
+            for name, place in inputs.items():
+                if not (self.path / name).is_file() or (self.path / name).read_bytes() != self._read(place):
+                    raise RunFolderError(f"{place}: found other contents than in {self.path / name}; {WAYS_OUT}")
             try:
                 with np.load(BytesIO((self.path / CHECKPOINT).read_bytes()), allow_pickle=False) as archive:
                     state = {name: archive[name] for name in archive.files}
@@ -154,6 +166,10 @@ class RunFolder:
             for name, table in tables.items():
                 self._write(f"{name}.csv", (table.header + table.lines()).encode())
             self._write(SUMMARY, f"{text}\n".encode())
+
+    def _read(self, place: Path) -> bytes:
+        with self._plainly("read"):
+            return place.read_bytes()
 
     def _write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all."""

@@ -74,7 +74,7 @@ def prices(run: Frames) -> Figure | None:
     rows, window = rows_worth_drawing(goods.ticks, moving, summary_number(run.summary, "period"))
     ticks, early = goods.ticks[:rows], moves_early(goods.ticks[:rows], moving[:rows])
     guide = PRICES_GUIDE if np.isfinite(lines["gradient_price"]).any() else "Each panel is a good."
-    figure = canvas.sheet(run.summary, guide, note, window)
+    figure = canvas.sheet(run.summary, guide, note, window, canvas.shocks_note(run.summary))
     down, across = GRIDS[len(chosen) - 1]
     grid = figure.add_gridspec(down, across, left=0.075, right=0.975, top=0.76, bottom=0.18, wspace=0.27, hspace=0.32)
     equilibria = _equilibrium_prices(run)
@@ -86,10 +86,11 @@ def prices(run: Frames) -> Figure | None:
         paths = [lines[name][:rows, place] for name in PATHS]
         for name, values in zip(PATHS, paths, strict=True):
             canvas.line(axes, ticks, values, **styles[name])
-        for value in equilibria.get(good, []):
-            axes.axhline(value, **EQUILIBRIUM)
+        for value, first, last in equilibria.get(good, []):
+            axes.plot([first, min(last, ticks[-1])], [value, value], **EQUILIBRIUM)
             seen.add("equilibrium")
-        _price_axis(axes, np.concatenate([*paths, equilibria.get(good, [])]))
+        canvas.mark_shocks(axes, run.summary)
+        _price_axis(axes, np.concatenate([*paths, [value for value, _, _ in equilibria.get(good, [])]]))
         canvas.tick_axis(axes, ticks[0], ticks[-1], early=early)
         canvas.tidy(axes)
         axes.tick_params(labelbottom=place + across >= len(chosen))
@@ -173,12 +174,16 @@ def _moved(price: Floats) -> float:
     return float((price.max() - price.min()) / max(np.abs(price).max(), 1e-300))
 
 
-def _equilibrium_prices(run: Frames) -> dict[str, list[float]]:
-    """Good -> its price in every equilibrium found."""
-    found: dict[str, list[float]] = {}
-    for good, price in zip(texts(run.equilibrium, "good"), numbers(run.equilibrium, "price"), strict=False):
-        if np.isfinite(price) and price not in found.setdefault(good, []):
-            found[good].append(float(price))
+def _equilibrium_prices(run: Frames) -> dict[str, list[tuple[float, float, float]]]:
+    """Good -> its price in every equilibrium found, with the first and the last tick at which it is one."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    ends = np.array([*canvas.shocks(run.summary), np.inf])
+    firsts = np.nan_to_num(numbers(run.equilibrium, "from_tick"))
+    columns = (texts(run.equilibrium, "good"), numbers(run.equilibrium, "price"), firsts)
+    for good, price, first in zip(*columns, strict=False):
+        line = (float(price), float(first), float(ends[ends > first][0]))
+        if np.isfinite(price) and line not in found.setdefault(good, []):
+            found[good].append(line)
     return found
 
 
