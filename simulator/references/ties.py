@@ -63,11 +63,11 @@ def exact(economy: Economy, rule: PriceRule, near: Array, elasticity: float) -> 
         return np.concatenate([(found.excess_demand / scale)[free], unspent, _differences(edges, prices)])
 
     even = 1.0 / np.bincount(edges.row)[edges.row]
-    options = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "max_nfev": 200 * (len(free) + len(even))}
+    most = 200 * (len(free) + len(even))
     start = np.concatenate([np.zeros(len(free)), even])
     if len(residual(start)) < len(start):
         return None
-    found = least_squares(residual, start, method="lm", **options)
+    found = least_squares(residual, start, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=most)
     prices, spent = unknowns(found.x)
     # Where ties go round in a circle the spending is not unique: any that nobody spends less than nothing in will do.
     without = _settled(economy, rest, prices, edges, np.zeros(len(spent)))

@@ -78,7 +78,7 @@ def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
         header = lines.readline().strip().split(",")
     # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
     names = {c: str for c in NAME_COLUMNS if c in header and not (c == "input" and "agent" in header)}
-    return pd.read_csv(file, usecols=columns, dtype=cast(Any, names), keep_default_na=False, na_values=[""])
+    return pd.read_csv(file, usecols=cast(Any, columns), dtype=cast(Any, names), keep_default_na=False, na_values=[""])
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Floats:

@@ -7,9 +7,10 @@ call into tables. A new column is one entry in a table of `simulator.results.col
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.dynamics.cohorts import Looked
 from simulator.dynamics.model import MarketModel
@@ -238,7 +239,7 @@ class Witness:
         return Table(keys, tuple(WEDGES), np.stack([earned, paid, earned - paid], axis=-1).reshape(-1, len(WEDGES)))
 
 
-def agents(economy: Economy) -> tuple[Array, Array, Array, Array]:
+def agents(economy: Economy) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp], Array]:
     """Who stands in agents.csv: names, kinds, which entry of firms and consumers each is, and what to multiply the
     entry's total by: a single agent by its name, a cohort as `name:mean` and `name:total`.
     """
@@ -253,7 +254,7 @@ def agents(economy: Economy) -> tuple[Array, Array, Array, Array]:
                 (f"{entry.name}:total", kind, number, 1.0),
             ]
     who, kind, number, share = zip(*rows, strict=True)
-    return names(who), names(kind), np.array(number), np.array(share)
+    return names(who), names(kind), np.array(number, dtype=np.intp), np.array(share)
 
 
 def _mean(values: Array, weights: Array) -> Array:
