@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.economics.economy import Consumers, Economy
 from simulator.economics.forms import CES, CobbDouglas, Leontief
 from simulator.economics.formula import parse
 from simulator.economics.formula_utility import FormulaUtility, unfit
 from simulator.economics.linear import Linear
+from simulator.economics.nests import Nest
+from simulator.economics.potential import reference
 from simulator.economics.quasilinear import Quadratic, QuasiLinear
 from simulator.economics.stone_geary import StoneGeary
 from simulator.economics.utility import UTILITIES, Homothetic, Utility
@@ -42,6 +45,14 @@ def elasticities(stream: Stream, rows: int) -> Array:
     return np.where(stream.random(rows) < 0.2, 1.0, np.exp(stream.uniform(-1.5, 1.5, rows)))
 
 
+def nest(stream: Stream, rows: int, goods: int) -> Homothetic:
+    """Two goods, or the first of them and a nest of the others."""
+    if goods == 2:
+        return Homothetic(Nest.of_shares(2, (1, 0), elasticities(stream, rows), parameters(stream, rows, 2)))
+    inner = Nest.of_weights(goods, range(1, goods), elasticities(stream, rows), parameters(stream, rows, goods - 1))
+    return Homothetic(Nest.of_shares(goods, (0, inner), elasticities(stream, rows), parameters(stream, rows, 2)))
+
+
 def quadratic(stream: Stream, rows: int, goods: int) -> Quadratic:
     intercept = 3.0 * parameters(stream, rows, goods)
     return Quadratic(intercept, np.where(intercept > 0, np.exp(stream.normal(0, 1, (rows, goods))), 0.0))
@@ -64,6 +75,7 @@ BUILD: dict[str, Callable[[Stream, int, int], Utility]] = {
     "cobb_douglas": lambda stream, rows, goods: Homothetic(CobbDouglas(parameters(stream, rows, goods))),
     "ces": lambda stream, rows, goods: Homothetic(CES(elasticities(stream, rows), parameters(stream, rows, goods))),
     "leontief": lambda stream, rows, goods: Homothetic(Leontief(parameters(stream, rows, goods))),
+    "nest": nest,
     "log": lambda stream, rows, goods: QuasiLinear(parameters(stream, rows, goods)),
     "power": lambda stream, rows, goods: QuasiLinear(parameters(stream, rows, goods), elasticities(stream, rows)),
     "quadratic": quadratic,
@@ -119,7 +131,7 @@ def marginal_worth(utility: Utility, quantities: Array) -> Array:
 
 def test_every_kind_of_the_table_is_here() -> None:
     tested = {type(build(np.random.default_rng(0), 2, 3)) for build in BUILD.values()}
-    assert {row.taste for row in UTILITIES.values()} == tested
+    assert {row.taste for row in UTILITIES.values()} | {Quadratic} == tested
     assert all("\n" not in row.meaning for row in UTILITIES.values())
 
 
@@ -395,6 +407,21 @@ def test_quadratic_demand_on_a_budget_is_what_a_programme_finds(seed: int) -> No
         found = utility.demand(prices, income)[row]
         np.testing.assert_allclose(found, bought(money), rtol=1e-6, atol=1e-9 * found.max())
         np.testing.assert_allclose(found @ prices, m, rtol=1e-12)
+
+
+def test_quadratic_tastes_have_a_potential_while_the_purse_is_full() -> None:
+    taste = Quadratic(np.array([[3.0, 2.0]]), np.array([[1.0, 0.5]]))
+
+    def economy_of(budget: float) -> Economy:
+        cohort = Consumers("buyers", taste, np.zeros((1, 2)), np.array([budget]), np.zeros((1, 0)), count=3)
+        return Economy(("a", "b"), np.array([2.0, 1.0]), np.full(2, np.nan), (), (cohort,))
+
+    economy = economy_of(np.inf)
+    assert reference(economy).kind == "potential"
+    assert reference(economy_of(0.7)).kind == "merit"
+    prices, nobody = np.array([0.4, 1.1]), economy.first_guess()
+    slopes = by_each(lambda p: np.array(reference(economy).descent(p, nobody).value), prices, 1e-5) / prices
+    np.testing.assert_allclose(-slopes, economy.balance(prices).excess_demand, rtol=1e-8)
 
 
 def test_quadratic_demand_is_an_inverse_demand_curve() -> None:

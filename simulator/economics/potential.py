@@ -166,10 +166,10 @@ def reference(economy: Economy) -> Reference:
 
 
 def _money_is_given(cohort: Consumers) -> bool:
-    """Whether what they spend depends on no income from prices, so that a potential exists: all income is budget, or
-    more than is ever spent.
+    """Whether what they spend depends on no income from prices, and what they buy is then the gradient of something: a
+    purse without end, or budgets and integrable tastes.
     """
-    return cohort.utility.integrable and (cohort.unlimited or not cohort.earns.any())
+    return cohort.unlimited or (cohort.utility.integrable and not cohort.earns.any())
 
 
 def _fixed_proportions(economy: Economy) -> tuple[Array, ...] | None:

@@ -18,7 +18,7 @@ from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import Array, Form
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.linear import Linear
-from simulator.economics.quasilinear import Quadratic, QuasiLinear
+from simulator.economics.quasilinear import QuasiLinear
 from simulator.economics.rows import Rows
 from simulator.economics.stone_geary import StoneGeary
 
@@ -136,7 +136,7 @@ class Homothetic(Rows):
 
 
 class Kind(NamedTuple):
-    """A row of the table: the class, and its formula in a line."""
+    """A row of the table: the class (`Quadratic` is the quasi-linear one's sister), and its formula in a line."""
 
     taste: type[Utility]
     meaning: str
@@ -147,8 +147,9 @@ UTILITIES: dict[str, Kind] = {
     "ces": Kind(Homothetic, "(sum a^(1/s) x^((s-1)/s))^(s/(s-1)), elasticity of substitution s; goods may be nests"),
     "leontief": Kind(Homothetic, "min x/a with amounts a per unit of utility"),
     "linear": Kind(Linear, "sum v x: all money goes where a unit of money buys the most value"),
-    "quasilinear": Kind(QuasiLinear, "sum w ln(x) + money (log), or sum w x^(1-1/e)/(1-1/e) + money (power)"),
-    "quadratic": Kind(Quadratic, "sum a x - b x^2/2 + money: inverse demand a - b x (quasilinear: {quadratic: ...})"),
+    "quasilinear": Kind(
+        QuasiLinear, "money + sum w ln(x) (log), sum w x^(1-1/e)/(1-1/e) (power) or sum a x - b x^2/2 (quadratic)"
+    ),
     "stone_geary": Kind(StoneGeary, "prod (x - g)^a: subsistence g comes first, what is left is spent in shares a"),
     "formula": Kind(FormulaUtility, "any strictly concave, increasing formula of the goods"),
 }
