@@ -16,14 +16,17 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
 from simulator.economics.rows import Rows, blocks, over_blocks, sum_up
-from simulator.economics.technology import Technology
-from simulator.economics.utility import Utility
+
+if TYPE_CHECKING:
+    from simulator.economics.technology import Technology
+    from simulator.economics.utility import Utility
 
 Indices = NDArray[np.intp]
 

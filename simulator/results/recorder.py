@@ -46,6 +46,7 @@ class Witness:
         self.references = references
         self.conservation = Conservation(market.economy)
         self.gradient_path_gap = 0.0
+        self._most = self._block()
         self._seen: list[Snapshot] = []
         self._recorded: list[Recorded] = []
 
@@ -60,12 +61,13 @@ class Witness:
         seen = self.market.now
         if record:
             fraction = self._share_out(seen) if not (self.every_tick and seen.finite) else None
-            self._recorded.append(Recorded(len(self._seen), self._opinion(seen), fraction, self.market.look(fraction)))
+            looked = self.market.look(fraction) if self.market.consumer_cohorts else []
+            opinion = self._opinion(seen) if self.references is not None else None
+            self._recorded.append(Recorded(len(self._seen), opinion, fraction, looked))
         self._seen.append(seen)
 
-    def _opinion(self, seen: Snapshot) -> Opinion | None:
-        if self.references is None:
-            return None
+    def _opinion(self, seen: Snapshot) -> Opinion:
+        assert self.references is not None
         with np.errstate(all="ignore"):
             return self.references.look(seen.tick, np.asarray(seen.prices), np.asarray(seen.planned_inputs))
 
@@ -84,11 +86,13 @@ class Witness:
         number says, never when the clock does, and a resumed run begins at the end of a block: the same bytes every
         time.
         """
-        if self.market.now.tick in self._ends:
-            return True
+        return len(self._seen) >= self._most or self.market.now.tick in self._ends
+
+    def _block(self) -> int:
+        """How many ticks make a block."""
         economy = self.economy
         numbers = len(economy.goods) * (len(economy.firms) + len(economy.consumers)) + 8 * len(economy.edge_good)
-        return len(self._seen) >= max(1, min(1024, 4_000_000 // numbers))
+        return max(1, min(1024, 4_000_000 // numbers))
 
     def tables(self) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
