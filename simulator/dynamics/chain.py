@@ -60,7 +60,7 @@ class Chain:
         if self.trade.every_tick and finite:
             stocked = tick == 0 and self.trade.start == "stocked"
             stock = self._first_stock(outputs) if stocked else _floats(before.stock)
-            trades = self._settle(prices, inputs, stock)
+            trades = self._settle(prices, inputs, outputs, stock)
         else:
             trades = self._no_trade(prices, inputs, outputs, _floats(before.stock))
         # Tuples of floats do not concern the garbage collector; thousands of lists would cost more than the tick.
@@ -90,7 +90,9 @@ class Chain:
     def _first_stock(self, outputs: list[float]) -> list[float]:
         return [0.0 if export else y for (*_, export), y in zip(self.makers, outputs, strict=True)]
 
-    def _settle(self, prices: list[float], orders: list[float], stock: list[float]) -> tuple[list[float], ...]:
+    def _settle(
+        self, prices: list[float], orders: list[float], planned: list[float], stock: list[float]
+    ) -> tuple[list[float], ...]:
         """Proportional rationing, production and cash flow: the firms' fields of `Trades`, in order."""
         purchases, sales = [0.0] * self.goods, self.supply.copy()
         for (_, makes, uses), order, offer in zip(self.firms, orders, stock, strict=True):
@@ -109,9 +111,11 @@ class Chain:
             bought_share[good] = sold_share[good] = 1.0
         inputs, outputs, left, delivered, cash_flow = [], [], [], [], []
         keeps = 1.0 - self.trade.spoilage
-        for (output_of, makes, uses, export), order, offer in zip(self.makers, orders, stock, strict=True):
+        for (output_of, makes, uses, export), order, plan, offer in zip(
+            self.makers, orders, planned, stock, strict=True
+        ):
             got, sold = order * bought_share[uses], offer * sold_share[makes]
-            made = output_of(got)
+            made = plan if got == order else output_of(got)
             inputs.append(got)
             outputs.append(made)
             left.append((offer - sold) * keeps + (0.0 if export else made))

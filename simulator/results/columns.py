@@ -105,6 +105,7 @@ SUMMARY = {
     "tolerance": "largest relative excess demand that counts as cleared",
     "expect": "the outcomes that the scenario expects",
     "equilibria": "how many equilibria were found",
+    "equilibrium": "the number of the one nearest to the last prices, among those of the economy at the end",
     "distribution": "by cohort: mean and quantiles of income, utility and gain from trade, and the part who lose",
     "shocks": "the ticks at which a shock changed the economy",
     "worst_imbalance": "largest relative imbalance of a good or of money in any tick",

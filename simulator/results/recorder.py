@@ -6,7 +6,7 @@ call into tables. A new column is one entry in a table of `simulator.results.col
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ class Recorded(NamedTuple):
     place: int
     opinion: Opinion | None
     fraction: Array | None
-    consumers: list[Looked]
+    consumers: Sequence[Looked]
 
 
 class Witness:
@@ -61,7 +61,7 @@ class Witness:
         seen = self.market.now
         if record:
             fraction = self._share_out(seen) if not (self.every_tick and seen.finite) else None
-            looked = self.market.look(fraction) if self.market.consumer_cohorts else []
+            looked = self.market.look(fraction) if self.market.consumer_cohorts else ()
             opinion = self._opinion(seen) if self.references is not None else None
             self._recorded.append(Recorded(len(self._seen), opinion, fraction, looked))
         self._seen.append(seen)

@@ -152,6 +152,7 @@ def summarise(
         "tolerance": run["tolerance"],
         "expect": run["expect"],
         "equilibria": len(references.equilibria) if references is not None else None,
+        "equilibrium": _reached(references, market) if references is not None else None,
         "distribution": distribution,
         "shocks": run["shocks"],
         "worst_imbalance": worst_imbalance,
@@ -195,11 +196,31 @@ def sentence(
     }
     parts = [f"{openings[verdict.outcome]} {market.tick} tick{'' if market.tick == 1 else 's'}: {verdict.reason}"]
     if references is not None:
+        reached = _reached(references, market)
+        if verdict.outcome == "cleared" and reached is not None and len(references.equilibria) > 1:
+            at = references.equilibria[reached - 1]
+            settles = "settles" if at.stable else "does not settle"
+            parts.append(
+                f"of {len(references.equilibria)} equilibria it is number {reached}, of index {at.index:+d}, where the rule "
+                f"{settles} from nearby"
+            )
         gap, bid_gap = _number(last.get("distance_to_adjoint")), _number(last.get("bid_gap"))
         if gap is not None and bid_gap is not None:
             parts.append(_meaning(verdict.outcome, gap, bid_gap))
         parts.append(_path(references.reference.kind, path_gap))
     return "; ".join(parts) + "."
+
+
+def _reached(references: References, market: MarketModel) -> int | None:
+    """The number of the equilibrium nearest to the market's last prices, among those of the regime in force."""
+    if not references.equilibria or not market.now.finite:
+        return None
+    worth = np.asarray(float(market.prices @ np.maximum(market.demand, market.supply)))
+    gaps = [
+        float(relative_gap(market.prices, references.equilibrium_prices(found, worth)))
+        for found in references.equilibria
+    ]
+    return int(np.argmin(gaps)) + 1
 
 
 def _meaning(outcome: str, gap: float, bid_gap: float) -> str:
