@@ -198,12 +198,9 @@ def sentence(
     if references is not None:
         reached = _reached(references, market)
         if verdict.outcome == "cleared" and reached is not None and len(references.equilibria) > 1:
-            at = references.equilibria[reached - 1]
+            at, many = references.equilibria[reached - 1], len(references.equilibria)
             settles = "settles" if at.stable else "does not settle"
-            parts.append(
-                f"of {len(references.equilibria)} equilibria it is number {reached}, of index {at.index:+d}, where the rule "
-                f"{settles} from nearby"
-            )
+            parts.append(f"number {reached} of {many} equilibria, of index {at.index:+d}; the rule {settles} there")
         gap, bid_gap = _number(last.get("distance_to_adjoint")), _number(last.get("bid_gap"))
         if gap is not None and bid_gap is not None:
             parts.append(_meaning(verdict.outcome, gap, bid_gap))
