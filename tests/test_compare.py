@@ -158,6 +158,8 @@ def test_ticks_to_a_level_are_counted_to_where_it_is_kept() -> None:
     found = comparison(run, other)
     reached = [[measures[f"ticks_to_{level}"] for level in ("1e-2", "1e-4", "1e-6")] for measures in found.measures]
     assert reached == [[3, 4, 5], [None, None, None]]
+    turning = course("turning", np.ones((6, 2)), excess=excess, outcome="cycled")
+    assert comparison(run, turning).measures[1]["ticks_to_1e-2"] is None
     at_once = comparison(course("exact", [[1, 1]], excess=[0]), run).measures[0]
     assert at_once["ticks_to_1e-6"] == 0
 
@@ -191,6 +193,8 @@ def test_what_is_found_of_prices_is_said_in_a_line() -> None:
     assert price_finding(comparison(still, other, numeraire="a")) == "prices at the end differ by up to 33.3 % (b)"
     assert price_finding(comparison(still, same, turns)) == "where markets clear, prices agree to 6.7e-08"
     assert price_finding(comparison(still, turns)) == "prices return every 1,472 ticks in turns"
+    again = course("again", [[1, 9]], outcome="cycled", period=2.5)
+    assert price_finding(comparison(again, turns)) == "prices return every 2.5 ticks in again, 1,472 ticks in turns"
     lost = course("lost", [[1, 3]], outcome="out_of_ticks")
     assert price_finding(comparison(still, lost, numeraire="a")) == "prices at the last tick differ by up to 33.3 % (b)"
     gone = course("gone", [[1, np.inf]], outcome="diverged")

@@ -18,7 +18,7 @@ from simulator.economics.utility import UTILITIES
 from simulator.results.columns import SUMMARY, TABLES
 from simulator.run import run_to_disk
 from simulator.scenario import load
-from simulator.scenario.schema import Firm, Scheduler
+from simulator.scenario.schema import Firm, Piece, Scheduler, Technology, Utility
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Called = Callable[..., tuple[int, str, str]]
@@ -61,6 +61,13 @@ def test_every_kind_is_listed_with_its_meaning(heading: str, names: list[str], c
     assert (code, error) == (0, "")
     assert list(listed(out)) == list(names)
     assert all(len(meaning) > 10 for meaning in listed(out).values())
+
+
+def test_what_is_listed_is_what_a_scenario_may_say() -> None:
+    assert set(UTILITIES) == set(Utility.model_fields)
+    assert set(TECHNOLOGIES) == {"formula", *Technology.model_fields}
+    assert set(PIECES) == set(Piece.model_fields)
+    assert set(FORMS) == set(get_args(Scheduler.model_fields["form"].annotation))
 
 
 def test_rules_say_what_a_market_must_know_for_them(call: Called) -> None:

@@ -30,7 +30,7 @@ MEASURES = {
     "adjoint_gap": "largest relative gap between price and adjoint, at the last tick",
     "gradient_path_gap": "largest relative gap between price and gradient path, of all ticks",
     "reference": "the function that the gradient path descends: potential or merit",
-    "ticks_to_1e-2": "first recorded tick from which excess demand stays at most 1e-2 to the end",
+    "ticks_to_1e-2": "first recorded tick from which excess demand stays at most 1e-2 to the end; none in a cycle",
     "ticks_to_1e-4": "the same for 1e-4",
     "ticks_to_1e-6": "the same for 1e-6",
     "period": "ticks from one return of a cycle to the next",
@@ -230,7 +230,7 @@ def price_finding(comparison: Comparison) -> str:
         return f"no price but that of {comparison.scale.good} is common to all runs"
     some = [number for number, run in enumerate(comparison.runs) if run.cleared]
     turns = [(run.label, summary_number(run.summary, "period")) for run in comparison.runs]
-    turns = [f"{period:,.4g} ticks in {label}" for label, period in turns if np.isfinite(period)]
+    turns = [f"{_count(period)} ticks in {label}" for label, period in turns if np.isfinite(period)]
     if len(some) < 2 and turns:
         return f"prices return every {_some(turns, 3)}"
     if len(some) < 2:
@@ -327,7 +327,9 @@ def _measures(run: Course) -> dict[str, Any]:
 
 
 def _reached(run: Course, level: float) -> int | None:
-    """The first recorded tick from which excess demand stays at most `level`, None if it ends above."""
+    """The first recorded tick from which excess demand stays at most `level`; None if it ends above, or cycles."""
+    if run.outcome == "cycled":
+        return None  # Wherever it stopped, it would have come back.
     above = np.flatnonzero(~(run.excess_demand <= level))
     first = int(above[-1]) + 1 if len(above) else 0
     return int(run.ticks[first]) if first < len(run.ticks) else None
@@ -335,6 +337,10 @@ def _reached(run: Course, level: float) -> int | None:
 
 def _after(run: Course) -> str:
     return f"{run.length:,} tick{'' if run.length == 1 else 's'}"
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
 
 
 def _some(words: Sequence[str], most: int = 8) -> str:
