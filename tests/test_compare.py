@@ -21,6 +21,7 @@ from matplotlib.text import Text
 
 from simulator.cli import main
 from simulator.errors import RunFolderError
+from simulator.results.canvas import TITLE, WIDTH
 from simulator.results.compare import (
     MEASURES,
     Comparison,
@@ -169,8 +170,7 @@ def test_ticks_to_a_level_are_counted_to_where_it_is_kept() -> None:
     [
         ({"a": ("cleared", 9), "b": ("cleared", 1234)}, "a clears after 9 ticks, b after 1,234"),
         ({"a": ("cleared", 9), "b": ("cleared", 9)}, "both clear after 9 ticks"),
-        ({"a": ("cleared", 9), "b": ("cleared", 1), "c": ("cleared", 7)},
-         "b clears first, after 1 tick; a last, after 9"),
+        ({"a": ("cleared", 9), "b": ("cleared", 1), "c": ("cleared", 7)}, "b clears first (1 tick), a last (9)"),
         ({"a": ("cycled", 9), "b": ("cleared", 7)}, "b clears after 7 ticks, a cycled"),
         ({"a": ("cycled", 9), "b": ("cleared", 7), "c": ("cleared", 5)}, "2 of 3 clear, c first after 5 ticks"),
         ({"a": ("cycled", 9), "b": ("cycled", 7)}, "neither clears: both cycled"),
@@ -272,6 +272,16 @@ def test_the_figure_draws_the_very_data() -> None:
         for number in range(2):
             line = [line for line in axes.lines if len(line.get_xdata()) > 2][number]
             assert np.array_equal(line.get_ydata(), found.path(number, good)[: len(line.get_xdata())])
+
+
+def test_a_long_title_is_made_smaller_before_it_is_cut() -> None:
+    for long, cut in (("_with_a_long_name", False), ("_with_a_very_long_name_that_fits_in_no_title", True)):
+        runs = [course(f"{name}{long}", approach([1, 2], ticks)) for name, ticks in (("one", 20), ("other", 9000))]
+        sheet = figure(comparison(*runs, course("third", approach([1, 2], 99))))
+        title = sheet.texts[[text.get_fontweight() for text in sheet.texts].index("bold")]
+        assert title.get_text().endswith("…") == cut
+        assert 0.7 * TITLE <= title.get_fontsize() < TITLE
+        assert title.get_window_extent().width <= 0.95 * WIDTH
 
 
 def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -71,11 +71,13 @@ def page(title: str, sentence: str, guide: str, *footnotes: str) -> Figure:
         rows[1:] = [f"{rows[1].rstrip(' ,;:')} …"]
     small: dict[str, Any] = {"fontsize": SMALL, "color": GREY}
     lines: list[tuple[float, str, dict[str, Any]]] = [
-        (0.945, title, {"fontsize": TITLE, "fontweight": "bold"}),
         *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows)),
         (0.9 - 0.032 * len(rows), guide, small),
         (0.014, "  ".join(note for note in footnotes if note), small),
     ]
+    heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
+    shrink(heading, 0.94 * WIDTH, least=0.7 * TITLE)
+    fit(heading, 0.95 * WIDTH)
     for y, words, style in lines:
         fit(figure.text(0.025, y, plain(together(words)), va="baseline", **style), 0.95 * WIDTH)
     return figure
@@ -119,10 +121,13 @@ def fit(text: Text, pixels: float) -> Text:
     return text
 
 
-def shrink(text: Text, pixels: float) -> Text:
-    """Make a drawn number smaller until it is at most so many pixels wide: cut, it would be another number."""
+def shrink(text: Text, pixels: float, least: float = 0.0) -> Text:
+    """Make a drawn text smaller until it is at most so many pixels wide, but not below a size in points.
+
+    A number cut would be another number.
+    """
     width = text.get_window_extent().width
-    text.set_fontsize(float(text.get_fontsize()) * min(1.0, pixels / max(width, 1.0)))
+    text.set_fontsize(max(float(text.get_fontsize()) * min(1.0, pixels / max(width, 1.0)), least))
     return text
 
 

@@ -221,7 +221,7 @@ def finding(comparison: Comparison) -> str:
         return f"{'both' if len(runs) == 2 else f'all {len(runs)}'} clear after {_after(first)}"
     if len(runs) == 2:
         return f"{first.label} clears after {_after(first)}, {last.label} after {last.length:,}"
-    return f"{first.label} clears first, after {_after(first)}; {last.label} last, after {last.length:,}"
+    return f"{first.label} clears first ({_after(first)}), {last.label} last ({last.length:,})"
 
 
 def price_finding(comparison: Comparison) -> str:
