@@ -217,6 +217,10 @@ class Judge:
             return f"{_worst_market(market)} (tolerance {_short(self.tolerance)})"
         ahead = _longest(self._displacements(market, market.prices))
         if ahead > self.tolerance:
+            carried = float(np.abs(market.money).sum())
+            if carried > self.tolerance * float(market.prices @ np.maximum(market.demand, market.supply)):
+                cause = f"what consumers, rationed at a price that does not move, carry in accounts ({_short(carried)})"
+                return f"plans are distorted by {cause}; equilibrium is {_short(ahead)} away"
             return f"equilibrium prices are still {_short(ahead)} away (tolerance {_short(self.tolerance)})"
         return "somebody is rationed at a price that is fixed, or still carries out old plans"
 
