@@ -584,3 +584,15 @@ def test_leontief_worth_falls_on_the_scarcest_good_alone(seed: int) -> None:
         more[:, good] *= 1 + step
         elasticity = (form.value(more) / form.value(bundle) - 1) / step
         np.testing.assert_allclose(form.imputation(bundle, prices)[:, good], elasticity, atol=1e-5)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.2, 0.999999, 1.0, 1.7, 12.0]))
+def test_a_bundle_is_appraised_at_once_as_it_is_in_two_steps(seed: int, elasticity: float) -> None:
+    stream = np.random.default_rng(seed)
+    shares = stream.dirichlet([1, 2, 3], 5)
+    shares[0, 1] = stream.choice([0.0, shares[0, 1]])
+    form = CES(np.full(5, elasticity) * stream.choice([1.0, 1.1], 5), shares)
+    bundle = stream.lognormal(0, 2, (5, 3)) * stream.choice([0.0, 1.0, 1.0, 1.0], (5, 1))
+    value, imputation = form.appraise(bundle, np.ones(3))
+    np.testing.assert_allclose(value, form.value(bundle), rtol=1e-12)
+    np.testing.assert_allclose(imputation, form.imputation(bundle, np.ones(3)), rtol=1e-11, atol=1e-14)

@@ -16,6 +16,7 @@ from simulator.economics.allocation import Worth, worth
 from simulator.economics.economy import Consumers, Firm
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, sum_up
+from simulator.economics.utility import Homothetic
 
 if TYPE_CHECKING:
     from simulator.dynamics.model import MarketModel
@@ -106,6 +107,7 @@ class ConsumerCohort(mesa.Agent):
         self._quoted = np.zeros(0), np.zeros(0)
         self._individual = True
         self._chosen: Array | None = None
+        self._ordered: tuple[Array, Array, Array] | None = None
         self.enter(consumers)
 
     def enter(self, consumers: Consumers) -> None:
@@ -116,7 +118,7 @@ class ConsumerCohort(mesa.Agent):
 
     def plan(self, prices: Array, profits: Array) -> tuple[Array, float]:
         """Planned consumption `(goods,)` and spending at going prices, counting on the profits the firms plan."""
-        self._quoted, self._chosen = (prices, profits), None
+        self._quoted, self._chosen, self._ordered = (prices, profits), None, None
         if self._aggregate is not None:
             planned = self._aggregate.plan(prices, profits)
             if planned is not None:
@@ -145,14 +147,14 @@ class ConsumerCohort(mesa.Agent):
         sums = over_blocks(self.consumers.blocks, lambda block: self._book(block, served, cash_flow))
         return Booked(*(self.weight * sum_up(list(part)) for part in zip(*sums, strict=True)))
 
-    def look(self, served: Served | None, fraction: Array | None) -> Looked:
-        """What the cohort did in the tick just over, for the record.
+    def look(self, served: Served | None, fraction: Array | None, objective: bool) -> Looked:
+        """What the cohort did in the tick just over, for the record, and what it adds to the `objective` if asked for.
 
         With trade, its orders were `served`; without, everybody's plan stands, and `fraction` `(goods,)` of it is what
         a share-out would allow: at those quantities bids are worked out.
         """
         income = self.income
-        sums = over_blocks(self.consumers.blocks, lambda block: self._look(block, income, served, fraction))
+        sums = over_blocks(self.consumers.blocks, lambda block: self._look(block, income, served, fraction, objective))
         bought, sold, utility, bid, objective = (self.weight * sum_up(list(part)) for part in zip(*sums, strict=True))
         return Looked(bought, sold, utility, Worth(bid, objective))
 
@@ -190,13 +192,15 @@ class ConsumerCohort(mesa.Agent):
         self._income[part] = income = some.income(prices, profits, self.account[part])
         bundle = some.utility.demand(prices, income)
         wanted, offered = _net(bundle, some.endowment)
+        # One block is worth keeping until the tick is over; of many, the memory would be.
+        self._ordered = (bundle, wanted, offered) if len(self.consumers.blocks) == 1 else None
         spending = float(some.utility.spending(prices, income).sum())
         return Orders(bundle.sum(axis=0), wanted.sum(axis=0), offered.sum(axis=0), spending)
 
     def _book(self, block: Block, served: Served, cash_flow: Array) -> Booked:
         part, some = block
         prices, _ = self._quoted
-        wanted, offered = _net(some.utility.demand(prices, self._income[part]), some.endowment)
+        _, wanted, offered = self._orders(some, self._income[part])
         earned = np.einsum("ag,g->a", offered, prices * served.sales)
         paid = np.einsum("ag,g->a", wanted, prices * served.purchases)
         before = self.account[part].copy()
@@ -217,15 +221,21 @@ class ConsumerCohort(mesa.Agent):
             return np.maximum(balance, 0.0)
         return np.clip(balance, 0.0, some.budget)
 
-    def _look(self, block: Block, incomes: Array, served: Served | None, fraction: Array | None) -> tuple[Array, ...]:
+    def _look(
+        self, block: Block, incomes: Array, served: Served | None, fraction: Array | None, objective: bool
+    ) -> tuple[Array, ...]:
         part, some = block
         prices, _ = self._quoted
         income = incomes[part]
         done = self._deeds(block, income, served)
-        enjoyed = some.utility.utility(done.consumption, done.paid)
-        used = done.consumption if fraction is None else done.consumption * fraction
-        imputed = worth(some, prices, income, used)
-        return done.bought.sum(axis=0), done.sold.sum(axis=0), enjoyed.sum(), *imputed
+        utility, used, imputed = some.utility, done.consumption, None
+        if fraction is None and isinstance(utility, Homothetic):
+            enjoyed, imputed = utility.appraise(used, prices)
+        else:
+            enjoyed = utility.utility(used, done.paid)
+        used = used if fraction is None else used * fraction
+        valued = worth(some, prices, income, used, objective=objective, imputed=imputed)
+        return done.bought.sum(axis=0), done.sold.sum(axis=0), enjoyed.sum(), *valued
 
     def _standing(self, block: Block, incomes: Array, served: Served | None) -> tuple[Array, Array, Array]:
         part, some = block
@@ -245,12 +255,22 @@ class ConsumerCohort(mesa.Agent):
     def _deeds(self, block: Block, income: Array, served: Served | None) -> Deeds:
         part, some = block
         prices, _ = self._quoted
-        bundle = some.utility.demand(prices, income) if self._chosen is None else self._chosen[part]
-        wanted, offered = _net(bundle, some.endowment)
+        if self._chosen is None:
+            bundle, wanted, offered = self._orders(some, income)
+        else:
+            bundle = self._chosen[part]
+            wanted, offered = _net(bundle, some.endowment)
         if served is None:
             return Deeds(bundle, wanted, offered, some.utility.spending(prices, income))
         bought = wanted * served.purchases
         return Deeds(bundle - wanted + bought, bought, offered * served.sales, np.einsum("ag,g->a", bought, prices))
+
+    def _orders(self, some: Consumers, income: Array) -> tuple[Array, Array, Array]:
+        """The bundles planned, what is wanted of them beyond endowments and what is offered of these."""
+        if self._ordered is not None:
+            return self._ordered
+        bundle = some.utility.demand(self._quoted[0], income)
+        return bundle, *_net(bundle, some.endowment)
 
 
 def _net(bundle: Array, endowment: Array) -> tuple[Array, Array]:

@@ -191,15 +191,15 @@ class MarketModel(mesa.Model):
         plans = {"planned_consumption": planned, "consumers_planned": everything, "demand": demand}
         self.now = now._replace(**plans, consumption=planned, residual=residual)
 
-    def look(self, fraction: Array | None = None) -> list[Looked]:
-        """What each cohort of consumers did in the tick just over, for the record.
+    def look(self, fraction: Array | None = None, *, objective: bool = True) -> list[Looked]:
+        """What each cohort of consumers did in the tick just over, for the record; what it adds to the objective, if
+        asked for.
 
         Where trade waits, `fraction` `(goods,)` is what a share-out would allow of everybody's plan.
         """
         with np.errstate(all="ignore"):
-            return [
-                cohort.look(self._served if fraction is None else None, fraction) for cohort in self.consumer_cohorts
-            ]
+            served = self._served if fraction is None else None
+            return [cohort.look(served, fraction, objective) for cohort in self.consumer_cohorts]
 
     def standing(self, cohort: ConsumerCohort) -> Standing:
         """How the members of a cohort stand after the tick just over."""

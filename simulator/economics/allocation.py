@@ -27,19 +27,31 @@ class Worth(NamedTuple):
     objective: Array
 
 
-def worth(consumers: Consumers, prices: Array, income: Array, quantities: Array) -> Worth:
-    """What consumers' `quantities` `(rows, goods)` are worth to them at planned `income` `(rows,)`.
+def worth(
+    consumers: Consumers,
+    prices: Array,
+    income: Array,
+    quantities: Array,
+    *,
+    objective: bool = True,
+    imputed: Array | None = None,
+) -> Worth:
+    """What consumers' `quantities` `(rows, goods)` are worth to them at planned `income` `(rows,)`; their part of the
+    `objective` only if asked for. `imputed` is the utility's imputation there, if it is known.
 
     The objective is `B ln u` of those who spend a money budget in homothetic tastes, else `u / mu` with the marginal
     utility of money `mu` frozen at the prices (surplus of quasi-linear consumers, whose `mu` is 1).
     """
     utility = consumers.utility
-    enjoyed = utility.worth(quantities, prices, income)
-    planned = utility.spending(prices, income) if utility.needs_income else enjoyed
-    if utility.form is not None and utility.needs_income:
-        enjoyed = np.where(consumers.earns, enjoyed, consumers.budget)
     with np.errstate(invalid="ignore"):
-        imputed = np.where(quantities > 0, utility.imputation(quantities, prices), 0.0)
+        imputed = utility.imputation(quantities, prices) if imputed is None else imputed
+        imputed = imputed if (quantities > 0).all() else np.where(quantities > 0, imputed, 0.0)
+        if utility.needs_income and not objective:
+            return Worth(np.einsum("a,ag->g", utility.spending(prices, income), imputed), np.full(len(prices), np.nan))
+        enjoyed = utility.worth(quantities, prices, income)
+        planned = utility.spending(prices, income) if utility.needs_income else enjoyed
+        if utility.form is not None and utility.needs_income:
+            enjoyed = np.where(consumers.earns, enjoyed, consumers.budget)
         return Worth(np.einsum("a,ag->g", planned, imputed), np.einsum("a,ag->g", enjoyed, imputed))
 
 

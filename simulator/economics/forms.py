@@ -227,8 +227,34 @@ class CES(Rows):
 
     def _log_terms(self, quantities: Array) -> Array:
         """`ln(x_i / a_i)`: utility is the power mean of `x_i / a_i` of order `(s-1)/s` with weights `a_i`."""
-        with np.errstate(divide="ignore"):
-            return np.log(quantities) - np.log(np.where(self.wanted, self.shares, 1.0))
+        parts = self.shares if self._all_wanted else np.where(self.wanted, self.shares, 1.0)
+        with np.errstate(divide="ignore", over="ignore"):
+            terms = quantities / parts
+            if not np.isfinite(terms).all():
+                return np.log(quantities) - np.log(parts)
+            return np.log(terms, out=terms)
+
+    @cached_property
+    def _all_wanted(self) -> bool:
+        return bool((self.shares > 0).all())
+
+    def appraise(self, quantities: Array, prices: Array) -> tuple[Array, Array]:
+        """`value` and `imputation` at once: both come of the same powers."""
+        order, terms = 1.0 - 1.0 / self.elasticity, self._log_terms(quantities)
+        if not np.isfinite(terms).all():
+            return self.value(quantities), self.imputation(quantities, prices)
+        centre = dot(self.shares, terms)
+        terms -= centre[..., None]
+        terms *= order[:, None]
+        if not terms.max() < PRECISE_EXPONENT:
+            return self.value(quantities), self.imputation(quantities, prices)
+        powers = np.expm1(terms, out=terms)
+        gain = dot(self.shares, powers)
+        mean = centre + np.divide(np.log1p(gain), order, out=np.zeros_like(gain), where=order != 0.0)
+        powers += 1.0
+        powers *= self.shares
+        powers /= (1.0 + gain)[..., None]
+        return np.exp(mean) / self.scale, powers
 
     def value(self, quantities: Array) -> Array:
         order = 1.0 - 1.0 / self.elasticity

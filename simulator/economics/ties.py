@@ -16,7 +16,6 @@ from simulator.economics.economy import Consumers, Economy
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 
-
 FAR = 0.05
 """A market this far from clearing, whatever is chosen, needs no programme to tell."""
 

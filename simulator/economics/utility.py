@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol, Self
 import numpy as np
 
 from simulator.economics.duality import bought, outer_sum
-from simulator.economics.forms import Array, Form
+from simulator.economics.forms import CES, Array, Form
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.linear import Linear
 from simulator.economics.quasilinear import QuasiLinear
@@ -133,6 +133,12 @@ class Homothetic(Rows):
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
         return self.form.value(quantities) * self.form.unit_cost(prices)
+
+    def appraise(self, quantities: Array, prices: Array) -> tuple[Array, Array]:
+        """`utility` and `imputation` of the same bundles."""
+        if isinstance(self.form, CES):
+            return self.form.appraise(quantities, prices)
+        return self.form.value(quantities), self.form.imputation(quantities, prices)
 
 
 class Kind(NamedTuple):

@@ -61,8 +61,9 @@ class Witness:
         seen = self.market.now
         if record:
             fraction = self._share_out(seen) if not (self.every_tick and seen.finite) else None
-            looked = self.market.look(fraction) if self.market.consumer_cohorts else ()
-            opinion = self._opinion(seen) if self.references is not None else None
+            judged = self.references is not None
+            looked = self.market.look(fraction, objective=judged) if self.market.consumer_cohorts else ()
+            opinion = self._opinion(seen) if judged else None
             self._recorded.append(Recorded(len(self._seen), opinion, fraction, looked))
         self._seen.append(seen)
 

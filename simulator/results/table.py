@@ -36,7 +36,7 @@ class Table:
     def lines(self) -> str:
         """All rows as CSV text, each ending in a newline."""
         # Adding 0.0 turns the float -0.0 into 0.0.
-        cells = ["" if v != v else repr(v) for v in (self.values + 0.0).T.ravel().tolist()]
+        cells = list(map(_Cells().__getitem__, (self.values + 0.0).T.ravel().tolist()))
         rows = len(self.values)
         columns = [[*map(str, key.tolist())] for key in self.keys.values()]
         columns += [cells[i * rows : (i + 1) * rows] for i in range(len(self.columns))]
@@ -52,6 +52,16 @@ class Table:
         floats = {name: self.values[:, i] for i, name in enumerate(self.columns)}
         floats |= {name: floats[name].astype(np.int64) for name in self.whole}
         return pd.DataFrame({**self.keys, **floats})
+
+
+class _Cells(dict[float, str]):
+    """Numbers as text: shortest round-trip form, empty for what is no number; many numbers of a table are the same."""
+
+    def __missing__(self, value: float) -> str:
+        if value != value:
+            return ""
+        text = self[value] = repr(value)
+        return text
 
 
 def frames(blocks: Iterable[dict[str, Table]]) -> dict[str, pd.DataFrame]:
