@@ -87,7 +87,7 @@ def test_hotelling_and_the_slope_of_supply(formula: Formula, price: float, wages
     _, net_supply = profit(prices)
     if np.any(np.abs(net_supply) < 1e-3):
         return
-    slope = technology.supply_slope(price, -net_supply[None, 1:])[0]
+    slope = technology.supply_slope(price, prices[1:], -net_supply[None, 1:])[0]
     for i in range(count + 1):
         up, down = (profit(prices + sign * h * prices[i] * np.eye(count + 1)[i]) for sign in (1, -1))
         assert (up[0] - down[0]) / (2 * h * prices[i]) == pytest.approx(net_supply[i], rel=1e-6, abs=1e-7)
@@ -139,6 +139,6 @@ def test_an_idle_firm_makes_nothing() -> None:
     inputs = np.array([[0.5], [2.0], [0.0]])
     np.testing.assert_allclose(firm.output(inputs), [0, math.log(2), 0])
     np.testing.assert_allclose(buyer.output(inputs), [math.log(0.5), math.log(2), 0])
-    assert np.isnan(firm.marginal_product(inputs)[:, 0]).tolist() == [True, False, True]
+    assert np.isnan(firm.marginal_product(inputs, np.ones(1))[:, 0]).tolist() == [True, False, True]
     assert firm.plan_one(1.0, 2.0, 1.0) == (0.0, 0.0)
     assert buyer.plan_one(1.0, 2.0, 1.0) == pytest.approx((0.5, math.log(0.5)))

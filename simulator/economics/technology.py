@@ -1,44 +1,125 @@
-"""What a firm can make: output, marginal products, best response and profit of a formula."""
+"""What a firm can make: output, marginal products, best response and profit.
+
+Two roads lead to a plan. The market asks for `best_response`; the judges of a run ask for `profit`, whose gradient the
+plan is (Hotelling's lemma). That the two agree is a test.
+
+Identical firms are one row that stands for `W` of them together: of inputs `x` in all each uses `x/W`, and all make
+`W f(x/W)`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.best_response import many_inputs, one_input
-from simulator.economics.forms import Array
+from simulator.economics.forms import Array, Form
 from simulator.economics.formula import Formula
+from simulator.economics.rows import Rows
 from simulator.economics.tape import ScalarFormula
 
 
 class Plan(NamedTuple):
-    """What firms of one technology plan at some prices: inputs `(agents, inputs)` and output `(agents,)`, per tick."""
+    """What firms of one technology plan at some prices: inputs `(rows, inputs)` and output `(rows,)`, per tick."""
 
     inputs: Array
     output: Array
 
 
-@dataclass(frozen=True)
-class FormulaTechnology:
-    """`y = f(x)` for a strictly concave formula `f` in the order of `formula.variables`.
+class Technology(Protocol):
+    """What the firms of one entry can make: `count` of them, all alike in one row, or a row each.
 
-    A firm makes `f(inputs)`. Where that lies outside the formula's domain, or is negative for a good that cannot be
+    Inputs are `(rows, inputs)`, outputs `(rows,)`, both per tick and the row's total; the output's `price` and the
+    input prices `wages` `(inputs,)` are the same for all rows, in numeraire per unit.
+    """
+
+    @property
+    def size(self) -> int:
+        """The number of rows."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """The number of firms."""
+        ...
+
+    @property
+    def negative_output(self) -> bool:
+        """Whether firms may make less than nothing, of a good they can buy outside."""
+        ...
+
+    @property
+    def single_input(self) -> bool:
+        """Whether `plan_one`, `profit_one` and `output_of` serve: one row with one input."""
+        ...
+
+    def output(self, inputs: Array) -> Array:
+        """`y(x)`, `(..., rows)`; 0 where the firm idles."""
+        ...
+
+    def marginal_product(self, inputs: Array, wages: Array) -> Array:
+        """`dy/dx`, `(..., rows, inputs)`, with wages `(..., inputs)`; not a number where the firm idles.
+
+        At a kink of fixed proportions it is the element of the subdifferential nearest the wages.
+        """
+        ...
+
+    def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
+        """The plan of largest profit; `guess` `(rows, inputs)` is the last one. Infinite where profit has no bound."""
+        ...
+
+    def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
+        """`pi(p, w) = max_x p y(x) - w.x`, `(rows,)`, and its gradient `(y, -x)` as the plan there."""
+        ...
+
+    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
+        """Hessian of profit at the best `inputs`, `(rows, 1 + inputs, 1 + inputs)`: rows `dy` and `-dx`, price first.
+
+        Inputs that are not used, or used without end, do not move.
+        """
+        ...
+
+    def output_of(self, x: float) -> float:
+        """`output` of a single input."""
+        ...
+
+    def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
+        """`best_response` with a single input: input and output."""
+        ...
+
+    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
+        """`profit` with a single input: its value, and the input and output where it is reached."""
+        ...
+
+
+@dataclass(frozen=True)
+class FormulaTechnology(Rows):
+    """`y = A f(x)` for a strictly concave formula `f` in the order of `formula.variables`, productivity `A` `(rows,)`.
+
+    A firm makes `A f(inputs)`. Where that lies outside the formula's domain, or is negative for a good that cannot be
     bought outside (`negative_output` false), it idles: makes nothing, and its inputs are lost.
     """
 
     formula: Formula
     negative_output: bool = False
+    productivity: Array = field(default_factory=lambda: np.ones(1))
+    count: int = 1
+    weight: float = field(init=False, repr=False, default=1.0)
+    """How many firms a row stands for."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "productivity", np.asarray(self.productivity, dtype=float))
+        object.__setattr__(self, "weight", float(self.count) if self.size == 1 else 1.0)
 
     @property
     def single_input(self) -> bool:
-        """Whether plain floats serve: one input only."""
-        return self.formula.scalar is not None
+        return len(self.productivity) == len(self.formula.variables) == 1
 
     @cached_property
     def _scalar(self) -> ScalarFormula:
@@ -47,84 +128,236 @@ class FormulaTechnology:
         return scalar
 
     @cached_property
-    def _first_slope(self) -> float:
-        """`f'(0)` of a single-input formula where `f(0)` exists, else infinite: below it no first unit pays."""
-        scalar = self.formula.scalar
-        if scalar is None or not math.isfinite(scalar.value(0.0)):
-            return math.inf
-        slope = scalar.slope_and_curvature(0.0)[0]
-        return math.inf if math.isnan(slope) else slope
+    def _alone(self) -> tuple[float, float, float, float]:
+        """What a single input in plain floats needs: `A`, `W`, `W A`, and `f'(0)` where `f(0)` exists, else infinity.
+
+        Below the last no first unit pays.
+        """
+        productivity, slope = self.productivity.item(), math.inf
+        if math.isfinite(self._scalar.value(0.0)):
+            slope = self._scalar.slope_and_curvature(0.0)[0]
+        return productivity, self.weight, self.weight * productivity, math.inf if math.isnan(slope) else slope
 
     def output(self, inputs: Array) -> Array:
-        """`f(x)`, `(agents,)`; 0 where the firm idles."""
-        made = self.formula.value(inputs)
-        return np.where(self._idle(made), 0.0, made)
+        made = self.formula.value(inputs / self.weight)
+        return self.weight * self.productivity * np.where(self._idle(made), 0.0, made)
 
     def output_of(self, x: float) -> float:
-        """`f(x)` of a single input; 0 where the firm idles."""
-        made = self._scalar.value(x)
+        _, weight, scale, _ = self._alone
+        made = scale * self._scalar.value(x / weight)
         return made if math.isfinite(made) and (made >= 0.0 or self.negative_output) else 0.0
 
-    def marginal_product(self, inputs: Array) -> Array:
-        """`df/dx`, `(agents, inputs)`; not a number where the firm idles."""
-        return np.where(self._idle(self.formula.value(inputs))[..., None], np.nan, self.formula.gradient(inputs))
+    def marginal_product(self, inputs: Array, wages: Array) -> Array:
+        each = inputs / self.weight
+        idle = self._idle(self.formula.value(each))[..., None]
+        with np.errstate(invalid="ignore"):
+            return np.where(idle, np.nan, self.productivity[:, None] * self.formula.gradient(each))
 
     def _idle(self, made: Array) -> NDArray[np.bool_]:
         return ~np.isfinite(made) if self.negative_output else ~(np.isfinite(made) & (made >= 0.0))
 
     def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
-        """The plan of largest profit at a price and input prices; `guess` `(agents, inputs)` is the last plan."""
         return self._maximise(price, wages, guess)
 
     def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
-        """`pi(p, w) = max_x p f(x) - w.x`, `(agents,)`, and its gradient `(f(x), -x)` (Hotelling), as the plan there.
-
-        This is the judges' road: the value is found by maximising and differentiated by the envelope theorem.
-        """
+        """This is the judges' road: the value is found by maximising and differentiated by the envelope theorem."""
         plan = self._maximise(price, wages, guess)
         with np.errstate(invalid="ignore"):
-            return price * plan.output - plan.inputs @ np.asarray(wages), plan
+            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
 
-    def supply_slope(self, price: float, inputs: Array) -> Array:
-        """Hessian of the profit function at a best response, `(agents, 1 + inputs, 1 + inputs)`: output price first.
-
-        Rows are `dy` and `-dx`. From `p f'(x) = w` at the inputs in use: `dx/dw = (p f'')^-1`, `dx/dp = -(p f'')^-1
-        f'`.
-        """
-        agents, count = inputs.shape
+    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
+        """From `p A f'(x/W) = w` at the inputs in use: `dx/dw = (p y'')^-1`, `dx/dp = -(p y'')^-1 y'`."""
+        rows, count = inputs.shape
+        each, productivity = inputs / self.weight, self.productivity[:, None]
         used = (inputs > 0) & np.isfinite(inputs)
-        gradient = np.where(used, self.formula.gradient(inputs), 0.0)
         pairs = used[:, :, None] & used[:, None, :]
-        hessian = np.where(pairs, price * self.formula.hessian(inputs), np.where(np.eye(count, dtype=bool), -1.0, 0.0))
-        inverse = np.where(pairs, np.linalg.inv(hessian), 0.0)
+        with np.errstate(invalid="ignore"):
+            gradient = np.where(used, productivity * self.formula.gradient(each), 0.0)
+            bent = (price / self.weight) * productivity[..., None] * self.formula.hessian(each)
+        inverse = np.linalg.inv(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
+        inverse = np.where(pairs, inverse, 0.0)
         by_price = -np.einsum("aij,aj->ai", inverse, gradient)
-        slope = np.empty((agents, 1 + count, 1 + count))
+        slope = np.empty((rows, 1 + count, 1 + count))
         slope[:, 0, 0] = np.einsum("ai,ai->a", gradient, by_price)
         slope[:, 0, 1:] = slope[:, 1:, 0] = -by_price
         slope[:, 1:, 1:] = -inverse
         return slope
 
     def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
-        """Input and output of largest profit of one firm with one input; `guess` is its last input."""
-        ratio = wage / price if price > 0.0 else math.inf
-        x, made = one_input(self._scalar, ratio, guess, self._first_slope)
-        return (x, made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
+        productivity, weight, scale, first_slope = self._alone
+        earned = price * productivity
+        x, made = one_input(self._scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
+        return (weight * x, scale * made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
 
     # The judges' own name for it: what breaks the market's plans must not move what they are compared with.
     _maximise_one = plan_one
 
     def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
-        """`profit` of one firm with one input: its value, and the input and output where it is reached."""
         x, made = self._maximise_one(price, wage, guess)
         return price * made - wage * x, x, made
 
     def _maximise(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
-        if len(guess) == 1 and self.single_input:
+        if self.single_input:
             x, made = self._maximise_one(price, wages[0], guess.item())
-            return Plan(np.array([[x]]), np.array([made]))
-        inputs = many_inputs(self.formula, price, np.asarray(wages, dtype=float), guess)
-        made = self.formula.value(inputs)
+            return _plan_of_one(x, made)
+        earned = price * self.productivity
+        each = many_inputs(self.formula, earned, np.asarray(wages, dtype=float), guess / self.weight)
+        made = self.formula.value(each)
         idle = ~(made > -np.inf) if self.negative_output else ~(made >= 0)
-        if idle.any():
-            return Plan(np.where(idle[:, None], 0.0, inputs), np.where(idle, 0.0, made))
-        return Plan(inputs, made)
+        each, made = np.where(idle[:, None], 0.0, each), np.where(idle, 0.0, made)
+        return Plan(self.weight * each, self.weight * self.productivity * made)
+
+
+@dataclass(frozen=True)
+class HomotheticTechnology(Rows):
+    """`y = A h(x)^r` for a form `h` of degree one, productivity `A` `(rows,)`, returns to scale `r` `(rows,)` below 1.
+
+    With the unit cost `c(w)` of `h` it is best to make `h = (p A r / c)^(1/(1-r))`, with inputs `h dc/dw` and profit
+    `(1-r) p y`. Together `W` firms that are alike make `A W^(1-r) h(x)^r`. Raises ValueError for returns that are not
+    between 0 and 1: with constant returns there is no best response.
+    """
+
+    form: Form
+    productivity: Array
+    returns: Array
+    count: int = 1
+    weight: float = field(init=False, repr=False, default=1.0)
+    """How many firms a row stands for."""
+    negative_output = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "productivity", np.asarray(self.productivity, dtype=float))
+        object.__setattr__(self, "returns", np.asarray(self.returns, dtype=float))
+        object.__setattr__(self, "weight", float(self.count) if self.size == 1 else 1.0)
+        if not ((self.returns > 0) & (self.returns < 1)).all():
+            raise ValueError(f"returns to scale {self.returns}; expected numbers between 0 and 1")
+
+    @property
+    def single_input(self) -> bool:
+        return self._single
+
+    @cached_property
+    def _single(self) -> bool:
+        return self.size == self.form.wanted.shape[1] == 1
+
+    @cached_property
+    def _scale(self) -> Array:
+        """`A W^(1-r)`, `(rows,)`."""
+        return self.productivity * self.weight ** (1.0 - self.returns)
+
+    @cached_property
+    def _alone(self) -> tuple[float, float, float]:
+        """What a single input in plain floats needs: `A W^(1-r)`, `h(1)`, and `r`."""
+        return self._scale.item(), self.form.value(np.ones((1, 1))).item(), self.returns.item()
+
+    def output(self, inputs: Array) -> Array:
+        return self._scale * self.form.value(inputs) ** self.returns
+
+    def marginal_product(self, inputs: Array, wages: Array) -> Array:
+        """`r y v_i / x_i` with the worth `v_i` that the form imputes to each input; infinite for a first unit."""
+        imputed = self.form.imputation(inputs, np.asarray(wages)[..., None, :])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            products = (self.returns * self.output(inputs))[..., None] * (imputed / inputs)
+        return np.where(inputs > 0, products, np.where(self.form.wanted, np.inf, 0.0))
+
+    def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
+        """By what money buys: a bundle worth `v` for a unit of money, and `r p y = m` spent on it in all."""
+        at, rows = np.asarray(wages, dtype=float), self.size
+        if self.single_input:
+            return _plan_of_one(*self.plan_one(price, float(wages[0]), 1.0))
+        if not price > 0.0:
+            return Plan(np.zeros((rows, len(at))), np.zeros(rows))
+        bundle, earned = self.form.demand(at, np.ones(rows)), price * self._scale
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            worth = self.form.value(bundle) if at.all() else 1.0 / self.form.unit_cost(at)
+            spent = (earned * self.returns * worth**self.returns) ** (1.0 / (1.0 - self.returns))
+        spent = np.where(earned > 0, spent, 0.0)
+        return Plan(_times(spent, bundle), spent / (self.returns * price))
+
+    def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
+        """The judges' road, by the unit cost and its gradient."""
+        if self.single_input:
+            profit, x, made = self.profit_one(price, float(wages[0]), 1.0)
+            return np.array([profit]), _plan_of_one(x, made)
+        at = np.asarray(wages, dtype=float)
+        level = self._best_level(price, at)
+        output = self._scale * level**self.returns
+        return (1.0 - self.returns) * price * output, Plan(_times(level, self.form.unit_demand(at)), output)
+
+    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
+        """From `x = r p y g` with `g = d ln c/dw`, and `y` as `p^(r/(1-r)) c^(-r/(1-r))`."""
+        rows, count = inputs.shape
+        slope = np.zeros((rows, 1 + count, 1 + count))
+        if not price > 0.0:
+            return slope
+        used = (inputs > 0) & np.isfinite(inputs)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            bent, gradient = self.form.hessian(wages), np.where(used, self.form.log_cost_gradient(wages), 0.0)
+            output = self._scale * self._best_level(price, wages) ** self.returns
+            spent, answers = self.returns * price * output, self.returns / (1.0 - self.returns)
+            slope[:, 0, 0] = answers * output / price
+            slope[:, 0, 1:] = slope[:, 1:, 0] = -((1.0 + answers) * spent / price)[:, None] * gradient
+            cross = answers[:, None, None] * gradient[:, :, None] * gradient[:, None, :] - bent
+            slope[:, 1:, 1:] = np.where(used[:, :, None] & used[:, None, :], spent[:, None, None] * cross, 0.0)
+        return np.where(np.isfinite(slope), slope, 0.0)
+
+    def _best_level(self, price: float, wages: Array) -> Array:
+        """`h = (p A r / c)^(1/(1-r))`, `(rows,)`."""
+        earned = price * self._scale
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            level = (earned * self.returns / self.form.unit_cost(wages)) ** (1.0 / (1.0 - self.returns))
+        return np.where(earned > 0, level, 0.0)
+
+    def output_of(self, x: float) -> float:
+        scale, unit, returns = self._alone
+        return scale * (unit * x) ** returns
+
+    def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
+        scale, unit, returns = self._alone
+        slope = scale * unit**returns
+        if not price * slope > 0.0:
+            return 0.0, 0.0
+        try:
+            x = (price * slope * returns / wage) ** (1.0 / (1.0 - returns))
+        except (OverflowError, ZeroDivisionError):
+            x = math.inf
+        return x, slope * x**returns
+
+    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
+        scale, unit, returns = self._alone
+        if not price * scale > 0.0:
+            return 0.0, 0.0, 0.0
+        try:
+            level = (price * scale * returns * unit / wage) ** (1.0 / (1.0 - returns))
+        except (OverflowError, ZeroDivisionError):
+            level = math.inf
+        made = scale * level**returns
+        return (1.0 - returns) * price * made, level / unit, made
+
+
+def _plan_of_one(x: float, made: float) -> Plan:
+    return Plan(np.array([[x]]), np.array([made]))
+
+
+def _times(amounts: Array, bundle: Array) -> Array:
+    """`amounts_a bundle_ai`, `(rows, inputs)`; 0 times infinity is 0."""
+    with np.errstate(invalid="ignore"):
+        return np.where((amounts[:, None] == 0) | (bundle == 0), 0.0, amounts[:, None] * bundle)
+
+
+class Kind(NamedTuple):
+    """A row of the table: the class, and its formula in a line."""
+
+    technology: type[Technology]
+    meaning: str
+
+
+TECHNOLOGIES: dict[str, Kind] = {
+    "formula": Kind(FormulaTechnology, 'y = A f(x): any strictly concave formula of the inputs (makes: "y = ...")'),
+    "power": Kind(HomotheticTechnology, "y = A x^r of one input, r < 1"),
+    "cobb_douglas": Kind(HomotheticTechnology, "y = A prod x^a with exponents a that sum to less than 1"),
+    "ces": Kind(
+        HomotheticTechnology, "y = A h^r, h of elasticity of substitution s over inputs or nests of them, r < 1"
+    ),
+    "leontief": Kind(HomotheticTechnology, "y = A (min x/a)^r with amounts a of each input, r < 1"),
+}
