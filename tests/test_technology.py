@@ -102,7 +102,7 @@ def test_hotelling_and_the_slope_of_supply(kind: str, seed: int) -> None:
         value, plan = technology.profit(float(at[0]), at[1:].tolist(), start)
         return value, np.concatenate([plan.output[:, None], -plan.inputs], axis=1)
 
-    value, net = supply(prices)
+    _, net = supply(prices)
     if (np.abs(net) < 1e-3).any():
         return
     size = (np.abs(net) * prices).sum(axis=1)

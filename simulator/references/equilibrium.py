@@ -8,6 +8,7 @@ is that of the scenario's own price rule, by the eigenvalues of its step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,8 @@ RESIDUAL = 1e-9
 """
 SAME = 1e-6
 """Equilibria whose log prices differ by less than this are one."""
+MORE_STARTS = 60
+"""Random starts that follow where the indices of those found say that one is missing."""
 SEARCHED_ROWS = 1000
 """Rows of a cohort among which equilibria are searched for before all of them are asked."""
 
@@ -69,7 +72,7 @@ def find(
     if thin is not economy:
         near = find(thin, rule, starts, random_starts=random_starts, seed=seed)
         balances = [newton(economy, rule, close.prices) for close in near]
-        return _distinct(economy, rule, [balance for balance in balances if balance is not None])
+        return _distinct(economy, rule, balances)
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
     free = ~rule.fixed
     first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
@@ -77,8 +80,14 @@ def find(
     level = np.where(free, np.exp(np.mean(np.log(first))), first)
     everywhere = [*starts, level, *np.where(free, first * spread, first)]
     everywhere += [_approach(economy, rule, start) for start in starts]
-    balances = [newton(economy, rule, start) for start in everywhere]
-    return _distinct(economy, rule, [balance for balance in balances if balance is not None])
+    found = _distinct(economy, rule, [newton(economy, rule, start) for start in everywhere])
+    # The indices of a regular economy add up to 1: where they do not, an equilibrium is missing.
+    for _ in range(MORE_STARTS):
+        if not found or sum(each.index for each in found) == 1:
+            break
+        further = np.where(free, first * np.exp(stream.normal(0.0, 1.5, len(first))), first)
+        found = _distinct(economy, rule, [*(each.balance for each in found), newton(economy, rule, further)])
+    return found
 
 
 def _limit(economy: Economy, rule: PriceRule, found: Equilibrium) -> Equilibrium | None:
@@ -99,11 +108,11 @@ def _limit(economy: Economy, rule: PriceRule, found: Equilibrium) -> Equilibrium
     return replace(found, balance=balance, residual=residual)
 
 
-def _distinct(economy: Economy, rule: PriceRule, balances: list[Balance]) -> list[Equilibrium]:
+def _distinct(economy: Economy, rule: PriceRule, balances: Sequence[Balance | None]) -> list[Equilibrium]:
     """The equilibria among these balances, each once."""
     found: list[Equilibrium] = []
     for balance in balances:
-        if not any(_same(balance.prices, other.prices, economy, rule) for other in found):
+        if balance is not None and not any(_same(balance.prices, other.prices, economy, rule) for other in found):
             found.append(describe(economy, rule, balance))
     return found
 

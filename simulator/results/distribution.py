@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
 from simulator.results.columns import DISTRIBUTION
@@ -39,7 +40,9 @@ def distribution_table(cohorts: dict[str, Standing]) -> Table:
 
 
 def _columns(standing: Standing) -> Array:
-    spread = [np.percentile(values, PERCENT) for values in (standing.income, standing.utility, standing.gain)]
+    spread = [_percentiles(values, PERCENT) for values in (standing.income, standing.utility, standing.gain)]
+    if not np.isfinite(standing.gain).all():
+        return np.stack([*spread, np.full(len(PERCENT), np.nan)], axis=1)
     least_first = np.concatenate([[0.0], np.cumsum(np.sort(standing.gain))])
     places = PERCENT / 100 * (len(least_first) - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -54,13 +57,20 @@ def distribution_summary(cohorts: dict[str, Standing]) -> dict[str, Any]:
             "income": _quantiles(standing.income),
             "utility": _quantiles(standing.utility),
             "gain": _quantiles(standing.gain),
-            "losing": float(np.mean(standing.gain < 0.0)),
+            "losing": float(np.mean(standing.gain < 0.0)) if np.isfinite(standing.gain).all() else None,
         }
         for name, standing in cohorts.items()
     }
 
 
 def _quantiles(values: Array) -> dict[str, float | None]:
-    found = {"mean": float(np.mean(values))}
-    found |= {name: float(np.percentile(values, percent)) for name, percent in QUANTILES.items()}
-    return {name: value if np.isfinite(value) else None for name, value in found.items()}
+    found = [float(np.mean(values)), *_percentiles(values, np.array(list(QUANTILES.values()))).tolist()]
+    names_of = ("mean", *QUANTILES)
+    return {name: value if np.isfinite(value) else None for name, value in zip(names_of, found, strict=True)}
+
+
+def _percentiles(values: Array, percent: NDArray[np.int_]) -> Array:
+    """Percentiles; not numbers where some value is none (the income of an unlimited purse, the log of nothing)."""
+    if not np.isfinite(values).all():
+        return np.full(len(percent), np.nan)
+    return np.percentile(values, percent)

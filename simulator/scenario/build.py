@@ -54,8 +54,8 @@ class Scenario:
 
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
     `initial_prices` `(goods,)` in numeraire per unit; `inputs` are the files it reads, by their
-    names in `resolved`. `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and loaded again it
-    gives the same scenario. `source` is the text it came from, `path` its file.
+    names in `resolved`. `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and
+    loaded again it gives the same scenario. `source` is the text it came from, `path` its file.
     """
 
     name: str
