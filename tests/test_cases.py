@@ -81,11 +81,20 @@ def test_a_ces_fisher_market_of_substitutes() -> None:
     np.testing.assert_allclose(run.trajectory["price"].to_numpy()[-3:], prices, atol=1e-8)
 
 
-def test_robinson_crusoe() -> None:
+@pytest.mark.parametrize(
+    "technique",
+    [
+        {"makes": "food = labour^0.5"},
+        {"technology": {"power": {"output": "food", "inputs": {"labour": 0.5}}}},
+        {"technology": {"leontief": {"output": "food", "returns_to_scale": 0.5, "inputs": {"labour": 1}}}},
+    ],
+    ids=lambda technique: next(iter(technique)),
+)
+def test_robinson_crusoe(technique: dict[str, Any]) -> None:
     data: dict[str, Any] = {
         "goods": ["food", "labour"],
         "numeraire": "labour",
-        "firms": [{"name": "farm", "makes": "food = labour^0.5"}],
+        "firms": [{"name": "farm", **technique}],
         "consumers": [
             {
                 "name": "crusoe",
@@ -146,3 +155,67 @@ def test_scarf_s_invariants_in_the_limit_of_small_steps() -> None:
     assert crossings[1] - crossings[0] == pytest.approx(14.4939027655, abs=5e-3)
     assert x * x + y * y + z * z == pytest.approx(3.08, rel=1e-3)
     assert x * y * z == pytest.approx(0.96, rel=1e-3)
+
+
+def statics(rate: float, start: float = 0.7, **changes: list[float]) -> dict[str, Any]:
+    """Two goods, Cobb-Douglas: `p = N/D`, and the auctioneer's step is `p <- p + rate (N/p - D)`."""
+    given: dict[str, list[float]] = {"taste": [0.3, 0.6], "first": [1, 2], "second": [2, 1], **changes}
+    consumers = [
+        {
+            "name": f"c{h}",
+            "endowment": {"1": given["first"][h], "2": given["second"][h]},
+            "utility": {"cobb_douglas": {"1": given["taste"][h], "2": 1 - given["taste"][h]}},
+        }
+        for h in range(2)
+    ]
+    scheduler = {"form": "additive", "rate": rate}
+    market = {"goods": {"1": {"price": start}, "2": {}}, "numeraire": "2", "trade": "at_equilibrium"}
+    return {**market, "consumers": consumers, "scheduler": scheduler, "run": {"ticks": 600, "tolerance": 1e-10}}
+
+
+def test_comparative_statics_of_two_goods() -> None:
+    """Bala and Majumdar (1992): price, its derivatives, the longest stable step, and the two-cycle beyond it."""
+    assert only(statics(0.5)).prices[0] == pytest.approx(0.8, abs=1e-9)
+    base: dict[str, list[float]] = {"taste": [0.3, 0.6], "first": [1, 2], "second": [2, 1]}
+    expected = {
+        ("taste", 0): 1.86666666667,
+        ("taste", 1): 1.73333333333,
+        ("first", 0): -0.373333333333,
+        ("first", 1): -0.213333333333,
+        ("second", 0): 0.2,
+        ("second", 1): 0.4,
+    }
+    for (what, who), derivative in expected.items():
+        sides: list[float] = []
+        for nudge in (1e-5, -1e-5):
+            moved = {**base, what: [value + nudge * (place == who) for place, value in enumerate(base[what])]}
+            sides.append(only(statics(0.5, **moved)).prices[0])
+        assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(derivative, abs=1e-7)
+
+
+def test_the_longest_stable_step_and_what_is_beyond() -> None:
+    threshold = 16 / 15
+    below, above = only(statics(0.999 * threshold)), only(statics(1.001 * threshold))
+    assert below.stable
+    assert not above.stable
+    assert only(statics(threshold)).spectral_radius == pytest.approx(1, abs=1e-7)
+    assert simulate(statics(1.0)).summary["outcome"] == "cleared"
+    run = simulate(statics(1.2))
+    assert (run.summary["outcome"], run.summary["period"]) == ("cycled", 2)
+    last = run.trajectory.query("good == '1'")["price"].to_numpy()[-2:]
+    np.testing.assert_allclose(sorted(last), [0.6, 1.2], atol=1e-6)
+
+
+def test_three_equilibria_of_ces_exchange() -> None:
+    """Mas-Colell, Whinston and Green (1995), exercise 15.B.6."""
+    small = (12 / 37) ** 3
+    consumers = [
+        {"name": "1", "utility": {"ces": {"rho": -2, "weights": {"x": 1, "y": small}}}, "endowment": {"x": 1}},
+        {"name": "2", "utility": {"ces": {"rho": -2, "weights": {"x": small, "y": 1}}}, "endowment": {"y": 1}},
+    ]
+    scenario = load({"goods": ["x", "y"], "numeraire": "y", "consumers": consumers, "scheduler": {"rate": 1}})
+    found = find(scenario.economy, scenario.rule, [scenario.initial_prices], random_starts=30)
+    by_price = sorted(found, key=lambda each: each.prices[0])
+    np.testing.assert_allclose([each.prices[0] for each in by_price], [0.421875, 1, 2.37037037037], atol=1e-9)
+    assert [each.index for each in by_price] == [1, -1, 1]
+    assert [each.stable for each in by_price] == [True, False, True]

@@ -66,11 +66,79 @@ def test_its_header_teaches(path: Path) -> None:
 def test_price_is_bid_is_derivative(path: Path) -> None:
     rows = last(path.stem)
     used = rows["bid"].notna()
-    np.testing.assert_allclose(rows.loc[used, "bid"], rows.loc[used, "price"], rtol=1e-8)
-    np.testing.assert_allclose(rows["adjoint"], rows["price"], rtol=1e-8)
-    equilibrium = run(path.stem).equilibrium.set_index("good")
-    np.testing.assert_allclose(rows["price"], equilibrium.loc[rows.index, "price"], rtol=1e-8)
-    np.testing.assert_allclose(equilibrium["adjoint"], equilibrium["price"], rtol=1e-12)
+    tolerance = max(1e-8, 10 * load(path).run.tolerance)
+    np.testing.assert_allclose(rows.loc[used, "bid"], rows.loc[used, "price"], rtol=tolerance)
+    np.testing.assert_allclose(rows["adjoint"], rows["price"], rtol=tolerance)
+    found = run(path.stem).equilibrium
+    equilibrium = found[found["from_tick"] == found["from_tick"].max()]
+    gaps = [
+        np.max(np.abs(rows["price"] / each.set_index("good").loc[rows.index, "price"] - 1))
+        for _, each in equilibrium.groupby("equilibrium")
+    ]
+    assert min(gaps) < tolerance
+    np.testing.assert_allclose(found["adjoint"], found["price"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "price", "number"), [("three_equilibria", 64 / 27, 1), ("three_equilibria_other_side", 27 / 64, 1)]
+)
+def test_the_start_decides_among_three_equilibria(name: str, price: float, number: int) -> None:
+    assert last(name).loc["first", "price"] == pytest.approx(price, rel=1e-8)
+    first = run(name).equilibrium.query("good == 'first'")
+    np.testing.assert_allclose(sorted(first["price"]), [27 / 64, 1, 64 / 27], rtol=1e-9)
+    assert sorted(zip(first["price"].round(3), first["index"], first["stable"], strict=True)) == [
+        (0.422, 1, 1),
+        (1.0, -1, 0),
+        (2.37, 1, 1),
+    ]
+    assert run(name).summary["equilibrium"] == number
+    assert f"number {number} of 3 equilibria, of index +1" in run(name).summary["sentence"]
+
+
+def test_momentum_does_not_crawl_where_a_plain_market_does() -> None:
+    path = FOLDER / "near_substitutes.yaml"
+    plain = simulate(load(path, settings={"scheduler.with": []}), references=False)
+    assert plain.summary["outcome"] == "cleared"
+    assert plain.summary["ticks"] > 4 * run("near_substitutes").summary["ticks"]
+    faster = {"scheduler.with": [], "scheduler.rate": 0.06}
+    assert simulate(load(path, settings=faster), references=False).summary["outcome"] != "cleared"
+    assert simulate(load(path, settings={"scheduler.rate": 0.06}), references=False).summary["outcome"] == "cleared"
+
+
+def test_a_shock_begins_a_regime_of_its_own() -> None:
+    for name, tick in (("town", 400), ("subsistence", 300), ("energy", 500)):
+        one = run(name)
+        assert one.summary["shocks"] == [tick]
+        assert sorted(set(one.equilibrium["from_tick"])) == [0, tick]
+        ticks = one.ticks.set_index("tick")
+        assert ticks.loc[tick - 10, "max_relative_excess_demand"] < 1e-6 < ticks.loc[tick, "max_relative_excess_demand"]
+        assert ticks.loc[tick, "distance_to_equilibrium"] > 0.01
+
+
+def test_after_a_bad_harvest_bread_is_dearer_and_wine_cheaper() -> None:
+    at = {
+        int(start): each.set_index("good")["price"]
+        for start, each in run("subsistence").equilibrium.groupby("from_tick")
+    }
+    assert at[300]["bread"] > 1.2 * at[0]["bread"]
+    assert at[300]["wine"] < at[0]["wine"]
+
+
+def test_when_oil_becomes_scarce_gas_becomes_dear_with_it_and_labour_cheap() -> None:
+    at = {int(start): each.set_index("good")["price"] for start, each in run("energy").equilibrium.groupby("from_tick")}
+    assert at[500]["oil"] > at[0]["oil"]
+    assert at[500]["gas"] > at[0]["gas"]
+    assert at[500]["labour"] < at[0]["labour"]
+
+
+def test_the_overshooting_price_is_a_two_cycle() -> None:
+    summary = run("overshooting").summary
+    assert summary["period"] == 2
+    assert summary["amplitude"] == pytest.approx(1 / 3, rel=1e-6)
+    prices = column("overshooting", "first", "price")[-2:]
+    np.testing.assert_allclose(sorted(prices), [0.6, 1.2], rtol=1e-6)
+    slower = simulate(load(FOLDER / "overshooting.yaml", settings={"scheduler.rate": 1.0}))
+    assert slower.summary["outcome"] == "cleared"
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -81,7 +149,13 @@ def test_published_prices(name: str) -> None:
         assert equilibrium.loc[good, "price"] == pytest.approx(price, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["tupperware", "tupperware_gas_cut", "ten_tiers", "fisher", "shared_labour", "crusoe"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tupperware", "tupperware_gas_cut", "ten_tiers", "fisher", "shared_labour", "crusoe"),
+        *("fish_market", "village"),
+    ],
+)
 def test_the_path_is_gradient_descent(name: str) -> None:
     ticks = run(name).ticks
     assert run(name).summary["reference"] == "potential"
