@@ -241,6 +241,14 @@ def list_kinds(
     say("\n".join(lines))
 
 
+@app.command(short_help="Print the JSON Schema of scenarios, for editors.")
+def schema() -> None:
+    """Print the JSON Schema of scenarios: with it an editor completes keys, shows what they mean and marks mistakes."""
+    from simulator.scenario import scenario_schema
+
+    print_json(scenario_schema())
+
+
 @app.command(short_help="Write a commented starter scenario, NAME.yaml.")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'.")],

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from simulator.scenario import scenario_schema
+
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
-COMMANDS = ("run", "plot", "compare", "check", "solve", "list", "new")
+COMMANDS = ("run", "plot", "compare", "check", "solve", "list", "schema", "new")
 CRUSOE = str(SCENARIOS / "crusoe.yaml")
 
 
@@ -161,6 +163,16 @@ def test_mistakes_are_one_plain_line(arguments: list[str], said: str, tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
+def test_the_schema_of_scenarios_is_printed_whole() -> None:
+    done = simulator("schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    schema = json.loads(done.stdout)
+    assert schema == json.loads(json.dumps(scenario_schema()))
+    assert {"goods", "firms", "consumers", "scheduler", "run", "expect"} <= set(schema["properties"])
+    assert schema["additionalProperties"] is False
+    assert all("description" in entry for entry in schema["properties"].values())
+
+
 def test_a_new_scenario_runs_and_clears_and_is_never_written_over(tmp_path: Path) -> None:
     done = simulator("new", "first.market", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "wrote first.market.yaml\nnext: simulator run first.market.yaml\n")
@@ -235,10 +247,11 @@ def test_help(command: list[str]) -> None:
         (["--help"], ("numpy", "pydantic", "mesa", "pandas", "scipy", "matplotlib", "rich")),
         (["list", "columns"], ("numpy", "mesa", "pandas", "scipy", "matplotlib", "rich")),
         (["list"], ("mesa", "pandas", "scipy", "matplotlib", "rich")),
+        (["schema"], ("mesa", "pandas", "scipy", "matplotlib", "rich")),
         (["check", TUPPERWARE], ("mesa", "pandas", "scipy", "matplotlib", "rich")),
         (["solve", TUPPERWARE], ("mesa", "pandas", "matplotlib", "rich")),
     ],
-    ids=["help", "list columns", "list", "check", "solve"],
+    ids=["help", "list columns", "list", "schema", "check", "solve"],
 )
 def test_a_command_imports_no_more_than_it_needs(arguments: list[str], absent: tuple[str, ...]) -> None:
     script = (

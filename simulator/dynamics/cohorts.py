@@ -155,8 +155,8 @@ class ConsumerCohort(mesa.Agent):
         """
         income = self.income
         sums = over_blocks(self.consumers.blocks, lambda block: self._look(block, income, served, fraction, objective))
-        bought, sold, utility, bid, objective = (self.weight * sum_up(list(part)) for part in zip(*sums, strict=True))
-        return Looked(bought, sold, utility, Worth(bid, objective))
+        bought, sold, utility, bid, added = (self.weight * sum_up(list(part)) for part in zip(*sums, strict=True))
+        return Looked(bought, sold, utility, Worth(bid, added))
 
     def standing(self, served: Served | None) -> Standing:
         """How everybody stands after the tick just over; orders were `served`, or plans stand."""

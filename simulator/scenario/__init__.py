@@ -15,11 +15,11 @@ from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, compose, dump, from_data, read
 from simulator.scenario.draws import DrawError
-from simulator.scenario.schema import NAME_PATTERN, ScenarioFile
+from simulator.scenario.schema import NAME_PATTERN, ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
 
-__all__ = ["Regime", "RunSettings", "Scenario", "ScenarioError", "dump", "load", "load_many"]
+__all__ = ["Regime", "RunSettings", "Scenario", "ScenarioError", "dump", "load", "load_many", "scenario_schema"]
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 NO_INPUTS: Mapping[str, Path] = MappingProxyType({})

@@ -138,17 +138,11 @@ class Draw(Entry):
     plus: float = Field(0.0, description="and this is added")
 
 
-def _drawn(bound: Any, expected: str) -> Any:
-    """A number within bounds, or a draw in its place."""
-    return Annotated[
-        Annotated[bound, Tag(NUMBER)] | Annotated[Draw, Tag(MAPPING)],
-        Discriminator(_number_shape, custom_error_type="shape", custom_error_message=expected),
-    ]
-
-
-AnyAmount = _drawn(Amount, "a number of at least 0 or a distribution")
-AnyPositive = _drawn(Positive, "a number above 0 or a distribution")
-AnyRho = _drawn(Annotated[float, Field(lt=1)], "a number below 1 or a distribution")
+_OR_DRAWN = Discriminator(_number_shape, custom_error_type="shape", custom_error_message="a number or a distribution")
+AnyAmount = Annotated[Annotated[Amount, Tag(NUMBER)] | Annotated[Draw, Tag(MAPPING)], _OR_DRAWN]
+AnyPositive = Annotated[Annotated[Positive, Tag(NUMBER)] | Annotated[Draw, Tag(MAPPING)], _OR_DRAWN]
+BelowOne = Annotated[float, Field(lt=1)]
+AnyRho = Annotated[Annotated[BelowOne, Tag(NUMBER)] | Annotated[Draw, Tag(MAPPING)], _OR_DRAWN]
 Amounts = dict[str, AnyAmount]
 PositiveAmounts = dict[str, AnyPositive]
 
@@ -448,3 +442,9 @@ class ScenarioFile(Entry):
         Annotated[Outcome, Tag(TEXT)] | Annotated[list[Outcome], Field(min_length=1), Tag(LIST)],
         Discriminator(_shape, custom_error_type="shape", custom_error_message="an outcome or a list of outcomes"),
     ] = Field("cleared", description="how the run should end")
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema of scenario files (draft 2020-12), for editors."""
+    schema = ScenarioFile.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A market-simulator scenario"}

@@ -28,7 +28,7 @@ class ShockError(Exception):
 
 def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> dict[str, Any]:
     """The resolved scenario after the changes of the shock at a place in the list. Raises `ShockError`."""
-    after = cast("dict[str, Any]", deepcopy(dict(data)))
+    after = deepcopy(dict(data))
     for path, change in changes.items():
         steps: Steps = ("shocks", place, "set", path)
         holder, key = _reach(after, path, steps)
