@@ -68,7 +68,12 @@ REFUSALS = [
     (prices(""), "1:1", "goods", "missing key goods; expected the goods"),
     (GOODS + "firms:\n  - name: f\n", "3:5", "firms.f", "found neither makes nor technology; expected one"),
     (GOODS + "firms:\n  - makes: b = a^0.5\n", "3:5", "firms[0].name", "missing key name; expected name, unique"),
-    (consumer("count: 0, utility: {leontief: {a: 1}}, budget: 1"), "2:30", "consumers.h.count", "expected a number of at"),
+    (
+        consumer("count: 0, utility: {leontief: {a: 1}}, budget: 1"),
+        "2:30",
+        "consumers.h.count",
+        "expected a number of at",
+    ),
     # Types and numbers
     (BASE + 'supply: {a: "4"}\n', "3:13", "supply.a", "found '4'; expected a number; did you mean 4 without quotes?"),
     (BASE + "supply: {a: 1_000}\n", "3:13", "supply.a", "found '1_000'; expected a number; did you mean 1000?"),

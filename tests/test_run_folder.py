@@ -31,7 +31,8 @@ COLUMNS = {
     "ticks.csv": "tick,max_relative_excess_demand,walras_residual,potential,merit,cosine_to_gradient,"
     "distance_to_gradient_path,distance_to_equilibrium,distance_to_adjoint,rotation_index",
     "wedges.csv": "tick,firm,input,marginal_revenue_product,price,wedge",
-    "equilibrium.csv": "equilibrium,good,price,quantity,adjoint,market_price,price_gap,adjoint_gap,index,stable,from_tick",
+    "equilibrium.csv": "equilibrium,good,price,quantity,adjoint,market_price,price_gap,adjoint_gap,index,stable,"
+    "from_tick",
 }
 TATONNEMENT = {"kind": "tatonnement", "form": "multiplicative", "rate": 0.2}
 GOODS = [f"g{i}" for i in range(11)]
