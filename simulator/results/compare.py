@@ -161,7 +161,9 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
     places = [folder.resolve() for folder in folders]
     problems += [f"{folder}: found the same run twice" for i, folder in enumerate(folders) if places[i] in places[:i]]
     if len(folders) < 2 and not problems:
-        problems = [f"{folders[0]}: found one run; expected two or more" if folders else "found no run; expected some"]
+        problems = [
+            f"{folders[0]}: found one run; expected two or more" if folders else "found no run; expected two or more"
+        ]
     if problems:
         raise RunFolderError("\n".join(dict.fromkeys(problems)))
     runs = tuple(_read(folder, label) for folder, label in zip(folders, labels(places), strict=True))
