@@ -212,7 +212,7 @@ def _conclude(
     """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""
     scenario, market, witness, verdict = simulation.scenario, simulation.market, simulation.witness, simulation.verdict
     assert verdict is not None
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         worth = float(market.prices @ np.maximum(market.demand, market.supply))
     cohorts = standings(market)
     last = {"distribution": distribution_table(cohorts)}

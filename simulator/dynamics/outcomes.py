@@ -239,13 +239,15 @@ class Judge:
     def _displacements(self, market: MarketModel, prices: Array) -> Array:
         """How far log prices still have to go from `prices`, `(goods,)`; not a number where that cannot be told."""
         guess = np.where(np.isfinite(market.planned_inputs), market.planned_inputs, 1.0)
-        balance: Balance = market.economy.balance(prices, guess)
+        with np.errstate(all="ignore"):
+            balance: Balance = market.economy.balance(prices, guess)
         free = ~market.rule.fixed
         # A free good lies about; one that clears at its floor must have come to rest there, not run away.
         clears = free & (np.abs(balance.excess_demand) <= self.tolerance * balance.scale)
         active = active_goods(balance, free, market.rule.floor)
         active |= clears & (balance.scale > 0) & (balance.prices > 0)
-        return log_newton_displacement(balance, market.economy.jacobian(balance), active)
+        with np.errstate(all="ignore"):
+            return log_newton_displacement(balance, market.economy.jacobian(balance), active)
 
 
 def _longest(displacements: Array) -> float:

@@ -26,6 +26,8 @@ RESIDUAL = 1e-9
 """
 SAME = 1e-6
 """Equilibria whose log prices differ by less than this are one."""
+PATIENCE = 8
+"""Newton steps that must halve the sum of squares, or the search from this start is given up."""
 MORE_STARTS = 60
 """Random starts that follow where the indices of those found say that one is missing."""
 SEARCHED_ROWS = 1000
@@ -139,9 +141,14 @@ def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 10
     prices = np.where(free, np.maximum(start, np.maximum(rule.floor, 1e-300)), start)
     balance = economy.balance(prices)
     merit = _merit(balance, free)
-    for _ in range(iterations):
+    before = merit
+    for iteration in range(iterations):
         if not np.isfinite(merit):
             return None
+        if iteration and iteration % PATIENCE == 0:
+            if merit > 0.5 * before:
+                break
+            before = merit
         active = active_goods(balance, free, rule.floor)
         step = log_newton_displacement(balance, economy.jacobian(balance), active)
         longest = float(np.max(np.abs(step)))
@@ -185,7 +192,7 @@ def _merit(balance: Balance, free: NDArray[np.bool_]) -> float:
     """
     scale, prices = balance.scale, balance.prices
     worth = float(prices @ scale)
-    if not np.isfinite(worth):
+    if not np.isfinite(worth) or not worth > 0:
         return np.inf
     relative = np.divide(balance.excess_demand, scale, out=np.zeros(len(scale)), where=scale > 0)
     weight = np.where(relative > 0, 1.0, np.minimum(1.0, len(scale) * prices * scale / worth))
@@ -224,7 +231,8 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
         for place, part in zip(moving, np.split(state[len(free) :], np.cumsum(widths)[:-1]), strict=False):
             memos[place] = part
         signal = balance.excess_demand + jacobian @ (prices - balance.prices)
-        moved, after = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian.diagonal())
+        with np.errstate(all="ignore"):
+            moved, after = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian.diagonal())
         return np.concatenate([moved[free], *(after[place] for place in moving)])
 
     if not len(state):

@@ -226,7 +226,8 @@ class Witness:
         they use.
         """
         economy = self.economy
-        earned = ticks.prices[:, economy.output_good[economy.edge_firm]] * products
+        with np.errstate(all="ignore"):
+            earned = ticks.prices[:, economy.output_good[economy.edge_firm]] * products
         firms = [(number, good) for number, firm in enumerate(economy.firms) for good in firm.inputs]
         means: list[Array] = []
         for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
@@ -241,7 +242,9 @@ class Witness:
             "firm": np.tile(who, len(numbers)),
             "input": np.tile(names(economy.goods)[used], len(numbers)),
         }
-        return Table(keys, tuple(WEDGES), np.stack([earned, paid, earned - paid], axis=-1).reshape(-1, len(WEDGES)))
+        with np.errstate(invalid="ignore"):
+            values = np.stack([earned, paid, earned - paid], axis=-1)
+        return Table(keys, tuple(WEDGES), values.reshape(-1, len(WEDGES)))
 
 
 def agents(economy: Economy) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp], Array]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.scenario.draws import AT_LEAST_0, DISTRIBUTIONS, MODIFIERS, DrawError, Draws, files_of
 from simulator.scenario.schema import Consumer, EveryTick, Good, ScenarioFile, Trade
-from simulator.scenario.shocks import changed
+from simulator.scenario.shocks import ShockError, changed
 from simulator.scenario.tastes import Claims, Reader, owned, technique, utility
 
 if TYPE_CHECKING:
@@ -275,11 +275,25 @@ def _regimes(resolved: dict[str, Any], draws: Draws) -> tuple[Regime, ...]:
     for place, data in regime_data(resolved):
         tick = resolved["shocks"][place]["tick"]
         economy = _economy(data, draws, before, regimes[-1].economy)
+        _same_rows(regimes[-1].economy, economy, place)
         if tick == regimes[-1].tick:
             regimes.pop()
         regimes.append(Regime(tick, economy))
         before = data
     return tuple(regimes)
+
+
+def _same_rows(before: economy.Economy, after: economy.Economy, place: int) -> None:
+    """Raise `ShockError` where agents who were all alike begin to differ, or the other way round: they cannot be told
+    apart afterwards.
+    """
+    firms = zip(before.firms, after.firms, strict=True)
+    consumers = zip(before.consumers, after.consumers, strict=True)
+    changed_firms = [old.name for old, new in firms if old.rows != new.rows]
+    changed_consumers = [old.name for old, new in consumers if old.size != new.size]
+    for name in changed_firms + changed_consumers:
+        found = f"found agents of {name} who are all alike before or after the shock, and not both"
+        raise ShockError(("shocks", place, "set"), f"{found}; expected a distribution from the start, or none")
 
 
 def regime_data(resolved: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:

@@ -31,7 +31,6 @@ MAX_CELLS = 10_000_000
 MAX_DRAWN = 100_000_000
 SHARE_ROUNDING = 1e-9
 DEFAULT_TICKS = 1000
-DRAWS = ("dirichlet", *(kind for kind in Draw.model_fields if kind not in ("times", "plus", "column")))
 TABLES_OF_GOODS: tuple[tuple[str, ...], ...] = (
     ("ces", "shares"),
     ("ces", "weights"),
@@ -516,7 +515,7 @@ class _Checks:
         for key in ("firms", "consumers"):
             for at, entry in self._entries(key):
                 path: Steps = (key, at)
-                draws = list(_drawn(entry, path))
+                draws = list(_drawn(entry, path, self.known_goods))
                 count = entry.get("count")
                 for steps, draw in draws:
                     self._one_draw(steps, draw)
@@ -596,18 +595,19 @@ def _positive(amount: Any) -> bool:
     return isinstance(amount, dict) or amount > 0
 
 
-def _drawn(value: Any, path: Steps) -> Iterator[tuple[Steps, dict[str, Any]]]:
-    """The draws within a value, with their places."""
+def _drawn(value: Any, path: Steps, goods: set[str]) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """The draws within a value, with their places; a mapping of goods is none, whatever they are called."""
     if isinstance(value, dict):
         mapping = cast("dict[str, Any]", value)
-        if any(kind in mapping for kind in DRAWS) and not isinstance(mapping.get("csv"), dict):
+        named = mapping and set(mapping) <= {*Draw.model_fields, "dirichlet"} and not set(mapping) <= goods
+        if named:
             yield path, mapping
             return
         for key, item in mapping.items():
-            yield from _drawn(item, (*path, key))
+            yield from _drawn(item, (*path, key), goods)
     elif isinstance(value, list):
         for at, item in enumerate(cast("list[Any]", value)):
-            yield from _drawn(item, (*path, at))
+            yield from _drawn(item, (*path, at), goods)
 
 
 def elasticity_of(ces: dict[str, Any]) -> float:

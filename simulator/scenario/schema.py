@@ -6,9 +6,10 @@ at most 1) is judged in `checks`. The order of the fields is the order of the re
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 DEFAULT_FLOOR = 1e-12
 MAPPING, LIST, TEXT, NUMBER, DIRICHLET = "\0mapping", "\0list", "\0text", "\0number", "\0dirichlet"
@@ -136,6 +137,16 @@ class Draw(Entry):
     column: str | None = Field(None, description="the column of the CSV file, by its name in the first line")
     times: float = Field(1.0, description="what is drawn is multiplied by this")
     plus: float = Field(0.0, description="and this is added")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        given = [kind for kind in DISTRIBUTION_KEYS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise PydanticCustomError("shape", "a number or one distribution")
+        return self
+
+
+DISTRIBUTION_KEYS = tuple(key for key in Draw.model_fields if key not in ("times", "plus", "column"))
 
 
 _OR_DRAWN = Discriminator(_number_shape, custom_error_type="shape", custom_error_message="a number or a distribution")
