@@ -53,7 +53,7 @@ class Simulation:
         while self.verdict is None:
             if self._pending and self._pending[0].tick == market.now.tick + 1:
                 self._enter(self._pending.pop(0))
-            market.step()
+            market.advance()
             tick = market.now.tick
             judge.look(market)
             last = tick == run.ticks or not market.now.finite

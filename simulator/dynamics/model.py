@@ -1,6 +1,6 @@
 """The market: firms and consumers who plan at the going prices, trade, produce, and move the prices by doing so.
 
-`MarketModel.step` is one tick; it reads like its table of contents. Cohorts are mesa agents, one for each entry of the
+`MarketModel.advance` is one tick; it reads like its table of contents. Cohorts are mesa agents, one for each entry of the
 scenario, whatever its count; what firms plan and do lies in arrays, stacked as `economics.economy` describes, what
 consumers do in sums over each cohort.
 """
@@ -91,8 +91,13 @@ class MarketModel(mesa.Model):
         return self.now.tick
 
     def step(self) -> None:
+        """One tick, as mesa drives a model: counted, and logged if mesa's logger is on."""
+        self.advance()
+
+    def advance(self) -> None:
         """One tick: quote prices, plan, add up, trade and produce, and find the next prices."""
         before = self.now
+        self.steps = before.tick + 2
         if self._chain is not None:
             self.now = self._chain.step(before)
             return

@@ -66,10 +66,15 @@ class _Cells(dict[float, str]):
 
 def frames(blocks: Iterable[dict[str, Table]]) -> dict[str, pd.DataFrame]:
     """DataFrames of the tables of several blocks, in order."""
-    import pandas as pd
-
     parts = list(blocks)
-    return {name: pd.concat([part[name].frame() for part in parts], ignore_index=True) for name in parts[0]}
+    return {name: _joined([part[name] for part in parts]).frame() for name in parts[0]}
+
+
+def _joined(tables: list[Table]) -> Table:
+    """The rows of one table after another."""
+    first = tables[0]
+    keys = {key: np.concatenate([table.keys[key] for table in tables]) for key in first.keys}
+    return Table(keys, first.columns, np.concatenate([table.values for table in tables]), first.whole)
 
 
 def names(values: Iterable[str]) -> NDArray[Any]:
