@@ -1,7 +1,7 @@
 """The market: firms and consumers who plan at the going prices, trade, produce, and move the prices by doing so.
 
-`MarketModel.advance` is one tick; it reads like its table of contents. Cohorts are mesa agents, one for each entry of the
-scenario, whatever its count; what firms plan and do lies in arrays, stacked as `economics.economy` describes, what
+`MarketModel.advance` is one tick; it reads like its table of contents. Cohorts are mesa agents, one for each entry of
+the scenario, whatever its count; what firms plan and do lies in arrays, stacked as `economics.economy` describes, what
 consumers do in sums over each cohort.
 """
 
