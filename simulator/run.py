@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -115,6 +116,20 @@ class Run:
     distribution: pd.DataFrame
     summary: dict[str, Any]
     folder: Path | None = None
+
+    def _repr_html_(self) -> str:
+        """The sentence and the last prices beside bids, derivatives and equilibrium, for notebooks."""
+        last = self.trajectory[self.trajectory["tick"] == self.trajectory["tick"].max()]
+        table = last[["good", "price", "bid", "adjoint", "excess_demand"]].set_index("good")
+        number = self.summary["equilibrium"]
+        if number is not None:
+            found: Any = self.equilibrium[self.equilibrium["from_tick"] == self.equilibrium["from_tick"].max()]
+            numbers = found["equilibrium"].unique()
+            reached = found[found["equilibrium"] == numbers[number - 1]].set_index("good")
+            table.insert(3, "equilibrium", reached["price"])
+        sentence = html.escape(self.summary["sentence"])
+        shown = table.to_html(float_format="{:.6g}".format, na_rep="", border=0)
+        return f"<p><b>{html.escape(self.name)}</b>: {sentence}</p>{shown}"
 
     def plot(self, folder: str | Path | None = None, formats: tuple[str, ...] = ("png",)) -> list[Path]:
         """Draw every figure that applies; into `folder`, else the run's own `figures/`, else `figures/` right here."""

@@ -112,3 +112,20 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     root = Path(simulator.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_notebook_shows_the_sentence_and_the_last_prices() -> None:
+    scenario = {
+        "name": "odd",
+        "goods": {"a": {"price": 2}, "b": {}},
+        "supply": {"a": 1, "b": 2},
+        "consumers": [{"name": "h", "budget": 3, "utility": {"cobb_douglas": {"a": 1, "b": 1}}}],
+    }
+    run = simulate(scenario)
+    shown = run._repr_html_()
+    assert run.summary["sentence"].replace("'", "&#x27;") in shown
+    assert "<td>1.5</td>" in shown
+    assert "<td>0.75</td>" in shown
+    assert "script" not in shown
+    assert "equilibrium" in shown
+    assert "<th>equilibrium</th>" not in simulate(scenario, references=False)._repr_html_()

@@ -53,7 +53,7 @@ class Tape:
 
     def run_float(self, x: float) -> list[float]:
         """Every slot's value at one input, in plain floats; never raises and never warns."""
-        values = [float(x), *self.constants]
+        values = [x, *self.constants]
         append = values.append
         try:
             for function, i, j in self.steps:

@@ -145,7 +145,8 @@ class FormulaTechnology(Rows):
     def output_of(self, x: float) -> float:
         _, weight, scale, _ = self._alone
         made = scale * self._scalar.value(x / weight)
-        return made if math.isfinite(made) and (made >= 0.0 or self.negative_output) else 0.0
+        # Not a number is neither.
+        return made if 0.0 <= made < math.inf or (self.negative_output and -math.inf < made < 0.0) else 0.0
 
     def marginal_product(self, inputs: Array, wages: Array) -> Array:
         each = inputs / self.weight

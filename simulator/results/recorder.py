@@ -47,6 +47,8 @@ class Witness:
         self.conservation = Conservation(market.economy)
         self.gradient_path_gap = 0.0
         self._most = self._block()
+        # Where nobody consumes and nobody judges, a tick that trades leaves nothing to be noted while it lasts.
+        self._nobody = references is None and self.every_tick and not market.consumer_cohorts
         self._seen: list[Snapshot] = []
         self._recorded: list[Recorded] = []
 
@@ -59,7 +61,9 @@ class Witness:
     def look(self, *, record: bool) -> None:
         """Keep the tick just over for the observers, and for the tables if it is to be recorded."""
         seen = self.market.now
-        if record:
+        if record and self._nobody and seen.finite:
+            self._recorded.append(Recorded(len(self._seen), None, None, ()))
+        elif record:
             fraction = self._share_out(seen) if not (self.every_tick and seen.finite) else None
             judged = self.references is not None
             looked = self.market.look(fraction, objective=judged) if self.market.consumer_cohorts else ()
