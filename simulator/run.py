@@ -119,7 +119,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """The sentence and the last prices beside bids, derivatives and equilibrium, for notebooks."""
-        last = self.trajectory[self.trajectory["tick"] == self.trajectory["tick"].max()]
+        last: Any = self.trajectory[self.trajectory["tick"] == self.trajectory["tick"].max()]
         table = last[["good", "price", "bid", "adjoint", "excess_demand"]].set_index("good")
         number = self.summary["equilibrium"]
         if number is not None:

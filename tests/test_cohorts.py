@@ -201,7 +201,7 @@ def test_thinned_out_an_economy_still_has_everybody() -> None:
 
 def test_all_cores_are_used_where_there_are_several_blocks() -> None:
     assert rows._threads()._max_workers == len(os.sched_getaffinity(0))
-    assert [part.stop - part.start for part in rows.blocks(40_000)] == [16_384, 16_384, 7_232]
+    assert [part.stop - part.start for part in rows.blocks(40_000)] == [20_000, 20_000]
 
 
 def test_threads_share_the_error_state_of_who_asks() -> None:

@@ -321,8 +321,9 @@ def test_where_budgets_lapse_plans_do_not_depend_on_past_trades(scenario: dict[s
     for _ in range(100):
         trading.step()
         waiting.step()
-        assert np.array_equal(trading.prices, waiting.prices)
-        assert np.array_equal(trading.planned_consumption, waiting.planned_consumption)
+        # Whoever trades adds up tables that who waits has no need of: the same to rounding.
+        np.testing.assert_allclose(trading.prices, waiting.prices, rtol=1e-12)
+        np.testing.assert_allclose(trading.planned_consumption, waiting.planned_consumption, rtol=1e-12)
         assert np.array_equal(trading.account, np.zeros(len(trading.account)))
         assert not np.any(waiting.traded)
 

@@ -15,7 +15,7 @@ from simulator.economics.aggregate import aggregate
 from simulator.economics.allocation import Worth, worth
 from simulator.economics.economy import Consumers, Firm
 from simulator.economics.forms import Array
-from simulator.economics.rows import over_blocks, sum_up
+from simulator.economics.rows import over_blocks, room, sum_up
 from simulator.economics.utility import Homothetic
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class ConsumerCohort(mesa.Agent):
         self._quoted = np.zeros(0), np.zeros(0)
         self._individual = True
         self._chosen: Array | None = None
-        self._ordered: tuple[Array, Array, Array] | None = None
+        self._bundles: dict[int, Array] = {}
         self.enter(consumers)
 
     def enter(self, consumers: Consumers) -> None:
@@ -118,7 +118,7 @@ class ConsumerCohort(mesa.Agent):
 
     def plan(self, prices: Array, profits: Array) -> tuple[Array, float]:
         """Planned consumption `(goods,)` and spending at going prices, counting on the profits the firms plan."""
-        self._quoted, self._chosen, self._ordered = (prices, profits), None, None
+        self._quoted, self._chosen = (prices, profits), None
         if self._aggregate is not None:
             planned = self._aggregate.plan(prices, profits)
             if planned is not None:
@@ -183,26 +183,23 @@ class ConsumerCohort(mesa.Agent):
         part, some = block
         prices, profits = self._quoted
         self._income[part] = income = some.income(prices, profits, self.account[part])
-        bundle = some.utility.demand(prices, income)
-        return bundle.sum(axis=0), float(some.utility.spending(prices, income).sum())
+        return some.utility.total_demand(prices, income), float(some.utility.spending(prices, income).sum())
 
     def _order(self, block: Block) -> Orders:
         part, some = block
         prices, profits = self._quoted
         self._income[part] = income = some.income(prices, profits, self.account[part])
-        bundle = some.utility.demand(prices, income)
-        wanted, offered = _net(bundle, some.endowment)
-        # One block is worth keeping until the tick is over; of many, the memory would be.
-        self._ordered = (bundle, wanted, offered) if len(self.consumers.blocks) == 1 else None
-        spending = float(some.utility.spending(prices, income).sum())
-        return Orders(bundle.sum(axis=0), wanted.sum(axis=0), offered.sum(axis=0), spending)
+        self._bundles.pop(part.start, None)
+        bundle = self._bundles[part.start] = some.utility.demand(prices, income)
+        wanted, offered = _wanted(bundle, some).sum(axis=0), _offered(bundle, some).sum(axis=0)
+        return Orders(bundle.sum(axis=0), wanted, offered, float(some.utility.spending(prices, income).sum()))
 
     def _book(self, block: Block, served: Served, cash_flow: Array) -> Booked:
         part, some = block
         prices, _ = self._quoted
-        _, wanted, offered = self._orders(some, self._income[part])
-        earned = np.einsum("ag,g->a", offered, prices * served.sales)
-        paid = np.einsum("ag,g->a", wanted, prices * served.purchases)
+        bundle = self._bundles[part.start]
+        earned = np.einsum("ag,g->a", _offered(bundle, some), prices * served.sales)
+        paid = np.einsum("ag,g->a", _wanted(bundle, some), prices * served.purchases)
         before = self.account[part].copy()
         balance = before + (earned - paid) + (0.0 if some.unlimited else some.budget)
         if len(cash_flow):
@@ -255,26 +252,29 @@ class ConsumerCohort(mesa.Agent):
     def _deeds(self, block: Block, income: Array, served: Served | None) -> Deeds:
         part, some = block
         prices, _ = self._quoted
-        if self._chosen is None:
-            bundle, wanted, offered = self._orders(some, income)
-        else:
+        if self._chosen is not None:
             bundle = self._chosen[part]
-            wanted, offered = _net(bundle, some.endowment)
+        elif served is not None:
+            bundle = self._bundles[part.start]
+        else:
+            bundle = some.utility.demand(prices, income)
         if served is None:
+            wanted, offered = _wanted(bundle, some).copy(), _offered(bundle, some)
             return Deeds(bundle, wanted, offered, some.utility.spending(prices, income))
+        wanted = _wanted(bundle, some)
         bought = wanted * served.purchases
-        return Deeds(bundle - wanted + bought, bought, offered * served.sales, np.einsum("ag,g->a", bought, prices))
-
-    def _orders(self, some: Consumers, income: Array) -> tuple[Array, Array, Array]:
-        """The bundles planned, what is wanted of them beyond endowments and what is offered of these."""
-        if self._ordered is not None:
-            return self._ordered
-        bundle = some.utility.demand(self._quoted[0], income)
-        return bundle, *_net(bundle, some.endowment)
+        consumption = bundle - wanted + bought
+        sold = _offered(bundle, some) * served.sales
+        return Deeds(consumption, bought, sold, np.einsum("ag,g->a", bought, prices))
 
 
-def _net(bundle: Array, endowment: Array) -> tuple[Array, Array]:
-    """What is wanted of each good beyond what one owns, and what is offered of it, `(rows, goods)` each."""
-    excess = bundle - endowment
-    wanted = np.maximum(excess, 0.0)
-    return wanted, np.subtract(wanted, excess, out=excess)
+def _wanted(bundle: Array, some: Consumers) -> Array:
+    """What is wanted of each good beyond what one owns, `(rows, goods)`, on a table that the next call writes over."""
+    excess = np.subtract(bundle, some.endowment, out=room(*bundle.shape))
+    return np.maximum(excess, 0.0, out=excess)
+
+
+def _offered(bundle: Array, some: Consumers) -> Array:
+    """What is offered of each good that one owns and does not want, `(rows, goods)`, on that same table."""
+    lack = np.subtract(some.endowment, bundle, out=room(*bundle.shape))
+    return np.maximum(lack, 0.0, out=lack)

@@ -12,7 +12,7 @@ def bought(form: Form, prices: Array, money: Array) -> Array:
     """`money d ln c / dp`, `(n, goods)`: what `money` `(n,)` buys; free goods without end, as `demand` has them."""
     gradient = form.log_cost_gradient(prices)
     if prices.all():
-        return product(gradient, money[:, None], out=gradient)
+        return product(gradient, money[:, None], gradient)
     with np.errstate(invalid="ignore"):
         return np.where(np.isinf(gradient), np.inf, gradient * money[:, None])
 

@@ -105,10 +105,14 @@ class Consumers(Rows):
 
     def income(self, prices: Array, profits: Array, account: Array | float = 0.0) -> Array:
         """`m = max(0, p.e + shares of profits + budget + account)`, `(rows,)`."""
-        earned = np.einsum("ag,g->a", self.endowment, prices) + self.budget + account
+        income = np.einsum("ag,g->a", self.endowment, prices)
+        if len(income) < self.size:
+            income = np.full(self.size, income[0])
+        income += self.budget
+        income += account
         if len(profits):
-            earned = earned + np.einsum("af,f->a", self.owns, profits)
-        return np.broadcast_to(np.maximum(earned, 0.0), (self.size,))
+            income += np.einsum("af,f->a", self.owns, profits)
+        return np.maximum(income, 0.0, out=income)
 
     def income_slope(self, income: Array, profit_slopes: Array) -> Array:
         """`dm/dp` of each, `(rows, goods)`; `profit_slopes` `(firm entries, goods)`; 0 where there is no income."""

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.means import Array, dot, log_power_mean, log_powers, normalised, product, shared_out
-from simulator.economics.rows import Rows
+from simulator.economics.rows import Rows, room
 
 PRECISE_EXPONENT = 100.0
 """`e` to at most this power keeps fourteen digits."""
@@ -72,6 +72,10 @@ class Form(Protocol):
         """`argmax { u(x) : p.x <= m }`, `(n, goods)`; infinite for a wanted good that is free."""
         ...
 
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        """The sum of everybody's `demand`, `(goods,)`."""
+        ...
+
     def log_cost_gradient(self, prices: Array) -> Array:
         """`d ln c / dp`, `(rows, goods)`: what a unit of money buys; infinite as `demand` is."""
         ...
@@ -117,7 +121,7 @@ def _free_for_all(bundle: Array, wanted: NDArray[np.bool_], prices: Array) -> Ar
 def _bought(gradient: Array, money: Array, prices: Array) -> Array:
     """`money d ln c / dp`, in the gradient's place; goods that cost nothing without end, also for no money."""
     if prices.all():
-        return product(gradient, money[..., None], out=gradient)
+        return product(gradient, money[..., None], gradient)
     with np.errstate(invalid="ignore"):
         return np.where(np.isinf(gradient), np.inf, gradient * money[..., None])
 
@@ -164,6 +168,11 @@ class CobbDouglas(Rows):
             return np.multiply(bundle, 1.0 / prices, out=bundle)
         with np.errstate(divide="ignore", invalid="ignore"):
             return _free_for_all(bundle / prices, self.wanted, prices)
+
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        if prices.min() > SMALLEST_PRICE:
+            return np.einsum("ag,a->g", self.shares, income) / prices
+        return self.demand(prices, income).sum(axis=0)
 
     def log_cost_gradient(self, prices: Array) -> Array:
         if prices.all():
@@ -274,14 +283,24 @@ class CES(Rows):
         lowest = float(prices.min())
         if not lowest > 0.0:
             return _bought(self.log_cost_gradient(prices), income, prices)
+        powers = self._powers(prices, lowest)
+        return product(powers, (income / dot(powers, prices))[:, None], powers)
+
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        lowest = float(prices.min())
+        if not lowest > 0.0:
+            return self.demand(prices, income).sum(axis=0)
+        powers = self._powers(prices, lowest, room(self.size, len(prices)))
+        return np.einsum("ag,a->g", powers, income / dot(powers, prices))
+
+    def _powers(self, prices: Array, lowest: float, table: Array | None = None) -> Array:
+        """`a_i p_i^-s` in units in which none overflows, `(rows, goods)`, written to `table` if there is one."""
         if self._steepest * (math.log(prices.max()) - math.log(lowest)) < PRECISE_EXPONENT:
-            powers = product(np.log(prices / lowest), -self.elasticity[:, None])
-            powers = product(np.exp(powers, out=powers), self.shares, out=powers)
-        else:
-            # Relative to the cheapest wanted good no power overflows; cheaper ones are unwanted.
-            cheapest = np.where(self.wanted, prices, np.inf).min(axis=-1, keepdims=True)
-            powers = self.shares * np.maximum(prices / cheapest, 1.0) ** -self.elasticity[:, None]
-        return product(powers, (income / dot(powers, prices))[:, None], out=powers)
+            powers = product(self.elasticity[:, None], np.log(lowest / prices), table)
+            return product(np.exp(powers, out=powers), self.shares, powers, table)
+        # Relative to the cheapest wanted good no power overflows; cheaper ones are unwanted.
+        cheapest = np.where(self.wanted, prices, np.inf).min(axis=-1, keepdims=True)
+        return self.shares * np.maximum(prices / cheapest, 1.0) ** -self.elasticity[:, None]
 
     def log_cost_gradient(self, prices: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -347,6 +366,9 @@ class Leontief(Rows):
         with np.errstate(divide="ignore", invalid="ignore"):
             bundle = product(self.coefficients, np.where(cost > 0, income / cost, np.inf)[:, None])
         return bundle if cost.all() else np.where(self.wanted, bundle, 0.0)
+
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        return self.demand(prices, income).sum(axis=0)
 
     def log_cost_gradient(self, prices: Array) -> Array:
         cost = self.unit_cost(prices)[..., None]

@@ -13,7 +13,7 @@ from simulator.economics.concavity import DECADES, judge
 from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
 from simulator.economics.formula import Formula
-from simulator.economics.rows import Rows
+from simulator.economics.taste import Taste
 
 SPENT = 1e-9
 """So near its budget, relative to it, a search goes there by one step of first order: what that leaves is of the order
@@ -39,7 +39,7 @@ class _Plan(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FormulaUtility(Rows):
+class FormulaUtility(Taste):
     """`u(x) = f(x)` for a strictly concave, increasing formula of `goods`, in the order of `formula.variables`.
 
     `goods` are indices into the `count` goods of the economy. Demand solves `f_i = mu p_i` (`<=` where none is bought),
@@ -52,9 +52,6 @@ class FormulaUtility(Rows):
     formula: Formula
     goods: tuple[int, ...]
     count: int
-    form = None
-    needs_income = True
-    integrable = False
 
     def demand(self, prices: Array, income: Array) -> Array:
         return self._spread(self._maximise(prices, income).quantities)

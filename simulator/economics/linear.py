@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
-from simulator.economics.rows import Rows
+from simulator.economics.taste import Taste
 
 TIE = 1e-12
 """Goods worth so little less than the best, relative to it, are as good as the best."""
 
 
 @dataclass(frozen=True)
-class Linear(Rows):
+class Linear(Taste):
     """`u(x) = sum_i v_i x_i` with `values` `v` `(rows, goods)`: unit cost `c = min_i p_i/v_i`.
 
     All money goes to the goods with most value per money. Demand is a set where several are best; here they share the
@@ -24,8 +24,6 @@ class Linear(Rows):
     """
 
     values: Array
-    form = None
-    needs_income = True
     integrable = True
 
     def __post_init__(self) -> None:

@@ -15,12 +15,17 @@ Array = NDArray[np.float64]
 LARGEST_EXPONENT = 600.0
 """`e` to this power can still be weighted and summed."""
 
+ROUNDING = 1e-15
+"""What sums to 1 but for this sums to 1."""
 
-def product(left: Array, right: Array, out: Array | None = None) -> Array:
-    """`left * right`, written to `out` if it has their common shape, else to a new table."""
-    if out is None or out.shape != np.broadcast(left, right).shape:
-        out = _room(left, right)
-    return np.multiply(left, right, out=out)
+
+def product(left: Array, right: Array, *rooms: Array | None) -> Array:
+    """`left * right`, written to the first of the `rooms` that has their common shape, else to a new table."""
+    shape = np.broadcast(left, right).shape
+    for room in rooms:
+        if room is not None and room.shape == shape:
+            return np.multiply(left, right, out=room)
+    return np.multiply(left, right, out=_room(left, right))
 
 
 def _room(*tables: Array) -> Array:
@@ -38,9 +43,10 @@ def dot(left: Array, right: Array) -> Array:
 
 
 def normalised(parameters: Array) -> Array:
-    """The parameters of each row as fractions of their sum."""
+    """The parameters of each row as fractions of their sum; the same table if they are that to rounding."""
     parameters = np.asarray(parameters, dtype=float)
-    return parameters / parameters.sum(axis=-1, keepdims=True)
+    total = parameters.sum(axis=-1, keepdims=True)
+    return parameters if (np.abs(total - 1.0) < ROUNDING).all() else parameters / total
 
 
 def log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
@@ -87,7 +93,7 @@ def _log_mean_of_extremes(log_values: Array, weights: Array, order: Array) -> Ar
 def log_powers(order: Array, log_values: Array) -> Array:
     """`ln v^r = r ln v`, 0 at `r = 0` also where `v` is 0 or infinite; overwrites the logarithms if they have room."""
     if np.isfinite(log_values).all():
-        return product(log_values, order[:, None], out=log_values)
+        return product(log_values, order[:, None], log_values)
     with np.errstate(invalid="ignore"):
         return np.where(order[:, None] == 0.0, 0.0, order[:, None] * log_values)
 
@@ -98,7 +104,7 @@ def shared_out(exponents: Array, weights: Array) -> Array:
     Overwrites the exponents if they have room.
     """
     if max(float(exponents.max()), -float(exponents.min())) < LARGEST_EXPONENT:
-        powers = product(np.exp(exponents, out=exponents), weights, out=exponents)
+        powers = product(np.exp(exponents, out=exponents), weights, exponents)
     else:
         largest = np.max(np.where(weights > 0, exponents, -np.inf), axis=-1, keepdims=True)
         with np.errstate(invalid="ignore"):

@@ -109,6 +109,9 @@ class Nest(Rows):
         money = units * costs
         return self._spread(units, [nest.demand(prices, money[:, place]) for place, nest in self._nests])
 
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        return self.demand(prices, income).sum(axis=0)
+
     def log_cost_gradient(self, prices: Array) -> Array:
         return self._by_units(self.level.log_cost_gradient(self._costs(prices)), prices)
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import CES, Array, CobbDouglas, Form
-from simulator.economics.rows import Rows
+from simulator.economics.taste import Taste
 
 
 @dataclass(frozen=True)
-class QuasiLinear(Rows):
+class QuasiLinear(Taste):
     """`u = sum_i w_i x_i^(1-1/e) / (1-1/e) + money` with elasticity of demand `e > 0`; `sum_i w_i ln x_i` at `e = 1`.
 
     Inverse demand `w_i x_i^(-1/e)`, demand `(w_i/p_i)^e` while it is affordable: spending `S = min(C c(p)^(1-e), m)` on
@@ -29,7 +29,6 @@ class QuasiLinear(Rows):
     elasticity: Array = field(default_factory=lambda: np.ones(1))
     aggregator: Form = field(init=False, repr=False)
     log_level: Array = field(init=False, repr=False)
-    form = None
     needs_income = False
     integrable = True
 
@@ -144,7 +143,7 @@ class QuasiLinear(Rows):
 
 
 @dataclass(frozen=True)
-class Quadratic(Rows):
+class Quadratic(Taste):
     """`u = sum_i (a_i x_i - b_i x_i^2/2) + money`: inverse demand `a_i - b_i x_i`, demand `max(0, (a_i - p_i) / b_i)`.
 
     Where that costs more than `m`, demand is `max(0, (a_i - lambda p_i) / b_i)` with `lambda` such that it costs `m`: a
@@ -157,7 +156,6 @@ class Quadratic(Rows):
 
     intercept: Array
     slope: Array
-    form = None
     needs_income = False
     integrable = False
 

@@ -8,18 +8,24 @@ put together in the order of the blocks and so never depend on the number of thr
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import fields
 from functools import cache
+from itertools import pairwise
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-BLOCK = 16_384
-"""Rows worked on at a time: a few columns of them fit a core's cache."""
+BLOCK = 32_768
+"""Most rows worked on at a time: few enough for a core's cache to hold some columns of them, enough to make little of
+what Python does in between.
+"""
 
+Array = NDArray[np.float64]
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
@@ -54,8 +60,10 @@ def _length(value: Any) -> int:
 
 
 def blocks(rows: int) -> list[slice]:
-    """Where the blocks of so many rows lie."""
-    return [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]
+    """Where the blocks of so many rows lie: as few as may be, all of a size but for one row."""
+    number = -(-rows // BLOCK)
+    ends = [rows * block // number for block in range(number + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def over_blocks(parts: Sequence[Part], work: Callable[[Part], Result]) -> list[Result]:
@@ -71,6 +79,21 @@ def over_blocks(parts: Sequence[Part], work: Callable[[Part], Result]) -> list[R
 def _threads() -> ThreadPoolExecutor:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return ThreadPoolExecutor(max(1, count or 1), thread_name_prefix="market")
+
+
+_desk = threading.local()
+
+
+def room(rows: int, goods: int) -> Array:
+    """A table `(rows, goods)` to write on, stored good by good; this thread's next call hands out the same again.
+
+    What a block needs for a moment only need not be asked of the system, which clears its pages at the price of the
+    arithmetic done on them.
+    """
+    table: Array | None = getattr(_desk, "table", None)
+    if table is None or table.size < rows * goods:
+        table = _desk.table = np.empty(rows * goods)
+    return table[: rows * goods].reshape(goods, rows).T
 
 
 def sum_up(parts: Sequence[Any]) -> Any:

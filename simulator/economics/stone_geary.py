@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import Array, Form, Leontief
-from simulator.economics.rows import Rows
+from simulator.economics.taste import Taste
 
 
 @dataclass(frozen=True)
-class StoneGeary(Rows):
+class StoneGeary(Taste):
     """`u(x) = h(x - g)` with `h` of degree one and `subsistence` `g` `(rows, goods)` of goods that `h` wants.
 
     Demand `g + (m - p.g) d ln c/dp`, indirect utility `(m - p.g) / c(p)`. Whoever cannot buy subsistence (`m < p.g`)
@@ -25,9 +25,6 @@ class StoneGeary(Rows):
     taste: Form
     subsistence: Array
     below: Leontief = field(init=False, repr=False)
-    form = None
-    needs_income = True
-    integrable = False
 
     def __post_init__(self) -> None:
         subsistence = np.asarray(self.subsistence, dtype=float)

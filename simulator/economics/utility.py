@@ -19,8 +19,8 @@ from simulator.economics.forms import CES, Array, Form
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.linear import Linear
 from simulator.economics.quasilinear import QuasiLinear
-from simulator.economics.rows import Rows
 from simulator.economics.stone_geary import StoneGeary
+from simulator.economics.taste import Taste
 
 
 class Utility(Protocol):
@@ -61,6 +61,10 @@ class Utility(Protocol):
         """The best affordable bundle `x(p, m)`, `(n, goods)`: the market's road."""
         ...
 
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        """The sum of everybody's `demand`, `(goods,)`, without a table of it where that can be."""
+        ...
+
     def dual_demand(self, prices: Array, income: Array) -> Array:
         """The same from unit costs or indirect utility, `(n, goods)`: the judges' road."""
         ...
@@ -99,18 +103,20 @@ class Utility(Protocol):
 
 
 @dataclass(frozen=True)
-class Homothetic(Rows):
+class Homothetic(Taste):
     """`u(x)` of degree one (Cobb-Douglas, CES, Leontief, nests): all income is spent, in shares that depend on prices.
 
     Demand `m d ln c/dp`; the marginal utility of money is `1/c(p)`.
     """
 
     form: Form
-    needs_income = True
     integrable = True
 
     def demand(self, prices: Array, income: Array) -> Array:
         return self.form.demand(prices, income)
+
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        return self.form.total_demand(prices, income)
 
     def dual_demand(self, prices: Array, income: Array) -> Array:
         return bought(self.form, prices, income)

@@ -1,0 +1,94 @@
+"""What follows of a taste's `demand` and `utility` alone: all that a utility must answer, by differences where need be.
+
+The kinds of the language give closed forms in the place of most of these; a kind from outside need not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from simulator.economics.duality import outer_sum
+from simulator.economics.means import Array, dot
+from simulator.economics.rows import Rows
+
+NUDGE = 6e-6
+"""Relative step of central differences: about the cube root of the rounding."""
+
+
+class Taste(Rows):
+    """Tastes of a cohort, of which a kind gives at least `demand` and `utility` (shapes and meaning: `Utility`).
+
+    Derivatives are central differences, good to about ten digits of a smooth demand. A kind with parameters is a frozen
+    dataclass of arrays with a row for each consumer, or one row for all.
+    """
+
+    needs_income: bool = True
+    form: Any = None
+    integrable: bool = False
+
+    def demand(self, prices: Array, income: Array) -> Array:
+        raise NotImplementedError(f"{type(self).__name__} has no demand(prices, income); every utility needs one")
+
+    def utility(self, quantities: Array, paid: Array) -> Array:
+        raise NotImplementedError(f"{type(self).__name__} has no utility(quantities, paid); every utility needs one")
+
+    def total_demand(self, prices: Array, income: Array) -> Array:
+        return self.demand(prices, income).sum(axis=0)
+
+    def dual_demand(self, prices: Array, income: Array) -> Array:
+        return self.demand(prices, income)
+
+    def spending(self, prices: Array, income: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            return np.where(prices > 0, self.demand(prices, income) * prices, 0.0).sum(axis=-1)
+
+    def surplus(self, prices: Array, income: Array) -> Array:
+        return self.utility(self.demand(prices, income), self.spending(prices, income))
+
+    def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
+        steps = np.diag(NUDGE * prices)
+        moved = [self.total_demand(prices + step, income) - self.total_demand(prices - step, income) for step in steps]
+        return np.stack(moved, axis=1) / (2 * steps.diagonal()) + outer_sum(
+            self._per_money(prices, income, self.demand), income_slope
+        )
+
+    def marginal_utility(self, quantities: Array) -> Array:
+        """`du/dx`, `(n, goods)`; from above where nothing of a good is consumed."""
+        slopes, paid = np.empty(quantities.shape), np.zeros(len(quantities))
+        for good in range(quantities.shape[-1]):
+            amount = quantities[:, good]
+            above, below = quantities.copy(), quantities.copy()
+            step = NUDGE * np.where(amount > 0, amount, 1.0)
+            above[:, good], below[:, good] = amount + step, np.maximum(amount - step, 0.0)
+            rise = self.utility(above, paid) - self.utility(below, paid)
+            slopes[:, good] = rise / (above[:, good] - below[:, good])
+        return slopes
+
+    def imputation(self, quantities: Array, prices: Array) -> Array:
+        parts = quantities * self.marginal_utility(quantities)
+        total = parts.sum(axis=-1, keepdims=True)
+        # Of nothing, in the proportions in which one unit of money is spent.
+        first = self.demand(prices, np.ones(len(quantities))) * prices
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(total > 0, parts / total, first / first.sum(axis=-1, keepdims=True))
+
+    def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
+        def indirect(prices: Array, income: Array) -> Array:
+            return self.surplus(prices, income)[:, None]
+
+        gained = self._per_money(prices, income, indirect)[:, 0]
+        # Who compares goods with money has paid what it spends: its last unit of money is worth 1 beside what it gains.
+        return dot(self.marginal_utility(quantities), quantities) / (gained if self.needs_income else 1.0 + gained)
+
+    @staticmethod
+    def _per_money(prices: Array, income: Array, of: Callable[[Array, Array], Array]) -> Array:
+        """`d of / dm`, `(n, columns)`; from above where there is no income, 0 where it has no end."""
+        endless = np.isinf(income)
+        money = np.where(endless, 1.0, income)
+        step = NUDGE * np.where(money > 0, money, 1.0)
+        more, less = money + step, np.maximum(money - step, 0.0)
+        slope = (of(prices, more) - of(prices, less)) / (more - less)[:, None]
+        return np.where(endless[:, None], 0.0, slope)
