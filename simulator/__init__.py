@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from simulator.errors import ScenarioError as ScenarioError
     from simulator.run import Run as Run
     from simulator.run import simulate as simulate
+    from simulator.scenario import Plugins as Plugins
     from simulator.scenario import Scenario as Scenario
     from simulator.scenario import load as load
 
 HOMES = {
     "MarketModel": "simulator.dynamics.model",
+    "Plugins": "simulator.scenario",
     "Run": "simulator.run",
     "Scenario": "simulator.scenario",
     "ScenarioError": "simulator.errors",
@@ -27,7 +29,7 @@ HOMES = {
 }
 """The public names and their modules, imported when first asked for, so that the command line starts fast."""
 
-__all__ = ["MarketModel", "Run", "Scenario", "ScenarioError", "load", "simulate"]
+__all__ = ["MarketModel", "Plugins", "Run", "Scenario", "ScenarioError", "load", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

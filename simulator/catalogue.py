@@ -10,9 +10,6 @@ from typing import NamedTuple
 SCHEDULERS = {
     "tatonnement": "prices move along planned excess demand z = demand - supply, in the way of a rule (see rules)",
 }
-BEHAVIOURS = {
-    "best_response": "a firm plans for the largest profit at going prices: p_out df/dx_i = p_i for each input it uses",
-}
 FIRST_LETTERS = 10_000
 """As much of a scenario is read to find its first comment."""
 
@@ -49,14 +46,31 @@ def _opening(file: Path) -> str:
 def utilities() -> list[Section]:
     from simulator.economics.utility import UTILITIES
 
-    return [Section("consumers: [{utility: {KIND: ...}}]", {name: kind.meaning for name, kind in UTILITIES.items()})]
+    return [
+        Section("consumers: [{utility: {KIND: ...}}]", {name: kind.meaning for name, kind in UTILITIES.items()}),
+        *_from_outside("utilities"),
+    ]
 
 
 def technologies() -> list[Section]:
     from simulator.economics.technology import TECHNOLOGIES
 
     title = 'firms: [{technology: {KIND: ...}}], a formula as {makes: "y = ..."}'
-    return [Section(title, {name: kind.meaning for name, kind in TECHNOLOGIES.items()})]
+    kinds = {name: kind.meaning for name, kind in TECHNOLOGIES.items()}
+    return [Section(title, kinds), *_from_outside("technologies")]
+
+
+def _from_outside(group: str) -> list[Section]:
+    """What installed packages add to a group of kinds."""
+    from simulator.scenario.plugins import installed, loaded, meaning_of
+
+    entries: dict[str, str] = {}
+    for name, point in sorted(installed(group).items()):
+        try:
+            entries[name] = f"{meaning_of(loaded(point))} ({point.module})"
+        except ValueError as error:
+            entries[name] = str(error)
+    return [Section("from installed packages", entries)] if entries else []
 
 
 def schedulers() -> list[Section]:
@@ -72,11 +86,15 @@ def rules() -> list[Section]:
         Section("scheduler: {form: FORM, rate: ...}", FORMS),
         Section("scheduler: {with: [PIECE, ...]}, in brackets what a market must know", pieces),
         Section("scheduler: {rule: NAME, rate: ...}: a form and pieces by a famous name", recipes),
+        *_from_outside("rule_pieces"),
     ]
 
 
 def behaviours() -> list[Section]:
-    return [Section("firms: [{behaviour: KIND}]", BEHAVIOURS)]
+    from simulator.economics.behaviour import BEHAVIOURS
+
+    kinds = {name: kind.meaning for name, kind in BEHAVIOURS.items()}
+    return [Section("firms: [{behaviour: KIND}]", kinds), *_from_outside("behaviours")]
 
 
 def columns() -> list[Section]:

@@ -245,8 +245,9 @@ def list_kinds(
 def schema() -> None:
     """Print the JSON Schema of scenarios: with it an editor completes keys, shows what they mean and marks mistakes."""
     from simulator.scenario import scenario_schema
+    from simulator.scenario.plugins import installed_schema
 
-    print_json(scenario_schema())
+    print_json(scenario_schema(installed_schema()))
 
 
 @app.command(short_help="Write a commented starter scenario, NAME.yaml.")

@@ -25,6 +25,7 @@ from simulator.results.recorder import Witness
 from simulator.results.report import equilibrium_table, last_row, summarise
 from simulator.results.table import Table, frames
 from simulator.scenario import Scenario, dump, load
+from simulator.scenario.plugins import NO_PLUGINS, Plugins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,10 +146,12 @@ def simulate(
     ticks: int | None = None,
     seed: int | None = None,
     references: bool | None = None,
+    plugins: Plugins = NO_PLUGINS,
 ) -> Run:
     """Run a scenario (a YAML file, plain data, or a loaded `Scenario`) in memory.
 
-    `ticks`, `seed` and `references` replace the scenario's own. Raises `ScenarioError` if it is refused.
+    `ticks`, `seed` and `references` replace the scenario's own; `plugins` are kinds from outside that it may speak of.
+    Raises `ScenarioError` if it is refused.
     """
     changes: dict[str, object] = {}
     if ticks is not None:
@@ -158,9 +161,10 @@ def simulate(
     if references is not None:
         changes["run.references"] = "on" if references else "off"
     if isinstance(source, Scenario):
-        scenario = load(source.resolved, settings=changes, inputs=source.inputs) if changes else source
+        kinds = source.plugins.joined_by(plugins)
+        scenario = load(source.resolved, settings=changes, inputs=source.inputs, plugins=kinds) if changes else source
     else:
-        scenario = load(source, settings=changes)
+        scenario = load(source, settings=changes, plugins=plugins)
     began = time.perf_counter()
     simulation = Simulation(scenario)
     blocks: list[dict[str, Table]] = []

@@ -13,12 +13,13 @@ import pytest
 from simulator import catalogue
 from simulator.cli import LISTED, main
 from simulator.dynamics.price_rules import FORMS, INFORMATION, PIECES, RECIPES
+from simulator.economics.behaviour import BEHAVIOURS
 from simulator.economics.technology import TECHNOLOGIES
 from simulator.economics.utility import UTILITIES
 from simulator.results.columns import SUMMARY, TABLES
 from simulator.run import run_to_disk
 from simulator.scenario import load
-from simulator.scenario.schema import Firm, Piece, Scheduler, Technology, Utility
+from simulator.scenario.schema import Behaviour, Piece, Scheduler, Technology, Utility
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Called = Callable[..., tuple[int, str, str]]
@@ -53,7 +54,7 @@ def listed(text: str) -> dict[str, str]:
         ("technologies", TECHNOLOGIES),
         ("rules", [*FORMS, *PIECES, *RECIPES]),
         ("schedulers", get_args(Scheduler.model_fields["kind"].annotation)),
-        ("behaviours", get_args(Firm.model_fields["behaviour"].annotation)),
+        ("behaviours", BEHAVIOURS),
     ],
 )
 def test_every_kind_is_listed_with_its_meaning(heading: str, names: list[str], call: Called) -> None:
@@ -67,6 +68,7 @@ def test_what_is_listed_is_what_a_scenario_may_say() -> None:
     assert set(UTILITIES) == set(Utility.model_fields)
     assert set(TECHNOLOGIES) == {"formula", *Technology.model_fields}
     assert set(PIECES) == set(Piece.model_fields)
+    assert set(BEHAVIOURS) == set(Behaviour.model_fields)
     assert set(FORMS) == set(get_args(Scheduler.model_fields["form"].annotation))
 
 

@@ -489,7 +489,7 @@ def test_all_files_are_read_before_any_is_refused(tmp_path: Path) -> None:
             "shocks: []\n",
             [
                 "firms.f.technology.ces.returns_to_scale: missing key",
-                "firms.f.behaviour: found a mapping; expected best_response",
+                "firms.f.behaviour.best: unknown kind 'best'; expected best_response",
                 "elasticity: found a distribution for a single agent",
                 "unknown key 'inventory_weight'",
             ],

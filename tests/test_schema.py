@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from simulator.scenario.schema import MARKS, Entry, ScenarioFile, scenario_schema
 
 
 def models(entry: type[Entry] = Entry) -> list[type[Entry]]:
-    return [kind for below in entry.__subclasses__() for kind in (below, *models(below))]
+    return [
+        kind
+        for below in entry.__subclasses__()
+        if below.__module__ == Entry.__module__
+        for kind in (below, *models(below))
+    ]
 
 
 def test_every_key_has_its_meaning() -> None:
@@ -37,3 +47,45 @@ def test_a_number_may_be_a_distribution_or_a_column() -> None:
 @pytest.mark.parametrize("mark", MARKS)
 def test_marks_of_unions_do_not_show(mark: str) -> None:
     assert mark not in str(scenario_schema())
+
+
+SHIPPED = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+VALIDATOR = Draft202012Validator(scenario_schema())
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where the values of plain data stand."""
+    entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in entries:
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_editors_accept_what_is_shipped_and_no_key_without_a_value(file: Path) -> None:
+    data = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    assert list(VALIDATOR.iter_errors(data)) == []
+    for path in places(data):
+        if (len(path) == 2 and path[0] == "goods") or "set" in path:
+            continue
+        broken = deepcopy(data)
+        holder = broken
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = None
+        assert list(VALIDATOR.iter_errors(broken)), path
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"consumers": [{"name": "a", "utility": {"linear": {"g": 1}, "leontief": {"g": 1}}}]},
+        {"consumers": [{"name": "a", "utility": {}}]},
+        {"scheduler": {"with": [{"clip": 1, "momentum": 0.5}]}},
+        {"scheduler": {"rule": "wallras"}},
+        {"firms": [{"name": "f", "makes": "h = g^0.5", "behaviour": "worst_response"}]},
+    ],
+)
+def test_editors_mark_several_kinds_and_unknown_names(broken: dict[str, Any]) -> None:
+    assert list(VALIDATOR.iter_errors({"goods": ["g", "h"]})) == []
+    assert list(VALIDATOR.iter_errors({"goods": ["g", "h"], **broken}))

@@ -14,6 +14,7 @@ import numpy as np
 from simulator.dynamics.price_rules import PriceRule, Relative
 from simulator.dynamics.snapshot import Snapshot
 from simulator.dynamics.trading import Trade
+from simulator.economics.behaviour import BestResponse
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 
@@ -27,8 +28,11 @@ class Chain:
 
     @staticmethod
     def serves(economy: Economy, rule: PriceRule) -> bool:
-        """Whether the tick can be done here: few firms, one input each, not their own output; a rule without memory."""
+        """Whether the tick can be done here: few firms that plan for most profit with one input each, not their own
+        output; a rule without memory.
+        """
         single = all(firm.technology.single_input for firm in economy.firms)
+        single &= all(isinstance(firm.behaviour, BestResponse) for firm in economy.firms)
         others = all(firm.output not in firm.inputs for firm in economy.firms)
         plain = all(isinstance(piece, Relative) for piece in rule.chain)
         return 0 < len(economy.firms) <= LARGEST and not economy.consumers and single and others and plain

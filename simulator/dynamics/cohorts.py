@@ -28,17 +28,17 @@ NUDGE = 1e-4
 
 
 class FirmCohort(mesa.Agent):
-    """The firms of one entry: they plan their best response to prices and make what their inputs allow."""
+    """The firms of one entry: they plan at going prices as they are wont to, and make what their inputs allow."""
 
     def __init__(self, model: MarketModel, firm: Firm, rows: slice, edges: slice) -> None:
         super().__init__(model)
         self.firm, self.rows, self.edges = firm, rows, edges
 
-    def plan(self, prices: list[float], inputs: Array, outputs: Array) -> None:
-        """Write inputs and outputs of largest profit into the market's, which hold the last plan."""
+    def plan(self, prices: list[float], inputs: Array, outputs: Array, *, first: bool) -> None:
+        """Write planned inputs and outputs into the market's, which hold the last plan, or a guess at the `first`."""
         firm = self.firm
-        guess = inputs[self.edges].reshape(firm.rows, -1)
-        plan = firm.technology.best_response(prices[firm.output], [prices[good] for good in firm.inputs], guess)
+        last, wages = inputs[self.edges].reshape(firm.rows, -1), [prices[good] for good in firm.inputs]
+        plan = firm.behaviour.plan(firm.technology, prices[firm.output], wages, last, first=first)
         inputs[self.edges], outputs[self.rows] = plan.inputs.ravel(), plan.output
 
     def produce(self, inputs: Array, outputs: Array) -> None:

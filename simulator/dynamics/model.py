@@ -122,7 +122,7 @@ class MarketModel(mesa.Model):
         quoted = prices.tolist()
         inputs, outputs = before.planned_inputs.copy(), before.planned_outputs.copy()
         for firms in self.firm_cohorts:
-            firms.plan(quoted, inputs, outputs)
+            firms.plan(quoted, inputs, outputs, first=before.tick < 0)
         if not self.consumer_cohorts:
             return Plans(inputs, outputs, before.spending, before.planned_consumption, before.consumers_planned)
         profits = self._by_entry(self._value(prices, outputs, inputs))

@@ -252,7 +252,7 @@ class PriceRule:
     @cached_property
     def needs_slope(self) -> bool:
         """Whether `next_prices` must be given the signal's own slopes."""
-        return any(isinstance(piece, OwnSlope) for piece in self.pieces)
+        return any(piece.information == "own slope" for piece in self.pieces)
 
     @property
     def information(self) -> str:

@@ -13,7 +13,7 @@ in numeraire per unit, quantities per tick.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.economics.behaviour import Behaviour, BestResponse
 from simulator.economics.forms import Array
 from simulator.economics.rows import Rows, blocks, over_blocks, sum_up
 
@@ -34,7 +35,7 @@ Indices = NDArray[np.intp]
 @dataclass(frozen=True)
 class Firm:
     """One entry of `count` firms: a technology, the good it makes, the goods it uses (indices, in the technology's
-    order). Firms that are all alike are one row of the technology, which stands for them together.
+    order), and how it plans. Firms that are all alike are one row of the technology, which stands for them together.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Firm:
     output: int
     inputs: tuple[int, ...]
     count: int = 1
+    behaviour: Behaviour = field(default_factory=BestResponse)
 
     @property
     def rows(self) -> int:

@@ -15,11 +15,22 @@ from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, compose, dump, from_data, read
 from simulator.scenario.draws import DrawError
+from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.schema import NAME_PATTERN, ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
 
-__all__ = ["Regime", "RunSettings", "Scenario", "ScenarioError", "dump", "load", "load_many", "scenario_schema"]
+__all__ = [
+    "Plugins",
+    "Regime",
+    "RunSettings",
+    "Scenario",
+    "ScenarioError",
+    "dump",
+    "load",
+    "load_many",
+    "scenario_schema",
+]
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 NO_INPUTS: Mapping[str, Path] = MappingProxyType({})
@@ -30,14 +41,15 @@ def load(
     *,
     settings: Mapping[str, object] = NO_SETTINGS,
     inputs: Mapping[str, Path] = NO_INPUTS,
+    plugins: Plugins = NO_PLUGINS,
 ) -> Scenario:
     """The scenario of a YAML file (a path) or of plain Python data (a dict).
 
     `settings` maps dotted paths (`firms.A.makes`, `run.ticks`) to values that replace the scenario's; a text is read as
-    YAML. `inputs` says where files lie that the scenario calls otherwise. Raises `ScenarioError` with every problem
-    found.
+    YAML. `inputs` says where files lie that the scenario calls otherwise. Kinds that the language does not have are
+    taken from `plugins`, else from what installed packages register. Raises `ScenarioError` with every problem found.
     """
-    return _load(source, settings, inputs)[0]
+    return _load(source, settings, inputs, plugins)[0]
 
 
 def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = NO_SETTINGS) -> tuple[Scenario, ...]:
@@ -53,7 +65,7 @@ def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = N
         problems.extend(missing)
         for file in files:
             try:
-                scenario, document = _load(file, settings, NO_INPUTS)
+                scenario, document = _load(file, settings, NO_INPUTS, NO_PLUGINS)
             except ScenarioError as error:
                 problems.extend(error.problems)
                 continue
@@ -70,7 +82,10 @@ def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = N
 
 
 def _load(
-    source: str | Path | Mapping[str, Any], settings: Mapping[str, object], inputs: Mapping[str, Path]
+    source: str | Path | Mapping[str, Any],
+    settings: Mapping[str, object],
+    inputs: Mapping[str, Path],
+    plugins: Plugins,
 ) -> tuple[Scenario, Document]:
     if isinstance(source, Mapping):
         document, path, name, folder = from_data(source), None, "scenario", Path()
@@ -78,7 +93,10 @@ def _load(
         document, path, name = compose(read(source), str(source)), str(source), Path(source).stem
         folder = Path(source).parent
     if document.complete:
-        apply_settings(document, settings)
+        _outfit(document, plugins)
+        if settings:
+            apply_settings(document, settings)
+            _outfit(document, plugins)
         model = validate(document)
         if "name" not in document.data and not re.fullmatch(NAME_PATTERN, name):
             message = (
@@ -93,6 +111,14 @@ def _load(
     raise ScenarioError(sorted(map(document.problem, document.faults), key=_order))
 
 
+def _outfit(document: Document, plugins: Plugins) -> None:
+    """Give a document the kinds from outside that it speaks of."""
+    try:
+        document.plugins = needed(document.data, plugins)
+    except ValueError as error:
+        document.faults.append(Fault((), str(error)))
+
+
 def _built(
     model: ScenarioFile, name: str, document: Document, path: str | None, folder: Path, inputs: Mapping[str, Path]
 ) -> Scenario | None:
@@ -101,9 +127,11 @@ def _built(
         resolved, files = resolve(model, name, folder, inputs)
         for place, data in regime_data(resolved):
             _check_regime(document, place, data)
-        return None if document.faults else build(resolved, document.text or dump(resolved), path, files)
+        return (
+            None if document.faults else build(resolved, document.text or dump(resolved), path, files, document.plugins)
+        )
     except DrawError as error:
-        document.faults.append(Fault(steps_of(document.data, error.path), error.message))
+        document.faults.append(Fault(steps_of(document, error.path), error.message))
     except ShockError as error:
         document.faults.append(Fault(error.steps, error.message))
     return None
@@ -112,6 +140,7 @@ def _built(
 def _check_regime(document: Document, place: int, data: dict[str, Any]) -> None:
     """Add what is wrong with the economy after a shock to the document's faults, at the shock."""
     after = from_data(data)
+    after.plugins = document.plugins
     validate(after)
     check(after)
     for fault in after.faults:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.scenario import from_outside
 from simulator.scenario.draws import AT_LEAST_0, DISTRIBUTIONS, MODIFIERS, DrawError, Draws, files_of
+from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.schema import Consumer, EveryTick, Good, ScenarioFile, Trade
 from simulator.scenario.shocks import ShockError, changed
-from simulator.scenario.tastes import Claims, Reader, owned, technique, utility
+from simulator.scenario.tastes import Claims, Reader, behaviour, owned, technique, utility
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules, trading
@@ -70,6 +72,7 @@ class Scenario:
     source: str = field(repr=False)
     path: str | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
+    plugins: Plugins = field(default=NO_PLUGINS, repr=False)
 
     @property
     def economy(self) -> economy.Economy:
@@ -179,7 +182,10 @@ def _resolved_consumer(consumer: dict[str, Any], draws: Draws) -> dict[str, Any]
 
 def _resolved_scheduler(model: ScenarioFile) -> dict[str, Any]:
     scheduler = model.scheduler
-    pieces = [piece if isinstance(piece, str) else piece.model_dump(exclude_none=True) for piece in scheduler.pieces]
+    pieces = [
+        piece if isinstance(piece, str) else piece.model_dump(exclude_none=True, by_alias=True)
+        for piece in scheduler.pieces
+    ]
     if scheduler.rule is not None:
         return {"kind": scheduler.kind, "rule": scheduler.rule, "rate": scheduler.rate}
     return {"kind": scheduler.kind, "form": scheduler.form, "rate": scheduler.rate, "with": pieces}
@@ -194,11 +200,17 @@ def _resolved_trade(model: ScenarioFile) -> Any:
     return {"every_tick": {"rationing": options.rationing, "spoilage": spoilage, "inventories": spoilage < 1}}
 
 
-def build(resolved: dict[str, Any], source: str, path: str | None, inputs: Mapping[str, Path]) -> Scenario:
+def build(
+    resolved: dict[str, Any],
+    source: str,
+    path: str | None,
+    inputs: Mapping[str, Path],
+    plugins: Plugins = NO_PLUGINS,
+) -> Scenario:
     """The objects of a resolved scenario that has passed every check. Raises `DrawError` for what cannot be drawn."""
     from simulator.dynamics.trading import Trade as TradeRule
 
-    model = ScenarioFile.model_validate(resolved)
+    model = plugins.schema.model_validate(resolved)
     markets = {good: market or Good.model_construct() for good, market in cast("dict[str, Good]", model.goods).items()}
     fixed = [
         good == model.numeraire or good in model.outside or market.fixed_price is not None
@@ -207,10 +219,10 @@ def build(resolved: dict[str, Any], source: str, path: str | None, inputs: Mappi
     options = model.trade.every_tick if isinstance(model.trade, Trade) else None
     return Scenario(
         name=resolved["name"],
-        regimes=_regimes(resolved, Draws(model.run.seed, inputs)),
+        regimes=_regimes(resolved, Draws(model.run.seed, inputs), plugins),
         initial_prices=_frozen([_initial_price(good, market, model) for good, market in markets.items()]),
         numeraire=model.numeraire,
-        rule=_rule(model, _frozen([market.floor for market in markets.values()]), _frozen(fixed, np.bool_)),
+        rule=_rule(model, _frozen([market.floor for market in markets.values()]), _frozen(fixed, np.bool_), plugins),
         trade=TradeRule(
             every_tick=model.trade != "at_equilibrium",
             spoilage=1.0 if options is None or options.spoilage is None else options.spoilage,
@@ -229,24 +241,31 @@ def build(resolved: dict[str, Any], source: str, path: str | None, inputs: Mappi
         source=source,
         path=path,
         inputs=inputs,
+        plugins=plugins,
     )
 
 
-def _rule(model: ScenarioFile, floor: Array, fixed: NDArray[np.bool_]) -> price_rules.PriceRule:
+def _rule(model: ScenarioFile, floor: Array, fixed: NDArray[np.bool_], plugins: Plugins) -> price_rules.PriceRule:
     from simulator.dynamics.price_rules import PIECES, RECIPES, PriceRule
 
     scheduler = model.scheduler
     if scheduler.rule is not None:
         recipe = RECIPES[scheduler.rule]
         return PriceRule(recipe.form, scheduler.rate, recipe.pieces, floor, fixed)
-    pieces = tuple(_piece(PIECES, piece) for piece in scheduler.pieces)
+    pieces = tuple(
+        _piece(PIECES, piece, f"scheduler.with.{place}", len(floor), plugins)
+        for place, piece in enumerate(scheduler.pieces)
+    )
     return PriceRule(scheduler.form, scheduler.rate, pieces, floor, fixed)
 
 
-def _piece(kinds: Mapping[str, Any], piece: Any) -> Any:
-    if isinstance(piece, str):
-        return kinds[piece]()
-    ((kind, parameter),) = piece.model_dump(exclude_none=True).items()
+def _piece(kinds: Mapping[str, Any], piece: Any, path: str, goods: int, plugins: Plugins) -> Any:
+    given: dict[str, Any] = (
+        {piece: True} if isinstance(piece, str) else piece.model_dump(exclude_none=True, by_alias=True)
+    )
+    ((kind, parameter),) = given.items()
+    if kind in plugins.rule_pieces:
+        return from_outside.piece(plugins.rule_pieces[kind], {} if parameter is True else parameter, path, goods)
     if parameter is True:
         return kinds[kind]()
     return kinds[kind](**parameter) if isinstance(parameter, dict) else kinds[kind](parameter)
@@ -268,13 +287,13 @@ def _initial_price(good: str, market: Good, model: ScenarioFile) -> float:
     return 1.0 if market.price is None else market.price
 
 
-def _regimes(resolved: dict[str, Any], draws: Draws) -> tuple[Regime, ...]:
+def _regimes(resolved: dict[str, Any], draws: Draws, plugins: Plugins) -> tuple[Regime, ...]:
     """The economies of a scenario, one after another; what a shock does not touch is the same object in both."""
-    regimes = [Regime(0, _economy(resolved, draws, None, None))]
+    regimes = [Regime(0, _economy(resolved, draws, plugins, None, None))]
     before = resolved
     for place, data in regime_data(resolved):
         tick = resolved["shocks"][place]["tick"]
-        economy = _economy(data, draws, before, regimes[-1].economy)
+        economy = _economy(data, draws, plugins, before, regimes[-1].economy)
         _same_rows(regimes[-1].economy, economy, place)
         if tick == regimes[-1].tick:
             regimes.pop()
@@ -310,7 +329,11 @@ def regime_data(resolved: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]
 
 
 def _economy(
-    data: Mapping[str, Any], draws: Draws, before: Mapping[str, Any] | None, last: economy.Economy | None
+    data: Mapping[str, Any],
+    draws: Draws,
+    plugins: Plugins,
+    before: Mapping[str, Any] | None,
+    last: economy.Economy | None,
 ) -> economy.Economy:
     from simulator.economics.economy import Economy, Firm
 
@@ -320,14 +343,14 @@ def _economy(
         if before is not None and last is not None and before["firms"][place] == firm:
             firms.append(last.firms[place])
             continue
-        read = Reader(draws, goods, firm["count"], f"firms.{firm['name']}")
-        found = technique(firm, read, data["outside"])
-        firms.append(Firm(firm["name"], found.technology, found.output, found.inputs, firm["count"]))
+        read = Reader(draws, goods, firm["count"], f"firms.{firm['name']}", plugins)
+        found, plans = technique(firm, read, data["outside"]), behaviour(firm["behaviour"], read)
+        firms.append(Firm(firm["name"], found.technology, found.output, found.inputs, firm["count"], plans))
     claims = _claims(data, goods, draws)
     consumers = [
         last.consumers[place]
         if before is not None and last is not None and before["consumers"][place] == consumer
-        else _consumers(consumer, claims, goods, draws)
+        else _consumers(consumer, claims, goods, draws, plugins)
         for place, consumer in enumerate(data["consumers"])
     ]
     return Economy(
@@ -340,12 +363,12 @@ def _economy(
 
 
 def _consumers(
-    consumer: Mapping[str, Any], claims: Mapping[str, Claims], goods: tuple[str, ...], draws: Draws
+    consumer: Mapping[str, Any], claims: Mapping[str, Claims], goods: tuple[str, ...], draws: Draws, plugins: Plugins
 ) -> economy.Consumers:
     from simulator.economics.economy import Consumers
 
     count = consumer["count"]
-    read = Reader(draws, goods, count, f"consumers.{consumer['name']}")
+    read = Reader(draws, goods, count, f"consumers.{consumer['name']}", plugins)
     owns_of: Mapping[str, Any] = consumer.get("owns", {})
     shares = [owned(owns_of.get(firm, 0.0), count, claim, read, firm) for firm, claim in claims.items()]
     rows = max((len(share) for share in shares), default=1)

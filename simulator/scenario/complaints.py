@@ -13,21 +13,24 @@ from pydantic import ValidationError
 from simulator.scenario.document import Document, Fault, Steps, found, quoted, scalar, shown
 from simulator.scenario.schema import MARKS, Entry, ScenarioFile
 
+Schema = type[ScenarioFile]
+
 MAX_SUGGESTIONS = 200
 """Complaints after which nobody is helped by one more guess, and a hostile file would only gain time."""
 
 
 def validate(document: Document) -> ScenarioFile | None:
     """The scenario as typed by its author; None where the document has faults, which are left in `document.faults`."""
+    schema = document.plugins.schema
     known = {fault.path for fault in document.faults}
-    document.faults.extend(fault for fault in _nothings(document.data) if fault.path not in known)
+    document.faults.extend(fault for fault in _nothings(schema, document.data) if fault.path not in known)
     try:
-        model = ScenarioFile.model_validate(document.data)
+        model = schema.model_validate(document.data)
     except ValidationError as error:
         known = {fault.path for fault in document.faults}
         faults: list[Fault] = []
         for details in error.errors(include_url=False, include_context=True):
-            fault = _fault(cast("dict[str, Any]", details), suggest=len(faults) < MAX_SUGGESTIONS)
+            fault = _fault(schema, cast("dict[str, Any]", details), suggest=len(faults) < MAX_SUGGESTIONS)
             if not any(fault.path[:length] in known for length in range(1, len(fault.path) + 1)):
                 faults.append(fault)
         other_kind = any(fault.path == ("scheduler", "kind") for fault in faults)
@@ -38,16 +41,16 @@ def validate(document: Document) -> ScenarioFile | None:
     return None if document.faults else model
 
 
-def _nothings(value: Any, path: Steps = ()) -> Iterator[Fault]:
+def _nothings(schema: Schema, value: Any, path: Steps = ()) -> Iterator[Fault]:
     """Keys without a value: only a good may be written so."""
     if isinstance(value, dict):
         for key, item in cast("dict[str, Any]", value).items():
-            yield from _nothings(item, (*path, key))
+            yield from _nothings(schema, item, (*path, key))
     elif isinstance(value, list):
         for at, item in enumerate(cast("list[Any]", value)):
-            yield from _nothings(item, (*path, at))
-    elif value is None and _at(path) and not (len(path) == 2 and path[0] == "goods"):
-        yield Fault(path, f"found nothing; expected {_meaning(path)}")
+            yield from _nothings(schema, item, (*path, at))
+    elif value is None and _at(schema, path) and not (len(path) == 2 and path[0] == "goods"):
+        yield Fault(path, f"found nothing; expected {_meaning(schema, path)}")
 
 
 def sound_part(document: Document) -> dict[str, Any]:
@@ -109,7 +112,7 @@ _BOUNDS = {
 _QUOTED_WORD = re.compile(r"'([^']*)'")
 
 
-def _fault(details: dict[str, Any], suggest: bool) -> Fault:
+def _fault(schema: Schema, details: dict[str, Any], suggest: bool) -> Fault:
     """A complaint of pydantic's in our words and at our path (without the marks of union members)."""
     location: tuple[str | int, ...] = details["loc"]
     spot: Literal["value", "key"] = "value"
@@ -118,9 +121,9 @@ def _fault(details: dict[str, Any], suggest: bool) -> Fault:
     path: Steps = tuple(step for step in location if step not in MARKS)
     kind, value, context = details["type"], details["input"], cast("dict[str, Any]", details.get("ctx") or {})
     if kind == "missing":
-        return Fault(path, f"missing key {path[-1]}; expected {_meaning(path)}", "parent")
+        return Fault(path, f"missing key {path[-1]}; expected {_meaning(schema, path)}", "parent")
     if kind == "extra_forbidden":
-        key_word, keys = keys_at(path[:-1])
+        key_word, keys = keys_at(schema, path[:-1])
         return Fault(path, unknown(key_word, str(location[-1]), keys, suggest), "key")
     if kind == "literal_error":
         choices = _QUOTED_WORD.findall(str(context.get("expected", "")))
@@ -198,19 +201,20 @@ def model_of(annotations: list[Any]) -> type[Entry] | None:
     return next((single for single in annotations if isinstance(single, type) and issubclass(single, Entry)), None)
 
 
-def _at(path: Steps) -> list[Any]:
-    annotations: list[Any] = [ScenarioFile]
+def _at(schema: Schema, path: Steps) -> list[Any]:
+    annotations: list[Any] = [schema]
     for step in path:
         annotations = below(annotations, step)
     return annotations
 
 
-def keys_at(path: Steps) -> tuple[str, list[str]]:
-    model = model_of(_at(path))
+def keys_at(schema: Schema, path: Steps) -> tuple[str, list[str]]:
+    """What a key is called at a place of the schema, and the keys there are."""
+    model = model_of(_at(schema, path))
     return ("key", []) if model is None else (model.key_word, list(fields_of(model)))
 
 
-def _meaning(path: Steps) -> str:
-    model = model_of(_at(path[:-1]))
+def _meaning(schema: Schema, path: Steps) -> str:
+    model = model_of(_at(schema, path[:-1]))
     item = fields_of(model).get(str(path[-1])) if model is not None else None
     return str(item.description) if item is not None else "a value"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from simulator.errors import Problem, ScenarioError
+from simulator.scenario.plugins import NO_PLUGINS, Plugins
 
 Steps = tuple[str | int, ...]
 
@@ -56,7 +57,8 @@ class Fault:
 
 @dataclass(slots=True)
 class Document:
-    """Plain data of one scenario with the place (character index in `text`) of every value and key.
+    """Plain data of one scenario with the place (character index in `text`) of every value and key, and the kinds from
+    outside that it speaks of.
 
     `complete` is False where reading stopped half-way, so that nothing can be said about what is missing.
     """
@@ -68,6 +70,7 @@ class Document:
     keys: dict[Steps, int] = field(default_factory=dict[Steps, int])
     faults: list[Fault] = field(default_factory=list[Fault])
     settings: dict[Steps, str] = field(default_factory=dict[Steps, str])
+    plugins: Plugins = NO_PLUGINS
     complete: bool = True
     line_starts: list[int] = field(default_factory=list[int])
 

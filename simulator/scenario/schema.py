@@ -6,14 +6,16 @@ at most 1) is judged in `checks`. The order of the fields is the order of the re
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 DEFAULT_FLOOR = 1e-12
-MAPPING, LIST, TEXT, NUMBER, DIRICHLET = "\0mapping", "\0list", "\0text", "\0number", "\0dirichlet"
-MARKS = (MAPPING, LIST, TEXT, NUMBER, DIRICHLET)
+MAPPING, LIST, TEXT, NUMBER, TRUTH = "\0mapping", "\0list", "\0text", "\0number", "\0truth"
+DIRICHLET, DRAWN = "\0dirichlet", "\0drawn"
+MARKS = (MAPPING, LIST, TEXT, NUMBER, TRUTH, DIRICHLET, DRAWN)
 """Marks of union members by their shape, as they stand in pydantic's locations; no key of a scenario can be one."""
 
 
@@ -47,13 +49,19 @@ def _number_shape(value: object) -> str | None:
 
 
 def _table_shape(value: object) -> str | None:
-    # A good may be called dirichlet; its amount is no mapping of goods.
-    drawn = isinstance(value, dict) and len(value) == 1 and isinstance(value.get("dirichlet"), dict)
+    drawn = isinstance(value, dict) and is_dirichlet(cast("dict[str, Any]", value))
     return DIRICHLET if drawn or isinstance(value, Dirichlet) else MAPPING
 
 
-def _piece_shape(value: object) -> str | None:
-    return None if isinstance(value, str) and value not in ("relative", "own_slope") else _shape(value)
+def name_or_mapping(names: tuple[str, ...], *written: str) -> Discriminator:
+    """Tells a kind by its name alone, one of `names`, from one with parameters, in one of the ways `written`."""
+
+    def shape(value: object) -> str | None:
+        return None if isinstance(value, str) and value not in names else _shape(value)
+
+    ways = [*names, *written]
+    expected = ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
+    return Discriminator(shape, custom_error_type="shape", custom_error_message=expected)
 
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -68,6 +76,13 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
     key_word: ClassVar[str] = "key"
+
+
+class Choice(Entry):
+    """A mapping of one known key, the kind, to its parameters."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    key_word: ClassVar[str] = "kind"
 
 
 class Good(Entry):
@@ -169,6 +184,41 @@ class Dirichlet(Entry):
 Shares = Annotated[Annotated[Amounts, Tag(MAPPING)] | Annotated[Dirichlet, Tag(DIRICHLET)], Discriminator(_table_shape)]
 
 
+def _parameter_shape(value: object) -> str | None:
+    if isinstance(value, bool):
+        return TRUTH
+    if isinstance(value, Draw) or (isinstance(value, dict) and is_draw(cast("dict[str, Any]", value))):
+        return DRAWN
+    return _table_shape(value) if isinstance(value, dict | Dirichlet) else _shape(value)
+
+
+def is_draw(given: Mapping[str, Any]) -> bool:
+    """Whether a mapping of data is a number that differs from agent to agent."""
+    # A good may be called as a distribution; its amount does not look like one's parameters.
+    likely = "exponential" in given or any(not isinstance(item, int | float) for item in given.values())
+    return bool(given) and likely and set(given) <= set(Draw.model_fields)
+
+
+def is_dirichlet(given: Mapping[str, Any]) -> bool:
+    """Whether a mapping of data is shares that are drawn together: a good may be called dirichlet too."""
+    return len(given) == 1 and isinstance(given.get("dirichlet"), dict)
+
+
+Number = Annotated[Annotated[float, Tag(NUMBER)] | Annotated[Draw, Tag(MAPPING)], _OR_DRAWN]
+Parameter = Annotated[
+    Annotated[float, Tag(NUMBER)]
+    | Annotated[str, Tag(TEXT)]
+    | Annotated[bool, Tag(TRUTH)]
+    | Annotated[list[Any], Tag(LIST)]
+    | Annotated[dict[str, Number], Tag(MAPPING)]
+    | Annotated[Draw, Tag(DRAWN)]
+    | Annotated[Dirichlet, Tag(DIRICHLET)],
+    Discriminator(_parameter_shape, custom_error_type="shape", custom_error_message="a parameter"),
+]
+Parameters = dict[str, Parameter]
+"""What a kind from outside may be given: numbers, drawn or not, numbers by name, text, truths and lists."""
+
+
 class Nest(Entry):
     """A good made of goods, with an elasticity of substitution of its own."""
 
@@ -207,10 +257,9 @@ class QuadraticTaste(Entry):
     slope: PositiveAmounts = Field(description="how much less each further unit is worth, by good")
 
 
-class QuasiLinear(Entry):
+class QuasiLinear(Choice):
     """Utility of goods plus money."""
 
-    key_word: ClassVar[str] = "kind"
     log: Amounts | None = Field(None, description="weights w in sum w ln(x) + money")
     power: Power | None = Field(None, description="sum w x^(1-1/e)/(1-1/e) + money")
     quadratic: QuadraticTaste | None = Field(None, description="sum a x - b x^2/2 + money")
@@ -223,10 +272,9 @@ class StoneGeary(Entry):
     subsistence: Amounts = Field(description="quantities that come first, by good")
 
 
-class Utility(Entry):
+class Utility(Choice):
     """One kind of utility with its parameters."""
 
-    key_word: ClassVar[str] = "kind"
     cobb_douglas: Shares | None = Field(None, description="prod x^a with spending shares a")
     ces: CES | None = Field(None, description="(sum w x^rho)^(1/rho)")
     leontief: Amounts | None = Field(None, description="min x/a with amounts a per unit of utility")
@@ -269,14 +317,26 @@ class LeontiefTechnology(Entry):
     inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="amounts a, by good")
 
 
-class Technology(Entry):
+class Technology(Choice):
     """One kind of technology with its parameters."""
 
-    key_word: ClassVar[str] = "kind"
     power: CobbDouglasTechnology | None = Field(None, description="A x^a with one input")
     cobb_douglas: CobbDouglasTechnology | None = Field(None, description="A prod x^a")
     ces: CESTechnology | None = Field(None, description="A (sum w x^rho)^(r/rho)")
     leontief: LeontiefTechnology | None = Field(None, description="A (min x/a)^r")
+
+
+class Behaviour(Choice):
+    """One way of planning with its parameters."""
+
+    best_response: Literal[True] | None = Field(None, description="plan for the largest profit")
+
+
+BEHAVIOUR_NAMES = ("best_response",)
+BehaviourOrName = Annotated[
+    Annotated[Literal["best_response"], Tag(TEXT)] | Annotated[Behaviour, Tag(MAPPING)],
+    name_or_mapping(BEHAVIOUR_NAMES),
+]
 
 
 class Firm(Entry):
@@ -287,7 +347,7 @@ class Firm(Entry):
     makes: str | None = Field(None, description="technology, 'good = formula of goods', strictly concave")
     productivity: AnyPositive | None = Field(None, description="what the formula is multiplied by (default 1)")
     technology: Technology | None = Field(None, description="technology by kind, in the place of makes")
-    behaviour: Literal["best_response"] = Field("best_response", description="how a firm plans: for most profit")
+    behaviour: BehaviourOrName = Field("best_response", description="how a firm plans: for most profit")
 
 
 Share = Annotated[
@@ -326,10 +386,9 @@ class EveryTick(Entry):
     inventories: bool | None = Field(None, description="keep unsold goods in stock (default: if spoilage is below 1)")
 
 
-class Trade(Entry):
+class Trade(Choice):
     """A kind of trade with its options."""
 
-    key_word: ClassVar[str] = "kind"
     every_tick: EveryTick | None = Field(None, description="goods and money move in every tick")
 
 
@@ -340,10 +399,9 @@ class Decay(Entry):
     over: Positive = Field(1.0, description="ticks in which the shrinking sets in")
 
 
-class Piece(Entry):
+class Piece(Choice):
     """One piece of a price rule."""
 
-    key_word: ClassVar[str] = "kind"
     relative: Literal[True] | None = Field(
         None, description="divide excess demand by max(demand, supply); additive only"
     )
@@ -359,13 +417,11 @@ class Piece(Entry):
     ) = Field(None, description="steps shrink as (1 + t)^-power")
 
 
+PIECE_NAMES = ("relative", "own_slope")
+PIECES_WRITTEN = ("{clip: limit}", "{momentum: decay}", "{decay: power}")
 PieceOrName = Annotated[
     Annotated[Literal["relative", "own_slope"], Tag(TEXT)] | Annotated[Piece, Tag(MAPPING)],
-    Discriminator(
-        _piece_shape,
-        custom_error_type="shape",
-        custom_error_message="relative, own_slope, {clip: limit}, {momentum: decay} or {decay: power}",
-    ),
+    name_or_mapping(PIECE_NAMES, *PIECES_WRITTEN),
 ]
 
 
@@ -455,7 +511,26 @@ class ScenarioFile(Entry):
     ] = Field("cleared", description="how the run should end")
 
 
-def scenario_schema() -> dict[str, Any]:
+def scenario_schema(model: type[ScenarioFile] = ScenarioFile) -> dict[str, Any]:
     """The JSON Schema of scenario files (draft 2020-12), for editors."""
-    schema = ScenarioFile.model_json_schema(by_alias=True)
+    from simulator.dynamics.price_rules import RECIPES
+
+    schema = _without_nothings(model.model_json_schema(by_alias=True))
+    schema["$defs"]["Scheduler"]["properties"]["rule"]["enum"] = list(RECIPES)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A market-simulator scenario"}
+
+
+def _without_nothings(schema: Any) -> Any:
+    """The schema where a key that may be left out may not be written without a value."""
+    if isinstance(schema, list):
+        return [_without_nothings(part) for part in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    part = {key: _without_nothings(value) for key, value in cast("dict[str, Any]", schema).items()}
+    if "anyOf" in part and "default" in part and part["default"] is None:
+        part["anyOf"] = [choice for choice in part["anyOf"] if choice != {"type": "null"}]
+        del part["default"]
+        if len(part["anyOf"]) == 1:
+            (only,) = part.pop("anyOf")
+            part = {**only, **part}
+    return part

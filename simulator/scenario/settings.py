@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any, cast, get_origin
 
-from simulator.scenario.complaints import below, fields_of, keys_at, model_of, nearest, unknown
+from simulator.scenario.complaints import Schema, below, fields_of, keys_at, model_of, nearest, unknown
 from simulator.scenario.document import Document, Fault, Steps, compose_value, plain, quoted
-from simulator.scenario.schema import Draw, ScenarioFile
+from simulator.scenario.schema import Draw
 
 
 def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
@@ -23,7 +23,7 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
             complaints = [fault.message for fault in nested]
         path: Steps = (dotted,)
         if not complaints:
-            reached = _reach(document.data, dotted)
+            reached = _reach(document.plugins.schema, document.data, dotted)
             if isinstance(reached, str):
                 complaints = [reached]
             else:
@@ -35,9 +35,9 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
         document.faults.extend(Fault(path, message) for message in complaints)
 
 
-def steps_of(data: dict[str, Any], dotted: str) -> Steps:
+def steps_of(document: Document, dotted: str) -> Steps:
     """The steps of a dotted path with names in the place of list positions; as far as they lead."""
-    reached = _reach(deepcopy(data), dotted)
+    reached = _reach(document.plugins.schema, deepcopy(document.data), dotted)
     return (dotted,) if isinstance(reached, str) else reached[1]
 
 
@@ -55,10 +55,10 @@ def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
         cast("dict[Any, Any]", node).pop(other[-1], None)
 
 
-def _reach(data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
+def _reach(schema: Schema, data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
     """The container and path a dotted path leads to, mappings made on the way; or what is wrong with it."""
     node: Any = data
-    annotations: list[Any] = [ScenarioFile]
+    annotations: list[Any] = [schema]
     path: Steps = ()
     rest = dotted
     if dotted.endswith("."):
@@ -72,14 +72,14 @@ def _reach(data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
         if not after:
             return node, path
         held = node[step] if isinstance(step, int) else node.get(step)
-        node[step] = _opened(held, annotations, path)
+        node[step] = _opened(schema, held, annotations, path)
         if node[step] is None:
             node[step] = held
             return f"unknown path {quoted(dotted)}; expected to end at {quoted(dotted[: -len(after) - 1])}"
         node, rest = node[step], after
 
 
-def _opened(held: Any, annotations: list[Any], path: Steps) -> Any:
+def _opened(schema: Schema, held: Any, annotations: list[Any], path: Steps) -> Any:
     """What is held at a step, as something with steps of its own; None where the schema allows none there."""
     shapes = {get_origin(single) for single in annotations}
     mapping = dict in shapes or model_of(annotations) is not None
@@ -88,7 +88,7 @@ def _opened(held: Any, annotations: list[Any], path: Steps) -> Any:
     if (isinstance(held, dict) and mapping) or (isinstance(held, list) and list in shapes):
         return cast("Any", held)
     if mapping:
-        return {held: {}} if isinstance(held, str) and held in keys_at(path)[1] else {}
+        return {held: {}} if isinstance(held, str) and held in keys_at(schema, path)[1] else {}
     return [] if list in shapes else None
 
 

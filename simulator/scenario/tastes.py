@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from simulator.scenario import from_outside
 from simulator.scenario.draws import ABOVE_0, AT_LEAST_0, BELOW_1, Array, Bound, Draws
+from simulator.scenario.plugins import NO_PLUGINS, Plugins
 
 if TYPE_CHECKING:
+    from simulator.economics.behaviour import Behaviour
     from simulator.economics.forms import Form
     from simulator.economics.nests import Nest
     from simulator.economics.technology import Technology
@@ -21,12 +24,15 @@ Given = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the numbers of one entry of `count` agents: where in the scenario it stands, and the goods it may name."""
+    """Reads the numbers of one entry of `count` agents: where in the scenario it stands, the goods it may name, and the
+    kinds from outside.
+    """
 
     draws: Draws
     goods: tuple[str, ...]
     count: int
     path: str
+    plugins: Plugins = NO_PLUGINS
 
     def at(self, *steps: str) -> Reader:
         """The same further down."""
@@ -36,10 +42,10 @@ class Reader:
         """`(1,)`, or `(count,)` if drawn."""
         return self.draws.number(given, self.count, f"{self.path}.{key}", bound)
 
-    def table(self, given: Given, key: str, names: Sequence[str] | None = None) -> Array:
+    def table(self, given: Given, key: str, names: Sequence[str] | None = None, bound: Bound = AT_LEAST_0) -> Array:
         """`(1, names)`, or `(count, names)` if drawn; names are the goods unless said."""
         order = self.goods if names is None else names
-        return self.draws.table(given, order, self.count, f"{self.path}.{key}", AT_LEAST_0)
+        return self.draws.table(given, order, self.count, f"{self.path}.{key}", bound)
 
 
 def elasticity_of(ces: Given, read: Reader) -> Array:
@@ -152,6 +158,8 @@ TASTES: dict[str, Callable[[Any, Reader], Utility]] = {
 def utility(given: Given, read: Reader) -> Utility:
     """The utility of an entry, `{kind: parameters}`."""
     ((kind, parameters),) = given.items()
+    if kind in read.plugins.utilities:
+        return from_outside.taste(read.plugins.utilities[kind], parameters, read.at("utility", kind))
     return TASTES[kind](parameters, read.at("utility"))
 
 
@@ -169,7 +177,21 @@ def technique(firm: Given, read: Reader, outside: Given) -> Technique:
     if "makes" in firm:
         return _by_formula(firm, read, outside)
     ((kind, parameters),) = firm["technology"].items()
+    if kind in read.plugins.technologies:
+        maker, at = read.plugins.technologies[kind], read.at("technology", kind)
+        technology, output, inputs = from_outside.technology(maker, parameters, at)
+        return Technique(technology, read.goods.index(output), tuple(map(read.goods.index, inputs)))
     return TECHNIQUES[kind](parameters, read)
+
+
+def behaviour(given: Any, read: Reader) -> Behaviour:
+    """The behaviour of an entry of firms: a name, or `{kind: parameters}`."""
+    from simulator.economics.behaviour import BEHAVIOURS
+
+    kind, parameters = (given, {}) if isinstance(given, str) else next(iter(given.items()))
+    if kind in read.plugins.behaviours:
+        return from_outside.behaviour(read.plugins.behaviours[kind], parameters, read.at("behaviour", kind))
+    return BEHAVIOURS[kind]()
 
 
 def _by_formula(firm: Given, read: Reader, outside: Given) -> Technique:

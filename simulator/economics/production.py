@@ -1,0 +1,90 @@
+"""What follows of what one firm makes and plans alone: all that a technology must answer, by differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from simulator.economics.means import Array
+from simulator.economics.rows import Rows
+from simulator.economics.technology import Plan
+
+NUDGE = 6e-6
+"""Relative step of central differences: about the cube root of the rounding."""
+
+
+class Production(Rows):
+    """A technology of which a kind gives `output_of_one` and `best_response_of_one`, for one firm of each row.
+
+    Derivatives are central differences, good to about ten digits where the best response is smooth. A kind with
+    parameters is a frozen dataclass of arrays with a row for each firm, or one row for all. `count` is set by whoever
+    puts the firms into an economy.
+    """
+
+    count: int = 1
+    negative_output = False
+    single_input = False
+
+    def output_of_one(self, inputs: Array) -> Array:
+        """`y(x)` of one firm: `(..., rows, inputs)` to `(..., rows)`; concave, 0 where it idles."""
+        raise NotImplementedError(f"{type(self).__name__} has no output_of_one(inputs); every technology needs one")
+
+    def best_response_of_one(self, price: float, wages: Array) -> Array:
+        """The inputs `(rows, inputs)` of one firm's largest profit; infinite where profit has no bound."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no best_response_of_one(price, wages); every technology needs one"
+        )
+
+    @property
+    def weight(self) -> float:
+        """How many firms a row stands for."""
+        return float(self.count) if self.size == 1 else 1.0
+
+    def output(self, inputs: Array) -> Array:
+        return self.weight * self.output_of_one(inputs / self.weight)
+
+    def marginal_product(self, inputs: Array, wages: Array) -> Array:
+        slopes = np.empty(inputs.shape)
+        for place in range(inputs.shape[-1]):
+            amount = inputs[..., place]
+            above, below = inputs.copy(), inputs.copy()
+            step = NUDGE * np.where(amount > 0, amount, 1.0)
+            above[..., place], below[..., place] = amount + step, np.maximum(amount - step, 0.0)
+            rise = self.output(above) - self.output(below)
+            slopes[..., place] = rise / (above[..., place] - below[..., place])
+        return slopes
+
+    def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
+        each = self.best_response_of_one(float(price), np.asarray(wages, dtype=float))
+        return Plan(self.weight * each, self.weight * self.output_of_one(each))
+
+    def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
+        plan = self.best_response(price, wages, guess)
+        with np.errstate(invalid="ignore"):
+            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
+
+    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
+        at = np.array([price, *wages], dtype=float)
+        slope = np.zeros((len(inputs), len(at), len(at)))
+        for place, step in enumerate(NUDGE * np.where(at > 0, at, 1.0)):
+            moved = [at.copy(), at.copy()]
+            moved[0][place] += step
+            moved[1][place] = max(at[place] - step, 0.0)
+            more, less = (self.best_response(point[0], list(point[1:]), inputs) for point in moved)
+            apart = moved[0][place] - moved[1][place]
+            with np.errstate(invalid="ignore"):
+                slope[:, 0, place] = (more.output - less.output) / apart
+                slope[:, 1:, place] = (less.inputs - more.inputs) / apart
+        return np.where(np.isfinite(slope), slope, 0.0)
+
+    def output_of(self, x: float) -> float:
+        return float(self.output(np.array([[x]]))[0])
+
+    def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
+        plan = self.best_response(price, [wage], np.array([[guess]]))
+        return float(plan.inputs[0, 0]), float(plan.output[0])
+
+    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
+        x, made = self.plan_one(price, wage, guess)
+        return price * made - wage * x, x, made
