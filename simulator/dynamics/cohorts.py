@@ -19,7 +19,6 @@ from simulator.economics.rows import over_blocks, room, sum_up
 from simulator.economics.utility import Homothetic
 
 if TYPE_CHECKING:
-    from simulator.dynamics.model import MarketModel
     from simulator.dynamics.trading import Served
 
 Block = tuple[slice, Consumers]
@@ -30,7 +29,7 @@ NUDGE = 1e-4
 class FirmCohort(mesa.Agent):
     """The firms of one entry: they plan at going prices as they are wont to, and make what their inputs allow."""
 
-    def __init__(self, model: MarketModel, firm: Firm, rows: slice, edges: slice) -> None:
+    def __init__(self, model: mesa.Model, firm: Firm, rows: slice, edges: slice) -> None:
         super().__init__(model)
         self.firm, self.rows, self.edges = firm, rows, edges
 
@@ -100,7 +99,7 @@ class ConsumerCohort(mesa.Agent):
     markets clear, the cohort plans as one (`aggregates`): the cost of a tick then does not depend on its count.
     """
 
-    def __init__(self, model: MarketModel, consumers: Consumers, *, aggregates: bool) -> None:
+    def __init__(self, model: mesa.Model, consumers: Consumers, *, aggregates: bool) -> None:
         super().__init__(model)
         self.account = np.zeros(consumers.size)
         self._aggregates = aggregates

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from simulator.scenario import from_outside
 from simulator.scenario.draws import AT_LEAST_0, DISTRIBUTIONS, MODIFIERS, DrawError, Draws, files_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
+from simulator.scenario.reader import Reader
 from simulator.scenario.schema import Consumer, EveryTick, Good, ScenarioFile, Trade
 from simulator.scenario.shocks import ShockError, changed
-from simulator.scenario.tastes import Claims, Reader, behaviour, owned, technique, utility
+from simulator.scenario.tastes import Claims, behaviour, owned, technique, utility
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules, trading

@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.scenario.draws import Array, Bound, DrawError
 from simulator.scenario.plugins import Maker, parameters_of
+from simulator.scenario.reader import Reader
 from simulator.scenario.schema import is_dirichlet, is_draw
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from simulator.economics.behaviour import Behaviour
     from simulator.economics.technology import Technology
     from simulator.economics.utility import Utility
-    from simulator.scenario.tastes import Reader
 
 ANY = Bound()
 
