@@ -80,7 +80,7 @@ def test_price_is_bid_is_derivative(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "price", "number"), [("three_equilibria", 64 / 27, 1), ("three_equilibria_other_side", 27 / 64, 1)]
+    ("name", "price", "number"), [("three_equilibria", 64 / 27, 3), ("three_equilibria_other_side", 27 / 64, 1)]
 )
 def test_the_start_decides_among_three_equilibria(name: str, price: float, number: int) -> None:
     assert last(name).loc["first", "price"] == pytest.approx(price, rel=1e-8)

@@ -61,7 +61,8 @@ class Equilibrium:
 def find(
     economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0
 ) -> list[Equilibrium]:
-    """All equilibria that Newton reaches from `starts` and random prices around the first, in order of discovery.
+    """All equilibria that Newton reaches from `starts` and random prices around the first, by rising prices of the
+    first good that tells them apart: their numbers do not depend on where a run began.
 
     In a large population the search is for the equilibria of every so many agents, from which Newton then goes on with
     all of them.
@@ -69,12 +70,12 @@ def find(
     if set_valued(economy):
         smooth = find(smoothed(economy, ELASTICITIES[0]), rule, starts, random_starts=random_starts, seed=seed)
         limits = [_limit(economy, rule, found) for found in smooth]
-        return [found for found in limits if found is not None]
+        return _in_order([found for found in limits if found is not None])
     thin = economy.thinned(SEARCHED_ROWS)
     if thin is not economy:
         near = find(thin, rule, starts, random_starts=random_starts, seed=seed)
         balances = [newton(economy, rule, close.prices) for close in near]
-        return _distinct(economy, rule, balances)
+        return _in_order(_distinct(economy, rule, balances))
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
     free = ~rule.fixed
     first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
@@ -89,7 +90,12 @@ def find(
             break
         further = np.where(free, first * np.exp(stream.normal(0.0, 1.5, len(first))), first)
         found = _distinct(economy, rule, [*(each.balance for each in found), newton(economy, rule, further)])
-    return found
+    return _in_order(found)
+
+
+def _in_order(found: list[Equilibrium]) -> list[Equilibrium]:
+    # Rounded, so that prices which agree do not decide.
+    return sorted(found, key=lambda each: np.round(each.prices / each.prices.sum(), 9).tolist())
 
 
 def _limit(economy: Economy, rule: PriceRule, found: Equilibrium) -> Equilibrium | None:

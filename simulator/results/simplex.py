@@ -77,7 +77,7 @@ def points(prices: Floats) -> Floats:
 
 
 def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
-    """Where the equilibria lie, and what to call them: number, index, stability."""
+    """Where the equilibria lie, and what to call them: number, then index and stability, or since when if there are shocks."""
     frame = run.equilibrium
     rows = zip(texts(frame, "equilibrium"), texts(frame, "good"), numbers(frame, "price"), strict=False)
     prices: dict[str, dict[str, float]] = {}
@@ -85,6 +85,8 @@ def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
         prices.setdefault(which, {})[good] = float(price)
     index = dict(zip(texts(frame, "equilibrium"), numbers(frame, "index"), strict=False))
     stable = dict(zip(texts(frame, "equilibrium"), texts(frame, "stable"), strict=False))
+    since = dict(zip(texts(frame, "equilibrium"), texts(frame, "from_tick"), strict=False))
+    shocked = len(set(since.values())) > 1
     found: list[tuple[Floats, str]] = []
     for which, by_good in prices.items():
         at = points(np.array([[by_good.get(name, np.nan) for name in names]]))[0]
@@ -92,7 +94,8 @@ def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
             sign = f"index {index[which]:+.0f}" if np.isfinite(index.get(which, np.nan)) else ""
             facts = ", ".join(fact for fact in (_STABLE.get(stable.get(which, ""), ""), sign) if fact)
             number = f" {which}" if len(prices) > 1 else ""
-            found.append((at, f"equilibrium{number}" + (f" ({facts})" if facts else "")))
+            more = f" from tick {since[which]}" if shocked else f" ({facts})" if facts else ""
+            found.append((at, f"equilibrium{number}{more}"))
     return found
 
 
