@@ -77,7 +77,7 @@ def points(prices: Floats) -> Floats:
 
 
 def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
-    """Where the equilibria lie, and what to call them: number, then index and stability, or since when if there are shocks."""
+    """Where the equilibria lie, and what to call them: number, then index and stability, or since when."""
     frame = run.equilibrium
     rows = zip(texts(frame, "equilibrium"), texts(frame, "good"), numbers(frame, "price"), strict=False)
     prices: dict[str, dict[str, float]] = {}
