@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from simulator.economics.concavity import _Prover, judge
+from simulator.economics.concavity import judge
 from simulator.economics.formula import FormulaError, parse
+from simulator.economics.prover import Prover
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_sampled(text: str, strictly_concave: bool, words: str) -> None:
      ("1 - 1/(1+abs(x-1))", False, False), ("x - y", False, False), ("max(x, 1) - 1", False, False)],
 )  # fmt: skip
 def test_signs_know_whether_they_reach_zero(text: str, positive: bool, negative: bool) -> None:
-    facts = _Prover(parse(text).output).output
+    facts = Prover(parse(text).output).output
     assert (facts.positive, facts.negative) == (positive, negative)
 
 

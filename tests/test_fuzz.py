@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from simulator.economics.formula import Formula, FormulaError, parse
 from simulator.run import simulate
 from simulator.scenario import Scenario, ScenarioError, load
-from simulator.scenario.document import compose, read
+from simulator.scenario.yaml_text import compose, read
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 SHIPPED = [path for path in sorted(FOLDER.glob("*.yaml")) if path.stem != "village"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulator.errors import Problem, ScenarioError
 from simulator.scenario import load
-from simulator.scenario.document import MAX_BYTES, compose
+from simulator.scenario.yaml_text import MAX_BYTES, compose
 
 GOODS = "goods: [a, b]\n"
 BASE = GOODS + "consumers: [{name: h, utility: {cobb_douglas: {a: 1}}, budget: 1}]\n"

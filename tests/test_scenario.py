@@ -17,7 +17,8 @@ from simulator.economics.forms import CES, CobbDouglas, Leontief
 from simulator.economics.utility import Homothetic, QuasiLinear
 from simulator.errors import ScenarioError
 from simulator.scenario import RunSettings, Scenario, dump, load, load_many
-from simulator.scenario.document import compose, scalar
+from simulator.scenario.document import scalar
+from simulator.scenario.yaml_text import compose
 
 TUPPERWARE = """\
 # A supply chain that computes f(x) = ln(1 - 1/(sqrt(x) + 1)) and, in its prices, df/dx.

@@ -13,12 +13,13 @@ from simulator.errors import Problem, ScenarioError
 from simulator.scenario.build import Regime, RunSettings, Scenario, build, regime_data, resolve
 from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
-from simulator.scenario.document import Document, Fault, compose, dump, from_data, read
+from simulator.scenario.document import Document, Fault, dump, from_data
 from simulator.scenario.draws import DrawError
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.schema import NAME_PATTERN, ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
+from simulator.scenario.yaml_text import compose, read
 
 __all__ = [
     "Plugins",

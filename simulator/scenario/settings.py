@@ -7,8 +7,9 @@ from copy import deepcopy
 from typing import Any, cast, get_origin
 
 from simulator.scenario.complaints import Schema, below, fields_of, keys_at, model_of, nearest, unknown
-from simulator.scenario.document import Document, Fault, Steps, compose_value, plain, quoted
+from simulator.scenario.document import Document, Fault, Steps, plain, quoted
 from simulator.scenario.schema import Draw
+from simulator.scenario.yaml_text import compose_value
 
 
 def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
