@@ -136,3 +136,20 @@ def test_a_linear_market_with_a_decaying_step_clears_by_a_split(trade: str) -> N
         np.testing.assert_allclose(last["bid"], last["price"], rtol=1e-2)
         bought = run.agents[run.agents["tick"] == run.summary["ticks"]].groupby("good")["quantity"].sum()
         np.testing.assert_allclose(bought, 1, atol=2e-2)
+
+
+def test_consumers_with_one_linear_taste_descend_a_potential() -> None:
+    market = {
+        "goods": ["a", "b"],
+        "numeraire": "b",
+        "consumers": [
+            {"name": "x", "count": 3, "utility": {"linear": {"a": 2, "b": 1}}, "endowment": {"a": 1, "b": 3}}
+        ],
+        "trade": "at_equilibrium",
+        "scheduler": {"rate": 0.3, "with": [{"decay": 0.6}]},
+        "run": {"ticks": 300, "tolerance": 1e-3},
+    }
+    run = simulate(market)
+    assert run.summary["reference"] == "potential"
+    assert run.summary["gradient_path_gap"] < 1e-12
+    assert run.trajectory["price"].iloc[-2] == pytest.approx(2, rel=1e-3)

@@ -178,7 +178,7 @@ def _fixed_proportions(economy: Economy) -> tuple[Array, ...] | None:
     """
     cohorts = economy.consumers
     everything_owned = not economy.supply.any() and np.allclose(economy.owned, 1.0, rtol=0, atol=1e-12)
-    homothetic = all(cohort.utility.needs_income and cohort.utility.form is not None for cohort in cohorts)
+    homothetic = all(cohort.utility.needs_income and cohort.utility.integrable for cohort in cohorts)
     if not cohorts or not everything_owned or not homothetic:
         return None
     if _alike(economy):
@@ -201,6 +201,10 @@ def _alike(economy: Economy) -> bool:
     """Whether all consumers have one and the same homothetic utility: equal bundles for a unit of money, at any
     prices.
     """
+    tastes = [cohort.utility for cohort in economy.consumers]
+    if any(taste.form is None for taste in tastes):
+        # Where tastes jump (linear), a few prices do not tell any two of them apart.
+        return len(tastes) == 1 and tastes[0].size == 1
     probes = _probes(len(economy.goods))
     first = [bundle[:1] for bundle in _unit_bundles(economy.consumers[0].rows(slice(0, 1)), probes)]
     return all(

@@ -32,6 +32,8 @@ MORE_STARTS = 60
 """Random starts that follow where the indices of those found say that one is missing."""
 SEARCHED_ROWS = 1000
 """Rows of a cohort among which equilibria are searched for before all of them are asked."""
+MANY_TICKS = 10_000
+"""After so many ticks the stability of a rule whose steps shrink is judged."""
 
 
 @dataclass(frozen=True)
@@ -222,10 +224,10 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
     """Largest modulus of the eigenvalues of one step of the rule near a balance, its memory included.
 
     The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part; counts of
-    ticks in the memory do not move. Where only relative prices matter and none is fixed, the neutral direction of the
-    price level is left out.
+    ticks in the memory are high and do not move: steps that shrink are those of a market that has come near. Where only
+    relative prices matter and none is fixed, the neutral direction of the price level is left out.
     """
-    memory = rule.start()
+    memory = rule.start(MANY_TICKS)
     moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
     widths = [len(memory[place]) for place in moving]
     free = np.flatnonzero(~rule.fixed)
