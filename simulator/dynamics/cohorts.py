@@ -164,6 +164,11 @@ class ConsumerCohort(mesa.Agent):
         return Standing(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     @property
+    def kept(self) -> Array:
+        """What of their own its members plan to use themselves, `(goods,)`."""
+        return self.consumers.total_endowment - self.look(None, None, objective=False).sold
+
+    @property
     def rows(self) -> int:
         """How many of its members differ."""
         return len(self.account)

@@ -179,8 +179,11 @@ class MarketModel(mesa.Model):
         )
 
     def execute(self) -> None:
-        """Carry out the plans once the auctioneer has found the prices."""
-        self.now = self.now._replace(traded=np.minimum(self.now.demand, self.now.supply))
+        """Carry out the plans once the auctioneer has found the prices: what nobody keeps for itself changes hands."""
+        now = self.now
+        with np.errstate(all="ignore"):
+            kept = sum((cohort.kept for cohort in self.consumer_cohorts), np.zeros(len(now.demand)))
+        self.now = now._replace(traded=np.maximum(np.minimum(now.demand, now.supply) - kept, 0.0))
 
     def choose(self, bundles: Mapping[int, Array], residual: float) -> None:
         """Of plans that are as good as any for some cohorts, take these `(rows, goods)`, by the cohort's number; they

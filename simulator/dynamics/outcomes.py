@@ -118,8 +118,21 @@ class Judge:
         if self.residual > self.tolerance or not self._carried_out(market):
             return None
         if _longest(self._displacements(market, market.prices)) <= self.tolerance:
-            return Verdict("cleared", f"every market cleared to {_short(self.residual)}")
+            return Verdict("cleared", f"{self._markets(market)} cleared to {_short(self.residual)}")
         return None
+
+    def _markets(self, market: MarketModel) -> str:
+        """Which markets clear: every one, or those whose price may move, with what is amiss where it may not."""
+        excess, scale = market.demand - market.supply, np.maximum(market.demand, market.supply)
+        held = market.rule.fixed & ~market.economy.is_outside & (np.abs(excess) > np.sqrt(self.tolerance) * scale)
+        if not held.any():
+            return "every market"
+        amiss = [
+            f"{market.economy.goods[good]} {'is short by' if excess[good] > 0 else 'is left over by'} "
+            f"{100 * abs(excess[good]) / scale[good]:.3g}%"
+            for good in np.flatnonzero(held)
+        ]
+        return f"at its fixed price {', '.join(amiss)}; every other market"
 
     def _of_ties(self, market: MarketModel) -> Verdict | None:
         """Where demand is a set, markets clear if some of its elements would clear them: the auctioneer chooses those.

@@ -50,7 +50,7 @@ def worth(
             return Worth(np.einsum("a,ag->g", utility.spending(prices, income), imputed), np.full(len(prices), np.nan))
         enjoyed = utility.worth(quantities, prices, income)
         planned = utility.spending(prices, income) if utility.needs_income else enjoyed
-        if utility.form is not None and utility.needs_income:
+        if utility.integrable and utility.needs_income:
             enjoyed = np.where(consumers.earns, enjoyed, consumers.budget)
         return Worth(np.einsum("a,ag->g", planned, imputed), np.einsum("a,ag->g", enjoyed, imputed))
 

@@ -30,6 +30,21 @@ def relative_excess_demand(excess_demand: Array, scale: Array, prices: Array, fr
     return float(np.maximum(shortage, glut)[free].max(initial=0.0))
 
 
+NEXT_TO_NOTHING = 1e-5
+"""A good in glut that is worth so little, relative to all that is traded, is as good as free."""
+
+
+def as_good_as_free(prices: Array, demand: Array, supply: Array) -> NDArray[np.bool_]:
+    """Which goods nobody trades, or are left over and worth next to nothing, `(..., goods)`: a relative gap to their
+    price says nothing.
+    """
+    scale = np.maximum(demand, supply)
+    with np.errstate(invalid="ignore", over="ignore"):
+        worth = prices * scale
+        cheap = worth <= NEXT_TO_NOTHING * worth.sum(axis=-1, keepdims=True)
+    return (scale == 0) | (cheap & (demand < 0.99 * supply))
+
+
 def active_goods(balance: Balance, free: NDArray[np.bool_], floor: Array) -> NDArray[np.bool_]:
     """Goods whose price may move and is not held at its floor by a glut, `(goods,)`."""
     held = (balance.prices <= floor) & (balance.excess_demand <= 0)

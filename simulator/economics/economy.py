@@ -246,7 +246,15 @@ class Economy:
         """
         strides = [max(1, cohort.size // rows) for cohort in self.consumers]
         thin = [cohort.rows(slice(None, None, step)) for cohort, step in zip(self.consumers, strides, strict=True)]
-        return replace(self, consumers=tuple(thin)) if max(strides, default=1) > 1 else self
+        if max(strides, default=1) == 1:
+            return self
+        # Budgets add up (Walras's law) only where as much of the firms is owned as before.
+        kept = [
+            cohort.total_owned / np.maximum(few.total_owned, 1e-300)
+            for cohort, few in zip(self.consumers, thin, strict=True)
+        ]
+        thin = [replace(few, owns=few.owns * part) for few, part in zip(thin, kept, strict=True)]
+        return replace(self, consumers=tuple(thin))
 
     def first_guess(self) -> Array:
         """Where the search for best inputs begins before there is a last plan, `(edges,)`."""

@@ -84,7 +84,8 @@ def find(
     spread = np.exp(stream.normal(0.0, 1.5, (random_starts, len(first))))
     level = np.where(free, np.exp(np.mean(np.log(first))), first)
     everywhere = [*starts, level, *np.where(free, first * spread, first)]
-    everywhere += [_approach(economy, rule, start) for start in starts]
+    near = [_approach(economy, rule, start) for start in starts]
+    everywhere += [*near, *(_freed(economy, rule, prices) for prices in near)]
     found = _distinct(economy, rule, [newton(economy, rule, start) for start in everywhere])
     # The indices of a regular economy add up to 1: where they do not, an equilibrium is missing.
     for _ in range(MORE_STARTS):
@@ -122,7 +123,7 @@ def _distinct(economy: Economy, rule: PriceRule, balances: Sequence[Balance | No
     """The equilibria among these balances, each once."""
     found: list[Equilibrium] = []
     for balance in balances:
-        if balance is not None and not any(_same(balance.prices, other.prices, economy, rule) for other in found):
+        if balance is not None and not any(_same(balance, other.balance, economy, rule) for other in found):
             found.append(describe(economy, rule, balance))
     return found
 
@@ -141,6 +142,16 @@ def _approach(economy: Economy, rule: PriceRule, start: Array, rate: float = 0.3
             prices = np.where(free, np.maximum(prices * np.exp(step), rule.floor), prices)
             guess = balance.inputs
     return prices
+
+
+def _freed(economy: Economy, rule: PriceRule, prices: Array) -> Array:
+    """The prices with that of every good in glut which is worth little brought to its floor: it may take for ever to
+    fall.
+    """
+    balance = economy.balance(prices)
+    worth = prices * balance.scale
+    falls = ~rule.fixed & (balance.excess_demand < -0.01 * balance.scale) & (worth < 0.01 * worth.sum())
+    return np.where(falls, rule.floor, prices)
 
 
 def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 100) -> Balance | None:
@@ -230,7 +241,7 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
     memory = rule.start(MANY_TICKS)
     moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
     widths = [len(memory[place]) for place in moving]
-    free = np.flatnonzero(~rule.fixed)
+    free = np.flatnonzero(~rule.fixed & (balance.scale > 0))
     state = np.concatenate([balance.prices[free], *(memory[place] for place in moving)])
 
     def step(state: Array) -> Array:
@@ -253,12 +264,14 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
     return float(np.max(np.abs(eigenvalues), initial=0.0))
 
 
-def _same(a: Array, b: Array, economy: Economy, rule: PriceRule) -> bool:
-    """Whether two price vectors are one equilibrium: up to the price level where it does not matter, and up to how low
-    a free good's floor lies below it.
+def _same(one: Balance, other: Balance, economy: Economy, rule: PriceRule) -> bool:
+    """Whether two balances are one equilibrium: up to the price level where it does not matter, up to how low a free
+    good's floor lies below it, and up to the prices of goods that nobody trades.
     """
+    a, b = one.prices, other.prices
     gap = np.log(np.maximum(a, 1e-300)) - np.log(np.maximum(b, 1e-300))
     if economy.homogeneous and not rule.fixed.any():
-        gap = gap - gap[np.argmax(a)]
+        gap = gap - gap[np.argmax(a * one.scale)]
+    gap[(one.scale == 0) & (other.scale == 0)] = 0.0
     gap[(a <= rule.floor) & (b <= rule.floor)] = 0.0
     return bool(np.max(np.abs(gap), initial=0.0) < SAME)

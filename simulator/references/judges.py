@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.dynamics.price_rules import PriceRule
+from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import merit_value, reference
@@ -79,8 +80,11 @@ class References:
         descent = self.path.look() if together else self.reference.descent(prices, guess, self.rule.needs_slope)
         return Opinion(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
 
-    def columns(self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, scale: Array) -> dict[str, Array]:
-        """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and `s` `(ticks, goods)`."""
+    def columns(
+        self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, demand: Array, supply: Array
+    ) -> dict[str, Array]:
+        """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`."""
+        scale = np.maximum(demand, supply)
         value = np.array([opinion.value for opinion in opinions])
         signal = np.array([opinion.signal for opinion in opinions])
         own_scale = np.array([opinion.scale for opinion in opinions])
@@ -95,26 +99,36 @@ class References:
             "potential": value if is_potential else np.full(len(value), np.nan),
             "merit": merit_value(prices, signal, own_scale) if is_potential else value,
             "cosine_to_gradient": cosine(motion[:, free], signal[:, free], metric[:, free]),
-            "distance_to_equilibrium": self._distance(prices, np.sum(prices * scale, axis=-1)),
+            "distance_to_equilibrium": self._distance(prices, demand, supply),
         }
 
-    def _distance(self, prices: Array, worth: Array) -> Array:
+    def _distance(self, prices: Array, demand: Array, supply: Array) -> Array:
         """Largest relative price gap to the nearest equilibrium, `(ticks,)`; not a number if none was found."""
-        gaps = [relative_gap(prices, self.equilibrium_prices(found, worth)) for found in self.equilibria]
+        gaps = [self.gap(found, prices, demand, supply) for found in self.equilibria]
         return np.min(gaps, axis=0) if gaps else np.full(len(prices), np.nan)
 
-    def equilibrium_prices(self, found: Equilibrium, worth: Array) -> Array:
-        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if only relative prices
-        matter.
+    def gap(self, found: Equilibrium, prices: Array, demand: Array, supply: Array) -> Array:
+        """Largest relative gap of a market's prices to an equilibrium's, `(...)`, all `(..., goods)`.
+
+        What is free there counts as 0, and is left out once it is as good as free in the market.
         """
-        if not self.relative_only:
+        free = as_good_as_free(found.prices, found.balance.demand, found.balance.supply)
+        worth = np.sum(prices * np.maximum(demand, supply), axis=-1)
+        there = np.where(free, 0.0, self.equilibrium_prices(found, worth))
+        return relative_gap(np.where(free & as_good_as_free(prices, demand, supply), np.nan, prices), there)
+
+    def equilibrium_prices(self, found: Equilibrium, worth: Array, economy: Economy | None = None) -> Array:
+        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if only relative prices
+        matter in its `economy` (the one in force, unless said).
+        """
+        if not relative_only(economy or self.economy, self.rule):
             return np.broadcast_to(found.prices, (*worth.shape, len(found.prices)))
         return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))
 
-    @property
-    def relative_only(self) -> bool:
-        """Whether only relative prices matter and none is fixed: an equilibrium is then a ray."""
-        return self.economy.homogeneous and not self.rule.fixed.any()
+
+def relative_only(economy: Economy, rule: PriceRule) -> bool:
+    """Whether only relative prices matter and none is fixed: an equilibrium is then a ray."""
+    return economy.homogeneous and not rule.fixed.any()
 
 
 def relative_gap(values: Array, reference: Array) -> Array:

@@ -17,6 +17,7 @@ from simulator.dynamics.model import MarketModel
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.snapshot import Snapshot, Ticks
 from simulator.economics.allocation import bids, marginal_products, share_out
+from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.references.adjoint import adjoints
@@ -179,13 +180,13 @@ class Witness:
             return [nothing] * (len(TICKS) - 2)
         said = [opinion for opinion in opinions if opinion is not None]
         with np.errstate(all="ignore"):
-            scale = np.maximum(ticks.demand, ticks.supply)
-            columns = self.references.columns(said, ticks.prices, ticks.next_prices, scale)
+            columns = self.references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
+            told = self.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
         to_path = relative_gap(ticks.prices, gradient_price)
         self.gradient_path_gap = float(np.fmax(self.gradient_path_gap, np.fmax.reduce(to_path, initial=0.0)))
         columns |= {
             "distance_to_gradient_path": to_path,
-            "distance_to_adjoint": relative_gap(ticks.prices[:, self.free], adjoint[:, self.free]),
+            "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), adjoint),
             "rotation_index": nothing,
         }
         return [columns[name] for name in list(TICKS)[2:]]

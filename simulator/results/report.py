@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.economics.clearing import as_good_as_free
 from simulator.economics.forms import Array
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
-from simulator.references.judges import References, Segment, relative_gap
+from simulator.references.judges import References, Segment, relative_gap, relative_only
 from simulator.results.columns import EQUILIBRIUM
 from simulator.results.table import Table, names
 
@@ -44,7 +45,7 @@ def equilibrium_table(references: References | None, goods: tuple[str, ...], pri
 
 
 def _rows(references: References, segment: Segment, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
-    at = references.equilibrium_prices(equilibrium, np.asarray(worth))
+    at = references.equilibrium_prices(equilibrium, np.asarray(worth), segment.economy)
     level = float(at.sum() / equilibrium.prices.sum())
     adjoint = level * equilibrium_adjoints(segment.economy, equilibrium.balance)
     gaps = [relative_gap(values[:, None], at[:, None]) for values in (prices, adjoint)]
@@ -83,7 +84,7 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
     lines = [
         f"{name}: {len(records)} equilibri{'um' if len(records) == 1 else 'a'} found from {references.starts} starts"
     ]
-    if references.relative_only:
+    if relative_only(references.economy, references.rule):
         lines[0] += "; only relative prices matter"
     width = max(len(good) for good in references.economy.goods)
     for record in records:
@@ -109,9 +110,9 @@ def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, 
         return {}
     ticks, trajectory = tables["ticks"], tables["trajectory"]
     last = dict(zip(ticks.columns, ticks.values[-1].tolist(), strict=True))
-    goods = trajectory.values[-len(free) :][free]
-    bid, price = trajectory.columns.index("bid"), trajectory.columns.index("price")
-    return last | {"bid_gap": float(relative_gap(goods[:, price], goods[:, bid]))}
+    goods = dict(zip(trajectory.columns, trajectory.values[-len(free) :].T, strict=True))
+    told = free & ~as_good_as_free(goods["price"], goods["demand"], goods["supply"])
+    return last | {"bid_gap": float(relative_gap(goods["price"][told], goods["bid"][told]))}
 
 
 def summarise(
@@ -212,11 +213,8 @@ def _reached(references: References, market: MarketModel) -> int | None:
     """The number of the equilibrium nearest to the market's last prices, among those of the regime in force."""
     if not references.equilibria or not market.now.finite:
         return None
-    worth = np.asarray(float(market.prices @ np.maximum(market.demand, market.supply)))
-    gaps = [
-        float(relative_gap(market.prices, references.equilibrium_prices(found, worth)))
-        for found in references.equilibria
-    ]
+    now = market.prices, market.demand, market.supply
+    gaps = [float(references.gap(found, *now)) for found in references.equilibria]
     return int(np.argmin(gaps)) + 1
 
 

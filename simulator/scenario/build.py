@@ -294,7 +294,10 @@ def _regimes(resolved: dict[str, Any], draws: Draws, plugins: Plugins) -> tuple[
     before = resolved
     for place, data in regime_data(resolved):
         tick = resolved["shocks"][place]["tick"]
-        economy = _economy(data, draws, plugins, before, regimes[-1].economy)
+        try:
+            economy = _economy(data, draws, plugins, before, regimes[-1].economy)
+        except DrawError as error:
+            raise ShockError(("shocks", place, "set"), f"leads to {error.path}: {error.message}") from error
         _same_rows(regimes[-1].economy, economy, place)
         if tick == regimes[-1].tick:
             regimes.pop()
@@ -305,8 +308,12 @@ def _regimes(resolved: dict[str, Any], draws: Draws, plugins: Plugins) -> tuple[
 
 def _same_rows(before: economy.Economy, after: economy.Economy, place: int) -> None:
     """Raise `ShockError` where agents who were all alike begin to differ, or the other way round: they cannot be told
-    apart afterwards.
+    apart afterwards; or where firms make or use other goods than before.
     """
+    for old, new in zip(before.firms, after.firms, strict=True):
+        if (old.output, {*old.inputs}) != (new.output, {*new.inputs}):
+            found = f"found {new.name} making {_said(after, new)}, and before the shock {_said(before, old)}"
+            raise ShockError(("shocks", place, "set"), f"{found}; expected the same goods with other numbers")
     firms = zip(before.firms, after.firms, strict=True)
     consumers = zip(before.consumers, after.consumers, strict=True)
     changed_firms = [old.name for old, new in firms if old.rows != new.rows]
@@ -314,6 +321,11 @@ def _same_rows(before: economy.Economy, after: economy.Economy, place: int) -> N
     for name in changed_firms + changed_consumers:
         found = f"found agents of {name} who are all alike before or after the shock, and not both"
         raise ShockError(("shocks", place, "set"), f"{found}; expected a distribution from the start, or none")
+
+
+def _said(economy: economy.Economy, firm: economy.Firm) -> str:
+    """What a firm makes of what."""
+    return f"{economy.goods[firm.output]} of {' and '.join(economy.goods[good] for good in firm.inputs)}"
 
 
 def regime_data(resolved: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
@@ -405,9 +417,9 @@ def _claims(data: Mapping[str, Any], goods: tuple[str, ...], draws: Draws) -> di
             elif isinstance(share, Mapping):
                 each = Reader(draws, goods, count, path).number(share, f"owns.{firm}", AT_LEAST_0)
                 claimed[firm] += float(each.sum())
-                if claimed[firm] > 1.0 + SHARE_ROUNDING:
-                    found = f"found shares that sum to {claimed[firm]:.6g} with those of others"
-                    raise DrawError(f"{path}.owns.{firm}", f"{found}; expected at most 1")
             else:
                 claimed[firm] += share
+            if claimed[firm] > 1.0 + SHARE_ROUNDING:
+                found = f"found shares that sum to {claimed[firm]:.6g} with those of others"
+                raise DrawError(f"{path}.owns.{firm}", f"{found}; expected at most 1")
     return {firm: Claims(claimed[firm], sharers[firm]) for firm in claimed}

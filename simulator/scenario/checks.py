@@ -194,7 +194,7 @@ class _Checks(KindChecks):
                 for steps, draw in draws:
                     self._one_draw(steps, draw)
                 reads = any("csv" in draw for _, draw in draws)
-                if draws and self.sound(*path) and (count == 1 or (count is None and not reads)):
+                if draws and self.sound(*path) and not reads and count in (1, None):
                     message = "found a distribution for a single agent; expected a number, or a count above 1"
                     self.fault(draws[0][0], message)
                 rows = count or 1
@@ -216,7 +216,7 @@ class _Checks(KindChecks):
             missing = "column" if "csv" in draw else "csv"
             self.fault(path, f"found no {missing}; expected {{csv: file, column: name}}")
         elif "uniform" in draw and draw["uniform"][0] > draw["uniform"][1]:
-            self.fault((*path, "uniform"), f"found {found(draw['uniform'])}; expected [least, most]")
+            self.fault((*path, "uniform"), f"found {draw['uniform']}; expected [least, most], the smaller first")
 
     def _trade(self) -> None:
         trade = self.data.get("trade")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MODIFIERS = ("times", "plus")
+
+
+_NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|inf|nan)", re.IGNORECASE)
+
+
+class _Read(NamedTuple):
+    """A CSV file: the line of each row, and its columns by name."""
+
+    lines: list[int]
+    columns: dict[str, list[str]]
 
 
 class DrawError(Exception):
@@ -34,7 +45,7 @@ class Draws:
 
     def __init__(self, seed: int, files: Mapping[str, str | Path]) -> None:
         self.seed, self.files = seed, files
-        self._tables: dict[str, dict[str, list[str]]] = {}
+        self._tables: dict[str, _Read] = {}
 
     def number(self, given: Any, count: int, path: str, bound: Bound) -> Array:
         """A number for all, `(1,)`, or a draw for each, `(count,)`; refused where one is out of bounds."""
@@ -51,7 +62,11 @@ class Draws:
         off = np.flatnonzero(~bound.holds(values))
         if len(off):
             row, many = int(off[0]), f" and {len(off) - 1} more" if len(off) > 1 else ""
-            found = f"found {float(values[row])!r} for agent {row + 1}{many}"
+            where = ""
+            if kind == "csv":
+                line = self._read(str(spec["csv"]), path).lines[row]
+                where = f" (row {line} of {self._place(str(spec['csv']))}, column {spec['column']})"
+            found = f"found {float(values[row])!r} for agent {row + 1}{many}{where}"
             raise DrawError(path, f"{found}; expected {bound.expected}")
         return values
 
@@ -59,7 +74,8 @@ class Draws:
         """Numbers by name, `(1, names)` if nothing in it is drawn, else `(count, names)` in Fortran order."""
         order = {name: place for place, name in enumerate(names)}
         if set(given) == {"dirichlet"} and isinstance(given["dirichlet"], Mapping):
-            weights = cast("Mapping[str, float]", given["dirichlet"])
+            # The order in which a file names them changes nothing.
+            weights = dict(sorted(cast("Mapping[str, float]", given["dirichlet"]).items()))
             table = np.zeros((count, len(order)), order="F")
             drawn = self.stream(path).dirichlet(list(weights.values()), count)
             table[:, [order[name] for name in weights]] = drawn
@@ -78,43 +94,56 @@ class Draws:
 
     def column(self, file: str, column: str, count: int, path: str) -> Array:
         """A column of a CSV file as numbers, one for each agent."""
-        table = self._read(file, path)
+        lines, table = self._read(file, path)
         if column not in table:
-            raise DrawError(path, f"found no column {column!r} in {file}; expected one of {', '.join(table)}")
+            found = f"found no column {column!r} in {self._place(file)}"
+            raise DrawError(path, f"{found}; expected one of {', '.join(table)}")
         cells = table[column]
         if len(cells) != count:
-            raise DrawError(path, f"found {len(cells):,} rows in {file}; expected one for each of {count:,} agents")
+            found = f"found {len(cells):,} rows in {self._place(file)}"
+            raise DrawError(path, f"{found}; expected one for each of {count:,} agents")
         values = np.empty(count)
         for row, cell in enumerate(cells):
-            try:
-                values[row] = float(cell)
-            except ValueError:
-                raise DrawError(
-                    path, f"found {cell[:60]!r} in row {row + 2} of {file}, column {column}; expected a number"
-                ) from None
+            # Not all that Python reads as a number is one in a scenario.
+            if not _NUMBER.fullmatch(cell.strip()):
+                found = f"found {cell[:60]!r} in row {lines[row]} of {self._place(file)}, column {column}"
+                raise DrawError(path, f"{found}; expected a number")
+            values[row] = float(cell)
         return values
+
+    def _place(self, file: str) -> str | Path:
+        """Where a file lies."""
+        return self.files.get(file, file)
 
     def rows(self, file: str, path: str) -> int:
         """How many rows a CSV file has, its first line aside."""
-        return max((len(cells) for cells in self._read(file, path).values()), default=0)
+        rows = max((len(cells) for cells in self._read(file, path).columns.values()), default=0)
+        if not rows:
+            raise DrawError(path, f"found no rows in {self._place(file)}; expected one for each agent")
+        return rows
 
-    def _read(self, file: str, path: str) -> dict[str, list[str]]:
+    def _read(self, file: str, path: str) -> _Read:
         if file not in self._tables:
-            place = self.files.get(file, file)
+            place = self._place(file)
             try:
-                with open(place, newline="", encoding="utf-8-sig") as lines:
-                    header, *rows = csv.reader(lines)
+                with open(place, newline="", encoding="utf-8-sig") as text:
+                    reader = csv.reader(text)
+                    (_, header), *numbered = [(reader.line_num, row) for row in reader if row or reader.line_num == 1]
+                lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
             except FileNotFoundError:
                 raise DrawError(path, f"found no file {place}; expected a CSV file with a row per agent") from None
             except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "not readable as CSV text with names in its first line"
                 raise DrawError(path, f"cannot read {place}: {reason}; expected a CSV file") from None
-            rows = [row for row in rows if row]
-            short = next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None)
+            short = next((number for number, row in enumerate(rows) if len(row) != len(header)), None)
             if short is not None:
-                found = f"found {len(rows[short - 2])} cells in row {short} of {file}"
+                found = f"found {len(rows[short])} cells in row {lines[short]} of {place}"
                 raise DrawError(path, f"{found}; expected {len(header)}, as in its first line")
-            self._tables[file] = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+            twice = next((name for number, name in enumerate(header) if name in header[:number]), None)
+            if twice is not None:
+                raise DrawError(path, f"found the column {twice!r} twice in {place}; expected names that differ")
+            columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+            self._tables[file] = _Read(lines, columns)
         return self._tables[file]
 
 

@@ -31,11 +31,19 @@ class KindError(DrawError):
 
 
 def taste(maker: Maker, given: Mapping[str, Any], read: Reader) -> Utility:
-    """A utility, which has been asked for the demand of everybody at prices of 1 and incomes of 1."""
+    """A utility, which has been asked for everybody's best bundle at some prices and incomes, and what it is worth."""
     utility: Utility = _made(maker, _parameters(given, read, read.goods), read.path)
     goods = len(read.goods)
     rows = _answer(read.path, lambda: utility.size)
-    _shape(read.path, "demand(prices, income)", lambda: utility.demand(np.ones(goods), np.ones(rows)), (rows, goods))
+    prices, income = 1.0 + np.arange(goods) / 8.0, np.ones(rows)
+    bundle = _array(read.path, "demand(prices, income)", lambda: utility.demand(prices, income), (rows, goods))
+    _array(read.path, "utility(quantities, paid)", lambda: utility.utility(bundle, income), (rows,))
+    spent = (bundle * prices).sum(axis=1)
+    if not (bundle >= 0.0).all():
+        raise KindError(read.path, f"found a demand of {float(bundle.min()):.6g}; expected quantities of at least 0")
+    if utility.needs_income and not (spent <= income * (1.0 + 1e-9)).all():
+        found = f"found a demand that costs {float(spent.max()):.6g} at an income of 1"
+        raise KindError(read.path, f"{found}; expected a bundle that can be paid for")
     return utility
 
 
@@ -55,8 +63,8 @@ def technology(maker: Maker, given: Mapping[str, Any], read: Reader) -> tuple[Te
     rows, guess = _answer(read.path, lambda: technology.size), np.ones((made.size, len(names)))
     price, wages = 1.0, [1.0] * len(names)
     planned = _answer(read.path, lambda: technology.best_response(price, wages, guess))
-    _shape(read.path, "the best response's inputs", lambda: planned.inputs, (rows, len(names)))
-    _shape(read.path, "the best response's output", lambda: planned.output, (rows,))
+    _array(read.path, "the best response's inputs", lambda: planned.inputs, (rows, len(names)))
+    _array(read.path, "the best response's output", lambda: planned.output, (rows,))
     return technology, given["output"], names
 
 
@@ -108,8 +116,14 @@ def _answer(path: str, ask: Any) -> Any:
         raise KindError(path, f"refused by its own code: {type(error).__name__}: {said}") from error
 
 
-def _shape(path: str, what: str, ask: Any, expected: tuple[int, ...]) -> None:
+def _array(path: str, what: str, ask: Any, expected: tuple[int, ...]) -> Array:
+    """An answer that is an array of numbers of the shape expected."""
     answer: Any = _answer(path, ask)
-    shape = np.shape(cast("Array", answer))
-    if shape != expected:
-        raise KindError(path, f"found an array of shape {shape} for {what}; expected {expected}")
+    if not isinstance(answer, np.ndarray):
+        raise KindError(path, f"found a {type(answer).__name__} for {what}; expected an array of shape {expected}")
+    array = cast("Array", answer)
+    if array.shape != expected:
+        raise KindError(path, f"found an array of shape {array.shape} for {what}; expected {expected}")
+    if np.isnan(array).any():
+        raise KindError(path, f"found what is not a number in {what}; expected numbers")
+    return array

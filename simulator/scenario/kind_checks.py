@@ -228,7 +228,7 @@ class KindChecks(Findings):
         """Complain if nothing is wanted, or if amounts cannot be added up."""
         if some and not any(map(_positive, wants.values())):
             self.fault(path, "found no good that is wanted; expected at least one number above 0")
-        elif some and not _sums([a for a in wants.values() if not isinstance(a, dict)], power):
+        elif some and not any(isinstance(a, dict) for a in wants.values()) and not _sums([*wants.values()], power):
             self.fault(path, "found numbers too large or too small to add up; expected moderate ones")
 
     def _formula_of_utility(self, path: Steps, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast, get_origin
 
 from simulator.scenario.complaints import Schema, below, fields_of, keys_at, model_of, nearest, unknown
 from simulator.scenario.document import Document, Fault, Steps, plain, quoted
-from simulator.scenario.schema import Draw
+from simulator.scenario.schema import Draw, is_dirichlet
 from simulator.scenario.yaml_text import compose_value
 
 
@@ -39,7 +39,10 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
 def steps_of(document: Document, dotted: str) -> Steps:
     """The steps of a dotted path with names in the place of list positions; as far as they lead."""
     reached = _reach(document.plugins.schema, deepcopy(document.data), dotted)
-    return (dotted,) if isinstance(reached, str) else reached[1]
+    if not isinstance(reached, str):
+        return reached[1]
+    shorter = dotted.rpartition(".")[0]
+    return steps_of(document, shorter) if shorter else (dotted,)
 
 
 def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
@@ -106,7 +109,7 @@ def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | Non
             places.setdefault(str(at), at)
         first = _leading(rest, places)
         return (None, "", names) if first is None else (places[first], rest[len(first) + 1 :], [])
-    model = model_of(annotations)
+    model = None if _is_table(node, annotations, rest) else model_of(annotations)
     names = (
         [name for name in cast("dict[Any, Any]", node) if isinstance(name, str)]
         if model is None
@@ -116,6 +119,12 @@ def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | Non
     if first is None and model is None and not _structured(below(annotations, rest)):
         first = rest
     return (first, rest[len(first) + 1 :], []) if first else (None, "", names)
+
+
+def _is_table(node: Any, annotations: list[Any], rest: str) -> bool:
+    """Whether a mapping that may be shares drawn together is one of numbers by good."""
+    may_be = any(get_origin(single) is dict for single in annotations)
+    return may_be and not is_dirichlet(cast("dict[str, Any]", node)) and rest.partition(".")[0] != "dirichlet"
 
 
 def _structured(annotations: list[Any]) -> bool:

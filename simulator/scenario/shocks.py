@@ -69,6 +69,7 @@ def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
 def _reach(data: dict[str, Any], path: str, steps: Steps) -> tuple[dict[str, Any], str]:
     """The mapping that a path ends in, and the key there."""
     room, _, rest = path.partition(".")
+    guesses = _paths(data)
     if room == "supply":
         if rest == "":
             return data, "supply"
@@ -76,21 +77,32 @@ def _reach(data: dict[str, Any], path: str, steps: Steps) -> tuple[dict[str, Any
             raise _unknown(path, steps, [f"supply.{good}" for good in data["goods"]])
         return data["supply"], rest
     if room not in ("firms", "consumers"):
-        raise _unknown(path, steps, [])
+        raise _unknown(path, steps, [], guesses)
     entries: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in data[room]}
     name = _leading(rest, entries)
     if name is None or rest == name:
-        raise _unknown(path, steps, [f"{room}.{known}" for known in entries])
-    return _within(entries[name], rest[len(name) + 1 :], room, path, steps, list(data["goods"]))
+        raise _unknown(path, steps, [f"{room}.{known}" for known in entries], guesses)
+    return _within(entries[name], rest[len(name) + 1 :], room, path, steps, list(data["goods"]), guesses)
+
+
+def _paths(data: Mapping[str, Any]) -> list[str]:
+    """What may be changed, to guess from."""
+    goods, firms, consumers = data["goods"], data["firms"], data["consumers"]
+    return [
+        *(f"supply.{good}" for good in goods),
+        *(f"firms.{firm['name']}.{key}" for firm in firms for key in ("productivity", "technology")),
+        *(f"consumers.{consumer['name']}.{key}" for consumer in consumers for key in ("budget", "utility")),
+        *(f"consumers.{consumer['name']}.endowment.{good}" for consumer in consumers for good in goods),
+    ]
 
 
 def _within(
-    entry: dict[str, Any], rest: str, room: str, path: str, steps: Steps, goods: list[str]
+    entry: dict[str, Any], rest: str, room: str, path: str, steps: Steps, goods: list[str], guesses: list[str]
 ) -> tuple[dict[str, Any], str]:
     key = rest.partition(".")[0]
     allowed = ("productivity", "technology") if room == "firms" else ("endowment", "budget", "utility")
     if key not in allowed:
-        raise _unknown(path, steps, [])
+        raise _unknown(path, steps, [], guesses)
     if key == "productivity":
         kinds: dict[str, Any] = entry.get("technology") or {}
         holder = next(iter(kinds.values()), entry)
@@ -136,10 +148,10 @@ def _leading(rest: str, names: Mapping[str, Any]) -> str | None:
     return max((name for name in names if rest == name or rest.startswith(f"{name}.")), key=len, default=None)
 
 
-def _unknown(path: str, steps: Steps, known: list[str]) -> ShockError:
+def _unknown(path: str, steps: Steps, known: list[str], guesses: list[str] | None = None) -> ShockError:
     from simulator.scenario.complaints import nearest
 
-    guess = nearest(path, known)
+    guess = nearest(path, guesses or known)
     expected = ", ".join(known[:10]) if known else CHANGEABLE
     return ShockError(
         steps,

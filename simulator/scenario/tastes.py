@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from simulator.scenario import from_outside
-from simulator.scenario.draws import AT_LEAST_0, BELOW_1, Array, Bound
+from simulator.scenario.draws import ABOVE_0, AT_LEAST_0, BELOW_1, Array, Bound, DrawError
 from simulator.scenario.reader import Given, Reader
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from simulator.economics.utility import Utility
 
 
-def elasticity_of(ces: Given, read: Reader) -> Array:
+def elasticity_of(ces: Given, read: Reader, bound: Bound = ABOVE_0) -> Array:
     """The elasticity of substitution of a CES given by it or by `rho`: `1/(1 - rho)`."""
     if "elasticity" in ces:
-        return read.number(ces["elasticity"], "elasticity", AT_LEAST_0)
+        return read.number(ces["elasticity"], "elasticity", bound)
     return 1.0 / (1.0 - read.number(ces["rho"], "rho", BELOW_1))
 
 
@@ -32,14 +32,14 @@ def ces_form(given: Given, read: Reader) -> Form:
     from simulator.economics.forms import CES
 
     if given.get("nests"):
-        return _nest(given, read)
+        return _nest(given, read, ABOVE_0)
     elasticity = elasticity_of(given, read)
     key = _shares_key(given)
     parameters = read.table(given[key], key)
     return CES.from_weights(elasticity, parameters) if key == "weights" else CES(elasticity, parameters)
 
 
-def _nest(given: Given, read: Reader) -> Nest:
+def _nest(given: Given, read: Reader, bound: Bound = AT_LEAST_0) -> Nest:
     from simulator.economics.nests import Nest
 
     nests: Given = given.get("nests") or {}
@@ -50,7 +50,7 @@ def _nest(given: Given, read: Reader) -> Nest:
         _nest(nests[name], read.at("nests", name)) if name in nests else read.goods.index(name) for name in names
     ]
     make = Nest.of_weights if key == "weights" else Nest.of_shares
-    return make(len(read.goods), branches, elasticity_of(given, read), read.table(table, key, names))
+    return make(len(read.goods), branches, elasticity_of(given, read, bound), read.table(table, key, names))
 
 
 def _shares_key(given: Given) -> str:
@@ -94,7 +94,9 @@ def _quasilinear(given: Any, read: Reader) -> Utility:
         elasticity = inside.number(power["elasticity"], "elasticity")
         return QuasiLinear(inside.table(power["weights"], "weights"), elasticity)
     quadratic, inside = given["quadratic"], below.at("quadratic")
-    return Quadratic(inside.table(quadratic["intercept"], "intercept"), inside.table(quadratic["slope"], "slope"))
+    return Quadratic(
+        inside.table(quadratic["intercept"], "intercept"), inside.table(quadratic["slope"], "slope", bound=ABOVE_0)
+    )
 
 
 def _stone_geary(given: Any, read: Reader) -> Utility:
@@ -190,15 +192,20 @@ def _cobb_douglas_technique(given: Any, read: Reader) -> Technique:
     from simulator.economics.forms import CobbDouglas
 
     names = list(given["inputs"])
-    exponents = read.at("technology").table(given["inputs"], "inputs", names)
-    return _of_form(given, read, CobbDouglas(exponents), exponents.sum(axis=1), names)
+    exponents = read.at("technology").table(given["inputs"], "inputs", names, ABOVE_0)
+    returns = exponents.sum(axis=1)
+    if not (returns < 1.0).all():
+        firm = int(np.argmax(returns >= 1.0))
+        found = f"found exponents that sum to {returns[firm]:.6g} for firm {firm + 1}"
+        raise DrawError(f"{read.path}.technology.inputs", f"{found}; expected less than 1, or no best response exists")
+    return _of_form(given, read, CobbDouglas(exponents), returns, names)
 
 
 def _leontief_technique(given: Any, read: Reader) -> Technique:
     from simulator.economics.forms import Leontief
 
     names = list(given["inputs"])
-    amounts = read.at("technology").table(given["inputs"], "inputs", names)
+    amounts = read.at("technology").table(given["inputs"], "inputs", names, ABOVE_0)
     return _of_form(given, read, Leontief(amounts), _returns(given, read), names)
 
 
