@@ -34,7 +34,7 @@ def gains(run: Frames) -> Figure | None:
     shown = cohorts[: len(STYLES)]
     left_out = f"Not shown: {', '.join(cohorts[len(STYLES) :])}." if len(cohorts) > len(STYLES) else ""
     figure = canvas.sheet(run.summary, GUIDE, left_out)
-    lorenz, each = figure.add_axes((0.085, 0.135, 0.34, 0.63)), figure.add_axes((0.545, 0.135, 0.34, 0.63))
+    lorenz, each = figure.add_axes((0.085, 0.135, 0.32, 0.63)), figure.add_axes((0.49, 0.135, 0.3, 0.63))
     lorenz.plot([0, 100], [0, 100], color=GREY, linewidth=1.2)
     ends: list[canvas.End] = []
     for name, style in zip(shown, STYLES, strict=False):
@@ -43,8 +43,16 @@ def gains(run: Frames) -> Figure | None:
         lorenz.plot(percent, share, **style)
         half = float(np.interp(50, percent, share))
         lorenz.plot([50], [half], "o", color=style["color"], markersize=7)
+        part = f"{canvas.number(half, 2)} % of all"
+        each.plot(percent, gain, **style)
+        if len(shown) > 1:
+            # Curves that lie together leave no room for words beside them.
+            name = canvas.shorten(name, 22)
+            ends.append((float(gain[-1]), f"{name}\nlower half: {part}", style))
+            continue
+        ends.append((float(gain[-1]), canvas.shorten(name, 22), style))
         lorenz.annotate(
-            canvas.plain(f"the half of {name} who\ngain least: {canvas.number(half, 2)} % of all"),
+            canvas.plain(f"the half of {canvas.shorten(name, 22)} who\ngain least: {part}"),
             (50, half),
             xytext=(14, -34),
             textcoords="offset points",
@@ -52,12 +60,10 @@ def gains(run: Frames) -> Figure | None:
             fontsize=canvas.SMALL,
             color=canvas.ink(str(style["color"])),
         )
-        each.plot(percent, gain, **style)
-        ends.append((float(gain[-1]), name, style))
     each.axhline(0.0, color=GREY, linewidth=1.2)
     for axes, label in ((lorenz, "part of all gains, %"), (each, f"gain per tick{_unit(run)}")):
         _finish(axes, label)
-    canvas.label_ends(each, ends, 0.1 * canvas.WIDTH)
+    canvas.label_ends(each, ends, 0.17 * canvas.WIDTH)
     return figure
 
 
