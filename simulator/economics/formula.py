@@ -71,7 +71,7 @@ class Formula:
             return None
         (slope,) = self.gradient_terms
         (curvature,) = self.output.graph.gradient(slope, self.variables)
-        return ScalarFormula(self._value_tape, Tape([slope, curvature, self.output], self.variables))
+        return ScalarFormula(self._value_tape, Tape([self.output, slope, curvature], self.variables))
 
     @cached_property
     def has_kinks(self) -> bool:

@@ -52,7 +52,8 @@ class Tape:
         return [values[slot] for slot in self.outputs]
 
     def compiled(self) -> Callable[[float], tuple[float, ...]]:
-        """The outputs at one input in plain floats, as a function that never raises and never warns.
+        """The outputs at one input in plain floats, as a function that never raises and never warns; none of them is a
+        number where the first is not.
 
         The line is written down as Python, a statement an operation: several times faster than walking along it.
         """
@@ -64,10 +65,13 @@ class Tape:
             told = SIGNS[row.number].join(given) if row.number in SIGNS else f"{called[row.number]}({', '.join(given)})"
             said.append(f"v{len(said)}")
             lines.append(f"        {said[-1]} = {told}")
+        first = said[self.outputs[0]]
+        lines.append(f"        if {first} != {first}: return nowhere")
         lines.append(f"        return {', '.join(said[slot] for slot in self.outputs)},")
         caught = "    except (ArithmeticError, ValueError):\n        return with_care(v0)"
         source = "\n".join(["def line(v0):", "    try:", *lines, caught])
-        space: dict[str, Any] = {name: function for function, name in called.items()} | {"with_care": self._with_care}
+        space: dict[str, Any] = {name: function for function, name in called.items()}
+        space |= {"with_care": self._with_care, "nowhere": (math.nan,) * len(self.outputs)}
         exec(compile(source, "<formula>", "exec"), space)
         return space["line"]
 
@@ -76,28 +80,26 @@ class Tape:
         values = [x, *self.constants]
         for row, arguments in self.rows:
             values.append(calculate(row, [values[slot] for slot in arguments]))
-        return tuple(values[slot] for slot in self.outputs)
+        found = tuple(values[slot] for slot in self.outputs)
+        return found if found[0] == found[0] else (math.nan,) * len(found)
 
 
 class ScalarFormula:
     """A formula of one input in plain Python floats, nan outside its domain: no numpy, no exceptions, no warnings."""
 
-    __slots__ = ("_jet", "_value")
+    __slots__ = ("jet", "values")
 
     def __init__(self, value: Tape, derivatives: Tape) -> None:
-        self._value, self._jet = value.compiled(), derivatives.compiled()
+        self.values = value.compiled()
+        """`f(x)`, in a tuple of its own."""
+        self.jet = derivatives.compiled()
+        """`f(x)`, `f'(x)` and `f''(x)`, of one walk along the line."""
 
     def value(self, x: float) -> float:
         """f(x)."""
-        return self._value(x)[0]
+        return self.values(x)[0]
 
     def slope_and_curvature(self, x: float) -> tuple[float, float]:
         """f'(x) and f''(x)."""
-        return self.jet(x)[1:]
-
-    def jet(self, x: float) -> tuple[float, float, float]:
-        """f(x), f'(x) and f''(x), of one walk along the line."""
-        slope, curvature, value = self._jet(x)
-        if value != value:
-            return math.nan, math.nan, math.nan
-        return value, slope, curvature
+        _, slope, curvature = self.jet(x)
+        return slope, curvature

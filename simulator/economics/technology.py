@@ -128,23 +128,23 @@ class FormulaTechnology(Rows):
         return scalar
 
     @cached_property
-    def _alone(self) -> tuple[float, float, float, float]:
-        """What a single input in plain floats needs: `A`, `W`, `W A`, and `f'(0)` where `f(0)` exists, else infinity.
-
-        Below the last no first unit pays.
+    def _alone(self) -> tuple[float, float, float, float, ScalarFormula]:
+        """What a single input in plain floats needs: `A`, `W`, `W A`, `f'(0)` where `f(0)` exists, else infinity
+        (below it no first unit pays), and the formula.
         """
         productivity, slope = self.productivity.item(), math.inf
         if math.isfinite(self._scalar.value(0.0)):
             slope = self._scalar.slope_and_curvature(0.0)[0]
-        return productivity, self.weight, self.weight * productivity, math.inf if math.isnan(slope) else slope
+        slope = math.inf if math.isnan(slope) else slope
+        return productivity, self.weight, self.weight * productivity, slope, self._scalar
 
     def output(self, inputs: Array) -> Array:
         made = self.formula.value(inputs / self.weight)
         return self.weight * self.productivity * np.where(self._idle(made), 0.0, made)
 
     def output_of(self, x: float) -> float:
-        _, weight, scale, _ = self._alone
-        made = scale * self._scalar.value(x / weight)
+        _, weight, scale, _, scalar = self._alone
+        made = scale * scalar.values(x / weight)[0]
         # Not a number is neither.
         return made if 0.0 <= made < math.inf or (self.negative_output and -math.inf < made < 0.0) else 0.0
 
@@ -185,9 +185,9 @@ class FormulaTechnology(Rows):
         return slope
 
     def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
-        productivity, weight, scale, first_slope = self._alone
+        productivity, weight, scale, first_slope, scalar = self._alone
         earned = price * productivity
-        x, made = one_input(self._scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
+        x, made = one_input(scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
         return (weight * x, scale * made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
 
     # The judges' own name for it: what breaks the market's plans must not move what they are compared with.
