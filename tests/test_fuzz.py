@@ -151,7 +151,7 @@ def parsed(text: str) -> Formula | FormulaError:
         return refusal
 
 
-@settings(max_examples=600, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([*TEXTS, "everything", "everything", "everything"]), st.integers(0, 10**9), st.integers(1, 4))
 def test_mutated_scenarios_run_or_are_refused(name: str, seed: int, changes: int) -> None:
     data, stream = plain(name), random.Random(seed)
@@ -161,7 +161,7 @@ def test_mutated_scenarios_run_or_are_refused(name: str, seed: int, changes: int
     attempt(data, references=seed % 16 == 0 and name != "everything")
 
 
-@settings(max_examples=600, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(TEXTS)), st.integers(0, 10**9), st.integers(1, 5))
 def test_broken_text_is_refused(name: str, seed: int, changes: int) -> None:
     stream, text = random.Random(seed), TEXTS[name]
@@ -193,7 +193,7 @@ def grown(stream: random.Random, depth: int) -> str:
     return grown(stream, depth - 1)
 
 
-@settings(max_examples=500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9), st.integers(1, 4), st.integers(0, 2))
 def test_formulas_are_evaluated_judged_or_refused(seed: int, depth: int, breaks: int) -> None:
     stream = random.Random(seed)
