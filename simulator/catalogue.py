@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 SCHEDULERS = {
     "tatonnement": "prices move along planned excess demand z = demand - supply, in the way of a rule (see rules)",
+    "marginal_bids": "prices move towards bids p_out df/dx: quantities flow down and bids up, one link a tick",
 }
 FIRST_LETTERS = 10_000
 """As much of a scenario is read to find its first comment."""

@@ -250,6 +250,34 @@ def schema() -> None:
     print_json(scenario_schema(installed_schema()))
 
 
+@app.command(name="compile", short_help="Turn a program into a supply chain, or back.")
+def compile_program(
+    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="A file, or the program itself: 'c = ln(1 + x)'.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the scenario here.")
+    ] = None,
+    per: Annotated[str, typer.Option("--per", help="A firm for each operation, or for each statement.")] = "operation",
+    back: Annotated[bool, typer.Option("--from", help="PROGRAM is a scenario: print it as a program.")] = False,
+) -> None:
+    """Turn a program into a scenario whose firms are its operations and whose prices come to rest at its derivatives.
+
+    A program is lines such as a = x*y, with def, for i in range(3): and w[0]; what it returns is sold at a price of 1.
+    """
+    from simulator.scenario.programs import CounterpartError, as_program, as_scenario
+
+    if per not in ("operation", "statement"):
+        refuse(f"--per: found {per!r}; expected {one_of(per, ['operation', 'statement'])}")
+    try:
+        text = as_program(program) if back else as_scenario(program, per)
+    except CounterpartError as problem:
+        refuse(str(problem))
+    if output is None:
+        say(text.rstrip())
+        return
+    write_new(output, text)
+    say(f"wrote {output}")
+
+
 @app.command(short_help="Write a commented starter scenario, NAME.yaml.")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'.")],

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.dynamics.marginal_bids import MessageJudge, MessageMarket
 from simulator.dynamics.model import MarketModel
 from simulator.dynamics.outcomes import Judge, Verdict
 from simulator.economics.forms import Array
 from simulator.references.judges import References
 from simulator.results.distribution import distribution_summary, distribution_table, standings
 from simulator.results.folder import RunFolder
+from simulator.results.messages import MessageWitness
 from simulator.results.recorder import Witness
 from simulator.results.report import equilibrium_table, last_row, summarise
 from simulator.results.table import Table, frames
@@ -33,6 +35,26 @@ if TYPE_CHECKING:
     from simulator.scenario import Regime
 
 
+def _tatonnement(scenario: Scenario) -> tuple[Any, Any, Any]:
+    economy, run, rule, first = scenario.economy, scenario.run, scenario.rule, scenario.initial_prices
+    market = MarketModel(economy, rule, scenario.trade, first, run.seed)
+    references = References(economy, rule, first, run.seed) if run.references else None
+    return market, Judge(market, run.tolerance), Witness(market, references, scenario.last_ticks)
+
+
+def _marginal_bids(scenario: Scenario) -> tuple[Any, Any, Any]:
+    run = scenario.run
+    market = MessageMarket(scenario.economy, scenario.rule, scenario.initial_prices, run.seed)
+    return market, MessageJudge(market, run.tolerance), MessageWitness(market, run.references, scenario.last_ticks)
+
+
+SCHEDULERS: dict[str, Callable[[Scenario], tuple[Any, Any, Any]]] = {
+    "tatonnement": _tatonnement,
+    "marginal_bids": _marginal_bids,
+}
+"""The market, the judge and the witness of each kind of scheduler."""
+
+
 class Simulation:
     """A scenario in motion: the market, its judge, and the witness who records.
 
@@ -41,11 +63,7 @@ class Simulation:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        economy, run = scenario.economy, scenario.run
-        self.market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices, run.seed)
-        self.judge = Judge(self.market, run.tolerance)
-        references = References(economy, scenario.rule, scenario.initial_prices, run.seed) if run.references else None
-        self.witness = Witness(self.market, references, frozenset(r.tick - 1 for r in scenario.regimes[1:]))
+        self.market, self.judge, self.witness = SCHEDULERS[scenario.scheduler](scenario)
         self.verdict: Verdict | None = None
         self._pending = list(scenario.regimes[1:])
 
@@ -81,11 +99,8 @@ class Simulation:
         parts: dict[str, Mapping[str, Array]] = {
             "market": self.market.state(),
             "judge": self.judge.state(),
-            "conservation": witness.conservation.state(),
-            "witness": {"gradient_path_gap": np.array(witness.gradient_path_gap)},
+            **witness.state(),
         }
-        if witness.references is not None:
-            parts["path"] = witness.references.path.state()
         return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
@@ -97,11 +112,8 @@ class Simulation:
         while self._pending and self._pending[0].tick <= int(parts["market"]["tick"]):
             self._enter(self._pending.pop(0))
         self.market.restore(parts["market"])
-        self.judge.restore(parts["judge"])
-        self.witness.conservation.restore(parts["conservation"])
-        self.witness.gradient_path_gap = float(parts["witness"]["gradient_path_gap"])
-        if self.witness.references is not None:
-            self.witness.references.path.restore(parts["path"])
+        self.judge.restore(parts.get("judge", {}))
+        self.witness.restore(parts)
 
 
 @dataclass(frozen=True)
@@ -241,6 +253,7 @@ def _conclude(
         "tolerance": scenario.run.tolerance,
         "expect": list(scenario.expect),
         "seed": scenario.run.seed,
+        "scheduler": scenario.scheduler,
         "shocks": [regime.tick for regime in scenario.regimes[1:]],
         "scenario_sha256": hashlib.sha256(dump(scenario.resolved).encode()).hexdigest(),
     }
@@ -251,7 +264,7 @@ def _conclude(
         references=witness.references,
         last=last_row(tables, witness.free),
         gradient_path_gap=witness.gradient_path_gap,
-        worst_imbalance=witness.conservation.worst,
+        worst_imbalance=witness.worst_imbalance,
         distribution=distribution_summary(cohorts),
         run=run,
     )

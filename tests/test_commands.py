@@ -14,7 +14,7 @@ from simulator.scenario import scenario_schema
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
-COMMANDS = ("run", "plot", "compare", "check", "solve", "list", "schema", "new")
+COMMANDS = ("run", "plot", "compare", "check", "solve", "compile", "list", "schema", "new")
 CRUSOE = str(SCENARIOS / "crusoe.yaml")
 
 
@@ -216,7 +216,7 @@ def test_a_run_that_may_write_many_rows_says_how_many_first(tmp_path: Path) -> N
 
 
 def test_the_shell_completes_commands_and_options_on_request() -> None:
-    for words, meant in (("simulator comp", "compare"), ("simulator run --over", "--overwrite")):
+    for words, meant in (("simulator compa", "compare"), ("simulator run --over", "--overwrite")):
         asked = {"_SIMULATOR_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
         done = subprocess.run(
             [sys.executable, "-m", "simulator"],

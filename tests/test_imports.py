@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (
     {"errors"},
     {"economics"},
-    {"dynamics"},
+    {"dynamics", "programs"},
     {"references"},
     {"scenario", "recorder"},
     {"run"},
@@ -32,7 +32,9 @@ LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 # The only climbs: inside a function, for what is done on request.
 LATE_CLIMBS = {("run", "plots")}
 
-ROOMS_OF_RESULTS = dict.fromkeys(("columns", "table", "recorder", "folder", "report", "distribution"), "recorder")
+ROOMS_OF_RESULTS = dict.fromkeys(
+    ("columns", "table", "recorder", "messages", "folder", "report", "distribution"), "recorder"
+)
 FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "jobs", "terminal")
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")

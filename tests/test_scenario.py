@@ -470,12 +470,12 @@ def test_all_files_are_read_before_any_is_refused(tmp_path: Path) -> None:
     [
         (
             "program: |\n  a = x*y\n  return a\nsupply: {x: 0.7}\nscheduler: {kind: marginal_bids, rate: 1}\n",
-            ["unknown key 'program'", "missing key goods", "found 'marginal_bids'; expected tatonnement"],
+            ["found no supply of 'y'; expected a number for each input"],
         ),
         (
             "goods: {ore: {}, blueprint: {rival: false}}\nsupply: {ore: 9}\n"
             "firms: [{name: studio, makes: 'blueprint = 2*ore^0.3'}]\n",
-            ["unknown key 'rival'; expected one of price, fixed_price, floor"],
+            ["found a good that is not rival; expected that under scheduler: {kind: marginal_bids} alone"],
         ),
         (
             "goods: [labour, bread]\n"

@@ -48,6 +48,11 @@ AGENTS = {
 }
 """Columns of agents.csv after `tick`, `agent`, `kind` and `good`, with their meaning; the last three are repeated."""
 
+MESSAGE_AGENTS = {
+    "pays": "what the firm pays for a unit of the input, which may be a price of its own",
+}
+"""A further column of agents.csv under `marginal_bids`, where only the goods a firm makes or uses have rows."""
+
 WEDGES = {
     "marginal_revenue_product": "p_out df/dx_i of a firm's input at the quantities used",
     "price": "the input's price",
@@ -89,6 +94,7 @@ TABLES = {
 SUMMARY = {
     "name": "the scenario's name",
     "outcome": "how the run ended",
+    "scheduler": "what moved the prices",
     "sentence": "what happened, and what prices, bids and derivatives have to do with each other",
     "ticks": "price adjustments made",
     "evaluations": "times that excess demand was asked for",

@@ -59,6 +59,8 @@ def convergence(run: Frames) -> Figure | None:
     ends: list[canvas.End] = []
     for column, values in gaps.items():
         label, style = DISTANCES[column]
+        if column == "max_relative_excess_demand" and run.summary.get("scheduler") == "marginal_bids":
+            label = "bids against prices,\nwhat is made against\nwhat there was"
         values = np.where(values <= ROUNDING, floor, values)
         canvas.line(axes, ticks, values, **style)
         ends.append((float(values[np.isfinite(values)][-1]), label, style))
@@ -85,7 +87,7 @@ def _notes(gaps: Mapping[str, Floats], tolerance: float, near: bool) -> tuple[st
     absent = f"Not recorded: {', '.join(missing)}." if missing else ""
     words = canvas.number(tolerance)
     if near:
-        return f"Dotted line: the tolerance, {words}; excess demand below it counts as cleared.", absent
+        return f"Dotted line: the tolerance, {words}; what lies below it counts as cleared.", absent
     return f"The tolerance, {words}, lies far below." if tolerance > 0 else "", absent
 
 

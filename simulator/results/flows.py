@@ -83,8 +83,10 @@ def flows_of(run: Frames) -> list[Flow]:
             if not np.nan_to_num(amounts[:, i]).any():
                 continue
             node, amount = ("firm" if kind == "firm" else box, name), float(np.nan_to_num(amounts[-1, i]))
-            ends = (item, node) if inward == (amount >= 0) else (node, item)
-            reverse |= {ends} if amount < 0 else set()
+            # A negative output is bought; in a program a value may be negative.
+            turned = amount < 0 and run.summary.get("scheduler") != "marginal_bids"
+            ends = (item, node) if inward != turned else (node, item)
+            reverse |= {ends} if turned else set()
             moved.append((*ends, good, abs(amount)))
     moved += _with_outside(moved, run.summary)
     return [Flow(a, b, good, q, abs(q * price.get(good, np.nan)), (a, b) in reverse) for a, b, good, q in moved]
@@ -105,6 +107,9 @@ def _with_outside(
         node, rest = ("good", good), made.get(good, 0.0) - used.get(good, 0.0)
         small = abs(rest) <= 1e-3 * made.get(good, 0.0)
         if good not in made:
+            if summary.get("scheduler") == "marginal_bids":
+                # What is not used up is there once, however many have it.
+                rest = -max(quantity for source, _, name, quantity in moved if source == node and name == good)
             flows.append((("source", "outside" if good in outside else "supply"), node, good, -rest))
         elif good not in used:
             flows.append((node, ("sink", "outside" if good in outside else "unsold"), good, rest))

@@ -13,6 +13,7 @@ from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
 from simulator.results.distances import convergence
 from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, read_run, summary_number, texts
 from simulator.results.gains import gains
+from simulator.results.wave import wave
 from simulator.results.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ WEDGES_GUIDE = (
     "Above 0 % the firm is short of the input (rationed): one more unit would earn more than it costs. "
     "Below, it has too much."
 )
+BIDS_GUIDE = "Above 0 % the firm bids more for the input than it pays so far, and its price rises. Below, it falls."
 # Relative wedges up to this are left of a market that has cleared.
 NO_WEDGE = 1e-9
 # column: label, style; in drawing order
@@ -124,7 +126,8 @@ def wedges(run: Frames) -> Figure | None:
     some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
     some += " The others are 0." if some and len(chosen) == len(moved) else ""
     none = "" if np.nan_to_num(relative).any() else "No firm was ever short of an input, or had too much."
-    figure = canvas.sheet(run.summary, WEDGES_GUIDE, none, some, window)
+    guide = BIDS_GUIDE if run.summary.get("scheduler") == "marginal_bids" else WEDGES_GUIDE
+    figure = canvas.sheet(run.summary, guide, none, some, window)
     axes = figure.add_axes((0.105, 0.135, 0.6, 0.66))
     axes.axhline(0, color=BLACK, linewidth=1.2)
     ends: list[canvas.End] = []
@@ -253,4 +256,5 @@ FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "network": network.network,
     "simplex": simplex.simplex,
     "gains": gains,
+    "wave": wave,
 }

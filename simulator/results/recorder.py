@@ -6,7 +6,7 @@ call into tables. A new column is one entry in a table of `simulator.results.col
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,26 @@ class Witness:
         self.economy = self.conservation.economy = economy
         if self.references is not None:
             self.references.enter(tick, economy)
+
+    def state(self) -> dict[str, Mapping[str, Array]]:
+        """What is remembered from tick to tick beside the market: parts of arrays."""
+        parts: dict[str, Mapping[str, Array]] = {
+            "conservation": self.conservation.state(),
+            "witness": {"gradient_path_gap": np.array(self.gradient_path_gap)},
+        }
+        return parts if self.references is None else {**parts, "path": self.references.path.state()}
+
+    def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
+        """Continue from a `state`."""
+        self.conservation.restore(parts["conservation"])
+        self.gradient_path_gap = float(parts["witness"]["gradient_path_gap"])
+        if self.references is not None:
+            self.references.path.restore(parts["path"])
+
+    @property
+    def worst_imbalance(self) -> float:
+        """The largest imbalance of goods or money seen."""
+        return self.conservation.worst
 
     def look(self, *, record: bool) -> None:
         """Keep the tick just over for the observers, and for the tables if it is to be recorded."""

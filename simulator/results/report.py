@@ -135,6 +135,7 @@ def summarise(
     summary = {
         "name": name,
         "outcome": verdict.outcome,
+        "scheduler": run["scheduler"],
         "sentence": sentence(verdict, market, references, last, gradient_path_gap),
         "ticks": market.tick,
         "evaluations": market.tick + 1,
@@ -206,6 +207,8 @@ def sentence(
         if gap is not None and bid_gap is not None:
             parts.append(_meaning(verdict.outcome, gap, bid_gap))
         parts.append(_path(references.reference.kind, path_gap))
+    elif (swept := _number(last.get("distance_to_adjoint"))) is not None:
+        parts.append(f"prices are the result's derivatives, to {_gap(swept)}")
     return "; ".join(parts) + "."
 
 

@@ -16,6 +16,7 @@ from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
 from simulator.scenario.draws import DrawError
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
+from simulator.scenario.programs import expand_program
 from simulator.scenario.schema import NAME_PATTERN, ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
@@ -94,6 +95,9 @@ def _load(
         document, path, name = compose(read(source), str(source)), str(source), Path(source).stem
         folder = Path(source).parent
     if document.complete:
+        if settings and "program" in document.data:
+            apply_settings(document, settings)
+        expand_program(document)
         _outfit(document, plugins)
         if settings:
             apply_settings(document, settings)

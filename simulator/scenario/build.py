@@ -65,6 +65,7 @@ class Scenario:
     regimes: tuple[Regime, ...]
     initial_prices: Array
     numeraire: str | None
+    scheduler: str
     rule: price_rules.PriceRule
     trade: trading.Trade
     run: RunSettings
@@ -74,6 +75,11 @@ class Scenario:
     path: str | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
     plugins: Plugins = field(default=NO_PLUGINS, repr=False)
+
+    @property
+    def last_ticks(self) -> frozenset[int]:
+        """The last tick of every regime but the last."""
+        return frozenset(regime.tick - 1 for regime in self.regimes[1:])
 
     @property
     def economy(self) -> economy.Economy:
@@ -100,7 +106,7 @@ def resolve(
             price = {}
         else:
             price = {"price": model.initial_prices.get(good, 1.0 if market.price is None else market.price)}
-        goods[good] = {**price, "floor": market.floor}
+        goods[good] = {**price, "floor": market.floor, **({} if market.rival else {"rival": False})}
     resolved: dict[str, Any] = {"name": name, "goods": goods}
     if model.numeraire is not None:
         resolved["numeraire"] = model.numeraire
@@ -114,9 +120,14 @@ def resolve(
     entries = _renamed(entries, called)
     draws = Draws(0, files)
     resolved["firms"] = [_resolved_firm(firm, draws) for firm in entries["firms"]]
+    if model.scheduler.kind == "marginal_bids":
+        # Nobody plans.
+        for firm in resolved["firms"]:
+            del firm["behaviour"]
     resolved["consumers"] = [_resolved_consumer(consumer, draws) for consumer in entries["consumers"]]
-    resolved["trade"] = _resolved_trade(model)
-    resolved["start"] = model.start
+    if model.scheduler.kind == "tatonnement":
+        resolved["trade"] = _resolved_trade(model)
+        resolved["start"] = model.start
     if model.shocks:
         resolved["shocks"] = entries["shocks"]
     resolved["scheduler"] = _resolved_scheduler(model)
@@ -183,6 +194,8 @@ def _resolved_consumer(consumer: dict[str, Any], draws: Draws) -> dict[str, Any]
 
 def _resolved_scheduler(model: ScenarioFile) -> dict[str, Any]:
     scheduler = model.scheduler
+    if scheduler.kind == "marginal_bids":
+        return {"kind": scheduler.kind, "rate": scheduler.rate}
     pieces = [
         piece if isinstance(piece, str) else piece.model_dump(exclude_none=True, by_alias=True)
         for piece in scheduler.pieces
@@ -223,6 +236,7 @@ def build(
         regimes=_regimes(resolved, Draws(model.run.seed, inputs), plugins),
         initial_prices=_frozen([_initial_price(good, market, model) for good, market in markets.items()]),
         numeraire=model.numeraire,
+        scheduler=model.scheduler.kind,
         rule=_rule(model, _frozen([market.floor for market in markets.values()]), _frozen(fixed, np.bool_), plugins),
         trade=TradeRule(
             every_tick=model.trade != "at_equilibrium",
@@ -357,7 +371,7 @@ def _economy(
             firms.append(last.firms[place])
             continue
         read = Reader(draws, goods, firm["count"], f"firms.{firm['name']}", plugins)
-        found, plans = technique(firm, read, data["outside"]), behaviour(firm["behaviour"], read)
+        found, plans = technique(firm, read, data["outside"]), behaviour(firm.get("behaviour", "best_response"), read)
         firms.append(Firm(firm["name"], found.technology, found.output, found.inputs, firm["count"], plans))
     claims = _claims(data, goods, draws)
     consumers = [

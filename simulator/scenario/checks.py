@@ -12,6 +12,7 @@ from typing import Any, cast
 from simulator.scenario.complaints import MAX_SUGGESTIONS, unknown
 from simulator.scenario.document import Document, Steps, found, quoted, shown
 from simulator.scenario.kind_checks import KindChecks, wants_of
+from simulator.scenario.message_checks import MessageChecks
 from simulator.scenario.schema import DEFAULT_FLOOR, Draw, Trade
 
 MAX_CELLS = 10_000_000
@@ -43,9 +44,30 @@ class _Checks(KindChecks):
         self._ownership()
         self._draws()
         self._scheduler()
+        if self.messages:
+            MessageChecks(self).run()
+        else:
+            self._not_negative()
+            self._rival()
         self._shocks()
         self._trade()
         self._numeraire()
+
+    def _not_negative(self) -> None:
+        """Flows and prices below 0 mean something in programs alone."""
+        amounts: dict[Steps, Any] = {("supply", good): x for good, x in self.mapping("supply").items()}
+        amounts |= {("initial_prices", good): x for good, x in self.mapping("initial_prices").items()}
+        for good in dict.fromkeys(self.goods or ()):
+            amounts["goods", good, "price"] = self.mapping("goods", good).get("price")
+        for path, amount in amounts.items():
+            if isinstance(amount, int | float) and amount < 0:
+                self.fault(path, f"found {found(amount)}; expected a number of at least 0")
+
+    def _rival(self) -> None:
+        for good in dict.fromkeys(self.goods or ()):
+            if self.mapping("goods", good).get("rival") is False:
+                message = "found a good that is not rival; expected that under scheduler: {kind: marginal_bids} alone"
+                self.fault(("goods", good, "rival"), message)
 
     def _goods(self) -> None:
         goods = self.data.get("goods")
@@ -112,7 +134,7 @@ class _Checks(KindChecks):
         elif all(isinstance(entries, list) for entries in lists):
             firms, consumers = (len(cast("list[Any]", entries)) for entries in lists)
             cells = max(len(self.goods or ()) * (firms + consumers), firms * consumers)
-            if cells > MAX_CELLS:
+            if cells > MAX_CELLS and not self.messages:
                 self.fault((), f"found {cells:,} pairs of agents and goods; expected at most {MAX_CELLS:,}")
                 return False
         return True

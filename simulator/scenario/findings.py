@@ -97,6 +97,11 @@ class Findings:
             if name != "dirichlet" or not isinstance(value, dict):
                 self.is_good((*path, name), name)
 
+    @property
+    def messages(self) -> bool:
+        """Whether firms bid for their inputs, and nobody plans."""
+        return self.mapping("scheduler").get("kind") == "marginal_bids"
+
     def written(self, path: Steps) -> dict[str, Any]:
         """An entry as it was written."""
         entry = self.document.at(path)

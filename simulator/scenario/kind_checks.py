@@ -158,7 +158,7 @@ class KindChecks(Findings):
             self.is_good(path, name, "value", begin + _position(right, name)) or self.goods is None
             for name in formula.variables
         ]
-        if all(known):
+        if all(known) and not self.messages:
             verdict = judge(formula, self._scale)
             if not verdict.strictly_concave:
                 advice = "expected returns that diminish in all inputs jointly, such as y = x^0.5"

@@ -88,13 +88,14 @@ class Choice(Entry):
 class Good(Entry):
     """A good and its market."""
 
-    price: Amount | None = Field(
-        None, description="initial price, numeraire per unit (default 1); 0 only under additive"
+    price: float | None = Field(
+        None, description="initial price, numeraire per unit (default 1); above 0, or 0 under additive"
     )
     fixed_price: Positive | None = Field(
         None, description="a price that never moves; the good is rationed like any other"
     )
     floor: Amount = Field(DEFAULT_FLOOR, description="the price is projected here when a rule would take it lower")
+    rival: bool = Field(True, description="false: a value that every user has whole, each at a price of its own")
 
 
 class LogNormal(Entry):
@@ -428,7 +429,9 @@ PieceOrName = Annotated[
 class Scheduler(Entry):
     """What moves prices."""
 
-    kind: Literal["tatonnement"] = Field("tatonnement", description="prices move along planned excess demand")
+    kind: Literal["tatonnement", "marginal_bids"] = Field(
+        "tatonnement", description="prices move along planned excess demand, or towards their users' bids"
+    )
     form: Literal["additive", "multiplicative"] = Field(
         "multiplicative", description="additive: p += rate z; multiplicative: p *= exp(rate z / max(demand, supply))"
     )
@@ -472,6 +475,9 @@ class ScenarioFile(Entry):
     name: Name | None = Field(
         None, description="name of the scenario and of its output folder (default: the file's stem)"
     )
+    program: str | None = Field(
+        None, description="assignments that become goods and firms, in the place of goods, outside and firms"
+    )
     goods: Annotated[
         Annotated[list[Name], Field(min_length=1), Tag(LIST)]
         | Annotated[dict[Name, Good | None], Field(min_length=1), Tag(MAPPING)],
@@ -481,10 +487,10 @@ class ScenarioFile(Entry):
     outside: dict[str, Positive] = Field(
         default_factory=dict[str, float], description="goods the outside world trades in any amount, at this price"
     )
-    supply: dict[str, Amount] = Field(
+    supply: dict[str, float] = Field(
         default_factory=dict[str, float], description="quantities that arrive every tick, owned by nobody"
     )
-    initial_prices: dict[str, Amount] = Field(
+    initial_prices: dict[str, float] = Field(
         default_factory=dict[str, float], description="prices at tick 0 (default 1)"
     )
     firms: list[Firm] = Field(default_factory=list[Firm], description="who makes goods out of goods")
@@ -517,6 +523,8 @@ def scenario_schema(model: type[ScenarioFile] = ScenarioFile) -> dict[str, Any]:
 
     schema = _without_nothings(model.model_json_schema(by_alias=True))
     schema["$defs"]["Scheduler"]["properties"]["rule"]["enum"] = list(RECIPES)
+    schema["required"].remove("goods")
+    schema["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A market-simulator scenario"}
 
 

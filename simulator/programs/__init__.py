@@ -1,0 +1,1 @@
+"""Programs as supply chains, and supply chains as programs: every value a good, every operation a firm."""

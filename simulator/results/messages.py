@@ -1,0 +1,128 @@
+"""What is recorded of a market of marginal bids: the same tables, of quantities that flow and bids that come back.
+
+Beside every price stands the derivative of the result at the quantities of the same tick, by a full reverse sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.dynamics.marginal_bids import MessageMarket, Messages
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.references.judges import relative_gap
+from simulator.results.columns import AGENTS, MESSAGE_AGENTS, TICKS, TRAJECTORY, WEDGES
+from simulator.results.table import Table, names
+
+MOST_NUMBERS = 2_000_000
+"""A block of ticks holds about so many numbers at most."""
+
+
+class MessageWitness:
+    """Keeps the ticks of a market and turns them into tables; `ends` are the last ticks before a shock."""
+
+    references = None
+    gradient_path_gap = float("nan")
+    worst_imbalance = 0.0
+
+    def __init__(self, market: MessageMarket, references: bool, ends: Set[int] = frozenset()) -> None:
+        self.market, self._sweeps, self._ends = market, references, ends
+        self.free = ~market.links.is_result & market.links.reaches
+        self._most = max(1, min(1024, MOST_NUMBERS // (len(market.links.good) + len(market.economy.goods))))
+        self._seen = 0
+        self._recorded: list[tuple[Messages, Array, Array]] = []
+
+    def enter(self, tick: int, economy: Economy) -> None:
+        """A regime begins with this tick."""
+
+    def state(self) -> dict[str, Mapping[str, Array]]:
+        return {}
+
+    def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
+        """Nothing was kept."""
+
+    def look(self, *, record: bool) -> None:
+        """Keep the tick just over, if it is to be recorded."""
+        self._seen += 1
+        if record:
+            now = self.market.now
+            nothing = np.full(len(now.prices), np.nan)
+            with np.errstate(all="ignore"):
+                adjoint = self.market.links.adjoint(now.slopes) if self._sweeps else nothing
+            self._recorded.append((now, self.market.bid, adjoint))
+
+    @property
+    def full(self) -> bool:
+        """Whether a block of ticks is complete."""
+        return self._seen >= self._most or self.market.now.tick in self._ends
+
+    def tables(self) -> dict[str, Table]:
+        """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
+        recorded, self._recorded, self._seen = self._recorded, [], 0
+        if not recorded:
+            return {}
+        numbers = np.array([now.tick for now, _, _ in recorded], dtype=np.int64)
+        columns = {name: np.array([getattr(now, name) for now, _, _ in recorded]) for name in Messages._fields[1:]}
+        bid, adjoint = np.array([bid for _, bid, _ in recorded]), np.array([adjoint for *_, adjoint in recorded])
+        with np.errstate(all="ignore"):
+            return {
+                "trajectory": self._trajectory(numbers, columns, bid, adjoint),
+                "ticks": self._ticks(numbers, columns, bid, adjoint),
+                "agents": self._agents(numbers, columns),
+                "wedges": self._wedges(numbers, columns),
+            }
+
+    def _trajectory(self, numbers: NDArray[np.int64], now: dict[str, Array], bid: Array, adjoint: Array) -> Table:
+        goods = names(self.market.economy.goods)
+        quantity, zero = now["quantities"], np.zeros(bid.shape)
+        empty = np.full(bid.shape, np.nan)
+        values = [now["prices"], quantity, quantity, zero, quantity, zero, bid, empty, adjoint]
+        keys = {"tick": np.repeat(numbers, len(goods)), "good": np.tile(goods, len(numbers))}
+        return Table(keys, tuple(TRAJECTORY), np.stack(values, axis=-1).reshape(-1, len(TRAJECTORY)))
+
+    def _ticks(self, numbers: NDArray[np.int64], now: dict[str, Array], bid: Array, adjoint: Array) -> Table:
+        made = now["made"] - now["quantities"][:, self.market.links.makes]
+        gaps = np.abs(np.concatenate([made, bid - now["prices"]], axis=1))
+        residual = np.where(np.isnan(gaps).any(axis=1), np.inf, np.max(np.nan_to_num(gaps), axis=1))
+        known = {
+            "max_relative_excess_demand": residual,
+            "distance_to_adjoint": relative_gap(np.where(self.free, now["prices"], np.nan), adjoint),
+        }
+        empty = np.full(len(numbers), np.nan)
+        return Table({"tick": numbers}, tuple(TICKS), np.stack([known.get(name, empty) for name in TICKS], axis=1))
+
+    def _agents(self, numbers: NDArray[np.int64], now: dict[str, Array]) -> Table:
+        """Of each firm its output and its inputs alone: with each good it has to do with, and what it pays for it."""
+        economy, links = self.market.economy, self.market.links
+        count, firms, edges = len(numbers), len(links.makes), len(links.good)
+        profit = now["prices"][:, links.makes] * now["made"]
+        np.subtract.at(profit.T, links.firm, (now["paid"] * now["quantities"][:, links.good]).T)
+        values = np.zeros((count, firms + edges, len(AGENTS) + 1))
+        values[:, :firms, 2], values[:, firms:, 1] = now["made"], now["quantities"][:, links.good]
+        values[:, :firms, 3], values[:, firms:, 3] = profit, profit[:, links.firm]
+        values[..., 4] = np.nan
+        values[:, :firms, 6], values[:, firms:, 6] = np.nan, now["paid"]
+        who, goods = names(economy.firms[place].name for place in links.order), names(economy.goods)
+        agent, good = np.concatenate([who, who[links.firm]]), np.concatenate([goods[links.makes], goods[links.good]])
+        keys: dict[str, Any] = {
+            "tick": np.repeat(numbers, firms + edges),
+            "agent": np.tile(agent, count),
+            "kind": np.full(count * (firms + edges), "firm"),
+            "good": np.tile(good, count),
+        }
+        return Table(keys, (*AGENTS, *MESSAGE_AGENTS), values.reshape(-1, len(AGENTS) + 1))
+
+    def _wedges(self, numbers: NDArray[np.int64], now: dict[str, Array]) -> Table:
+        economy, links = self.market.economy, self.market.links
+        who, goods = names(economy.firms[place].name for place in links.order), names(economy.goods)
+        keys = {
+            "tick": np.repeat(numbers, len(links.good)),
+            "firm": np.tile(who[links.firm], len(numbers)),
+            "input": np.tile(goods[links.good], len(numbers)),
+        }
+        values = np.stack([now["bids"], now["paid"], now["bids"] - now["paid"]], axis=-1)
+        return Table(keys, tuple(WEDGES), values.reshape(-1, len(WEDGES)))

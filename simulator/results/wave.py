@@ -1,0 +1,56 @@
+"""Waves in a market of bids: what has arrived at which good, and how far it still is from where it comes to rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.results import canvas
+from simulator.results.canvas import BODY, SMALL
+from simulator.results.frames import Floats, Frames, panel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GUIDE = "A row is a good, from raw supply up to the result. Dark: as it will be in the end. White: nothing has arrived."
+PANELS = {"supply": "quantities flow down", "price": "bids come back"}
+LEAST = 1e-12
+MOST_NAMES = 30
+
+
+def wave(run: Frames) -> Figure | None:
+    """Two panels, good by tick: how far quantities and prices are from their last values, on a log scale."""
+    from matplotlib.colors import LogNorm
+
+    if run.summary.get("scheduler") != "marginal_bids":
+        return None
+    goods = panel(run.trajectory, ("good",), ("supply", "price"))
+    if len(goods.ticks) < 2:
+        return None
+    figure = canvas.sheet(run.summary, GUIDE, canvas.shocks_note(run.summary))
+    panels = [figure.add_axes((left, 0.135, 0.375, 0.6)) for left in (0.085, 0.5)]
+    edges = np.concatenate([goods.ticks, [goods.ticks[-1] + 1]]) - 0.5
+    rows, norm = np.arange(len(goods.items) + 1) - 0.5, LogNorm(LEAST, 1.0)
+    images: list[Any] = []
+    for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
+        images.append(axes.pcolormesh(edges, rows, _gap(goods[column]).T, norm=norm, cmap="viridis"))
+        axes.set_title(title, fontsize=BODY, loc="left", fontweight="bold")
+        axes.set_xlabel("tick", fontsize=BODY)
+        canvas.mark_shocks(axes, run.summary)
+    names = [canvas.shorten(item[0], 12) for item in goods.items]
+    if len(names) <= MOST_NAMES:
+        panels[0].set_yticks(range(len(names)), [canvas.plain(name) for name in names], fontsize=SMALL)
+    else:
+        panels[0].set_ylabel("good, by its place in the program", fontsize=BODY)
+    panels[1].set_yticks([])
+    bar = figure.colorbar(images[0], cax=figure.add_axes((0.905, 0.135, 0.018, 0.6)))
+    bar.set_label("distance from the last value, relative", fontsize=SMALL)
+    return figure
+
+
+def _gap(values: Floats) -> Floats:
+    """`|v - last| / |last|`, at least `LEAST`; not a number where nothing has arrived."""
+    last = values[-1]
+    base = np.where(last != 0, np.abs(last), 1.0)
+    return np.clip(np.abs(values - last) / base, LEAST, 1.0)

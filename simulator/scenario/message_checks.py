@@ -1,0 +1,81 @@
+"""What a supply chain must be for its firms to bid: single firms with formulas, each link with a user of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator.scenario.document import Steps, quoted, shown
+from simulator.scenario.findings import Findings
+
+
+class MessageChecks:
+    """Complaints about a scenario under `marginal_bids`, left with the `findings`."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+
+    def run(self) -> None:
+        """All of them."""
+        self._no_plans()
+        self._firms()
+        if not self.findings.document.faults:
+            self._links()
+
+    def _no_plans(self) -> None:
+        findings, data = self.findings, self.findings.data
+        for key in ("trade", "start", "numeraire"):
+            if key in data:
+                findings.fault((key,), f"found {key} under marginal_bids; expected none: nobody plans or trades", "key")
+        for key in ("form", "with", "rule"):
+            if key in findings.mapping("scheduler"):
+                message = f"found {key} under marginal_bids; expected a rate alone"
+                findings.fault(("scheduler", key), message, "key")
+        if data.get("consumers"):
+            message = "found consumers under marginal_bids; expected firms alone, and a good with an outside price"
+            findings.fault(("consumers",), message, "key")
+        if findings.sound("outside") and not findings.mapping("outside"):
+            findings.fault((), "found no good with an outside price; expected outside: {result: 1}")
+
+    def _firms(self) -> None:
+        findings = self.findings
+        makers: dict[str, str] = {}
+        for at, firm in findings.entries("firms"):
+            path: Steps = ("firms", at)
+            for key in ("technology", "productivity", "behaviour"):
+                if key in firm:
+                    findings.fault((*path, key), f"found {key} under marginal_bids; expected makes: a formula", "key")
+            if firm.get("count") not in (None, 1):
+                findings.fault((*path, "count"), "found several firms under marginal_bids; expected one")
+            makes = firm.get("makes")
+            good = makes.partition("=")[0].strip() if isinstance(makes, str) else None
+            if good is not None and makers.setdefault(good, str(firm.get("name"))) != firm.get("name"):
+                message = f"found a second firm that makes {shown(good)}; expected one (the other is {makers[good]})"
+                findings.fault((*path, "makes"), message)
+            if good is not None and good in findings.mapping("supply"):
+                message = f"found a firm that makes {shown(good)}, which is supplied too; expected one of both"
+                findings.fault((*path, "makes"), message)
+
+    def _links(self) -> None:
+        from simulator.economics.formula import parse
+
+        findings = self.findings
+        users: dict[str, int] = {}
+        made: set[str] = set()
+        for _, firm in findings.entries("firms"):
+            output, _, text = str(firm["makes"]).partition("=")
+            made.add(output.strip())
+            for name in parse(text).variables:
+                users[name] = users.get(name, 0) + 1
+        supply: dict[str, Any] = findings.mapping("supply")
+        for good, number in users.items():
+            rival = findings.mapping("goods", good).get("rival", True)
+            if number > 1 and rival:
+                advice = f"expected {{{good}: {{rival: false}}}}, or one user"
+                message = f"found {number} firms that use {shown(good)} up; {advice}"
+                findings.fault(("goods", good), message, "key")
+            if good not in made and good not in supply:
+                findings.fault(("supply",), f"found no supply of {quoted(good)}; expected a number for each input")
+        for good in findings.mapping("outside"):
+            if good not in made:
+                message = f"found {shown(good)}, which no firm makes; expected a firm that does"
+                findings.fault(("outside", good), message, "key")

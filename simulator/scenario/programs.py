@@ -1,0 +1,125 @@
+"""Programs in scenarios: a program becomes goods and firms, before anything else is asked of it; and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from simulator.scenario.document import Document, Fault
+
+if TYPE_CHECKING:
+    from simulator.programs.program import Program, ProgramError
+
+INSTEAD = ("goods", "outside", "firms")
+"""What a program stands for."""
+
+
+def expand_program(document: Document) -> None:
+    """Put goods, outside price and firms in the place of a document's `program`; what is wrong with it is a fault."""
+    if "program" not in document.data:
+        return
+    from simulator.programs.language import parse
+    from simulator.programs.program import ProgramError
+    from simulator.programs.supply_chain import chain_of
+
+    text = document.data["program"]
+    if not isinstance(text, str):
+        document.faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
+        document.complete = False
+        return
+    beside = [key for key in INSTEAD if key in document.data]
+    for key in beside:
+        document.faults.append(Fault((key,), f"found {key} beside program; expected one of them", "key"))
+    try:
+        chain = chain_of(parse(text))
+    except ProgramError as error:
+        document.faults.append(Fault(("program",), _said(text, error)))
+        document.complete = False
+        return
+    if beside:
+        document.complete = False
+        return
+    rest = {key: value for key, value in document.data.items() if key != "program"}
+    document.data = {**chain, **rest}
+
+
+class CounterpartError(Exception):
+    """A program or a scenario that has no counterpart."""
+
+
+def _said(text: str, error: ProgramError) -> str:
+    before = text[: error.offset].split("\n")
+    return f"line {len(before)}, column {len(before[-1]) + 1}: {error.message}"
+
+
+def as_scenario(program: str, per: str) -> str:
+    """The text of a scenario for a program: a file's (alone, or in a scenario), or the one given. Raises
+    `CounterpartError`.
+    """
+    from simulator.programs.language import parse
+    from simulator.programs.program import ProgramError
+
+    text, supply, name = _given(program)
+    try:
+        return _scenario(parse(text, per=per), text, supply, name, per)
+    except ProgramError as error:
+        raise CounterpartError(f"{name}: {_said(text, error)}") from error
+
+
+def _given(program: str) -> tuple[str, dict[str, Any], str]:
+    """A program's text, what is supplied, and what it is called."""
+    from simulator.errors import ScenarioError
+    from simulator.scenario.yaml_text import compose, read
+
+    path = Path(program)
+    if "=" in program and ("\n" in program or not path.exists()):
+        return program, {}, "program"
+    try:
+        text = read(program)
+    except ScenarioError as error:
+        raise CounterpartError(str(error).replace("a scenario file (YAML)", "a program, or a file with one")) from error
+    if path.suffix not in (".yaml", ".yml"):
+        return text, {}, path.stem
+    data = compose(text, program).data
+    if not isinstance(data.get("program"), str):
+        raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
+    supply: Any = data.get("supply")
+    return data["program"], cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem
+
+
+def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, per: str) -> str:
+    from simulator.programs.supply_chain import chain_of
+
+    chain = chain_of(program)
+    comment = [f"# {name} as a supply chain: a firm for each {per}, a good for each value.", "#"]
+    comment += [f"#   {line}".rstrip() for line in text.strip().splitlines()]
+    goods = [f"  {good}: {{rival: false}}" if given else f"  {good}: {{}}" for good, given in chain["goods"].items()]
+    inputs = ", ".join(f"{good}: {supply.get(good, 1)}" for good in program.inputs)
+    firms = [f'  - {{name: {firm["name"]}, makes: "{firm["makes"]}"}}' for firm in chain["firms"]]
+    known = "" if set(program.inputs) <= set(supply) else "   # the program's inputs: write their values here"
+    lines = [
+        *comment,
+        "goods:   # rival: false: read more than once, and whole each time",
+        *goods,
+        f"outside: {{{program.result}: 1}}",
+        *([f"supply: {{{inputs}}}{known}"] if inputs else []),
+        "firms:",
+        *firms,
+        "scheduler: {kind: marginal_bids, rate: 1}",
+        f"run: {{ticks: {2 * program.depth + 10}, tolerance: 1e-9}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_program(scenario: str) -> str:
+    """The program that a scenario's supply chain is. Raises `CounterpartError`."""
+    from simulator.errors import ScenarioError
+    from simulator.programs.supply_chain import program_of
+    from simulator.scenario import load
+
+    try:
+        return program_of(load(scenario).resolved).text
+    except ScenarioError as error:
+        raise CounterpartError(str(error)) from error
+    except ValueError as error:
+        raise CounterpartError(f"{scenario}: {error}") from error

@@ -1,0 +1,417 @@
+"""Programs as supply chains: what is read and refused, prices as derivatives, the wave's timetable, the way back."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator import ScenarioError, simulate
+from simulator.dynamics.marginal_bids import MessageMarket
+from simulator.economics.links import Links
+from simulator.programs.language import parse, parse_function
+from simulator.programs.program import Program, ProgramError
+from simulator.programs.supply_chain import chain_of, program_of
+from simulator.run import run_to_disk
+from simulator.scenario import dump, load
+from simulator.scenario.programs import as_scenario
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+ESSAY = "c = ln(1 - 1/(sqrt(x) + 1))"
+
+Node = tuple[str, tuple[int, ...]]
+
+
+class Autodiff:
+    """Reverse mode on places, written for these tests alone."""
+
+    OPERATIONS: ClassVar[dict[str, tuple[str, Callable[..., float], Callable[..., tuple[float, ...]]]]] = {
+        "+": ("{} + {}", lambda a, b: a + b, lambda y, a, b: (1.0, 1.0)),
+        "-": ("{} - {}", lambda a, b: a - b, lambda y, a, b: (1.0, -1.0)),
+        "*": ("{}*{}", lambda a, b: a * b, lambda y, a, b: (b, a)),
+        "/": (
+            "{}/(2 + {}^2)",
+            lambda a, b: a / (2 + b * b),
+            lambda y, a, b: (1 / (2 + b * b), -2 * b * y / (2 + b * b)),
+        ),
+        "sin": ("sin({})", math.sin, lambda y, a: (math.cos(a),)),
+        "cos": ("cos({})", math.cos, lambda y, a: (-math.sin(a),)),
+        "tanh": ("tanh({})", math.tanh, lambda y, a: (1 - y * y,)),
+        "exp": ("exp({}/4)", lambda a: math.exp(a / 4), lambda y, a: (y / 4,)),
+        "sqrt": ("sqrt(1 + {}^2)", lambda a: math.sqrt(1 + a * a), lambda y, a: (a / y,)),
+    }
+
+    def __init__(self, seed: int, operations: int, inputs: int) -> None:
+        stream = random.Random(seed)
+        self.given = [stream.uniform(-1.5, 1.5) for _ in range(inputs)]
+        self.nodes: list[Node] = []
+        for place in range(inputs, inputs + operations):
+            kind = stream.choice(list(self.OPERATIONS))
+            arity = 1 if kind in ("sin", "cos", "tanh", "exp", "sqrt") else 2
+            # Values far back are read again, and some never.
+            back = [
+                stream.randrange(place) if stream.random() < 0.3 else max(0, place - 1 - stream.randrange(6))
+                for _ in range(arity)
+            ]
+            self.nodes.append((kind, tuple(back)))
+        self.result = inputs + operations - 1 - stream.randrange(min(3, operations))
+
+    def name(self, place: int) -> str:
+        return f"x{place}" if place < len(self.given) else f"v{place}"
+
+    @property
+    def text(self) -> str:
+        lines = [
+            f"{self.name(len(self.given) + i)} = {self.OPERATIONS[kind][0].format(*map(self.name, back))}"
+            for i, (kind, back) in enumerate(self.nodes)
+        ]
+        return "\n".join([*lines, f"return {self.name(self.result)}"])
+
+    def sweep(self) -> tuple[list[float], list[float]]:
+        values = list(self.given)
+        for kind, back in self.nodes:
+            values.append(self.OPERATIONS[kind][1](*(values[place] for place in back)))
+        slopes = [0.0] * len(values)
+        slopes[self.result] = 1.0
+        for place in range(len(values) - 1, len(self.given) - 1, -1):
+            kind, back = self.nodes[place - len(self.given)]
+            for argument, slope in zip(
+                back, self.OPERATIONS[kind][2](values[place], *(values[b] for b in back)), strict=True
+            ):
+                slopes[argument] += slopes[place] * slope
+        return values, slopes
+
+
+def scenario_of(program: Program, supply: dict[str, float], rate: float = 1.0) -> dict[str, Any]:
+    used = {name: value for name, value in supply.items() if name in program.inputs}
+    return {**chain_of(program), "supply": used, "scheduler": {"kind": "marginal_bids", "rate": rate}}
+
+
+def market_of(data: dict[str, Any]) -> MessageMarket:
+    scenario = load(data)
+    return MessageMarket(scenario.economy, scenario.rule, scenario.initial_prices)
+
+
+@given(
+    seed=st.integers(0, 10**9),
+    operations=st.integers(1, 200),
+    inputs=st.integers(1, 8),
+    per=st.sampled_from(["operation", "statement"]),
+)
+@settings(max_examples=150)
+def test_prices_come_to_rest_at_the_derivatives_in_the_promised_ticks(
+    seed: int, operations: int, inputs: int, per: str
+) -> None:
+    own = Autodiff(seed, operations, inputs)
+    values, slopes = own.sweep()
+    program = parse(own.text, per=per)
+    market = market_of(scenario_of(program, {own.name(i): x for i, x in enumerate(own.given)}))
+    depth = program.depth
+    assert market.links.depth == depth
+    goods = market.economy.goods
+    places = {own.name(place): place for place in range(len(values))}
+    known = [good for good, name in enumerate(goods) if name in places]
+    for _ in range(depth + 1):
+        market.step()
+    expected = np.array([values[places[goods[good]]] for good in known])
+    reaches = market.links.reaches[known]
+    np.testing.assert_allclose(market.now.quantities[known][reaches], expected[reaches], rtol=1e-12, atol=1e-12)
+    while market.tick < max(2 * depth - 1, depth):
+        market.step()
+    derivatives = np.array([slopes[places[goods[good]]] for good in known])
+    np.testing.assert_allclose(market.prices[known], derivatives, rtol=1e-9, atol=1e-11)
+    assert not market.prices[~market.links.reaches].any()
+
+
+@given(seed=st.integers(0, 10**9), operations=st.integers(2, 60))
+@settings(max_examples=25)
+def test_a_full_sweep_gives_the_derivatives_as_soon_as_quantities_are_there(seed: int, operations: int) -> None:
+    own = Autodiff(seed, operations, 3)
+    _, slopes = own.sweep()
+    program = parse(own.text)
+    market = market_of(scenario_of(program, {own.name(i): x for i, x in enumerate(own.given)}))
+    for _ in range(program.depth + 1):
+        market.step()
+    adjoint = market.links.adjoint(market.now.slopes)
+    for name in program.inputs:
+        place = int(name[1:])
+        assert adjoint[market.economy.goods.index(name)] == pytest.approx(slopes[place], rel=1e-9, abs=1e-11)
+
+
+@given(seed=st.integers(0, 10**9), rate=st.floats(0.2, 1.0))
+@settings(max_examples=15)
+def test_partial_rates_come_to_the_same_rest(seed: int, rate: float) -> None:
+    own = Autodiff(seed, 12, 3)
+    _, slopes = own.sweep()
+    data = scenario_of(parse(own.text), {own.name(i): x for i, x in enumerate(own.given)}, rate)
+    run = simulate({**data, "run": {"ticks": 2000, "tolerance": 1e-11}})
+    assert run.summary["outcome"] == "cleared"
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")
+    for name in data["supply"]:
+        assert last.loc[name, "price"] == pytest.approx(slopes[int(name[1:])], rel=1e-6, abs=1e-8)
+
+
+@given(seed=st.integers(0, 10**9), operations=st.integers(1, 40))
+@settings(max_examples=20)
+def test_compile_write_read_run_gives_the_same_and_the_way_back_the_program(seed: int, operations: int) -> None:
+    own = Autodiff(seed, operations, 3)
+    program = parse(own.text)
+    data = scenario_of(program, {own.name(i): x for i, x in enumerate(own.given)})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "chain.yaml"
+        file.write_text(dump(data), encoding="utf-8")
+        again = load(file)
+    assert program_of(again.resolved).text == program.text
+    first, second = simulate(data), simulate(again)
+    np.testing.assert_array_equal(first.trajectory["price"], second.trajectory["price"])
+
+
+def test_the_contract_s_program() -> None:
+    run = simulate(SCENARIOS / "program.yaml")
+    x, y = 0.7, 1.3
+    inner = math.sin(x * y) + x
+    c = math.exp(inner / 3) * y
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")
+    assert run.summary["ticks"] == 2 * 6 - 1
+    assert last.loc["c", "supply"] == pytest.approx(c, rel=1e-15)
+    assert last.loc["x", "price"] == pytest.approx(c / 3 * (math.cos(x * y) * y + 1), rel=1e-13)
+    assert last.loc["y", "price"] == pytest.approx(c / 3 * math.cos(x * y) * x + c / y, rel=1e-13)
+    pays = run.agents.query("good == 'x' and tick == @run.summary['ticks'] and input > 0")["pays"]
+    assert len(pays) == 2
+    assert pays.sum() == pytest.approx(last.loc["x", "price"], rel=1e-14)
+    assert run.summary["adjoint_gap"] < 1e-14
+    assert "derivatives" in run.summary["sentence"]
+
+
+def test_what_has_not_arrived_is_empty_and_the_wave_runs_both_ways() -> None:
+    run = simulate(SCENARIOS / "chain_of_fifty.yaml")
+    supply = run.trajectory.pivot(index="tick", columns="good", values="supply")
+    goods = run.trajectory["good"].unique()[1:]
+    for level, good in enumerate(goods, 1):
+        assert supply[good].first_valid_index() == level
+    price = run.trajectory.pivot(index="tick", columns="good", values="price")
+    last = price.loc[119]
+    # The first price is the last to be right; a halved input sends another wave.
+    assert price["x"].loc[98] != last["x"]
+    assert price["x"].loc[99] == last["x"]
+    assert price["x"].loc[218] != price["x"].loc[219]
+    assert run.summary["ticks"] == 120 + 2 * 50 - 1
+
+
+def test_a_value_outside_a_domain_is_a_verdict_that_names_firm_tick_and_value() -> None:
+    run = simulate(
+        {
+            "program": "a = x - 2\nb = ln(a)\nreturn b",
+            "supply": {"x": 1},
+            "scheduler": {"kind": "marginal_bids", "rate": 1},
+        }
+    )
+    assert run.summary["outcome"] == "diverged"
+    assert "ln_b has no finite value or slope at a = -1 (tick " in run.summary["sentence"]
+
+
+def test_a_run_of_messages_resumes_to_the_same_bytes_across_a_shock(tmp_path: Path) -> None:
+    scenario = load(SCENARIOS / "chain_of_fifty.yaml")
+    run_to_disk(scenario, tmp_path / "whole")
+    for number, after in enumerate((30, 119, 150)):
+        seen = 0
+
+        def stop(after: int = after) -> bool:
+            nonlocal seen
+            seen += 1
+            return seen > after
+
+        folder = tmp_path / str(number)
+        run_to_disk(scenario, folder, stopped=stop)
+        run_to_disk(scenario, folder, resume=True)
+        for file in ("trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv"):
+            assert (folder / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_a_supply_chain_is_a_program() -> None:
+    program = program_of(load(SCENARIOS / "tupperware.yaml").resolved)
+    assert program.text == (
+        "ethylene = sqrt(natgas)\npolyethylene = 1 - 1/(ethylene + 1)\n"
+        "tupperware = ln(polyethylene)\nreturn tupperware\n"
+    )
+
+
+def test_the_essay_s_program_by_operation_and_by_statement() -> None:
+    assert [operation.formula for operation in parse(ESSAY).operations] == [
+        "sqrt(x)",
+        "t1 + 1",
+        "1/t2",
+        "1 - t3",
+        "ln(t4)",
+    ]
+    (whole,) = parse(ESSAY, per="statement").operations
+    assert (whole.output, whole.inputs, whole.formula) == ("c", ("x",), "ln(1 - (1/(sqrt(x) + 1)))")
+
+
+def test_functions_loops_and_vectors_are_written_out() -> None:
+    program = parse(
+        "def square(a):\n    return a^2\n"
+        "total = 0\n"
+        "for i in range(1, 3):\n    total += w[i] * square(x[i - 1])\n"
+        "return total"
+    )
+    assert program.inputs == ("w_1", "x_0", "w_2", "x_1")
+    values = {"w_1": 2.0, "x_0": 3.0, "w_2": 5.0, "x_1": 7.0}
+    run = simulate({**scenario_of(program, values), "run": {"tolerance": 1e-12}})
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")
+    assert last.loc[program.result, "supply"] == 2 * 9 + 5 * 49
+    assert last.loc["x_1", "price"] == 2 * 5 * 7
+
+
+def squares_of(u: float, v: float) -> float:
+    """A plain function."""
+    both = u * v
+    return math.sin(both) ** 2 + math.log(u)
+
+
+def test_a_python_function_is_a_program() -> None:
+    program = parse_function(squares_of)
+    assert program.inputs == ("u", "v")
+    run = simulate(scenario_of(program, {"u": 1.2, "v": 0.4}))
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")
+    assert last.loc[program.result, "supply"] == pytest.approx(squares_of(1.2, 0.4), rel=1e-14)
+    slope = 2 * math.sin(0.48) * math.cos(0.48)
+    assert last.loc["u", "price"] == pytest.approx(slope * 0.4 + 1 / 1.2, rel=1e-12)
+
+
+REFUSED = {
+    "a = x +": "line such as",
+    "a = foo(x)": "unknown function foo",
+    "a = log(x)": "did you mean ln?",
+    "while x: pass": "no assignment",
+    "import os": "no assignment",
+    "": "found no result",
+    "a = b\nb = 2*x": "has no value here",
+    "a = x.y": "not arithmetic",
+    "a = 'b'": "not arithmetic",
+    "a = True": "truth value",
+    "a = 1/0": "division by zero",
+    "a = ln(-1) + x": "finite number",
+    "a = sin(x, y)": "sin of 2 values",
+    "def f(a):\n  return f(a)\nb = f(x)": "without end",
+    "for i in range(10**9):\n  a = x": "turns",
+    "for i in x:\n  a = x": "loop of another sort",
+    "sin = x": "found sin, a function",
+    "_a = x": "letters a to z",
+    "w[-1] = x": "index -1",
+    "a = 1e400*x": "too large",
+    "a = lambda x: x": "not arithmetic",
+    "a = " + "(" * 300 + "x" + ")" * 300: "nested",
+    "a = " + "+".join(["x"] * 20000): "expected",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+def test_what_is_no_straight_line_is_refused(text: str) -> None:
+    with pytest.raises(ProgramError) as caught:
+        parse(text)
+    assert REFUSED[text] in caught.value.message
+    with pytest.raises(ScenarioError, match="program: line "):
+        load({"program": text, "scheduler": {"kind": "marginal_bids"}})
+
+
+BASE: dict[str, Any] = {
+    "program": "a = x*y\nreturn a",
+    "supply": {"x": 1, "y": 2},
+    "scheduler": {"kind": "marginal_bids"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"goods": ["x"]}, "found goods beside program"),
+        ({"program": 3}, "found no text"),
+        ({"supply": {"x": 1}}, "found no supply of 'y'"),
+        ({"trade": "every_tick"}, "found trade under marginal_bids"),
+        ({"scheduler": {"kind": "marginal_bids", "form": "additive"}}, "found form under marginal_bids"),
+        ({"consumers": [{"name": "c", "budget": 1, "utility": {"linear": {"a": 1}}}]}, "found consumers under"),
+        ({"scheduler": {"kind": "tatonnement"}, "program": "a = x^0.5\nb = x^0.3\nc = a^0.5 + b^0.5"}, "not rival"),
+        ({"scheduler": {"kind": "tatonnement"}, "supply": {"x": -1, "y": 1}}, "expected a number of at least 0"),
+    ],
+)
+def test_what_firms_that_bid_cannot_do_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load({**BASE, **changes})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"goods": ["x", "a", "b", "c"]}, "found 2 firms that use x up"),
+        ({"outside": {}}, "found no good with an outside price"),
+        ({"outside": {"x": 1}}, "found x, which no firm makes"),
+        ({"supply": {"x": 1, "a": 1}}, "which is supplied too"),
+    ],
+)
+def test_what_a_chain_of_bids_must_be(changes: dict[str, Any], message: str) -> None:
+    chain = {
+        "goods": {"x": {"rival": False}, "a": {}, "b": {}, "c": {}},
+        "outside": {"c": 1},
+        "supply": {"x": 1},
+        "firms": [
+            {"name": "f", "makes": "a = sin(x)"},
+            {"name": "g", "makes": "b = cos(x)"},
+            {"name": "h", "makes": "c = a*b"},
+        ],
+        "scheduler": {"kind": "marginal_bids", "rate": 1},
+    }
+    assert simulate({**chain, "run": {"ticks": 4}}).summary["outcome"] == "cleared"
+    with pytest.raises(ScenarioError) as caught:
+        load({**chain, **changes})
+    assert message in str(caught.value)
+
+
+def test_firms_of_one_formula_are_one_operation() -> None:
+    program = parse("a = 2*x\nb = 3*y\nc = sin(a)\nd = sin(b)\nreturn c*d")
+    links = Links(load(scenario_of(program, {"x": 1, "y": 1})).economy)
+    assert sorted(operation.firms.stop - operation.firms.start for operation in links.operations) == [1, 2, 2]
+    made, slopes = links.answers(np.array([0.5 if name in ("x", "y") else 1.0 for name in links.economy.goods]))
+    by_good = dict(zip([links.economy.goods[good] for good in links.makes], made, strict=True))
+    assert (by_good["a"], by_good["b"]) == (1.0, 1.5)
+    assert sorted(slopes[np.isin(links.into, [links.economy.goods.index("a"), links.economy.goods.index("b")])]) == [
+        2,
+        3,
+    ]
+
+
+def called(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "simulator", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_compiles_and_goes_back(tmp_path: Path) -> None:
+    done = called("compile", ESSAY, "-o", "essay.yaml", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    back = called("compile", "--from", "essay.yaml", folder=tmp_path)
+    assert back.stdout.splitlines()[-1] == "return c"
+    ran = called("run", "essay.yaml", "--set", "supply.x=4", "--json", "--no-plots", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["outcome"] == "cleared"
+    assert called("compile", ESSAY, "-o", "essay.yaml", folder=tmp_path).returncode == 2
+    wrong = called("compile", "c = foo(x)", folder=tmp_path)
+    assert (wrong.returncode, "line 1, column 5: unknown function foo" in wrong.stderr) == (2, True)
+    assert called("compile", "nothing.txt", folder=tmp_path).returncode == 2
+    assert "each statement" in called("compile", ESSAY, "--per", "statement", folder=tmp_path).stdout
+
+
+def test_a_written_scenario_keeps_the_values_of_the_one_it_came_from() -> None:
+    text = as_scenario(str(SCENARIOS / "program.yaml"), "operation")
+    assert "supply: {x: 0.7, y: 1.3}\n" in text
