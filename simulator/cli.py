@@ -200,6 +200,10 @@ def solve(
     from simulator.results.report import equilibrium_lines, equilibrium_records
 
     (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
+    if loaded.scheduler != "tatonnement":
+        refuse(
+            f"{scenario}: found {loaded.scheduler}, under which nobody plans; expected tatonnement, or simulator run"
+        )
     references = References(
         loaded.economy, loaded.rule, loaded.initial_prices, loaded.run.seed, random_starts=SOLVE_STARTS
     )

@@ -76,17 +76,19 @@ class MessageMarket(mesa.Model):
 
     def advance(self) -> None:
         """One tick: what was made and bid last is there; everybody makes and bids anew."""
-        before, links = self.now, self.links
+        before, links, rate = self.now, self.links, self.rule.rate
         quantities, paid = self._next
-        quantities = np.where(links.makers < 0, self.economy.supply, quantities)
-        prices = self._together(paid)
+        quantities[links.raw] = self.economy.supply[links.raw]
+        prices = links.together(paid)
         made, slopes = links.answers(quantities)
         with np.errstate(all="ignore"):
             bids = prices[links.into] * slopes
-            bids[~links.reaching] = 0.0
-            # What nobody has bid for yet keeps the price it began with.
-            moved = (1.0 - self.rule.rate) * paid + self.rule.rate * bids
-            following = np.where(np.isnan(bids), paid, moved)
+            bids[links.dead] = 0.0
+            following = bids if rate == 1.0 else (1.0 - rate) * paid + rate * bids
+        # What nobody has bid for yet keeps the price it began with.
+        late = np.isnan(following)
+        if late.any():
+            following = np.where(late, paid, following)
         self.changed_at[quantities != before.quantities] = before.tick + 1
         self.steps = before.tick + 2
         self.now = Messages(before.tick + 1, quantities, prices, paid, made, slopes, bids)
@@ -114,15 +116,7 @@ class MessageMarket(mesa.Model):
     @property
     def bid(self) -> Array:
         """What a good's users bid for it together, `(goods,)`."""
-        return self._together(self.now.bids)
-
-    def _together(self, links: Array) -> Array:
-        """What all users of a good give for it, and the outside if it is sold there, `(goods,)`; 0 where it reaches no
-        result.
-        """
-        outside = np.where(self.links.is_result, self.economy.outside, 0.0)
-        together = outside + np.bincount(self.links.good, links, len(outside))
-        return np.where(self.links.reaches, together, 0.0)
+        return self.links.together(self.now.bids)
 
     def execute(self) -> None:
         """Nothing waits to be carried out."""

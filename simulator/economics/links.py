@@ -59,17 +59,35 @@ class Links:
             for tape, firms, edges, goods, numbers in self.operations:
                 *gradient, value = tape.run_arrays([*(quantities[used] for used in goods), *numbers])
                 made[firms] = value
-                outside = np.isnan(made[firms])
                 for places, slope in zip(edges, gradient, strict=True):
                     slopes[places] = slope
-                    if outside.any():
-                        slopes[places][outside] = np.nan
+            outside = np.isnan(made)
+            if outside.any():
+                slopes[outside[self.firm]] = np.nan
         return made, slopes
 
     @cached_property
     def reaching(self) -> NDArray[np.bool_]:
         """Which links lead to a result, `(edges,)`."""
         return self.reaches[self.into]
+
+    @cached_property
+    def dead(self) -> Indices:
+        """The places of the links that lead to no result."""
+        return np.flatnonzero(~self.reaching)
+
+    @cached_property
+    def raw(self) -> Indices:
+        """The goods that nobody makes."""
+        return np.flatnonzero(self.makers < 0)
+
+    def together(self, paid: Array) -> Array:
+        """What all users of a good give for it, `paid` `(edges,)`, and the outside if it is sold there, `(goods,)`."""
+        return self._outside + np.bincount(self.good, paid, len(self._outside))
+
+    @cached_property
+    def _outside(self) -> Array:
+        return np.where(self.is_result, self.economy.outside, 0.0)
 
     @cached_property
     def makers(self) -> Indices:
@@ -128,7 +146,7 @@ class Links:
 
         Not a number where a link on the way to a result has no slope yet.
         """
-        adjoint = np.where(self.is_result, self.economy.outside, 0.0)
+        adjoint = self._outside.copy()
         for links in self.stages:
             worth = np.where(self.reaching[links], adjoint[self.into[links]] * slopes[links], 0.0)
             np.add.at(adjoint, self.good[links], worth)
