@@ -38,6 +38,7 @@ from simulator.run import run_to_disk
 from simulator.scenario import load
 
 ROOT = Path(__file__).parents[1]
+HEADER = b"tick,good,price,demand,supply,bid,adjoint,gradient_price\n"
 Called = Callable[..., tuple[int, str, str]]
 
 
@@ -57,7 +58,8 @@ def course(
     near = np.geomspace(0.5, 1e-7, n) if excess is None else np.array(excess, dtype=float)
     basket = np.ones(k) if quantities is None else np.array(quantities, dtype=float)
     columns = {good: column for column, good in enumerate(goods)}
-    return Course(label, said | summary, np.arange(float(n)), near, columns, prices, basket)
+    meanings = {column: prices for column in ("price", "bid", "adjoint", "gradient_price")}
+    return Course(label, said | summary, np.arange(float(n)), near, columns, prices, basket, meanings)
 
 
 def comparison(*runs: Course, numeraire: str | None = None) -> Comparison:
@@ -161,6 +163,9 @@ def test_ticks_to_a_level_are_counted_to_where_it_is_kept() -> None:
     assert reached == [[3, 4, 5], [None, None, None]]
     turning = course("turning", np.ones((6, 2)), excess=excess, outcome="cycled")
     assert comparison(run, turning).measures[1]["ticks_to_1e-2"] is None
+    walk = [[2, 1], [1.5, 1], [1.02, 1], [1.5, 1], [1.009, 1], [1, 1]]
+    first = [measures["price_to_1e-2"] for measures in comparison(course("run", walk), turning).measures]
+    assert first == [4, None]
     at_once = comparison(course("exact", [[1, 1]], excess=[0]), run).measures[0]
     assert at_once["ticks_to_1e-6"] == 0
 
@@ -421,8 +426,16 @@ def test_what_cannot_be_compared_is_refused_in_lines(arguments: list[str], said:
         ("summary.json", b"[1]", "TypeError"),
         ("ticks.csv", b"", "ValueError"),
         ("ticks.csv", b"tick,max\n", "max_relative_excess_demand"),
-        ("trajectory.csv", b"tick,good,price,demand,supply\n0,a,1,1,1\n", "have not the same ticks"),
-        ("trajectory.csv", b"tick,good,price,demand,supply\n0,\xff,1,1,1\n", "UnicodeDecodeError"),
+        (
+            "trajectory.csv",
+            HEADER + b"0,a,1,1,1,1,1,1\n",
+            "have not the same ticks",
+        ),
+        (
+            "trajectory.csv",
+            HEADER + b"0,\xff,1,1,1,1,1,1\n",
+            "UnicodeDecodeError",
+        ),
     ],
 )
 def test_a_damaged_run_is_refused_in_a_line(name: str, content: bytes | None, said: str, call: Called) -> None:

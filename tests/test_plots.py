@@ -324,10 +324,10 @@ def drawn(axes: Axes, colour: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ("chain", {"prices", "convergence", "wedges", "network"}),
+        ("chain", {"prices", "three_prices", "convergence", "wedges", "network"}),
         ("without_references", {"prices", "convergence", "wedges", "network"}),
         ("orbit", {"prices", "convergence", "network", "simplex"}),
-        ("diverging", {"prices", "convergence", "simplex"}),
+        ("diverging", {"prices", "three_prices", "convergence", "simplex"}),
     ],
 )
 def test_the_figures_that_apply_are_drawn(case: str, expected: set[str], tmp_path: Path) -> None:
@@ -338,6 +338,24 @@ def test_the_figures_that_apply_are_drawn(case: str, expected: set[str], tmp_pat
         picture = imread(file)
         assert picture.shape[:2] == (900, 1600)
         assert picture[..., :3].std() > 0.03
+
+
+def test_three_prices_are_drawn_over_the_price_at_equilibrium() -> None:
+    run = chain()
+    figure = plots.three_prices(run)
+    assert figure is not None
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "market price",
+        "bid (one step)",
+        "adjoint (full sweep)",
+        "gradient descent",
+    ]
+    paths = run.trajectory.pivot(index="tick", columns="good", values="price")
+    there = run.equilibrium.set_index("good")["price"]
+    for curve, good in zip(figure.axes[0].lines[1:], ("natgas", "ethylene", "polyethylene"), strict=True):
+        ticks, ratios = np.asarray(curve.get_xdata()), np.asarray(curve.get_ydata())
+        np.testing.assert_allclose(ratios, paths[good][ticks] / there[good], rtol=1e-12)
+    assert plots.three_prices(without_references()) is None
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -691,7 +709,7 @@ def test_the_same_frames_give_the_same_bytes(case: str, tmp_path: Path) -> None:
     formats = ("png", "svg", "pdf")
     first = plots.draw(CASES[case](), tmp_path / "one", formats)
     second = plots.draw(CASES[case](), tmp_path / "two", formats)
-    assert len(first) == 12
+    assert len(first) == len(plots.draw(CASES[case](), tmp_path / "alone")) * len(formats)
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.errors import RunFolderError
 from simulator.results.frames import Floats, fixed_prices, numbers, panel, read_summary, read_table, summary_number
@@ -33,6 +34,10 @@ MEASURES = {
     "ticks_to_1e-2": "first recorded tick from which excess demand stays at most 1e-2 to the end; none in a cycle",
     "ticks_to_1e-4": "the same for 1e-4",
     "ticks_to_1e-6": "the same for 1e-6",
+    "price_to_1e-2": "first recorded tick from which prices stay within 1 % of the last; none unless cleared",
+    "bid_to_1e-2": "the same for bids (one step of backprop) against the last prices",
+    "adjoint_to_1e-2": "the same for adjoints (the whole sweep) against the last prices",
+    "gradient_price_to_1e-2": "the same for the reference path against the last prices",
     "period": "ticks from one return of a cycle to the next",
     "amplitude": "half a cycle's swing over its middle price, of the good that swings most",
     "scale": "which price is 1, or held, or the sum that the run's own prices are measured by",
@@ -41,6 +46,7 @@ MEASURES = {
 
 PRINTED = [name for name in MEASURES if name != "scale"]
 REACHES = {"ticks_to_1e-2": 1e-2, "ticks_to_1e-4": 1e-4, "ticks_to_1e-6": 1e-6}
+NEARS = {f"{column}_to_1e-2": column for column in ("price", "bid", "adjoint", "gradient_price")}
 FILES = ("trajectory.csv", "ticks.csv", "summary.json")
 WRITTEN = ("measures.csv", "prices.csv")
 MOST_GOODS = 12
@@ -53,7 +59,7 @@ SAME = 1e-4
 class Course:
     """What a comparison takes from one run: how far it is from clearing `(ticks,)`, the column of each good, prices
     `(ticks, goods)` in the run's own units, and `basket` `(goods,)`, the quantities of the last tick at which all were
-    finite, per tick.
+    finite, per tick. `meanings` are bids, adjoints and the reference path's prices, `(ticks, goods)` each.
     """
 
     label: str
@@ -63,6 +69,7 @@ class Course:
     goods: Mapping[str, int]
     prices: Floats
     basket: Floats
+    meanings: Mapping[str, Floats]
 
     def price(self, good: str) -> Floats:
         """A good's price at every recorded tick, in the run's own units."""
@@ -309,8 +316,8 @@ def _read(folder: Path, label: str) -> Course:
     try:
         summary = read_summary(folder)
         ticks = read_table(folder / "ticks.csv", ("tick", "max_relative_excess_demand"))
-        trajectory = read_table(folder / "trajectory.csv", ("tick", "good", "price", "demand", "supply"))
-        goods = panel(trajectory, ("good",), ("price", "demand", "supply"))
+        columns = ("price", "demand", "supply", "bid", "adjoint", "gradient_price")
+        goods = panel(read_table(folder / "trajectory.csv", ("tick", "good", *columns)), ("good",), columns)
         excess = numbers(ticks, "max_relative_excess_demand")
         if len(goods.ticks) == 0 or not np.array_equal(goods.ticks, numbers(ticks, "tick")):
             raise ValueError("ticks.csv and trajectory.csv have not the same ticks, or none")
@@ -320,20 +327,40 @@ def _read(folder: Path, label: str) -> Course:
     quantities = np.fmax(goods["demand"], goods["supply"])
     whole = quantities[np.isfinite(quantities).all(axis=1)]
     basket = whole[-1] if len(whole) else np.zeros(len(goods.items))
-    columns = {item[0]: column for column, item in enumerate(goods.items)}
-    return Course(label, summary, goods.ticks, excess, columns, goods["price"], basket)
+    places = {item[0]: place for place, item in enumerate(goods.items)}
+    meanings = {column: goods[column] for column in NEARS.values()}
+    return Course(label, summary, goods.ticks, excess, places, goods["price"], basket, meanings)
 
 
 def _measures(run: Course) -> dict[str, Any]:
-    return {name: _reached(run, REACHES[name]) if name in REACHES else run.summary.get(name) for name in MEASURES}
+    reached = {name: _reached(run, level) for name, level in REACHES.items()}
+    reached |= {name: _near(run, run.meanings[column]) for name, column in NEARS.items()}
+    return {name: reached[name] if name in reached else run.summary.get(name) for name in MEASURES}
+
+
+def _near(run: Course, values: Floats) -> int | None:
+    """The first recorded tick from which `values` `(ticks, goods)` stay within 1 % of the last prices; goods of which
+    nothing is known at the end are left out. None unless the run cleared.
+    """
+    last = run.prices[-1]
+    known = np.isfinite(values[-1]) & np.isfinite(last)
+    if not run.cleared or not known.any():
+        return None
+    near = np.abs(values[:, known] - last[known]) <= 1e-2 * np.abs(last[known])
+    return _from_then_on(run, near.all(axis=1))
 
 
 def _reached(run: Course, level: float) -> int | None:
     """The first recorded tick from which excess demand stays at most `level`; None if it ends above, or cycles."""
     if run.outcome == "cycled":
         return None  # Wherever it stopped, it would have come back.
-    above = np.flatnonzero(~(run.excess_demand <= level))
-    first = int(above[-1]) + 1 if len(above) else 0
+    return _from_then_on(run, run.excess_demand <= level)
+
+
+def _from_then_on(run: Course, met: NDArray[np.bool_]) -> int | None:
+    """The first recorded tick from which something is `met` `(ticks,)` to the end; None if it is not at the end."""
+    unmet = np.flatnonzero(~met)
+    first = int(unmet[-1]) + 1 if len(unmet) else 0
     return int(run.ticks[first]) if first < len(run.ticks) else None
 
 

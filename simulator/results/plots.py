@@ -13,6 +13,7 @@ from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
 from simulator.results.distances import convergence
 from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, read_run, summary_number, texts
 from simulator.results.gains import gains
+from simulator.results.three_prices import three_prices
 from simulator.results.wave import wave
 from simulator.results.window import moves_early, rows_worth_drawing
 
@@ -251,6 +252,7 @@ def _unit(summary: Mapping[str, Any]) -> str:
 
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "prices": prices,
+    "three_prices": three_prices,
     "convergence": convergence,
     "wedges": wedges,
     "network": network.network,

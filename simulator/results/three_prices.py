@@ -1,0 +1,136 @@
+"""Three prices of every good by tick: the market's, one step of backprop (the bid), and all of them (the adjoint).
+
+Each is drawn against what it is in the end: the derivative at the equilibrium. Beside them the path compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.results import canvas
+from simulator.results.canvas import BLACK, BODY, SMALL
+from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, summary_number, texts
+from simulator.results.window import moves_early, rows_worth_drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GUIDE = (
+    "A curve is a good, over its price at equilibrium: 1 is the derivative of the objective there. "
+    "A bid is one local step of backprop, the adjoint the whole sweep."
+)
+PANELS: Mapping[str, str] = {"price": "market price", "bid": "bid (one step)", "adjoint": "adjoint (full sweep)"}
+MOST_GOODS = 8
+WIDEST = 100.0
+"""A ratio further than this from 1, or below its inverse, is left out of the axis."""
+
+
+def three_prices(run: Frames) -> Figure | None:
+    """A panel for price, bid and adjoint each, and one for the reference path where there is one: ratios to the
+    equilibrium's price, by tick. None where there is no equilibrium or nobody bids.
+    """
+    goods = panel(run.trajectory, ("good",), (*PANELS, "gradient_price"))
+    names = [item[0] for item in goods.items]
+    target = _targets(run, goods.ticks, names, goods["adjoint"])
+    with np.errstate(all="ignore"):
+        ratios = {column: values / target for column, values in goods.columns.items()}
+    fixed = fixed_prices(run.summary)
+    told = [
+        place
+        for place, name in enumerate(names)
+        if name not in fixed and all(np.isfinite(ratios[column][:, place]).any() for column in PANELS)
+    ]
+    if len(goods.ticks) < 2 or not told:
+        return None
+    chosen = sorted(sorted(told, key=lambda place: -_spread(ratios["price"][:, place]))[:MOST_GOODS])
+    shown = {column: values[:, chosen] for column, values in ratios.items() if np.isfinite(values[:, chosen]).any()}
+    moving = np.hstack([shown["price"], shown["adjoint"]])
+    rows, window = rows_worth_drawing(goods.ticks, moving, summary_number(run.summary, "period"), logarithms=False)
+    ticks, early = goods.ticks[:rows], moves_early(goods.ticks[:rows], moving[:rows])
+    some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
+    figure = canvas.sheet(run.summary, GUIDE, some, window, canvas.shocks_note(run.summary))
+    titles = {**PANELS, "gradient_price": _path_title(run.summary)}
+    grid = figure.add_gridspec(1, len(shown), left=0.075, right=0.975, top=0.74, bottom=0.235, wspace=0.08)
+    limits = _limits(np.hstack([values[:rows].ravel() for values in shown.values()]))
+    colours = _colours(len(chosen))
+    for place, (column, values) in enumerate(shown.items()):
+        axes = figure.add_subplot(grid[0, place])
+        axes.axhline(1.0, color=BLACK, linewidth=1)
+        for curve, colour in zip(values[:rows].T, colours, strict=True):
+            canvas.line(axes, ticks, curve, color=colour, linewidth=2)
+        _dress(axes, titles[column], limits, first=place == 0)
+        canvas.mark_shocks(axes, run.summary)
+        canvas.tick_axis(axes, ticks[0], ticks[-1], early=early)
+    figure.supxlabel("tick" + (" (logarithmic)" if early else ""), y=0.13, fontsize=BODY)
+    figure.supylabel("over the price at equilibrium", x=0.008, fontsize=BODY)
+    _legend(figure, [names[place] for place in chosen], colours)
+    return figure
+
+
+def _targets(run: Frames, ticks: Floats, names: Sequence[str], adjoint: Floats) -> Floats:
+    """What each good's derivative is in the end, `(ticks, goods)`: at the equilibrium of the regime that a tick is in,
+    or, where none is looked for and the run cleared, the last adjoint.
+    """
+    target = np.full(adjoint.shape, np.nan)
+    if run.summary.get("scheduler") == "marginal_bids":
+        if run.summary.get("outcome") == "cleared" and not canvas.shocks(run.summary):
+            target[:] = adjoint[-1]
+        return target
+    number, prices = numbers(run.equilibrium, "equilibrium"), numbers(run.equilibrium, "price")
+    first, good = np.nan_to_num(numbers(run.equilibrium, "from_tick")), texts(run.equilibrium, "good")
+    for begins in np.unique(first):
+        at = first == begins
+        reached = run.summary.get("equilibrium") if begins == first.max() else 1
+        which = np.unique(number[at])[int(reached or 1) - 1]
+        there = {name: price for name, price, one in zip(good, prices, number == which, strict=True) if one}
+        target[ticks >= begins] = [there.get(name, np.nan) for name in names]
+    return np.where(target != 0, target, np.nan)
+
+
+def _spread(ratio: Floats) -> float:
+    seen = ratio[np.isfinite(ratio)]
+    return float(seen.max() - seen.min()) if len(seen) else 0.0
+
+
+def _path_title(summary: Mapping[str, Any]) -> str:
+    return "planner's ascent" if summary.get("gradient_path") == "primal" else "gradient descent"
+
+
+def _limits(ratios: Floats) -> tuple[float, float]:
+    seen = ratios[np.isfinite(ratios)]
+    if seen.min() <= 0:
+        return max(float(seen.min()), -WIDEST), min(float(seen.max()), WIDEST)
+    low, high = max(float(seen.min()), 1 / WIDEST), min(float(seen.max()), WIDEST)
+    return min(low / 1.05, 0.97), max(high * 1.05, 1.03)
+
+
+def _dress(axes: Axes, title: str, limits: tuple[float, float], *, first: bool) -> None:
+    low, high = limits
+    axes.set_ylim(low, high)
+    if low > 0 and high / low > 3:
+        axes.set_yscale("log")
+        canvas.log_axis(axes.yaxis, low, high)
+    axes.set_title(title, fontsize=BODY, loc="left", fontweight="bold")
+    axes.tick_params(labelleft=first)
+    canvas.tidy(axes)
+
+
+def _colours(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](0.9 * place / max(count - 1, 1)) for place in range(count)]
+
+
+def _legend(figure: Figure, names: Sequence[str], colours: Sequence[Any]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, linewidth=2.5, label=canvas.plain(canvas.shorten(name, 16)))
+        for name, colour in zip(names, colours, strict=True)
+    ]
+    style: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "handlelength": 1.6, "columnspacing": 1.6}
+    figure.legend(handles=handles, loc="lower center", ncols=8, bbox_to_anchor=(0.5, 0.036), **style)
