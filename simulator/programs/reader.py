@@ -96,7 +96,7 @@ class Reader:
     def result(self, returned: Value | None) -> str:
         """The name of what is returned, or else was assigned last; made by an operation of its own if need be."""
         wanted = "result"
-        if returned is None and self.last is not None and isinstance(self.last[1], Value):
+        if returned is None and self.last is not None and isinstance(self.last[1], Value) and not self.python:
             returned = self.last[1]
         if returned is None:
             raise ProgramError("found no result; expected return and a value as the last line", 0)
@@ -365,9 +365,12 @@ class Reader:
         if name in FUNCTIONS or any(name in scope.functions for scope in self.scopes):
             self.refuse(f"found the function {name} without its arguments; expected {name}(...)", node)
         element = ELEMENT.fullmatch(name)
-        vector = self.find(element[1], node) if element is not None else None
-        if element is not None and isinstance(vector, dict) and int(element[2]) in vector:
-            return vector[int(element[2])]
+        if element is not None:
+            vector = next(
+                (scope.values[element[1]] for scope in reversed(self.scopes) if element[1] in scope.values), None
+            )
+            if isinstance(vector, dict) and int(element[2]) in vector:
+                return vector[int(element[2])]
         if self.python:
             self.refuse(f"found {name}, which has no value here; expected a parameter, or it assigned before", node)
         return self.new_input(name, node)

@@ -204,10 +204,8 @@ class _Chain:
 
 
 def _recipe(firm: Mapping[str, Any]) -> _Recipe:
-    """What a firm of a resolved scenario does. Raises ValueError for firms that no line can say."""
+    """What a firm of a resolved scenario does, or several alike do together. Raises ValueError for firms that no line can say."""
     name: str = firm["name"]
-    if firm.get("count", 1) != 1:
-        raise ValueError(f"found {firm['count']} firms {name}; expected single firms")
     if "makes" in firm:
         *makes, formula = (part.strip() for part in firm["makes"].split("="))
         productivity = firm.get("productivity", 1)
@@ -216,8 +214,12 @@ def _recipe(firm: Mapping[str, Any]) -> _Recipe:
     if not isinstance(productivity, int | float):
         raise ValueError(f"found {name}, whose productivity is drawn; expected a number")
     inputs = parse(formula).variables
-    if productivity != 1:
-        formula = f"{number(float(productivity)).formula}*({formula})"
+    many: int = firm.get("count", 1)
+    factor = productivity * many
+    if many != 1:
+        formula = renamed(formula, {good: f"({good}/{many})" for good in inputs})
+    if factor != 1:
+        formula = f"{number(float(factor)).formula}*({formula})"
     return _Recipe(name, tuple(makes), formula, inputs)
 
 

@@ -82,7 +82,10 @@ def _given(program: str) -> tuple[str, dict[str, Any], str]:
         raise CounterpartError(str(error).replace("a scenario file (YAML)", "a program, or a file with one")) from error
     if path.suffix not in (".yaml", ".yml"):
         return text, {}, path.stem
-    data = compose(text, program).data
+    document = compose(text, program)
+    data = document.data
+    if document.faults:
+        raise CounterpartError(str(document.problem(document.faults[0])))
     if not isinstance(data.get("program"), str):
         raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
     supply: Any = data.get("supply")
