@@ -247,7 +247,7 @@ def _conclude(
         worth = float(market.prices @ np.maximum(market.demand, market.supply))
     cohorts = standings(market)
     last = {"distribution": distribution_table(cohorts)}
-    last["equilibrium"] = equilibrium_table(witness.references, scenario.economy.goods, market.prices, worth)
+    last["equilibrium"] = equilibrium_table(witness.references, scenario.economy.markets, market.prices, worth)
     run = {
         "wall_seconds": seconds,
         "tolerance": scenario.run.tolerance,
@@ -262,7 +262,7 @@ def _conclude(
         market=market,
         verdict=verdict,
         references=witness.references,
-        last=last_row(tables, witness.free),
+        last=last_row(tables, witness.free_goods),
         gradient_path_gap=witness.gradient_path_gap,
         worst_imbalance=witness.worst_imbalance,
         distribution=distribution_summary(cohorts),

@@ -122,7 +122,7 @@ def objective(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, net
 def optimum(economy: Economy, at: Equilibrium) -> float:
     """The planner's objective where the plans of an equilibrium are carried out."""
     balance = at.balance
-    made = economy.total_supply + economy.over_firms(outputs(economy, balance.inputs))
+    made = economy.total_supply + economy.made(outputs(economy, balance.inputs))
     net = made - economy.over_edges(balance.inputs) - balance.consumption.sum(axis=0)
     np.testing.assert_allclose(np.where(economy.is_outside, 0.0, net), 0.0, atol=1e-8)
     return objective(economy, balance.inputs, balance.consumption, net)
@@ -199,7 +199,7 @@ def pushed(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, good: 
     for _ in range(400):
         share = np.divide(amount, before, out=np.ones(len(before)), where=before > 0)
         there = inputs * share[economy.edge_good]
-        gained = economy.over_firms(outputs(economy, there) - base)
+        gained = economy.made(outputs(economy, there) - base)
         following = before + np.where(economy.is_outside, 0.0, gained)
         following[good] += more
         net = np.where(economy.is_outside, gained, 0.0)
@@ -319,11 +319,11 @@ def test_whoever_is_not_rationed_bids_the_price(name: str, trade: str) -> None:
     for _ in range(40):
         market.step()
         products = marginal_products(economy, market.prices, market.inputs)
-        worth = market.prices[economy.output_good[economy.edge_firm]] * products
+        worth = market.prices[economy.outlet_good[economy.edge_firm]] * products
         whole = np.array(
             [
                 np.array_equal(market.inputs[economy.edge_firm == f], market.planned_inputs[economy.edge_firm == f])
-                for f in range(len(economy.output_good))
+                for f in range(len(economy.outlet_good))
             ]
         )
         edges = whole[economy.edge_firm] & (market.inputs > 0)
@@ -344,7 +344,7 @@ def test_the_share_out_is_feasible_and_wastes_nothing(name: str, prices: list[fl
     consumption = plans.consumption.sum(axis=0)
     given = share_out(economy, plans.inputs, consumption, plans.outputs)
     inputs = plans.inputs * given[economy.edge_good]
-    available = economy.total_supply + economy.over_firms(outputs(economy, inputs))
+    available = economy.total_supply + economy.made(outputs(economy, inputs))
     wanted = used(economy, plans.inputs, consumption)
     handed = used(economy, inputs, consumption * given)
     split = ~economy.is_outside & (wanted > 0)

@@ -58,7 +58,7 @@ def consumers(utility: Utility, count: int, seed: int) -> Consumers:
 
 
 def economy(*cohorts: Consumers) -> Economy:
-    farm = Firm("farm", FormulaTechnology(parse("30*labour^0.5")), 1, (0,))
+    farm = Firm("farm", FormulaTechnology(parse("30*labour^0.5")), (1,), (0,))
     return Economy(GOODS, np.array([0.0, 0, 9, 1]), np.full(4, np.nan), (farm,), cohorts)
 
 
@@ -153,7 +153,7 @@ def test_a_loss_that_might_ruin_somebody_is_left_to_the_individuals() -> None:
     count = 60
     poor = consumers(Homothetic(cobb_douglas(count, 3)), count, 4)
     poor = replace(poor, budget=np.zeros(1), endowment=poor.endowment * stream(1).uniform(0, 0.01, (count, 1)))
-    farm = Firm("farm", FormulaTechnology(parse("labour^0.5 - 5"), negative_output=True), 1, (0,))
+    farm = Firm("farm", FormulaTechnology(parse("labour^0.5 - 5"), negative_output=True), (1,), (0,))
     of = replace(economy(poor), firms=(farm,))
     together, each = (run(of, 3, every_tick=False, aggregates=aggregates) for aggregates in (True, False))
     assert float(each.consumer_cohorts[0].income.min()) == 0.0

@@ -345,7 +345,10 @@ BASE: dict[str, Any] = {
         ({"trade": "every_tick"}, "found trade under marginal_bids"),
         ({"scheduler": {"kind": "marginal_bids", "form": "additive"}}, "found form under marginal_bids"),
         ({"consumers": [{"name": "c", "budget": 1, "utility": {"linear": {"a": 1}}}]}, "found consumers under"),
-        ({"scheduler": {"kind": "tatonnement"}, "program": "a = x^0.5\nb = x^0.3\nc = a^0.5 + b^0.5"}, "not rival"),
+        (
+            {"scheduler": {"kind": "tatonnement"}, "program": "a = x^0.5\nb = x^0.3\nc = a^0.5 + b^0.5"},
+            "constant returns",
+        ),
         ({"scheduler": {"kind": "tatonnement"}, "supply": {"x": -1, "y": 1}}, "expected a number of at least 0"),
     ],
 )
@@ -389,7 +392,9 @@ def test_firms_of_one_formula_are_one_operation() -> None:
     made, slopes = links.answers(np.array([0.5 if name in ("x", "y") else 1.0 for name in links.economy.goods]))
     by_good = dict(zip([links.economy.goods[good] for good in links.makes], made, strict=True))
     assert (by_good["a"], by_good["b"]) == (1.0, 1.5)
-    assert sorted(slopes[np.isin(links.into, [links.economy.goods.index("a"), links.economy.goods.index("b")])]) == [
+    assert sorted(
+        slopes[np.isin(links.makes[links.firm], [links.economy.goods.index("a"), links.economy.goods.index("b")])]
+    ) == [
         2,
         3,
     ]

@@ -131,8 +131,8 @@ def assert_same(one: Scenario, other: Scenario) -> None:
     )
     assert (one.rule.form, one.rule.rate, one.rule.pieces) == (other.rule.form, other.rule.rate, other.rule.pieces)
     assert one.economy.goods == other.economy.goods
-    assert [(f.name, f.output, f.inputs, f.technology) for f in one.economy.firms] == [
-        (f.name, f.output, f.inputs, f.technology) for f in other.economy.firms
+    assert [(f.name, f.outputs, f.inputs, f.technology) for f in one.economy.firms] == [
+        (f.name, f.outputs, f.inputs, f.technology) for f in other.economy.firms
     ]
     for array, same in zip(arrays(one), arrays(other), strict=True):
         np.testing.assert_array_equal(array, same)
@@ -144,10 +144,10 @@ def test_tupperware_becomes_a_chain_of_firms(tmp_path: Path) -> None:
     assert scenario.name == "tupperware"
     assert scenario.numeraire == "tupperware"
     assert economy.goods == ("natgas", "ethylene", "polyethylene", "tupperware")
-    assert [(firm.name, firm.inputs, firm.output) for firm in economy.firms] == [
-        ("A", (0,), 1),
-        ("B", (1,), 2),
-        ("C", (2,), 3),
+    assert [(firm.name, firm.inputs, firm.outputs) for firm in economy.firms] == [
+        ("A", (0,), (1,)),
+        ("B", (1,), (2,)),
+        ("C", (2,), (3,)),
     ]
     np.testing.assert_array_equal(economy.supply, [4, 0, 0, 0])
     np.testing.assert_array_equal(economy.outside, [math.nan, math.nan, math.nan, 1])
@@ -473,9 +473,9 @@ def test_all_files_are_read_before_any_is_refused(tmp_path: Path) -> None:
             ["found no supply of 'y'; expected a number for each input"],
         ),
         (
-            "goods: {ore: {}, blueprint: {rival: false}}\nsupply: {ore: 9}\n"
+            "goods: {ore: {}, blueprint: {rival: false}}\nnumeraire: blueprint\nsupply: {ore: 9}\n"
             "firms: [{name: studio, makes: 'blueprint = 2*ore^0.3'}]\n",
-            ["found a good that is not rival; expected that under scheduler: {kind: marginal_bids} alone"],
+            ["found blueprint, which is not rival; expected a good with one price"],
         ),
         (
             "goods: [labour, bread]\n"

@@ -81,7 +81,7 @@ def test_random_linear_exchange(seed: int, people: int, goods: int) -> None:
 
 
 def test_linear_tastes_beside_others_and_a_firm() -> None:
-    firm = Firm("mill", FormulaTechnology(parse("2*a^0.5")), 1, (0,))
+    firm = Firm("mill", FormulaTechnology(parse("2*a^0.5")), (1,), (0,))
     tastes: list[Utility] = [Linear(np.array([[1.0, 2.0, 1.5]])), Homothetic(CobbDouglas(np.array([[1.0, 1.0, 2.0]])))]
     tastes += [Linear(np.array([[2.0, 1.0, 1.2]])), Linear(np.array([[1.0, 1.6, 1.7]]))]
     cohorts = [

@@ -161,8 +161,8 @@ def test_ten_thousand_ticks_conserve_goods_and_money(scenario: dict[str, Any], c
     market = market_of(scenario, **changes)
     economy, trade = market.economy, market.trade
     conservation = Conservation(economy)
-    kept_goods = np.where(economy.is_outside[economy.output_good], 0.0, 1.0)
-    opening = np.zeros(len(economy.output_good))
+    kept_goods = np.where(economy.is_outside[economy.outlet_good], 0.0, 1.0)
+    opening = np.zeros(len(economy.outlet_good))
     for _ in range(10):
         ticks = Ticks(list(ticks_of(market, 1000)))
         goods, money = conservation.look(ticks)
@@ -212,7 +212,7 @@ def test_firms_end_every_tick_without_money() -> None:
     market = market_of(OPEN)
     economy = market.economy
     for now in ticks_of(market, 300):
-        takes = now.delivered * now.prices[economy.output_good]
+        takes = now.delivered * now.prices[economy.outlet_good]
         pays = np.bincount(economy.edge_firm, now.bought * now.prices[economy.edge_good], len(takes))
         np.testing.assert_allclose(now.cash_flow, takes - pays, rtol=1e-12, atol=1e-13)
 
@@ -284,7 +284,7 @@ def test_in_a_closed_economy_the_value_of_excess_demand_is_what_accounts_hold(st
     agents = stacked(economy)
     account, clipped_ever, account_ever = np.zeros(2), 0.0, 0.0
     for now in ticks_of(market, 400):
-        profit = now.planned_outputs * now.prices[economy.output_good]
+        profit = now.planned_outputs * now.prices[economy.outlet_good]
         profit -= np.bincount(economy.edge_firm, now.planned_inputs * now.prices[economy.edge_good], len(profit))
         purse = agents.endowment @ now.prices + agents.owns @ by_entry(economy, profit) + account
         income = np.concatenate([cohort.income for cohort in market.consumer_cohorts])

@@ -29,22 +29,23 @@ class Chain:
     @staticmethod
     def serves(economy: Economy, rule: PriceRule) -> bool:
         """Whether the tick can be done here: few firms that plan for most profit with one input each, not their own
-        output; a rule without memory.
+        output, and make one good; a rule without memory.
         """
         single = all(firm.technology.single_input for firm in economy.firms)
         single &= all(isinstance(firm.behaviour, BestResponse) for firm in economy.firms)
-        others = all(firm.output not in firm.inputs for firm in economy.firms)
+        others = all(firm.outputs[0] not in firm.inputs for firm in economy.firms)
         plain = all(isinstance(piece, Relative) for piece in rule.chain)
-        return 0 < len(economy.firms) <= LARGEST and not economy.consumers and single and others and plain
+        some = 0 < len(economy.firms) <= LARGEST and not economy.consumers and not economy.joint
+        return some and single and others and plain
 
     def __init__(self, economy: Economy, rule: PriceRule, trade: Trade) -> None:
         self.trade = trade
         self.goods = len(economy.goods)
         self.supply = economy.supply.tolist()
         self.outside = np.flatnonzero(economy.is_outside).tolist()
-        self.firms = [(firm.technology.plan_one, firm.output, firm.inputs[0]) for firm in economy.firms]
+        self.firms = [(firm.technology.plan_one, firm.outputs[0], firm.inputs[0]) for firm in economy.firms]
         self.makers = [
-            (firm.technology.output_of, firm.output, firm.inputs[0], bool(economy.is_outside[firm.output]))
+            (firm.technology.output_of, firm.outputs[0], firm.inputs[0], bool(economy.is_outside[firm.outputs[0]]))
             for firm in economy.firms
         ]
         self.rate, self.relative, self.multiplicative = rule.rate, rule.relative, rule.form == "multiplicative"

@@ -37,7 +37,7 @@ class FirmCohort(mesa.Agent):
         """Write planned inputs and outputs into the market's, which hold the last plan, or a guess at the `first`."""
         firm = self.firm
         last, wages = inputs[self.edges].reshape(firm.rows, -1), [prices[good] for good in firm.inputs]
-        plan = firm.behaviour.plan(firm.technology, prices[firm.output], wages, last, first=first)
+        plan = firm.behaviour.plan(firm.technology, firm.output_price(prices), wages, last, first=first)
         inputs[self.edges], outputs[self.rows] = plan.inputs.ravel(), plan.output
 
     def produce(self, inputs: Array, outputs: Array) -> None:

@@ -63,7 +63,7 @@ class MessageMarket(mesa.Model):
         self.now = Messages(-1, quantities, np.zeros(goods), *self._empty())
 
     def _empty(self) -> tuple[Array, Array, Array, Array]:
-        edges, firms = len(self.links.good), len(self.links.makes)
+        edges, firms = len(self.links.good), len(self.links.order)
         return np.zeros(edges), np.zeros(firms), np.zeros(edges), np.zeros(edges)
 
     def enter(self, economy: Economy) -> None:
@@ -82,7 +82,7 @@ class MessageMarket(mesa.Model):
         prices = links.together(paid)
         made, slopes = links.answers(quantities)
         with np.errstate(all="ignore"):
-            bids = prices[links.into] * slopes
+            bids = links.output_price(prices)[links.firm] * slopes
             bids[links.dead] = 0.0
             following = bids if rate == 1.0 else (1.0 - rate) * paid + rate * bids
         # What nobody has bid for yet keeps the price it began with.
@@ -93,7 +93,7 @@ class MessageMarket(mesa.Model):
         self.steps = before.tick + 2
         self.now = Messages(before.tick + 1, quantities, prices, paid, made, slopes, bids)
         after = quantities.copy()
-        after[links.makes] = made
+        after[links.makes] = made[links.maker]
         self._next = after, following
 
     @property
@@ -126,7 +126,9 @@ class MessageMarket(mesa.Model):
         """The largest of `|bid - price|` and `|f(inputs) - quantity|`; infinite while something has not arrived."""
         now, links = self.now, self.links
         with np.errstate(invalid="ignore"):
-            gaps = np.concatenate([np.abs(now.made - now.quantities[links.makes]), np.abs(self.bid - now.prices)])
+            gaps = np.concatenate(
+                [np.abs(now.made[links.maker] - now.quantities[links.makes]), np.abs(self.bid - now.prices)]
+            )
         largest = float(np.max(gaps, initial=0.0))
         return largest if largest == largest else np.inf
 

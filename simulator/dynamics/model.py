@@ -53,10 +53,10 @@ class MarketModel(mesa.Model):
         self._free = ~rule.fixed
         self._lay_out()
         prices = np.array(initial_prices, dtype=float)
-        goods, firms = np.zeros(len(economy.goods)), np.zeros(len(economy.output_good))
+        goods, firms = np.zeros(len(economy.goods)), np.zeros(len(economy.firm_entry))
         table = np.zeros((len(economy.consumers), len(goods)))
         plans = Plans(economy.first_guess(), firms, np.zeros(len(table)), table, goods)
-        nothing = self._no_trade(prices, plans, stock=firms)
+        nothing = self._no_trade(prices, plans, stock=np.zeros(len(economy.outlet_good)))
         self._wanted, self._offered, self._served = table, table, None
         self.now = Snapshot(-1, True, math.inf, prices, prices, goods, goods, *plans, *nothing)
 
@@ -64,9 +64,11 @@ class MarketModel(mesa.Model):
         """What the economy's layout says, looked up once."""
         economy = self.economy
         self._chain = Chain(economy, self.rule, self.trade) if Chain.serves(economy, self.rule) else None
-        self._made_for_outside = economy.is_outside[economy.output_good].astype(float)
+        self._made_for_outside = economy.is_outside[economy.outlet_good].astype(float)
         self._outside = np.flatnonzero(economy.is_outside)
-        self._own_edges = np.flatnonzero(economy.edge_good == economy.output_good[economy.edge_firm])
+        edges, outlets = economy.passes
+        own = economy.edge_good[edges] == economy.outlet_good[outlets]
+        self._own_edges, self._own_outlets = edges[own], outlets[own]
         budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)
         self._budgets = float(sum(budgets, np.zeros(())))
 
@@ -125,7 +127,7 @@ class MarketModel(mesa.Model):
             firms.plan(quoted, inputs, outputs, first=before.tick < 0)
         if not self.consumer_cohorts:
             return Plans(inputs, outputs, before.spending, before.planned_consumption, before.consumers_planned)
-        profits = self._by_entry(self._value(prices, outputs, inputs))
+        profits = self._by_entry(self._value(prices, self.economy.at_outlets(outputs), inputs))
         spending, consumption = np.empty(len(self.consumer_cohorts)), np.empty(before.planned_consumption.shape)
         self._wanted, self._offered = np.zeros(consumption.shape), np.zeros(consumption.shape)
         for number, cohort in enumerate(self.consumer_cohorts):
@@ -140,22 +142,22 @@ class MarketModel(mesa.Model):
         """Trade at the going prices: orders are net of own use, the long side is rationed, goods and money move."""
         economy, before, goods = self.economy, self.now, len(prices)
         starts = before.tick < 0 and self.trade.start == "stocked"
-        stock = plans.planned_outputs * (1.0 - self._made_for_outside) if starts else before.stock
-        kept = self._own_use(plans.planned_inputs, stock)
+        first = economy.at_outlets(plans.planned_outputs) * (1.0 - self._made_for_outside) if starts else before.stock
+        kept, stock = self._own_use(plans.planned_inputs, first)
         orders = plans.planned_inputs - kept
-        stock = stock - np.bincount(economy.edge_firm, kept, len(stock))
         wanted, offered = self._wanted, self._offered
         purchases = np.bincount(economy.edge_good, orders, goods) + wanted.sum(axis=0)
-        sales = economy.supply + np.bincount(economy.output_good, stock, goods) + offered.sum(axis=0)
+        sales = economy.supply + np.bincount(economy.outlet_good, stock, goods) + offered.sum(axis=0)
         self._served = served = ration(purchases, sales, self._outside)
 
         bought = orders * served.purchases[economy.edge_good]
-        inputs, outputs = bought + kept, np.zeros(len(stock))
+        inputs, outputs = bought + kept, np.zeros(len(economy.firm_entry))
         for firms in self.firm_cohorts:
             firms.produce(inputs, outputs)
-        exported = outputs * self._made_for_outside
-        sold = stock * served.sales[economy.output_good]
-        left = (stock - sold) * (1.0 - self.trade.spoilage) + (outputs - exported)
+        made = economy.at_outlets(outputs)
+        exported = made * self._made_for_outside
+        sold = stock * served.sales[economy.outlet_good]
+        left = (stock - sold) * (1.0 - self.trade.spoilage) + (made - exported)
         delivered = sold + exported
         cash_flow = self._value(prices, delivered, bought)
 
@@ -237,7 +239,7 @@ class MarketModel(mesa.Model):
         """What is recorded where nobody trades: plans stand in the place of deeds, stocks and accounts stay as they
         were.
         """
-        goods, firms = np.zeros(len(prices)), np.zeros(len(stock))
+        goods, outlets = np.zeros(len(prices)), np.zeros(len(stock))
         nothing = np.zeros(plans.planned_consumption.shape)
         return Trades(
             traded=goods,
@@ -246,8 +248,8 @@ class MarketModel(mesa.Model):
             bought=np.zeros(len(plans.planned_inputs)),
             outputs=plans.planned_outputs,
             stock=stock,
-            delivered=firms,
-            cash_flow=self._value(prices, plans.planned_outputs, plans.planned_inputs),
+            delivered=outlets,
+            cash_flow=self._value(prices, self.economy.at_outlets(plans.planned_outputs), plans.planned_inputs),
             consumers_bought=nothing,
             consumers_sold=nothing,
             money=np.zeros(len(nothing)),
@@ -258,17 +260,19 @@ class MarketModel(mesa.Model):
 
     def _own_slopes(self, prices: Array, demand: Array, supply: Array, plans: Plans) -> Array:
         """`dz_j/dp_j` of planned excess demand, `(goods,)`, at the incomes really planned with."""
-        profits = self._by_entry(self._value(prices, plans.planned_outputs, plans.planned_inputs))
+        made = self.economy.at_outlets(plans.planned_outputs)
+        profits = self._by_entry(self._value(prices, made, plans.planned_inputs))
         incomes = tuple(cohort.income for cohort in self.consumer_cohorts)
         quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
         return self.economy.jacobian(Balance(prices, demand, supply, *quantities)).diagonal().copy()
 
-    def _own_use(self, planned_inputs: Array, stock: Array) -> Array:
-        """What each firm keeps of its own stock for its own inputs, `(edges,)`."""
-        kept = np.zeros(len(planned_inputs))
-        own = self._own_edges
-        kept[own] = np.minimum(planned_inputs[own], stock[self.economy.edge_firm[own]])
-        return kept
+    def _own_use(self, planned_inputs: Array, stock: Array) -> tuple[Array, Array]:
+        """What each firm keeps of its own stock for its own inputs, `(edges,)`, and the stock that is left."""
+        kept, left = np.zeros(len(planned_inputs)), stock.copy()
+        own, outlets = self._own_edges, self._own_outlets
+        kept[own] = np.minimum(planned_inputs[own], stock[outlets])
+        left[outlets] -= kept[own]
+        return kept, left
 
     def _book(self, served: Served, cash_flow: Array) -> tuple[Array, float, float]:
         """Accounts after a tick by cohort `(cohorts,)`, their total gain, and what came from the outside for it.
@@ -281,11 +285,12 @@ class MarketModel(mesa.Model):
         gained, lapsed = sum(accounts.gained for accounts in booked), sum(accounts.lapsed for accounts in booked)
         return money, gained, self._budgets - lapsed
 
-    def _value(self, prices: Array, outputs: Array, inputs: Array) -> Array:
-        """Value of `outputs` `(firms,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
+    def _value(self, prices: Array, sold: Array, inputs: Array) -> Array:
+        """Value of what is `sold` `(outlets,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
         economy = self.economy
-        cost = np.bincount(economy.edge_firm, inputs * prices[economy.edge_good], len(outputs))
-        return outputs * prices[economy.output_good] - cost
+        cost = np.bincount(economy.edge_firm, inputs * prices[economy.edge_good], len(economy.firm_entry))
+        earned = sold * prices[economy.outlet_good]
+        return (economy.over_firms(earned) if economy.joint else earned) - cost
 
     def _by_entry(self, firms: Array) -> Array:
         """Sums over the firms of each entry, `(firm entries,)`."""

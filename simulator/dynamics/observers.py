@@ -25,9 +25,7 @@ def walras_residual(economy: Economy, ticks: Ticks) -> Array:
     it.
     """
     prices, outside = ticks.prices, economy.is_outside
-    net_supply = (
-        economy.total_supply + economy.over_firms(ticks.planned_outputs) - economy.over_edges(ticks.planned_inputs)
-    )
+    net_supply = economy.total_supply + economy.made(ticks.planned_outputs) - economy.over_edges(ticks.planned_inputs)
     profits = np.sum(prices * (net_supply - economy.total_supply), axis=-1)
     filled = np.sum(np.where(outside, prices * (ticks.consumers_planned - net_supply), 0.0), axis=-1)
     value = np.sum(prices * (ticks.demand - ticks.supply), axis=-1) + filled
@@ -52,7 +50,7 @@ class Conservation:
         """Relative imbalances of goods (the worst of them) and of money, `(ticks,)` each."""
         economy, prices, outside = self.economy, ticks.prices, self.economy.is_outside
         bought = economy.over_edges(ticks.bought) + ticks.consumers_bought.sum(axis=1)
-        sold = ticks.supply_sold + economy.over_firms(ticks.delivered) + ticks.consumers_sold.sum(axis=1)
+        sold = ticks.supply_sold + economy.over_outlets(ticks.delivered) + ticks.consumers_sold.sum(axis=1)
         unowned = np.maximum(1.0 - economy.owned, 0.0)[economy.firm_entry]
         outside_money = (
             np.sum(prices * ticks.supply_sold, axis=-1)

@@ -1,7 +1,7 @@
 """A tick as it was: what was quoted, planned and done. Nothing in it is changed afterwards.
 
-Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(cohorts,)`, `(cohorts, goods)`: consumers stand in sums over each cohort.
-Fields are arrays, or tuples of floats where the market ticks in plain floats.
+Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(outlets,)`, `(cohorts,)`, `(cohorts, goods)`: consumers stand in sums
+over each cohort. Fields are arrays, or tuples of floats where the market ticks in plain floats.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Trades(NamedTuple):
     """What was done.
 
     `(goods,)`: `traded` inside the economy, and `supply_sold` of what nobody owns. `(edges,)`: `inputs` really used,
-    and `bought` of them (less own use). `(firms,)`: `outputs` made, `stock` left, `delivered` (sold; a negative
-    output is bought), `cash_flow`. `(cohorts, goods)`: `consumers_bought`, `consumers_sold`, `consumption`;
-    `(cohorts,)`: `money` in their accounts. Totals of consumers' money: what their accounts gained, and what the
-    outside gave them (budgets, less what lapsed).
+    and `bought` of them (less own use). `(firms,)`: `outputs` made, and `cash_flow`. `(outlets,)`: `stock` left, and
+    what is `delivered` (sold; a negative output is bought). `(cohorts, goods)`: `consumers_bought`, `consumers_sold`,
+    `consumption`; `(cohorts,)`: `money` in their accounts. Totals of consumers' money: what their accounts gained, and
+    what the outside gave them (budgets, less what lapsed).
     """
 
     traded: Array

@@ -64,7 +64,7 @@ def used(economy: Economy, inputs: Array, consumption: Array) -> Array:
 
 def outputs(economy: Economy, inputs: Array) -> Array:
     """What the firms make of `inputs` `(..., edges)`: `(..., firms)`; 0 where one idles."""
-    made = np.zeros((*inputs.shape[:-1], len(economy.output_good)))
+    made = np.zeros((*inputs.shape[:-1], len(economy.firm_entry)))
     for firm, rows, edges in zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True):
         made[..., rows] = firm.technology.output(inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1))
     return made
@@ -93,7 +93,7 @@ def bids(
     """
     active = (inputs > 0) & np.isfinite(products)
     flows = np.where(active, inputs, 0.0)
-    earned = prices[..., economy.output_good[economy.edge_firm]] * np.where(active, products, 0.0) * flows
+    earned = economy.output_price(prices)[..., economy.edge_firm] * np.where(active, products, 0.0) * flows
     flow = economy.over_edges(flows) + consumption
     total = economy.over_edges(earned) + consumers_bid
     return np.divide(total, flow, out=np.full(total.shape, np.nan), where=flow > 0)
@@ -111,7 +111,7 @@ def share_out(economy: Economy, planned_inputs: Array, consumption: Array, plann
     given = ~economy.is_outside & (planned > 0)
     fraction = np.ones(planned.shape)
     for _ in range(max(1000, 2 * len(economy.firms))):
-        available = economy.total_supply + economy.over_firms(np.maximum(made, 0.0))
+        available = economy.total_supply + economy.made(np.maximum(made, 0.0))
         fraction = np.divide(available, planned, out=np.ones(planned.shape), where=given)
         following = outputs(economy, planned_inputs * fraction[..., economy.edge_good])
         if np.array_equal(following, made):

@@ -6,13 +6,15 @@ costs (Shephard). The market of a run orders by the primal side; where both must
 
 Layout. Every entry of consumers is a cohort with rows of its own, `(rows, goods)`, worked on in blocks; what the
 economy adds up is `(goods,)`. Firms of all entries are stacked as outputs `(firms,)`, and their inputs lie flat,
-firm by firm, as `(edges,)`: an edge is one firm's use of one good. Firms that are all alike are one row. Prices are
-in numeraire per unit, quantities per tick.
+firm by firm, as `(edges,)`: an edge is one firm's use of one good. What they sell lies flat as `(outlets,)`: an
+outlet is one firm's making of one good, and a firm with joint products has several. Firms that are all alike are one
+row. Prices are in numeraire per unit, quantities per tick.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 
 from simulator.economics.behaviour import Behaviour, BestResponse
 from simulator.economics.forms import Array
+from simulator.economics.markets import Markets, alone
 from simulator.economics.rows import Rows, blocks, over_blocks, sum_up
 
 if TYPE_CHECKING:
@@ -34,21 +37,36 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Firm:
-    """One entry of `count` firms: a technology, the good it makes, the goods it uses (indices, in the technology's
+    """One entry of `count` firms: a technology, the goods it makes, the goods it uses (indices, in the technology's
     order), and how it plans. Firms that are all alike are one row of the technology, which stands for them together.
+
+    Several goods are made jointly: a unit of output is `yields` units of each of `outputs` (one of each, unless said).
     """
 
     name: str
     technology: Technology
-    output: int
+    outputs: tuple[int, ...]
     inputs: tuple[int, ...]
     count: int = 1
     behaviour: Behaviour = field(default_factory=BestResponse)
+    yields: tuple[float, ...] = ()
 
     @property
     def rows(self) -> int:
         """How many rows of outputs and inputs the entry takes."""
         return self.technology.size
+
+    @cached_property
+    def products(self) -> tuple[tuple[int, float], ...]:
+        """The goods that a unit of output is, with how much of each."""
+        return tuple(zip(self.outputs, self.yields or (1.0,) * len(self.outputs), strict=True))
+
+    def output_price(self, prices: Sequence[float]) -> float:
+        """What a unit of output fetches: the prices of all it is, together."""
+        if len(self.products) == 1:
+            ((good, amount),) = self.products
+            return amount * prices[good]
+        return sum(amount * prices[good] for good, amount in self.products)
 
 
 @dataclass(frozen=True)
@@ -156,7 +174,8 @@ class Economy:
     """Goods, what the outside brings and trades, firms and consumers.
 
     `supply` `(goods,)` arrives every tick and is owned by nobody; `outside` `(goods,)` is the price at which the
-    outside world trades a good in any amount, not a number where it does not.
+    outside world trades a good in any amount, not a number where it does not. Where users of non-rival goods have
+    markets of their own, `goods` are these, and `several` says which good each is of.
     """
 
     goods: tuple[str, ...]
@@ -164,6 +183,12 @@ class Economy:
     outside: Array
     firms: tuple[Firm, ...] = ()
     consumers: tuple[Consumers, ...] = ()
+    several: Markets | None = None
+
+    @cached_property
+    def markets(self) -> Markets:
+        """Which good each of `goods` is of."""
+        return self.several or alone(self.goods)
 
     @cached_property
     def is_outside(self) -> NDArray[np.bool_]:
@@ -192,9 +217,51 @@ class Economy:
         return np.repeat(np.arange(len(widths), dtype=np.intp), widths)
 
     @cached_property
-    def output_good(self) -> Indices:
-        """The good each firm makes, `(firms,)`."""
-        return np.array([firm.output for firm in self.firms for _ in range(firm.rows)], dtype=np.intp)
+    def outlet_rows(self) -> tuple[slice, ...]:
+        """Where what each firm entry sells lies in an `(outlets,)` array."""
+        return _slices([firm.rows * len(firm.outputs) for firm in self.firms])
+
+    @cached_property
+    def outlet_good(self) -> Indices:
+        """The good made at each outlet, `(outlets,)`."""
+        return np.array([good for firm in self.firms for good in firm.outputs * firm.rows], dtype=np.intp)
+
+    @cached_property
+    def outlet_firm(self) -> Indices:
+        """The firm (row of outputs) each outlet belongs to, `(outlets,)`."""
+        widths = [len(firm.outputs) for firm in self.firms for _ in range(firm.rows)]
+        return np.repeat(np.arange(len(widths), dtype=np.intp), widths)
+
+    @cached_property
+    def outlet_yield(self) -> Array:
+        """How much of its good a unit of output is at each outlet, `(outlets,)`."""
+        return np.array([amount for firm in self.firms for _, amount in firm.products * firm.rows])
+
+    @cached_property
+    def joint(self) -> bool:
+        """Whether some firm's output is anything but one unit of one good."""
+        return any(firm.products != ((firm.outputs[0], 1.0),) for firm in self.firms)
+
+    @cached_property
+    def passes(self) -> tuple[Indices, Indices]:
+        """Every edge with every outlet of its firm, `(passes,)` each: an input's good becomes an output's."""
+        firms = len(self.firm_entry)
+        width = np.bincount(self.outlet_firm, minlength=firms)[self.edge_firm]
+        first = np.searchsorted(self.outlet_firm, self.edge_firm)
+        edges = np.repeat(np.arange(len(self.edge_firm), dtype=np.intp), width)
+        before = np.concatenate([[0], np.cumsum(width)[:-1]]) if len(width) else width
+        return edges, np.arange(len(edges), dtype=np.intp) - np.repeat(before - first, width)
+
+    def output_price(self, prices: Array) -> Array:
+        """What a unit of each firm's output fetches, `(..., goods)` to `(..., firms)`."""
+        at_outlets = prices[..., self.outlet_good]
+        if not self.joint:
+            return at_outlets
+        return self.over_firms(at_outlets * self.outlet_yield)
+
+    def at_outlets(self, outputs: Array) -> Array:
+        """What outputs `(..., firms)` are at each outlet, `(..., outlets)`."""
+        return outputs[..., self.outlet_firm] * self.outlet_yield if self.joint else outputs
 
     @cached_property
     def firm_entry(self) -> Indices:
@@ -235,7 +302,8 @@ class Economy:
     def has_loop(self) -> bool:
         """Whether some good is needed, through any number of firms, to make itself."""
         reach = np.zeros((len(self.goods), len(self.goods)), dtype=bool)
-        reach[self.edge_good, self.output_good[self.edge_firm]] = True
+        edges, outlets = self.passes
+        reach[self.edge_good[edges], self.outlet_good[outlets]] = True
         for _ in range(len(self.goods).bit_length()):
             reach = reach | (reach @ reach)
         return bool(reach.diagonal().any())
@@ -263,15 +331,15 @@ class Economy:
     def profits(self, prices: Array, guess: Array) -> tuple[Array, Array, Array]:
         """Profit of every firm entry `(firm entries,)` and its gradient: outputs `(firms,)` and inputs `(edges,)`."""
         price = prices.tolist()
-        profits, outputs, inputs = np.zeros(len(self.firms)), np.zeros(len(self.output_good)), np.zeros(len(guess))
+        profits, outputs, inputs = np.zeros(len(self.firms)), np.zeros(len(self.firm_entry)), np.zeros(len(guess))
         for number, (firm, rows, edges) in enumerate(zip(self.firms, self.firm_rows, self.edge_rows, strict=True)):
             if firm.technology.single_input:
                 start, row = float(guess[edges.start]), rows.start
-                found = firm.technology.profit_one(price[firm.output], price[firm.inputs[0]], start)
+                found = firm.technology.profit_one(firm.output_price(price), price[firm.inputs[0]], start)
                 profits[number], inputs[edges.start], outputs[row] = found
                 continue
             wages = [price[good] for good in firm.inputs]
-            value, plan = firm.technology.profit(price[firm.output], wages, guess[edges].reshape(firm.rows, -1))
+            value, plan = firm.technology.profit(firm.output_price(price), wages, guess[edges].reshape(firm.rows, -1))
             profits[number] = value.sum()
             outputs[rows], inputs[edges] = plan.output, plan.inputs.ravel()
         return profits, outputs, inputs
@@ -293,8 +361,16 @@ class Economy:
         return _sum_by(self.edge_good, values, len(self.goods))
 
     def over_firms(self, values: Array) -> Array:
-        """Sums over the firms that make each good: `(..., firms)` to `(..., goods)`."""
-        return _sum_by(self.output_good, values, len(self.goods))
+        """Sums over the outlets of each firm: `(..., outlets)` to `(..., firms)`."""
+        return _sum_by(self.outlet_firm, values, len(self.firm_entry))
+
+    def over_outlets(self, values: Array) -> Array:
+        """Sums over the outlets of each good: `(..., outlets)` to `(..., goods)`."""
+        return _sum_by(self.outlet_good, values, len(self.goods))
+
+    def made(self, outputs: Array) -> Array:
+        """What of each good outputs `(..., firms)` are together: `(..., goods)`."""
+        return self.over_outlets(self.at_outlets(outputs))
 
     def totals(self, consumption: Array, inputs: Array, outputs: Array) -> tuple[Array, Array]:
         """Planned demand and supply, `(goods,)` each, of all consumption `(goods,)`, inputs `(edges,)` and outputs
@@ -302,12 +378,12 @@ class Economy:
 
         A negative output is bought; at goods with an outside price the outside fills the gap.
         """
-        goods, makes = len(self.goods), self.output_good
+        goods, makes, made = len(self.goods), self.outlet_good, self.at_outlets(outputs)
         demand = consumption + np.bincount(self.edge_good, inputs, goods)
         if self._buys_back:
-            demand -= np.bincount(makes, np.minimum(outputs, 0.0), goods)
-            outputs = np.maximum(outputs, 0.0)
-        supply = self.total_supply + np.bincount(makes, outputs, goods)
+            demand -= np.bincount(makes, np.minimum(made, 0.0), goods)
+            made = np.maximum(made, 0.0)
+        supply = self.total_supply + np.bincount(makes, made, goods)
         if self._outside.size:
             demand[self._outside] = supply[self._outside] = np.maximum(demand, supply)[self._outside]
         return demand, supply
@@ -324,10 +400,12 @@ class Economy:
         jacobian, profit_slopes = np.zeros((goods, goods)), np.zeros((len(self.firms), goods))
         for number, (firm, rows, edges) in enumerate(zip(self.firms, self.firm_rows, self.edge_rows, strict=True)):
             inputs = balance.inputs[edges].reshape(firm.rows, -1)
-            slope = firm.technology.supply_slope(float(prices[firm.output]), prices[list(firm.inputs)], inputs)
-            own = np.array([firm.output, *firm.inputs], dtype=np.intp)
-            np.add.at(jacobian, (own[:, None], own[None, :]), -slope.sum(axis=0))
-            np.add.at(profit_slopes[number], own, np.concatenate([[balance.outputs[rows].sum()], -inputs.sum(axis=0)]))
+            price, own = firm.output_price(prices.tolist()), np.array([*firm.outputs, *firm.inputs], dtype=np.intp)
+            slope = firm.technology.supply_slope(price, prices[list(firm.inputs)], inputs).sum(axis=0)
+            moved = np.concatenate([[balance.outputs[rows].sum()], -inputs.sum(axis=0)])
+            spread = _spread(firm)
+            np.add.at(jacobian, (own[:, None], own[None, :]), -spread.T @ slope @ spread)
+            np.add.at(profit_slopes[number], own, moved @ spread)
         for cohort, income in zip(self.consumers, balance.incomes, strict=True):
 
             def slopes(block: tuple[slice, Consumers], income: Array = income) -> Array:
@@ -338,6 +416,15 @@ class Economy:
             jacobian += cohort.weight * sum_up(over_blocks(cohort.blocks, slopes))
         jacobian[self.is_outside] = 0.0
         return jacobian
+
+
+def _spread(firm: Firm) -> Array:
+    """How output and inputs `(1 + inputs,)` spread over outlets and inputs: `(1 + inputs, outlets + inputs)`."""
+    outlets, inputs = len(firm.outputs), len(firm.inputs)
+    spread = np.zeros((1 + inputs, outlets + inputs))
+    spread[0, :outlets] = [amount for _, amount in firm.products]
+    spread[1:, outlets:] = np.eye(inputs)
+    return spread
 
 
 def _plans(consumers: Consumers, prices: Array, profits: Array) -> tuple[Array, Array]:

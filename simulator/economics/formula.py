@@ -180,6 +180,12 @@ def parse(text: str) -> Formula:
     return _Parser(text).run()
 
 
+def sides(makes: str) -> tuple[tuple[str, ...], str]:
+    """The goods and the formula of `good = formula`, or of joint products: `wool = mutton = formula`, one of each."""
+    *goods, text = makes.split("=")
+    return tuple(good.strip() for good in goods), text
+
+
 class _Parser:
     """Operator precedence with two explicit stacks (Dijkstra's shunting yard): no nesting exhausts Python's own."""
 

@@ -36,25 +36,26 @@ class Links:
     """The links of an economy of single firms with formulas, in an order of their own: firms of one operation stand
     together, and so do their first inputs, their second inputs, and so on.
 
-    `order` `(firms,)` says which of the economy's firms each is, `makes` the good it makes; a link is of a `good` and
-    to a `firm`, `(edges,)` each, which makes the good `into`. Raises ValueError for firms of another sort.
+    `order` `(firms,)` says which of the economy's firms each is; a link is of a `good` and to a `firm`, `(edges,)`
+    each. What a firm makes it sells at an outlet: `maker` and what it `makes`, `(outlets,)` each; a firm has several
+    where one unit of output is one of each of several goods (a copier's). Raises ValueError for firms of another sort.
     """
 
     def __init__(self, economy: Economy) -> None:
         self.economy = economy
         self.is_result = economy.is_outside
         self.operations, self.order = _operations(economy)
-        self.makes = economy.output_good[self.order]
+        self.maker, self.makes = _outlets(economy, self.order)
         good, firm = np.zeros(len(economy.edge_good), dtype=np.intp), np.zeros(len(economy.edge_good), dtype=np.intp)
         for operation in self.operations:
             places = np.arange(operation.firms.start, operation.firms.stop)
             for edges, goods in zip(operation.edges, operation.goods, strict=True):
                 good[edges], firm[edges] = goods, places
-        self.good, self.firm, self.into = good, firm, self.makes[firm]
+        self.good, self.firm = good, firm
 
     def answers(self, quantities: Array) -> tuple[Array, Array]:
         """What the firms make of quantities `(goods,)`, `(firms,)`, and `df/dx` of every link, `(edges,)`."""
-        made, slopes = np.empty(len(self.makes)), np.empty(len(self.good))
+        made, slopes = np.empty(len(self.order)), np.empty(len(self.good))
         with np.errstate(all="ignore"):
             for tape, firms, edges, goods, numbers in self.operations:
                 *gradient, value = tape.run_arrays([*(quantities[used] for used in goods), *numbers])
@@ -69,7 +70,7 @@ class Links:
     @cached_property
     def reaching(self) -> NDArray[np.bool_]:
         """Which links lead to a result, `(edges,)`."""
-        return self.reaches[self.into]
+        return self._of_firms(self.reaches)[self.firm]
 
     @cached_property
     def dead(self) -> Indices:
@@ -93,8 +94,28 @@ class Links:
     def makers(self) -> Indices:
         """The firm that makes each good, `(goods,)`; -1 where nobody does."""
         makers = np.full(len(self.economy.goods), -1, dtype=np.intp)
-        makers[self.makes] = np.arange(len(self.makes))
+        makers[self.makes] = self.maker
         return makers
+
+    def output_price(self, prices: Array) -> Array:
+        """What a unit of each firm's output fetches, `(goods,)` to `(firms,)`: the prices of all it is, together."""
+        sold = prices[self.makes]
+        return sold if self._single else np.bincount(self.maker, sold, len(self.order)).astype(float)
+
+    @cached_property
+    def _single(self) -> bool:
+        return np.array_equal(self.maker, np.arange(len(self.order)))
+
+    @cached_property
+    def _into(self) -> Indices:
+        """What the firm of each link makes, where every firm makes one good, `(edges,)`."""
+        return self.makes[self.firm]
+
+    def _of_firms(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which firms make a good that is marked, `(goods,)` to `(firms,)`."""
+        found = np.zeros(len(self.order), dtype=bool)
+        found[self.maker[marks[self.makes]]] = True
+        return found
 
     @cached_property
     def level(self) -> Indices:
@@ -102,30 +123,40 @@ class Links:
         good is needed, through other firms, to make itself.
         """
         level = np.where(self.makers >= 0, -1, 0)
-        waiting = np.bincount(self.firm, minlength=len(self.makes))
+        waiting = np.bincount(self.firm, minlength=len(self.order))
         users: list[list[int]] = [[] for _ in level]
         for good, firm in zip(self.good.tolist(), self.firm.tolist(), strict=True):
             users[good].append(firm)
+        sold: list[list[int]] = [[] for _ in self.order]
+        for firm, made in zip(self.maker.tolist(), self.makes.tolist(), strict=True):
+            sold[firm].append(made)
+        above = np.zeros(len(self.order), dtype=np.intp)
         ready = np.flatnonzero(level == 0).tolist()
         while ready:
             good = ready.pop()
             for firm in users[good]:
                 waiting[firm] -= 1
-                made = self.makes[firm]
-                level[made] = max(level[made], level[good] + 1)
+                above[firm] = max(above[firm], level[good] + 1)
                 if waiting[firm] == 0:
-                    ready.append(int(made))
+                    level[sold[firm]] = above[firm]
+                    ready += sold[firm]
         if (waiting > 0).any():
-            name = self.economy.goods[int(self.makes[np.flatnonzero(waiting > 0)[0]])]
+            name = self.economy.goods[sold[int(np.flatnonzero(waiting > 0)[0])][0]]
             raise ValueError(f"{name} is needed, through other firms, to make itself")
         return level
 
     @cached_property
     def stages(self) -> list[Indices]:
         """The links by the level of what their firm makes, from the last to the first."""
-        levels = self.level[self.into]
+        levels = self._level_of_firms[self.firm]
         order = np.argsort(-levels, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(levels[order])) + 1) if len(order) else []
+
+    @cached_property
+    def _level_of_firms(self) -> Indices:
+        levels = np.zeros(len(self.order), dtype=np.intp)
+        levels[self.maker] = self.level[self.makes]
+        return levels
 
     @cached_property
     def reaches(self) -> NDArray[np.bool_]:
@@ -133,7 +164,7 @@ class Links:
         reaches = self.is_result.copy()
         for links in self.stages:
             # One good may stand on several links.
-            np.logical_or.at(reaches, self.good[links], reaches[self.into[links]])
+            np.logical_or.at(reaches, self.good[links], self._of_firms(reaches)[self.firm[links]])
         return reaches
 
     @cached_property
@@ -148,9 +179,17 @@ class Links:
         """
         adjoint = self._outside.copy()
         for links in self.stages:
-            worth = np.where(self.reaching[links], adjoint[self.into[links]] * slopes[links], 0.0)
+            fetched = adjoint[self._into[links]] if self._single else self.output_price(adjoint)[self.firm[links]]
+            worth = np.where(self.reaching[links], fetched * slopes[links], 0.0)
             np.add.at(adjoint, self.good[links], worth)
         return adjoint
+
+
+def _outlets(economy: Economy, order: Indices) -> tuple[Indices, Indices]:
+    """Every outlet's firm, by its place in `order`, and the good sold there, `(outlets,)` each."""
+    sold = [economy.firms[firm].outputs for firm in order]
+    maker = np.repeat(np.arange(len(order), dtype=np.intp), [len(goods) for goods in sold])
+    return maker, np.array([good for goods in sold for good in goods], dtype=np.intp)
 
 
 def _operations(economy: Economy) -> tuple[list[Operation], Indices]:

@@ -38,10 +38,12 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     with np.errstate(divide="ignore", invalid="ignore"):
         per_unit = np.where(inputs > 0, inputs * products / quantity[..., economy.edge_good], 0.0)
         final = np.where(outside, economy.outside, objective / quantity)
-    places = economy.edge_good * goods + economy.output_good[economy.edge_firm]
+    edges, outlets = economy.passes
+    places = economy.edge_good[edges] * goods + economy.outlet_good[outlets]
+    passed = per_unit[..., edges] * economy.outlet_yield[outlets]
     sweep = np.zeros((*per_unit.shape[:-1], goods * goods))
-    for edge, place in enumerate(places.tolist()):
-        sweep[..., place] += per_unit[..., edge]
+    for place, link in zip(places.tolist(), np.moveaxis(passed, -1, 0), strict=True):
+        sweep[..., place] += link
     sweep = sweep.reshape(*per_unit.shape[:-1], goods, goods)
     sweep = np.where((known & ~outside)[..., :, None] & known[..., None, :], sweep, 0.0)
     if economy.has_loop:
@@ -54,11 +56,14 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
 
 def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) -> NDArray[np.bool_]:
     """Goods in use all of whose users, and theirs in turn, make something, `(..., goods)`."""
-    known = (quantity > 0) | economy.is_outside
-    edge_output = economy.output_good[economy.edge_firm]
+    alive = known = (quantity > 0) | economy.is_outside
     silent = (inputs > 0) & ~np.isfinite(products)
+    sold = economy.outlet_good
     for _ in range(len(economy.goods)):
-        stuck = economy.over_edges(((inputs > 0) & (silent | ~known[..., edge_output])).astype(float)) > 0
+        # Of joint products one that nobody uses adds nothing; one whose worth is not known yet leaves the sum unknown.
+        lost, some = ((marks[..., sold]).astype(float) for marks in (alive & ~known, known))
+        unknown = (economy.over_firms(lost) > 0) | (economy.over_firms(some) == 0)
+        stuck = economy.over_edges(((inputs > 0) & (silent | unknown[..., economy.edge_firm])).astype(float)) > 0
         following = known & ~(stuck & ~economy.is_outside)
         if np.array_equal(following, known):
             break

@@ -48,10 +48,12 @@ AGENTS = {
 }
 """Columns of agents.csv after `tick`, `agent`, `kind` and `good`, with their meaning; the last three are repeated."""
 
-MESSAGE_AGENTS = {
-    "pays": "what the firm pays for a unit of the input, which may be a price of its own",
+USERS = {
+    "pays": "what the agent pays for a unit of what it uses: of a good that is not rival, a price of its own",
 }
-"""A further column of agents.csv under `marginal_bids`, where only the goods a firm makes or uses have rows."""
+"""A further column of agents.csv where some good is not rival, and under `marginal_bids`, where only the goods a firm
+makes or uses have rows.
+"""
 
 WEDGES = {
     "marginal_revenue_product": "p_out df/dx_i of a firm's input at the quantities used",

@@ -15,7 +15,7 @@ from simulator.dynamics.marginal_bids import MessageMarket, Messages
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.references.judges import relative_gap
-from simulator.results.columns import AGENTS, MESSAGE_AGENTS, TICKS, TRAJECTORY, WEDGES
+from simulator.results.columns import AGENTS, TICKS, TRAJECTORY, USERS, WEDGES
 from simulator.results.table import Table, names
 
 MOST_NUMBERS = 2_000_000
@@ -31,7 +31,7 @@ class MessageWitness:
 
     def __init__(self, market: MessageMarket, references: bool, ends: Set[int] = frozenset()) -> None:
         self.market, self._sweeps, self._ends = market, references, ends
-        self.free = ~market.links.is_result & market.links.reaches
+        self.free_goods = ~market.links.is_result & market.links.reaches
         self._most = max(1, min(1024, MOST_NUMBERS // (len(market.links.good) + len(market.economy.goods))))
         self._seen = 0
         self._recorded: list[tuple[Messages, Array, Array]] = []
@@ -85,12 +85,13 @@ class MessageWitness:
         return Table(keys, tuple(TRAJECTORY), np.stack(values, axis=-1).reshape(-1, len(TRAJECTORY)))
 
     def _ticks(self, numbers: NDArray[np.int64], now: dict[str, Array], bid: Array, adjoint: Array) -> Table:
-        made = now["made"] - now["quantities"][:, self.market.links.makes]
+        links = self.market.links
+        made = now["made"][:, links.maker] - now["quantities"][:, links.makes]
         gaps = np.abs(np.concatenate([made, bid - now["prices"]], axis=1))
         residual = np.where(np.isnan(gaps).any(axis=1), np.inf, np.max(np.nan_to_num(gaps), axis=1))
         known = {
             "max_relative_excess_demand": residual,
-            "distance_to_adjoint": relative_gap(np.where(self.free, now["prices"], np.nan), adjoint),
+            "distance_to_adjoint": relative_gap(np.where(self.free_goods, now["prices"], np.nan), adjoint),
         }
         empty = np.full(len(numbers), np.nan)
         return Table({"tick": numbers}, tuple(TICKS), np.stack([known.get(name, empty) for name in TICKS], axis=1))
@@ -98,23 +99,24 @@ class MessageWitness:
     def _agents(self, numbers: NDArray[np.int64], now: dict[str, Array]) -> Table:
         """Of each firm its output and its inputs alone: with each good it has to do with, and what it pays for it."""
         economy, links = self.market.economy, self.market.links
-        count, firms, edges = len(numbers), len(links.makes), len(links.good)
-        profit = now["prices"][:, links.makes] * now["made"]
+        count, outlets, edges = len(numbers), len(links.makes), len(links.good)
+        profit = np.stack([links.output_price(prices) for prices in now["prices"]]) * now["made"]
         np.subtract.at(profit.T, links.firm, (now["paid"] * now["quantities"][:, links.good]).T)
-        values = np.zeros((count, firms + edges, len(AGENTS) + 1))
-        values[:, :firms, 2], values[:, firms:, 1] = now["made"], now["quantities"][:, links.good]
-        values[:, :firms, 3], values[:, firms:, 3] = profit, profit[:, links.firm]
+        values = np.zeros((count, outlets + edges, len(AGENTS) + 1))
+        values[:, :outlets, 2], values[:, outlets:, 1] = now["made"][:, links.maker], now["quantities"][:, links.good]
+        values[:, :outlets, 3], values[:, outlets:, 3] = profit[:, links.maker], profit[:, links.firm]
         values[..., 4] = np.nan
-        values[:, :firms, 6], values[:, firms:, 6] = np.nan, now["paid"]
+        values[:, :outlets, 6], values[:, outlets:, 6] = np.nan, now["paid"]
         who, goods = names(economy.firms[place].name for place in links.order), names(economy.goods)
-        agent, good = np.concatenate([who, who[links.firm]]), np.concatenate([goods[links.makes], goods[links.good]])
+        agent = np.concatenate([who[links.maker], who[links.firm]])
+        good = np.concatenate([goods[links.makes], goods[links.good]])
         keys: dict[str, Any] = {
-            "tick": np.repeat(numbers, firms + edges),
+            "tick": np.repeat(numbers, outlets + edges),
             "agent": np.tile(agent, count),
-            "kind": np.full(count * (firms + edges), "firm"),
+            "kind": np.full(count * (outlets + edges), "firm"),
             "good": np.tile(good, count),
         }
-        return Table(keys, (*AGENTS, *MESSAGE_AGENTS), values.reshape(-1, len(AGENTS) + 1))
+        return Table(keys, (*AGENTS, *USERS), values.reshape(-1, len(AGENTS) + 1))
 
     def _wedges(self, numbers: NDArray[np.int64], now: dict[str, Array]) -> Table:
         economy, links = self.market.economy, self.market.links

@@ -22,7 +22,7 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.references.adjoint import adjoints
 from simulator.references.judges import Opinion, References, relative_gap
-from simulator.results.columns import AGENTS, TICKS, TRADE_TICKS, TRAJECTORY, WEDGES
+from simulator.results.columns import AGENTS, TICKS, TRADE_TICKS, TRAJECTORY, USERS, WEDGES
 from simulator.results.table import Table, names
 
 
@@ -44,6 +44,7 @@ class Witness:
         self._ends = ends
         self.market, self.economy, self.every_tick = market, market.economy, market.trade.every_tick
         self.free = ~market.rule.fixed
+        self.free_goods = market.economy.markets.any(self.free)
         self.references = references
         self.conservation = Conservation(market.economy)
         self.gradient_path_gap = 0.0
@@ -147,8 +148,11 @@ class Witness:
             walras = walras_residual(economy, ticks)
         broken = ticks.finite == 0
         bid[broken], walras[broken] = np.nan, np.nan
-        inventory, traded = economy.over_firms(ticks.stock), self._traded(ticks)
-        goods = (ticks.prices, ticks.demand, ticks.supply, ticks.demand - ticks.supply, traded, inventory)
+        inventory, traded = economy.over_outlets(ticks.stock), self._traded(ticks)
+        quantities = (ticks.demand, ticks.supply, ticks.demand - ticks.supply, traded, inventory)
+        markets = economy.markets
+        quantities = [markets.each(quantity, ticks.prices) for quantity in quantities]
+        values = [markets.together(value) for value in (bid, gradient_price, adjoint)]
         scalars = [ticks.residual, walras]
         scalars += self._scalars(ticks, [note.opinion for note in recorded], gradient_price, adjoint)
         if self.every_tick:
@@ -156,7 +160,7 @@ class Witness:
             scalars += list(imbalances[:, [note.place for note in recorded]])
         numbers = ticks.tick
         return {
-            "trajectory": self._trajectory(numbers, [*goods, bid, gradient_price, adjoint]),
+            "trajectory": self._trajectory(numbers, [markets.together(ticks.prices), *quantities, *values]),
             "ticks": Table(
                 {"tick": numbers}, (*TICKS, *(TRADE_TICKS if self.every_tick else ())), np.stack(scalars, axis=1)
             ),
@@ -186,8 +190,8 @@ class Witness:
         sold.
         """
         economy, made = self.economy, ticks.delivered
-        bought = economy.over_edges(ticks.bought) + economy.over_firms(np.maximum(-made, 0.0))
-        sold = ticks.supply_sold + economy.over_firms(np.maximum(made, 0.0))
+        bought = economy.over_edges(ticks.bought) + economy.over_outlets(np.maximum(-made, 0.0))
+        sold = ticks.supply_sold + economy.over_outlets(np.maximum(made, 0.0))
         bought, sold = bought + ticks.consumers_bought.sum(axis=1), sold + ticks.consumers_sold.sum(axis=1)
         return np.where(economy.is_outside & self.every_tick, np.maximum(bought, sold), ticks.traded)
 
@@ -212,39 +216,58 @@ class Witness:
         return [columns[name] for name in list(TICKS)[2:]]
 
     def _trajectory(self, numbers: Array, columns: list[Array]) -> Table:
-        goods = names(self.economy.goods)
+        goods = names(self.economy.markets.goods)
         keys = {"tick": np.repeat(numbers, len(goods)), "good": np.tile(goods, len(numbers))}
         return Table(keys, tuple(TRAJECTORY), np.stack(columns, axis=-1).reshape(-1, len(TRAJECTORY)))
 
     def _agents(self, numbers: Array, ticks: Ticks, recorded: list[Recorded]) -> Table:
         """Firms, then consumers; a cohort of several as their mean and their total."""
-        economy = self.economy
-        count, goods, firms = len(numbers), len(economy.goods), len(economy.firms)
+        economy, markets = self.economy, self.economy.markets
+        count, goods, firms = len(numbers), len(markets.goods), len(economy.firms)
         totals = np.full((count, firms + len(economy.consumers), goods, len(AGENTS)), np.nan)
         totals[..., :3] = 0.0
         for number, (firm, rows, edges) in enumerate(
             zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True)
         ):
             uses = ticks.inputs[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
-            totals[:, number, list(firm.inputs), 1] = uses
-            totals[:, number, firm.output, 0] = ticks.stock[:, rows].sum(axis=1)
-            totals[:, number, firm.output, 2] = ticks.outputs[:, rows].sum(axis=1)
+            totals[:, number, markets.good[list(firm.inputs)], 1] = uses
+            outlets = ticks.stock[:, economy.outlet_rows[number]].reshape(count, firm.rows, -1).sum(axis=1)
+            for (made, amount), stock in zip(firm.products, outlets.T, strict=True):
+                totals[:, number, markets.good[made], 0] = stock / amount
+                totals[:, number, markets.good[made], 2] = ticks.outputs[:, rows].sum(axis=1)
             totals[:, number, :, 3] = ticks.cash_flow[:, rows].sum(axis=1)[:, None]
             totals[:, number, :, 5] = 0.0
-        totals[:, firms:, :, 0], totals[:, firms:, :, 5] = ticks.consumption, ticks.money[..., None]
+        totals[:, firms:, :, 0], totals[:, firms:, :, 5] = markets.added(ticks.consumption), ticks.money[..., None]
         for tick, note in enumerate(recorded):
             for number, cohort in enumerate(note.consumers, firms):
-                totals[tick, number, :, 1], totals[tick, number, :, 2] = cohort.bought, cohort.sold
+                totals[tick, number, :, 1] = markets.added(cohort.bought)
+                totals[tick, number, :, 2] = markets.each(cohort.sold, ticks.prices[tick])
                 totals[tick, number, :, 4] = cohort.utility
         who, kinds, entries, shares = agents(economy)
         values = totals[:, entries] * shares[:, None, None]
+        if markets.separate:
+            values = np.concatenate([values, self._pays(ticks.prices)[:, entries, :, None]], axis=-1)
         keys = {
             "tick": np.repeat(numbers, len(who) * goods),
             "agent": np.tile(np.repeat(who, goods), count),
             "kind": np.tile(np.repeat(kinds, goods), count),
-            "good": np.tile(names(economy.goods), len(who) * count),
+            "good": np.tile(names(markets.goods), len(who) * count),
         }
-        return Table(keys, tuple(AGENTS), values.reshape(-1, len(AGENTS)))
+        columns = (*AGENTS, *(USERS if markets.separate else ()))
+        return Table(keys, columns, values.reshape(-1, len(columns)))
+
+    def _pays(self, prices: Array) -> Array:
+        """What each entry of firms and consumers pays for a unit of each good that is not rival and that it uses,
+        `(ticks, entries, goods)`.
+        """
+        economy, markets = self.economy, self.economy.markets
+        names_of = [entry.name for entry in (*economy.firms, *economy.consumers)]
+        pays = np.full((len(prices), len(names_of), len(markets.goods)), np.nan)
+        for good, places in enumerate(markets.places):
+            for user, at in places.items():
+                if user in names_of:
+                    pays[:, names_of.index(user), good] = prices[:, at]
+        return pays
 
     def _wedges(self, numbers: Array, ticks: Ticks, inputs: Array, products: Array) -> Table:
         """`p_out df/dx_i - p_i` of each firm and input, with its two parts; of several firms the mean weighted by what
@@ -252,7 +275,7 @@ class Witness:
         """
         economy = self.economy
         with np.errstate(all="ignore"):
-            earned = ticks.prices[:, economy.output_good[economy.edge_firm]] * products
+            earned = economy.output_price(ticks.prices)[:, economy.edge_firm] * products
         firms = [(number, good) for number, firm in enumerate(economy.firms) for good in firm.inputs]
         means: list[Array] = []
         for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
@@ -265,7 +288,7 @@ class Witness:
         keys = {
             "tick": np.repeat(numbers, len(firms)),
             "firm": np.tile(who, len(numbers)),
-            "input": np.tile(names(economy.goods)[used], len(numbers)),
+            "input": np.tile(names(economy.markets.goods)[economy.markets.good[used]], len(numbers)),
         }
         with np.errstate(invalid="ignore"):
             values = np.stack([earned, paid, earned - paid], axis=-1)

@@ -22,11 +22,13 @@ from simulator.results.table import Table, names
 if TYPE_CHECKING:
     from simulator.dynamics.model import MarketModel
     from simulator.dynamics.outcomes import Verdict
+    from simulator.economics.economy import Economy
+    from simulator.economics.markets import Markets
 
 LIBRARIES = ("market-simulator", "mesa", "numpy", "pandas", "scipy")
 
 
-def equilibrium_table(references: References | None, goods: tuple[str, ...], prices: Array, worth: float) -> Table:
+def equilibrium_table(references: References | None, markets: Markets, prices: Array, worth: float) -> Table:
     """One row per equilibrium and good: where it is, what it means, and how far the market's last `prices` are from it.
 
     `price_gap` is `|market - price| / price`, `adjoint_gap` is `|adjoint - price| / price`. Where only relative
@@ -37,8 +39,8 @@ def equilibrium_table(references: References | None, goods: tuple[str, ...], pri
     found = [(segment, equilibrium) for segment in segments for equilibrium in segment.equilibria]
     rows = [_rows(references, *pair, prices, worth) for pair in found if references is not None]
     keys = {
-        "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(goods)),
-        "good": np.tile(names(goods), len(found)),
+        "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(markets.goods)),
+        "good": np.tile(names(markets.goods), len(found)),
     }
     values = np.concatenate([*rows, np.zeros((0, len(EQUILIBRIUM)))])
     return Table(keys, tuple(EQUILIBRIUM), values, whole=("index", "stable", "from_tick"))
@@ -47,15 +49,17 @@ def equilibrium_table(references: References | None, goods: tuple[str, ...], pri
 def _rows(references: References, segment: Segment, equilibrium: Equilibrium, prices: Array, worth: float) -> Array:
     at = references.equilibrium_prices(equilibrium, np.asarray(worth), segment.economy)
     level = float(at.sum() / equilibrium.prices.sum())
-    adjoint = level * equilibrium_adjoints(segment.economy, equilibrium.balance)
+    markets, adjoint = segment.economy.markets, level * equilibrium_adjoints(segment.economy, equilibrium.balance)
+    quantity = markets.each(equilibrium.balance.demand, equilibrium.prices)
+    at, adjoint, prices = (markets.together(values) for values in (at, adjoint, prices))
     gaps = [relative_gap(values[:, None], at[:, None]) for values in (prices, adjoint)]
     marks = [np.full(len(at), float(mark)) for mark in (equilibrium.index, equilibrium.stable, segment.from_tick)]
-    return np.stack([at, equilibrium.balance.demand, adjoint, prices, *gaps, *marks], axis=1)
+    return np.stack([at, quantity, adjoint, prices, *gaps, *marks], axis=1)
 
 
 def equilibrium_records(references: References) -> list[dict[str, Any]]:
     """Every equilibrium found as plain data: prices, quantities and adjoints by good, residual, index and stability."""
-    goods = references.economy.goods
+    markets = references.economy.markets
     return [
         {
             "equilibrium": number,
@@ -63,12 +67,16 @@ def equilibrium_records(references: References) -> list[dict[str, Any]]:
             "index": found.index,
             "stable": found.stable,
             "spectral_radius": found.spectral_radius,
-            "price": dict(zip(goods, found.prices.tolist(), strict=True)),
-            "quantity": dict(zip(goods, found.balance.demand.tolist(), strict=True)),
+            "price": dict(zip(markets.goods, markets.together(found.prices).tolist(), strict=True)),
+            "quantity": dict(
+                zip(markets.goods, markets.each(found.balance.demand, found.prices).tolist(), strict=True)
+            ),
             "adjoint": {
                 good: _plain(value)
                 for good, value in zip(
-                    goods, equilibrium_adjoints(references.economy, found.balance).tolist(), strict=True
+                    markets.goods,
+                    markets.together(equilibrium_adjoints(references.economy, found.balance)).tolist(),
+                    strict=True,
                 )
             },
         }
@@ -86,7 +94,7 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
     ]
     if relative_only(references.economy, references.rule):
         lines[0] += "; only relative prices matter"
-    width = max(len(good) for good in references.economy.goods)
+    width = max(len(good) for good in references.economy.markets.goods)
     for record in records:
         settles = "settles" if record["stable"] else "does not settle"
         lines.append(
@@ -94,7 +102,7 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
             f"the price rule {settles} here (spectral radius {record['spectral_radius']:.4f})"
         )
         lines.append(f"  {'good'.ljust(width)}  {'price':>14}  {'quantity':>14}  {'derivative':>14}")
-        for good in references.economy.goods:
+        for good in references.economy.markets.goods:
             cells = (record[column][good] for column in ("price", "quantity", "adjoint"))
             lines.append(
                 f"  {good.ljust(width)}  " + "  ".join(f"{'-' if c is None else format(c, '.9g'):>14}" for c in cells)
@@ -148,9 +156,7 @@ def summarise(
         "period": verdict.period,
         "amplitude": verdict.amplitude,
         "scale": scale(market),
-        "outside": [
-            good for good, outside in zip(market.economy.goods, market.economy.is_outside, strict=True) if outside
-        ],
+        "outside": [_good(market.economy, at) for at in np.flatnonzero(market.economy.is_outside).tolist()],
         "tolerance": run["tolerance"],
         "expect": run["expect"],
         "equilibria": len(references.equilibria) if references is not None else None,
@@ -174,7 +180,7 @@ def versions() -> dict[str, str]:
 def scale(market: MarketModel) -> str:
     """Which price is 1, or held, or the sum that prices are measured by."""
     economy, rule = market.economy, market.rule
-    held = [f"{economy.goods[i]} = {market.prices[i]:g}" for i in np.flatnonzero(rule.fixed)]
+    held = [f"{_good(economy, i)} = {market.prices[i]:g}" for i in np.flatnonzero(rule.fixed).tolist()]
     if held:
         return ", ".join(held)
     return (
@@ -182,6 +188,11 @@ def scale(market: MarketModel) -> str:
         if not economy.homogeneous
         else f"sum of price times quantity = {float(market.prices @ np.maximum(market.demand, market.supply)):.6g}"
     )
+
+
+def _good(economy: Economy, market: int) -> str:
+    """The good that a market is of."""
+    return economy.markets.goods[economy.markets.good[market]]
 
 
 def sentence(

@@ -5,9 +5,9 @@ They are built from the resolved scenario alone: what is written beside a run is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.scenario import from_outside
+from simulator.scenario.bought import markets_of, outside_prices
 from simulator.scenario.draws import AT_LEAST_0, DISTRIBUTIONS, MODIFIERS, DrawError, Draws, files_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.reader import Reader
@@ -25,6 +26,7 @@ from simulator.scenario.tastes import Claims, behaviour, owned, technique, utili
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules, trading
     from simulator.economics import economy
+    from simulator.economics.markets import Markets
 
 Array = NDArray[np.float64]
 
@@ -56,7 +58,7 @@ class Scenario:
     """A scenario ready to run.
 
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
-    `initial_prices` `(goods,)` in numeraire per unit; `inputs` are the files it reads, by their
+    `initial_prices` `(markets,)` in numeraire per unit; `inputs` are the files it reads, by their
     names in `resolved`. `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and
     loaded again it gives the same scenario. `source` is the text it came from, `path` its file.
     """
@@ -225,19 +227,26 @@ def build(
     from simulator.dynamics.trading import Trade as TradeRule
 
     model = plugins.schema.model_validate(resolved)
-    markets = {good: market or Good.model_construct() for good, market in cast("dict[str, Good]", model.goods).items()}
+    goods = {good: market or Good.model_construct() for good, market in cast("dict[str, Good]", model.goods).items()}
+    markets = markets_of(resolved)
+    outside = outside_prices(resolved["outside"], markets)
     fixed = [
-        good == model.numeraire or good in model.outside or market.fixed_price is not None
-        for good, market in markets.items()
+        good == model.numeraire or market.fixed_price is not None or not np.isnan(outside[at])
+        for at, (good, market) in _by_market(goods, markets)
     ]
+    prices = [
+        outside[at] if not np.isnan(outside[at]) else _initial_price(good, market, model) / _users(markets, at)
+        for at, (good, market) in _by_market(goods, markets)
+    ]
+    floors = [market.floor for _, (_, market) in _by_market(goods, markets)]
     options = model.trade.every_tick if isinstance(model.trade, Trade) else None
     return Scenario(
         name=resolved["name"],
         regimes=_regimes(resolved, Draws(model.run.seed, inputs), plugins),
-        initial_prices=_frozen([_initial_price(good, market, model) for good, market in markets.items()]),
+        initial_prices=_frozen(prices),
         numeraire=model.numeraire,
         scheduler=model.scheduler.kind,
-        rule=_rule(model, _frozen([market.floor for market in markets.values()]), _frozen(fixed, np.bool_), plugins),
+        rule=_rule(model, _frozen(floors), _frozen(fixed, np.bool_), plugins),
         trade=TradeRule(
             every_tick=model.trade != "at_equilibrium",
             spoilage=1.0 if options is None or options.spoilage is None else options.spoilage,
@@ -292,6 +301,17 @@ def _frozen(values: Any, kind: Any = np.float64) -> Any:
     return array
 
 
+def _by_market(goods: Mapping[str, Good], markets: Markets) -> list[tuple[int, tuple[str, Good]]]:
+    """Every market's place, with the good it is of."""
+    given = list(goods.items())
+    return [(at, given[good]) for at, good in enumerate(markets.good.tolist())]
+
+
+def _users(markets: Markets, at: int) -> float:
+    """How many users a market's good has."""
+    return float(markets.users[markets.good == markets.good[at]].sum())
+
+
 def _initial_price(good: str, market: Good, model: ScenarioFile) -> float:
     if good in model.outside:
         return model.outside[good]
@@ -325,7 +345,7 @@ def _same_rows(before: economy.Economy, after: economy.Economy, place: int) -> N
     apart afterwards; or where firms make or use other goods than before.
     """
     for old, new in zip(before.firms, after.firms, strict=True):
-        if (old.output, {*old.inputs}) != (new.output, {*new.inputs}):
+        if (old.outputs, {*old.inputs}) != (new.outputs, {*new.inputs}):
             found = f"found {new.name} making {_said(after, new)}, and before the shock {_said(before, old)}"
             raise ShockError(("shocks", place, "set"), f"{found}; expected the same goods with other numbers")
     firms = zip(before.firms, after.firms, strict=True)
@@ -339,7 +359,8 @@ def _same_rows(before: economy.Economy, after: economy.Economy, place: int) -> N
 
 def _said(economy: economy.Economy, firm: economy.Firm) -> str:
     """What a firm makes of what."""
-    return f"{economy.goods[firm.output]} of {' and '.join(economy.goods[good] for good in firm.inputs)}"
+    made, used = ([economy.goods[good] for good in goods] for goods in (firm.outputs, firm.inputs))
+    return f"{' and '.join(made)} of {' and '.join(used)}"
 
 
 def regime_data(resolved: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
@@ -364,7 +385,7 @@ def _economy(
 ) -> economy.Economy:
     from simulator.economics.economy import Economy, Firm
 
-    goods = tuple(data["goods"])
+    goods, markets = tuple(data["goods"]), markets_of(data)
     firms: list[Firm] = []
     for place, firm in enumerate(data["firms"]):
         if before is not None and last is not None and before["firms"][place] == firm:
@@ -372,30 +393,36 @@ def _economy(
             continue
         read = Reader(draws, goods, firm["count"], f"firms.{firm['name']}", plugins)
         found, plans = technique(firm, read, data["outside"]), behaviour(firm.get("behaviour", "best_response"), read)
-        firms.append(Firm(firm["name"], found.technology, found.output, found.inputs, firm["count"], plans))
+        outlets = [outlet for good in found.outputs for outlet in markets.sold(good)]
+        outputs, yields = zip(*outlets, strict=True)
+        inputs = tuple(map(markets.seen_by(firm["name"]).index, found.inputs))
+        made = Firm(firm["name"], found.technology, outputs, inputs, firm["count"], plans, yields)
+        _alike(made.rows, inputs, markets, f"firms.{firm['name']}")
+        firms.append(made)
     claims = _claims(data, goods, draws)
     consumers = [
         last.consumers[place]
         if before is not None and last is not None and before["consumers"][place] == consumer
-        else _consumers(consumer, claims, goods, draws, plugins)
+        else _consumers(consumer, claims, markets, draws, plugins)
         for place, consumer in enumerate(data["consumers"])
     ]
     return Economy(
-        goods=goods,
-        supply=_frozen([data["supply"].get(good, 0.0) for good in goods]),
-        outside=_frozen([data["outside"].get(good, np.nan) for good in goods]),
+        goods=markets.names,
+        supply=_frozen(markets.spread(np.array([data["supply"].get(good, 0.0) for good in goods]))),
+        outside=_frozen(outside_prices(data["outside"], markets)),
         firms=tuple(firms),
         consumers=tuple(consumers),
+        several=markets if markets.separate else None,
     )
 
 
 def _consumers(
-    consumer: Mapping[str, Any], claims: Mapping[str, Claims], goods: tuple[str, ...], draws: Draws, plugins: Plugins
+    consumer: Mapping[str, Any], claims: Mapping[str, Claims], markets: Markets, draws: Draws, plugins: Plugins
 ) -> economy.Consumers:
     from simulator.economics.economy import Consumers
 
-    count = consumer["count"]
-    read = Reader(draws, goods, count, f"consumers.{consumer['name']}", plugins)
+    count, seen = consumer["count"], markets.seen_by(consumer["name"])
+    read = Reader(draws, markets.goods, count, f"consumers.{consumer['name']}", plugins)
     owns_of: Mapping[str, Any] = consumer.get("owns", {})
     shares = [owned(owns_of.get(firm, 0.0), count, claim, read, firm) for firm, claim in claims.items()]
     rows = max((len(share) for share in shares), default=1)
@@ -403,15 +430,24 @@ def _consumers(
     for place, share in enumerate(shares):
         owns[:, place] = share
     budget = consumer.get("budget")
-    return Consumers(
+    found = Consumers(
         name=consumer["name"],
-        utility=utility(consumer["utility"], read),
-        endowment=_locked(read.table(consumer.get("endowment", {}), "endowment")),
+        utility=utility(consumer["utility"], replace(read, goods=seen)),
+        endowment=_locked(markets.spread(read.table(consumer.get("endowment", {}), "endowment"))),
         budget=_locked(np.array([np.inf]) if budget is None else read.number(budget, "budget", AT_LEAST_0)),
         owns=_locked(owns),
         count=count,
         saves=consumer.get("savings", False),
     )
+    _alike(found.size, [at for at, name in enumerate(seen) if name in markets.goods], markets, read.path)
+    return found
+
+
+def _alike(rows: int, bought: Iterable[int], markets: Markets, path: str) -> None:
+    """Raise `DrawError` where agents who differ use a non-rival good: they would pay prices that differ too."""
+    if rows > 1 and any(markets.places[markets.good[at]] for at in bought):
+        found = f"found {rows:,} agents who differ and use a good that is not rival, each at a price of its own"
+        raise DrawError(path, f"{found}; expected agents who are all alike, or an entry for each")
 
 
 def _locked(array: Array) -> Array:

@@ -64,10 +64,16 @@ class _Checks(KindChecks):
                 self.fault(path, f"found {found(amount)}; expected a number of at least 0")
 
     def _rival(self) -> None:
+        """Each user of a good that is not rival has a price of its own, which no one price can be."""
         for good in dict.fromkeys(self.goods or ()):
-            if self.mapping("goods", good).get("rival") is False:
-                message = "found a good that is not rival; expected that under scheduler: {kind: marginal_bids} alone"
-                self.fault(("goods", good, "rival"), message)
+            market = self.mapping("goods", good)
+            if market.get("rival") is not False:
+                continue
+            if good == self.data.get("numeraire"):
+                self.fault(("numeraire",), f"found {shown(good)}, which is not rival; expected a good with one price")
+            if market.get("fixed_price") is not None:
+                message = "found a fixed price of a good that is not rival; expected none: each user has its own"
+                self.fault(("goods", good, "fixed_price"), message, "key")
 
     def _goods(self) -> None:
         goods = self.data.get("goods")

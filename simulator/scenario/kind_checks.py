@@ -131,29 +131,30 @@ class KindChecks(Findings):
         if not isinstance(makes, str):
             return
         from simulator.economics.concavity import judge
-        from simulator.economics.formula import FormulaError, parse
+        from simulator.economics.formula import FormulaError, parse, sides
 
-        left, equals, right = makes.partition("=")
-        good = left.strip()
-        if not equals or not re.fullmatch(NAME_PATTERN, good):
-            self.fault(
-                path, f"found {quoted(good if equals else makes)}; expected 'good = formula' with one good on the left"
-            )
+        goods, right = sides(makes)
+        wrong = [good for good in goods if not re.fullmatch(NAME_PATTERN, good)]
+        if wrong or not goods:
+            advice = "expected 'good = formula' with one good on the left, or 'one = other = formula' of joint products"
+            self.fault(path, f"found {quoted(wrong[0] if wrong else makes)}; {advice}")
             return
-        begin = len(left) + 1
-        self.is_good(path, good, "value", left.index(good))
+        begin = len(makes) - len(right)
+        for good in goods:
+            self.is_good(path, good, "value", _position(makes, good))
+            if goods.count(good) > 1:
+                self.fault(path, f"found {quoted(good)} twice on the left; expected it once")
+                return
         try:
             formula = parse(right)
         except FormulaError as error:
             self.fault(path, error.message, offset=begin + error.offset)
             return
         if not formula.variables:
-            message = (
-                f"found a formula without inputs; expected at least one good (a constant flow is supply: {{{good}: 1}})"
-            )
-            self.fault(path, message, offset=begin)
+            advice = f"expected at least one good (a constant flow is supply: {{{goods[0]}: 1}})"
+            self.fault(path, f"found a formula without inputs; {advice}", offset=begin)
             return
-        self.used.update((good, *formula.variables))
+        self.used.update((*goods, *formula.variables))
         known = [
             self.is_good(path, name, "value", begin + _position(right, name)) or self.goods is None
             for name in formula.variables

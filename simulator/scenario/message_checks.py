@@ -37,6 +37,8 @@ class MessageChecks:
             findings.fault((), "found no good with an outside price; expected outside: {result: 1}")
 
     def _firms(self) -> None:
+        from simulator.economics.formula import sides
+
         findings = self.findings
         makers: dict[str, str] = {}
         for at, firm in findings.entries("firms"):
@@ -47,23 +49,23 @@ class MessageChecks:
             if firm.get("count") not in (None, 1):
                 findings.fault((*path, "count"), "found several firms under marginal_bids; expected one")
             makes = firm.get("makes")
-            good = makes.partition("=")[0].strip() if isinstance(makes, str) else None
-            if good is not None and makers.setdefault(good, str(firm.get("name"))) != firm.get("name"):
-                message = f"found a second firm that makes {shown(good)}; expected one (the other is {makers[good]})"
-                findings.fault((*path, "makes"), message)
-            if good is not None and good in findings.mapping("supply"):
-                message = f"found a firm that makes {shown(good)}, which is supplied too; expected one of both"
-                findings.fault((*path, "makes"), message)
+            for good in sides(makes)[0] if isinstance(makes, str) else ():
+                if makers.setdefault(good, str(firm.get("name"))) != firm.get("name"):
+                    advice = f"expected one (the other is {makers[good]})"
+                    findings.fault((*path, "makes"), f"found a second firm that makes {shown(good)}; {advice}")
+                if good in findings.mapping("supply"):
+                    message = f"found a firm that makes {shown(good)}, which is supplied too; expected one of both"
+                    findings.fault((*path, "makes"), message)
 
     def _links(self) -> None:
-        from simulator.economics.formula import parse
+        from simulator.economics.formula import parse, sides
 
         findings = self.findings
         users: dict[str, int] = {}
         made: set[str] = set()
         for _, firm in findings.entries("firms"):
-            output, _, text = str(firm["makes"]).partition("=")
-            made.add(output.strip())
+            outputs, text = sides(str(firm["makes"]))
+            made.update(outputs)
             for name in parse(text).variables:
                 users[name] = users.get(name, 0) + 1
         supply: dict[str, Any] = findings.mapping("supply")

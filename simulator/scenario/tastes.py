@@ -139,11 +139,11 @@ def utility(given: Given, read: Reader) -> Utility:
 
 @dataclass(frozen=True)
 class Technique:
-    """A technology with the good it makes and the goods it uses, in the technology's order (indices)."""
+    """A technology with the goods it makes and those it uses, in the technology's order."""
 
     technology: Technology
-    output: int
-    inputs: tuple[int, ...]
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
 
 
 def technique(firm: Given, read: Reader, outside: Given) -> Technique:
@@ -154,7 +154,7 @@ def technique(firm: Given, read: Reader, outside: Given) -> Technique:
     if kind in read.plugins.technologies:
         maker, at = read.plugins.technologies[kind], read.at("technology", kind)
         technology, output, inputs = from_outside.technology(maker, parameters, at)
-        return Technique(technology, read.goods.index(output), tuple(map(read.goods.index, inputs)))
+        return Technique(technology, (output,), tuple(inputs))
     return TECHNIQUES[kind](parameters, read)
 
 
@@ -169,14 +169,14 @@ def behaviour(given: Any, read: Reader) -> Behaviour:
 
 
 def _by_formula(firm: Given, read: Reader, outside: Given) -> Technique:
-    from simulator.economics.formula import parse
+    from simulator.economics.formula import parse, sides
     from simulator.economics.technology import FormulaTechnology
 
-    output, _, text = firm["makes"].partition("=")
-    formula, output = parse(text), output.strip()
+    outputs, text = sides(firm["makes"])
+    formula = parse(text)
     productivity = read.number(firm.get("productivity", 1.0), "productivity")
-    technology = FormulaTechnology(formula, output in outside, productivity, read.count)
-    return Technique(technology, read.goods.index(output), tuple(map(read.goods.index, formula.variables)))
+    technology = FormulaTechnology(formula, outside.keys() >= set(outputs), productivity, read.count)
+    return Technique(technology, outputs, formula.variables)
 
 
 def _of_form(given: Given, read: Reader, form: Form, returns: Array, names: Sequence[str]) -> Technique:
@@ -185,7 +185,7 @@ def _of_form(given: Given, read: Reader, form: Form, returns: Array, names: Sequ
     # Productivity is drawn by the firm's own name: what it is called in a scenario does not depend on the form.
     productivity = read.number(given.get("productivity", 1.0), "productivity")
     technology = HomotheticTechnology(form, productivity, returns, read.count)
-    return Technique(technology, read.goods.index(given["output"]), tuple(map(read.goods.index, names)))
+    return Technique(technology, (given["output"],), tuple(names))
 
 
 def _cobb_douglas_technique(given: Any, read: Reader) -> Technique:
