@@ -187,7 +187,7 @@ class Writer:
             elif pick < 0.6:
                 lines.append(f"{name} = {self.expression(known, 1)}")
                 lines.append(f"for i in range({stream.choice(['3', '1, 3', '2, 0, -1'])}):")
-                lines.append(f"  {name} = tanh({name} + i*{self.expression([*known, name, 'u[i]'], 2)})")
+                lines.append(f"  {name} = tanh({name} + (i + 1)*{self.expression([*known, name, 'u[i]'], 2)})")
                 known.append(name)
             elif pick < 0.7:
                 lines.append(f"{name} = {stream.choice(self.assignable)} = {self.expression(known)}")
@@ -210,9 +210,9 @@ def market_of(text: str) -> MessageMarket:
     return market
 
 
-@given(seed=st.integers(0, 10**9), per=st.sampled_from(["operation", "statement"]))
-@settings(max_examples=200)
-def test_a_program_means_what_it_means_to_python(seed: int, per: str) -> None:
+@given(seed=st.integers(0, 10**9), per=st.sampled_from(["operation", "statement"]), copiers=st.booleans())
+@settings(max_examples=150)
+def test_a_program_means_what_it_means_to_python(seed: int, per: str, copiers: bool) -> None:
     writer = Writer(seed)
     text = writer.text()
     value, slopes = by_python(text, writer.inputs)
@@ -221,7 +221,8 @@ def test_a_program_means_what_it_means_to_python(seed: int, per: str) -> None:
     outputs = [operation.output for operation in program.operations]
     assert len({*outputs, *program.inputs}) == len(outputs) + len(program.inputs)
     assert set(program.inputs) <= set(writer.inputs)
-    market = market_of(as_scenario(comments + text, per))
+    market = market_of(as_scenario(comments + text, per, copiers=copiers))
+    assert market.links.depth == program.depth_with(program.shared if copiers else ())
     prices = dict(zip(market.economy.goods, market.prices, strict=True))
     made = dict(zip(market.economy.goods, market.now.quantities, strict=True))
     assert made[program.result] == pytest.approx(value, rel=1e-9, abs=1e-12)

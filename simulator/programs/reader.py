@@ -204,6 +204,7 @@ class Reader:
         if value.name in self.unnamed and value.name == self.operations[-1].output:
             made = self.operations.pop()
             self.taken.discard(made.output)
+            self.unnamed.discard(made.output)
             return self.emit(Value(made.formula, made.inputs, kind=made.kind), name, made_up=made_up)
         return value
 
