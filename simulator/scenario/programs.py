@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 INSTEAD = ("goods", "outside", "firms")
 """What a program stands for."""
+OF_GOODS = (*INSTEAD, "numeraire", "supply", "initial_prices", "consumers", "shocks")
+"""What cannot be judged where the goods are not known."""
 
 
 def expand_program(document: Document) -> None:
@@ -24,23 +26,25 @@ def expand_program(document: Document) -> None:
     from simulator.programs.supply_chain import chain_of
 
     text = document.data["program"]
+    faults = [
+        Fault((key,), f"found {key} beside program; expected one of them", "key")
+        for key in INSTEAD
+        if key in document.data
+    ]
+    chain: dict[str, Any] = {}
     if not isinstance(text, str):
-        document.faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
-        document.complete = False
-        return
-    beside = [key for key in INSTEAD if key in document.data]
-    for key in beside:
-        document.faults.append(Fault((key,), f"found {key} beside program; expected one of them", "key"))
-    try:
-        chain = chain_of(parse(text))
-    except ProgramError as error:
-        document.faults.append(Fault(("program",), _said(text, error)))
-        document.complete = False
-        return
-    if beside:
-        document.complete = False
-        return
+        faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
+    else:
+        try:
+            chain = chain_of(parse(text))
+        except ProgramError as error:
+            faults.append(Fault(("program",), _said(text, error)))
     rest = {key: value for key, value in document.data.items() if key != "program"}
+    if faults:
+        document.faults += faults
+        # In the place of what nobody can know, so that what is wrong with the rest is said too.
+        chain = {**chain_of(parse("result = sqrt(x)")), "supply": {"x": 1.0}}
+        rest = {key: value for key, value in rest.items() if key not in OF_GOODS}
     document.data = {**chain, **rest}
 
 
