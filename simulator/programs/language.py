@@ -37,7 +37,9 @@ def parse(text: str, *, per: str = "operation") -> Program:
     except SyntaxError as error:
         line, column = error.lineno or 1, (error.offset or 1) - 1
         raise ProgramError(_syntax(error), places.at(line, column)) from None
-    except (RecursionError, MemoryError, ValueError):
+    except (RecursionError, MemoryError):
+        raise ProgramError("found an expression nested too deeply; expected shorter lines", 0) from None
+    except ValueError:
         raise ProgramError("found a program that cannot be read; expected lines such as c = a*b + 1", 0) from None
     program = Reader(places.of, per_statement=per == "statement").run(tree.body)
     return _with_comments(program, text)

@@ -72,6 +72,8 @@ class Reader:
         self.inputs: dict[str, None] = {}
         self.operations: list[Operation] = []
         self.taken: set[str] = set()
+        self.turns: dict[str, int] = {}
+        """How often a name has been wanted, so that its next form is found at once."""
         self.unnamed: set[str] = set()
         """Values that nobody has given a name."""
         self.calls = self.steps = 0
@@ -221,11 +223,12 @@ class Reader:
     def free(self, name: str, made_up: bool) -> str:
         """The name, or the first of `name_2`, `name_3` ... that nothing else is or may come to be called by."""
         others = self.names.anywhere if made_up else self.names.outward if self.calls else ()
-        found, turn = name, 1
+        found, turn = name, self.turns.get(name, 1)
         joint = "_v" if name in self.names.anywhere.vectors else "_"
         while found in self.taken or found in FUNCTIONS or found in others:
             turn += 1
             found, others = f"{name}{joint}{turn}", self.names.anywhere
+        self.turns[name] = turn
         self.taken.add(found)
         return found
 

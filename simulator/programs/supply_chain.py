@@ -7,7 +7,7 @@ sold to the outside at a price of 1, and its inputs arrive every tick as supply.
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from simulator.programs.program import Program, renamed
@@ -34,8 +34,10 @@ def chain_of(program: Program, *, copiers: bool = False) -> dict[str, Any]:
 def _with_copiers(program: Program) -> dict[str, Any]:
     reads = program.reads
     taken = set(reads)
-    copies = {name: [_free(name, taken) for _ in reads[name]] for name in program.shared}
-    called = {program.result: _free(f"{program.result}_made", taken, bare=True)} if program.result in copies else {}
+    copies = {name: _free(name, len(reads[name]), taken) for name in program.shared}
+    called: dict[str, str] = {}
+    if program.result in copies:
+        (called[program.result],) = _free(f"{program.result}_made", 1, taken)
     read_as: list[dict[str, str]] = [{} for _ in program.operations]
     for name, own in copies.items():
         for place, copy in zip(reads[name], own, strict=True):
@@ -60,9 +62,9 @@ def _with_copiers(program: Program) -> dict[str, Any]:
     return {"goods": goods, "firms": firms}
 
 
-def _free(name: str, taken: set[str], *, bare: bool = False) -> str:
-    """The first of `name_1`, `name_2` ... that nothing is called by, before them `name` itself if `bare` will do."""
-    names = (f"{name}_{number}" if number else name for number in count(0 if bare else 1))
-    found = next(each for each in names if each not in taken)
-    taken.add(found)
+def _free(name: str, number: int, taken: set[str]) -> list[str]:
+    """The first `number` of `name_1`, `name_2` ... that nothing is called by."""
+    names = (f"{name}_{turn}" for turn in count(1))
+    found = list(islice((each for each in names if each not in taken), number))
+    taken.update(found)
     return found
