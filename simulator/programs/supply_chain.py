@@ -37,7 +37,8 @@ def _with_copiers(program: Program) -> dict[str, Any]:
     copies = {name: _free(name, len(reads[name]), taken) for name in program.shared}
     called: dict[str, str] = {}
     if program.result in copies:
-        (called[program.result],) = _free(f"{program.result}_made", 1, taken)
+        made = f"{program.result}_made"
+        called[program.result] = made if made not in taken else _free(made, 1, taken)[0]
     read_as: list[dict[str, str]] = [{} for _ in program.operations]
     for name, own in copies.items():
         for place, copy in zip(reads[name], own, strict=True):

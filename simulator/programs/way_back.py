@@ -204,7 +204,9 @@ class _Chain:
 
 
 def _recipe(firm: Mapping[str, Any]) -> _Recipe:
-    """What a firm of a resolved scenario does, or several alike do together. Raises ValueError for firms that no line can say."""
+    """What a firm of a resolved scenario does, or several alike do together. Raises ValueError where no line can say
+    it.
+    """
     name: str = firm["name"]
     if "makes" in firm:
         *makes, formula = (part.strip() for part in firm["makes"].split("="))
