@@ -571,3 +571,18 @@ def test_the_command_line_of_copiers_and_the_way_back(tmp_path: Path) -> None:
     assert "supply: {x: 2.0, y: 1}" in called("nan.txt", folder=tmp_path)[1]
     with pytest.raises(CounterpartError, match="line 2, column 5: unknown function"):
         as_scenario("a = x^2\nb = foo(a)", "operation")
+
+
+PUBLISHED = {
+    "essay_program": {"x": 1 / 24, "a": 1 / 6, "b": 3 / 2, "c": 1.0},
+    "dot_product": {"w_0": 3.0, "x_0": 0.5, "w_2": -0.5, "x_3": 0.25, "total": 1.0},
+    "fan_out": {"x": sum(k * math.cos(0.3 * k) for k in range(1, 9)), "sound": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_scenarios_prices_are_those_their_headers_speak_of(name: str) -> None:
+    run = simulate(SCENARIOS / f"{name}.yaml")
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")["price"]
+    for good, price in PUBLISHED[name].items():
+        assert last[good] == pytest.approx(price, rel=1e-12)
