@@ -67,6 +67,10 @@ class Markets:
                 names[places[user]] = good
         return tuple(names)
 
+    def of_user(self, user: str) -> list[int]:
+        """The markets in which a user buys what is not rival."""
+        return [places[user] for places in self.places if user in places]
+
     def sold(self, good: str) -> list[tuple[int, float]]:
         """The markets in which a good is sold, and how much of it goes to each: one for every user."""
         return [(int(at), float(self.users[at])) for at in np.flatnonzero(self.good == self.goods.index(good))]

@@ -20,6 +20,7 @@ from simulator.economics.allocation import bids, marginal_products, share_out
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.markets import OUTSIDE
 from simulator.references.adjoint import adjoints
 from simulator.references.judges import Opinion, References, relative_gap
 from simulator.results.columns import AGENTS, TICKS, TRADE_TICKS, TRAJECTORY, USERS, WEDGES
@@ -152,6 +153,10 @@ class Witness:
         quantities = (ticks.demand, ticks.supply, ticks.demand - ticks.supply, traded, inventory)
         markets = economy.markets
         quantities = [markets.each(quantity, ticks.prices) for quantity in quantities]
+        if markets.separate:
+            # The outside, too, is a user of a good that is not rival: its bid is its price.
+            buys = np.isin(np.arange(bid.shape[-1]), markets.of_user(OUTSIDE))
+            bid = np.where(buys & ~broken[:, None], ticks.prices, bid)
         values = [markets.together(value) for value in (bid, gradient_price, adjoint)]
         scalars = [ticks.residual, walras]
         scalars += self._scalars(ticks, [note.opinion for note in recorded], gradient_price, adjoint)
