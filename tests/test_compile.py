@@ -306,6 +306,8 @@ LIMITS = {
     "for i in range(3):\n  w[i] = w[i] - x": (28, "found w, which has no value here"),
     "w = [x, y]\ndef f(a):\n  w[0] = a\n  return a\nz = f(x)": (23, "outside the function"),
     "for exp in range(3):\n  a = x": (4, "found exp, a function"),
+    "a = x + y/(1 - 1)": (8, "division by zero"),
+    "a = b = [x, y]": (4, "a vector with two names"),
     "a = b^foo(x)": (6, "unknown function foo"),
 }
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 from simulator.economics.expression import FUNCTIONS
 from simulator.economics.formula import MAX_CHARACTERS, FormulaError
 from simulator.economics.formula import parse as parse_formula
-from simulator.programs.names import ELEMENT, NAME, assigned, names_of
+from simulator.programs.names import ELEMENT, NAME, as_read, assigned, names_of
 from simulator.programs.program import Operation, Program, ProgramError
 from simulator.programs.values import Value, call, joined, named, negative, number, untouched
 
@@ -129,7 +129,7 @@ class Reader:
                 case ast.AnnAssign(target=target, value=value) if value is not None:
                     self.assign([target], value)
                 case ast.AugAssign(target=target, op=sign, value=value):
-                    reads = ast.copy_location(_as_read(target), target)
+                    reads = ast.copy_location(as_read(target), target)
                     self.assign([target], ast.copy_location(ast.BinOp(reads, sign, value), statement))
                 case ast.FunctionDef(name=name):
                     self.define(name, statement)
@@ -148,10 +148,11 @@ class Reader:
     def assign(self, targets: list[ast.expr], given: ast.expr) -> None:
         """`a = given`, or `a = b = given`: one value by two names."""
         if isinstance(given, ast.List | ast.Tuple):
-            for target in targets:
-                name = self.simple(target)
-                elements = enumerate(map(self.value, given.elts))
-                self.bind(name, {place: self.keep(value, f"{name}_{place}") for place, value in elements})
+            if len(targets) > 1:
+                self.refuse("found a vector with two names; expected one", targets[1])
+            name = self.simple(targets[0])
+            elements = enumerate(map(self.value, given.elts))
+            self.bind(name, {place: self.keep(value, f"{name}_{place}") for place, value in elements})
             return
         value = self.value(given)
         for target in targets:
@@ -322,6 +323,8 @@ class Reader:
         value = self.value(left)
         for each in reversed(waiting):
             sign, right = _SIGNS[type(each.op)], self.value(each.right)
+            if sign == "/" and right.number == 0:
+                self.refuse("division by zero", each)
             made = joined(sign, value, right)
             same = untouched(sign, value, right) if made.inputs else None
             value = self.operation(made, each) if same is None else same
@@ -440,10 +443,3 @@ class Reader:
         if returned is None:
             self.refuse(f"found no return in {definition.name}; expected one", definition)
         return returned
-
-
-def _as_read(target: ast.expr) -> ast.expr:
-    """The same name or element, to be read."""
-    if isinstance(target, ast.Subscript):
-        return ast.Subscript(target.value, target.slice, ast.Load())
-    return ast.Name(target.id, ast.Load()) if isinstance(target, ast.Name) else target
