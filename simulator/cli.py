@@ -261,18 +261,24 @@ def compile_program(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the scenario here.")
     ] = None,
     per: Annotated[str, typer.Option("--per", help="A firm for each operation, or for each statement.")] = "operation",
+    copiers: Annotated[
+        bool, typer.Option("--copiers", help="Firms that copy what is read more than once, in place of rival: false.")
+    ] = False,
     back: Annotated[bool, typer.Option("--from", help="PROGRAM is a scenario: print it as a program.")] = False,
 ) -> None:
     """Turn a program into a scenario whose firms are its operations and whose prices come to rest at its derivatives.
 
     A program is lines such as a = x*y, with def, for i in range(3): and w[0]; what it returns is sold at a price of 1.
+    The way back, how much each user but the last gets of a rival good is an input of the program, an allocation.
     """
     from simulator.scenario.programs import CounterpartError, as_program, as_scenario
 
     if per not in ("operation", "statement"):
         refuse(f"--per: found {per!r}; expected {one_of(per, ['operation', 'statement'])}")
+    if back and copiers:
+        refuse("--copiers: found --from too; expected one of them")
     try:
-        text = as_program(program) if back else as_scenario(program, per)
+        text = as_program(program) if back else as_scenario(program, per, copiers=copiers)
     except CounterpartError as problem:
         refuse(str(problem))
     if output is None:

@@ -22,7 +22,8 @@ from simulator.dynamics.marginal_bids import MessageMarket
 from simulator.economics.links import Links
 from simulator.programs.language import parse, parse_function
 from simulator.programs.program import Program, ProgramError
-from simulator.programs.supply_chain import chain_of, program_of
+from simulator.programs.supply_chain import chain_of
+from simulator.programs.way_back import program_of
 from simulator.run import run_to_disk
 from simulator.scenario import dump, load
 from simulator.scenario.programs import as_scenario
@@ -172,7 +173,9 @@ def test_compile_write_read_run_gives_the_same_and_the_way_back_the_program(seed
         file = Path(folder) / "chain.yaml"
         file.write_text(dump(data), encoding="utf-8")
         again = load(file)
-    assert program_of(again.resolved).text == program.text
+    back = parse(program_of(again.resolved).text)
+    assert (back.operations, back.result) == (program.operations, program.result)
+    assert back.given == data["supply"]
     first, second = simulate(data), simulate(again)
     np.testing.assert_array_equal(first.trajectory["price"], second.trajectory["price"])
 
@@ -242,7 +245,7 @@ def test_a_run_of_messages_resumes_to_the_same_bytes_across_a_shock(tmp_path: Pa
 def test_a_supply_chain_is_a_program() -> None:
     program = program_of(load(SCENARIOS / "tupperware.yaml").resolved)
     assert program.text == (
-        "ethylene = sqrt(natgas)\npolyethylene = 1 - 1/(ethylene + 1)\n"
+        "# supply: natgas = 4\nethylene = sqrt(natgas)\npolyethylene = 1 - 1/(ethylene + 1)\n"
         "tupperware = ln(polyethylene)\nreturn tupperware\n"
     )
 
@@ -256,7 +259,7 @@ def test_the_essay_s_program_by_operation_and_by_statement() -> None:
         "ln(t4)",
     ]
     (whole,) = parse(ESSAY, per="statement").operations
-    assert (whole.output, whole.inputs, whole.formula) == ("c", ("x",), "ln(1 - (1/(sqrt(x) + 1)))")
+    assert (whole.output, whole.inputs, whole.formula) == ("c", ("x",), "ln(1 - 1/(sqrt(x) + 1))")
 
 
 def test_functions_loops_and_vectors_are_written_out() -> None:

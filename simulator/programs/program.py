@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+"""A name, which the exponent of a number such as 1e-9 is not."""
 
 
 class ProgramError(ValueError):
@@ -27,11 +32,17 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Operations in an order in which each only reads what stands before it; `inputs` are given from outside."""
+    """Operations in an order in which each only reads what stands before it; `inputs` are given from outside.
+
+    `given` are the inputs whose values are known. `allocations` are the inputs that say how much of a good one of its
+    users gets; the others are supplies.
+    """
 
     inputs: tuple[str, ...]
     operations: tuple[Operation, ...]
     result: str
+    given: Mapping[str, float] = field(default_factory=dict[str, float])
+    allocations: tuple[str, ...] = ()
 
     @property
     def reads(self) -> dict[str, list[int]]:
@@ -44,15 +55,44 @@ class Program:
         return reads
 
     @property
+    def shared(self) -> tuple[str, ...]:
+        """The values that are wanted more than once: by several operations, or by one and as the result."""
+        return tuple(name for name, users in self.reads.items() if len(users) + (name == self.result) > 1)
+
+    @property
     def depth(self) -> int:
         """Operations on the longest path to the result."""
-        level = dict.fromkeys(self.inputs, 0)
+        return self.depth_with(())
+
+    def depth_with(self, copied: Collection[str]) -> int:
+        """Operations on the longest path to the result, where to copy each of the values `copied` is one too."""
+        copied = frozenset(copied)
+        level = {name: int(name in copied) for name in self.inputs}
         for operation in self.operations:
-            level[operation.output] = 1 + max((level[name] for name in operation.inputs), default=0)
+            output = operation.output
+            level[output] = 1 + max((level[name] for name in operation.inputs), default=0) + (output in copied)
         return level[self.result]
 
     @property
     def text(self) -> str:
-        """The program in its own language."""
+        """The program in its own language; comments before it say where its inputs come from."""
+        supplies = [
+            f"# supply: {name} = {_written(value)}"
+            for name, value in self.given.items()
+            if name not in self.allocations
+        ]
+        allocations = [
+            f"# allocation: {name}" + (f" = {_written(self.given[name])}" if name in self.given else "")
+            for name in self.allocations
+        ]
         lines = [f"{operation.output} = {operation.formula}" for operation in self.operations]
-        return "\n".join([*lines, f"return {self.result}"]) + "\n"
+        return "\n".join([*supplies, *allocations, *lines, f"return {self.result}"]) + "\n"
+
+
+def _written(value: float) -> str:
+    return repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def renamed(formula: str, names: Mapping[str, str]) -> str:
+    """The formula with other names for some of its values."""
+    return _WORD.sub(lambda word: names.get(word[0], word[0]), formula) if names else formula

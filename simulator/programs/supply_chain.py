@@ -1,66 +1,71 @@
-"""From a program to a supply chain and back: a value is a good, an operation a firm.
+"""From a program to a supply chain: a value is a good, an operation a firm.
 
-A value that several operations read is not used up by reading it: such a good is not rival. What the program returns is
+A value that is wanted more than once is not used up by reading it. Either such a good is not rival; or a copier makes
+one unit of each copy out of one unit, and a copy for every user is a good like any other. What the program returns is
 sold to the outside at a price of 1, and its inputs arrive every tick as supply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from itertools import count, islice
 from typing import Any
 
-from simulator.economics.formula import parse
-from simulator.programs.program import Operation, Program
+from simulator.programs.program import Program, renamed
 
 
-def chain_of(program: Program) -> dict[str, Any]:
-    """Goods, outside price and firms of a program, as plain data of a scenario."""
-    reads = program.reads
-    goods = {name: {"rival": False} if len(users) > 1 else {} for name, users in reads.items()}
+def chain_of(program: Program, *, copiers: bool = False) -> dict[str, Any]:
+    """Goods, outside price and firms of a program, as plain data of a scenario.
+
+    With `copiers`, firms `copy_of_x` that make `x_1 = x_2 = x` stand in the place of goods that are not rival; the
+    outside takes one copy of a result that is read too, under the name that the program gives it.
+    """
+    outside = {program.result: 1.0}
+    if copiers:
+        return {**_with_copiers(program), "outside": outside}
+    shared = program.shared
+    goods = {name: {"rival": False} if name in shared else {} for name in program.reads}
     firms = [
         {"name": f"{operation.kind}_{operation.output}", "makes": f"{operation.output} = {operation.formula}"}
         for operation in program.operations
     ]
-    return {"goods": goods, "outside": {program.result: 1.0}, "firms": firms}
+    return {"goods": goods, "outside": outside, "firms": firms}
 
 
-def program_of(scenario: Mapping[str, Any]) -> Program:
-    """The program of a supply chain that makes one good for the outside. Raises ValueError where it has none."""
-    outside = scenario.get("outside") or {}
-    if len(outside) != 1:
-        raise ValueError(f"found {len(outside)} goods with an outside price; expected one, the program's result")
-    if scenario.get("consumers"):
-        raise ValueError("found consumers; expected a supply chain of firms alone")
-    (result,) = outside
-    waiting: dict[str, Operation] = {}
-    for firm in scenario.get("firms") or ():
-        if "makes" not in firm or firm.get("count", 1) != 1 or firm.get("productivity", 1) != 1:
-            raise ValueError(f"found {firm['name']}, no single firm with a formula alone; expected makes: y = ...")
-        output, _, text = firm["makes"].partition("=")
-        output, formula = output.strip(), parse(text)
-        if output in waiting:
-            raise ValueError(f"found a second firm that makes {output}; expected one for each good")
-        waiting[output] = Operation(output, formula.text.strip(), formula.variables, firm["name"])
-    users: dict[str, int] = {}
-    for operation in waiting.values():
-        for name in operation.inputs:
-            users[name] = users.get(name, 0) + 1
-    goods = scenario["goods"]
-    markets: Mapping[str, Any] = goods if isinstance(goods, Mapping) else {}
-    shared = [name for name, number in users.items() if number > 1 and (markets.get(name) or {}).get("rival", True)]
-    if shared:
-        raise ValueError(f"found {shared[0]}, which several firms use up; expected rival: false, or one user")
-    inputs = [name for name in goods if name not in waiting and name in users]
-    ordered: list[Operation] = []
-    known = set(inputs)
-    while waiting:
-        left = len(waiting)
-        for name in list(waiting):
-            if known.issuperset(waiting[name].inputs):
-                ordered.append(waiting.pop(name))
-                known.add(name)
-        if len(waiting) == left:
-            raise ValueError(f"found {next(iter(waiting))}, which is needed to make itself; expected no loops")
-    if result not in known:
-        raise ValueError(f"found nobody who makes {result}; expected a firm that does")
-    return Program(tuple(inputs), tuple(ordered), result)
+def _with_copiers(program: Program) -> dict[str, Any]:
+    reads = program.reads
+    taken = set(reads)
+    copies = {name: _free(name, len(reads[name]), taken) for name in program.shared}
+    called: dict[str, str] = {}
+    if program.result in copies:
+        made = f"{program.result}_made"
+        called[program.result] = made if made not in taken else _free(made, 1, taken)[0]
+    read_as: list[dict[str, str]] = [{} for _ in program.operations]
+    for name, own in copies.items():
+        for place, copy in zip(reads[name], own, strict=True):
+            read_as[place][name] = copy
+    goods: dict[str, Any] = {}
+    firms: list[dict[str, str]] = []
+
+    def make(name: str) -> None:
+        goods[called.get(name, name)] = {}
+        if name in copies:
+            made = [*([name] if name in called else []), *copies[name]]
+            goods.update({copy: {} for copy in made})
+            firms.append({"name": f"copy_of_{name}", "makes": " = ".join([*made, called.get(name, name)])})
+
+    for name in program.inputs:
+        make(name)
+    for operation, names in zip(program.operations, read_as, strict=True):
+        output = called.get(operation.output, operation.output)
+        formula = renamed(operation.formula, names)
+        firms.append({"name": f"{operation.kind}_{operation.output}", "makes": f"{output} = {formula}"})
+        make(operation.output)
+    return {"goods": goods, "firms": firms}
+
+
+def _free(name: str, number: int, taken: set[str]) -> list[str]:
+    """The first `number` of `name_1`, `name_2` ... that nothing is called by."""
+    names = (f"{name}_{turn}" for turn in count(1))
+    found = list(islice((each for each in names if each not in taken), number))
+    taken.update(found)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 INSTEAD = ("goods", "outside", "firms")
 """What a program stands for."""
+OF_GOODS = (*INSTEAD, "numeraire", "supply", "initial_prices", "consumers", "shocks")
+"""What cannot be judged where the goods are not known."""
 
 
 def expand_program(document: Document) -> None:
@@ -23,23 +26,25 @@ def expand_program(document: Document) -> None:
     from simulator.programs.supply_chain import chain_of
 
     text = document.data["program"]
+    faults = [
+        Fault((key,), f"found {key} beside program; expected one of them", "key")
+        for key in INSTEAD
+        if key in document.data
+    ]
+    chain: dict[str, Any] = {}
     if not isinstance(text, str):
-        document.faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
-        document.complete = False
-        return
-    beside = [key for key in INSTEAD if key in document.data]
-    for key in beside:
-        document.faults.append(Fault((key,), f"found {key} beside program; expected one of them", "key"))
-    try:
-        chain = chain_of(parse(text))
-    except ProgramError as error:
-        document.faults.append(Fault(("program",), _said(text, error)))
-        document.complete = False
-        return
-    if beside:
-        document.complete = False
-        return
+        faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
+    else:
+        try:
+            chain = chain_of(parse(text))
+        except ProgramError as error:
+            faults.append(Fault(("program",), _said(text, error)))
     rest = {key: value for key, value in document.data.items() if key != "program"}
+    if faults:
+        document.faults += faults
+        # In the place of what nobody can know, so that what is wrong with the rest is said too.
+        chain = {**chain_of(parse("result = sqrt(x)")), "supply": {"x": 1.0}}
+        rest = {key: value for key, value in rest.items() if key not in OF_GOODS}
     document.data = {**chain, **rest}
 
 
@@ -52,16 +57,17 @@ def _said(text: str, error: ProgramError) -> str:
     return f"line {len(before)}, column {len(before[-1]) + 1}: {error.message}"
 
 
-def as_scenario(program: str, per: str) -> str:
-    """The text of a scenario for a program: a file's (alone, or in a scenario), or the one given. Raises
-    `CounterpartError`.
+def as_scenario(program: str, per: str, *, copiers: bool = False) -> str:
+    """The text of a scenario for a program: a file's (alone, or in a scenario), or the one given.
+
+    Values that are read more than once are not rival, or go through `copiers`. Raises `CounterpartError`.
     """
     from simulator.programs.language import parse
     from simulator.programs.program import ProgramError
 
     text, supply, name = _given(program)
     try:
-        return _scenario(parse(text, per=per), text, supply, name, per)
+        return _scenario(parse(text, per=per), text, supply, name, per, copiers)
     except ProgramError as error:
         raise CounterpartError(f"{name}: {_said(text, error)}") from error
 
@@ -71,50 +77,66 @@ def _given(program: str) -> tuple[str, dict[str, Any], str]:
     from simulator.errors import ScenarioError
     from simulator.scenario.yaml_text import compose, read
 
-    path = Path(program)
-    if "=" in program and ("\n" in program or not path.exists()):
+    if "\n" in program or ("=" in program and not os.path.exists(program)) or program.startswith("return "):
         return program, {}, "program"
+    path = Path(program)
     try:
         text = read(program)
     except ScenarioError as error:
         raise CounterpartError(str(error).replace("a scenario file (YAML)", "a program, or a file with one")) from error
     if path.suffix not in (".yaml", ".yml"):
         return text, {}, path.stem
-    data = compose(text, program).data
+    document = compose(text, program)
+    data = document.data
+    if document.faults:
+        raise CounterpartError(str(document.problem(document.faults[0])))
     if not isinstance(data.get("program"), str):
         raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
     supply: Any = data.get("supply")
     return data["program"], cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem
 
 
-def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, per: str) -> str:
+def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, per: str, copiers: bool) -> str:
     from simulator.programs.supply_chain import chain_of
 
-    chain = chain_of(program)
+    chain = chain_of(program, copiers=copiers)
+    supply = {**program.given, **supply}
     comment = [f"# {name} as a supply chain: a firm for each {per}, a good for each value.", "#"]
     comment += [f"#   {line}".rstrip() for line in text.strip().splitlines()]
-    goods = [f"  {good}: {{rival: false}}" if given else f"  {good}: {{}}" for good, given in chain["goods"].items()]
-    inputs = ", ".join(f"{good}: {supply.get(good, 1)}" for good in program.inputs)
+    about = "" if copiers else "   # rival: false: read more than once, and whole each time"
+    goods = [
+        f"  {_key(good)}: {{rival: false}}" if given else f"  {_key(good)}: {{}}"
+        for good, given in chain["goods"].items()
+    ]
+    inputs = ", ".join(f"{_key(good)}: {supply.get(good, 1)}" for good in program.inputs)
     firms = [f'  - {{name: {firm["name"]}, makes: "{firm["makes"]}"}}' for firm in chain["firms"]]
     known = "" if set(program.inputs) <= set(supply) else "   # the program's inputs: write their values here"
+    depth = program.depth_with(program.shared) if copiers else program.depth
     lines = [
         *comment,
-        "goods:   # rival: false: read more than once, and whole each time",
+        f"goods:{about}",
         *goods,
-        f"outside: {{{program.result}: 1}}",
+        f"outside: {{{_key(program.result)}: 1}}",
         *([f"supply: {{{inputs}}}{known}"] if inputs else []),
         "firms:",
         *firms,
         "scheduler: {kind: marginal_bids, rate: 1}",
-        f"run: {{ticks: {2 * program.depth + 10}, tolerance: 1e-9}}",
+        f"run: {{ticks: {2 * depth + 10}, tolerance: 1e-9}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _key(good: str) -> str:
+    """A good's name as a key of YAML, where some words are no text."""
+    from simulator.scenario.document import scalar
+
+    return good if isinstance(scalar(good), str) else f'"{good}"'
 
 
 def as_program(scenario: str) -> str:
     """The program that a scenario's supply chain is. Raises `CounterpartError`."""
     from simulator.errors import ScenarioError
-    from simulator.programs.supply_chain import program_of
+    from simulator.programs.way_back import program_of
     from simulator.scenario import load
 
     try:

@@ -1,0 +1,91 @@
+"""Which names a program speaks of, so that names made up for it and its functions' own keep out of their way."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+ELEMENT = re.compile(r"(.*)_(0|[1-9][0-9]*)")
+"""`w_0`, as the element `w[0]` of a vector is called."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The `names` in some part of a program; those with an index are `vectors` too."""
+
+    names: set[str] = field(default_factory=set[str])
+    vectors: set[str] = field(default_factory=set[str])
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a value, or an element of a vector, may be called so."""
+        element = ELEMENT.fullmatch(name)
+        return name in self.names or (element is not None and element[1] in self.vectors)
+
+    def add(self, other: Spoken, but: Iterable[str] = ()) -> None:
+        """Take up another part's names."""
+        self.names.update(other.names.difference(but))
+        self.vectors.update(other.vectors.difference(but))
+
+
+@dataclass(frozen=True)
+class Names:
+    """All names of a program: those `anywhere`, and those that belong to its top level or may be inputs, `outward`."""
+
+    anywhere: Spoken
+    outward: Spoken
+
+
+def names_of(body: list[ast.stmt]) -> Names:
+    """The names a program's statements speak of."""
+    anywhere = Spoken()
+    outward = _level(body, anywhere)
+    return Names(anywhere, outward)
+
+
+def assigned(body: Iterable[ast.stmt]) -> set[str]:
+    """The names that statements assign, elements by their vector's name; functions' own aside."""
+    return {name for node in _nodes(body) for name in _stored(node)}
+
+
+def as_read(target: ast.expr) -> ast.expr:
+    """The name or element that is assigned, to be read."""
+    if isinstance(target, ast.Subscript):
+        return ast.Subscript(target.value, target.slice, ast.Load())
+    return ast.Name(target.id, ast.Load()) if isinstance(target, ast.Name) else target
+
+
+def _level(body: list[ast.stmt], anywhere: Spoken) -> Spoken:
+    """What the statements speak of, with what functions in them do not own."""
+    found = Spoken()
+    for node in _nodes(body):
+        if isinstance(node, ast.Name):
+            found.names.add(node.id)
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            found.vectors.add(node.value.id)
+        elif isinstance(node, ast.FunctionDef):
+            own = {argument.arg for argument in node.args.args} | assigned(node.body)
+            anywhere.names.update(own)
+            found.add(_level(node.body, anywhere), but=own)
+    anywhere.add(found)
+    return found
+
+
+def _nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes, not entering functions."""
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+            yield name
+        case _:
+            return

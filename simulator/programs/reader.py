@@ -1,0 +1,445 @@
+"""From the statements of a program to a straight line: loops unrolled, calls written out, vectors taken apart.
+
+`w[0]` is the value `w_0`. What an expression stands for is a `Value`; every operation (or every assignment) makes a new
+one with a name of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from simulator.economics.expression import FUNCTIONS
+from simulator.economics.formula import MAX_CHARACTERS, FormulaError
+from simulator.economics.formula import parse as parse_formula
+from simulator.programs.names import ELEMENT, NAME, as_read, assigned, names_of
+from simulator.programs.program import Operation, Program, ProgramError
+from simulator.programs.values import Value, call, joined, named, negative, number, untouched
+
+MAX_OPERATIONS = 100_000
+MAX_STEPS = 1_000_000
+"""Statements carried out at most, loops and calls written out."""
+MAX_CALLS = 50
+"""Functions may call each other this deep."""
+MAX_NAME = 80
+"""Characters of a name: firms are called by what they do and what they make."""
+
+_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "^"}
+_ELSEWHERE = {"log": "ln", "fabs": "abs", "pow": "a^b"}
+_IN_PYTHON = {"log": "ln", "minimum": "min", "maximum": "max", "fabs": "abs"}
+_CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
+
+Vector = dict[int, Value]
+Variable = Value | Vector
+
+
+@dataclass
+class _Scope:
+    """What the names of the top level, or of a function being carried out, stand for; `assigned`: all it ever has."""
+
+    assigned: set[str]
+    values: dict[str, Variable] = field(default_factory=dict[str, Variable])
+    functions: dict[str, _Function] = field(default_factory=dict[str, "_Function"])
+
+
+@dataclass(frozen=True)
+class _Function:
+    definition: ast.FunctionDef
+    around: tuple[_Scope, ...]
+
+
+class Reader:
+    """Walks the statements once, keeping what every name stands for; `place_of` says where in the text a node is.
+
+    With `parameters` there are no other inputs, and signs and functions are Python's; `known` are numbers by name.
+    """
+
+    def __init__(
+        self,
+        place_of: Callable[[ast.AST], int],
+        *,
+        per_statement: bool,
+        parameters: list[str] | None = None,
+        known: Mapping[str, float] | None = None,
+    ) -> None:
+        self.place_of, self.per_statement, self.python = place_of, per_statement, parameters is not None
+        self.parameters = parameters or []
+        numbers: dict[str, Variable] = {name: number(value) for name, value in (known or {}).items()}
+        self.scopes = [_Scope(set(), numbers)]
+        self.inputs: dict[str, None] = {}
+        self.operations: list[Operation] = []
+        self.taken: set[str] = set()
+        self.turns: dict[str, int] = {}
+        """How often a name has been wanted, so that its next form is found at once."""
+        self.unnamed: set[str] = set()
+        """Values that nobody has given a name."""
+        self.calls = self.steps = 0
+        self.here: ast.AST = ast.Pass()
+        self.last: tuple[str, Variable] | None = None
+
+    def run(self, body: list[ast.stmt]) -> Program:
+        """The straight line of the statements. Raises ProgramError."""
+        self.names = names_of(body)
+        self.vectors = self.names.outward.vectors.intersection(self.parameters)
+        self.scopes.append(_Scope(assigned(body)))
+        for name in self.parameters:
+            if name not in self.vectors:
+                self.scopes[-1].values[name] = self.new_input(name, body[0])
+        try:
+            returned = self.statements(body)
+            result = self.result(returned)
+        except RecursionError:
+            self.refuse("found an expression nested too deeply; expected shorter lines", self.here)
+        return Program(tuple(self.inputs), tuple(self.operations), result)
+
+    def result(self, returned: Value | None) -> str:
+        """The name of what is returned, or else was assigned last; made by an operation of its own if need be."""
+        wanted = "result"
+        if returned is None and self.last is not None and isinstance(self.last[1], Value) and not self.python:
+            returned = self.last[1]
+        if returned is None:
+            raise ProgramError("found no result; expected return and a value as the last line", 0)
+        if returned.number is not None:
+            self.refuse("found a result that is a number; expected one that follows from an input", self.here)
+        if self.last is not None and self.last[1] is returned:
+            wanted = self.last[0]
+        kept = self.keep(returned, wanted, made_up=wanted == "result")
+        if kept.name in self.inputs:
+            kept = self.emit(kept, wanted, made_up=wanted == "result")
+        return str(kept.name)
+
+    def refuse(self, message: str, node: ast.AST) -> NoReturn:
+        raise ProgramError(message, self.place_of(node))
+
+    def statements(self, body: list[ast.stmt]) -> Value | None:
+        """Carry them out; the value returned, if one is."""
+        for statement in body:
+            self.here = statement
+            self.steps += 1
+            if self.steps > MAX_STEPS:
+                self.refuse(f"found more than {MAX_STEPS:,} steps; expected fewer turns of loops", statement)
+            match statement:
+                case ast.Return(value=value) if value is not None:
+                    return self.value(value)
+                case ast.Assign(targets=targets, value=value):
+                    self.assign(targets, value)
+                case ast.AnnAssign(target=target, value=value) if value is not None:
+                    self.assign([target], value)
+                case ast.AugAssign(target=target, op=sign, value=value):
+                    reads = ast.copy_location(as_read(target), target)
+                    self.assign([target], ast.copy_location(ast.BinOp(reads, sign, value), statement))
+                case ast.FunctionDef(name=name):
+                    self.define(name, statement)
+                case ast.For():
+                    returned = self.loop(statement)
+                    if returned is not None:
+                        return returned
+                case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
+                    continue
+                case _:
+                    self.refuse(
+                        "found a line that is no assignment; expected name = formula, for, def or return", statement
+                    )
+        return None
+
+    def assign(self, targets: list[ast.expr], given: ast.expr) -> None:
+        """`a = given`, or `a = b = given`: one value by two names."""
+        if isinstance(given, ast.List | ast.Tuple):
+            if len(targets) > 1:
+                self.refuse("found a vector with two names; expected one", targets[1])
+            name = self.simple(targets[0])
+            elements = enumerate(map(self.value, given.elts))
+            self.bind(name, {place: self.keep(value, f"{name}_{place}") for place, value in elements})
+            return
+        value = self.value(given)
+        for target in targets:
+            if isinstance(target, ast.Subscript):
+                name, place = self.element(target)
+                value = self.keep(value, f"{name}_{place}")
+                self.vector_of(name, target)[place] = value
+                self.note(f"{name}_{place}", value)
+            else:
+                name = self.simple(target)
+                value = self.keep(value, name)
+                self.bind(name, value)
+
+    def bind(self, name: str, variable: Variable) -> None:
+        self.scopes[-1].values[name] = variable
+        self.note(name, variable)
+
+    def note(self, name: str, variable: Variable) -> None:
+        """Remember what the top level assigned last."""
+        if self.calls == 0:
+            self.last = name, variable
+
+    def vector_of(self, name: str, target: ast.Subscript) -> Vector:
+        """The vector an element of which is assigned, a new one if need be."""
+        vector = self.scopes[-1].values.setdefault(name, {})
+        if isinstance(vector, Value):
+            self.refuse(f"found {name}[...] where {name} is a single value; expected another name", target)
+        if not vector and any(name in scope.values for scope in self.scopes[:-1]):
+            self.refuse(f"found {name}[...] of a vector outside the function; expected a vector of its own", target)
+        return vector
+
+    def simple(self, target: ast.expr) -> str:
+        if not isinstance(target, ast.Name):
+            self.refuse("found more than a name on the left; expected name = formula", target)
+        self.check_name(target.id, target)
+        if target.id in FUNCTIONS:
+            self.refuse(f"found {target.id}, a function, on the left; expected another name", target)
+        return target.id
+
+    def check_name(self, name: str, node: ast.AST) -> None:
+        if not NAME.fullmatch(name):
+            self.refuse(f"found the name {name}; expected letters a to z, digits and _, a letter first", node)
+        if len(name) > MAX_NAME:
+            self.refuse(f"found a name of {len(name)} characters; expected at most {MAX_NAME}", node)
+
+    def keep(self, value: Value, name: str, *, made_up: bool = False) -> Value:
+        """The value under a name of its own, unless it has one or is a number."""
+        if value.number is not None:
+            return value
+        if value.name is None:
+            return self.emit(value, name, made_up=made_up)
+        if value.name in self.unnamed and value.name == self.operations[-1].output:
+            made = self.operations.pop()
+            self.taken.discard(made.output)
+            self.unnamed.discard(made.output)
+            return self.emit(Value(made.formula, made.inputs, kind=made.kind), name, made_up=made_up)
+        return value
+
+    def emit(self, value: Value, name: str, *, made_up: bool = False) -> Value:
+        """A new operation."""
+        if len(self.operations) >= MAX_OPERATIONS:
+            self.refuse(f"found more than {MAX_OPERATIONS:,} operations; expected fewer", self.here)
+        if self.per_statement:
+            self.work_out(value.formula, self.here)
+        output = self.free(name, made_up)
+        self.operations.append(Operation(output, value.formula, value.inputs, value.kind))
+        return named(output)
+
+    def free(self, name: str, made_up: bool) -> str:
+        """The name, or the first of `name_2`, `name_3` ... that nothing else is or may come to be called by."""
+        others = self.names.anywhere if made_up else self.names.outward if self.calls else ()
+        found, turn = name, self.turns.get(name, 1)
+        joint = "_v" if name in self.names.anywhere.vectors else "_"
+        while found in self.taken or found in FUNCTIONS or found in others:
+            turn += 1
+            found, others = f"{name}{joint}{turn}", self.names.anywhere
+        self.turns[name] = turn
+        self.taken.add(found)
+        return found
+
+    def define(self, name: str, definition: ast.FunctionDef) -> None:
+        arguments = definition.args
+        if name in FUNCTIONS or arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
+            self.refuse(
+                f"found a function {name} of another sort; expected def {name}(a, b): with plain arguments", definition
+            )
+        self.scopes[-1].functions[name] = _Function(definition, tuple(self.scopes))
+
+    def loop(self, statement: ast.For) -> Value | None:
+        match statement:
+            case ast.For(target=target, iter=ast.Call(func=ast.Name(id="range"), args=bounds, keywords=[]), orelse=[]):
+                index = self.simple(target)
+            case _:
+                self.refuse("found a loop of another sort; expected for i in range(4):", statement)
+        numbers = [self.whole(bound) for bound in bounds]
+        if not 1 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
+            self.refuse("found a range of another sort; expected range(4), range(1, 4) or range(4, 0, -1)", statement)
+        turns = range(*numbers)
+        # A range may have more turns than len can count.
+        if turns and abs(turns[-1] - turns[0]) // abs(turns.step) >= MAX_STEPS:
+            self.refuse(f"found a loop of too many turns; expected at most {MAX_STEPS:,}", statement)
+        for turn in turns:
+            self.scopes[-1].values[index] = number(float(turn))
+            returned = self.statements(statement.body)
+            if returned is not None:
+                return returned
+        return None
+
+    def whole(self, node: ast.expr) -> int:
+        value = self.value(node)
+        if value.number is None or not value.number.is_integer():
+            self.refuse("found what is no whole number; expected a number, or what loops and numbers make", node)
+        return int(value.number)
+
+    def element(self, node: ast.Subscript) -> tuple[str, int]:
+        if not isinstance(node.value, ast.Name):
+            self.refuse("found an index of an index; expected w[0], or w_1[0]", node)
+        place = self.whole(node.slice)
+        if place < 0:
+            self.refuse(f"found the index {place}; expected 0 or more", node)
+        if place > MAX_OPERATIONS:
+            self.refuse(f"found the index {place}; expected at most {MAX_OPERATIONS:,}", node)
+        return node.value.id, place
+
+    def value(self, node: ast.expr) -> Value:
+        match node:
+            case ast.Constant(value=bool()):
+                self.refuse("found a truth value; expected a number", node)
+            case ast.Constant(value=int() | float() as found):
+                return number(self.finite(found, node))
+            case ast.Name(id=name):
+                return self.read(name, node)
+            case ast.Subscript():
+                return self.read_element(node)
+            case ast.Attribute(value=ast.Name(), attr=name) if self.python and name in _CONSTANTS:
+                return number(_CONSTANTS[name])
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self.operation(negative(self.value(operand)), node)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.value(operand)
+            case ast.BinOp(op=op) if type(op) in _SIGNS:
+                return self.signs(node)
+            case ast.Call(func=function, args=arguments, keywords=[]):
+                return self.call(function, arguments, node)
+            case _:
+                power = "**" if self.python else "^"
+                self.refuse(
+                    f"found something that is not arithmetic; expected numbers, names, + - * / {power} and functions",
+                    node,
+                )
+
+    def finite(self, found: float, node: ast.AST) -> float:
+        try:
+            value = float(found)
+        except OverflowError:
+            value = math.inf
+        if math.isinf(value):
+            self.refuse("found a number too large; the largest is about 1.8e308", node)
+        return value
+
+    def signs(self, node: ast.BinOp) -> Value:
+        """`a + b - c ...`, a sign after another: a long sum leans to the left as deeply as it has terms."""
+        waiting: list[ast.BinOp] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp) and type(left.op) in _SIGNS:
+            waiting.append(left)
+            left = left.left
+        value = self.value(left)
+        for each in reversed(waiting):
+            sign, right = _SIGNS[type(each.op)], self.value(each.right)
+            if sign == "/" and right.number == 0:
+                self.refuse("division by zero", each)
+            made = joined(sign, value, right)
+            same = untouched(sign, value, right) if made.inputs else None
+            value = self.operation(made, each) if same is None else same
+        return value
+
+    def operation(self, value: Value, node: ast.AST) -> Value:
+        """A new value of others: an operation, or part of the statement's formula; of numbers it is a number."""
+        if not value.inputs:
+            found = self.work_out(value.formula, node)
+            if found is None:
+                self.refuse(f"found {value.formula}, which is no finite number; expected one", node)
+            return number(found)
+        if len(value.formula) > MAX_CHARACTERS:
+            self.refuse(
+                f"found a formula of more than {MAX_CHARACTERS:,} characters; expected assignments on the way", node
+            )
+        if self.per_statement:
+            return value
+        made = self.emit(value, f"t{len(self.operations) + 1}", made_up=True)
+        self.unnamed.add(str(made.name))
+        return made
+
+    def work_out(self, formula: str, node: ast.AST) -> float | None:
+        """The number that a formula is, if it is one; refuses what is none that a firm can have."""
+        try:
+            return parse_formula(formula).output.constant
+        except FormulaError as error:
+            self.refuse(error.message, node)
+
+    def find(self, name: str, node: ast.AST) -> Variable | None:
+        """What a name stands for; None where no scope ever has it."""
+        for scope in reversed(self.scopes):
+            if name in scope.values:
+                return scope.values[name]
+            if name in scope.assigned:
+                self.refuse(f"found {name}, which has no value here; expected it assigned before", node)
+        return None
+
+    def read(self, name: str, node: ast.AST) -> Value:
+        found = self.find(name, node)
+        if isinstance(found, Value):
+            return found
+        if found is not None:
+            self.refuse(f"found the vector {name} where a value is expected; expected {name}[0]", node)
+        if name in FUNCTIONS or any(name in scope.functions for scope in self.scopes):
+            self.refuse(f"found the function {name} without its arguments; expected {name}(...)", node)
+        element = ELEMENT.fullmatch(name)
+        if element is not None:
+            vector = next(
+                (scope.values[element[1]] for scope in reversed(self.scopes) if element[1] in scope.values), None
+            )
+            if isinstance(vector, dict) and int(element[2]) in vector:
+                return vector[int(element[2])]
+        if self.python:
+            self.refuse(f"found {name}, which has no value here; expected a parameter, or it assigned before", node)
+        return self.new_input(name, node)
+
+    def read_element(self, node: ast.Subscript) -> Value:
+        name, place = self.element(node)
+        vector = self.find(name, node)
+        if isinstance(vector, Value):
+            self.refuse(f"found {name}[{place}] where {name} is a single value; expected {name}", node)
+        if vector is not None and place not in vector:
+            self.refuse(f"found {name}[{place}], which has no value here; expected one assigned before", node)
+        if vector is not None:
+            return vector[place]
+        if name in self.vectors:
+            return self.new_input(f"{name}_{place}", node)
+        return self.read(f"{name}_{place}", node)
+
+    def new_input(self, name: str, node: ast.AST) -> Value:
+        """A value from outside."""
+        self.check_name(name, node)
+        self.inputs[name] = None
+        self.taken.add(name)
+        return named(name)
+
+    def call(self, function: ast.expr, arguments: list[ast.expr], node: ast.AST) -> Value:
+        match function:
+            case ast.Name(id=name):
+                pass
+            case ast.Attribute(value=ast.Name(), attr=name) if self.python:
+                pass
+            case _:
+                self.refuse("found a call of something that is no function; expected sin(x)", node)
+        own = next((scope.functions[name] for scope in reversed(self.scopes) if name in scope.functions), None)
+        values = [self.value(argument) for argument in arguments]
+        if own is not None:
+            return self.written_out(own, values, node)
+        name = _IN_PYTHON.get(name, name) if self.python else name
+        if name not in FUNCTIONS:
+            hint = f"did you mean {_ELSEWHERE[name]}?" if name in _ELSEWHERE else f"there are {' '.join(FUNCTIONS)}"
+            self.refuse(f"unknown function {name}; {hint}", node)
+        several = name in ("min", "max")
+        if (len(values) < 2) if several else (len(values) != 1):
+            self.refuse(f"{name} of {len(values)} values; expected {'2 or more' if several else '1'}", node)
+        return self.operation(call(name, values), node)
+
+    def written_out(self, function: _Function, values: list[Value], node: ast.AST) -> Value:
+        definition = function.definition
+        names = [argument.arg for argument in definition.args.args]
+        if len(names) != len(values):
+            self.refuse(f"{definition.name} of {len(values)} values; expected {len(names)}", node)
+        if self.calls >= MAX_CALLS:
+            self.refuse(f"found {definition.name} calling itself without end; expected functions that end", node)
+        around = self.scopes
+        self.scopes = [*function.around, _Scope(assigned(definition.body), dict(zip(names, values, strict=True)))]
+        # The function knows them by its parameters' names: in it, no other name may become theirs.
+        lent = self.unnamed.intersection(value.name or "" for value in values)
+        self.unnamed -= lent
+        self.calls += 1
+        returned = self.statements(definition.body)
+        self.calls -= 1
+        self.unnamed |= lent
+        self.scopes = around
+        if returned is None:
+            self.refuse(f"found no return in {definition.name}; expected one", definition)
+        return returned
