@@ -41,6 +41,22 @@ def validate(document: Document) -> ScenarioFile | None:
     return None if document.faults else model
 
 
+def validate_part(document: Document, key: str, model: type[Entry]) -> Any:
+    """What stands under a key, as its `model`; None where it has faults, which are left in `document.faults`."""
+    schema, given = document.plugins.schema, document.data[key]
+    faults = list(_nothings(schema, given, (key,)))
+    try:
+        part = model.model_validate(given)
+    except ValidationError as error:
+        for details in error.errors(include_url=False, include_context=True):
+            fault = _fault(schema, {**cast("dict[str, Any]", details), "loc": (key, *details["loc"])}, suggest=True)
+            if not any(fault.path == nothing.path for nothing in faults):
+                faults.append(fault)
+        part = None
+    document.faults.extend(faults)
+    return None if faults else part
+
+
 def _nothings(schema: Schema, value: Any, path: Steps = ()) -> Iterator[Fault]:
     """Keys without a value: only a good may be written so."""
     if isinstance(value, dict):

@@ -24,24 +24,31 @@ def expand_program(document: Document) -> None:
     from simulator.programs.language import parse
     from simulator.programs.program import ProgramError
     from simulator.programs.supply_chain import chain_of
+    from simulator.scenario.complaints import validate_part
+    from simulator.scenario.schema import ProgramText
 
-    text = document.data["program"]
-    faults = [
+    given = document.data["program"]
+    before = len(document.faults)
+    document.faults += [
         Fault((key,), f"found {key} beside program; expected one of them", "key")
         for key in INSTEAD
         if key in document.data
     ]
     chain: dict[str, Any] = {}
-    if not isinstance(text, str):
-        faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
+    if isinstance(given, dict):
+        program = validate_part(document, "program", ProgramText)
     else:
+        program = ProgramText.model_construct(text=given)
+    if program is not None and not isinstance(program.text, str):
+        document.faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
+    elif program is not None:
         try:
-            chain = chain_of(parse(text))
+            chain = chain_of(parse(program.text, per=program.per), copiers=program.copiers)
         except ProgramError as error:
-            faults.append(Fault(("program",), _said(text, error)))
+            place = ("program", "text") if isinstance(given, dict) else ("program",)
+            document.faults.append(Fault(place, _said(program.text, error)))
     rest = {key: value for key, value in document.data.items() if key != "program"}
-    if faults:
-        document.faults += faults
+    if len(document.faults) > before:
         # In the place of what nobody can know, so that what is wrong with the rest is said too.
         chain = {**chain_of(parse("result = sqrt(x)")), "supply": {"x": 1.0}}
         rest = {key: value for key, value in rest.items() if key not in OF_GOODS}
@@ -90,10 +97,12 @@ def _given(program: str) -> tuple[str, dict[str, Any], str]:
     data = document.data
     if document.faults:
         raise CounterpartError(str(document.problem(document.faults[0])))
-    if not isinstance(data.get("program"), str):
+    lines: Any = data.get("program")
+    lines = cast("dict[str, Any]", lines).get("text") if isinstance(lines, dict) else lines
+    if not isinstance(lines, str):
         raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
     supply: Any = data.get("supply")
-    return data["program"], cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem
+    return lines, cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem
 
 
 def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, per: str, copiers: bool) -> str:

@@ -469,15 +469,27 @@ class Shock(Entry):
 Outcome = Literal["cleared", "cycled", "diverged", "settled_off_equilibrium", "out_of_ticks"]
 
 
+class ProgramText(Entry):
+    """A program, and how it becomes a supply chain."""
+
+    text: str = Field(description="the program: assignments, def, for over a range")
+    per: Literal["operation", "statement"] = Field("operation", description="a firm for each of these")
+    copiers: bool = Field(False, description="copiers in the place of goods that are not rival")
+
+
 class ScenarioFile(Entry):
     """A market: goods, who makes and wants them, and how prices move."""
 
     name: Name | None = Field(
         None, description="name of the scenario and of its output folder (default: the file's stem)"
     )
-    program: str | None = Field(
-        None, description="assignments that become goods and firms, in the place of goods, outside and firms"
-    )
+    program: (
+        Annotated[
+            Annotated[str, Tag(TEXT)] | Annotated[ProgramText, Tag(MAPPING)],
+            Discriminator(_shape, custom_error_type="shape", custom_error_message="lines such as c = a*b + 1"),
+        ]
+        | None
+    ) = Field(None, description="assignments that become goods and firms, in the place of goods, outside and firms")
     goods: Annotated[
         Annotated[list[Name], Field(min_length=1), Tag(LIST)]
         | Annotated[dict[Name, Good | None], Field(min_length=1), Tag(MAPPING)],
