@@ -467,6 +467,14 @@ class Run(Entry):
     stop: Literal["verdict", "never"] = Field("verdict", description="end at the verdict, or at the last tick only")
 
 
+class Compare(Entry):
+    """What a market's path is compared with."""
+
+    gradient_path: Literal["dual", "primal"] = Field(
+        "dual", description="prices that descend a function (dual), or a planner's ascent on the allocation (primal)"
+    )
+
+
 class Shock(Entry):
     """What changes at a tick."""
 
@@ -518,6 +526,9 @@ class ScenarioFile(Entry):
     )
     shocks: list[Shock] = Field(default_factory=list[Shock], description="changes on the way")
     scheduler: Scheduler = Field(default_factory=lambda: Scheduler.model_validate({}), description="what moves prices")
+    compare: Compare = Field(
+        default_factory=lambda: Compare.model_validate({}), description="what the market's path is compared with"
+    )
     run: Run = Field(
         default_factory=lambda: Run.model_validate({}), description="how long, how exactly and what to record"
     )
