@@ -216,7 +216,7 @@ def test_a_planner_and_a_market_come_to_the_same_split() -> None:
     for good in ("labour", "steel"):
         planned = column("steel_saddle", good, "gradient_price")
         assert planned[-1] == pytest.approx(last("steel_planner").loc[good, "price"], rel=1e-8)
-        assert np.all(np.diff(planned) >= -1e-12) if good == "labour" else np.all(np.diff(planned) <= 1e-12)
+        assert np.abs(planned[60:] / planned[-1] - 1).max() < 0.01
 
 
 def test_quantities_that_climb_make_prices_overshoot_and_spiral() -> None:
@@ -225,7 +225,7 @@ def test_quantities_that_climb_make_prices_overshoot_and_spiral() -> None:
         assert straight.max() < rest * (1 + 1e-3)
         around = column("steel_saddle", good, "price") / last("steel_saddle").loc[good, "price"] - 1
         around = around[np.abs(around) > 1e-3]
-        assert around.max() > 1.5
+        assert around.max() > 1
         assert np.count_nonzero(np.diff(np.sign(around))) >= 6
 
 
