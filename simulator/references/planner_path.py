@@ -25,7 +25,7 @@ from simulator.economics.allocation import marginal_products, outputs, share_out
 from simulator.economics.economy import Consumers, Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference
-from simulator.economics.rows import over_blocks
+from simulator.economics.rows import over_blocks, sum_up
 from simulator.references.adjoint import adjoints, edge_values
 
 FOOTHOLD = 1e-12
@@ -76,15 +76,25 @@ class PlannerPath:
         self.made = np.where(np.isfinite(made), made, 0.0)
         self.intended_inputs = _finite(inputs)
         self.intended_consumption = [_finite(bundle) for bundle in bundles]
-        self._wanted = [_wanted(cohort) for cohort in economy.consumers]
-        self._give_footholds()
-        self._sweep: Sweep | None = None
+        self._settle_in()
 
     def enter(self, economy: Economy, reference: Reference) -> None:
         """Go on with the same intentions in another economy (after a shock)."""
-        self.economy, self._sweep = economy, None
+        self.economy = economy
+        self._settle_in()
+
+    def _settle_in(self) -> None:
+        """Find out who uses what, and give everybody a foothold."""
+        economy = self.economy
         self._wanted = [_wanted(cohort) for cohort in economy.consumers]
-        self._give_footholds()
+        self._users = economy.over_edges(np.ones(len(self.intended_inputs)))
+        for cohort, wanted in zip(economy.consumers, self._wanted, strict=True):
+            self._users += cohort.weight * wanted.sum(axis=0)
+        least = self._foothold()
+        self.intended_inputs = np.maximum(self.intended_inputs, least[economy.edge_good])
+        for number, (intended, wanted) in enumerate(zip(self.intended_consumption, self._wanted, strict=True)):
+            self.intended_consumption[number] = np.where(wanted, np.maximum(intended, least), 0.0)
+        self._sweep: Sweep | None = None
 
     def advance(self, tick: int) -> Array:
         """Climb up to `tick` and return the sweep's prices there, `(goods,)`; not a number where a good has no use."""
@@ -101,54 +111,48 @@ class PlannerPath:
         return self._sweep
 
     def _swept(self) -> Sweep:
-        economy = self.economy
-        fraction = share_out(economy, self.intended_inputs, self._intended_in_all(), self.made)
+        economy, intended = self.economy, self._intended_in_all()
+        fraction = share_out(economy, self.intended_inputs, intended, self.made)
         inputs = self.intended_inputs * fraction[economy.edge_good]
-        consumption, objective = np.zeros(len(fraction)), np.zeros(len(fraction))
-        values: list[Array] = []
-        for cohort, intended in zip(economy.consumers, self.intended_consumption, strict=True):
-            bundles = intended * fraction
-            worth = _worth(cohort, bundles, self.prices)
-            consumption += cohort.weight * bundles.sum(axis=0)
-            objective += cohort.weight * worth.sum(axis=0)
-            values.append(worth / bundles)
+        parts = zip(economy.consumers, self.intended_consumption, strict=True)
+        valued = [_valued(cohort, d, fraction, self.prices) for cohort, d in parts]
+        objective = sum((total for _, total in valued), np.zeros(len(fraction)))
         products = marginal_products(economy, self.prices, inputs)
         products = np.where(np.isnan(products), 0.0, products)
-        prices = adjoints(economy, inputs, consumption, products, objective)
+        prices = adjoints(economy, inputs, intended * fraction, products, objective)
         made, worth_there = outputs(economy, inputs), edge_values(economy, prices, products)
-        return Sweep(fraction, inputs, made, prices, worth_there, tuple(values))
+        return Sweep(fraction, inputs, made, prices, worth_there, tuple(values for values, _ in valued))
 
     def _climb(self, sweep: Sweep) -> None:
         """Move every intention one step along what its user's unit is worth above the good's price."""
-        edge_good = self.economy.edge_good
+        edge_good, prices = self.economy.edge_good, sweep.prices
         # What is intended is counted in what is there, so that it neither grows nor shrinks without end.
         kept = np.where(sweep.fraction > 0, sweep.fraction, 1.0)
+        least = kept * self._foothold()
         with np.errstate(all="ignore"):
-            step = self._step(sweep.edge_values, sweep.prices[edge_good])
-            self.intended_inputs = self.intended_inputs * kept[edge_good] * step
-            for cohort, values in enumerate(sweep.consumer_values):
-                intended = self.intended_consumption[cohort] * kept
-                self.intended_consumption[cohort] = intended * self._step(values, sweep.prices)
-        self.made, self.prices = sweep.made, np.where(np.isfinite(sweep.prices), sweep.prices, self.prices)
-        self._give_footholds()
+            step = _step(self.rate, sweep.edge_values, prices[edge_good])
+            self.intended_inputs = np.maximum(self.intended_inputs * kept[edge_good] * step, least[edge_good])
+            numbers = range(len(self.economy.consumers))
+            self.intended_consumption = [self._moved(number, sweep, kept, least) for number in numbers]
+        self.made, self.prices = sweep.made, np.where(np.isfinite(prices), prices, self.prices)
 
-    def _step(self, values: Array, prices: Array) -> Array:
-        """What an intention is multiplied by; 1 where a value or a price is unknown."""
-        pull = (values - prices) / np.maximum(np.abs(values), np.abs(prices))
-        return np.exp(self.rate * np.where(np.isfinite(pull), pull, 0.0))
+    def _moved(self, number: int, sweep: Sweep, kept: Array, least: Array) -> Array:
+        """What is intended for each consumer of a cohort after the step, `(rows, goods)`."""
+        intended, wanted = self.intended_consumption[number], self._wanted[number]
+        values, following = sweep.consumer_values[number], np.empty(intended.shape, order="F")
 
-    def _give_footholds(self) -> None:
-        """Raise every user's intention to a vanishing part of an equal share."""
-        economy, users = self.economy, self.economy.over_edges(np.ones(len(self.intended_inputs)))
-        for cohort, wanted in zip(economy.consumers, self._wanted, strict=True):
-            users += cohort.weight * wanted.sum(axis=0)
+        def move(block: tuple[slice, Consumers]) -> None:
+            part, _ = block
+            moved = intended[part] * kept * _step(self.rate, values[part], sweep.prices)
+            np.maximum(moved, np.where(wanted[part], least, 0.0), out=following[part])
+
+        over_blocks(self.economy.consumers[number].blocks, move)
+        return following
+
+    def _foothold(self) -> Array:
+        """A vanishing part of an equal share of what is intended of each good, `(goods,)`."""
         total = self.economy.over_edges(self.intended_inputs) + self._intended_in_all()
-        least = FOOTHOLD * np.where(total > 0, total, 1.0) / np.maximum(users, 1.0)
-        self.intended_inputs = np.maximum(self.intended_inputs, least[economy.edge_good])
-        self.intended_consumption = [
-            np.where(wanted, np.maximum(intended, least), 0.0)
-            for intended, wanted in zip(self.intended_consumption, self._wanted, strict=True)
-        ]
+        return FOOTHOLD * np.where(total > 0, total, 1.0) / np.maximum(self._users, 1.0)
 
     def _intended_in_all(self) -> Array:
         """All intended consumption, `(goods,)`."""
@@ -165,8 +169,16 @@ class PlannerPath:
         """Continue from a `state`."""
         self.tick, self.prices, self.made = int(state["tick"]), state["prices"], state["made"]
         self.intended_inputs = state["inputs"]
-        self.intended_consumption = [state[f"consumption{i}"] for i in range(len(self.intended_consumption))]
+        numbers = range(len(self.intended_consumption))
+        # Sums depend in their last bit on how an array is laid out.
+        self.intended_consumption = [np.asfortranarray(state[f"consumption{i}"]) for i in numbers]
         self._sweep = None
+
+
+def _step(rate: float, values: Array, prices: Array) -> Array:
+    """What an intention is multiplied by; 1 where a value or a price is unknown."""
+    pull = (values - prices) / np.maximum(np.abs(values), np.abs(prices))
+    return np.exp(rate * np.where(np.isfinite(pull), pull, 0.0))
 
 
 def _planned(cohort: Consumers, prices: Array) -> Array:
@@ -175,28 +187,41 @@ def _planned(cohort: Consumers, prices: Array) -> Array:
     return np.array(cohort.utility.dual_demand(prices, income))
 
 
-def _worth(cohort: Consumers, bundles: Array, prices: Array) -> Array:
+def _valued(cohort: Consumers, intended: Array, fraction: Array, prices: Array) -> tuple[Array, Array]:
+    """What a unit is worth to each consumer at its `fraction` of what is `intended`, `(rows, goods)`, and the sum of
+    value times quantity, `(goods,)`.
+    """
+    values = np.empty(intended.shape, order="F")
+
+    def value(block: tuple[slice, Consumers]) -> Array:
+        part, some = block
+        quantities = intended[part] * fraction
+        worth = _worth(some, quantities, prices)
+        np.divide(worth, quantities, out=values[part])
+        return worth.sum(axis=0)
+
+    return values, cohort.weight * sum_up(over_blocks(cohort.blocks, value))
+
+
+def _worth(consumers: Consumers, quantities: Array, prices: Array) -> Array:
     """Marginal value times quantity, `(rows, goods)`, in the objective's terms: `B ln u` of who spends a budget `B`,
     else the surplus of quasi-linear consumers.
     """
-
-    def of(block: tuple[slice, Consumers]) -> Array:
-        part, some = block
-        quantities, money = bundles[part], np.broadcast_to(some.budget, (some.size,))
-        utility = some.utility
-        enjoyed = money if utility.needs_income else utility.worth(quantities, prices, money)
-        return np.where(quantities > 0, enjoyed[:, None] * utility.imputation(quantities, prices), 0.0)
-
-    return np.concatenate(over_blocks(cohort.blocks, of))
+    utility, money = consumers.utility, np.broadcast_to(consumers.budget, (consumers.size,))
+    enjoyed = money if utility.needs_income else utility.worth(quantities, prices, money)
+    return np.where(quantities > 0, enjoyed[:, None] * utility.imputation(quantities, prices), 0.0)
 
 
 def _wanted(cohort: Consumers) -> NDArray[np.bool_]:
     """Which goods are of use to whom, `(rows, goods)`."""
     goods = cohort.endowment.shape[1]
-    return _worth(cohort, np.full((cohort.size, goods), LITTLE), np.ones(goods)) > 0
+    ones = np.ones(goods)
+    useful = [_worth(some, np.full((some.size, goods), LITTLE), ones) > 0 for _, some in cohort.blocks]
+    return np.asfortranarray(np.concatenate(useful))
 
 
 def _finite(quantities: Array) -> Array:
     """Quantities where those without end are the largest of the others, or 1."""
     known = np.isfinite(quantities)
+    quantities = np.asfortranarray(quantities)
     return np.where(known, quantities, quantities.max(initial=0.0, where=known) or 1.0)
