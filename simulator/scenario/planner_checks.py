@@ -10,7 +10,7 @@ from simulator.scenario.findings import Findings
 
 OTHERWISE = "or compare: {gradient_path: dual}"
 ONE_OBJECTIVE = ("cobb_douglas", "ces", "linear", "quasilinear", "leontief")
-"""Tastes whose demands are those of one objective; fixed proportions are refused for their kinks."""
+"""Tastes known to have one objective (fixed proportions are refused for their kinks)."""
 
 
 class PlannerChecks:
@@ -54,8 +54,8 @@ class PlannerChecks:
             return
         ((kind, given),) = cast("dict[str, Any]", utility).items()
         if kind not in ONE_OBJECTIVE:
-            message = f"found {kind}, a taste whose demands are not those of one objective"
-            self.findings.fault((*path, "utility", kind), f"{message}; expected a homothetic taste, {OTHERWISE}", "key")
+            message = f"found {kind}, which gives a planner no one objective; expected cobb_douglas, ces, linear"
+            self.findings.fault((*path, "utility", kind), f"{message} or quasilinear, {OTHERWISE}", "key")
         elif kind == "quasilinear" and consumer.get("budget") is not None and "log" not in (given or {}):
             message = "found a budget, which leaves quasi-linear tastes one objective only if they are log"
             self.findings.fault((*path, "budget"), f"{message}; expected none, {OTHERWISE}", "key")
