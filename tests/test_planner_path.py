@@ -429,3 +429,41 @@ def test_bids_have_no_path_to_be_compared_with() -> None:
     load(data)
     with pytest.raises(ScenarioError, match="found compare under marginal_bids"):
         load({**data, "compare": {"gradient_path": "dual"}})
+
+
+def test_intentions_are_counted_in_what_there_is_and_nobody_is_given_what_is_of_no_use() -> None:
+    path = path_of(loaded(FISHER))
+    path.advance(300)
+    np.testing.assert_allclose(path.look().fraction, 1.0, rtol=1e-3)
+    first, second, _ = path.intended_consumption
+    assert first[0, 1] == second[0, 0] == 0.0
+    assert np.all(first[0, [0, 2]] > 0)
+
+
+def test_a_firm_that_idles_is_worth_nothing_and_leaves_the_others_their_price() -> None:
+    data = {
+        "goods": ["ore", "iron", "glass"],
+        "supply": {"ore": 4},
+        "outside": {"iron": 1, "glass": 1},
+        "firms": [
+            {"name": "smelter", "makes": "iron = 2*sqrt(ore)"},
+            {"name": "kiln", "makes": "glass = 0.1*ln(ore - 1)"},
+        ],
+        "initial_prices": {"ore": 0.4},
+    }
+    path = path_of(loaded(data))
+    np.testing.assert_allclose(path.advance(200), [4**-0.5, 1.0, 1.0], rtol=1e-9)
+    assert path.look().edge_values[1] == 0.0
+
+
+def test_figures_name_him() -> None:
+    from matplotlib.text import Text
+
+    from simulator.results.plots import FIGURES
+
+    planned, descended = (simulate({**STEEL, "compare": {"gradient_path": kind}}) for kind in ("primal", "dual"))
+    names = {"prices": "planner's gradient ascent", "convergence": "price against\nplanner's ascent"}
+    for figure, name in names.items():
+        for run, named in ((planned, True), (descended, False)):
+            drawn: Any = FIGURES[figure](run)
+            assert (name in {text.get_text() for text in drawn.findobj(Text)}) is named
