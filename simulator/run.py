@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def _tatonnement(scenario: Scenario) -> tuple[Any, Any, Any]:
     economy, run, rule, first = scenario.economy, scenario.run, scenario.rule, scenario.initial_prices
     market = MarketModel(economy, rule, scenario.trade, first, run.seed)
-    references = References(economy, rule, first, run.seed) if run.references else None
+    references = References(economy, rule, first, run.seed, path=scenario.gradient_path) if run.references else None
     return market, Judge(market, run.tolerance), Witness(market, references, scenario.last_ticks)
 
 

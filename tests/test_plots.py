@@ -505,7 +505,7 @@ def test_wedges_are_relative_to_the_price_and_explained() -> None:
     x, y = drawn(figure.axes[0], BLUE)
     np.testing.assert_allclose(y, (table["wedge"] / table["price"]).to_numpy()[: len(y)], rtol=1e-15)
     assert f"Ticks 0 to {len(x) - 1} of 399" in texts_of(figure)
-    assert "short of the input (rationed)" in texts_of(figure)
+    assert "short of the input (rationed, or slow)" in texts_of(figure)
     assert "A ← natgas" in texts_of(figure)
     assert plots.wedges(orbit()) is None
 

@@ -490,7 +490,7 @@ def test_all_files_are_read_before_any_is_refused(tmp_path: Path) -> None:
             "shocks: []\n",
             [
                 "firms.f.technology.ces.returns_to_scale: missing key",
-                "firms.f.behaviour.best: unknown kind 'best'; expected best_response",
+                "firms.f.behaviour.best: unknown kind 'best'; expected one of best_response, marginal_adjustment",
                 "elasticity: found a distribution for a single agent",
                 "unknown key 'inventory_weight'",
             ],

@@ -210,6 +210,25 @@ def test_labour_earns_the_same_in_both_uses() -> None:
     assert labour.sum() == pytest.approx(10, rel=1e-8)
 
 
+def test_a_planner_and_a_market_come_to_the_same_split() -> None:
+    assert run("steel_planner").summary["gradient_path"] == "primal"
+    assert run("steel_planner").summary["gradient_path_gap"] > 0.3
+    for good in ("labour", "steel"):
+        planned = column("steel_saddle", good, "gradient_price")
+        assert planned[-1] == pytest.approx(last("steel_planner").loc[good, "price"], rel=1e-8)
+        assert np.abs(planned[60:] / planned[-1] - 1).max() < 0.01
+
+
+def test_quantities_that_climb_make_prices_overshoot_and_spiral() -> None:
+    for good in ("labour", "steel"):
+        straight, rest = column("steel_planner", good, "price"), last("steel_planner").loc[good, "price"]
+        assert straight.max() < rest * (1 + 1e-3)
+        around = column("steel_saddle", good, "price") / last("steel_saddle").loc[good, "price"] - 1
+        around = around[np.abs(around) > 1e-3]
+        assert around.max() > 1
+        assert np.count_nonzero(np.diff(np.sign(around))) >= 6
+
+
 def test_scarf_drifts_outward_by_exactly_what_euler_says() -> None:
     frame = run("scarf").trajectory
     prices = frame.pivot_table("price", "tick", "good").to_numpy()

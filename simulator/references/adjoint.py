@@ -54,6 +54,13 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     return np.where(known, np.linalg.solve(system, np.where(known, final, 0.0)[..., None])[..., 0], np.nan)
 
 
+def edge_values(economy: Economy, prices: Array, products: Array) -> Array:
+    """What one more unit of an input is worth to its user, `a_out df/dx`, `(..., edges)`, of marginal `products`
+    `(..., edges)` if what firms make is worth `prices` `(..., goods)`.
+    """
+    return economy.output_price(prices)[..., economy.edge_firm] * products
+
+
 def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) -> NDArray[np.bool_]:
     """Goods in use all of whose users, and theirs in turn, make something, `(..., goods)`."""
     alive = known = (quantity > 0) | economy.is_outside

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ class GradientPath:
     `prices` `(goods,)` are those of tick `tick`; `descent` is the function there. The market is never asked: what
     moves the path is the function's own derivative.
     """
+
+    kind: ClassVar = "dual"
 
     def __init__(self, economy: Economy, reference: Reference, rule: PriceRule, initial_prices: Array) -> None:
         self.reference, self.rule = reference, rule

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,9 +11,39 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.potential import merit_value, reference
+from simulator.economics.potential import Reference, merit_value, reference
 from simulator.references.equilibrium import Equilibrium, find
 from simulator.references.gradient_path import GradientPath
+from simulator.references.planner_path import PlannerPath
+
+
+class Path(Protocol):
+    """What a market's path is compared with: prices `(goods,)` of every tick from one start, taken up again from a
+    `state`.
+    """
+
+    kind: ClassVar[str]
+
+    def advance(self, tick: int) -> Array:
+        """The prices at `tick`, not before the last one asked for."""
+        ...
+
+    def enter(self, economy: Economy, reference: Reference) -> None:
+        """Go on from here in another economy, which has another `reference` function."""
+        ...
+
+    def state(self) -> dict[str, Array]: ...
+
+    def restore(self, state: Mapping[str, Array]) -> None: ...
+
+
+PATHS: dict[str, Callable[[Economy, Reference, PriceRule, Array], Path]] = {
+    "dual": GradientPath,
+    "primal": lambda economy, _, rule, prices: PlannerPath(economy, rule, prices),
+}
+"""The paths there are, of an economy, its reference function, a price rule and initial prices: gradient descent on a
+function of prices, and a planner's gradient ascent on the allocation.
+"""
 
 
 class Opinion(NamedTuple):
@@ -40,19 +70,26 @@ class Segment(NamedTuple):
 
 
 class References:
-    """The judges: the function descended, its path, and the equilibria found, for the regime in force.
+    """The judges: the function descended, the path compared with, and the equilibria found, for the regime in force.
 
-    A shock begins a new regime: the path goes on from where it is, under the new economy's function.
+    A shock begins a new regime: the path goes on from where it is, in the new economy.
     """
 
     def __init__(
-        self, economy: Economy, rule: PriceRule, initial_prices: Array, seed: int, *, random_starts: int = 12
+        self,
+        economy: Economy,
+        rule: PriceRule,
+        initial_prices: Array,
+        seed: int,
+        *,
+        path: str = "dual",
+        random_starts: int = 12,
     ) -> None:
         self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
         self._initial_prices = initial_prices
         self.starts = random_starts + 3
         self.economy, self.reference = economy, reference(economy)
-        self.path = GradientPath(economy, self.reference, rule, initial_prices)
+        self.path = PATHS[path](economy, self.reference, rule, initial_prices)
         self.segments = [self._segment(0, economy)]
 
     def enter(self, from_tick: int, economy: Economy) -> None:
@@ -76,8 +113,10 @@ class References:
     def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
         """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""
         gradient_price = self.path.advance(tick)
-        together = np.array_equal(prices, gradient_price)
-        descent = self.path.look() if together else self.reference.descent(prices, guess, self.rule.needs_slope)
+        if isinstance(self.path, GradientPath) and np.array_equal(prices, gradient_price):
+            descent = self.path.look()
+        else:
+            descent = self.reference.descent(prices, guess, self.rule.needs_slope)
         return Opinion(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
 
     def columns(

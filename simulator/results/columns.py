@@ -13,7 +13,7 @@ TRAJECTORY = {
     "traded": "what really changed hands in this tick (0 while trade waits for equilibrium)",
     "inventory": "what lies in the firms' stock after the tick",
     "bid": "flow-weighted mean of the users' marginal values at the quantities used: one local step of backprop",
-    "gradient_price": "the gradient-descent path's price at the same tick, same start, same rule",
+    "gradient_price": "the gradient path's price at the same tick, same start: descent by the same rule, or planned",
     "adjoint": "derivative of the objective with respect to the quantity used, by a full reverse sweep",
 }
 """Columns of trajectory.csv after `tick` and `good`, with their meaning."""
@@ -105,7 +105,8 @@ SUMMARY = {
     "price_gap": "distance_to_equilibrium at the last tick",
     "adjoint_gap": "distance_to_adjoint at the last tick",
     "gradient_path_gap": "largest distance_to_gradient_path of all ticks",
-    "reference": "the function that gradient_price descends: potential or merit",
+    "gradient_path": "what gradient_price is: dual (descent on a function of prices) or primal (a planner's ascent)",
+    "reference": "the function that a dual gradient_price descends: potential or merit",
     "period": "ticks from one return of a cycle to the next",
     "amplitude": "half a cycle's swing over its middle price, of the good that swings most",
     "scale": "which price is 1, or held, or the sum that prices are measured by",

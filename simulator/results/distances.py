@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.results import canvas
 from simulator.results.canvas import BLUE, BODY, GREEN, GREY, VERMILION
-from simulator.results.frames import Floats, Frames, numbers, summary_number
+from simulator.results.frames import Floats, Frames, is_planned, numbers, summary_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,6 +61,8 @@ def convergence(run: Frames) -> Figure | None:
         label, style = DISTANCES[column]
         if column == "max_relative_excess_demand" and run.summary.get("scheduler") == "marginal_bids":
             label = "bids against prices,\nwhat is made against\nwhat there was"
+        if column == "distance_to_gradient_path" and is_planned(run.summary):
+            label = "price against\nplanner's ascent"
         values = np.where(values <= ROUNDING, floor, values)
         canvas.line(axes, ticks, values, **style)
         ends.append((float(values[np.isfinite(values)][-1]), label, style))

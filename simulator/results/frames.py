@@ -93,6 +93,11 @@ def texts(frame: pd.DataFrame, column: str) -> list[str]:
     return [str(value) for value in frame[column]] if column in frame.columns else []
 
 
+def is_planned(summary: Mapping[str, Any]) -> bool:
+    """Whether a run is compared with a planner's path."""
+    return summary.get("gradient_path") == "primal"
+
+
 def fixed_prices(summary: Mapping[str, Any]) -> set[str]:
     """The goods whose price the scenario fixed: those the summary's `scale` names, as in `bread = 1, cloth = 1.5`."""
     parts = str(summary.get("scale") or "").split(", ")

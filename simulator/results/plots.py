@@ -11,7 +11,17 @@ import numpy as np
 from simulator.results import canvas, network, simplex
 from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
 from simulator.results.distances import convergence
-from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, read_run, summary_number, texts
+from simulator.results.frames import (
+    Floats,
+    Frames,
+    fixed_prices,
+    is_planned,
+    numbers,
+    panel,
+    read_run,
+    summary_number,
+    texts,
+)
 from simulator.results.gains import gains
 from simulator.results.three_prices import three_prices
 from simulator.results.wave import wave
@@ -24,8 +34,12 @@ if TYPE_CHECKING:
 MOST_PANELS = 9
 MOST_WEDGES = 8
 PRICES_GUIDE = "Each panel is a good. Where blue lies on the orange beads, the market follows gradient descent."
+PLANNER_GUIDE = (
+    "Each panel is a good. Orange beads: a planner who moves quantities, not prices, up the gradient of the objective; "
+    "his prices are its derivatives."
+)
 WEDGES_GUIDE = (
-    "Above 0 % the firm is short of the input (rationed): one more unit would earn more than it costs. "
+    "Above 0 % the firm is short of the input (rationed, or slow): one more unit would earn more than it costs. "
     "Below, it has too much."
 )
 BIDS_GUIDE = "Above 0 % the firm bids more for the input than it pays so far, and its price rises. Below, it falls."
@@ -37,6 +51,7 @@ PATHS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "price": ("market price", {"color": BLUE, "linewidth": 2.5}),
     "adjoint": ("adjoint (derivative)", {"color": GREEN, "linewidth": 2.5, "linestyle": (0, (4, 2))}),
 }
+PLANNER = "planner's gradient ascent"
 # An adjoint that jumps at kinks, far beyond the prices, stays in the background.
 PALE_ADJOINT: Mapping[str, Any] = {"color": "#8CCFBB", "linewidth": 1.4, "linestyle": "-", "zorder": 1.4}
 EQUILIBRIUM: Mapping[str, Any] = {"color": BLACK, "linewidth": 1, "zorder": 1.5}
@@ -76,7 +91,8 @@ def prices(run: Frames) -> Figure | None:
     moving = np.hstack([lines["price"], lines["gradient_price"]])
     rows, window = rows_worth_drawing(goods.ticks, moving, summary_number(run.summary, "period"))
     ticks, early = goods.ticks[:rows], moves_early(goods.ticks[:rows], moving[:rows])
-    guide = PRICES_GUIDE if np.isfinite(lines["gradient_price"]).any() else "Each panel is a good."
+    guide = PLANNER_GUIDE if is_planned(run.summary) else PRICES_GUIDE
+    guide = guide if np.isfinite(lines["gradient_price"]).any() else "Each panel is a good."
     figure = canvas.sheet(run.summary, guide, note, window, canvas.shocks_note(run.summary))
     down, across = GRIDS[len(chosen) - 1]
     grid = figure.add_gridspec(down, across, left=0.075, right=0.975, top=0.76, bottom=0.18, wspace=0.27, hspace=0.32)
@@ -101,7 +117,7 @@ def prices(run: Frames) -> Figure | None:
     figure.supxlabel("tick" + (" (logarithmic)" if early else ""), y=0.092, fontsize=BODY)
     unit = canvas.plain(f"price per unit{_unit(run.summary)}")
     figure.supylabel(unit, x=0.008, fontsize=BODY if len(unit) < 45 else SMALL - 2)
-    _price_legend(figure, styles, seen)
+    _price_legend(figure, styles, seen, run.summary)
     return figure
 
 
@@ -233,11 +249,14 @@ def _restless(adjoint: Floats, moving: Floats) -> bool:
         return bool(((np.fmax.reduce(step, axis=0) > much) & (np.fmin.reduce(step, axis=0) < -much)).any())
 
 
-def _price_legend(figure: Figure, styles: Mapping[str, Mapping[str, Any]], seen: set[str]) -> None:
+def _price_legend(
+    figure: Figure, styles: Mapping[str, Mapping[str, Any]], seen: set[str], summary: Mapping[str, Any]
+) -> None:
     """The kinds of line that were drawn, below all panels."""
     from matplotlib.lines import Line2D
 
     labels = {name: label for name, (label, _) in PATHS.items()} | {"equilibrium": "equilibrium"}
+    labels |= {"gradient_price": PLANNER} if is_planned(summary) else {}
     looks = {**styles, "equilibrium": EQUILIBRIUM}
     handles = [Line2D([], [], label=label, **looks[name]) for name, label in labels.items() if name in seen]
     style: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "handlelength": 3, "columnspacing": 2.5}

@@ -152,6 +152,7 @@ def summarise(
         "price_gap": price_gap,
         "adjoint_gap": adjoint_gap,
         "gradient_path_gap": gradient_path_gap if references is not None else None,
+        "gradient_path": references.path.kind if references is not None else None,
         "reference": references.reference.kind if references is not None else None,
         "period": verdict.period,
         "amplitude": verdict.amplitude,
@@ -217,7 +218,7 @@ def sentence(
         gap, bid_gap = _number(last.get("distance_to_adjoint")), _number(last.get("bid_gap"))
         if gap is not None and bid_gap is not None:
             parts.append(_meaning(verdict.outcome, gap, bid_gap))
-        parts.append(_path(references.reference.kind, path_gap))
+        parts.append(_path(references, path_gap))
     elif (swept := _number(last.get("distance_to_adjoint"))) is not None:
         parts.append(f"prices are the result's derivatives, to {_gap(swept)}")
     return "; ".join(parts) + "."
@@ -241,7 +242,10 @@ def _meaning(outcome: str, gap: float, bid_gap: float) -> str:
     return f"price = bid = derivative to {_gap(largest)}, which is no evidence: who is not rationed bids the price"
 
 
-def _path(kind: str, gap: float) -> str:
+def _path(references: References, gap: float) -> str:
+    if references.path.kind == "primal":
+        return f"the path is up to {_gap(gap)} off a planner's gradient ascent"
+    kind = references.reference.kind
     if gap <= 1e-9:
         return f"the path is gradient descent on the {kind}, to {_gap(gap)}"
     return f"the path leaves gradient descent on the {kind} by up to {_gap(gap)}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.results import canvas
 from simulator.results.canvas import BLACK, BODY, GREY, SMALL, VERMILION
-from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, texts
+from simulator.results.frames import Floats, Frames, fixed_prices, is_planned, numbers, panel, texts
 from simulator.results.window import rows_worth_drawing
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def simplex(run: Frames) -> Figure | None:
     axes.set_ylim(centre[1] - half, centre[1] + half)
     axes.set_axis_off()
     _grid(axes, names, zoomed)
-    canvas.line(axes, gradient[:, 0], gradient[:, 1], label="gradient descent", **canvas.BEADS)
+    label = "planner's gradient ascent" if is_planned(run.summary) else "gradient descent"
+    canvas.line(axes, gradient[:, 0], gradient[:, 1], label=label, **canvas.BEADS)
     rows, _ = rows_worth_drawing(goods.ticks[known], path[known], logarithms=False)
     _coloured_path(figure, axes, goods.ticks[known], path[known], rows)
     _arrows(axes, path[known][:rows], 2 * half)

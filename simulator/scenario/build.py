@@ -58,9 +58,10 @@ class Scenario:
     """A scenario ready to run.
 
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
-    `initial_prices` `(markets,)` in numeraire per unit; `inputs` are the files it reads, by their
-    names in `resolved`. `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and
-    loaded again it gives the same scenario. `source` is the text it came from, `path` its file.
+    `initial_prices` `(markets,)` in numeraire per unit; `gradient_path` is what its path is compared with, `dual` or
+    `primal`; `inputs` are the files it reads, by their names in `resolved`. `resolved` is the scenario with its
+    defaults filled in, as plain data: written as YAML and loaded again it gives the same scenario. `source` is the text
+    it came from, `path` its file.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Scenario:
     scheduler: str
     rule: price_rules.PriceRule
     trade: trading.Trade
+    gradient_path: str
     run: RunSettings
     expect: tuple[str, ...]
     resolved: dict[str, Any] = field(repr=False)
@@ -133,6 +135,8 @@ def resolve(
     if model.shocks:
         resolved["shocks"] = entries["shocks"]
     resolved["scheduler"] = _resolved_scheduler(model)
+    if model.scheduler.kind == "tatonnement":
+        resolved["compare"] = model.compare.model_dump()
     resolved["run"] = model.run.model_dump()
     resolved["expect"] = model.expect
     return resolved, files
@@ -252,6 +256,7 @@ def build(
             spoilage=1.0 if options is None or options.spoilage is None else options.spoilage,
             start=model.start,
         ),
+        gradient_path=model.compare.gradient_path,
         run=RunSettings(
             ticks=model.run.ticks,
             tolerance=model.run.tolerance,

@@ -13,6 +13,7 @@ from simulator.scenario.complaints import MAX_SUGGESTIONS, unknown
 from simulator.scenario.document import Document, Steps, found, quoted, shown
 from simulator.scenario.kind_checks import KindChecks, wants_of
 from simulator.scenario.message_checks import MessageChecks
+from simulator.scenario.planner_checks import PlannerChecks
 from simulator.scenario.schema import DEFAULT_FLOOR, Draw, Trade
 
 MAX_CELLS = 10_000_000
@@ -49,6 +50,8 @@ class _Checks(KindChecks):
         else:
             self._not_negative()
             self._rival()
+        if self.mapping("compare").get("gradient_path") == "primal":
+            PlannerChecks(self).run()
         self._shocks()
         self._trade()
         self._numeraire()

@@ -23,7 +23,7 @@ class MessageChecks:
 
     def _no_plans(self) -> None:
         findings, data = self.findings, self.findings.data
-        for key in ("trade", "start", "numeraire"):
+        for key in ("trade", "start", "numeraire", "compare"):
             if key in data:
                 findings.fault((key,), f"found {key} under marginal_bids; expected none: nobody plans or trades", "key")
         for key in ("form", "with", "rule"):

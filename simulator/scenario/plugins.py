@@ -19,6 +19,7 @@ from pydantic import Field, Tag, create_model
 
 from simulator.scenario.schema import (
     BEHAVIOUR_NAMES,
+    BEHAVIOURS_WRITTEN,
     MAPPING,
     PIECE_NAMES,
     PIECES_WRITTEN,
@@ -189,7 +190,7 @@ def _extended(names: frozenset[tuple[str, str]]) -> type[ScenarioFile]:
     firm = _with(
         Firm,
         technology=choices["technologies"] | None,
-        behaviour=_by_name(choices["behaviours"], (*BEHAVIOUR_NAMES, *more["behaviours"])),
+        behaviour=_by_name(choices["behaviours"], (*BEHAVIOUR_NAMES, *more["behaviours"]), *BEHAVIOURS_WRITTEN),
     )
     pieces = _by_name(choices["rule_pieces"], (*PIECE_NAMES, *more["rule_pieces"]), *PIECES_WRITTEN)
     scheduler = _with(Scheduler, pieces=list[pieces])

@@ -327,16 +327,24 @@ class Technology(Choice):
     leontief: LeontiefTechnology | None = Field(None, description="A (min x/a)^r")
 
 
+class MarginalAdjustment(Entry):
+    """Quantities that climb marginal profit."""
+
+    rate: Annotated[float, Field(gt=0, le=10)] = Field(description="largest step of an input's logarithm in a tick")
+
+
 class Behaviour(Choice):
     """One way of planning with its parameters."""
 
     best_response: Literal[True] | None = Field(None, description="plan for the largest profit")
+    marginal_adjustment: MarginalAdjustment | None = Field(None, description="let inputs climb marginal profit")
 
 
 BEHAVIOUR_NAMES = ("best_response",)
+BEHAVIOURS_WRITTEN = ("{marginal_adjustment: {rate: 0.2}}",)
 BehaviourOrName = Annotated[
     Annotated[Literal["best_response"], Tag(TEXT)] | Annotated[Behaviour, Tag(MAPPING)],
-    name_or_mapping(BEHAVIOUR_NAMES),
+    name_or_mapping(BEHAVIOUR_NAMES, *BEHAVIOURS_WRITTEN),
 ]
 
 
@@ -348,7 +356,9 @@ class Firm(Entry):
     makes: str | None = Field(None, description="technology, 'good = formula of goods', strictly concave")
     productivity: AnyPositive | None = Field(None, description="what the formula is multiplied by (default 1)")
     technology: Technology | None = Field(None, description="technology by kind, in the place of makes")
-    behaviour: BehaviourOrName = Field("best_response", description="how a firm plans: for most profit")
+    behaviour: BehaviourOrName = Field(
+        "best_response", description="how a firm plans: for most profit, or step by step"
+    )
 
 
 Share = Annotated[
@@ -457,6 +467,14 @@ class Run(Entry):
     stop: Literal["verdict", "never"] = Field("verdict", description="end at the verdict, or at the last tick only")
 
 
+class Compare(Entry):
+    """What a market's path is compared with."""
+
+    gradient_path: Literal["dual", "primal"] = Field(
+        "dual", description="prices that descend a function (dual), or a planner's ascent on the allocation (primal)"
+    )
+
+
 class Shock(Entry):
     """What changes at a tick."""
 
@@ -520,6 +538,9 @@ class ScenarioFile(Entry):
     )
     shocks: list[Shock] = Field(default_factory=list[Shock], description="changes on the way")
     scheduler: Scheduler = Field(default_factory=lambda: Scheduler.model_validate({}), description="what moves prices")
+    compare: Compare = Field(
+        default_factory=lambda: Compare.model_validate({}), description="what the market's path is compared with"
+    )
     run: Run = Field(
         default_factory=lambda: Run.model_validate({}), description="how long, how exactly and what to record"
     )

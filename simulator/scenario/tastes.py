@@ -165,7 +165,7 @@ def behaviour(given: Any, read: Reader) -> Behaviour:
     kind, parameters = (given, {}) if isinstance(given, str) else next(iter(given.items()))
     if kind in read.plugins.behaviours:
         return from_outside.behaviour(read.plugins.behaviours[kind], parameters, read.at("behaviour", kind))
-    return BEHAVIOURS[kind]()
+    return BEHAVIOURS[kind](**({} if parameters is True else parameters))
 
 
 def _by_formula(firm: Given, read: Reader, outside: Given) -> Technique:
