@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GUIDE = (
-    "A curve is a good, over its price at equilibrium: 1 is the derivative of the objective there. "
-    "A bid is one local step of backprop, the adjoint the whole sweep."
-)
+GUIDE = "Curves are goods, over their price at equilibrium. A bid is one step of backprop, the adjoint the whole sweep."
 PANELS: Mapping[str, str] = {"price": "market price", "bid": "bid (one step)", "adjoint": "adjoint (full sweep)"}
 MOST_GOODS = 8
 WIDEST = 100.0
@@ -111,7 +108,7 @@ def _limits(ratios: Floats) -> tuple[float, float]:
 def _dress(axes: Axes, title: str, limits: tuple[float, float], *, first: bool) -> None:
     low, high = limits
     axes.set_ylim(low, high)
-    if low > 0 and high / low > 3:
+    if low > 0 and high / low > 8:
         axes.set_yscale("log")
         canvas.log_axis(axes.yaxis, low, high)
     axes.set_title(title, fontsize=BODY, loc="left", fontweight="bold")
