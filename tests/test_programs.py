@@ -393,14 +393,11 @@ def test_firms_of_one_formula_are_one_operation() -> None:
         2,
     ]
     goods = [links.economy.goods[good] for good in links.goods]
-    made, slopes, bids = links.answers(
-        np.array([0.5 if name in ("x", "y") else 1.0 for name in goods]), np.ones(len(goods))
-    )
+    made, slopes = links.answers(np.array([0.5 if name in ("x", "y") else 1.0 for name in goods]))
     by_good = dict(zip(goods, made, strict=True))
     assert (by_good["a"], by_good["b"]) == (1.0, 1.5)
     by_link = dict(zip([goods[good] for good in links.good], slopes, strict=True))
     assert (by_link["x"], by_link["y"]) == (2.0, 3.0)
-    np.testing.assert_array_equal(bids, slopes)
 
 
 def test_joint_products_are_worth_what_a_good_that_is_not_rival_is() -> None:

@@ -22,7 +22,7 @@ from simulator.dynamics.outcomes import Verdict
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.links import Links
+from simulator.economics.links import Links, unknown
 
 
 class Messages(NamedTuple):
@@ -85,13 +85,12 @@ class MessageMarket(mesa.Model):
         quantities, paid = self._next
         with np.errstate(all="ignore"):
             prices = links.together(paid)
-            made, slopes, bids = links.answers(quantities, prices)
-            late = np.isnan(bids)
-            if late.any():
-                # What no result depends on is worth nothing, whatever its slope.
-                bids[late & ~links.reaching] = 0.0
+            made, slopes = links.answers(quantities)
+            bids = links.bids(prices, slopes)
             following = bids if rate == 1.0 else (1.0 - rate) * paid + rate * bids
-        if late.any():
+        if unknown(following):
+            # What no result depends on is worth nothing, whatever its slope.
+            bids[~links.reaching] = 0.0
             # What nobody has bid for yet keeps the price it began with.
             following = np.where(np.isnan(following), paid, following)
         self.steps = tick + 1

@@ -9,8 +9,9 @@ nobody makes, then what the firms make, operation by operation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from functools import cached_property, reduce
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -72,27 +73,28 @@ class Links:
         self.good, self.firm = self.place[_indices(used)], _indices(user)
         self.supply, self.is_result = economy.supply[self.goods], economy.is_outside[self.goods]
 
-    def answers(self, quantities: Array, prices: Array) -> tuple[Array, Array, Array]:
-        """What there will be of each good if firms make what these quantities `(goods,)` allow, `(goods,)`; `df/dx` of
-        every link; and what its firm bids at these prices `(goods,)`, `p_out df/dx`, `(edges,)`. Floating-point
-        warnings are the caller's.
+    def answers(self, quantities: Array) -> tuple[Array, Array]:
+        """What there will be of each good if firms make what these quantities `(goods,)` allow, `(goods,)`, and `df/dx`
+        of every link, `(edges,)`. Floating-point warnings are the caller's.
         """
-        made, slopes, bids = quantities.copy(), np.empty(len(self.good)), np.empty(len(self.good))
-        # No place needs to be wrapped: NumPy is faster where it need not complain.
+        made, slopes = quantities.copy(), np.empty(len(self.good))
+        # No place lies outside; told to wrap such places, NumPy does not look for them.
         inputs = quantities.take(self.good, mode="wrap")
         for tape, edges, goods, numbers in self.operations:
             *gradient, value = tape.run_arrays([*[inputs[places] for places in edges], *numbers])
-            price = reduce(np.add, [prices[places] for places in goods])
             for places in goods:
                 made[places] = value
             for places, slope in zip(edges, gradient, strict=True):
                 slopes[places] = slope
-                np.multiply(price, slope, out=bids[places])
-        lost = np.isnan(made)
-        if lost.any():
-            links = self._of_firms(lost)[self.firm]
-            slopes[links] = bids[links] = np.nan
-        return made, slopes, bids
+        if unknown(made):
+            slopes[self._of_firms(np.isnan(made))[self.firm]] = np.nan
+        return made, slopes
+
+    def bids(self, prices: Array, slopes: Array) -> Array:
+        """What a unit more of its good would add to the revenue of each link's firm, `(edges,)`: `p_out df/dx`."""
+        bids = self.output_price(prices).take(self.firm, mode="wrap")
+        bids *= slopes
+        return bids
 
     def together(self, paid: Array) -> Array:
         """What all users of a good give for it, `paid` `(edges,)`, and the outside if it is sold there, `(goods,)`."""
@@ -184,6 +186,12 @@ class Links:
             worth = self.output_price(adjoint)[self.firm[links]] * slopes[links]
             np.add.at(adjoint, self.good[links], np.where(self.reaching[links], worth, 0.0))
         return adjoint
+
+
+def unknown(values: Array) -> bool:
+    """Whether some value is not a number."""
+    # Then the least is none: half the price of asking each.
+    return math.isnan(values.min(initial=0.0))
 
 
 def _indices(places: Sequence[int]) -> Indices:
