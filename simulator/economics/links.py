@@ -191,7 +191,7 @@ class Links:
 def unknown(values: Array) -> bool:
     """Whether some value is not a number."""
     # Then the least is none: half the price of asking each.
-    return math.isnan(values.min(initial=0.0))
+    return math.isnan(np.minimum.reduce(values, initial=0.0))
 
 
 def _indices(places: Sequence[int]) -> Indices:
