@@ -223,6 +223,18 @@ def test_a_value_outside_a_domain_is_a_verdict_that_names_firm_tick_and_value() 
     assert "ln_b has no finite value or slope at a = -1 (tick " in run.summary["sentence"]
 
 
+def test_a_firm_that_a_shock_mends_is_waited_for() -> None:
+    data = {
+        "program": "a = x - 2\nb = ln(a)\nreturn b",
+        "supply": {"x": 1},
+        "scheduler": {"kind": "marginal_bids", "rate": 1},
+        "shocks": [{"tick": 10, "set": {"supply.x": 5}}],
+    }
+    run = simulate(data)
+    assert (run.summary["outcome"], run.summary["ticks"]) == ("cleared", 13)
+    assert run.trajectory.query("tick == 13 and good == 'x'")["price"].item() == pytest.approx(1 / 3, rel=1e-15)
+
+
 def test_a_run_of_messages_resumes_to_the_same_bytes_across_a_shock(tmp_path: Path) -> None:
     scenario = load(SCENARIOS / "chain_of_fifty.yaml")
     run_to_disk(scenario, tmp_path / "whole")

@@ -193,13 +193,13 @@ class MessageJudge:
     def _broken(self, market: MessageMarket) -> str | None:
         """Which firm has no answer to inputs that have come to rest: then it never will."""
         now, links, economy = market.now, market.links, market.economy
+        since = now.tick - market.entered - links.depth
         silent, vague = ~np.isfinite(now.made), ~np.isfinite(now.slopes)
-        if not (silent.any() or vague.any()):
+        if since < 0 or not (silent.any() or vague.any()):
             return None
         broken = np.zeros(len(links.firms), dtype=bool)
         broken[links.maker[silent[links.raw :]]] = True
         broken[links.firm[vague & links.reaching]] = True
-        since = now.tick - market.entered - links.depth
         for place in np.flatnonzero(broken).tolist():
             firm = economy.firms[links.firms[place]]
             used = links.place[list(firm.inputs)]
