@@ -43,8 +43,9 @@ class Links:
 
     `goods` and `firms` say which of the economy's each is, `place` where each of the economy's goods stands. A link is
     of a `good` and to a `firm`, `(edges,)` each. The first `raw` goods are made by nobody, every other by its `maker`,
-    `(goods - raw,)`: a firm makes several where one unit of output is one of each of them (a copier's). Raises
-    ValueError for firms of another sort.
+    `(goods - raw,)`: a firm makes several where one unit of output is one of each of them (a copier's). `supply` arrives
+    every tick, and a good that `is_result` is sold outside, `(goods,)` each. Raises ValueError for firms of another
+    sort.
     """
 
     def __init__(self, economy: Economy) -> None:
@@ -58,9 +59,9 @@ class Links:
             rows = range(len(firms), len(firms) + len(places))
             outputs = list(zip(*(economy.firms[place].outputs for place in places), strict=True))
             inputs = list(zip(*(economy.firms[place].inputs for place in places), strict=True))
-            varying = [row for row in numbers if (row != row[0]).any()]
             edges, makes = _blocks(len(used), inputs), _blocks(len(goods), outputs)
-            self.operations.append(Operation(_tape(formula, numbers), edges, makes, varying))
+            tape, varying = _tape(formula, numbers)
+            self.operations.append(Operation(tape, edges, makes, varying))
             firms += places
             for column in outputs:
                 goods += column
@@ -241,23 +242,22 @@ def _shape(formula: Formula, productivity: float) -> tuple[tuple[object, ...], l
     return tuple(key), [*numbers, productivity]
 
 
-def _tape(formula: Formula, numbers: Array) -> Tape:
-    """The slopes and the value of a formula in which every number that is not the same in all rows of `numbers`
-    `(numbers, rows)` is a variable, exponents aside.
+def _tape(formula: Formula, numbers: Array) -> tuple[Tape, list[Array]]:
+    """The slopes and the value of a formula, given its inputs and those of its `numbers` `(numbers, rows)` that are not
+    the same in all rows, exponents aside; and these numbers, `(rows,)` each.
     """
     graph, wide = formula.output.graph, Graph()
     inputs = [f"x{place}" for place in range(len(formula.variables))]
-    varying = [f"c{place}" for place, row in enumerate(numbers) if (row != row[0]).any()]
-    given = [
+    varying = {f"c{place}": row for place, row in enumerate(numbers) if (row != row[0]).any()}
+    *given, productivity = [
         wide.variable(name) if (name := f"c{place}") in varying else wide.constant(row[0])
         for place, row in enumerate(numbers)
     ]
-    *waiting, productivity = given
-    terms: dict[int, Term] = {}
+    waiting, terms = iter(given), dict[int, Term]()
     for node in graph.reachable([formula.output]):
         operation, arguments = graph.operations[node], graph.arguments[node]
         if graph.constants[node] is not None:
-            terms[node] = waiting.pop(0)
+            terms[node] = next(waiting)
         elif operation == "variable":
             terms[node] = wide.variable(inputs[formula.variables.index(str(graph.names[node]))])
         elif operation == "^ constant":
@@ -265,4 +265,4 @@ def _tape(formula: Formula, numbers: Array) -> Tape:
         else:
             terms[node] = wide.apply(operation, *(terms[argument] for argument in arguments))
     value = productivity * terms[formula.output.node]
-    return Tape([*wide.gradient(value, inputs), value], [*inputs, *varying])
+    return Tape([*wide.gradient(value, inputs), value], [*inputs, *varying]), list(varying.values())
