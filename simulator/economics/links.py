@@ -43,9 +43,9 @@ class Links:
 
     `goods` and `firms` say which of the economy's each is, `place` where each of the economy's goods stands. A link is
     of a `good` and to a `firm`, `(edges,)` each. The first `raw` goods are made by nobody, every other by its `maker`,
-    `(goods - raw,)`: a firm makes several where one unit of output is one of each of them (a copier's). `supply` arrives
-    every tick, and a good that `is_result` is sold outside, `(goods,)` each. Raises ValueError for firms of another
-    sort.
+    `(goods - raw,)`: a firm makes several where one unit of output is one of each of them (a copier's). A tick's
+    `supply` arrives of each good, and one that `is_result` is sold outside, `(goods,)` each. Raises ValueError for
+    firms of another sort.
     """
 
     def __init__(self, economy: Economy) -> None:
