@@ -54,6 +54,7 @@ class Links:
         goods = [good for good in range(len(economy.goods)) if good not in made]
         self.raw = len(goods)
         self.operations: list[Operation] = []
+        self._fetched: list[slice] = []
         firms, maker, used, user = list[int](), list[int](), list[int](), list[int]()
         for formula, places, numbers in _kinds(economy.firms):
             rows = range(len(firms), len(firms) + len(places))
@@ -62,6 +63,7 @@ class Links:
             edges, makes = _blocks(len(used), inputs), _blocks(len(goods), outputs)
             tape, varying = _tape(formula, numbers)
             self.operations.append(Operation(tape, edges, makes, varying))
+            self._fetched += [slice(rows.start, rows.stop)] * len(inputs)
             firms += places
             for column in outputs:
                 goods += column
@@ -93,7 +95,9 @@ class Links:
 
     def bids(self, prices: Array, slopes: Array) -> Array:
         """What a unit more of its good would add to the revenue of each link's firm, `(edges,)`: `p_out df/dx`."""
-        bids = self.output_price(prices).take(self.firm, mode="wrap")
+        fetched = self.output_price(prices)
+        # Faster in slices than by the place of each link's firm.
+        bids = np.concatenate([fetched[firms] for firms in self._fetched])
         bids *= slopes
         return bids
 
