@@ -126,13 +126,13 @@ def test_prices_come_to_rest_at_the_derivatives_in_the_promised_ticks(
     for _ in range(depth + 1):
         market.step()
     expected = np.array([values[places[goods[good]]] for good in known])
-    reaches = market.links.reaches[known]
-    np.testing.assert_allclose(market.now.quantities[known][reaches], expected[reaches], rtol=1e-12, atol=1e-12)
+    reaches = market.links.reaches[market.links.place][known]
+    np.testing.assert_allclose(market.demand[known][reaches], expected[reaches], rtol=1e-12, atol=1e-12)
     while market.tick < max(2 * depth - 1, depth):
         market.step()
     derivatives = np.array([slopes[places[goods[good]]] for good in known])
     np.testing.assert_allclose(market.prices[known], derivatives, rtol=1e-9, atol=1e-11)
-    assert not market.prices[~market.links.reaches].any()
+    assert not market.now.prices[~market.links.reaches].any()
 
 
 @given(seed=st.integers(0, 10**9), operations=st.integers(2, 60))
@@ -147,7 +147,9 @@ def test_a_full_sweep_gives_the_derivatives_as_soon_as_quantities_are_there(seed
     adjoint = market.links.adjoint(market.now.slopes)
     for name in program.inputs:
         place = int(name[1:])
-        assert adjoint[market.economy.goods.index(name)] == pytest.approx(slopes[place], rel=1e-9, abs=1e-11)
+        assert adjoint[market.links.place[market.economy.goods.index(name)]] == pytest.approx(
+            slopes[place], rel=1e-9, abs=1e-11
+        )
 
 
 @given(seed=st.integers(0, 10**9), rate=st.floats(0.2, 1.0))
@@ -222,6 +224,18 @@ def test_a_value_outside_a_domain_is_a_verdict_that_names_firm_tick_and_value() 
     )
     assert run.summary["outcome"] == "diverged"
     assert "ln_b has no finite value or slope at a = -1 (tick " in run.summary["sentence"]
+
+
+def test_a_firm_that_a_shock_mends_is_waited_for() -> None:
+    data = {
+        "program": "a = x - 2\nb = ln(a)\nreturn b",
+        "supply": {"x": 1},
+        "scheduler": {"kind": "marginal_bids", "rate": 1},
+        "shocks": [{"tick": 10, "set": {"supply.x": 5}}],
+    }
+    run = simulate(data)
+    assert (run.summary["outcome"], run.summary["ticks"]) == ("cleared", 13)
+    assert run.trajectory.query("tick == 13 and good == 'x'")["price"].item() == pytest.approx(1 / 3, rel=1e-15)
 
 
 def test_a_run_of_messages_resumes_to_the_same_bytes_across_a_shock(tmp_path: Path) -> None:
@@ -388,16 +402,49 @@ def test_what_a_chain_of_bids_must_be(changes: dict[str, Any], message: str) -> 
 def test_firms_of_one_formula_are_one_operation() -> None:
     program = parse("a = 2*x\nb = 3*y\nc = sin(a)\nd = sin(b)\nreturn c*d")
     links = Links(load(scenario_of(program, {"x": 1, "y": 1})).economy)
-    assert sorted(operation.firms.stop - operation.firms.start for operation in links.operations) == [1, 2, 2]
-    made, slopes = links.answers(np.array([0.5 if name in ("x", "y") else 1.0 for name in links.economy.goods]))
-    by_good = dict(zip([links.economy.goods[good] for good in links.makes], made, strict=True))
+    assert sorted(len(links.goods[operation.goods[0]]) for operation in links.operations) == [1, 2, 2]
+    goods = [links.economy.goods[good] for good in links.goods]
+    made, slopes = links.answers(np.array([0.5 if name in ("x", "y") else 1.0 for name in goods]))
+    by_good = dict(zip(goods, made, strict=True))
     assert (by_good["a"], by_good["b"]) == (1.0, 1.5)
-    assert sorted(
-        slopes[np.isin(links.makes[links.firm], [links.economy.goods.index("a"), links.economy.goods.index("b")])]
-    ) == [
-        2,
-        3,
+    by_link = dict(zip([goods[good] for good in links.good], slopes, strict=True))
+    assert (by_link["x"], by_link["y"]) == (2.0, 3.0)
+
+
+def test_joint_products_are_worth_what_a_good_that_is_not_rival_is() -> None:
+    value = {
+        "supply": {"x": 0.7},
+        "outside": {"c": 1},
+        "scheduler": {"kind": "marginal_bids", "rate": 1},
+        "run": {"tolerance": 1e-14},
+    }
+    shared = {
+        "goods": {"x": {"rival": False}, "a": {}, "b": {}, "c": {}},
+        "firms": [
+            {"name": "f", "makes": "a = sin(x)"},
+            {"name": "g", "makes": "b = cos(x)"},
+            {"name": "h", "makes": "c = a*b + a"},
+        ],
+    }
+    copied = {
+        "goods": ["x", "x_1", "x_2", "a", "b", "c"],
+        "firms": [
+            {"name": "copier", "makes": "x_1 = x_2 = x"},
+            {"name": "f", "makes": "a = sin(x_1)"},
+            {"name": "g", "makes": "b = cos(x_2)"},
+            {"name": "h", "makes": "c = a*b + a"},
+        ],
+    }
+    lasts = [
+        run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")
+        for run in (simulate({**value, **shared}), simulate({**value, **copied}))
     ]
+    for column in ("price", "bid", "adjoint", "supply"):
+        one, other = (last.loc[["x", "a", "b", "c"], column] for last in lasts)
+        np.testing.assert_allclose(one, other, rtol=1e-14)
+    one, other = lasts
+    assert one.loc["x", "price"] == pytest.approx(math.cos(1.4) + math.cos(0.7), rel=1e-13)
+    assert other.loc[["x_1", "x_2"], "price"].sum() == pytest.approx(one.loc["x", "price"], rel=1e-14)
 
 
 def called(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

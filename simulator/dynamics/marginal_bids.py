@@ -22,12 +22,13 @@ from simulator.dynamics.outcomes import Verdict
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.links import Links
+from simulator.economics.links import Links, unknown
 
 
 class Messages(NamedTuple):
-    """A tick as it is: `quantities` and `prices` `(goods,)`, what is `paid` on each link `(edges,)`; and what comes of
-    them: `made` of these quantities `(firms,)`, `slopes` `df/dx` and `bids` `(edges,)`.
+    """A tick as it is, in the links' order: `quantities` and `prices` `(goods,)`, what is `paid` on each link
+    `(edges,)`; and what comes of them: what of each good is `made` (or supplied) next `(goods,)`, `slopes` `df/dx` and
+    `bids` `(edges,)`.
 
     What has not arrived yet is not a number.
     """
@@ -47,28 +48,32 @@ class Messages(NamedTuple):
 
 
 class MessageMarket(mesa.Model):
-    """The market of firms that make and bid; `now` is the tick just over."""
+    """The market of firms that make and bid; `now` is the tick just over.
+
+    Since tick `entered` supplies and formulas are as they are: a good that `level` firms stand before is as it will be
+    so many ticks later.
+    """
 
     def __init__(self, economy: Economy, rule: PriceRule, initial_prices: Array, seed: int | None = None) -> None:
         super().__init__(rng=seed)
         self.rule = rule
         self.consumer_cohorts: list[object] = []
-        self.enter(economy)
+        self.economy, self.links, self.entered = economy, Links(economy), 0
         links, goods = self.links, len(economy.goods)
         users = np.maximum(np.bincount(links.good[links.reaching], minlength=goods), 1)
-        quantities = np.where(links.makers < 0, economy.supply, np.nan)
-        self._next = quantities, np.where(links.reaching, (np.asarray(initial_prices) / users)[links.good], 0.0)
-        self.changed_at = np.zeros(goods)
-        """The last tick in which each good's quantity changed, `(goods,)`."""
-        self.now = Messages(-1, quantities, np.zeros(goods), *self._empty())
-
-    def _empty(self) -> tuple[Array, Array, Array, Array]:
-        edges, firms = len(self.links.good), len(self.links.order)
-        return np.zeros(edges), np.zeros(firms), np.zeros(edges), np.zeros(edges)
+        first = (np.asarray(initial_prices)[links.goods] / users)[links.good]
+        quantities, nothing = np.where(np.arange(goods) < links.raw, links.supply, np.nan), np.zeros(len(links.good))
+        self._next = quantities, np.where(links.reaching, first, 0.0)
+        self.now = Messages(-1, quantities, np.zeros(goods), nothing, quantities, nothing, nothing)
 
     def enter(self, economy: Economy) -> None:
-        """Go on in an economy of the same goods and firms, with other supplies or formulas (after a shock)."""
-        self.economy, self.links = economy, Links(economy)
+        """Go on in an economy of the same goods and firms, with other supplies or numbers in formulas (after a shock).
+
+        Other operations would be links in another order.
+        """
+        self.economy, self.links, self.entered = economy, Links(economy), self.now.tick + 1
+        quantities, paid = self._next
+        self._next = np.concatenate([self.links.supply[: self.links.raw], quantities[self.links.raw :]]), paid
 
     def step(self) -> None:
         """One tick, as mesa drives a model."""
@@ -76,25 +81,21 @@ class MessageMarket(mesa.Model):
 
     def advance(self) -> None:
         """One tick: what was made and bid last is there; everybody makes and bids anew."""
-        before, links, rate = self.now, self.links, self.rule.rate
+        links, rate, tick = self.links, self.rule.rate, self.now.tick + 1
         quantities, paid = self._next
-        quantities[links.raw] = self.economy.supply[links.raw]
-        prices = links.together(paid)
-        made, slopes = links.answers(quantities)
         with np.errstate(all="ignore"):
-            bids = links.output_price(prices)[links.firm] * slopes
-            bids[links.dead] = 0.0
+            prices = links.together(paid)
+            made, slopes = links.answers(quantities)
+            bids = links.bids(prices, slopes)
             following = bids if rate == 1.0 else (1.0 - rate) * paid + rate * bids
-        # What nobody has bid for yet keeps the price it began with.
-        late = np.isnan(following)
-        if late.any():
-            following = np.where(late, paid, following)
-        self.changed_at[quantities != before.quantities] = before.tick + 1
-        self.steps = before.tick + 2
-        self.now = Messages(before.tick + 1, quantities, prices, paid, made, slopes, bids)
-        after = quantities.copy()
-        after[links.makes] = made[links.maker]
-        self._next = after, following
+        if unknown(following):
+            # What no result depends on is worth nothing, whatever its slope.
+            bids[~links.reaching] = 0.0
+            # What nobody has bid for yet keeps the price it began with.
+            following = np.where(np.isnan(following), paid, following)
+        self.steps = tick + 1
+        self.now = Messages(tick, quantities, prices, paid, made, slopes, bids)
+        self._next = made, following
 
     @property
     def tick(self) -> int:
@@ -103,33 +104,30 @@ class MessageMarket(mesa.Model):
 
     @property
     def prices(self) -> Array:
-        """Going prices, `(goods,)`."""
-        return self.now.prices
+        """Going prices, `(goods,)` in the economy's order."""
+        return self.now.prices[self.links.place]
 
     @property
     def demand(self) -> Array:
-        """What there is of each good, which its users take, `(goods,)`."""
-        return self.now.quantities
+        """What there is of each good, which its users take, `(goods,)` in the economy's order."""
+        return self.now.quantities[self.links.place]
 
     supply = demand
 
     @property
-    def bid(self) -> Array:
-        """What a good's users bid for it together, `(goods,)`."""
-        return self.links.together(self.now.bids)
+    def gaps(self) -> tuple[Array, Array]:
+        """`|made - quantity|` and `|bid - price|`, `(goods,)` each in the links' order."""
+        now = self.now
+        with np.errstate(invalid="ignore"):
+            return np.abs(now.made - now.quantities), np.abs(self.links.together(now.bids) - now.prices)
 
     def execute(self) -> None:
         """Nothing waits to be carried out."""
 
     @property
     def residual(self) -> float:
-        """The largest of `|bid - price|` and `|f(inputs) - quantity|`; infinite while something has not arrived."""
-        now, links = self.now, self.links
-        with np.errstate(invalid="ignore"):
-            gaps = np.concatenate(
-                [np.abs(now.made[links.maker] - now.quantities[links.makes]), np.abs(self.bid - now.prices)]
-            )
-        largest = float(np.max(gaps, initial=0.0))
+        """The largest of all `gaps`; infinite while something has not arrived."""
+        largest = float(np.max([gap.max(initial=0.0) for gap in self.gaps]))
         return largest if largest == largest else np.inf
 
     def state(self) -> dict[str, Array]:
@@ -137,16 +135,15 @@ class MessageMarket(mesa.Model):
         quantities, paid = self._next
         return {
             "tick": np.array(self.now.tick),
-            "before": self.now.quantities,
+            "entered": np.array(self.entered),
             "quantities": quantities,
             "paid": paid,
-            "changed_at": self.changed_at,
         }
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
-        self._next, self.changed_at = (state["quantities"], state["paid"]), state["changed_at"].copy()
-        self.now = self.now._replace(tick=int(state["tick"]), quantities=state["before"])
+        self._next, self.entered = (state["quantities"], state["paid"]), int(state["entered"])
+        self.now = self.now._replace(tick=int(state["tick"]))
 
 
 class MessageJudge:
@@ -183,26 +180,32 @@ class MessageJudge:
 
     def close(self, market: MessageMarket) -> Verdict:
         """The verdict once ticks have run out."""
-        now, economy = market.now, market.economy
-        missing = np.flatnonzero(np.isnan(now.quantities))
+        links, goods = market.links, market.economy.goods
+        missing = np.flatnonzero(np.isnan(market.demand))
         if missing.size:
-            reason = f"{economy.goods[int(missing[0])]} has not arrived"
+            reason = f"{goods[int(missing[0])]} has not arrived"
         else:
-            gap = np.abs(market.bid - now.prices)
+            gap = market.gaps[1][links.place]
             good = int(np.nanargmax(gap))
-            reason = f"the price of {economy.goods[good]} is {gap[good]:.3g} off what is bid"
+            reason = f"the price of {goods[good]} is {gap[good]:.3g} off what is bid"
         return Verdict("out_of_ticks", f"{reason} (tolerance {self.tolerance:.2g})")
 
     def _broken(self, market: MessageMarket) -> str | None:
         """Which firm has no answer to inputs that have come to rest: then it never will."""
         now, links, economy = market.now, market.links, market.economy
-        broken = ~np.isfinite(now.made)
-        broken[links.firm[~np.isfinite(now.slopes) & links.reaching]] = True
+        since = now.tick - market.entered - links.depth
+        silent, vague = ~np.isfinite(now.made), ~np.isfinite(now.slopes)
+        if since < 0 or not (silent.any() or vague.any()):
+            return None
+        broken = np.zeros(len(links.firms), dtype=bool)
+        broken[links.maker[silent[links.raw :]]] = True
+        broken[links.firm[vague & links.reaching]] = True
         for place in np.flatnonzero(broken).tolist():
-            firm = economy.firms[links.order[place]]
-            used = list(firm.inputs)
-            inputs, since = now.quantities[used], now.tick - market.changed_at[used].max()
-            if np.isfinite(inputs).all() and since >= links.depth:
-                at = ", ".join(f"{economy.goods[good]} = {x:.6g}" for good, x in zip(used, inputs, strict=True))
+            firm = economy.firms[links.firms[place]]
+            used = links.place[list(firm.inputs)]
+            inputs = now.quantities[used]
+            if np.isfinite(inputs).all() and since >= links.level[used].max():
+                named = zip(firm.inputs, inputs, strict=True)
+                at = ", ".join(f"{economy.goods[good]} = {x:.6g}" for good, x in named)
                 return f"{firm.name} has no finite value or slope at {at} (tick {now.tick})"
         return None

@@ -2,17 +2,23 @@
 
 A link leads from a good to a firm that uses it. Firms whose formulas are the same but for the goods' names and the
 numbers in them are one operation: their values and slopes are worked out at once, whatever their number.
+
+Goods, firms and links stand in an order of their own, in which what is worked out together lies together: goods that
+nobody makes, then what the firms make, operation by operation.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.economy import Economy, Indices
+from simulator.economics.economy import Economy, Firm, Indices
 from simulator.economics.expression import Graph, Term
 from simulator.economics.forms import Array
 from simulator.economics.formula import Formula
@@ -21,100 +27,103 @@ from simulator.economics.technology import FormulaTechnology
 
 
 class Operation(NamedTuple):
-    """Firms of one formula, which stand together: the places of these `firms`, for each input the places of its `edges`
-    and the `goods` used `(rows,)`, and the `numbers` in the formulas `(numbers, rows)`.
+    """Firms of one formula: the places of their links, input by input (`edges`), and of what they make, product by
+    product (`goods`); and the `numbers` in which their formulas differ, `(rows,)` each.
     """
 
     tape: Tape
-    firms: slice
     edges: list[slice]
-    goods: list[Indices]
-    numbers: Array
+    goods: list[slice]
+    numbers: list[Array]
 
 
 class Links:
-    """The links of an economy of single firms with formulas, in an order of their own: firms of one operation stand
-    together, and so do their first inputs, their second inputs, and so on.
+    """The links of an economy of single firms with formulas; `(goods,)`, `(firms,)` and `(edges,)` are in the order of
+    the links, here and wherever they are spoken of.
 
-    `order` `(firms,)` says which of the economy's firms each is; a link is of a `good` and to a `firm`, `(edges,)`
-    each. What a firm makes it sells at an outlet: `maker` and what it `makes`, `(outlets,)` each; a firm has several
-    where one unit of output is one of each of several goods (a copier's). Raises ValueError for firms of another sort.
+    `goods` and `firms` say which of the economy's each is, `place` where each of the economy's goods stands. A link is
+    of a `good` and to a `firm`, `(edges,)` each. The first `raw` goods are made by nobody, every other by its `maker`,
+    `(goods - raw,)`: a firm makes several where one unit of output is one of each of them (a copier's). A tick's
+    `supply` arrives of each good, and one that `is_result` is sold outside, `(goods,)` each. Raises ValueError for
+    firms of another sort.
     """
 
     def __init__(self, economy: Economy) -> None:
         self.economy = economy
-        self.is_result = economy.is_outside
-        self.operations, self.order = _operations(economy)
-        self.maker, self.makes = _outlets(economy, self.order)
-        good, firm = np.zeros(len(economy.edge_good), dtype=np.intp), np.zeros(len(economy.edge_good), dtype=np.intp)
-        for operation in self.operations:
-            places = np.arange(operation.firms.start, operation.firms.stop)
-            for edges, goods in zip(operation.edges, operation.goods, strict=True):
-                good[edges], firm[edges] = goods, places
-        self.good, self.firm = good, firm
+        made = {good for firm in economy.firms for good in firm.outputs}
+        goods = [good for good in range(len(economy.goods)) if good not in made]
+        self.raw = len(goods)
+        self.operations: list[Operation] = []
+        self._fetched: list[slice] = []
+        firms, maker, used, user = list[int](), list[int](), list[int](), list[int]()
+        for formula, places, numbers in _kinds(economy.firms):
+            rows = range(len(firms), len(firms) + len(places))
+            outputs = list(zip(*(economy.firms[place].outputs for place in places), strict=True))
+            inputs = list(zip(*(economy.firms[place].inputs for place in places), strict=True))
+            edges, makes = _blocks(len(used), inputs), _blocks(len(goods), outputs)
+            tape, varying = _tape(formula, numbers)
+            self.operations.append(Operation(tape, edges, makes, varying))
+            self._fetched += [slice(rows.start, rows.stop)] * len(inputs)
+            firms += places
+            for column in outputs:
+                goods += column
+                maker += rows
+            for column in inputs:
+                used += column
+                user += rows
+        self.goods, self.firms, self.maker = _indices(goods), _indices(firms), _indices(maker)
+        self.place = np.argsort(self.goods)
+        self.good, self.firm = self.place[_indices(used)], _indices(user)
+        self.supply, self.is_result = economy.supply[self.goods], economy.is_outside[self.goods]
 
     def answers(self, quantities: Array) -> tuple[Array, Array]:
-        """What the firms make of quantities `(goods,)`, `(firms,)`, and `df/dx` of every link, `(edges,)`."""
-        made, slopes = np.empty(len(self.order)), np.empty(len(self.good))
-        with np.errstate(all="ignore"):
-            for tape, firms, edges, goods, numbers in self.operations:
-                *gradient, value = tape.run_arrays([*(quantities[used] for used in goods), *numbers])
-                made[firms] = value
-                for places, slope in zip(edges, gradient, strict=True):
-                    slopes[places] = slope
-            outside = np.isnan(made)
-            if outside.any():
-                slopes[outside[self.firm]] = np.nan
+        """What there will be of each good if firms make what these quantities `(goods,)` allow, `(goods,)`, and `df/dx`
+        of every link, `(edges,)`. Floating-point warnings are the caller's.
+        """
+        made, slopes = quantities.copy(), np.empty(len(self.good))
+        # No place lies outside; told to wrap such places, NumPy does not look for them.
+        inputs = quantities.take(self.good, mode="wrap")
+        for tape, edges, goods, numbers in self.operations:
+            *gradient, value = tape.run_arrays([*[inputs[places] for places in edges], *numbers])
+            for places in goods:
+                made[places] = value
+            for places, slope in zip(edges, gradient, strict=True):
+                slopes[places] = slope
+        if unknown(made):
+            slopes[self._of_firms(np.isnan(made))[self.firm]] = np.nan
         return made, slopes
 
-    @cached_property
-    def reaching(self) -> NDArray[np.bool_]:
-        """Which links lead to a result, `(edges,)`."""
-        return self._of_firms(self.reaches)[self.firm]
-
-    @cached_property
-    def dead(self) -> Indices:
-        """The places of the links that lead to no result."""
-        return np.flatnonzero(~self.reaching)
-
-    @cached_property
-    def raw(self) -> Indices:
-        """The goods that nobody makes."""
-        return np.flatnonzero(self.makers < 0)
+    def bids(self, prices: Array, slopes: Array) -> Array:
+        """What a unit more of its good would add to the revenue of each link's firm, `(edges,)`: `p_out df/dx`."""
+        fetched = self.output_price(prices)
+        # Faster in slices than by the place of each link's firm.
+        bids = np.concatenate([fetched[firms] for firms in self._fetched])
+        bids *= slopes
+        return bids
 
     def together(self, paid: Array) -> Array:
         """What all users of a good give for it, `paid` `(edges,)`, and the outside if it is sold there, `(goods,)`."""
-        return self._outside + np.bincount(self.good, paid, len(self._outside))
-
-    @cached_property
-    def _outside(self) -> Array:
-        return np.where(self.is_result, self.economy.outside, 0.0)
-
-    @cached_property
-    def makers(self) -> Indices:
-        """The firm that makes each good, `(goods,)`; -1 where nobody does."""
-        makers = np.full(len(self.economy.goods), -1, dtype=np.intp)
-        makers[self.makes] = self.maker
-        return makers
+        prices = self._outside.copy()
+        np.add.at(prices, self.good, paid)
+        return prices
 
     def output_price(self, prices: Array) -> Array:
         """What a unit of each firm's output fetches, `(goods,)` to `(firms,)`: the prices of all it is, together."""
-        sold = prices[self.makes]
-        return sold if self._single else np.bincount(self.maker, sold, len(self.order)).astype(float)
+        sold = prices[self.raw :]
+        return np.bincount(self.maker, sold, len(self.firms)).astype(float) if self._joint else sold
 
     @cached_property
-    def _single(self) -> bool:
-        return np.array_equal(self.maker, np.arange(len(self.order)))
+    def _joint(self) -> bool:
+        return len(self.maker) > len(self.firms)
 
     @cached_property
-    def _into(self) -> Indices:
-        """What the firm of each link makes, where every firm makes one good, `(edges,)`."""
-        return self.makes[self.firm]
+    def _outside(self) -> Array:
+        return np.where(self.is_result, self.economy.outside[self.goods], 0.0)
 
     def _of_firms(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which firms make a good that is marked, `(goods,)` to `(firms,)`."""
-        found = np.zeros(len(self.order), dtype=bool)
-        found[self.maker[marks[self.makes]]] = True
+        found = np.zeros(len(self.firms), dtype=bool)
+        found[self.maker[marks[self.raw :]]] = True
         return found
 
     @cached_property
@@ -122,41 +131,41 @@ class Links:
         """How many firms stand between each good and what comes from outside, `(goods,)`. Raises ValueError where a
         good is needed, through other firms, to make itself.
         """
-        level = np.where(self.makers >= 0, -1, 0)
-        waiting = np.bincount(self.firm, minlength=len(self.order))
-        users: list[list[int]] = [[] for _ in level]
+        users: list[list[int]] = [[] for _ in self.goods]
         for good, firm in zip(self.good.tolist(), self.firm.tolist(), strict=True):
             users[good].append(firm)
-        sold: list[list[int]] = [[] for _ in self.order]
-        for firm, made in zip(self.maker.tolist(), self.makes.tolist(), strict=True):
-            sold[firm].append(made)
-        above = np.zeros(len(self.order), dtype=np.intp)
-        ready = np.flatnonzero(level == 0).tolist()
+        makes: list[list[int]] = [[] for _ in self.firms]
+        for good, firm in enumerate(self.maker.tolist(), self.raw):
+            makes[firm].append(good)
+        level, waiting = [0] * len(users), np.bincount(self.firm, minlength=len(makes)).tolist()
+        ready = list(range(self.raw))
         while ready:
             good = ready.pop()
             for firm in users[good]:
                 waiting[firm] -= 1
-                above[firm] = max(above[firm], level[good] + 1)
+                for made in makes[firm]:
+                    level[made] = max(level[made], level[good] + 1)
                 if waiting[firm] == 0:
-                    level[sold[firm]] = above[firm]
-                    ready += sold[firm]
-        if (waiting > 0).any():
-            name = self.economy.goods[sold[int(np.flatnonzero(waiting > 0)[0])][0]]
-            raise ValueError(f"{name} is needed, through other firms, to make itself")
-        return level
+                    ready += makes[firm]
+        for firm, inputs in enumerate(waiting):
+            if inputs:
+                name = self.economy.goods[self.goods[makes[firm][0]]]
+                raise ValueError(f"{name} is needed, through other firms, to make itself")
+        return _indices(level)
+
+    @cached_property
+    def depth(self) -> int:
+        """Firms on the longest path to a result."""
+        return int(self.level[self.is_result].max(initial=0))
 
     @cached_property
     def stages(self) -> list[Indices]:
         """The links by the level of what their firm makes, from the last to the first."""
-        levels = self._level_of_firms[self.firm]
+        levels = np.zeros(len(self.firms), dtype=np.intp)
+        levels[self.maker] = self.level[self.raw :]
+        levels = levels[self.firm]
         order = np.argsort(-levels, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(levels[order])) + 1) if len(order) else []
-
-    @cached_property
-    def _level_of_firms(self) -> Indices:
-        levels = np.zeros(len(self.order), dtype=np.intp)
-        levels[self.maker] = self.level[self.makes]
-        return levels
 
     @cached_property
     def reaches(self) -> NDArray[np.bool_]:
@@ -168,9 +177,9 @@ class Links:
         return reaches
 
     @cached_property
-    def depth(self) -> int:
-        """Firms on the longest path to a result."""
-        return int(self.level[self.is_result].max(initial=0))
+    def reaching(self) -> NDArray[np.bool_]:
+        """Which links lead to a result, `(edges,)`."""
+        return self._of_firms(self.reaches)[self.firm]
 
     def adjoint(self, slopes: Array) -> Array:
         """The derivative of what is sold outside with respect to every good, `(goods,)`: one reverse sweep.
@@ -179,42 +188,41 @@ class Links:
         """
         adjoint = self._outside.copy()
         for links in self.stages:
-            fetched = adjoint[self._into[links]] if self._single else self.output_price(adjoint)[self.firm[links]]
-            worth = np.where(self.reaching[links], fetched * slopes[links], 0.0)
-            np.add.at(adjoint, self.good[links], worth)
+            worth = self.output_price(adjoint)[self.firm[links]] * slopes[links]
+            np.add.at(adjoint, self.good[links], np.where(self.reaching[links], worth, 0.0))
         return adjoint
 
 
-def _outlets(economy: Economy, order: Indices) -> tuple[Indices, Indices]:
-    """Every outlet's firm, by its place in `order`, and the good sold there, `(outlets,)` each."""
-    sold = [economy.firms[firm].outputs for firm in order]
-    maker = np.repeat(np.arange(len(order), dtype=np.intp), [len(goods) for goods in sold])
-    return maker, np.array([good for goods in sold for good in goods], dtype=np.intp)
+def unknown(values: Array) -> bool:
+    """Whether some value is not a number."""
+    # Then the least is none: half the price of asking each.
+    return math.isnan(np.minimum.reduce(values, initial=0.0))
 
 
-def _operations(economy: Economy) -> tuple[list[Operation], Indices]:
-    """The firms by formula, and which of the economy's firms stands where."""
+def _indices(places: Sequence[int]) -> Indices:
+    return np.array(places, dtype=np.intp)
+
+
+def _blocks(begin: int, columns: Sequence[Sequence[int]]) -> list[slice]:
+    """Where columns of one length lie, one after another from a place on."""
+    ends = np.cumsum([begin, *map(len, columns)]).tolist()
+    return [slice(*pair) for pair in pairwise(ends)]
+
+
+def _kinds(firms: Sequence[Firm]) -> list[tuple[Formula, list[int], Array]]:
+    """A formula for all firms that share it but for names and numbers, their places, and its numbers in each of them,
+    `(numbers, rows)`.
+    """
     kinds: dict[tuple[object, ...], tuple[Formula, list[int], list[list[float]]]] = {}
-    for place, firm in enumerate(economy.firms):
+    for place, firm in enumerate(firms):
         technology = firm.technology
         if not isinstance(technology, FormulaTechnology) or firm.count != 1:
             raise ValueError(f"{firm.name} is no single firm with a formula")
         key, numbers = _shape(technology.formula, float(technology.productivity[0]))
-        kinds.setdefault(key, (technology.formula, [], []))
-        kinds[key][1].append(place)
-        kinds[key][2].append(numbers)
-    found: list[Operation] = []
-    order: list[int] = []
-    edge = 0
-    for formula, firms, numbers in kinds.values():
-        rows, used = len(firms), np.array([economy.firms[firm].inputs for firm in firms], dtype=np.intp)
-        edges = [slice(edge + rows * place, edge + rows * (place + 1)) for place in range(used.shape[1])]
-        table = np.array(numbers, dtype=float).reshape(rows, -1).T.copy()
-        goods = [column.copy() for column in used.T]
-        found.append(Operation(_tape(formula), slice(len(order), len(order) + rows), edges, goods, table))
-        order += firms
-        edge += rows * used.shape[1]
-    return found, np.array(order, dtype=np.intp)
+        _, places, rows = kinds.setdefault((len(firm.outputs), *key), (technology.formula, [], []))
+        places.append(place)
+        rows.append(numbers)
+    return [(formula, places, np.array(rows).T.copy()) for formula, places, rows in kinds.values()]
 
 
 def _shape(formula: Formula, productivity: float) -> tuple[tuple[object, ...], list[float]]:
@@ -238,23 +246,27 @@ def _shape(formula: Formula, productivity: float) -> tuple[tuple[object, ...], l
     return tuple(key), [*numbers, productivity]
 
 
-def _tape(formula: Formula) -> Tape:
-    """The slopes and the value of a formula in which every number is a variable, exponents aside."""
+def _tape(formula: Formula, numbers: Array) -> tuple[Tape, list[Array]]:
+    """The slopes and the value of a formula, given its inputs and those of its `numbers` `(numbers, rows)` that are not
+    the same in all rows, exponents aside; and these numbers, `(rows,)` each.
+    """
     graph, wide = formula.output.graph, Graph()
     inputs = [f"x{place}" for place in range(len(formula.variables))]
-    terms: dict[int, Term] = {}
-    numbers: list[str] = []
+    varying = {f"c{place}": row for place, row in enumerate(numbers) if (row != row[0]).any()}
+    *given, productivity = [
+        wide.variable(name) if (name := f"c{place}") in varying else wide.constant(row[0])
+        for place, row in enumerate(numbers)
+    ]
+    waiting, terms = iter(given), dict[int, Term]()
     for node in graph.reachable([formula.output]):
         operation, arguments = graph.operations[node], graph.arguments[node]
         if graph.constants[node] is not None:
-            numbers.append(f"c{len(numbers)}")
-            terms[node] = wide.variable(numbers[-1])
+            terms[node] = next(waiting)
         elif operation == "variable":
             terms[node] = wide.variable(inputs[formula.variables.index(str(graph.names[node]))])
         elif operation == "^ constant":
             terms[node] = wide.apply("^", terms[arguments[0]], float(graph.constants[arguments[1]] or 0.0))
         else:
             terms[node] = wide.apply(operation, *(terms[argument] for argument in arguments))
-    numbers.append(f"c{len(numbers)}")
-    value = wide.variable(numbers[-1]) * terms[formula.output.node]
-    return Tape([*wide.gradient(value, inputs), value], [*inputs, *numbers])
+    value = productivity * terms[formula.output.node]
+    return Tape([*wide.gradient(value, inputs), value], [*inputs, *varying]), list(varying.values())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -46,34 +47,39 @@ class Tape:
 
     def run_arrays(self, inputs: Sequence[NDArray[Any]]) -> list[Any]:
         """The outputs: arrays, or numbers where they are constant. Floating-point warnings are the caller's."""
-        values: list[Any] = [*inputs, *self.constants]
-        for row, arguments in self.rows:
-            values.append(row.array(*[values[slot] for slot in arguments]))
-        return [values[slot] for slot in self.outputs]
+        return self._line(*inputs)
+
+    @cached_property
+    def _line(self) -> Callable[..., list[Any]]:
+        space = {f"f{place}": row.array for place, (row, _) in enumerate(self.rows)}
+        lines, outputs = self._written({})
+        given = ", ".join(f"v{slot}" for slot in range(self.inputs))
+        return _function(f"def line({given}):", [*lines, f"return [{', '.join(outputs)}]"], space)
 
     def compiled(self) -> Callable[[float], tuple[float, ...]]:
         """The outputs at one input in plain floats, as a function that never raises and never warns; none of them is a
         number where the first is not.
-
-        The line is written down as Python, a statement an operation: several times faster than walking along it.
         """
-        called = {row.number: f"f{place}" for place, (row, _) in enumerate(self.rows) if row.number not in SIGNS}
+        space: dict[str, Any] = {f"f{place}": row.number for place, (row, _) in enumerate(self.rows)}
+        space |= {"with_care": self._with_care, "nowhere": (math.nan,) * len(self.outputs)}
+        lines, outputs = self._written(SIGNS)
+        lines += [f"if {outputs[0]} != {outputs[0]}: return nowhere", f"return {', '.join(outputs)},"]
+        guarded = ["try:", *[f"    {line}" for line in lines]]
+        guarded += ["except (ArithmeticError, ValueError):", "    return with_care(v0)"]
+        return _function("def line(v0):", guarded, space)
+
+    def _written(self, signs: Mapping[Callable[..., float], str]) -> tuple[list[str], list[str]]:
+        """The line as Python, several times faster than walking along it: a statement for each operation, `signs` or a
+        call of `f0`, `f1` and so on, and what the outputs are called.
+        """
         said = [f"v{slot}" for slot in range(self.inputs)] + [f"({number!r})" for number in self.constants]
         lines: list[str] = []
-        for row, arguments in self.rows:
-            given = [said[slot] for slot in arguments]
-            told = SIGNS[row.number].join(given) if row.number in SIGNS else f"{called[row.number]}({', '.join(given)})"
+        for place, (row, arguments) in enumerate(self.rows):
+            given, sign = [said[slot] for slot in arguments], signs.get(row.number)
+            told = sign.join(given) if sign else f"f{place}({', '.join(given)})"
             said.append(f"v{len(said)}")
-            lines.append(f"        {said[-1]} = {told}")
-        first = said[self.outputs[0]]
-        lines.append(f"        if {first} != {first}: return nowhere")
-        lines.append(f"        return {', '.join(said[slot] for slot in self.outputs)},")
-        caught = "    except (ArithmeticError, ValueError):\n        return with_care(v0)"
-        source = "\n".join(["def line(v0):", "    try:", *lines, caught])
-        space: dict[str, Any] = {name: function for function, name in called.items()}
-        space |= {"with_care": self._with_care, "nowhere": (math.nan,) * len(self.outputs)}
-        exec(compile(source, "<formula>", "exec"), space)
-        return space["line"]
+            lines.append(f"{said[-1]} = {told}")
+        return lines, [said[slot] for slot in self.outputs]
 
     def _with_care(self, x: float) -> tuple[float, ...]:
         """The outputs at one input where some operation has no number: operation by operation."""
@@ -82,6 +88,12 @@ class Tape:
             values.append(calculate(row, [values[slot] for slot in arguments]))
         found = tuple(values[slot] for slot in self.outputs)
         return found if found[0] == found[0] else (math.nan,) * len(found)
+
+
+def _function(head: str, lines: Sequence[str], space: dict[str, Any]) -> Callable[..., Any]:
+    """The function `line` of a head and the lines of its body."""
+    exec(compile("\n    ".join([head, *lines]), "<formula>", "exec"), space)
+    return space["line"]
 
 
 class ScalarFormula:

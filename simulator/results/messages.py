@@ -31,7 +31,7 @@ class MessageWitness:
 
     def __init__(self, market: MessageMarket, references: bool, ends: Set[int] = frozenset()) -> None:
         self.market, self._sweeps, self._ends = market, references, ends
-        self.free_goods = ~market.links.is_result & market.links.reaches
+        self.free_goods = (~market.links.is_result & market.links.reaches)[market.links.place]
         self._most = max(1, min(1024, MOST_NUMBERS // (len(market.links.good) + len(market.economy.goods))))
         self._seen = 0
         self._recorded: list[tuple[Messages, Array, Array]] = []
@@ -49,11 +49,10 @@ class MessageWitness:
         """Keep the tick just over, if it is to be recorded."""
         self._seen += 1
         if record:
-            now = self.market.now
-            nothing = np.full(len(now.prices), np.nan)
+            now, links = self.market.now, self.market.links
             with np.errstate(all="ignore"):
-                adjoint = self.market.links.adjoint(now.slopes) if self._sweeps else nothing
-            self._recorded.append((now, self.market.bid, adjoint))
+                adjoint = links.adjoint(now.slopes) if self._sweeps else np.full(len(links.goods), np.nan)
+                self._recorded.append((now, links.together(now.bids), adjoint))
 
     @property
     def full(self) -> bool:
@@ -77,39 +76,40 @@ class MessageWitness:
             }
 
     def _trajectory(self, numbers: NDArray[np.int64], now: dict[str, Array], bid: Array, adjoint: Array) -> Table:
-        goods = names(self.market.economy.goods)
+        goods, place = names(self.market.economy.goods), self.market.links.place
         quantity, zero = now["quantities"], np.zeros(bid.shape)
         empty = np.full(bid.shape, np.nan)
-        values = [now["prices"], quantity, quantity, zero, quantity, zero, bid, empty, adjoint]
+        columns = [now["prices"], quantity, quantity, zero, quantity, zero, bid, empty, adjoint]
+        values = np.stack(columns, axis=-1)[:, place]
         keys = {"tick": np.repeat(numbers, len(goods)), "good": np.tile(goods, len(numbers))}
-        return Table(keys, tuple(TRAJECTORY), np.stack(values, axis=-1).reshape(-1, len(TRAJECTORY)))
+        return Table(keys, tuple(TRAJECTORY), values.reshape(-1, len(TRAJECTORY)))
 
     def _ticks(self, numbers: NDArray[np.int64], now: dict[str, Array], bid: Array, adjoint: Array) -> Table:
-        links = self.market.links
-        made = now["made"][:, links.maker] - now["quantities"][:, links.makes]
-        gaps = np.abs(np.concatenate([made, bid - now["prices"]], axis=1))
+        free = self.free_goods[self.market.links.goods]
+        gaps = np.abs(np.concatenate([now["made"] - now["quantities"], bid - now["prices"]], axis=1))
         residual = np.where(np.isnan(gaps).any(axis=1), np.inf, np.max(np.nan_to_num(gaps), axis=1))
         known = {
             "max_relative_excess_demand": residual,
-            "distance_to_adjoint": relative_gap(np.where(self.free_goods, now["prices"], np.nan), adjoint),
+            "distance_to_adjoint": relative_gap(np.where(free, now["prices"], np.nan), adjoint),
         }
         empty = np.full(len(numbers), np.nan)
         return Table({"tick": numbers}, tuple(TICKS), np.stack([known.get(name, empty) for name in TICKS], axis=1))
 
     def _agents(self, numbers: NDArray[np.int64], now: dict[str, Array]) -> Table:
         """Of each firm its output and its inputs alone: with each good it has to do with, and what it pays for it."""
-        economy, links = self.market.economy, self.market.links
-        count, outlets, edges = len(numbers), len(links.makes), len(links.good)
-        profit = np.stack([links.output_price(prices) for prices in now["prices"]]) * now["made"]
-        np.subtract.at(profit.T, links.firm, (now["paid"] * now["quantities"][:, links.good]).T)
+        links, who, goods = self.market.links, *self._names()
+        count, outlets, edges = len(numbers), len(links.maker), len(links.good)
+        made, used = now["made"][:, links.raw :], now["quantities"][:, links.good]
+        profit = np.zeros((count, len(links.firms)))
+        np.add.at(profit.T, links.maker, (now["prices"][:, links.raw :] * made).T)
+        np.subtract.at(profit.T, links.firm, (now["paid"] * used).T)
         values = np.zeros((count, outlets + edges, len(AGENTS) + 1))
-        values[:, :outlets, 2], values[:, outlets:, 1] = now["made"][:, links.maker], now["quantities"][:, links.good]
+        values[:, :outlets, 2], values[:, outlets:, 1] = made, used
         values[:, :outlets, 3], values[:, outlets:, 3] = profit[:, links.maker], profit[:, links.firm]
         values[..., 4] = np.nan
         values[:, :outlets, 6], values[:, outlets:, 6] = np.nan, now["paid"]
-        who, goods = names(economy.firms[place].name for place in links.order), names(economy.goods)
         agent = np.concatenate([who[links.maker], who[links.firm]])
-        good = np.concatenate([goods[links.makes], goods[links.good]])
+        good = np.concatenate([goods[links.raw :], goods[links.good]])
         keys: dict[str, Any] = {
             "tick": np.repeat(numbers, outlets + edges),
             "agent": np.tile(agent, count),
@@ -119,8 +119,7 @@ class MessageWitness:
         return Table(keys, (*AGENTS, *USERS), values.reshape(-1, len(AGENTS) + 1))
 
     def _wedges(self, numbers: NDArray[np.int64], now: dict[str, Array]) -> Table:
-        economy, links = self.market.economy, self.market.links
-        who, goods = names(economy.firms[place].name for place in links.order), names(economy.goods)
+        links, who, goods = self.market.links, *self._names()
         keys = {
             "tick": np.repeat(numbers, len(links.good)),
             "firm": np.tile(who[links.firm], len(numbers)),
@@ -128,3 +127,8 @@ class MessageWitness:
         }
         values = np.stack([now["bids"], now["paid"], now["bids"] - now["paid"]], axis=-1)
         return Table(keys, tuple(WEDGES), values.reshape(-1, len(WEDGES)))
+
+    def _names(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The names of firms and goods, in the links' order."""
+        economy, links = self.market.economy, self.market.links
+        return names(economy.firms[place].name for place in links.firms), names(economy.goods)[links.goods]
