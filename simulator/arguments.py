@@ -129,7 +129,6 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
     """Refuse, before anything is run, what cannot be written to, and runs that would be lost or cannot be resumed."""
     from simulator.errors import RunFolderError
     from simulator.results.folder import RunFolder
-    from simulator.scenario import dump
 
     check_folder(out)
     complaints: list[str] = []
@@ -137,7 +136,7 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
         folder = RunFolder(task.folder)
         try:
             if resume:
-                folder.checkpoint(dump(task.scenario.resolved), task.scenario.inputs)
+                folder.checkpoint(task.scenario.text, task.scenario.inputs)
             elif overwrite:
                 folder.refuse_strangers()
             elif not folder.vacant:

@@ -26,7 +26,7 @@ from simulator.results.messages import MessageWitness
 from simulator.results.recorder import Witness
 from simulator.results.report import equilibrium_table, last_row, summarise
 from simulator.results.table import Table, frames
-from simulator.scenario import Scenario, dump, load
+from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def run_to_disk(
     or if `resume` finds a run of another scenario or a damaged checkpoint.
     """
     began = time.perf_counter()
-    text = dump(scenario.resolved)
+    text = scenario.text
     with RunFolder(folder) as files:
         finished = files.finished(text) if resume else None
         if finished is not None:
@@ -255,7 +255,7 @@ def _conclude(
         "seed": scenario.run.seed,
         "scheduler": scenario.scheduler,
         "shocks": [regime.tick for regime in scenario.regimes[1:]],
-        "scenario_sha256": hashlib.sha256(dump(scenario.resolved).encode()).hexdigest(),
+        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
     }
     summary = summarise(
         name=scenario.name,

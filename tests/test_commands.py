@@ -37,7 +37,7 @@ def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
     tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv", "distribution.csv"}
     assert files == tables | {"summary.json", "scenario.yaml", "state.npz", "figures"}
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    assert set(drawn) == {"prices.png", "convergence.png", "wedges.png", "network.png"}
+    assert set(drawn) == {"prices.png", "three_prices.png", "convergence.png", "wedges.png", "network.png"}
     for figure in drawn:
         (folder / "figures" / figure).unlink()
     assert simulator("plot", str(folder)).returncode == 0

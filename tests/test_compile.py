@@ -224,7 +224,7 @@ def test_a_program_means_what_it_means_to_python(seed: int, per: str, copiers: b
     market = market_of(as_scenario(comments + text, per, copiers=copiers))
     assert market.links.depth == program.depth_with(program.shared if copiers else ())
     prices = dict(zip(market.economy.goods, market.prices, strict=True))
-    made = dict(zip(market.economy.goods, market.now.quantities, strict=True))
+    made = dict(zip(market.economy.goods, market.demand, strict=True))
     assert made[program.result] == pytest.approx(value, rel=1e-9, abs=1e-12)
     for name in writer.inputs:
         assert (prices[name] if name in program.inputs else 0.0) == pytest.approx(slopes[name], rel=1e-7, abs=1e-9)

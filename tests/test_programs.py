@@ -24,7 +24,7 @@ from simulator.programs.language import parse, parse_function
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.supply_chain import chain_of
 from simulator.programs.way_back import program_of
-from simulator.run import run_to_disk
+from simulator.run import Run, run_to_disk
 from simulator.scenario import dump, load
 from simulator.scenario.programs import as_scenario
 
@@ -357,6 +357,10 @@ BASE: dict[str, Any] = {
         ({"program": 3}, "found no text"),
         ({"supply": {"x": 1}}, "found no supply of 'y'"),
         ({"trade": "every_tick"}, "found trade under marginal_bids"),
+        ({"scheduler": {"kind": "marginal_bids", "rate": 2}}, "found 2; expected a rate below 2"),
+        ({"program": {"text": "a = x*y", "per": "line"}}, "found 'line'; expected one of operation, statement"),
+        ({"program": {"txt": "a = x*y"}}, "unknown key 'txt'; expected one of text, per, copiers"),
+        ({"program": {"text": "a = ln("}}, "program.text: line 1, column 7: '(' was never closed"),
         ({"scheduler": {"kind": "marginal_bids", "form": "additive"}}, "found form under marginal_bids"),
         ({"consumers": [{"name": "c", "budget": 1, "utility": {"linear": {"a": 1}}}]}, "found consumers under"),
         (
@@ -445,6 +449,58 @@ def test_joint_products_are_worth_what_a_good_that_is_not_rival_is() -> None:
     one, other = lasts
     assert one.loc["x", "price"] == pytest.approx(math.cos(1.4) + math.cos(0.7), rel=1e-13)
     assert other.loc[["x_1", "x_2"], "price"].sum() == pytest.approx(one.loc["x", "price"], rel=1e-14)
+
+
+def prices_of(run: Run) -> dict[str, float]:
+    """The last prices, by good."""
+    last = run.trajectory[run.trajectory["tick"] == run.trajectory["tick"].max()]
+    return dict(zip(last["good"], last["price"], strict=True))
+
+
+def test_a_loop_of_firms_that_bid_is_refused() -> None:
+    firms = [{"name": "fa", "makes": "x = sin(y)"}, {"name": "fb", "makes": "y = cos(x)"}]
+    goods = {"goods": ["x", "y"], "outside": {"y": 1}, "firms": firms}
+    with pytest.raises(ScenarioError, match=r"found x of y of x: a good that is needed to make itself"):
+        load({**goods, "scheduler": {"kind": "marginal_bids"}})
+
+
+def test_formulas_that_differ_in_what_they_ignore_are_different_operations() -> None:
+    data = {
+        "goods": {"x": {"rival": False}, "y": {}, "a": {}, "b": {}, "c": {}},
+        "outside": {"c": 1},
+        "supply": {"x": 1, "y": 2},
+        "firms": [
+            {"name": "fa", "makes": "a = sin(x) + 0*y"},
+            {"name": "fb", "makes": "b = sin(x)"},
+            {"name": "fc", "makes": "c = a + b"},
+        ],
+        "scheduler": {"kind": "marginal_bids", "rate": 1},
+    }
+    assert prices_of(simulate(data))["x"] == pytest.approx(2 * math.cos(1), rel=1e-12)
+
+
+CONCAVE = """
+plan = x^0.5
+body = 2*x^0.3*y^0.4
+car = 3*plan^0.2*body^0.5
+bus = 2*plan^0.4*body^0.3
+return 4*sqrt(car) + 3*sqrt(bus)
+"""
+
+
+@pytest.mark.parametrize("copiers", [False, True])
+def test_firms_that_plan_reach_the_prices_of_firms_that_bid(copiers: bool) -> None:
+    """The same program under two schedulers: where every statement is strictly concave and increasing."""
+    data = {"program": {"text": CONCAVE, "per": "statement"}, "supply": {"x": 2, "y": 1}}
+    planned = prices_of(
+        simulate(
+            {**data, "scheduler": {"kind": "tatonnement", "rate": 0.1}, "run": {"ticks": 3000, "tolerance": 1e-11}}
+        )
+    )
+    program = {**data["program"], "copiers": copiers}
+    bid = prices_of(simulate({**data, "program": program, "scheduler": {"kind": "marginal_bids", "rate": 1}}))
+    for good, price in planned.items():
+        assert price == pytest.approx(bid[good], rel=1e-9), good
 
 
 def called(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -159,7 +159,6 @@ def test_tupperware_becomes_a_chain_of_firms(tmp_path: Path) -> None:
     assert scenario.run == RunSettings(ticks=1000, tolerance=1e-9)
     assert scenario.trade == Trade()
     assert scenario.expect == ("cleared",)
-    assert scenario.source == TUPPERWARE
 
 
 def test_fisher_and_scarf(tmp_path: Path) -> None:
@@ -387,7 +386,6 @@ def test_a_setting_is_what_the_file_could_have_said(tmp_path: Path, dotted: str,
     text = "\n".join(lines)
     scenario = load(written(tmp_path, TUPPERWARE), settings={dotted: value})
     assert_same(scenario, load(written(tmp_path, text)))
-    assert scenario.source == TUPPERWARE
 
 
 def test_settings_reach_consumers_by_name_and_can_be_combined(tmp_path: Path) -> None:

@@ -219,6 +219,36 @@ def test_a_planner_and_a_market_come_to_the_same_split() -> None:
         assert np.abs(planned[60:] / planned[-1] - 1).max() < 0.01
 
 
+@pytest.mark.parametrize(("name", "goods"), [("tree", ["labour", "steel"]), ("blueprint", ["labour", "blueprint"])])
+def test_a_planner_with_nothing_to_split_is_right_at_once(name: str, goods: list[str]) -> None:
+    """In a tree, and where values are only read: quantities follow from the supply, and prices are its derivatives."""
+    steel = 3 * 10**0.6
+    blueprint = 2 * 10**0.5
+
+    def cars(labour: float) -> float:
+        if name == "tree":
+            return 2 * 1.5 * (3 * labour**0.6) ** 0.5
+        return 2 * 1.5 * (3 * (2 * labour**0.5) ** 0.6) ** 0.3 * (2 * labour**0.5) ** 0.4
+
+    slope = (cars(10 + 1e-4) - cars(10 - 1e-4)) / 2e-4
+    for path in ("planner", "saddle"):
+        assert run(f"{name}_{path}").summary["gradient_path"] == "primal"
+        assert last(f"{name}_{path}").loc["labour", "price"] == pytest.approx(slope, rel=1e-6)
+        for good in goods:
+            planned = column(f"{name}_{path}", good, "gradient_price")
+            np.testing.assert_allclose(planned, planned[-1], rtol=1e-12)
+            price = last(f"{name}_{path}").loc[good, "price"]
+            assert price == pytest.approx(planned[-1], rel=1e-6)
+    quantity = steel if name == "tree" else blueprint
+    assert last(f"{name}_planner").loc[goods[1], "demand"] == pytest.approx(quantity, rel=1e-8)
+
+
+def test_firms_that_bid_and_firms_that_plan_agree_on_a_program() -> None:
+    bid, planned = last("two_roads_bids")["price"], last("two_roads_planned")["price"]
+    assert list(bid.index) == list(planned.index)
+    np.testing.assert_allclose(planned, bid, rtol=1e-8)
+
+
 def test_quantities_that_climb_make_prices_overshoot_and_spiral() -> None:
     for good in ("labour", "steel"):
         straight, rest = column("steel_planner", good, "price"), last("steel_planner").loc[good, "price"]

@@ -219,7 +219,7 @@ def _kinds(firms: Sequence[Firm]) -> list[tuple[Formula, list[int], Array]]:
         if not isinstance(technology, FormulaTechnology) or firm.count != 1:
             raise ValueError(f"{firm.name} is no single firm with a formula")
         key, numbers = _shape(technology.formula, float(technology.productivity[0]))
-        _, places, rows = kinds.setdefault((len(firm.outputs), *key), (technology.formula, [], []))
+        _, places, rows = kinds.setdefault((len(firm.outputs), len(firm.inputs), *key), (technology.formula, [], []))
         places.append(place)
         rows.append(numbers)
     return [(formula, places, np.array(rows).T.copy()) for formula, places, rows in kinds.values()]

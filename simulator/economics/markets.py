@@ -71,9 +71,16 @@ class Markets:
         """The markets in which a user buys what is not rival."""
         return [places[user] for places in self.places if user in places]
 
+    def bought(self, good: str, user: str) -> int:
+        """The market in which a user buys a good."""
+        place = self._place[good]
+        return self.places[place].get(user, int(self._first[place]))
+
     def sold(self, good: str) -> list[tuple[int, float]]:
         """The markets in which a good is sold, and how much of it goes to each: one for every user."""
-        return [(int(at), float(self.users[at])) for at in np.flatnonzero(self.good == self.goods.index(good))]
+        place = self._place[good]
+        first = int(self._first[place])
+        return [(at, float(self.users[at])) for at in range(first, first + max(1, len(self.places[place])))]
 
     def spread(self, values: Array) -> Array:
         """Of quantities `(..., goods)` what comes to each market, `(..., markets)`: all of it, for every user."""
@@ -112,6 +119,10 @@ class Markets:
 
     def _add(self, values: Array) -> Array:
         return np.add.reduceat(values, self._first, axis=-1)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {good: place for place, good in enumerate(self.goods)}
 
     @cached_property
     def _first(self) -> NDArray[np.intp]:

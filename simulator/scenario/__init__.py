@@ -132,9 +132,7 @@ def _built(
         resolved, files = resolve(model, name, folder, inputs)
         for place, data in regime_data(resolved):
             _check_regime(document, place, data)
-        return (
-            None if document.faults else build(resolved, document.text or dump(resolved), path, files, document.plugins)
-        )
+        return None if document.faults else build(resolved, path, files, document.plugins)
     except DrawError as error:
         document.faults.append(Fault(steps_of(document, error.path), error.message))
     except ShockError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.scenario import from_outside
 from simulator.scenario.bought import markets_of, outside_prices
+from simulator.scenario.document import dump
 from simulator.scenario.draws import AT_LEAST_0, DISTRIBUTIONS, MODIFIERS, DrawError, Draws, files_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.reader import Reader
@@ -60,8 +62,8 @@ class Scenario:
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
     `initial_prices` `(markets,)` in numeraire per unit; `gradient_path` is what its path is compared with, `dual` or
     `primal`; `inputs` are the files it reads, by their names in `resolved`. `resolved` is the scenario with its
-    defaults filled in, as plain data: written as YAML and loaded again it gives the same scenario. `source` is the text
-    it came from, `path` its file.
+    defaults filled in, as plain data: written as YAML and loaded again it gives the same scenario. `path` is the file
+    it came from.
     """
 
     name: str
@@ -75,10 +77,14 @@ class Scenario:
     run: RunSettings
     expect: tuple[str, ...]
     resolved: dict[str, Any] = field(repr=False)
-    source: str = field(repr=False)
     path: str | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
     plugins: Plugins = field(default=NO_PLUGINS, repr=False)
+
+    @cached_property
+    def text(self) -> str:
+        """The scenario as resolved, in YAML: what is written beside a run."""
+        return dump(self.resolved)
 
     @property
     def last_ticks(self) -> frozenset[int]:
@@ -222,7 +228,6 @@ def _resolved_trade(model: ScenarioFile) -> Any:
 
 def build(
     resolved: dict[str, Any],
-    source: str,
     path: str | None,
     inputs: Mapping[str, Path],
     plugins: Plugins = NO_PLUGINS,
@@ -267,7 +272,6 @@ def build(
         ),
         expect=(model.expect,) if isinstance(model.expect, str) else tuple(model.expect),
         resolved=resolved,
-        source=source,
         path=path,
         inputs=inputs,
         plugins=plugins,
@@ -400,7 +404,7 @@ def _economy(
         found, plans = technique(firm, read, data["outside"]), behaviour(firm.get("behaviour", "best_response"), read)
         outlets = [outlet for good in found.outputs for outlet in markets.sold(good)]
         outputs, yields = zip(*outlets, strict=True)
-        inputs = tuple(map(markets.seen_by(firm["name"]).index, found.inputs))
+        inputs = tuple(markets.bought(good, firm["name"]) for good in found.inputs)
         made = Firm(firm["name"], found.technology, outputs, inputs, firm["count"], plans, yields)
         _alike(made.rows, inputs, markets, f"firms.{firm['name']}")
         firms.append(made)

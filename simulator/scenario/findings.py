@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal, cast
 
@@ -81,12 +82,15 @@ class Findings:
             names.append(name)
         return names
 
-    def is_good(self, path: Steps, name: str, spot: Literal["value", "key"] = "key", offset: int | None = None) -> bool:
-        """Whether a good is declared; complains at the path if it is not."""
+    def is_good(
+        self, path: Steps, name: str, spot: Literal["value", "key"] = "key", formula: str | None = None, begin: int = 0
+    ) -> bool:
+        """Whether a good is declared; complains at the path if it is not, or where it stands in a `formula` there."""
         if self.goods is None:
             return False
         if name in self.known_goods:
             return True
+        offset = None if formula is None else begin + _position(formula, name)
         self.fault(path, unknown("good", name, self.goods, len(self.document.faults) < MAX_SUGGESTIONS), spot, offset)
         return False
 
@@ -117,3 +121,8 @@ class Findings:
         given = " and ".join(choice) if choice else "an empty mapping"
         self.fault(path, f"found {given}; expected {'one of ' if len(kinds) > 1 else ''}{', '.join(kinds)}")
         return False
+
+
+def _position(formula: str, name: str) -> int:
+    match = re.search(rf"(?<![A-Za-z0-9_.]){re.escape(name)}(?![A-Za-z0-9_.])", formula)
+    return match.start() if match else 0

@@ -141,7 +141,7 @@ class KindChecks(Findings):
             return
         begin = len(makes) - len(right)
         for good in goods:
-            self.is_good(path, good, "value", _position(makes, good))
+            self.is_good(path, good, "value", makes)
             if goods.count(good) > 1:
                 self.fault(path, f"found {quoted(good)} twice on the left; expected it once")
                 return
@@ -155,10 +155,7 @@ class KindChecks(Findings):
             self.fault(path, f"found a formula without inputs; {advice}", offset=begin)
             return
         self.used.update((*goods, *formula.variables))
-        known = [
-            self.is_good(path, name, "value", begin + _position(right, name)) or self.goods is None
-            for name in formula.variables
-        ]
+        known = [self.is_good(path, name, "value", right, begin) or self.goods is None for name in formula.variables]
         if all(known) and not self.messages:
             verdict = judge(formula, self._scale)
             if not verdict.strictly_concave:
@@ -245,9 +242,7 @@ class KindChecks(Findings):
             self.fault(path, "found a formula without goods; expected at least one")
             return
         self.used.update(formula.variables)
-        known = [
-            self.is_good(path, name, "value", _position(text, name)) or self.goods is None for name in formula.variables
-        ]
+        known = [self.is_good(path, name, "value", text) or self.goods is None for name in formula.variables]
         complaint = unfit(formula, self._scale) if all(known) else None
         if complaint is not None:
             self.fault(path, complaint)
@@ -331,8 +326,3 @@ def _sums(amounts: list[float], power: float) -> bool:
         return 1e-300 < total < 1e300
     except OverflowError:
         return False
-
-
-def _position(formula: str, name: str) -> int:
-    match = re.search(rf"(?<![A-Za-z0-9_.]){re.escape(name)}(?![A-Za-z0-9_.])", formula)
-    return match.start() if match else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from simulator.scenario.document import Steps, quoted, shown
@@ -30,6 +31,10 @@ class MessageChecks:
             if key in findings.mapping("scheduler"):
                 message = f"found {key} under marginal_bids; expected a rate alone"
                 findings.fault(("scheduler", key), message, "key")
+        rate = findings.mapping("scheduler").get("rate")
+        if isinstance(rate, int | float) and rate >= 2:
+            message = f"found {rate:g}; expected a rate below 2: from there on what is paid swings ever further"
+            findings.fault(("scheduler", "rate"), message)
         if data.get("consumers"):
             message = "found consumers under marginal_bids; expected firms alone, and a good with an outside price"
             findings.fault(("consumers",), message, "key")
@@ -62,12 +67,19 @@ class MessageChecks:
 
         findings = self.findings
         users: dict[str, int] = {}
-        made: set[str] = set()
+        made: dict[str, tuple[str, ...]] = {}
         for _, firm in findings.entries("firms"):
             outputs, text = sides(str(firm["makes"]))
-            made.update(outputs)
-            for name in parse(text).variables:
+            used = parse(text).variables
+            made.update(dict.fromkeys(outputs, used))
+            for name in used:
                 users[name] = users.get(name, 0) + 1
+        try:
+            TopologicalSorter(made).prepare()
+        except CycleError as error:
+            around = " of ".join(map(shown, reversed(error.args[1])))
+            message = f"found {around}: a good that is needed to make itself; expected no loop under marginal_bids"
+            findings.fault(("firms",), message, "key")
         supply: dict[str, Any] = findings.mapping("supply")
         for good, number in users.items():
             rival = findings.mapping("goods", good).get("rival", True)
