@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.dynamics.learning import LearningJudge, LearningMarket
 from simulator.dynamics.marginal_bids import MessageJudge, MessageMarket
 from simulator.dynamics.model import MarketModel
 from simulator.dynamics.outcomes import Judge, Verdict
@@ -22,6 +23,7 @@ from simulator.economics.forms import Array
 from simulator.references.judges import References
 from simulator.results.distribution import distribution_summary, distribution_table, standings
 from simulator.results.folder import RunFolder
+from simulator.results.lessons import LearningWitness
 from simulator.results.messages import MessageWitness
 from simulator.results.recorder import Witness
 from simulator.results.report import equilibrium_table, last_row, summarise
@@ -48,9 +50,17 @@ def _marginal_bids(scenario: Scenario) -> tuple[Any, Any, Any]:
     return market, MessageJudge(market, run.tolerance), MessageWitness(market, run.references, scenario.last_ticks)
 
 
+def _learning(scenario: Scenario) -> tuple[Any, Any, Any]:
+    run, lesson = scenario.run, scenario.lesson
+    assert lesson is not None
+    market = LearningMarket(scenario.economy, lesson, scenario.rule, scenario.initial_prices, run.seed)
+    return market, LearningJudge(market, run.tolerance), LearningWitness(market, scenario.last_ticks)
+
+
 SCHEDULERS: dict[str, Callable[[Scenario], tuple[Any, Any, Any]]] = {
     "tatonnement": _tatonnement,
     "marginal_bids": _marginal_bids,
+    "learning": _learning,
 }
 """The market, the judge and the witness of each kind of scheduler."""
 
@@ -254,6 +264,8 @@ def _conclude(
         "expect": list(scenario.expect),
         "seed": scenario.run.seed,
         "scheduler": scenario.scheduler,
+        "surface": market.surface() if scenario.lesson is not None else None,
+        "separable": scenario.lesson.separable if scenario.lesson is not None else None,
         "shocks": [regime.tick for regime in scenario.regimes[1:]],
         "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
     }

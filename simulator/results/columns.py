@@ -38,6 +38,12 @@ TRADE_TICKS = {
 }
 """Further columns of ticks.csv where agents trade in every tick."""
 
+LEARNING_TICKS = {
+    "loss": "mean over patterns of the squared unfilled order; under logit of -sum y ln S (cross-entropy)",
+    "accuracy": "part of the patterns decided right: supplied to within a half, or most under the right contract",
+}
+"""Further columns of ticks.csv where a market learns."""
+
 AGENTS = {
     "quantity": "consumed by a consumer; in stock after the tick with a firm",
     "input": "used by a firm; bought by a consumer",
@@ -85,7 +91,7 @@ DISTRIBUTION = {
 
 TABLES = {
     "trajectory.csv": (("tick", "good"), TRAJECTORY),
-    "ticks.csv": (("tick",), TICKS | TRADE_TICKS),
+    "ticks.csv": (("tick",), TICKS | TRADE_TICKS | LEARNING_TICKS),
     "agents.csv": (("tick", "agent", "kind", "good"), AGENTS),
     "wedges.csv": (("tick", "firm", "input"), WEDGES),
     "equilibrium.csv": (("equilibrium", "good"), EQUILIBRIUM),
@@ -118,6 +124,10 @@ SUMMARY = {
     "distribution": "by cohort: mean and quantiles of income, utility and gain from trade, and the part who lose",
     "shocks": "the ticks at which a shock changed the economy",
     "worst_imbalance": "largest relative imbalance of a good or of money in any tick",
+    "loss": "of a market that learns: loss at the last tick, as in ticks.csv",
+    "accuracy": "of a market that learns: accuracy at the last tick",
+    "surface": "of patterns of two inputs: what the market would supply all over their square, for figures",
+    "separable": "of orders of 0 or 1: whether some prices of the inputs fill them all or nothing (a linear programme)",
     "seed": "seed of every random stream",
     "scenario_sha256": "hash of the scenario as resolved (scenario.yaml)",
     "versions": "of Python and of the libraries that the numbers depend on",

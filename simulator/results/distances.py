@@ -34,6 +34,11 @@ DISTANCES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {"color": VERMILION, "linewidth": 2.2, "linestyle": (0, (5, 2, 0.1, 2))},
     ),
 }
+RESIDUALS = {
+    "marginal_bids": "bids against prices,\nwhat is made against\nwhat there was",
+    "learning": "largest order\nthat stays unfilled",
+}
+"""What is called excess demand where nobody trades goods at a price."""
 TOLERANCE: Mapping[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (2, 2))}
 
 
@@ -59,8 +64,8 @@ def convergence(run: Frames) -> Figure | None:
     ends: list[canvas.End] = []
     for column, values in gaps.items():
         label, style = DISTANCES[column]
-        if column == "max_relative_excess_demand" and run.summary.get("scheduler") == "marginal_bids":
-            label = "bids against prices,\nwhat is made against\nwhat there was"
+        if column == "max_relative_excess_demand":
+            label = RESIDUALS.get(str(run.summary.get("scheduler")), label)
         if column == "distance_to_gradient_path" and is_planned(run.summary):
             label = "price against\nplanner's ascent"
         values = np.where(values <= ROUNDING, floor, values)

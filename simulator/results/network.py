@@ -39,9 +39,9 @@ def network(run: Frames) -> Figure | None:
     """Goods as circles, firms, consumers and the outside as boxes, arrows with what flowed in the last recorded tick.
 
     A consumer or the outside that both sells and buys stands on both sides. What is too large or too deep to be read
-    as a network is drawn as bars: its largest flows by value. None where nothing flowed.
+    as a network is drawn as bars: its largest flows by value. None where nothing flowed, or bundles alone are sold.
     """
-    flows = flows_of(run)
+    flows = flows_of(run) if run.summary.get("scheduler") != "learning" else []
     if not any(flow.quantity for flow in flows):
         return None
     plan = layout(flows, PAGE_WIDTH, PAGE_HEIGHT)

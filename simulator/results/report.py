@@ -165,6 +165,10 @@ def summarise(
         "distribution": distribution,
         "shocks": run["shocks"],
         "worst_imbalance": worst_imbalance,
+        "loss": last.get("loss"),
+        "accuracy": last.get("accuracy"),
+        "surface": run["surface"],
+        "separable": run["separable"],
         "seed": run["seed"],
         "scenario_sha256": run["scenario_sha256"],
         "versions": versions(),
@@ -186,7 +190,7 @@ def scale(market: MarketModel) -> str:
         return ", ".join(held)
     return (
         "money"
-        if not economy.homogeneous
+        if not economy.homogeneous or not (economy.firms or economy.consumers)
         else f"sum of price times quantity = {float(market.prices @ np.maximum(market.demand, market.supply)):.6g}"
     )
 
@@ -221,6 +225,8 @@ def sentence(
         parts.append(_path(references, path_gap))
     elif (swept := _number(last.get("distance_to_adjoint"))) is not None:
         parts.append(f"prices are the result's derivatives, to {_gap(swept)}")
+    if (loss := _number(last.get("loss"))) is not None:
+        parts.append(f"loss {loss:.3g}, {100 * last['accuracy']:.4g}% of the patterns decided right")
     return "; ".join(parts) + "."
 
 

@@ -15,9 +15,11 @@ from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
 from simulator.scenario.draws import DrawError
+from simulator.scenario.entry import NAME_PATTERN
+from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.programs import expand_program
-from simulator.scenario.schema import NAME_PATTERN, ScenarioFile, scenario_schema
+from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
 from simulator.scenario.yaml_text import compose, read
@@ -98,6 +100,7 @@ def _load(
         if settings and "program" in document.data:
             apply_settings(document, settings)
         expand_program(document)
+        expand_learning(document, folder, inputs)
         _outfit(document, plugins)
         if settings:
             apply_settings(document, settings)

@@ -23,7 +23,7 @@ def markets_of(resolved: Mapping[str, Any]) -> Markets:
     users: dict[str, dict[str, int]] = {}
     if resolved["scheduler"]["kind"] == "tatonnement":
         users = {good: {} for good, given in resolved["goods"].items() if given.get("rival") is False}
-        for good in users.keys() & resolved["outside"].keys():
+        for good in users.keys() & resolved.get("outside", {}).keys():
             users[good][OUTSIDE] = 1
     if users:
         for entry, used in _uses(resolved):

@@ -19,6 +19,7 @@ from simulator.scenario import from_outside
 from simulator.scenario.bought import markets_of, outside_prices
 from simulator.scenario.document import dump
 from simulator.scenario.draws import AT_LEAST_0, DISTRIBUTIONS, MODIFIERS, DrawError, Draws, files_of
+from simulator.scenario.learning import lesson_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.reader import Reader
 from simulator.scenario.schema import Consumer, EveryTick, Good, ScenarioFile, Trade
@@ -27,6 +28,7 @@ from simulator.scenario.tastes import Claims, behaviour, owned, technique, utili
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules, trading
+    from simulator.dynamics.learning import Lesson
     from simulator.economics import economy
     from simulator.economics.markets import Markets
 
@@ -60,10 +62,10 @@ class Scenario:
     """A scenario ready to run.
 
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
-    `initial_prices` `(markets,)` in numeraire per unit; `gradient_path` is what its path is compared with, `dual` or
-    `primal`; `inputs` are the files it reads, by their names in `resolved`. `resolved` is the scenario with its
-    defaults filled in, as plain data: written as YAML and loaded again it gives the same scenario. `path` is the file
-    it came from.
+    `initial_prices` `(markets,)` in numeraire per unit; `lesson` is what a market of bundles learns; `gradient_path` is
+    what its path is compared with, `dual` or `primal`; `inputs` are the files it reads, by their names in `resolved`.
+    `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and loaded again it gives the
+    same scenario. `path` is the file it came from.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Scenario:
     initial_prices: Array
     numeraire: str | None
     scheduler: str
+    lesson: Lesson | None
     rule: price_rules.PriceRule
     trade: trading.Trade
     gradient_path: str
@@ -108,6 +111,8 @@ def resolve(
     """
     listed = model.goods if isinstance(model.goods, dict) else dict.fromkeys(model.goods)
     goods: dict[str, Any] = {}
+    # Where patterns are learnt nothing is known at first.
+    first_price = 1.0 if model.learning is None else 0.0
     for good, given in listed.items():
         market = given or Good.model_construct()
         if market.fixed_price is not None:
@@ -115,14 +120,18 @@ def resolve(
         elif good == model.numeraire or good in model.outside:
             price = {}
         else:
-            price = {"price": model.initial_prices.get(good, 1.0 if market.price is None else market.price)}
-        goods[good] = {**price, "floor": market.floor, **({} if market.rival else {"rival": False})}
+            price = {"price": model.initial_prices.get(good, first_price if market.price is None else market.price)}
+        bottomless = model.learning is not None and "floor" not in market.model_fields_set
+        floor = {} if bottomless else {"floor": market.floor}
+        goods[good] = {**price, **floor, **({} if market.rival else {"rival": False})}
     resolved: dict[str, Any] = {"name": name, "goods": goods}
     if model.numeraire is not None:
         resolved["numeraire"] = model.numeraire
     resolved["outside"] = dict(model.outside)
     resolved["supply"] = dict(model.supply)
     firms, consumers = map(_entry, model.firms), map(_entry, model.consumers)
+    if model.learning is not None:
+        return _resolved_lesson(model, resolved, folder, inputs)
     entries = {"firms": list(firms), "consumers": list(consumers), "shocks": [_entry(shock) for shock in model.shocks]}
     places = {file: inputs.get(file, folder / file) for file in files_of(entries)}
     called = _called(places)
@@ -146,6 +155,24 @@ def resolve(
     resolved["run"] = model.run.model_dump()
     resolved["expect"] = model.expect
     return resolved, files
+
+
+def _resolved_lesson(
+    model: ScenarioFile, resolved: dict[str, Any], folder: Path, inputs: Mapping[str, Path]
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The resolved scenario of a market that learns, and the files it reads."""
+    learning = _entry(model.learning)
+    places = {file: inputs.get(file, folder / file) for file in files_of(learning)}
+    called = _called(places)
+    whole = {
+        "name": resolved["name"],
+        "goods": resolved["goods"],
+        "learning": _renamed(learning, called),
+        "scheduler": _resolved_scheduler(model),
+        "run": model.run.model_dump(),
+        "expect": model.expect,
+    }
+    return whole, {called[file]: place for file, place in places.items()}
 
 
 def _called(places: Mapping[str, Path]) -> dict[str, str]:
@@ -238,7 +265,7 @@ def build(
     model = plugins.schema.model_validate(resolved)
     goods = {good: market or Good.model_construct() for good, market in cast("dict[str, Good]", model.goods).items()}
     markets = markets_of(resolved)
-    outside = outside_prices(resolved["outside"], markets)
+    outside = outside_prices(resolved.get("outside", {}), markets)
     fixed = [
         good == model.numeraire or market.fixed_price is not None or not np.isnan(outside[at])
         for at, (good, market) in _by_market(goods, markets)
@@ -247,14 +274,19 @@ def build(
         outside[at] if not np.isnan(outside[at]) else _initial_price(good, market, model) / _users(markets, at)
         for at, (good, market) in _by_market(goods, markets)
     ]
-    floors = [market.floor for _, (_, market) in _by_market(goods, markets)]
+    floors = [
+        -np.inf if model.learning is not None and "floor" not in market.model_fields_set else market.floor
+        for _, (_, market) in _by_market(goods, markets)
+    ]
     options = model.trade.every_tick if isinstance(model.trade, Trade) else None
+    draws = Draws(model.run.seed, inputs)
     return Scenario(
         name=resolved["name"],
-        regimes=_regimes(resolved, Draws(model.run.seed, inputs), plugins),
+        regimes=_regimes(resolved, draws, plugins),
         initial_prices=_frozen(prices),
         numeraire=model.numeraire,
-        scheduler=model.scheduler.kind,
+        scheduler="learning" if model.learning is not None else model.scheduler.kind,
+        lesson=None if model.learning is None else lesson_of(model.learning, draws),
         rule=_rule(model, _frozen(floors), _frozen(fixed, np.bool_), plugins),
         trade=TradeRule(
             every_tick=model.trade != "at_equilibrium",
@@ -395,6 +427,8 @@ def _economy(
     from simulator.economics.economy import Economy, Firm
 
     goods, markets = tuple(data["goods"]), markets_of(data)
+    if "learning" in data:
+        return Economy(goods, np.zeros(len(goods)), np.full(len(goods), np.nan))
     firms: list[Firm] = []
     for place, firm in enumerate(data["firms"]):
         if before is not None and last is not None and before["firms"][place] == firm:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from simulator.scenario.complaints import MAX_SUGGESTIONS, unknown
 from simulator.scenario.document import Document, Steps, found, quoted, shown
 from simulator.scenario.kind_checks import KindChecks, wants_of
+from simulator.scenario.learning import LearningChecks
 from simulator.scenario.message_checks import MessageChecks
 from simulator.scenario.planner_checks import PlannerChecks
 from simulator.scenario.schema import DEFAULT_FLOOR, Draw, Trade
@@ -33,6 +34,10 @@ class _Checks(KindChecks):
     def run(self) -> None:
         self._goods()
         self._prices()
+        if "learning" in self.data:
+            self._scheduler()
+            LearningChecks(self).run()
+            return
         self._names()
         if not self._agents():
             return

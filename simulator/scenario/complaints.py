@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from pydantic import ValidationError
 
 from simulator.scenario.document import Document, Fault, Steps, found, quoted, scalar, shown
-from simulator.scenario.schema import MARKS, Entry, ScenarioFile
+from simulator.scenario.entry import MARKS, Entry
+from simulator.scenario.schema import ScenarioFile
 
 Schema = type[ScenarioFile]
 

@@ -122,6 +122,10 @@ class Draws:
             raise DrawError(path, f"found no rows in {self._place(file)}; expected one for each agent")
         return rows
 
+    def names(self, file: str, path: str) -> list[str]:
+        """The columns of a CSV file."""
+        return list(self._read(file, path).columns)
+
     def _read(self, file: str, path: str) -> _Read:
         if file not in self._tables:
             place = self._place(file)

@@ -9,80 +9,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from simulator.scenario.entry import (
+    DIRICHLET,
+    DRAWN,
+    LIST,
+    MAPPING,
+    NUMBER,
+    TEXT,
+    TRUTH,
+    Amount,
+    Choice,
+    Entry,
+    Name,
+    Positive,
+    Whole,
+    name_or_mapping,
+    shape,
+)
+from simulator.scenario.learning_schema import Learning
+
 DEFAULT_FLOOR = 1e-12
-MAPPING, LIST, TEXT, NUMBER, TRUTH = "\0mapping", "\0list", "\0text", "\0number", "\0truth"
-DIRICHLET, DRAWN = "\0dirichlet", "\0drawn"
-MARKS = (MAPPING, LIST, TEXT, NUMBER, TRUTH, DIRICHLET, DRAWN)
-"""Marks of union members by their shape, as they stand in pydantic's locations; no key of a scenario can be one."""
-
-
-def _whole(value: object) -> object:
-    """`1e4` is a whole number too."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    return value
-
-
-def _shape(value: object) -> str | None:
-    """Which alternative of a union a value takes, by its shape; a model is the mapping that it was read from."""
-    if isinstance(value, dict | BaseModel):
-        return MAPPING
-    if isinstance(value, list):
-        return LIST
-    if isinstance(value, str):
-        return TEXT
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return NUMBER
-    return None
 
 
 def _share_shape(value: object) -> str | None:
-    return None if isinstance(value, str) and value != "equal" else _shape(value)
+    return None if isinstance(value, str) and value != "equal" else shape(value)
 
 
 def _number_shape(value: object) -> str | None:
-    shape = _shape(value)
-    return shape if shape in (NUMBER, MAPPING) else NUMBER
+    found = shape(value)
+    return found if found in (NUMBER, MAPPING) else NUMBER
 
 
 def _table_shape(value: object) -> str | None:
     drawn = isinstance(value, dict) and is_dirichlet(cast("dict[str, Any]", value))
     return DIRICHLET if drawn or isinstance(value, Dirichlet) else MAPPING
-
-
-def name_or_mapping(names: tuple[str, ...], *written: str) -> Discriminator:
-    """Tells a kind by its name alone, one of `names`, from one with parameters, in one of the ways `written`."""
-
-    def shape(value: object) -> str | None:
-        return None if isinstance(value, str) and value not in names else _shape(value)
-
-    ways = [*names, *written]
-    expected = ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
-    return Discriminator(shape, custom_error_type="shape", custom_error_message=expected)
-
-
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
-Amount = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-
-
-class Entry(BaseModel):
-    """A mapping of known keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
-    key_word: ClassVar[str] = "key"
-
-
-class Choice(Entry):
-    """A mapping of one known key, the kind, to its parameters."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-    key_word: ClassVar[str] = "kind"
 
 
 class Good(Entry):
@@ -190,7 +153,7 @@ def _parameter_shape(value: object) -> str | None:
         return TRUTH
     if isinstance(value, Draw) or (isinstance(value, dict) and is_draw(cast("dict[str, Any]", value))):
         return DRAWN
-    return _table_shape(value) if isinstance(value, dict | Dirichlet) else _shape(value)
+    return _table_shape(value) if isinstance(value, dict | Dirichlet) else shape(value)
 
 
 def is_draw(given: Mapping[str, Any]) -> bool:
@@ -422,7 +385,7 @@ class Piece(Choice):
     decay: (
         Annotated[
             Annotated[Amount, Tag(NUMBER)] | Annotated[Decay, Tag(MAPPING)],
-            Discriminator(_shape, custom_error_type="shape", custom_error_message="a power or {power, over}"),
+            Discriminator(shape, custom_error_type="shape", custom_error_message="a power or {power, over}"),
         ]
         | None
     ) = Field(None, description="steps shrink as (1 + t)^-power")
@@ -504,14 +467,14 @@ class ScenarioFile(Entry):
     program: (
         Annotated[
             Annotated[str, Tag(TEXT)] | Annotated[ProgramText, Tag(MAPPING)],
-            Discriminator(_shape, custom_error_type="shape", custom_error_message="lines such as c = a*b + 1"),
+            Discriminator(shape, custom_error_type="shape", custom_error_message="lines such as c = a*b + 1"),
         ]
         | None
     ) = Field(None, description="assignments that become goods and firms, in the place of goods, outside and firms")
     goods: Annotated[
         Annotated[list[Name], Field(min_length=1), Tag(LIST)]
         | Annotated[dict[Name, Good | None], Field(min_length=1), Tag(MAPPING)],
-        Discriminator(_shape, custom_error_type="shape", custom_error_message="a list of names or a mapping of goods"),
+        Discriminator(shape, custom_error_type="shape", custom_error_message="a list of names or a mapping of goods"),
     ] = Field(description="the goods, by name alone or with their market's details")
     numeraire: str | None = Field(None, description="the good whose price stays 1; none: every price moves")
     outside: dict[str, Positive] = Field(
@@ -523,12 +486,15 @@ class ScenarioFile(Entry):
     initial_prices: dict[str, float] = Field(
         default_factory=dict[str, float], description="prices at tick 0 (default 1)"
     )
+    learning: Learning | None = Field(
+        None, description="patterns to be learnt by a market of bundles, in the place of goods, firms and consumers"
+    )
     firms: list[Firm] = Field(default_factory=list[Firm], description="who makes goods out of goods")
     consumers: list[Consumer] = Field(default_factory=list[Consumer], description="who wants goods")
     trade: Annotated[
         Annotated[Literal["every_tick", "at_equilibrium"], Tag(TEXT)] | Annotated[Trade, Tag(MAPPING)],
         Discriminator(
-            _shape,
+            shape,
             custom_error_type="shape",
             custom_error_message="every_tick, at_equilibrium or {every_tick: {...}}",
         ),
@@ -546,7 +512,7 @@ class ScenarioFile(Entry):
     )
     expect: Annotated[
         Annotated[Outcome, Tag(TEXT)] | Annotated[list[Outcome], Field(min_length=1), Tag(LIST)],
-        Discriminator(_shape, custom_error_type="shape", custom_error_message="an outcome or a list of outcomes"),
+        Discriminator(shape, custom_error_type="shape", custom_error_message="an outcome or a list of outcomes"),
     ] = Field("cleared", description="how the run should end")
 
 
@@ -557,7 +523,8 @@ def scenario_schema(model: type[ScenarioFile] = ScenarioFile) -> dict[str, Any]:
     schema = _without_nothings(model.model_json_schema(by_alias=True))
     schema["$defs"]["Scheduler"]["properties"]["rule"]["enum"] = list(RECIPES)
     schema["required"].remove("goods")
-    schema["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}]
+    learning = {"required": ["learning"], "not": {"required": ["goods"]}}
+    schema["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}, learning]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A market-simulator scenario"}
 
 

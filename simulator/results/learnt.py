@@ -1,0 +1,118 @@
+"""What a market has learnt: loss and accuracy, prices, orders that stay unfilled, what it would supply elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.results import canvas
+from simulator.results.canvas import BLUE, BODY, SMALL, VERMILION
+from simulator.results.frames import Frames, Panel, numbers, panel, summary_number
+from simulator.results.window import rows_worth_drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GUIDE = "Prices are the weights, unfilled orders the errors. A bundle's order is filled where supply meets it."
+MOST_LINES = 12
+MOST_ORDERS = 60
+
+
+def learnt(run: Frames) -> Figure | None:
+    """Four panels: loss and errors, prices, unfilled orders by tick, and supply over the square of two inputs."""
+    if run.summary.get("scheduler") != "learning":
+        return None
+    goods = panel(run.trajectory, ("good",), ("price",))
+    period = summary_number(run.summary, "period")
+    rows, window = rows_worth_drawing(goods.ticks, goods["price"], period, logarithms=False)
+    figure = canvas.sheet(run.summary, GUIDE, window)
+    grid = figure.add_gridspec(2, 2, left=0.07, right=0.97, top=0.79, bottom=0.115, wspace=0.16, hspace=0.42)
+    loss, prices, orders, last = (figure.add_subplot(grid[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    _losses(run, loss, rows)
+    _prices(goods, prices, rows)
+    _orders(run, orders, rows)
+    _surface(run, last)
+    return figure
+
+
+def _title(axes: Axes, text: str) -> None:
+    axes.set_title(text, fontsize=BODY, loc="left", fontweight="bold")
+    canvas.tidy(axes)
+
+
+def _losses(run: Frames, axes: Axes, rows: int) -> None:
+    ticks, loss = numbers(run.ticks, "tick")[:rows], numbers(run.ticks, "loss")[:rows]
+    wrong = 1.0 - numbers(run.ticks, "accuracy")[:rows]
+    axes.plot(ticks, np.where(loss > 0, loss, np.nan), color=BLUE, linewidth=2.2, label="loss")
+    axes.plot(ticks, np.where(wrong > 0, wrong, np.nan), color=VERMILION, linewidth=1.8, label="part decided wrong")
+    axes.set_yscale("log")
+    axes.legend(frameon=False, fontsize=SMALL)
+    axes.set_xlabel("tick", fontsize=SMALL)
+    _title(axes, "loss, and what is decided wrong")
+
+
+def _prices(goods: Panel, axes: Axes, rows: int) -> None:
+    moved = np.ptp(np.nan_to_num(goods["price"]), axis=0)
+    chosen = sorted(np.argsort(-moved, kind="stable")[:MOST_LINES].tolist())
+    for place, good in enumerate(chosen):
+        style = canvas.CYCLE[place % len(canvas.CYCLE)]
+        axes.plot(goods.ticks[:rows], goods["price"][:rows, good], label=canvas.plain(goods.items[good][0]), **style)
+    axes.axhline(0, color="black", linewidth=0.8)
+    if len(chosen) <= 8:
+        axes.legend(frameon=False, fontsize=SMALL, ncols=2)
+    axes.set_xlabel("tick", fontsize=SMALL)
+    some = "" if len(chosen) == len(goods.items) else f" ({len(chosen)} of {len(goods.items)} that moved most)"
+    _title(axes, f"prices{some}")
+
+
+def _orders(run: Frames, axes: Axes, rows: int) -> None:
+    """Unfilled orders, a row each."""
+    orders = panel(run.agents.query("kind == 'order'"), ("agent", "good"), ("quantity",))
+    if not orders.items:
+        _title(axes, "too many orders for a row each")
+        axes.axis("off")
+        return
+    ticks, shown = orders.ticks[:rows], orders["quantity"][:rows, :MOST_ORDERS]
+    finite = np.abs(shown[np.isfinite(shown)])
+    bound = min(float(finite.max(initial=0.0)) or 1.0, 1.0)
+    edges = np.concatenate([ticks, [ticks[-1] + 1]]) - 0.5
+    style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound}
+    image = axes.pcolormesh(edges, np.arange(shown.shape[1] + 1) + 0.5, shown.T, **style)
+    axes.set_xlabel("tick", fontsize=SMALL)
+    axes.set_ylabel("order", fontsize=SMALL)
+    figure: Any = axes.figure
+    figure.colorbar(image, ax=axes, pad=0.01).set_label("unfilled", fontsize=SMALL)
+    if shown.shape[1] <= 10:
+        axes.set_yticks(range(1, shown.shape[1] + 1))
+    some = "" if shown.shape[1] == len(orders.items) else f" (the first {MOST_ORDERS} of {len(orders.items)})"
+    _title(axes, f"orders that stay unfilled{some}")
+
+
+def _surface(run: Frames, axes: Axes) -> None:
+    """What the market would supply of any bundle of two inputs, at the last prices and designs."""
+    surface: Any = run.summary.get("surface")
+    if surface is None:
+        _title(axes, "supply by bundle: drawn for two inputs")
+        axes.axis("off")
+        return
+    places, supplied = np.array(surface["patterns"]), np.array(surface["supplied"], dtype=float)
+    orders, sides = np.array(surface["orders"], dtype=float), surface["sides"]
+    if surface["contracts"] > 1:
+        style: dict[str, Any] = {"cmap": "tab10", "vmin": -0.5, "vmax": 9.5}
+        axes.pcolormesh(*sides, supplied % 10, alpha=0.45, **style)
+        orders, title = orders % 10, "contract supplied most; dots: the one ordered"
+    else:
+        levels = np.linspace(-0.5, 1.5, 21)
+        shown = axes.contourf(*sides, np.clip(supplied, -0.5, 1.5), levels=levels, cmap="PuOr")
+        if supplied.min() < 0.5 < supplied.max():
+            axes.contour(*sides, supplied, levels=[0.5], colors="black", linewidths=1.5)
+        figure: Any = axes.figure
+        figure.colorbar(shown, ax=axes, pad=0.01).set_label("supplied", fontsize=SMALL)
+        style = {"cmap": "PuOr", "vmin": -0.5, "vmax": 1.5}
+        title = "supply by bundle; line: a half; dots: ordered"
+    axes.scatter(places[:, 0], places[:, 1], c=orders, s=110, edgecolors="black", linewidths=1.4, zorder=3, **style)
+    for name, label in zip(surface["inputs"], (axes.set_xlabel, axes.set_ylabel), strict=True):
+        label(canvas.plain(name), fontsize=SMALL)
+    _title(axes, title)

@@ -1,0 +1,163 @@
+"""What is recorded of a market that learns: prices as weights, unfilled orders as errors, designs of hidden firms.
+
+In agents.csv an order has a row for its bundle under each contract: `quantity` is what stays unfilled, `input` what is
+ordered, `output` what is supplied, `pays` what the bundle costs. A hidden firm has a row for each thing its good is
+designed of, with its share in the design as `input`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.dynamics.learning import LearningMarket, Session
+from simulator.economics.bundles import SELLERS
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.results.columns import AGENTS, LEARNING_TICKS, TICKS, TRAJECTORY, USERS, WEDGES
+from simulator.results.table import Table, names
+
+MOST_NUMBERS = 2_000_000
+"""A block of ticks holds about so many numbers at most."""
+UNDECIDED = 0.5 - 1e-9
+"""Whose supply is this far from what is ordered has not decided."""
+MOST_ORDERS = 1000
+"""More patterns than this have no rows of their own in agents.csv."""
+
+
+class Recorded(NamedTuple):
+    """A tick, and what bundles of all patterns pay and how much of them is supplied, `(patterns, contracts)` each."""
+
+    now: Session
+    paid: Array
+    supplied: Array
+
+
+class LearningWitness:
+    """Keeps the ticks of a market and turns them into tables."""
+
+    references = None
+    gradient_path_gap = float("nan")
+    worst_imbalance = 0.0
+
+    def __init__(self, market: LearningMarket, ends: Set[int] = frozenset()) -> None:
+        self.market = market
+        self.free_goods = ~market.rule.fixed
+        lesson = market.lesson
+        designs = sum(design.size for design in lesson.designs)
+        self._most = max(1, min(1024, MOST_NUMBERS // (len(market.prices) + designs + 4 * lesson.orders.size)))
+        self._seen = 0
+        self._recorded: list[Recorded] = []
+
+    def enter(self, tick: int, economy: Economy) -> None:
+        """Learning markets know no shocks."""
+
+    def state(self) -> dict[str, Mapping[str, Array]]:
+        return {}
+
+    def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
+        """Nothing was kept."""
+
+    def look(self, *, record: bool) -> None:
+        """Keep the tick just over, if it is to be recorded."""
+        self._seen += 1
+        if record:
+            self._recorded.append(Recorded(self.market.now, *self.market.everything()))
+
+    @property
+    def full(self) -> bool:
+        """Whether a block of ticks is complete."""
+        return self._seen >= self._most
+
+    def tables(self) -> dict[str, Table]:
+        """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges (none)."""
+        recorded, self._recorded, self._seen = self._recorded, [], 0
+        if not recorded:
+            return {}
+        numbers = np.array([note.now.tick for note in recorded], dtype=np.int64)
+        none = np.zeros(0)
+        keys = {"tick": none.astype(np.int64), "firm": none.astype(str), "input": none.astype(str)}
+        with np.errstate(all="ignore"):
+            return {
+                "trajectory": self._trajectory(numbers, recorded),
+                "ticks": self._ticks(numbers, recorded),
+                "agents": self._agents(numbers, recorded),
+                "wedges": Table(keys, tuple(WEDGES), np.zeros((0, len(WEDGES)))),
+            }
+
+    def _trajectory(self, numbers: NDArray[np.int64], recorded: list[Recorded]) -> Table:
+        goods = names(self.market.economy.goods)
+        prices, demand, supply = (
+            np.array([getattr(note.now, name) for note in recorded]) for name in ("prices", "demand", "supply")
+        )
+        zero, empty = np.zeros(prices.shape), np.full(prices.shape, np.nan)
+        known = {"price": prices, "demand": demand, "supply": supply, "excess_demand": demand - supply}
+        known |= {"traded": np.minimum(demand, supply), "inventory": zero}
+        values = [known.get(name, empty) for name in TRAJECTORY]
+        keys = {"tick": np.repeat(numbers, len(goods)), "good": np.tile(goods, len(numbers))}
+        return Table(keys, tuple(TRAJECTORY), np.stack(values, axis=-1).reshape(-1, len(TRAJECTORY)))
+
+    def _ticks(self, numbers: NDArray[np.int64], recorded: list[Recorded]) -> Table:
+        columns = (*TICKS, *LEARNING_TICKS)
+        values = np.full((len(recorded), len(columns)), np.nan)
+        for row, note in enumerate(recorded):
+            known = self._judged(note)
+            values[row] = [known.get(name, np.nan) for name in columns]
+        return Table({"tick": numbers}, columns, values)
+
+    def _judged(self, note: Recorded) -> dict[str, float]:
+        lesson = self.market.lesson
+        sellers, orders = SELLERS[lesson.sellers](), lesson.orders
+        potential = sellers.surplus(note.paid).sum() - (orders * note.paid).sum()
+        if orders.shape[1] > 1:
+            right = np.argmax(note.paid, axis=1) == np.argmax(orders, axis=1)
+        else:
+            right = (np.abs(note.supplied - orders) < UNDECIDED)[:, 0]
+        return {
+            "max_relative_excess_demand": float(np.abs(orders - note.supplied).max()),
+            "potential": float(potential),
+            "loss": sellers.loss(note.paid, orders),
+            "accuracy": float(right.mean()),
+        }
+
+    def _agents(self, numbers: NDArray[np.int64], recorded: list[Recorded]) -> Table:
+        lesson, columns = self.market.lesson, (*AGENTS, *USERS)
+        told = len(lesson.orders) <= MOST_ORDERS
+        count = lesson.orders.size if told else 0
+        who, made_of = self._designers()
+        values = np.full((len(recorded), count + len(who), len(columns)), np.nan)
+        for row, note in enumerate(recorded):
+            if told:
+                values[row, :count, 0] = (lesson.orders - note.supplied).ravel()
+                values[row, :count, 1], values[row, :count, 2] = lesson.orders.ravel(), note.supplied.ravel()
+                values[row, :count, columns.index("pays")] = note.paid.ravel()
+            values[row, count:, 1] = np.concatenate([*(design.ravel() for design in note.now.designs), np.zeros(0)])
+        orders = [f"order_{place + 1}" for place in range(len(lesson.orders) if told else 0)]
+        agent = names([*(order for order in orders for _ in lesson.contracts), *who])
+        bundles = [contract or "bundle" for contract in lesson.contracts] * len(orders)
+        kind = names([*["order"] * count, *["firm"] * len(who)])
+        keys: dict[str, Any] = {
+            "tick": np.repeat(numbers, len(agent)),
+            "agent": np.tile(agent, len(recorded)),
+            "kind": np.tile(kind, len(recorded)),
+            "good": np.tile(names([*bundles, *made_of]), len(recorded)),
+        }
+        return Table(keys, columns, values.reshape(-1, len(columns)))
+
+    def _designers(self) -> tuple[list[str], list[str]]:
+        """For each entry of all designs the firm, and what below it the entry is of."""
+        lesson = self.market.lesson
+        who, made_of = list[str](), list[str]()
+        below = list(lesson.input_names)
+        for level, layer in enumerate(lesson.layers):
+            top = level == len(lesson.layers) - 1
+            firms = [
+                f"firm_{place + 1}" if top else f"layer_{level + 1}_firm_{place + 1}" for place in range(layer.firms)
+            ]
+            who += [firm for firm in firms for _ in range(len(below) + 1)]
+            made_of += [*below, "constant"] * len(firms)
+            below = firms
+        return who, made_of
