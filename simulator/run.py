@@ -264,6 +264,7 @@ def _conclude(
         "expect": list(scenario.expect),
         "seed": scenario.run.seed,
         "scheduler": scenario.scheduler,
+        "test": market.test() if scenario.lesson is not None else None,
         "surface": market.surface() if scenario.lesson is not None else None,
         "separable": scenario.lesson.separable if scenario.lesson is not None else None,
         "shocks": [regime.tick for regime in scenario.regimes[1:]],

@@ -14,7 +14,7 @@ from simulator.run import Run, simulate
 from simulator.scenario import load
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FILES = sorted(FOLDER.rglob("*.yaml"))
 PUBLISHED = {
     "tupperware": {"natgas": 1 / 24, "ethylene": 1 / 6, "polyethylene": 3 / 2, "tupperware": 1.0},
     "tupperware_gas_cut": {"natgas": 1 / (2 * 2.4 * (1 + sqrt(2.4))), "tupperware": 1.0},
@@ -26,7 +26,7 @@ PUBLISHED = {
 @cache
 def run(name: str) -> Run:
     """A scenario's run, once for all tests."""
-    return simulate(FOLDER / f"{name}.yaml")
+    return simulate(next(path for path in FILES if path.stem == name))
 
 
 def column(name: str, good: str, column: str) -> np.ndarray:

@@ -23,21 +23,25 @@ from simulator.economics.forms import Array
 
 MOST_DOTS = 500
 """More patterns than this are not described in a summary."""
+SAMPLES = 24
+"""So many held-out patterns are described."""
 FINE = 41
 """Points along each side of the square over which supply is described."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What is to be learnt: `inputs` `(patterns, inputs)` and `orders` `(patterns, contracts)`, who sells, the layers
-    of hidden firms with the designs they begin with `(firms, goods below)`, and how many patterns stand in a tick's
-    market (`batch`, all if 0).
+    """What is to be learnt: `inputs` `(patterns, inputs)` and `orders` `(patterns, contracts)`, and likewise what is
+    held out for a test; who sells, the layers of hidden firms with the designs they begin with `(firms, goods below)`,
+    and how many patterns stand in a tick's market (`batch`, all if 0).
     """
 
     input_names: tuple[str, ...]
     contracts: tuple[str, ...]
     inputs: Array
     orders: Array
+    test_inputs: Array
+    test_orders: Array
     sellers: str
     layers: tuple[Layer, ...]
     designs: tuple[Array, ...]
@@ -165,6 +169,13 @@ class LearningMarket(mesa.Model):
             held = self.contents(slice(None), now.designs)
             return self.sellers.supply(held.priced, now.prices.reshape(len(self.lesson.contracts), -1).T)
 
+    def tested(self) -> tuple[Array, Array]:
+        """What bundles that are held out pay, and what is supplied of them, `(patterns, contracts)` each."""
+        lesson, now = self.lesson, self.now
+        with np.errstate(all="ignore"):
+            held = contents(lesson.test_inputs, now.designs, lesson.layers).priced
+            return self.sellers.supply(held, now.prices.reshape(len(lesson.contracts), -1).T)
+
     def _in_the_market(self, tick: int) -> Indices:
         """The patterns of a tick: all, or the next of a round in which each comes once, in an order of its own."""
         lesson = self.lesson
@@ -234,6 +245,27 @@ class LearningMarket(mesa.Model):
             "contracts": len(lesson.contracts),
             "patterns": lesson.inputs.tolist(),
             "orders": (lesson.orders.argmax(axis=1) if several else lesson.orders[:, 0]).tolist(),
+        }
+
+    def test(self) -> dict[str, Any] | None:
+        """How patterns that are held out are decided, as plain data; None where none are or there is one contract.
+
+        `confusion` counts them by the contract ordered and the one supplied most; `samples` are some of them, those
+        decided wrong first, with what is in the bundle, what is ordered and what is supplied most.
+        """
+        lesson = self.lesson
+        if not len(lesson.test_inputs) or len(lesson.contracts) == 1 or not self.now.finite:
+            return None
+        ordered, decided = lesson.test_orders.argmax(axis=1), self.tested()[0].argmax(axis=1)
+        confusion = np.zeros((len(lesson.contracts),) * 2, dtype=int)
+        np.add.at(confusion, (ordered, decided), 1)
+        some = np.argsort(ordered == decided, kind="stable")[:SAMPLES]
+        contracts = np.array(lesson.contracts)
+        samples = zip(lesson.test_inputs[some], contracts[ordered[some]], contracts[decided[some]], strict=True)
+        return {
+            "contracts": list(lesson.contracts),
+            "confusion": confusion.tolist(),
+            "samples": [[bundle.tolist(), str(wanted), str(got)] for bundle, wanted, got in samples],
         }
 
     def enter(self, economy: Economy) -> None:

@@ -41,6 +41,7 @@ TRADE_TICKS = {
 LEARNING_TICKS = {
     "loss": "mean over patterns of the squared unfilled order; under logit of -sum y ln S (cross-entropy)",
     "accuracy": "part of the patterns decided right: supplied to within a half, or most under the right contract",
+    "test_accuracy": "the same of the patterns that are held out",
 }
 """Further columns of ticks.csv where a market learns."""
 
@@ -126,6 +127,8 @@ SUMMARY = {
     "worst_imbalance": "largest relative imbalance of a good or of money in any tick",
     "loss": "of a market that learns: loss at the last tick, as in ticks.csv",
     "accuracy": "of a market that learns: accuracy at the last tick",
+    "test_accuracy": "of a market that learns: accuracy on the patterns held out, at the last tick",
+    "test": "of several contracts: how held-out patterns are decided, and some of them, for figures",
     "surface": "of patterns of two inputs: what the market would supply all over their square, for figures",
     "separable": "of orders of 0 or 1: whether some prices of the inputs fill them all or nothing (a linear programme)",
     "seed": "seed of every random stream",

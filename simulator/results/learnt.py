@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUIDE = "Prices are the weights, unfilled orders the errors. A bundle's order is filled where supply meets it."
+TEST_GUIDE = (
+    "Patterns that the market never saw: which contract was ordered, and which would be supplied most (5 → 9: wrong)."
+)
+MOST_CELLS = 20
 MOST_LINES = 12
 MOST_ORDERS = 60
 
@@ -28,12 +32,48 @@ def learnt(run: Frames) -> Figure | None:
     period = summary_number(run.summary, "period")
     rows, window = rows_worth_drawing(goods.ticks, goods["price"], period, logarithms=False)
     figure = canvas.sheet(run.summary, GUIDE, window)
-    grid = figure.add_gridspec(2, 2, left=0.07, right=0.97, top=0.79, bottom=0.115, wspace=0.16, hspace=0.42)
-    loss, prices, orders, last = (figure.add_subplot(grid[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1)))
-    _losses(run, loss, rows)
-    _prices(goods, prices, rows)
-    _orders(run, orders, rows)
-    _surface(run, last)
+    told = bool((run.agents["kind"] == "order").any()) or run.summary.get("surface") is not None
+    place: dict[str, float] = {"left": 0.07, "right": 0.97, "top": 0.79, "bottom": 0.115, "wspace": 0.16}
+    grid = figure.add_gridspec(2 if told else 1, 2, hspace=0.42, **place)
+    _losses(run, figure.add_subplot(grid[0, 0]), rows)
+    _prices(goods, figure.add_subplot(grid[0, 1]), rows)
+    if told:
+        _orders(run, figure.add_subplot(grid[1, 0]), rows)
+        _surface(run, figure.add_subplot(grid[1, 1]))
+    return figure
+
+
+def held_out(run: Frames) -> Figure | None:
+    """How patterns that were held out are decided: a table of what was ordered against what is supplied most, and some
+    of them as pictures where their inputs fill a square.
+    """
+    test: Any = run.summary.get("test")
+    if not test:
+        return None
+    figure = canvas.sheet(run.summary, TEST_GUIDE)
+    counts, contracts = np.array(test["confusion"]), test["contracts"]
+    axes = figure.add_axes((0.06, 0.1, 0.4, 0.68))
+    shown = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    axes.imshow(shown, cmap="OrRd", vmin=0, vmax=max(1, shown.max()))
+    if len(contracts) <= MOST_CELLS:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                bold = "bold" if row == column else "normal"
+                axes.text(column, row, str(count), ha="center", va="center", fontsize=SMALL, fontweight=bold)
+        axes.set_xticks(range(len(contracts)), contracts)
+        axes.set_yticks(range(len(contracts)), contracts)
+    axes.set_xlabel("supplied most", fontsize=BODY)
+    axes.set_ylabel("ordered", fontsize=BODY)
+    side = round(len(test["samples"][0][0]) ** 0.5)
+    if side * side == len(test["samples"][0][0]) and side > 1:
+        grid = figure.add_gridspec(4, 6, left=0.52, right=0.985, top=0.77, bottom=0.06, wspace=0.15, hspace=0.45)
+        for place, (bundle, ordered, decided) in enumerate(test["samples"][:24]):
+            picture = figure.add_subplot(grid[divmod(place, 6)])
+            picture.imshow(np.array(bundle).reshape(side, side), cmap="Greys")
+            picture.axis("off")
+            wrong = ordered != decided
+            words = f"{ordered} → {decided}" if wrong else str(ordered)
+            picture.set_title(words, fontsize=SMALL - 1, color=VERMILION if wrong else "black")
     return figure
 
 

@@ -29,11 +29,15 @@ MOST_ORDERS = 1000
 
 
 class Recorded(NamedTuple):
-    """A tick, and what bundles of all patterns pay and how much of them is supplied, `(patterns, contracts)` each."""
+    """A tick, and what bundles of all patterns pay and how much of them is supplied, `(patterns, contracts)` each;
+    likewise of those held out.
+    """
 
     now: Session
     paid: Array
     supplied: Array
+    test_paid: Array
+    test_supplied: Array
 
 
 class LearningWitness:
@@ -65,7 +69,7 @@ class LearningWitness:
         """Keep the tick just over, if it is to be recorded."""
         self._seen += 1
         if record:
-            self._recorded.append(Recorded(self.market.now, *self.market.everything()))
+            self._recorded.append(Recorded(self.market.now, *self.market.everything(), *self.market.tested()))
 
     @property
     def full(self) -> bool:
@@ -112,15 +116,12 @@ class LearningWitness:
         lesson = self.market.lesson
         sellers, orders = SELLERS[lesson.sellers](), lesson.orders
         potential = sellers.surplus(note.paid).sum() - (orders * note.paid).sum()
-        if orders.shape[1] > 1:
-            right = np.argmax(note.paid, axis=1) == np.argmax(orders, axis=1)
-        else:
-            right = (np.abs(note.supplied - orders) < UNDECIDED)[:, 0]
         return {
             "max_relative_excess_demand": float(np.abs(orders - note.supplied).max()),
             "potential": float(potential),
             "loss": sellers.loss(note.paid, orders),
-            "accuracy": float(right.mean()),
+            "accuracy": _accuracy(orders, note.paid, note.supplied),
+            "test_accuracy": _accuracy(lesson.test_orders, note.test_paid, note.test_supplied),
         }
 
     def _agents(self, numbers: NDArray[np.int64], recorded: list[Recorded]) -> Table:
@@ -161,3 +162,12 @@ class LearningWitness:
             made_of += [*below, "constant"] * len(firms)
             below = firms
         return who, made_of
+
+
+def _accuracy(orders: Array, paid: Array, supplied: Array) -> float:
+    """The part of patterns decided right; not a number where there are none."""
+    if not len(orders):
+        return np.nan
+    if orders.shape[1] > 1:
+        return float(np.mean(np.argmax(paid, axis=1) == np.argmax(orders, axis=1)))
+    return float(np.mean(np.abs(supplied - orders) < UNDECIDED))

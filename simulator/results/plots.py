@@ -23,7 +23,7 @@ from simulator.results.frames import (
     texts,
 )
 from simulator.results.gains import gains
-from simulator.results.learnt import learnt
+from simulator.results.learnt import held_out, learnt
 from simulator.results.three_prices import three_prices
 from simulator.results.wave import wave
 from simulator.results.window import moves_early, rows_worth_drawing
@@ -280,4 +280,5 @@ FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "gains": gains,
     "wave": wave,
     "learnt": learnt,
+    "held_out": held_out,
 }

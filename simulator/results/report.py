@@ -167,6 +167,8 @@ def summarise(
         "worst_imbalance": worst_imbalance,
         "loss": last.get("loss"),
         "accuracy": last.get("accuracy"),
+        "test_accuracy": last.get("test_accuracy"),
+        "test": run["test"],
         "surface": run["surface"],
         "separable": run["separable"],
         "seed": run["seed"],
@@ -227,6 +229,8 @@ def sentence(
         parts.append(f"prices are the result's derivatives, to {_gap(swept)}")
     if (loss := _number(last.get("loss"))) is not None:
         parts.append(f"loss {loss:.3g}, {100 * last['accuracy']:.4g}% of the patterns decided right")
+        if (test := _number(last.get("test_accuracy"))) is not None:
+            parts[-1] += f", and {100 * test:.4g}% of those held out"
     return "; ".join(parts) + "."
 
 

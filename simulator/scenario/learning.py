@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.scenario.document import Document, Fault, Steps, quoted
 from simulator.scenario.draws import Array, DrawError, Draws, files_of
@@ -25,13 +26,14 @@ MOST_CONTRACTS = 1000
 
 class Table(NamedTuple):
     """Patterns as numbers: the names of `inputs` and `(patterns, inputs)` of them, `contracts` and how much is ordered,
-    `(patterns, contracts)`.
+    `(patterns, contracts)`; `target` `(patterns,)` as it was read.
     """
 
     inputs: tuple[str, ...]
     values: Array
     contracts: tuple[str, ...]
     orders: Array
+    target: Array
 
 
 def expand_learning(document: Document, folder: Path, inputs: Mapping[str, Path]) -> None:
@@ -66,9 +68,13 @@ def expand_learning(document: Document, folder: Path, inputs: Mapping[str, Path]
 def table_of(learning: Learning, draws: Draws) -> Table:
     """The patterns of a scenario. Raises `DrawError`."""
     patterns, path = learning.patterns, "learning.patterns"
-    if (patterns.rows is None) == (patterns.csv is None):
-        found = "neither rows nor csv" if patterns.rows is None else "both rows and csv"
-        raise DrawError(path, f"found {found}; expected one of them")
+    ways = [key for key in ("rows", "csv", "dataset") if getattr(patterns, key) is not None]
+    if len(ways) != 1:
+        raise DrawError(path, f"found {' and '.join(ways) or 'no patterns'}; expected one of rows, csv, dataset")
+    if patterns.dataset is not None:
+        return _dataset(learning, path)
+    if patterns.target is None:
+        raise DrawError(path, "missing key target; expected the column that says what is ordered")
     columns = _columns(patterns.rows, f"{path}.rows") if patterns.rows is not None else None
     if columns is None:
         file = str(patterns.csv)
@@ -91,7 +97,39 @@ def table_of(learning: Learning, draws: Draws) -> Table:
         raise DrawError(f"{path}.inputs", f"found {wrong}; expected different names, and none called {CONSTANT}")
     values = np.stack([column(name) for name in inputs], axis=1)
     contracts, orders = _orders(learning, target, path)
-    return Table(tuple(inputs), values, contracts, orders)
+    return Table(tuple(inputs), values, contracts, orders, target)
+
+
+def _dataset(learning: Learning, path: str) -> Table:
+    """The handwritten digits that scikit-learn brings along: 1,797 of 8 by 8 pixels (Alpaydin, Kaynak 1998)."""
+    for key in ("inputs", "target"):
+        if getattr(learning.patterns, key) is not None:
+            raise DrawError(f"{path}.{key}", f"found {key} beside a dataset; expected none: it has its own")
+    try:
+        from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+    except ImportError:
+        advice = "expected scikit-learn: pip install 'market-simulator[digits]'"
+        raise DrawError(f"{path}.dataset", f"found digits, which cannot be read here; {advice}") from None
+    bundles: Any = load_digits()
+    values, target = np.asarray(bundles.data, dtype=float) / 16.0, np.asarray(bundles.target, dtype=float)
+    contracts, orders = _orders(learning, target, path)
+    names = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
+    return Table(names, values, contracts, orders, target)
+
+
+def _held_out(part: float | None, target: Array, stream: np.random.Generator, path: str) -> NDArray[np.bool_]:
+    """Which patterns are held out: the same part of each value of the target, drawn."""
+    out = np.zeros(len(target), dtype=bool)
+    if part is None:
+        return out
+    for kind in np.unique(target):
+        places = stream.permutation(np.flatnonzero(target == kind))
+        out[places[: round(part * len(places))]] = True
+    if out.all() or not out.any():
+        raise DrawError(
+            f"{path}.test", f"found {part:g} of {len(target)} patterns; expected some held out and some not"
+        )
+    return out
 
 
 def _columns(rows: list[dict[str, float]], path: str) -> dict[str, Array]:
@@ -136,7 +174,8 @@ def lesson_of(learning: Learning, draws: Draws) -> Lesson:
     from simulator.dynamics.learning import Lesson
     from simulator.economics.bundles import Layer
 
-    table = table_of(learning, draws)
+    table, path = table_of(learning, draws), "learning.patterns"
+    out = _held_out(learning.patterns.test, table.target, draws.stream(f"{path}.test"), path)
     layers = tuple(Layer(layer.firms, layer.activation, layer.rate) for layer in layers_of(learning))
     below = [len(table.inputs) + 1, *(layer.firms + 1 for layer in layers)]
     designs = [
@@ -144,9 +183,18 @@ def lesson_of(learning: Learning, draws: Draws) -> Lesson:
         for place, (layer, width) in enumerate(zip(layers, below, strict=False))
     ]
     batch = {"all": 0, "one": 1}.get(str(learning.batch), learning.batch)
-    batch = 0 if int(batch) >= len(table.values) else int(batch)
+    batch = 0 if int(batch) >= np.count_nonzero(~out) else int(batch)
     return Lesson(
-        table.inputs, table.contracts, table.values, table.orders, learning.supply, layers, tuple(designs), batch
+        input_names=table.inputs,
+        contracts=table.contracts,
+        inputs=table.values[~out],
+        orders=table.orders[~out],
+        test_inputs=table.values[out],
+        test_orders=table.orders[out],
+        sellers=learning.supply,
+        layers=layers,
+        designs=tuple(designs),
+        batch=batch,
     )
 
 

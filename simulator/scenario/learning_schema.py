@@ -15,9 +15,15 @@ class Patterns(Entry):
     inputs: Annotated[list[Name], Field(min_length=1)] | None = Field(
         None, description="columns that say what is in a bundle (default: all but the target)"
     )
-    target: Name = Field(description="column that says how much is ordered, or under logit which contract")
+    target: Name | None = Field(None, description="column that says how much is ordered, or under logit which contract")
     rows: Annotated[list[dict[Name, float]], Field(min_length=1)] | None = Field(None, description="the patterns")
     csv: str | None = Field(None, description="file with the patterns, a header above")
+    dataset: Literal["digits"] | None = Field(
+        None, description="handwritten digits of 8 by 8 pixels, ink from 0 to 1 (needs scikit-learn: the digits extra)"
+    )
+    test: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="part of the patterns that is held out, as much of each target, to be decided only"
+    )
 
 
 class Hidden(Entry):
