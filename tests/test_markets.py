@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 
 from simulator import ScenarioError, load, simulate
 from simulator.economics.markets import Markets, alone
+from simulator.results.flows import flows_of
 
 SHARED = Path(__file__).parents[1] / "scenarios" / "shared_intermediate.yaml"
 
@@ -324,3 +325,120 @@ def test_a_market_of_planners_finds_the_derivatives_of_a_concave_program(
             assert price == pytest.approx(slopes[good], rel=1e-6), good
         else:
             assert price < 1e-6, good
+
+
+def test_a_shock_may_not_change_who_uses_a_good_that_is_not_rival() -> None:
+    data = PARK | {"consumers": [walkers("young", 3), walkers("old", 1)]}
+    data["goods"] = {**PARK["goods"], "bread": {}}
+    data["supply"] = {"bread": 1}
+    change = {"consumers.young.utility.quasilinear.log": {"bread": 1}}
+    with pytest.raises(ScenarioError, match=r"shocks\[0\]\.set: found users of park \(not rival\) other than before"):
+        load({**data, "shocks": [{"tick": 5, "set": change}]})
+
+
+def test_what_has_other_users_than_the_outside_cannot_be_bought_back_there() -> None:
+    """`ln x < 0`: sold to the outside alone it is bought there; the other user cannot have less than nothing."""
+    data = {
+        "goods": {"x": {}, "b": {"rival": False}, "c": {}},
+        "outside": {"c": 1, "b": 0.5},
+        "supply": {"x": 0.5},
+        "firms": [{"name": "fb", "makes": "b = ln(x)"}, {"name": "fc", "makes": "c = b^0.6"}],
+        "scheduler": {"kind": "tatonnement", "form": "multiplicative", "rate": 0.2},
+        "run": {"ticks": 20},
+    }
+    assert not load(data).economy.firms[0].technology.negative_output
+    assert load({**data, "firms": data["firms"][:1]}).economy.firms[0].technology.negative_output
+
+
+def test_the_outside_alone_brings_nothing_that_is_not_rival() -> None:
+    data = {
+        "goods": {"b": {"rival": False}, "c": {}},
+        "outside": {"c": 1, "b": 0.5},
+        "firms": [{"name": "one", "makes": "c = b^0.5"}, {"name": "two", "makes": "c = b^0.6"}],
+        "scheduler": {"kind": "tatonnement", "form": "multiplicative", "rate": 0.2},
+    }
+    with pytest.raises(ScenarioError, match=r"outside\.b: found b, which is not rival and which nobody makes, owns or"):
+        load(data)
+    for brought in (
+        {"supply": {"b": 1}},
+        {"firms": [*data["firms"], {"name": "maker", "makes": "b = c^0.5"}]},
+        {"consumers": [{"name": "owner", "endowment": {"b": 1}, "utility": {"cobb_douglas": {"c": 1}}}]},
+    ):
+        load({**data, **brought})
+
+
+def test_users_are_those_who_use_it_whatever_it_is_called() -> None:
+    """Goods may be called like kinds and parameters, which are no uses of them."""
+    names = ["power", "log", "shares", "elasticity", "lognormal", "fuel"]
+    ces = {
+        "elasticity": 2,
+        "shares": {"x": 1, "some": 2},
+        "nests": {"some": {"elasticity": 0.5, "shares": {"fuel": 1}}},
+    }
+    data = {
+        "goods": {"x": {}, "c": {}} | {name: {"rival": False} for name in names},
+        "outside": {"c": 1},
+        "supply": {"x": 1} | dict.fromkeys(names, 1),
+        "firms": [
+            {"name": "one", "technology": {"power": {"output": "c", "inputs": {"x": 0.5}}}},
+            {"name": "two", "technology": {"ces": {"output": "c", "returns_to_scale": 0.5, **ces}}},
+            {"name": "all", "makes": f"c = ({' * '.join(names)})^0.1"},
+        ],
+        "consumers": [
+            {"name": "three", "utility": {"quasilinear": {"log": {"x": 1}}}},
+            {"name": "four", "budget": 1, "utility": {"ces": ces}},
+        ],
+        "scheduler": {"kind": "tatonnement", "form": "multiplicative", "rate": 0.2},
+    }
+    markets = load(data).economy.markets
+    assert {good for good, places in zip(markets.goods, markets.places, strict=True) if places} == {"fuel"}
+    assert set(markets.places[markets.goods.index("fuel")]) == {"two", "all", "four"}
+
+
+def test_a_price_that_only_the_outside_fixes_is_not_the_scale() -> None:
+    """`b` costs what the outside and its other user pay together, which moves."""
+    data = {
+        "goods": {"x": {}, "b": {"rival": False}, "c": {}},
+        "outside": {"c": 1, "b": 0.5},
+        "supply": {"x": 2},
+        "firms": [{"name": "fb", "makes": "b = x^0.5"}, {"name": "fc", "makes": "c = b^0.6"}],
+        "scheduler": {"kind": "tatonnement", "form": "multiplicative", "rate": 0.2},
+    }
+    run = simulate(data)
+    assert run.summary["scale"] == "c = 1"
+    assert last(run)["b"] > 0.6
+
+
+def test_a_stock_that_is_sold_to_many_is_their_mean() -> None:
+    run = simulate({**SHARED_STOCKS, "run": {"ticks": 15}})
+    rows = run.agents[(run.agents["good"] == "plan") & (run.agents["agent"] == "studio")]
+    held = run.trajectory[run.trajectory["good"] == "plan"]["inventory"]
+    np.testing.assert_allclose(rows["quantity"], held, rtol=1e-12)
+    assert held.iloc[-1] > 0
+
+
+SHARED_STOCKS: dict[str, Any] = {
+    "goods": {"ore": {}, "plan": {"rival": False}, "cars": {}},
+    "outside": {"cars": 1},
+    "supply": {"ore": 9},
+    "firms": [
+        {"name": "studio", "makes": "plan = 2*ore^0.3"},
+        {"name": "carmaker", "count": 3, "makes": "cars = plan^0.2"},
+        {"name": "builder", "makes": "cars = 3*plan^0.5"},
+    ],
+    "scheduler": {"kind": "tatonnement", "form": "multiplicative", "rate": 0.1},
+    "trade": {"every_tick": {"inventories": True, "spoilage": 0.1}},
+}
+
+
+def test_arrows_of_a_good_that_is_not_rival_are_as_thick_as_what_its_users_pay() -> None:
+    data = {**SHARED_STOCKS, "outside": {"cars": 1, "plan": 0.5}, "trade": "at_equilibrium", "run": {"ticks": 2000}}
+    run = simulate(data)
+    assert run.summary["outcome"] == "cleared"
+    size, paid = last(run, "demand")["plan"], pays(run, "plan")
+    flows = {flow.target[1]: flow for flow in flows_of(run) if flow.source == ("good", "plan")}
+    assert set(flows) == {"carmaker", "builder", "outside"}
+    for user, worth in {"carmaker": 3 * paid["carmaker:mean"], "builder": paid["builder"], "outside": 0.5}.items():
+        assert flows[user].quantity == pytest.approx(size, rel=1e-5)
+        assert flows[user].value == pytest.approx(worth * size, rel=1e-5)
+    assert not [flow for flow in flows_of(run) if flow.source[0] == "source" and flow.good == "plan"]

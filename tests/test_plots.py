@@ -20,6 +20,7 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from simulator import simulate
 from simulator.results import plots
 from simulator.results.canvas import BLUE, MOST_POINTS, ORANGE, number, shorten, spread, thin
 from simulator.results.flows import backward_edges, flows_of, layout, longest_paths
@@ -747,3 +748,13 @@ def test_what_is_not_a_run_or_not_a_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'gif'; expected one of png, svg, pdf"):
         plots.draw(chain(), tmp_path / "figures", ["gif"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_three_prices_below_zero_have_room_in_their_panels() -> None:
+    text = "a = x - 2*y\nb = a*a\nc = sin(b) + a\nd = exp(-0.1*c)\nreturn d*a - y"
+    data = {"program": text, "supply": {"x": 0.4, "y": 2}, "scheduler": {"kind": "marginal_bids", "rate": 0.5}}
+    figure = plots.three_prices(simulate({**data, "name": "below"}))
+    assert figure is not None
+    low, high = figure.axes[0].get_ylim()
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for axes in figure.axes for line in axes.lines])
+    assert low < np.nanmin(drawn) < 0 < np.nanmax(drawn) < high

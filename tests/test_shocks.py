@@ -542,6 +542,17 @@ MISSPELT = [
 ]
 
 
+def test_a_technology_that_is_a_formula_is_not_offered_what_may_not_change() -> None:
+    firm = {"name": "mill", "makes": "bread = land^0.5"}
+    data = {"goods": ["land", "bread"], "outside": {"bread": 1}, "supply": {"land": 1}, "firms": [firm]}
+    rule = {"kind": "tatonnement", "form": "multiplicative", "rate": 0.1}
+    shock = {"tick": 3, "set": {"firms.mill.technology": 3}}
+    with pytest.raises(
+        ScenarioError, match=r"unknown path 'firms\.mill\.technology'; expected firms\.mill\.productivity$"
+    ):
+        load({**data, "scheduler": rule, "shocks": [shock]})
+
+
 @pytest.mark.parametrize(("path", "meant"), MISSPELT)
 def test_an_unknown_path_is_refused_with_what_was_meant(path: str, meant: str, tmp_path: Path) -> None:
     (problem,) = refused(shocked(SHOCK, (9, {path: 1})), tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -65,18 +65,25 @@ class Layout:
 
 
 def flows_of(run: Frames) -> list[Flow]:
-    """Every flow of the run, with its quantity in the last recorded tick (0 where nothing flows just then)."""
-    agents = panel(run.agents, ("agent", "kind", "good"), ("input", "output", "quantity"))
+    """Every flow of the run, with its quantity in the last recorded tick (0 where nothing flows just then).
+
+    Of a good that is not rival each user, and each of a cohort, has the whole, and its value is what the user pays.
+    """
+    agents = panel(run.agents, ("agent", "kind", "good"), ("input", "output", "quantity", "pays"))
     goods = panel(run.trajectory, ("good",), ("price",))
     price = {good: float(p) for (good,), p in zip(goods.items, goods["price"][-1], strict=True)} if goods.items else {}
+    bidding = run.summary.get("scheduler") == "marginal_bids"
     is_consumer = np.array([kind == "consumer" for _, kind, _ in agents.items], dtype=bool)
     taken = agents["input"]
     if is_consumer.any() and not np.nan_to_num(taken[:, is_consumer]).any():
         taken = np.where(is_consumer, agents["quantity"], taken)
     moved: list[tuple[Node, Node, str, float]] = []
     reverse: set[tuple[Node, Node]] = set()
+    paid: dict[tuple[Node, Node], float] = {}
+    whole: dict[tuple[str, str], float] = {}
     for i, (agent, kind, good) in enumerate(agents.items):
         if agent.endswith(":mean"):
+            whole[agent.removesuffix(":mean"), good] = float(np.nan_to_num(taken[-1, i]))
             continue
         name, item = agent.removesuffix(":total"), ("good", good)
         for amounts, box, inward in ((taken, "buyer", True), (agents["output"], "seller", False)):
@@ -84,18 +91,29 @@ def flows_of(run: Frames) -> list[Flow]:
                 continue
             node, amount = ("firm" if kind == "firm" else box, name), float(np.nan_to_num(amounts[-1, i]))
             # A negative output is bought; in a program a value may be negative.
-            turned = amount < 0 and run.summary.get("scheduler") != "marginal_bids"
+            turned = amount < 0 and not bidding
             ends = (item, node) if inward != turned else (node, item)
             reverse |= {ends} if turned else set()
+            pays = float(agents["pays"][-1, i])
+            if inward and not bidding and not math.isnan(pays):
+                paid[ends] = amount * pays
+                amount = whole.get((name, good), amount)
             moved.append((*ends, good, abs(amount)))
-    moved += _with_outside(moved, run.summary)
-    return [Flow(a, b, good, q, abs(q * price.get(good, np.nan)), (a, b) in reverse) for a, b, good, q in moved]
+    shared = {source[1] for source, _ in paid}
+    moved += _with_outside(moved, run.summary, shared)
+    values = [paid.get((a, b), abs(q * price.get(good, np.nan))) for a, b, good, q in moved]
+    for place, (_, target, good, _) in enumerate(moved):
+        if good in shared and target[0] == "sink":
+            values[place] = max(0.0, values[place] - sum(paid[ends] for ends in paid if ends[0][1] == good))
+    return [Flow(a, b, good, q, value, (a, b) in reverse) for (a, b, good, q), value in zip(moved, values, strict=True)]
 
 
 def _with_outside(
-    moved: Sequence[tuple[Node, Node, str, float]], summary: Mapping[str, Any]
+    moved: Sequence[tuple[Node, Node, str, float]], summary: Mapping[str, Any], shared: Set[str]
 ) -> list[tuple[Node, Node, str, float]]:
-    """What the outside takes and brings of the goods it has a price for, what else nobody makes, what nobody uses."""
+    """What the outside takes and brings of the goods it has a price for, what else nobody makes, what nobody uses; of
+    `shared` goods, which are not rival, it takes all, and uses of them do not add up.
+    """
     made: dict[str, float] = {}
     used: dict[str, float] = {}
     for source, _, good, quantity in moved:
@@ -107,12 +125,16 @@ def _with_outside(
         node, rest = ("good", good), made.get(good, 0.0) - used.get(good, 0.0)
         small = abs(rest) <= 1e-3 * made.get(good, 0.0)
         if good not in made:
-            if summary.get("scheduler") == "marginal_bids":
+            if good in shared or summary.get("scheduler") == "marginal_bids":
                 # What is not used up is there once, however many have it.
                 rest = -max(quantity for source, _, name, quantity in moved if source == node and name == good)
-            flows.append((("source", "outside" if good in outside else "supply"), node, good, -rest))
+            flows.append(
+                (("source", "outside" if good in outside and good not in shared else "supply"), node, good, -rest)
+            )
         elif good not in used:
             flows.append((node, ("sink", "outside" if good in outside else "unsold"), good, rest))
+        elif good in shared:
+            flows += [(node, ("sink", "outside"), good, made[good])] if good in outside else []
         elif good in outside and not small:
             ends = (node, ("sink", "outside")) if rest > 0 else (("source", "outside"), node)
             flows.append((*ends, good, abs(rest)))

@@ -237,9 +237,10 @@ class Witness:
             uses = ticks.inputs[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
             totals[:, number, markets.good[list(firm.inputs)], 1] = uses
             outlets = ticks.stock[:, economy.outlet_rows[number]].reshape(count, firm.rows, -1).sum(axis=1)
-            for (made, amount), stock in zip(firm.products, outlets.T, strict=True):
-                totals[:, number, markets.good[made], 0] = stock / amount
-                totals[:, number, markets.good[made], 2] = ticks.outputs[:, rows].sum(axis=1)
+            stock = np.zeros(ticks.prices.shape)
+            stock[:, list(firm.outputs)] = outlets
+            totals[:, number, :, 0] = markets.each(stock, ticks.prices)
+            totals[:, number, markets.good[list(firm.outputs)], 2] = ticks.outputs[:, rows].sum(axis=1)[:, None]
             totals[:, number, :, 3] = ticks.cash_flow[:, rows].sum(axis=1)[:, None]
             totals[:, number, :, 5] = 0.0
         totals[:, firms:, :, 0], totals[:, firms:, :, 5] = markets.added(ticks.consumption), ticks.money[..., None]

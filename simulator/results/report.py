@@ -187,7 +187,9 @@ def versions() -> dict[str, str]:
 def scale(market: MarketModel) -> str:
     """Which price is 1, or held, or the sum that prices are measured by."""
     economy, rule = market.economy, market.rule
-    held = [f"{_good(economy, i)} = {market.prices[i]:g}" for i in np.flatnonzero(rule.fixed).tolist()]
+    moving = {_good(economy, i) for i in np.flatnonzero(~rule.fixed).tolist()}
+    fixed = [i for i in np.flatnonzero(rule.fixed).tolist() if _good(economy, i) not in moving]
+    held = [f"{_good(economy, i)} = {market.prices[i]:g}" for i in fixed]
     if held:
         return ", ".join(held)
     return (

@@ -100,7 +100,8 @@ def _path_title(summary: Mapping[str, Any]) -> str:
 def _limits(ratios: Floats) -> tuple[float, float]:
     seen = ratios[np.isfinite(ratios)]
     if seen.min() <= 0:
-        return max(float(seen.min()), -WIDEST), min(float(seen.max()), WIDEST)
+        low, high = max(float(seen.min()), -WIDEST), max(min(float(seen.max()), WIDEST), 1.0)
+        return low - 0.03 * (high - low), high + 0.03 * (high - low)
     low, high = max(float(seen.min()), 1 / WIDEST), min(float(seen.max()), WIDEST)
     return min(low / 1.05, 0.97), max(high * 1.05, 1.03)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from simulator.scenario.draws import Array
+from simulator.scenario.kind_checks import wants_of
+from simulator.scenario.schema import is_dirichlet
 
 if TYPE_CHECKING:
     from simulator.economics.markets import Markets
@@ -53,21 +55,33 @@ def _uses(resolved: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], set[
         if "makes" in firm:
             yield firm, set(parse(sides(firm["makes"])[1]).variables)
         else:
-            yield firm, set(_names({key: value for key, value in firm["technology"].items()}, without="output"))
+            ((kind, given),) = firm["technology"].items()
+            yield firm, set(_leaves(given) if kind == "ces" else given["inputs"])
     for consumer in resolved["consumers"]:
-        utility = consumer["utility"]
-        yield consumer, set(parse(utility["formula"]).variables) if "formula" in utility else set(_names(utility))
+        ((kind, given),) = consumer["utility"].items()
+        if kind == "formula":
+            yield consumer, set(parse(given).variables)
+        elif kind == "ces":
+            yield consumer, set(_leaves(given))
+        else:
+            tables = [wants for _, wants in wants_of({kind: given})]
+            yield consumer, {good for wants in tables for good in wants} if tables else set(_names(given))
 
 
-def _names(given: Any, without: str = "") -> Iterator[str]:
-    """All texts in data: keys and values, but for the value of the key `without`."""
+def _leaves(given: Mapping[str, Any]) -> Iterator[str]:
+    """The goods of a CES and its nests."""
+    nests: Mapping[str, Any] = given.get("nests") or {}
+    table: Mapping[str, Any] = next(given[key] for key in ("weights", "shares", "inputs") if key in given)
+    for name in table["dirichlet"] if is_dirichlet(table) else table:
+        if name in nests:
+            yield from _leaves(nests[name])
+        else:
+            yield name
+
+
+def _names(given: Any) -> Iterator[str]:
+    """All names in the parameters of a kind from outside, which may be those of goods."""
     if isinstance(given, Mapping):
         for key, value in cast("Mapping[str, Any]", given).items():
-            if key != without:
-                yield key
-                yield from _names(value, without)
-    elif isinstance(given, list):
-        for value in cast("list[Any]", given):
-            yield from _names(value, without)
-    elif isinstance(given, str):
-        yield given
+            yield key
+            yield from _names(value)

@@ -369,6 +369,7 @@ def _regimes(resolved: dict[str, Any], draws: Draws, plugins: Plugins) -> tuple[
     before = resolved
     for place, data in regime_data(resolved):
         tick = resolved["shocks"][place]["tick"]
+        _same_users(markets_of(before), markets_of(data), place)
         try:
             economy = _economy(data, draws, plugins, before, regimes[-1].economy)
         except DrawError as error:
@@ -379,6 +380,14 @@ def _regimes(resolved: dict[str, Any], draws: Draws, plugins: Plugins) -> tuple[
         regimes.append(Regime(tick, economy))
         before = data
     return tuple(regimes)
+
+
+def _same_users(before: Markets, after: Markets, place: int) -> None:
+    """Raise `ShockError` where a good that is not rival has other users than before: each has a market of its own."""
+    for good, old, new in zip(before.goods, before.places, after.places, strict=True):
+        if {*old} != {*new}:
+            found = f"found users of {good} (not rival) other than before the shock: {' and '.join(new) or 'one alone'}"
+            raise ShockError(("shocks", place, "set"), f"{found}; expected {' and '.join(old) or 'one alone'}")
 
 
 def _same_rows(before: economy.Economy, after: economy.Economy, place: int) -> None:
@@ -429,13 +438,16 @@ def _economy(
     goods, markets = tuple(data["goods"]), markets_of(data)
     if "learning" in data:
         return Economy(goods, np.zeros(len(goods)), np.full(len(goods), np.nan))
+    outside = outside_prices(data["outside"], markets)
+    # What others than the outside buy as well cannot be bought back there.
+    abroad = {good for place, good in enumerate(goods) if np.isfinite(outside[markets.good == place]).all()}
     firms: list[Firm] = []
     for place, firm in enumerate(data["firms"]):
         if before is not None and last is not None and before["firms"][place] == firm:
             firms.append(last.firms[place])
             continue
         read = Reader(draws, goods, firm["count"], f"firms.{firm['name']}", plugins)
-        found, plans = technique(firm, read, data["outside"]), behaviour(firm.get("behaviour", "best_response"), read)
+        found, plans = technique(firm, read, abroad), behaviour(firm.get("behaviour", "best_response"), read)
         outlets = [outlet for good in found.outputs for outlet in markets.sold(good)]
         outputs, yields = zip(*outlets, strict=True)
         inputs = tuple(markets.bought(good, firm["name"]) for good in found.inputs)
@@ -452,7 +464,7 @@ def _economy(
     return Economy(
         goods=markets.names,
         supply=_frozen(markets.spread(np.array([data["supply"].get(good, 0.0) for good in goods]))),
-        outside=_frozen(outside_prices(data["outside"], markets)),
+        outside=_frozen(outside),
         firms=tuple(firms),
         consumers=tuple(consumers),
         several=markets if markets.separate else None,

@@ -7,6 +7,7 @@ complaint.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, cast
 
 from simulator.scenario.complaints import MAX_SUGGESTIONS, unknown
@@ -82,6 +83,27 @@ class _Checks(KindChecks):
             if market.get("fixed_price") is not None:
                 message = "found a fixed price of a good that is not rival; expected none: each user has its own"
                 self.fault(("goods", good, "fixed_price"), message, "key")
+            if good in self.mapping("outside") and good not in self._brought:
+                message = f"found {shown(good)}, which is not rival and which nobody makes, owns or supplies"
+                advice = "expected somebody who does: the outside is one more user of it"
+                self.fault(("outside", good), f"{message}; {advice}", "key")
+
+    @cached_property
+    def _brought(self) -> set[str]:
+        """The goods that firms make, consumers own or that arrive as supply."""
+        from simulator.economics.formula import sides
+
+        brought = set(self.mapping("supply"))
+        for _, firm in self.entries("firms"):
+            makes, technology = firm.get("makes"), firm.get("technology")
+            brought.update(sides(makes)[0] if isinstance(makes, str) else ())
+            kinds = cast("dict[str, Any]", technology) if isinstance(technology, dict) else {}
+            brought.update(
+                str(given["output"]) for given in kinds.values() if isinstance(given, dict) and "output" in given
+            )
+        for at, _ in self.entries("consumers"):
+            brought.update(self.mapping("consumers", at, "endowment"))
+        return brought
 
     def _goods(self) -> None:
         goods = self.data.get("goods")

@@ -120,6 +120,8 @@ def _within(
         if good not in goods:
             raise _unknown(path, steps, [f"consumers.{entry['name']}.endowment.{known}" for known in goods])
         return given, good
+    if key not in entry:
+        raise _unknown(path, steps, [f"firms.{entry['name']}.productivity"])
     return _nested(entry, rest, path, steps)
 
 

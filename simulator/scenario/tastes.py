@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -146,8 +146,8 @@ class Technique:
     inputs: tuple[str, ...]
 
 
-def technique(firm: Given, read: Reader, outside: Given) -> Technique:
-    """What an entry of firms can make, by formula or by kind."""
+def technique(firm: Given, read: Reader, outside: Set[str]) -> Technique:
+    """What an entry of firms can make, by formula or by kind; goods that the `outside` alone buys may be negative."""
     if "makes" in firm:
         return _by_formula(firm, read, outside)
     ((kind, parameters),) = firm["technology"].items()
@@ -168,14 +168,14 @@ def behaviour(given: Any, read: Reader) -> Behaviour:
     return BEHAVIOURS[kind](**({} if parameters is True else parameters))
 
 
-def _by_formula(firm: Given, read: Reader, outside: Given) -> Technique:
+def _by_formula(firm: Given, read: Reader, outside: Set[str]) -> Technique:
     from simulator.economics.formula import parse, sides
     from simulator.economics.technology import FormulaTechnology
 
     outputs, text = sides(firm["makes"])
     formula = parse(text)
     productivity = read.number(firm.get("productivity", 1.0), "productivity")
-    technology = FormulaTechnology(formula, outside.keys() >= set(outputs), productivity, read.count)
+    technology = FormulaTechnology(formula, outside >= set(outputs), productivity, read.count)
     return Technique(technology, outputs, formula.variables)
 
 
