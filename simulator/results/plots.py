@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.results import canvas, network, simplex
 from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
+from simulator.results.diagnostics_figure import diagnostics
 from simulator.results.distances import convergence
 from simulator.results.frames import (
     Floats,
@@ -278,4 +279,5 @@ FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "simplex": simplex.simplex,
     "gains": gains,
     "wave": wave,
+    "diagnostics": diagnostics,
 }
