@@ -13,7 +13,7 @@ FAR_OFF = 0.5
 """Where what comes differs from the prediction by more than this part of it, the prediction is none."""
 
 ROUNDED = 14
-"""Decimals after which a number is rounding."""
+"""Decimals after which a change of a logarithm is rounding."""
 
 
 def perturbation(fragility: Fragility, *, size: float, norm: str, number: int, seed: int) -> dict[str, Any]:
@@ -120,4 +120,6 @@ def _percent(value: float) -> str:
 
 
 def _cell(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else format(round(value, ROUNDED), f"{sign}.5g")
+    if value is None:
+        return "-"
+    return format(round(value, ROUNDED) if sign else value, f"{sign}.5g")
