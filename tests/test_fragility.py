@@ -175,6 +175,22 @@ def test_the_market_beside_a_fold_jumps() -> None:
     assert first.iloc[-1] == pytest.approx(0.35522, abs=1e-4)
 
 
+@pytest.mark.parametrize("floor", [0.0, 1e-12])
+def test_a_free_good_stays_free(floor: float) -> None:
+    data = {
+        "name": "free",
+        "goods": {"air": {"floor": floor}, "bread": {}},
+        "supply": {"air": 100, "bread": 1},
+        "consumers": [{"name": "eater", "budget": 5, "utility": {"leontief": {"air": 1, "bread": 1}}}],
+        "scheduler": {"form": "additive", "rate": 0.3},
+    }
+    subject = fragility(data)
+    # The budget buys all bread, whatever there is of air.
+    assert subject.sensitivity == pytest.approx(np.array([[0, 0, 0], [0, -1, 1]]), abs=1e-9)
+    moved = subject.resolved(np.array([0.01, 0.02, 0.04]))
+    assert moved == pytest.approx(np.array([0, 0.02]), abs=1e-9)
+
+
 def test_what_cannot_be_told() -> None:
     with pytest.raises(FragilityError, match="linear tastes"):
         fragility("perfect_substitutes")

@@ -9,8 +9,8 @@ with `f` the excess demand `z` of the goods whose price moves. Where only relati
 the wealth `W = p.(supplies) + profits`, counted in its present amount (so that `f` is a gradient wherever there is a
 potential), a numeraire is a good like the others, and the direction `p` of the price level is projected out. Left out
 are goods with an outside price, prices held fixed for another reason, goods that nobody trades, and free goods held at
-their floor. Everything is said of plans without accounts. Goods that are not rival have a market for each user, and
-each counts by itself.
+their floor. Everything is said of plans without accounts, and of firms that plan for most profit, whatever else they
+do. Goods that are not rival have a market for each user, and each counts by itself.
 """
 
 from __future__ import annotations

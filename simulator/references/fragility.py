@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import active_goods
+from simulator.economics.clearing import active_goods, as_good_as_free
 from simulator.economics.economy import Consumers, Economy
 from simulator.economics.forms import CES, Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
@@ -118,7 +118,9 @@ class Fragility:
 
     @cached_property
     def _active(self) -> NDArray[np.bool_]:
-        return active_goods(self.found.balance, ~self.rule.fixed, self.rule.floor)
+        balance = self.found.balance
+        free = as_good_as_free(balance.prices, balance.demand, balance.supply)
+        return active_goods(balance, ~self.rule.fixed, self.rule.floor) & ~free
 
     @property
     def relative_only(self) -> bool:
@@ -153,7 +155,10 @@ class Fragility:
 
     @cached_property
     def sensitivity(self) -> Array:
-        """`d ln p*/dtheta`, `(goods, parameters)`; 0 at prices that do not move. Raises `FragilityError` at a fold."""
+        """`d ln p*/dtheta`, `(goods, parameters)`; 0 at prices that do not move, and of free goods.
+
+        Raises `FragilityError` at a fold.
+        """
         balance, relative = self.found.balance, self._active.copy()
         if self.relative_only and not self.rule.fixed.any():
             relative[np.flatnonzero(relative)[-1]] = False
