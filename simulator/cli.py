@@ -214,6 +214,54 @@ def solve(
     raise typer.Exit(AS_EXPECTED if references.equilibria else UNEXPECTED)
 
 
+@app.command(short_help="Find the small change that moves equilibrium prices most.")
+def perturb(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
+    change: Annotated[str, typer.Option("--change", help="What changes: endowments, or tastes.")] = "endowments",
+    size: Annotated[float, typer.Option("--size", help="Size of the change: 0.01 is one per cent.")] = 0.01,
+    norm: Annotated[str, typer.Option("--norm", help="l2: sum of squares; sup: the largest change.")] = "l2",
+    equilibrium: Annotated[
+        int | None, typer.Option("--equilibrium", metavar="N", help="Which of several, as solve counts them.")
+    ] = None,
+    random: Annotated[int, typer.Option("--random", metavar="N", help="Random changes to compare with.")] = 200,
+    settings: Settings = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the change of endowments, supplies and budgets, or of tastes, that moves equilibrium prices most.
+
+    By implicit differentiation at the equilibrium, beside solving the changed economy again and random changes of the
+    same size. The amplification is how many times as far log prices move as the logarithms of what changes.
+    """
+    if not 0 < size <= 1:
+        refuse(f"--size: found {size:g}; expected a number above 0, at most 1, such as 0.01")
+    if random < 1:
+        refuse(f"--random: found {random}; expected 1 or more")
+    from simulator.references import fragility
+    from simulator.references.judges import References
+    from simulator.results.perturbation import perturbation, perturbation_lines
+
+    for option, given, known in (("--change", change, fragility.WHAT), ("--norm", norm, fragility.NORMS)):
+        if given not in known:
+            refuse(f"{option}: found {given!r}; expected {one_of(given, known)}")
+    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
+    if loaded.scheduler != "tatonnement":
+        refuse(f"{scenario}: found {loaded.scheduler}, under which nobody plans; expected tatonnement")
+    economy, drawn = loaded.economy, loaded.run.seed
+    found = References(economy, loaded.rule, loaded.initial_prices, drawn, random_starts=SOLVE_STARTS).equilibria
+    number = _which(scenario, equilibrium, len(found))
+    try:
+        subject = fragility.Fragility(economy, loaded.rule, found[number - 1], fragility.parameters(economy, change))
+        told = perturbation(subject, size=size, norm=norm, number=random, seed=drawn)
+    except fragility.FragilityError as problem:
+        refuse(f"{scenario}: {problem}")
+    if as_json:
+        print_json({"name": loaded.name, "equilibrium": number, "change": change, **told})
+        return
+    title = f"{loaded.name}, equilibrium {number} of {len(found)} (index {told['index']:+d})"
+    say("\n".join(perturbation_lines(title, told)))
+
+
 @app.command("list", short_help="List what there is to choose from, with formulas.")
 def list_kinds(
     heading: Annotated[
@@ -334,6 +382,17 @@ def main() -> None:
         complain(failure.text)
         code = failure.code
     leave(code or AS_EXPECTED)
+
+
+def _which(scenario: str, asked: int | None, many: int) -> int:
+    """The number of the equilibrium asked for, of so many; it may be left out where there is one."""
+    if not many:
+        refuse(f"{scenario}: found no equilibrium; expected one, whose prices may move")
+    if asked is None and many > 1:
+        refuse(f"{scenario}: found {many} equilibria; expected --equilibrium N, from 1 to {many} as solve counts them")
+    if asked is not None and not 1 <= asked <= many:
+        refuse(f"--equilibrium: found {asked}; expected 1{f' to {many}' if many > 1 else ''}, as solve counts them")
+    return asked or 1
 
 
 def _plural(number: int, noun: str) -> str:

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 def _tatonnement(scenario: Scenario) -> tuple[Any, Any, Any]:
     economy, run, rule, first = scenario.economy, scenario.run, scenario.rule, scenario.initial_prices
     market = MarketModel(economy, rule, scenario.trade, first, run.seed)
-    references = References(economy, rule, first, run.seed, path=scenario.gradient_path) if run.references else None
+    path, every = scenario.gradient_path, run.diagnostics
+    references = References(economy, rule, first, run.seed, path=path, diagnostics=every) if run.references else None
     return market, Judge(market, run.tolerance), Witness(market, references, scenario.last_ticks)
 
 

@@ -14,7 +14,7 @@ from simulator.scenario import scenario_schema
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
-COMMANDS = ("run", "plot", "compare", "check", "solve", "compile", "list", "schema", "new")
+COMMANDS = ("run", "plot", "compare", "check", "solve", "perturb", "compile", "list", "schema", "new")
 CRUSOE = str(SCENARIOS / "crusoe.yaml")
 
 
@@ -128,6 +128,27 @@ def test_solve_finds_what_the_market_finds() -> None:
     assert found["adjoint"] == pytest.approx(found["price"], rel=1e-12)
     assert (found["index"], found["stable"]) == (1, True)
     assert "index +1" in simulator("solve", CRUSOE).stdout
+
+
+def test_perturb_says_what_moves_prices_most() -> None:
+    bazaar, three = str(SCENARIOS / "bazaar.yaml"), str(SCENARIOS / "three_equilibria.yaml")
+    told = json.loads(simulator("perturb", bazaar, "--json", "--norm", "sup", "--random", "5").stdout)
+    assert told["resolved_amplification"] == pytest.approx(told["amplification"], rel=0.01)
+    assert set(map(abs, told["changes"].values())) == {0.01}
+    done = simulator("perturb", bazaar, "--change", "tastes", "--random", "5")
+    assert "consumers.consumer1.shares.payoff1" in done.stdout
+    for arguments, said in (
+        ([three], "found 3 equilibria; expected --equilibrium N, from 1 to 3 as solve counts them"),
+        ([three, "--equilibrium", "4"], "--equilibrium: found 4; expected 1 to 3"),
+        ([bazaar, "--size", "0"], "--size: found 0; expected"),
+        ([bazaar, "--norm", "l1"], "--norm: found 'l1'; expected one of l2, sup"),
+        ([str(SCENARIOS / "dot_product.yaml")], "found marginal_bids"),
+        ([TUPPERWARE, "--change", "tastes"], "found nothing to change"),
+    ):
+        done = simulator("perturb", *arguments)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

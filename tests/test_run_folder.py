@@ -29,7 +29,7 @@ CSVS = ("trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.
 COLUMNS = {
     "trajectory.csv": "tick,good,price,demand,supply,excess_demand,traded,inventory,bid,gradient_price,adjoint",
     "ticks.csv": "tick,max_relative_excess_demand,walras_residual,potential,merit,cosine_to_gradient,"
-    "distance_to_gradient_path,distance_to_equilibrium,distance_to_adjoint,rotation_index",
+    "distance_to_gradient_path,distance_to_equilibrium,distance_to_adjoint,rotation_index,cosine_home,dominant_mode",
     "wedges.csv": "tick,firm,input,marginal_revenue_product,price,wedge",
     "equilibrium.csv": "equilibrium,good,price,quantity,adjoint,market_price,price_gap,adjoint_gap,index,stable,"
     "from_tick",

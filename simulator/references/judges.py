@@ -12,6 +12,7 @@ from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
+from simulator.references.diagnostics import diagnose
 from simulator.references.equilibrium import Equilibrium, find
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
@@ -72,7 +73,8 @@ class Segment(NamedTuple):
 class References:
     """The judges: the function descended, the path compared with, and the equilibria found, for the regime in force.
 
-    A shock begins a new regime: the path goes on from where it is, in the new economy.
+    A shock begins a new regime: the path goes on from where it is, in the new economy. `diagnostics` is the number of
+    ticks from one look at the linear picture to the next, 0 for none.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class References:
         *,
         path: str = "dual",
         random_starts: int = 12,
+        diagnostics: int = 0,
     ) -> None:
+        self._diagnostics = diagnostics
         self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
         self._initial_prices = initial_prices
         self.starts = random_starts + 3
@@ -128,10 +132,7 @@ class References:
         signal = np.array([opinion.signal for opinion in opinions])
         own_scale = np.array([opinion.scale for opinion in opinions])
         is_potential = self.reference.kind == "potential"
-        if self.rule.form == "multiplicative":
-            motion = prices * np.log(np.maximum(next_prices, 1e-300) / np.maximum(prices, 1e-300))
-        else:
-            motion = next_prices - prices
+        motion = self._motion(prices, next_prices)
         slopes = [opinion.slope for opinion in opinions if opinion.slope is not None]
         free, metric = self._free, self.rule.metric(prices, scale, np.array(slopes) if slopes else None)
         return {
@@ -140,6 +141,30 @@ class References:
             "cosine_to_gradient": cosine(motion[:, free], signal[:, free], metric[:, free]),
             "distance_to_equilibrium": self._distance(prices, demand, supply),
         }
+
+    def diagnoses(self, numbers: Array, prices: Array, next_prices: Array, inputs: Array) -> dict[str, Array]:
+        """Columns of ticks.csv on the way in which the market is out of equilibrium, `(ticks,)` each.
+
+        `numbers` `(ticks,)` are the ticks', prices `(ticks, goods)`, `inputs` `(ticks, edges)` near the best ones. Not
+        a number but at every so manieth tick (the `diagnostics` of the run), and where there is no linear picture.
+        """
+        columns = {name: np.full(len(numbers), np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
+        if not self._diagnostics:
+            return columns
+        motion = np.divide(self._motion(prices, next_prices), prices, out=np.zeros(prices.shape), where=prices > 0)
+        for row in np.flatnonzero((numbers % self._diagnostics == 0) & np.isfinite(motion).all(axis=1)):
+            found = diagnose(self.economy, self.rule, self.economy.balance(prices[row], inputs[row]))
+            if found is not None:
+                columns["rotation_index"][row] = found.rotation_index
+                columns["cosine_home"][row] = found.cosine_home(motion[row])
+                columns["dominant_mode"][row] = found.dominant_mode[1]
+        return columns
+
+    def _motion(self, prices: Array, next_prices: Array) -> Array:
+        """By how much prices move, in the rule's own coordinates, times prices where these are logarithms."""
+        if self.rule.form == "multiplicative":
+            return prices * np.log(np.maximum(next_prices, 1e-300) / np.maximum(prices, 1e-300))
+        return next_prices - prices
 
     def _distance(self, prices: Array, demand: Array, supply: Array) -> Array:
         """Largest relative price gap to the nearest equilibrium, `(ticks,)`; not a number if none was found."""

@@ -27,7 +27,9 @@ TICKS = {
     "distance_to_gradient_path": "largest relative gap between price and gradient_price",
     "distance_to_equilibrium": "largest relative gap between price and the nearest equilibrium's",
     "distance_to_adjoint": "largest relative gap between price and adjoint",
-    "rotation_index": "antisymmetric part of the whitened Jacobian; not computed yet, always empty",
+    "rotation_index": "part of the whitened Jacobian that is antisymmetric: 0 a gradient, 1 a pure rotation",
+    "cosine_home": "cosine between the price motion and the Newton displacement: does the market point home?",
+    "dominant_mode": "share of the imbalance that is in the one combination of goods most out of balance",
 }
 """Columns of ticks.csv after `tick`, with their meaning."""
 

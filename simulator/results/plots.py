@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.results import canvas, network, simplex
 from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
+from simulator.results.diagnostics_figure import diagnostics
 from simulator.results.distances import convergence
 from simulator.results.frames import (
     Floats,
@@ -281,4 +282,5 @@ FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
     "wave": wave,
     "learnt": learnt,
     "held_out": held_out,
+    "diagnostics": diagnostics,
 }

@@ -203,20 +203,20 @@ class Witness:
     def _scalars(
         self, ticks: Ticks, opinions: list[Opinion | None], gradient_price: Array, adjoint: Array
     ) -> list[Array]:
-        """Columns of ticks.csv from `potential` to `rotation_index`, `(ticks,)` each."""
+        """Columns of ticks.csv from `potential` to `dominant_mode`, `(ticks,)` each."""
         nothing = np.full(len(opinions), np.nan)
         if self.references is None:
             return [nothing] * (len(TICKS) - 2)
         said = [opinion for opinion in opinions if opinion is not None]
         with np.errstate(all="ignore"):
             columns = self.references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
+            columns |= self.references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
             told = self.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
         to_path = relative_gap(ticks.prices, gradient_price)
         self.gradient_path_gap = float(np.fmax(self.gradient_path_gap, np.fmax.reduce(to_path, initial=0.0)))
         columns |= {
             "distance_to_gradient_path": to_path,
             "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), adjoint),
-            "rotation_index": nothing,
         }
         return [columns[name] for name in list(TICKS)[2:]]
 

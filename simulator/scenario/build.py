@@ -47,6 +47,7 @@ class RunSettings:
     seed: int = 0
     record_every: int = 1
     references: bool = True
+    diagnostics: int = 0
     stop: str = "verdict"
 
 
@@ -300,6 +301,7 @@ def build(
             seed=model.run.seed,
             record_every=model.run.record_every,
             references=model.run.references == "on",
+            diagnostics=model.run.diagnostics,
             stop=model.run.stop,
         ),
         expect=(model.expect,) if isinstance(model.expect, str) else tuple(model.expect),

@@ -1,0 +1,125 @@
+"""What `simulator perturb` says: the change that moves equilibrium prices most, what comes of it, and random ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simulator.economics.forms import Array
+from simulator.references.fragility import Fragility
+
+FAR_OFF = 0.5
+"""Where what comes differs from the prediction by more than this part of it, the prediction is none."""
+
+ROUNDED = 14
+"""Decimals after which a change of a logarithm is rounding."""
+
+
+def perturbation(fragility: Fragility, *, size: float, norm: str, number: int, seed: int) -> dict[str, Any]:
+    """The worst change of a size as plain data: what changes, what prices do (predicted, and solved again), and what
+    they do under `number` random changes of the same size.
+
+    Of the two signs of the worst change, which are alike to first order, the one that moves prices further. Changes are
+    of logarithms; numbers that do not exist are None.
+    """
+    direction, amplification, bound = fragility.worst(norm)
+    theta, moved = _worse_sign(fragility, size * direction)
+    drawn = size * fragility.random_changes(norm, number, seed)
+    after = [found for found in map(fragility.resolved, drawn) if found is not None]
+    predicted = fragility.sensitivity @ theta
+    return {
+        "index": fragility.found.index,
+        "size": size,
+        "norm": norm,
+        "mean_0": fragility.relative_only,
+        "changes": {parameter.name: value for parameter, value in zip(fragility.chosen, theta.tolist(), strict=True)},
+        "goods": {
+            good: {
+                "price": float(fragility.found.prices[at]),
+                "predicted": float(predicted[at]),
+                "resolved": None if moved is None else float(moved[at]),
+            }
+            for at, good in enumerate(fragility.economy.goods)
+        },
+        "amplification": amplification,
+        "bound": bound,
+        "resolved_amplification": None if moved is None else float(np.linalg.norm(moved)) / size,
+        "random": {
+            "number": number,
+            "seed": seed,
+            "predicted": _sizes(drawn @ fragility.sensitivity.T / size),
+            "resolved": _sizes(np.array(after).reshape(-1, len(fragility.economy.goods)) / size),
+            "without_equilibrium": number - len(after),
+        },
+    }
+
+
+def _worse_sign(fragility: Fragility, theta: Array) -> tuple[Array, Array | None]:
+    """The change or its opposite, whichever moves prices further, and how far; first of all one that leaves none."""
+    outcomes = [(sign * theta, fragility.resolved(sign * theta, search=True)) for sign in (1.0, -1.0)]
+    return max(outcomes, key=lambda each: np.inf if each[1] is None else float(np.linalg.norm(each[1])))
+
+
+def _sizes(moved: Array) -> dict[str, float | None]:
+    sizes = np.linalg.norm(moved, axis=1)
+    return {
+        "mean": float(sizes.mean()) if len(sizes) else None,
+        "largest": float(sizes.max()) if len(sizes) else None,
+    }
+
+
+def perturbation_lines(title: str, told: dict[str, Any]) -> list[str]:
+    """The same as text: the change, a line per good, the amplification, and random changes."""
+    width = max(map(len, (*told["changes"], *told["goods"], "parameter")))
+    euclidean = "sum of squares" if told["norm"] == "l2" else "largest"
+    lines = [
+        f"{title}: the change of size {told['size']:g} ({told['norm']}: {euclidean}) that moves prices most",
+        "",
+        f"  {'parameter'.ljust(width)}  {'change':>12}",
+        *(f"  {name.ljust(width)}  {_percent(value):>12}" for name, value in told["changes"].items()),
+        "",
+        f"  {'good'.ljust(width)}  {'price':>12}  {'predicted':>12}  {'solved again':>12}",
+    ]
+    for good, row in told["goods"].items():
+        cells = (_cell(row["price"]), _cell(row["predicted"], "+"), _cell(row["resolved"], "+"))
+        lines.append(f"  {good.ljust(width)}  " + "  ".join(f"{cell:>12}" for cell in cells))
+    mean = ", less their mean (only relative prices matter)" if told["mean_0"] else ""
+    lines += [
+        f"  (changes of log prices{mean})",
+        "",
+        f"  {'amplification'.ljust(width)}  {'predicted':>12}  solved again",
+    ]
+    drawn = told["random"]
+    rows = {
+        "this change": (told["amplification"], told["resolved_amplification"]),
+        "random, mean": (drawn["predicted"]["mean"], drawn["resolved"]["mean"]),
+        "random, largest": (drawn["predicted"]["largest"], drawn["resolved"]["largest"]),
+    }
+    for name, pair in rows.items():
+        lines.append(f"  {name.ljust(width)}  " + "  ".join(f"{_cell(value):>12}" for value in pair))
+    lines.append(f"  ({drawn['number']} random changes of this size, seed {drawn['seed']})")
+    return lines + [f"  {note}" for note in _notes(told)]
+
+
+def _notes(told: dict[str, Any]) -> list[str]:
+    notes: list[str] = []
+    if told["bound"] > told["amplification"] * (1.0 + 1e-12):
+        notes.append(f"too many parameters to try all signs: the worst amplification is at most {told['bound']:.4g}")
+    if told["resolved_amplification"] is None:
+        notes.append("after this change no equilibrium was found")
+    elif abs(told["resolved_amplification"] - told["amplification"]) > FAR_OFF * told["amplification"]:
+        notes.append("the prediction does not hold this far: take a smaller size, or a fold is near, where prices jump")
+    if drawn := told["random"]["without_equilibrium"]:
+        notes.append(f"after {drawn} of the random changes Newton's method finds no equilibrium from the old prices")
+    return notes
+
+
+def _percent(value: float) -> str:
+    return f"{round(100.0 * np.expm1(value), ROUNDED):+.4g} %"
+
+
+def _cell(value: float | None, sign: str = "") -> str:
+    if value is None:
+        return "-"
+    return format(round(value, ROUNDED) if sign else value, f"{sign}.5g")
