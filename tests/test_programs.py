@@ -359,6 +359,10 @@ BASE: dict[str, Any] = {
         ({"trade": "every_tick"}, "found trade under marginal_bids"),
         ({"scheduler": {"kind": "marginal_bids", "rate": 2}}, "found 2; expected a rate below 2"),
         ({"program": {"text": "a = x*y", "per": "line"}}, "found 'line'; expected one of operation, statement"),
+        (
+            {"program": {"text": "a = x^0.5", "copiers": True}, "scheduler": {"kind": "tatonnement"}},
+            "found copiers where firms plan; expected scheduler: {kind: marginal_bids}",
+        ),
         ({"program": {"txt": "a = x*y"}}, "unknown key 'txt'; expected one of text, per, copiers"),
         ({"program": {"text": "a = ln("}}, "program.text: line 1, column 7: '(' was never closed"),
         ({"scheduler": {"kind": "marginal_bids", "form": "additive"}}, "found form under marginal_bids"),

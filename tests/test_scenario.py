@@ -495,7 +495,7 @@ def test_all_files_are_read_before_any_is_refused(tmp_path: Path) -> None:
         ),
         (
             "name: xor\nlearning: {supply: linear}\nscheduler: {kind: tatonnement, form: additive, rate: 0.1}\n",
-            ["missing key goods", "unknown key 'learning'"],
+            ["learning.patterns: missing key patterns; expected what is in the bundles, and what is ordered"],
         ),
     ],
 )

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.build import Regime, RunSettings, Scenario, build, regime_data, resolve
+from simulator.scenario.build import Regime, RunSettings, Scenario, build, regime_data
 from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
@@ -19,6 +19,7 @@ from simulator.scenario.entry import NAME_PATTERN
 from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.programs import expand_program
+from simulator.scenario.resolve import resolve
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError

@@ -42,6 +42,12 @@ def expand_program(document: Document) -> None:
     if program is not None and not isinstance(program.text, str):
         document.faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
     elif program is not None:
+        scheduler = document.data.get("scheduler")
+        bids = isinstance(scheduler, dict) and cast("dict[str, Any]", scheduler).get("kind") == "marginal_bids"
+        if program.copiers and not bids:
+            # A copier has constant returns: there is no best plan for it.
+            message = "found copiers where firms plan; expected scheduler: {kind: marginal_bids}, or goods not rival"
+            document.faults.append(Fault(("program", "copiers"), message))
         try:
             chain = chain_of(parse(program.text, per=program.per), copiers=program.copiers)
         except ProgramError as error:
