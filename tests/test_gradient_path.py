@@ -11,7 +11,7 @@ import pytest
 
 from simulator.dynamics.chain import Chain
 from simulator.dynamics.model import MarketModel
-from simulator.dynamics.price_rules import Decay, Momentum, OwnSlope
+from simulator.dynamics.pieces import Decay, Momentum, OwnSlope
 from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, CobbDouglas, Leontief
 from simulator.economics.potential import Merit, reference
