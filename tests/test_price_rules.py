@@ -16,23 +16,13 @@ from hypothesis.extra.numpy import arrays
 
 from simulator.dynamics.pieces import (
     INFORMATION,
-    PD,
-    Adam,
-    Anderson,
-    Averaging,
     Clip,
     Decay,
-    Delay,
-    Extragradient,
     Momentum,
-    Nesterov,
     OwnSlope,
     Relative,
-    RMSprop,
-    Warmup,
 )
 from simulator.dynamics.price_rules import FORMS, PIECES, RECIPES, PriceRule
-from simulator.dynamics.turns import Bernoulli, RandomOrder, Sequential
 from simulator.scenario import load
 
 GOODS = 4
