@@ -11,7 +11,7 @@ import pytest
 
 from simulator.dynamics.chain import Chain
 from simulator.dynamics.model import MarketModel
-from simulator.dynamics.price_rules import Decay, Momentum, OwnSlope
+from simulator.dynamics.pieces import Decay, Momentum, OwnSlope
 from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, CobbDouglas, Leontief
 from simulator.economics.potential import Merit, reference
@@ -128,6 +128,19 @@ EXCHANGE = {
     ],
 }
 PIECES: list[Any] = [[], [{"momentum": 0.5}], [{"clip": 0.02}], [{"momentum": 0.4}, {"clip": 0.03}]]
+OPTIMISERS: list[Any] = [
+    [{"nesterov": 0.5}],
+    [{"rmsprop": {"epsilon": 0.1}}],
+    [{"adam": {"epsilon": 0.1}}],
+    [{"pd": 1}],
+    ["extragradient"],
+    ["averaging"],
+    [{"delay": 3}, {"warmup": 10}],
+    ["sequential"],
+    [{"momentum": -0.3}, "random_order"],
+    [{"momentum": 0.3}, {"bernoulli": 0.5}],
+    [{"anderson": {"depth": 1}}],
+]
 FORMS = {"additive": 0.01, "multiplicative": 0.1}
 
 
@@ -166,6 +179,14 @@ def test_the_auctioneer_s_path_is_gradient_descent(name: str, form: str, pieces:
     scenario = loaded(POTENTIAL[name], form, pieces, trade="at_equilibrium")
     assert reference(scenario.economy).kind == "potential"
     assert parting(scenario, 300) <= 1e-12
+
+
+@pytest.mark.parametrize("pieces", OPTIMISERS, ids=str)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["network", "fisher", "alike"])
+def test_whatever_the_rule_it_descends_as_the_market_does(name: str, form: str, pieces: Any) -> None:
+    """Chance included: it is drawn from the seed and the tick."""
+    assert parting(loaded(POTENTIAL[name], form, pieces, trade="at_equilibrium", run={"seed": 5}), 60) <= 1e-9
 
 
 @pytest.mark.parametrize("form", FORMS)

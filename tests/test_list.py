@@ -12,7 +12,8 @@ import pytest
 
 from simulator import catalogue
 from simulator.cli import LISTED, main
-from simulator.dynamics.price_rules import FORMS, INFORMATION, PIECES, RECIPES
+from simulator.dynamics.pieces import INFORMATION
+from simulator.dynamics.price_rules import FORMS, PIECES, RECIPES
 from simulator.economics.behaviour import BEHAVIOURS
 from simulator.economics.technology import TECHNOLOGIES
 from simulator.economics.utility import UTILITIES

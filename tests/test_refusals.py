@@ -286,10 +286,10 @@ REFUSALS = [
     (BASE + "scheduler: {rate: 0}\n", "3:19", "scheduler.rate", "found 0; expected a number above 0"),
     (BASE + "scheduler: {with: [{momentm: 1}]}\n", "3:21", "scheduler.with[0].momentm", "unknown kind 'momentm'"),
     (
-        BASE + "scheduler: {with: [adam]}\n",
+        BASE + "scheduler: {with: [newton]}\n",
         "3:20",
         "scheduler.with[0]",
-        "expected relative, own_slope, {clip: limit}",
+        "expected relative, own_slope, rmsprop",
     ),
     (
         BASE + "scheduler: {with: [{}]}\n",

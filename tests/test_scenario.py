@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.dynamics.price_rules import Clip, Momentum, Relative
+from simulator.dynamics.pieces import Clip, Momentum, Relative
 from simulator.dynamics.trading import Trade
 from simulator.economics.forms import CES, CobbDouglas, Leontief
 from simulator.economics.utility import Homothetic, QuasiLinear

@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from simulator.dynamics.price_rules import PriceRule, Relative
+from simulator.dynamics.pieces import Relative
+from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.snapshot import Snapshot
 from simulator.dynamics.trading import Trade
 from simulator.economics.behaviour import BestResponse
@@ -29,12 +30,12 @@ class Chain:
     @staticmethod
     def serves(economy: Economy, rule: PriceRule) -> bool:
         """Whether the tick can be done here: few firms that plan for most profit with one input each, not their own
-        output, and make one good; a rule without memory.
+        output, and make one good; a rule without memory whose prices move all at once.
         """
         single = all(firm.technology.single_input for firm in economy.firms)
         single &= all(isinstance(firm.behaviour, BestResponse) for firm in economy.firms)
         others = all(firm.outputs[0] not in firm.inputs for firm in economy.firms)
-        plain = all(isinstance(piece, Relative) for piece in rule.chain)
+        plain = rule.turns is None and all(isinstance(piece, Relative) for piece in rule.chain)
         some = 0 < len(economy.firms) <= LARGEST and not economy.consumers and not economy.joint
         return some and single and others and plain
 

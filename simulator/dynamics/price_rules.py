@@ -7,163 +7,65 @@ then the form applies the step:
     additive         p <- max(p + step, floor)
     multiplicative   p <- max(p * exp(step), floor),  step = rate * z/s unless it goes by the own slope
 
-Fixed prices (the numeraire, goods with an outside price) never move.
+Fixed prices (the numeraire, goods with an outside price) never move, nor do prices whose turn it is not.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.dynamics.pieces import (
+    INFORMATION,
+    PD,
+    Adam,
+    Anderson,
+    Averaging,
+    Clip,
+    Decay,
+    Delay,
+    Extragradient,
+    Memo,
+    Momentum,
+    Nesterov,
+    OwnSlope,
+    Piece,
+    Quote,
+    Relative,
+    RMSprop,
+    Warmup,
+    steepness,
+)
+from simulator.dynamics.turns import Bernoulli, RandomOrder, Sequential, Turns
 from simulator.economics.forms import Array
 
-Memo = NDArray[Any]
-"""What a piece remembers: a flat array, empty for a piece without memory. Whole numbers (`int64`) count ticks; floats
-are part of the state that a perturbation moves.
-"""
-
 Memory = tuple[Memo, ...]
-"""What a rule remembers between ticks: one array per piece."""
+"""What a rule remembers between ticks: how many there were, and an array per piece of its chain."""
 
-NOTHING = np.zeros(0)
-
-INFORMATION = ("local", "own slope", "global")
-"""What a market must know to set its price, from least to most: its own demand and supply; also how fast its own
-excess demand falls with its own price; or something of other markets.
-"""
-
-FLATTEST = 0.1
-"""An own elasticity `|dz/dp| p/s` below this counts as this: where demand hardly reacts, no step grows without end."""
-
-
-class Quote(NamedTuple):
-    """What came of quoting `prices`, `(goods,)` each: all that a piece may look at beside the step.
-
-    `scale` is `s = max(demand, supply)`, `slope` the own slope `dz_j/dp_j` of the signal, or None where no piece
-    asked for it. Steps are in `ln p` where `multiplicative`, else in `p`.
-    """
-
-    prices: Array
-    signal: Array
-    scale: Array
-    slope: Array | None
-    multiplicative: bool
-
-
-class Piece(Protocol):
-    """One link of the chain: `step(step, quote, memory) -> (step, memory)`, steps `(goods,)`."""
-
-    meaning: ClassVar[str]
-    information: ClassVar[str]
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
-        """The memory after `steps` ticks at rest; before the first tick by default."""
-        ...
-
-    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        """The step after this piece, and what the piece remembers."""
-        ...
-
-
-@dataclass(frozen=True)
-class Relative:
-    """`step / s`: excess demand per unit of the larger of demand and supply; 0 where both are 0."""
-
-    meaning: ClassVar = "step / s, s = max(demand, supply): per unit of what is traded; part of multiplicative"
-    information: ClassVar = "local"
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
-        return NOTHING
-
-    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        # Where nobody plans to trade the step is 0 already; the smallest number only keeps 0/0 from arising.
-        return step / np.maximum(quote.scale, 1e-300), memory
-
-
-@dataclass(frozen=True)
-class OwnSlope:
-    """`step / |dz/dp|`, or `step / (p |dz/dp|)` where multiplicative: the step per unit of the signal's own slope.
-
-    At rate 1 every market takes the Newton step that would clear it if no other price moved: Jacobi's method. A slope
-    flatter than `0.1 s/p` counts as that, so that no price moves further than `10 rate p` (`10 rate` in `ln p`).
-    """
-
-    meaning: ClassVar = "step / |dz/dp|, or step / (p |dz/dp|) where multiplicative: each market's own Newton step"
-    information: ClassVar = "own slope"
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
-        return NOTHING
-
-    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        steep = steepness(quote.prices, quote.scale, quote.slope)
-        if quote.multiplicative:
-            steep = quote.prices * steep
-        # Where there is no slope at all (nobody plans to trade, or a flat signal at a price of 0) there is no step.
-        return np.divide(step, steep, out=np.zeros(step.shape), where=steep > 1e-300), memory
-
-
-@dataclass(frozen=True)
-class Clip:
-    """`max(-limit, min(limit, step))`: no price moves further in a tick (in its logarithm where multiplicative)."""
-
-    limit: float
-    meaning: ClassVar = "max(-limit, min(limit, step)): no price moves further in a tick (in ln p where multiplicative)"
-    information: ClassVar = "local"
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
-        return NOTHING
-
-    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        return np.clip(step, -self.limit, self.limit), memory
-
-
-@dataclass(frozen=True)
-class Momentum:
-    """`v <- decay * v + step`: Polyak's heavy ball; the step becomes `v`."""
-
-    decay: float
-    meaning: ClassVar = "v <- decay v + step, step <- v: part of the last step is carried on"
-    information: ClassVar = "local"
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
-        return np.zeros(goods)
-
-    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        velocity = self.decay * memory + step
-        return velocity, velocity
-
-
-@dataclass(frozen=True)
-class Decay:
-    """`(1 + t/over)^-power * step`, `t` the number of steps taken so far: steps that shrink as time goes on.
-
-    Up to a power of 1 prices can still go any distance; they settle where demand jumps at a kink, and with a power
-    above 1/2 where it is noisy too (Robbins and Monro, 1951).
-    """
-
-    power: float
-    over: float = 1.0
-    meaning: ClassVar = "(1 + t/over)^-power step, t the steps taken so far: steps shrink as time goes on"
-    information: ClassVar = "local"
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
-        return np.array([steps], dtype=np.int64)
-
-    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        return step * (1.0 + int(memory[0]) / self.over) ** -self.power, memory + 1
-
-
-PIECES: dict[str, type[Piece]] = {
+PIECES: dict[str, type[Piece] | type[Turns]] = {
     "relative": Relative,
     "own_slope": OwnSlope,
     "clip": Clip,
     "momentum": Momentum,
+    "nesterov": Nesterov,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "pd": PD,
+    "extragradient": Extragradient,
+    "averaging": Averaging,
+    "delay": Delay,
     "decay": Decay,
+    "warmup": Warmup,
+    "anderson": Anderson,
+    "sequential": Sequential,
+    "random_order": RandomOrder,
+    "bernoulli": Bernoulli,
 }
 
 FORMS = {
@@ -230,19 +132,28 @@ RECIPES: dict[str, Recipe] = {
 @dataclass(frozen=True)
 class PriceRule:
     """A rate, a chain of pieces and a form; `floor` `(goods,)` bounds prices from below, `fixed` `(goods,)` holds
-    them.
+    them. At most one of the pieces says which prices move at a tick; chance is drawn from `seed`.
     """
 
     form: str
     rate: float
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece | Turns, ...]
     floor: Array
     fixed: NDArray[np.bool_]
+    seed: int = 0
 
     @cached_property
     def chain(self) -> tuple[Piece, ...]:
-        """The pieces in order; the multiplicative form begins with `Relative` unless it goes by the own slope."""
-        return self.pieces if self.form == "additive" or self.needs_slope else (Relative(), *self.pieces)
+        """The pieces that change the step, in order; the multiplicative form begins with `Relative` unless it goes by
+        the own slope.
+        """
+        pieces = tuple(piece for piece in self.pieces if not isinstance(piece, Turns))
+        return pieces if self.form == "additive" or self.needs_slope else (Relative(), *pieces)
+
+    @cached_property
+    def turns(self) -> Turns | None:
+        """Which prices move at a tick; None where all move at once."""
+        return next((piece for piece in self.pieces if isinstance(piece, Turns)), None)
 
     @property
     def relative(self) -> bool:
@@ -259,9 +170,19 @@ class PriceRule:
         """What it uses, one of `INFORMATION`."""
         return widest(self.pieces)
 
+    @property
+    def cycle(self) -> int | None:
+        """After how many ticks a step is made in the same way again; None where chance decides, or the step is no
+        smooth function of the signal and the memory.
+        """
+        if isinstance(self.turns, RandomOrder | Bernoulli) or any(isinstance(piece, Anderson) for piece in self.chain):
+            return None
+        trial = 2 if any(isinstance(piece, Extragradient) for piece in self.chain) else 1
+        return trial if self.turns is None else math.lcm(trial, max(len(self._free), 1))
+
     def start(self, steps: int = 0) -> Memory:
         """The memory of the chain after `steps` ticks at rest; before the first tick by default."""
-        return tuple(piece.start(len(self.fixed), steps) for piece in self.chain)
+        return np.array([steps], dtype=np.int64), *(piece.start(len(self.fixed), steps) for piece in self.chain)
 
     def next_prices(
         self, prices: Array, signal: Array, scale: Array, memory: Memory, slope: Array | None = None
@@ -271,17 +192,19 @@ class PriceRule:
         `slope` `(goods,)` is `dz_j/dp_j` of the signal, the diagonal of its Jacobian. Raises ValueError if it is
         missing where `needs_slope`.
         """
-        multiplicative = self.form == "multiplicative"
-        quote = Quote(prices, signal, scale, slope, multiplicative)
+        count, *memos = memory
+        tick, multiplicative = int(count[0]), self.form == "multiplicative"
+        quote = Quote(prices, signal, scale, slope, multiplicative, self.floor, tick, self.rate)
+        held = self._held(tick)
         step = self.rate * signal
         step[self.fixed] = 0.0
-        remembered: list[Memo] = []
-        for piece, memo in zip(self.chain, memory, strict=True):
-            step, memo = piece.step(step, quote, memo)
-            remembered.append(memo)
+        remembered: list[Memo] = [count + 1]
+        for piece, memo in zip(self.chain, memos, strict=True):
+            step, after = piece.step(step, quote, memo)
+            remembered.append(after if self.turns is None else _kept(memo, after, held))
         moved = prices * np.exp(step) if multiplicative else prices + step
         moved = np.maximum(moved, self.floor)
-        moved[self.fixed] = prices[self.fixed]
+        moved[held] = prices[held]
         return moved, tuple(remembered)
 
     def metric(self, prices: Array, scale: Array, slope: Array | None = None) -> Array:
@@ -296,19 +219,26 @@ class PriceRule:
         weights = scale if self.relative else np.ones(np.shape(prices))
         return weights / prices if self.form == "multiplicative" else weights
 
+    @cached_property
+    def _free(self) -> NDArray[np.intp]:
+        return np.flatnonzero(~self.fixed)
 
-def widest(pieces: Iterable[Piece]) -> str:
+    def _held(self, tick: int) -> NDArray[np.bool_]:
+        """Which prices do not move at a tick, `(goods,)`."""
+        if self.turns is None or not len(self._free):
+            return self.fixed
+        held = np.ones(len(self.fixed), dtype=bool)
+        held[self.turns.turn(self._free, tick, self.seed)] = False
+        return held
+
+
+def _kept(before: Memo, after: Memo, held: NDArray[np.bool_]) -> Memo:
+    """A memory after a tick in which some goods were held: theirs is as before, where there is a number per good."""
+    if after.dtype.kind != "f" or len(after) % len(held):
+        return after
+    return np.where(held, before.reshape(-1, len(held)), after.reshape(-1, len(held))).ravel()
+
+
+def widest(pieces: Iterable[Piece | Turns]) -> str:
     """The most that any of the pieces uses, one of `INFORMATION`; a signal alone is local."""
     return max((piece.information for piece in pieces), key=INFORMATION.index, default="local")
-
-
-def steepness(prices: Array, scale: Array, slope: Array | None) -> Array:
-    """`max(|dz/dp|, 0.1 s/p)` per good, `(..., goods)`; `|dz/dp|` alone where the price is not positive.
-
-    Raises ValueError if the slope is missing.
-    """
-    if slope is None:
-        raise ValueError("own_slope needs the signal's own slopes: pass `slope` where `rule.needs_slope`")
-    flattest = np.divide(FLATTEST * scale, prices, out=np.zeros(np.shape(prices)), where=prices > 0)
-    # A slope that is not a number (0/0 where nothing is traded) is no slope: fmax takes the other.
-    return np.fmax(np.abs(slope), flattest)

@@ -34,6 +34,8 @@ SEARCHED_ROWS = 1000
 """Rows of a cohort among which equilibria are searched for before all of them are asked."""
 MANY_TICKS = 10_000
 """After so many ticks the stability of a rule whose steps shrink is judged."""
+MANY_STATES, MANY_STEPS = 3_000, 20_000
+"""Prices and memories, and ticks of a cycle for each of them, beyond which stability takes too long to judge."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Equilibrium:
     """One equilibrium: the balance at its prices, how exactly markets clear there, its index and its stability.
 
     `spectral_radius` is the largest modulus of the eigenvalues of the price rule's step there (plans without
-    accounts): below 1 the rule settles from nearby.
+    accounts): below 1 the rule settles from nearby. Not a number where it is not known.
     """
 
     balance: Balance
@@ -55,9 +57,9 @@ class Equilibrium:
         return self.balance.prices
 
     @property
-    def stable(self) -> bool:
-        """Whether the price rule settles here from nearby."""
-        return self.spectral_radius < 1.0
+    def stable(self) -> bool | None:
+        """Whether the price rule settles here from nearby; None where that is not known."""
+        return None if np.isnan(self.spectral_radius) else self.spectral_radius < 1.0
 
 
 def find(
@@ -236,32 +238,37 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
 
     The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part; counts of
     ticks in the memory are high and do not move: steps that shrink are those of a market that has come near. Where only
-    relative prices matter and none is fixed, the neutral direction of the price level is left out.
+    relative prices matter and none is fixed, the neutral direction of the price level is left out. Of a rule whose
+    ticks differ in turn it is the mean per tick over the whole cycle. Not a number where the rule has no cycle (chance
+    decides), or there is too much to differentiate.
     """
     memory = rule.start(MANY_TICKS)
     moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
-    widths = [len(memory[place]) for place in moving]
+    widths, cycle = [len(memory[place]) for place in moving], rule.cycle
     free = np.flatnonzero(~rule.fixed & (balance.scale > 0))
     state = np.concatenate([balance.prices[free], *(memory[place] for place in moving)])
 
     def step(state: Array) -> Array:
-        prices, memos = balance.prices.copy(), list(memory)
+        prices, memos = balance.prices.copy(), [*memory]
         prices[free] = state[: len(free)]
         for place, part in zip(moving, np.split(state[len(free) :], np.cumsum(widths)[:-1]), strict=False):
             memos[place] = part
-        signal = balance.excess_demand + jacobian @ (prices - balance.prices)
-        with np.errstate(all="ignore"):
-            moved, after = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian.diagonal())
-        return np.concatenate([moved[free], *(after[place] for place in moving)])
+        for _ in range(cycle or 0):
+            signal = balance.excess_demand + jacobian @ (prices - balance.prices)
+            with np.errstate(all="ignore"):
+                prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian.diagonal())
+        return np.concatenate([prices[free], *(memos[place] for place in moving)])
 
     if not len(state):
         return 0.0
+    if cycle is None or len(state) > MANY_STATES or (cycle > 1 and cycle * len(state) > MANY_STEPS):
+        return float("nan")
     nudge = 1e-6 * np.concatenate([np.maximum(balance.prices[free], 1e-300), np.ones(sum(widths))])
     columns = [(step(state + e) - step(state - e)) / (2.0 * h) for h, e in zip(nudge, np.diag(nudge), strict=True)]
     eigenvalues = np.linalg.eigvals(np.array(columns).T)
     if economy.homogeneous and not rule.fixed.any():
         eigenvalues = np.delete(eigenvalues, np.argmin(np.abs(eigenvalues - 1.0)))
-    return float(np.max(np.abs(eigenvalues), initial=0.0))
+    return float(np.max(np.abs(eigenvalues), initial=0.0)) ** (1.0 / cycle)
 
 
 def _same(one: Balance, other: Balance, economy: Economy, rule: PriceRule) -> bool:

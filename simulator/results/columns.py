@@ -79,7 +79,7 @@ EQUILIBRIUM = {
     "price_gap": "|market_price - price| / price",
     "adjoint_gap": "|adjoint - price| / price",
     "index": "sign of det(-J) on relative prices; those of all equilibria of a regular economy add up to +1",
-    "stable": "1 if the scenario's own price rule settles here from nearby, else 0",
+    "stable": "1 if the scenario's own price rule settles here from nearby, else 0; empty where that is not known",
     "from_tick": "the tick from which this is an equilibrium: after a shock there are others",
 }
 """Columns of equilibrium.csv after `equilibrium` and `good`, with their meaning."""

@@ -53,7 +53,8 @@ def _rows(references: References, segment: Segment, equilibrium: Equilibrium, pr
     quantity = markets.each(equilibrium.balance.demand, equilibrium.prices)
     at, adjoint, prices = (markets.together(values) for values in (at, adjoint, prices))
     gaps = [relative_gap(values[:, None], at[:, None]) for values in (prices, adjoint)]
-    marks = [np.full(len(at), float(mark)) for mark in (equilibrium.index, equilibrium.stable, segment.from_tick)]
+    stable = np.nan if equilibrium.stable is None else float(equilibrium.stable)
+    marks = [np.full(len(at), float(mark)) for mark in (equilibrium.index, stable, segment.from_tick)]
     return np.stack([at, quantity, adjoint, prices, *gaps, *marks], axis=1)
 
 
@@ -66,7 +67,7 @@ def equilibrium_records(references: References) -> list[dict[str, Any]]:
             "residual": found.residual,
             "index": found.index,
             "stable": found.stable,
-            "spectral_radius": found.spectral_radius,
+            "spectral_radius": _plain(found.spectral_radius),
             "price": dict(zip(markets.goods, markets.together(found.prices).tolist(), strict=True)),
             "quantity": dict(
                 zip(markets.goods, markets.each(found.balance.demand, found.prices).tolist(), strict=True)
@@ -84,6 +85,9 @@ def equilibrium_records(references: References) -> list[dict[str, Any]]:
     ]
 
 
+_SETTLES = {True: "settles", False: "does not settle", None: "may settle"}
+
+
 def equilibrium_lines(name: str, references: References) -> list[str]:
     """Every equilibrium found as text: a heading each, then a line per good."""
     records = equilibrium_records(references)
@@ -96,10 +100,11 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
         lines[0] += "; only relative prices matter"
     width = max(len(good) for good in references.economy.markets.goods)
     for record in records:
-        settles = "settles" if record["stable"] else "does not settle"
+        radius = record["spectral_radius"]
+        known = "" if radius is None else f" (spectral radius {radius:.4f})"
         lines.append(
             f"\nequilibrium {record['equilibrium']}: residual {record['residual']:.1e}, index {record['index']:+d}, "
-            f"the price rule {settles} here (spectral radius {record['spectral_radius']:.4f})"
+            f"the price rule {_SETTLES[record['stable']]} here{known}"
         )
         lines.append(f"  {'good'.ljust(width)}  {'price':>14}  {'quantity':>14}  {'derivative':>14}")
         for good in references.economy.markets.goods:
@@ -221,8 +226,8 @@ def sentence(
         reached = _reached(references, market)
         if verdict.outcome == "cleared" and reached is not None and len(references.equilibria) > 1:
             at, many = references.equilibria[reached - 1], len(references.equilibria)
-            settles = "settles" if at.stable else "does not settle"
-            parts.append(f"number {reached} of {many} equilibria, of index {at.index:+d}; the rule {settles} there")
+            settles = f"the rule {_SETTLES[at.stable]} there"
+            parts.append(f"number {reached} of {many} equilibria, of index {at.index:+d}; {settles}")
         gap, bid_gap = _number(last.get("distance_to_adjoint")), _number(last.get("bid_gap"))
         if gap is not None and bid_gap is not None:
             parts.append(_meaning(verdict.outcome, gap, bid_gap))

@@ -20,7 +20,7 @@ class Table:
     """Rows of one CSV: key columns (whole numbers or names, `(rows,)`) and float columns `(rows, columns)`.
 
     Floats are written in shortest round-trip form; what is not a number is an empty cell. Columns named in `whole` hold
-    whole numbers and are written as such.
+    whole numbers, or nothing, and are written as such.
     """
 
     keys: Mapping[str, NDArray[Any]]
@@ -50,7 +50,8 @@ class Table:
         import pandas as pd
 
         floats = {name: self.values[:, i] for i, name in enumerate(self.columns)}
-        floats |= {name: floats[name].astype(np.int64) for name in self.whole}
+        whole = [name for name in self.whole if not np.isnan(floats[name]).any()]
+        floats |= {name: floats[name].astype(np.int64) for name in whole}
         return pd.DataFrame({**self.keys, **floats})
 
 

@@ -165,12 +165,12 @@ def _rule(model: ScenarioFile, floor: Array, fixed: NDArray[np.bool_], plugins: 
     scheduler = model.scheduler
     if scheduler.rule is not None:
         recipe = RECIPES[scheduler.rule]
-        return PriceRule(recipe.form, scheduler.rate, recipe.pieces, floor, fixed)
+        return PriceRule(recipe.form, scheduler.rate, recipe.pieces, floor, fixed, model.run.seed)
     pieces = tuple(
         _piece(PIECES, piece, f"scheduler.with.{place}", len(floor), plugins)
         for place, piece in enumerate(scheduler.pieces)
     )
-    return PriceRule(scheduler.form, scheduler.rate, pieces, floor, fixed)
+    return PriceRule(scheduler.form, scheduler.rate, pieces, floor, fixed, model.run.seed)
 
 
 def _piece(kinds: Mapping[str, Any], piece: Any, path: str, goods: int, plugins: Plugins) -> Any:

@@ -22,6 +22,10 @@ MAX_CELLS = 10_000_000
 MAX_DRAWN = 100_000_000
 SHARE_ROUNDING = 1e-9
 DEFAULT_TICKS = 1000
+SCALINGS, TURNS = ("relative", "own_slope"), ("sequential", "random_order", "bernoulli")
+"""Pieces of a price rule of which there can be one."""
+AT_ONCE = ("extragradient", "anderson")
+"""Pieces that need all prices to move at once."""
 
 
 def check(document: Document) -> None:
@@ -194,20 +198,32 @@ class _Checks(KindChecks):
     def _scheduler(self) -> None:
         scheduler = self.mapping("scheduler")
         pieces, rule = scheduler.get("with"), scheduler.get("rule")
-        scaling, scales = {"relative", "own_slope"}, 0
         if isinstance(rule, str):
             self._recipe(rule, scheduler)
-        for at, piece in enumerate(cast("list[Any]", pieces)) if isinstance(pieces, list) else ():
+        given = cast("list[Any]", pieces) if isinstance(pieces, list) else []
+        seen: list[str] = []
+        for at, piece in enumerate(given):
             path = ("scheduler", "with", at)
+            names: list[str] = list(cast("dict[str, Any]", piece)) if isinstance(piece, dict) else [str(piece)]
             if self.sound(*path):
                 self._kind_and_parameters(path, "rule_pieces", piece)
-            relative = piece == "relative" or (isinstance(piece, dict) and "relative" in piece)
-            scales += piece in ("relative", "own_slope") or (isinstance(piece, dict) and bool(scaling & set(piece)))
-            if scales == 2:
-                scales += 1
-                self.fault(path, "found a second of relative and own_slope; expected one of them")
-            if relative and self.sound("scheduler", "form") and scheduler.get("form") != "additive":
-                self.fault(path, "found relative; expected it under additive only (multiplicative already contains it)")
+            self._piece_among(path, names, seen)
+            seen += names
+
+    def _piece_among(self, path: Steps, names: list[str], before: list[str]) -> None:
+        """What a piece may not stand beside or behind."""
+        for group in (SCALINGS, TURNS):
+            if set(group) & set(names) and sum(name in group for name in before) == 1:
+                listed = f"{', '.join(group[:-1])} and {group[-1]}"
+                self.fault(path, f"found a second of {listed}; expected one of them")
+        form = self.mapping("scheduler").get("form")
+        if "relative" in names and self.sound("scheduler", "form") and form != "additive":
+            self.fault(path, "found relative; expected it under additive only (multiplicative already contains it)")
+        if "extragradient" in before and not set(names) & set(TURNS):
+            self.fault(path, f"found {shown(names[0])} after extragradient; expected extragradient as the last piece")
+        waits, whole = (next((name for name in (*before, *names) if name in group), None) for group in (TURNS, AT_ONCE))
+        if waits and whole and {waits, whole} & set(names):
+            self.fault(path, f"found {waits} beside {whole}; expected one of them: {whole} moves all prices at once")
 
     def _kind_and_parameters(self, path: Steps, group: str, choice: object) -> None:
         """A kind by its name alone, or as a mapping of one key."""

@@ -18,7 +18,7 @@ from simulator.scenario.reader import Reader
 from simulator.scenario.schema import is_dirichlet, is_draw
 
 if TYPE_CHECKING:
-    from simulator.dynamics.price_rules import Piece
+    from simulator.dynamics.pieces import Piece
     from simulator.economics.behaviour import Behaviour
     from simulator.economics.technology import Technology
     from simulator.economics.utility import Utility

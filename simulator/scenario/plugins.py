@@ -59,7 +59,7 @@ class Plugins:
 
     `utilities` make a `simulator.economics.utility.Utility` (see `Taste`), `technologies` a
     `simulator.economics.technology.Technology` (see `Production`), `rule_pieces` a
-    `simulator.dynamics.price_rules.Piece`, `behaviours` a `simulator.economics.behaviour.Behaviour`. Raises ValueError
+    `simulator.dynamics.pieces.Piece`, `behaviours` a `simulator.economics.behaviour.Behaviour`. Raises ValueError
     for a name that the language has already, or that cannot be written in a scenario.
     """
 

@@ -1,0 +1,349 @@
+"""The links a price rule is made of: each changes the step, and may remember something for the next tick.
+
+Most are optimisers under their usual names. A piece sees the step of every price, what came of quoting them, and its
+own memory; which prices a piece may look at is its `information`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.economics.forms import Array
+
+Memo = NDArray[Any]
+"""What a piece remembers: a flat array, empty for a piece without memory. Whole numbers (`int64`) count ticks; floats
+are part of the state that a perturbation moves. Where prices take turns, memories made of a number per good or several
+(good after good, then again) change only for goods whose turn it is.
+"""
+
+NOTHING = np.zeros(0)
+
+INFORMATION = ("local", "own slope", "global")
+"""What a market must know to set its price, from least to most: its own demand and supply; also how fast its own
+excess demand falls with its own price; or something of other markets.
+"""
+
+FLATTEST = 0.1
+"""An own elasticity `|dz/dp| p/s` below this counts as this: where demand hardly reacts, no step grows without end."""
+DEPENDENT = 1e-8
+"""Past changes of the step, as columns of unit length, whose singular values lie below this part of the largest count
+as saying the same thing twice."""
+
+
+class Quote(NamedTuple):
+    """What came of quoting `prices`, `(goods,)` each: all that a piece may look at beside the step.
+
+    `scale` is `s = max(demand, supply)`, `slope` the own slope `dz_j/dp_j` of the signal, or None where no piece
+    asked for it. Steps are in `ln p` where `multiplicative`, else in `p`; prices will not go below `floor`. `tick` is
+    the number of ticks before this one, and the chain began with `rate * signal`.
+    """
+
+    prices: Array
+    signal: Array
+    scale: Array
+    slope: Array | None
+    multiplicative: bool
+    floor: Array
+    tick: int
+    rate: float
+
+
+class Piece(Protocol):
+    """One link of the chain: `step(step, quote, memory) -> (step, memory)`, steps `(goods,)`."""
+
+    meaning: ClassVar[str]
+    information: ClassVar[str]
+
+    def start(self, goods: int, steps: int = 0) -> Memo:
+        """The memory after `steps` ticks at rest; before the first tick by default."""
+        ...
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        """The step after this piece, and what the piece remembers."""
+        ...
+
+
+class _Forgetful:
+    """A piece that remembers nothing."""
+
+    def start(self, goods: int, steps: int = 0) -> Memo:
+        return NOTHING
+
+
+class _Remembering:
+    """A piece that remembers one number per good, 0 at first and at rest."""
+
+    def start(self, goods: int, steps: int = 0) -> Memo:
+        return np.zeros(goods)
+
+
+@dataclass(frozen=True)
+class Relative(_Forgetful):
+    """`step / s`: excess demand per unit of the larger of demand and supply; 0 where both are 0."""
+
+    meaning: ClassVar = "step / s, s = max(demand, supply): per unit of what is traded; part of multiplicative"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        # Where nobody plans to trade the step is 0 already; the smallest number only keeps 0/0 from arising.
+        return step / np.maximum(quote.scale, 1e-300), memory
+
+
+@dataclass(frozen=True)
+class OwnSlope(_Forgetful):
+    """`step / |dz/dp|`, or `step / (p |dz/dp|)` where multiplicative: the step per unit of the signal's own slope.
+
+    At rate 1 every market takes the Newton step that would clear it if no other price moved: Jacobi's method. A slope
+    flatter than `0.1 s/p` counts as that, so that no price moves further than `10 rate p` (`10 rate` in `ln p`).
+    """
+
+    meaning: ClassVar = "step / |dz/dp|, or step / (p |dz/dp|) where multiplicative: each market's own Newton step"
+    information: ClassVar = "own slope"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        steep = steepness(quote.prices, quote.scale, quote.slope)
+        if quote.multiplicative:
+            steep = quote.prices * steep
+        # Where there is no slope at all (nobody plans to trade, or a flat signal at a price of 0) there is no step.
+        return np.divide(step, steep, out=np.zeros(step.shape), where=steep > 1e-300), memory
+
+
+@dataclass(frozen=True)
+class Clip(_Forgetful):
+    """`max(-limit, min(limit, step))`: no price moves further in a tick (in its logarithm where multiplicative)."""
+
+    limit: float
+    meaning: ClassVar = "max(-limit, min(limit, step)): no price moves further in a tick (in ln p where multiplicative)"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        return np.clip(step, -self.limit, self.limit), memory
+
+
+@dataclass(frozen=True)
+class Momentum(_Remembering):
+    """`v <- decay * v + step`: the heavy ball; the step becomes `v` (Polyak, 1964).
+
+    A negative `decay` takes part of the last step back (Gidel and others, 2019).
+    """
+
+    decay: float
+    meaning: ClassVar = "v <- decay v + step, step <- v: part of the last step is carried on, or taken back if negative"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        velocity = self.decay * memory + step
+        return velocity, velocity
+
+
+@dataclass(frozen=True)
+class Nesterov(_Remembering):
+    """`v <- decay * v + step`, `step <- step + decay * v`: momentum that looks ahead.
+
+    Prices quoted are those ahead, `y = x + decay (x - x_last)`, so that a tick asks for excess demand once (Nesterov,
+    1983; in this form Sutskever and others, 2013).
+    """
+
+    decay: float
+    meaning: ClassVar = "v <- decay v + step, step <- step + decay v: momentum that is quoted a step ahead"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        velocity = self.decay * memory + step
+        return step + self.decay * velocity, velocity
+
+
+@dataclass(frozen=True)
+class RMSprop(_Remembering):
+    """`v <- decay * v + (1 - decay) g^2`, `step <- step / (sqrt(v) + epsilon)` with `g = step / rate`.
+
+    Every price moves by about `rate`, however large its signal; where the signal shrinks below `epsilon` (in its own
+    unit, per unit of `s` where relative) steps shrink with it (Tieleman and Hinton, 2012).
+    """
+
+    decay: float = 0.9
+    epsilon: float = 1e-8
+    meaning: ClassVar = "v <- decay v + (1 - decay) g^2, step <- step / (sqrt(v) + epsilon), g = step / rate"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        square = self.decay * memory + (1.0 - self.decay) * (step / quote.rate) ** 2
+        # Never below 0, unless a memory has been perturbed.
+        return step / (np.sqrt(np.maximum(square, 0.0)) + self.epsilon), square
+
+
+@dataclass(frozen=True)
+class Adam:
+    """`m <- beta1 m + (1 - beta1) g`, `v <- beta2 v + (1 - beta2) g^2`, `step <- rate m / (sqrt(v) + epsilon)`.
+
+    `g = step / rate`; `m` and `v` are divided by what their weights add up to, `1 - beta^t` after `t` steps of the
+    good. `epsilon` is in the unit of `g`: with a small one the steps near rest are as large as far away, and prices
+    hover (Kingma and Ba, 2015).
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    meaning: ClassVar = (
+        "m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, step <- rate m / (sqrt(v) + epsilon), unbiased"
+    )
+    information: ClassVar = "local"
+
+    def start(self, goods: int, steps: int = 0) -> Memo:
+        weights = [1.0 - self.beta1**steps, 1.0 - self.beta2**steps]
+        return np.concatenate([np.zeros(2 * goods), np.repeat(weights, goods)])
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        mean, square, of_mean, of_square = memory.reshape(4, -1)
+        slope = step / quote.rate
+        mean = self.beta1 * mean + (1.0 - self.beta1) * slope
+        square = self.beta2 * square + (1.0 - self.beta2) * slope**2
+        of_mean = self.beta1 * of_mean + (1.0 - self.beta1)
+        of_square = self.beta2 * of_square + (1.0 - self.beta2)
+        # Never below 0, unless a memory has been perturbed.
+        size = np.sqrt(np.maximum(square / of_square, 0.0)) + self.epsilon
+        return quote.rate * (mean / of_mean) / size, np.concatenate([mean, square, of_mean, of_square])
+
+
+@dataclass(frozen=True)
+class PD(_Remembering):
+    """`step + weight * (step - last step)`: a derivative term beside the proportional one.
+
+    At weight 1 the optimistic gradient (Popov, 1980; Daskalakis and others, 2018). The step before the first is 0.
+    """
+
+    weight: float
+    meaning: ClassVar = "step + weight (step - last step): a derivative term, at weight 1 the optimistic gradient"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        return step + self.weight * (step - memory), step
+
+
+@dataclass(frozen=True)
+class Extragradient(_Remembering):
+    """A trial quote first: from base prices to the trial by the step there, then to base prices + the trial's step.
+
+    A full step takes two ticks, with one look at excess demand each: the first moves by `step1`, the second by
+    `step2 - step1`. Pieces before it act on both; none comes after it (Korpelevich, 1976).
+    """
+
+    meaning: ClassVar = (
+        "in turn step1 (a trial) and step2 - step1: from where it was, by the step at the trial; two ticks a step"
+    )
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        if quote.tick % 2:
+            return step - memory, np.zeros(len(step))
+        # How far the trial can go is what must be taken back.
+        room = quote.floor - quote.prices
+        if quote.multiplicative:
+            room = np.log(np.maximum(quote.floor, 1e-300) / quote.prices)
+        return step, np.maximum(step, room)
+
+
+@dataclass(frozen=True)
+class Averaging(_Remembering):
+    """The price quoted is the mean of all iterates, and the iterate moves by the signal there: primal averaging.
+
+    With `x <- x + step` the step becomes `(x - p) / (t + 2)`, `t` the ticks before: `p` is the mean of `x_0 .. x_t`,
+    geometric where multiplicative. The iterates themselves know no floor (Nesterov and Shikhman, 2015).
+    """
+
+    meaning: ClassVar = "x <- x + step, step <- (x - p) / (t + 2): the price is the mean of all iterates x"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        ahead = memory + step
+        moved = ahead / (quote.tick + 2)
+        return moved, ahead - moved
+
+
+@dataclass(frozen=True)
+class Delay:
+    """The step of `ticks` ticks ago, 0 until then: markets that hear late."""
+
+    ticks: int
+    meaning: ClassVar = "the step of so many ticks ago: the signal is heard late"
+    information: ClassVar = "local"
+
+    def start(self, goods: int, steps: int = 0) -> Memo:
+        return np.zeros(self.ticks * goods)
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        return memory[: len(step)], np.concatenate([memory[len(step) :], step])
+
+
+@dataclass(frozen=True)
+class Decay(_Forgetful):
+    """`(1 + t/over)^-power * step`, `t` the number of ticks so far: steps that shrink as time goes on.
+
+    Up to a power of 1 prices can still go any distance; they settle where demand jumps at a kink, and with a power
+    above 1/2 where it is noisy too (Robbins and Monro, 1951).
+    """
+
+    power: float
+    over: float = 1.0
+    meaning: ClassVar = "(1 + t/over)^-power step, t the steps taken so far: steps shrink as time goes on"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        return step * (1.0 + quote.tick / self.over) ** -self.power, memory
+
+
+@dataclass(frozen=True)
+class Warmup(_Forgetful):
+    """`min(1, (t + 1)/ticks) * step`, `t` the number of ticks so far: steps that grow to their size."""
+
+    ticks: int
+    meaning: ClassVar = "min(1, (t + 1)/ticks) step, t the steps taken so far: steps grow to their size"
+    information: ClassVar = "local"
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        return step * min(1.0, (quote.tick + 1) / self.ticks), memory
+
+
+@dataclass(frozen=True)
+class Anderson:
+    """`step - (dX + dF) c`, `c` the least squares solution of `dF c = step`: Anderson's acceleration (1965).
+
+    The columns of `dX` and `dF` are the last `depth` changes of prices (of `ln p` where multiplicative) and of steps:
+    a secant model of the whole Jacobian from local signals, put together in one place.
+    """
+
+    depth: int = 5
+    meaning: ClassVar = "step - (dX + dF) c, c = argmin |dF c - step|: a secant model from the last depth changes"
+    information: ClassVar = "global"
+
+    def start(self, goods: int, steps: int = 0) -> Memo:
+        return np.zeros(2 * (self.depth + 1) * goods)
+
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        past = memory.reshape(2, self.depth + 1, len(step))
+        place = np.log(quote.prices) if quote.multiplicative else quote.prices
+        kept = np.concatenate([past[:, 1:], np.stack([place, step])[:, None]], axis=1)
+        known = min(quote.tick, self.depth)
+        moves, changes = np.diff(kept, axis=1)[:, self.depth - known :]
+        # Columns of one length: near rest they differ by orders of magnitude.
+        lengths = np.maximum(np.linalg.norm(changes, axis=1), 1e-300)
+        if not known or not np.isfinite(kept).all():
+            return step, kept.ravel()
+        weights = np.linalg.lstsq((changes / lengths[:, None]).T, step, rcond=DEPENDENT)[0] / lengths
+        return step - weights @ (moves + changes), kept.ravel()
+
+
+def steepness(prices: Array, scale: Array, slope: Array | None) -> Array:
+    """`max(|dz/dp|, 0.1 s/p)` per good, `(..., goods)`; `|dz/dp|` alone where the price is not positive.
+
+    Raises ValueError if the slope is missing.
+    """
+    if slope is None:
+        raise ValueError("own_slope needs the signal's own slopes: pass `slope` where `rule.needs_slope`")
+    flattest = np.divide(FLATTEST * scale, prices, out=np.zeros(np.shape(prices)), where=prices > 0)
+    # A slope that is not a number (0/0 where nothing is traded) is no slope: fmax takes the other.
+    return np.fmax(np.abs(slope), flattest)

@@ -1,0 +1,73 @@
+"""Which prices move at a tick: one after another, or some by chance, in the place of all at once.
+
+Prices that wait keep still, and what the pieces remember of them too. Chance is drawn from the seed and the tick alone:
+a run taken up again, or a gradient path beside the market, gets the same draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Goods = NDArray[np.intp]
+"""Places of goods."""
+
+_SWEEPS, _COINS = 8, 9
+"""The streams of the run's seed: the order of a sweep, and who moves at a tick."""
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """One price a tick, in the order of the goods (Gauss and Seidel, where `own_slope` sets the step)."""
+
+    meaning: ClassVar = (
+        "one price moves at a tick, good after good; a sweep takes as many ticks as there are free prices"
+    )
+    information: ClassVar = "local"
+
+    def turn(self, free: Goods, tick: int, seed: int) -> Goods:
+        """Those of the `free` goods whose prices move at a tick."""
+        return free[[tick % len(free)]]
+
+
+@dataclass(frozen=True)
+class RandomOrder:
+    """One price a tick, each once in a sweep, in an order drawn afresh for every sweep."""
+
+    meaning: ClassVar = "one price moves at a tick, each once in a sweep, whose order is drawn afresh"
+    information: ClassVar = "local"
+
+    def turn(self, free: Goods, tick: int, seed: int) -> Goods:
+        """Those of the `free` goods whose prices move at a tick."""
+        sweep, place = divmod(tick, len(free))
+        return free[[_stream(seed, _SWEEPS, sweep).permutation(len(free))[place]]]
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Each price moves with `probability`, all independently of one another and of the past."""
+
+    probability: float
+    meaning: ClassVar = "each price moves at a tick with this probability, else it waits"
+    information: ClassVar = "local"
+
+    def turn(self, free: Goods, tick: int, seed: int) -> Goods:
+        """Those of the `free` goods whose prices move at a tick."""
+        return free[_stream(seed, _COINS, tick).random(len(free)) < self.probability]
+
+
+Turns = Sequential | RandomOrder | Bernoulli
+
+
+def _stream(seed: int, stream: int, number: int) -> np.random.Generator:
+    """Draws that depend on nothing but the seed, the stream and a number."""
+    return np.random.Generator(np.random.Philox(key=_key(seed, stream), counter=np.array([0, 0, 0, number], np.uint64)))
+
+
+@lru_cache(maxsize=8)
+def _key(seed: int, stream: int) -> NDArray[np.uint64]:
+    return np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(2, np.uint64).astype(np.uint64)
