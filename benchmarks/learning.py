@@ -102,7 +102,7 @@ def accuracy() -> None:
             market = market_of(seed, hidden=hidden)
             seconds(market, 60 * lesson.ticks_a_round)
             wanted = lesson.test_orders.argmax(axis=1)
-            scores.append(float(np.mean(market.tested()[0].argmax(axis=1) == wanted)))
+            scores.append(float(np.mean(market.answers(market.lesson.test_inputs)[0].argmax(axis=1) == wanted)))
         network = MLPClassifier((48,), activation="tanh", max_iter=1000, random_state=seed)
         network.fit(lesson.inputs, lesson.orders.argmax(axis=1))
         rows.append((*scores, float(network.score(lesson.test_inputs, lesson.test_orders.argmax(axis=1)))))

@@ -31,7 +31,8 @@ from benchmarks.population_baselines import GOODS, RATE, BlockMarket, ObjectMark
 from simulator.dynamics.model import MarketModel
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Trade
-from simulator.economics.economy import Consumers, Economy
+from simulator.economics.agents import Consumers
+from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, CobbDouglas
 from simulator.economics.utility import Homothetic
 from simulator.run import run_to_disk

@@ -265,9 +265,7 @@ def _conclude(
         "expect": list(scenario.expect),
         "seed": scenario.run.seed,
         "scheduler": scenario.scheduler,
-        "test": market.test() if scenario.lesson is not None else None,
-        "surface": market.surface() if scenario.lesson is not None else None,
-        "separable": scenario.lesson.separable if scenario.lesson is not None else None,
+        **witness.learnt(),
         "shocks": [regime.tick for regime in scenario.regimes[1:]],
         "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
     }

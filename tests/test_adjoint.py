@@ -17,29 +17,17 @@ from simulator.references.adjoint import adjoints, equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium, find
 from simulator.run import simulate
 from simulator.scenario import Scenario, load
+from tests.economies import FARM_AND_BAKERY, LOOP, TREE, TUPPERWARE_FIRMS
 
 TUPPERWARE: dict[str, Any] = {
     "goods": ["natgas", "ethylene", "polyethylene", "tupperware"],
     "numeraire": "tupperware",
     "outside": {"tupperware": 1},
     "supply": {"natgas": 4},
-    "firms": [
-        {"name": "A", "makes": "ethylene = sqrt(natgas)"},
-        {"name": "B", "makes": "polyethylene = 1 - 1/(ethylene + 1)"},
-        {"name": "C", "makes": "tupperware = ln(polyethylene)"},
-    ],
+    "firms": TUPPERWARE_FIRMS,
     "initial_prices": {"natgas": 0.01, "ethylene": 0.05, "polyethylene": 0.5},
     "scheduler": {"form": "multiplicative", "rate": 0.3},
     "run": {"ticks": 60, "tolerance": 1e-12},
-}
-TREE: dict[str, Any] = {
-    "goods": ["ore", "wood", "iron", "axe"],
-    "outside": {"axe": 1.3},
-    "supply": {"ore": 2, "wood": 3},
-    "firms": [
-        {"name": "smelter", "makes": "iron = 2*ore^0.6"},
-        {"name": "smith", "makes": "axe = 3*iron^0.5*wood^0.3"},
-    ],
 }
 RIVALS: dict[str, Any] = {
     "goods": ["labour", "steel", "bread", "cloth", "car", "chip"],
@@ -52,23 +40,10 @@ RIVALS: dict[str, Any] = {
         {"name": "maker", "makes": "car = 2*steel^0.4*cloth^0.2*chip^0.2"},
     ],
 }
-LOOP: dict[str, Any] = {
-    "goods": ["labour", "coal", "steel", "car"],
-    "outside": {"car": 2},
-    "supply": {"labour": 5, "coal": 0.5},
-    "firms": [
-        {"name": "mine", "makes": "coal = 1.5*labour^0.4*steel^0.2"},
-        {"name": "mill", "makes": "steel = 1.2*coal^0.5*labour^0.1*steel^0.1"},
-        {"name": "maker", "makes": "car = 2*steel^0.5*labour^0.3"},
-    ],
-}
 FISHER: dict[str, Any] = {
     "goods": ["labour", "grain", "bread"],
     "supply": {"labour": 3, "grain": 0.5},
-    "firms": [
-        {"name": "farm", "makes": "grain = 2*labour^0.5"},
-        {"name": "bakery", "makes": "bread = 1.5*grain^0.4*labour^0.3"},
-    ],
+    "firms": FARM_AND_BAKERY,
     "consumers": [
         {"name": "a", "budget": 2, "utility": {"cobb_douglas": {"bread": 2, "labour": 1}}},
         {"name": "b", "budget": 1, "utility": {"ces": {"elasticity": 0.5, "shares": {"bread": 1, "grain": 1}}}},

@@ -11,6 +11,7 @@ from simulator.dynamics.model import MarketModel
 from simulator.references.equilibrium import Equilibrium, find
 from simulator.run import simulate
 from simulator.scenario import load
+from tests.economies import SCARF_CONSUMERS
 
 
 def only(data: dict[str, Any]) -> Equilibrium:
@@ -117,11 +118,7 @@ def test_robinson_crusoe(technique: dict[str, Any]) -> None:
 
 SCARF: dict[str, Any] = {
     "goods": ["x", "y", "z"],
-    "consumers": [
-        {"name": "1", "utility": {"leontief": {"x": 1, "y": 1}}, "endowment": {"x": 1}},
-        {"name": "2", "utility": {"leontief": {"y": 1, "z": 1}}, "endowment": {"y": 1}},
-        {"name": "3", "utility": {"leontief": {"z": 1, "x": 1}}, "endowment": {"z": 1}},
-    ],
+    "consumers": SCARF_CONSUMERS,
     "initial_prices": {"x": 1.2, "y": 1.0, "z": 0.8},
     "trade": "at_equilibrium",
 }

@@ -17,7 +17,8 @@ from simulator.dynamics.model import MarketModel
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Trade
 from simulator.economics import rows
-from simulator.economics.economy import Consumers, Economy, Firm
+from simulator.economics.agents import Consumers, Firm
+from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, CobbDouglas, Form, Leontief
 from simulator.economics.formula import parse
 from simulator.economics.technology import FormulaTechnology

@@ -95,7 +95,7 @@ def drawn(data: Data, **run: Any) -> dict[str, Array]:
         press: Any = firms["press"].technology
         values["press.productivity"] = press.productivity
     if "folk" in consumers:
-        folk, form = consumers["folk"], consumers["folk"].utility.form  # type: ignore[attr-defined]
+        folk, form = consumers["folk"], consumers["folk"].utility.form
         values["folk.elasticity"] = form.elasticity
         values["folk.shares"] = form.shares[:, [goods["bread"], goods["wine"]]]
         values |= {f"folk.{good}": folk.endowment[:, goods[good]] for good in ("labour", "land")}
@@ -103,7 +103,7 @@ def drawn(data: Data, **run: Any) -> dict[str, Array]:
         if "mill" in firms:
             values["folk.mill"] = folk.owns[:, list(firms).index("mill")]
     if "lords" in consumers:
-        lords, shares = consumers["lords"], consumers["lords"].utility.form.shares  # type: ignore[attr-defined]
+        lords, shares = consumers["lords"], consumers["lords"].utility.form.shares
         # Shares of 1 in all: what was drawn is what they are beside the other's 1.
         values["lords.bread"] = np.round(shares[:, goods["bread"]] / shares[:, goods["wine"]], 12)
         values["lords.land"] = lords.endowment[:, goods["land"]]
@@ -633,7 +633,7 @@ WANTS: dict[str, Callable[[Any], Data]] = {
 def test_all_that_is_wanted_may_be_drawn(kind: str) -> None:
     wants = {"bread": {"uniform": [1, 2]}, "wine": {"uniform": [1, 2]}}
     folk = load(household(count=5, budget=1, utility=WANTS[kind](wants))).economy.consumers[0]
-    assert folk.utility.size == 5  # type: ignore[attr-defined]
+    assert folk.utility.size == 5
 
 
 @pytest.mark.parametrize("count", [None, 1])

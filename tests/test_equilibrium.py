@@ -13,17 +13,11 @@ from hypothesis import strategies as st
 from simulator.dynamics.model import MarketModel
 from simulator.references.equilibrium import Equilibrium, find
 from simulator.scenario import Scenario, load
+from tests.economies import BAZAAR_CONSUMERS, RUNAWAY_CONSUMERS, SCARF_CONSUMERS, TWO_BARTERERS
 
 BAZAAR: dict[str, Any] = {
     "goods": ["x", "y", "z"],
-    "consumers": [
-        {"name": "a", "utility": {"cobb_douglas": {"x": 0.5, "y": 0.25, "z": 0.25}}, "endowment": {"x": 1, "z": 2}},
-        {
-            "name": "b",
-            "utility": {"cobb_douglas": {"x": 0.5, "y": 0.1, "z": 0.4}},
-            "endowment": {"x": 1, "y": 2, "z": 2},
-        },
-    ],
+    "consumers": BAZAAR_CONSUMERS,
     "scheduler": {"form": "multiplicative", "rate": 0.2},
     "trade": "at_equilibrium",
 }
@@ -44,10 +38,7 @@ CRUSOE: dict[str, Any] = {
 STATICS: dict[str, Any] = {
     "goods": ["g1", "g2"],
     "numeraire": "g2",
-    "consumers": [
-        {"name": "a", "utility": {"cobb_douglas": {"g1": 0.3, "g2": 0.7}}, "endowment": {"g1": 1, "g2": 2}},
-        {"name": "b", "utility": {"cobb_douglas": {"g1": 0.6, "g2": 0.4}}, "endowment": {"g1": 2, "g2": 1}},
-    ],
+    "consumers": TWO_BARTERERS,
     "trade": "at_equilibrium",
 }
 MWG: dict[str, Any] = {
@@ -69,11 +60,7 @@ MWG: dict[str, Any] = {
 }
 SCARF: dict[str, Any] = {
     "goods": ["x", "y", "z"],
-    "consumers": [
-        {"name": "1", "utility": {"leontief": {"x": 1, "y": 1}}, "endowment": {"x": 1}},
-        {"name": "2", "utility": {"leontief": {"y": 1, "z": 1}}, "endowment": {"y": 1}},
-        {"name": "3", "utility": {"leontief": {"z": 1, "x": 1}}, "endowment": {"z": 1}},
-    ],
+    "consumers": SCARF_CONSUMERS,
     "initial_prices": {"x": 1.2, "z": 0.8},
     "trade": "at_equilibrium",
     "scheduler": {"form": "additive", "rate": 0.05},
@@ -208,10 +195,7 @@ UNSUPPLIED = {
 RUNAWAY = {
     "goods": ["x", "y"],
     "numeraire": "x",
-    "consumers": [
-        {"name": "a", "utility": {"cobb_douglas": {"x": 1}}, "endowment": {"x": 1}},
-        {"name": "b", "utility": {"ces": {"elasticity": 2, "shares": {"x": 1, "y": 1}}}, "endowment": {"y": 1}},
-    ],
+    "consumers": RUNAWAY_CONSUMERS,
 }
 
 

@@ -18,6 +18,7 @@ from simulator.economics.potential import Merit, reference
 from simulator.economics.technology import FormulaTechnology, Plan
 from simulator.references.gradient_path import GradientPath
 from simulator.scenario import Scenario, load
+from tests.economies import BAZAAR_CONSUMERS, FARM_AND_BAKERY
 
 CHAIN = {
     "goods": ["gas", "ethylene", "plastic", "box"],
@@ -58,10 +59,7 @@ FISHER = {
 FISHER_WITH_FIRMS = {
     "goods": ["labour", "grain", "bread"],
     "supply": {"labour": 3, "grain": 0.5},
-    "firms": [
-        {"name": "farm", "makes": "grain = 2*labour^0.5"},
-        {"name": "bakery", "makes": "bread = 1.5*grain^0.4*labour^0.3"},
-    ],
+    "firms": FARM_AND_BAKERY,
     "consumers": [
         {"name": "a", "budget": 2, "utility": {"cobb_douglas": {"bread": 2, "labour": 1}}},
         {"name": "b", "budget": 1, "utility": {"leontief": {"bread": 1, "grain": 1}}},
@@ -78,10 +76,7 @@ QUASI_LINEAR = {
 }
 ALIKE = {
     "goods": ["labour", "grain", "bread"],
-    "firms": [
-        {"name": "farm", "makes": "grain = 2*labour^0.5"},
-        {"name": "bakery", "makes": "bread = 1.5*grain^0.4*labour^0.3"},
-    ],
+    "firms": FARM_AND_BAKERY,
     "consumers": [
         {
             "name": name,
@@ -114,18 +109,7 @@ POTENTIAL = {**MONEY, **WEALTH}
 EXCHANGE = {
     "goods": ["x", "y", "z"],
     "numeraire": "x",
-    "consumers": [
-        {
-            "name": "a",
-            "utility": {"cobb_douglas": {"x": 0.5, "y": 0.25, "z": 0.25}},
-            "endowment": {"x": 1, "z": 2},
-        },
-        {
-            "name": "b",
-            "utility": {"cobb_douglas": {"x": 0.5, "y": 0.1, "z": 0.4}},
-            "endowment": {"x": 1, "y": 2, "z": 2},
-        },
-    ],
+    "consumers": BAZAAR_CONSUMERS,
 }
 PIECES: list[Any] = [[], [{"momentum": 0.5}], [{"clip": 0.02}], [{"momentum": 0.4}, {"clip": 0.03}]]
 OPTIMISERS: list[Any] = [

@@ -33,7 +33,18 @@ LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 LATE_CLIMBS = {("run", "plots")}
 
 ROOMS_OF_RESULTS = dict.fromkeys(
-    ("columns", "table", "recorder", "messages", "lessons", "folder", "report", "distribution", "perturbation"),
+    (
+        "block",
+        "columns",
+        "table",
+        "recorder",
+        "messages",
+        "lessons",
+        "folder",
+        "report",
+        "distribution",
+        "perturbation",
+    ),
     "recorder",
 )
 FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "jobs", "terminal")

@@ -16,6 +16,7 @@ from simulator import ScenarioError, load, simulate
 from simulator.dynamics.learning import LearningMarket
 from simulator.economics.bundles import SELLERS, separable
 from simulator.run import run_to_disk
+from tests.run_folders import contents
 
 Array = np.ndarray
 TABLES = {"and": (0, 0, 0, 1), "or": (0, 1, 1, 1), "xor": (0, 1, 1, 0)}
@@ -126,7 +127,7 @@ def test_excess_demand_is_minus_the_slope_of_the_potential(kind: str) -> None:
     found = market(lesson(TABLES["or"], supply=kind))
     found._next = np.array([0.3, -0.2, 0.1])
     found.step()
-    sellers, held = SELLERS[kind](), np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1.0]])
+    sellers, held = SELLERS[kind], np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1.0]])
 
     def potential(prices: Array) -> float:
         paid = held @ prices[:, None]
@@ -231,8 +232,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(learning: dict[str, An
     first = run_to_disk(load(data), tmp_path / "parts", stopped=lambda: next(seen) > 1500)
     assert first["outcome"] == "interrupted"
     run_to_disk(load(data), tmp_path / "parts", resume=True)
-    for name in ("trajectory.csv", "ticks.csv", "agents.csv"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    files = ("trajectory.csv", "ticks.csv", "agents.csv")
+    assert contents(tmp_path / "whole", files) == contents(tmp_path / "parts", files)
 
 
 def test_what_is_written_beside_a_run_is_the_same_run(tmp_path: Path) -> None:
@@ -333,7 +334,7 @@ def test_digits_are_learnt_as_well_as_by_a_network_of_the_same_shape() -> None:
         counts = learnt.test_orders.sum(axis=0) / (learnt.test_orders.sum(axis=0) + learnt.orders.sum(axis=0))
         np.testing.assert_allclose(counts, 0.25, atol=0.01)
         wanted = learnt.test_orders.argmax(axis=1)
-        markets.append(np.mean(found.tested()[0].argmax(axis=1) == wanted))
+        markets.append(np.mean(found.answers(learnt.test_inputs)[0].argmax(axis=1) == wanted))
         network = sklearn.MLPClassifier((48,), activation="tanh", max_iter=1000, random_state=seed)
         network.fit(learnt.inputs, learnt.orders.argmax(axis=1))
         networks.append(network.score(learnt.test_inputs, wanted))

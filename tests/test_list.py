@@ -20,7 +20,8 @@ from simulator.economics.utility import UTILITIES
 from simulator.results.columns import LEARNING_TICKS, SUMMARY, TABLES
 from simulator.run import run_to_disk
 from simulator.scenario import load
-from simulator.scenario.schema import Behaviour, Piece, Scheduler, Technology, Utility
+from simulator.scenario.kinds_schema import Behaviour, Technology, Utility
+from simulator.scenario.scheduler_schema import Piece, Scheduler
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Called = Callable[..., tuple[int, str, str]]

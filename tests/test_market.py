@@ -19,6 +19,7 @@ from simulator.dynamics.model import MarketModel
 from simulator.dynamics.snapshot import Snapshot
 from simulator.run import Run, simulate
 from simulator.scenario import load
+from tests.economies import TUPPERWARE_FIRMS
 
 TUPPERWARE: dict[str, Any] = {
     "name": "tupperware",
@@ -26,11 +27,7 @@ TUPPERWARE: dict[str, Any] = {
     "numeraire": "tupperware",
     "outside": {"tupperware": 1},
     "supply": {"natgas": 4},
-    "firms": [
-        {"name": "A", "makes": "ethylene = sqrt(natgas)"},
-        {"name": "B", "makes": "polyethylene = 1 - 1/(ethylene + 1)"},
-        {"name": "C", "makes": "tupperware = ln(polyethylene)"},
-    ],
+    "firms": TUPPERWARE_FIRMS,
     "initial_prices": {"natgas": 0.01, "ethylene": 0.05, "polyethylene": 0.5},
     "scheduler": {"form": "multiplicative", "rate": 0.3},
     "run": {"ticks": 300, "tolerance": 1e-12, "stop": "never"},

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from simulator import ScenarioError, load, simulate
-from simulator.economics.markets import Markets, alone
+from simulator.economics.markets import Markets
 from simulator.results.flows import flows_of
 
 SHARED = Path(__file__).parents[1] / "scenarios" / "shared_intermediate.yaml"
@@ -40,7 +40,7 @@ def test_markets_fold_users_into_goods() -> None:
     np.testing.assert_array_equal(markets.each(np.array([5.0, 6.0, 2.0, 8.0]), prices), [5, 5, 2])
     np.testing.assert_array_equal(markets.each(np.array([5.0, 6.0, 2.0, 8.0]), 0 * prices), [5, 4, 2])
     np.testing.assert_array_equal(markets.together(np.array([1, np.nan, 2, np.nan])), [1, 2, np.nan])
-    plain = alone(("a", "b"))
+    plain = Markets.of(("a", "b"), {})
     values = np.array([1.0, 2.0])
     assert plain.together(values) is values
     assert not plain.separate

@@ -15,14 +15,11 @@ from simulator.dynamics.model import MarketModel
 from simulator.dynamics.outcomes import Judge, PriceHistory, Verdict
 from simulator.run import Run, simulate
 from simulator.scenario import load
+from tests.economies import RUNAWAY_CONSUMERS, SCARF_CONSUMERS, TWO_BARTERERS
 
 SCARF: dict[str, Any] = {
     "goods": ["x", "y", "z"],
-    "consumers": [
-        {"name": "1", "utility": {"leontief": {"x": 1, "y": 1}}, "endowment": {"x": 1}},
-        {"name": "2", "utility": {"leontief": {"y": 1, "z": 1}}, "endowment": {"y": 1}},
-        {"name": "3", "utility": {"leontief": {"z": 1, "x": 1}}, "endowment": {"z": 1}},
-    ],
+    "consumers": SCARF_CONSUMERS,
     "initial_prices": {"x": 1.2, "y": 1.0, "z": 0.85},
     "trade": "at_equilibrium",
     "scheduler": {"form": "additive", "rate": 0.01},
@@ -31,10 +28,7 @@ SCARF: dict[str, Any] = {
 STATICS: dict[str, Any] = {
     "goods": ["g1", "g2"],
     "numeraire": "g2",
-    "consumers": [
-        {"name": "a", "utility": {"cobb_douglas": {"g1": 0.3, "g2": 0.7}}, "endowment": {"g1": 1, "g2": 2}},
-        {"name": "b", "utility": {"cobb_douglas": {"g1": 0.6, "g2": 0.4}}, "endowment": {"g1": 2, "g2": 1}},
-    ],
+    "consumers": TWO_BARTERERS,
     "trade": "at_equilibrium",
     "run": {"ticks": 2000},
 }
@@ -42,10 +36,7 @@ BUYER: dict[str, Any] = {"name": "a", "utility": {"cobb_douglas": {"x": 1, "y": 
 RUNAWAY: dict[str, Any] = {
     "goods": ["x", "y"],
     "numeraire": "x",
-    "consumers": [
-        {"name": "a", "utility": {"cobb_douglas": {"x": 1}}, "endowment": {"x": 1}},
-        {"name": "b", "utility": {"ces": {"elasticity": 2, "shares": {"x": 1, "y": 1}}}, "endowment": {"y": 1}},
-    ],
+    "consumers": RUNAWAY_CONSUMERS,
     "trade": "at_equilibrium",
     "run": {"ticks": 4000, "references": "off"},
 }
@@ -480,7 +471,7 @@ def test_a_history_keeps_the_last_prices_in_order(cut: int, more: int) -> None:
     for row in rows[:cut]:
         history.append(row)
     resumed = PriceHistory(2, capacity=600)
-    resumed.restore(history.prices().copy(), history.count)
+    resumed.restore({name: value.copy() for name, value in history.state().items()})
     for row in rows[cut:]:
         history.append(row)
         resumed.append(row)

@@ -16,6 +16,8 @@ from simulator.references.equilibrium import find
 from simulator.references.planner_path import PlannerPath, Sweep
 from simulator.run import run_to_disk, simulate
 from simulator.scenario import Scenario, load
+from tests.economies import LOOP, TREE
+from tests.run_folders import contents, run_with_stops
 
 SHARED_LABOUR: dict[str, Any] = {
     "goods": ["labour", "bread", "cloth"],
@@ -37,16 +39,6 @@ STEEL: dict[str, Any] = {
         {"name": "maker", "makes": "car = 1.5*steel^0.3*labour^0.2*chip^0.2"},
     ],
     "initial_prices": {"labour": 0.2, "steel": 0.2},
-}
-LOOP: dict[str, Any] = {
-    "goods": ["labour", "coal", "steel", "car"],
-    "outside": {"car": 2},
-    "supply": {"labour": 5, "coal": 0.5},
-    "firms": [
-        {"name": "mine", "makes": "coal = 1.5*labour^0.4*steel^0.2"},
-        {"name": "mill", "makes": "steel = 1.2*coal^0.5*labour^0.1*steel^0.1"},
-        {"name": "maker", "makes": "car = 2*steel^0.5*labour^0.3"},
-    ],
 }
 FISHER: dict[str, Any] = {
     "goods": ["labour", "grain", "bread"],
@@ -118,15 +110,6 @@ SMOOTH = {
     "fisher": FISHER,
     "quasi-linear": QUASI_LINEAR,
     "budgets of logs": BUDGETS_OF_LOGS,
-}
-TREE: dict[str, Any] = {
-    "goods": ["ore", "wood", "iron", "axe"],
-    "outside": {"axe": 1.3},
-    "supply": {"ore": 2, "wood": 3},
-    "firms": [
-        {"name": "smelter", "makes": "iron = 2*ore^0.6"},
-        {"name": "smith", "makes": "axe = 3*iron^0.5*wood^0.3"},
-    ],
 }
 
 
@@ -295,16 +278,8 @@ def test_a_run_stopped_again_and_again_ends_in_the_same_bytes(name: str, tmp_pat
     shock = {"tick": 60, "set": {"supply.labour": 4}}
     scenario = loaded(SMOOTH[name], **changes, shocks=[shock])
     run_to_disk(scenario, tmp_path / "whole")
-    said, stops = {"outcome": "interrupted"}, 0
-    while said["outcome"] == "interrupted":
-        left = iter(range(70 + 11 * stops))
-        said = run_to_disk(
-            scenario, tmp_path / "parts", resume=stops > 0, stopped=lambda left=left: next(left, None) is None
-        )
-        stops += 1
-    assert stops > 1
-    for file in ("trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv"):
-        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert run_with_stops(scenario, tmp_path / "parts", 70) > 1
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     run_to_disk(load(tmp_path / "whole" / "scenario.yaml"), tmp_path / "again")
     assert (tmp_path / "again" / "trajectory.csv").read_bytes() == (tmp_path / "whole" / "trajectory.csv").read_bytes()
     assert json.loads((tmp_path / "parts" / "summary.json").read_text())["gradient_path"] == "primal"

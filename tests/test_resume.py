@@ -15,8 +15,8 @@ import pytest
 from simulator.errors import RunFolderError
 from simulator.run import run_to_disk, simulate
 from simulator.scenario import load
+from tests.run_folders import contents, run_with_stops, summary
 
-CSVS = ("trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv")
 EXCHANGE: dict[str, Any] = {
     "name": "orbit",
     "goods": ["x", "y", "z"],
@@ -42,28 +42,11 @@ CHAIN: dict[str, Any] = {
 SCENARIOS = [EXCHANGE, EXCHANGE | {"trade": "at_equilibrium"}, CHAIN]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in CSVS}
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    said = json.loads((folder / "summary.json").read_text())
-    del said["wall_seconds"]
-    return said
-
-
 @pytest.mark.parametrize("data", SCENARIOS, ids=["every_tick", "at_equilibrium", "chain"])
 def test_a_run_stopped_again_and_again_ends_in_the_same_bytes(data: dict[str, Any], tmp_path: Path) -> None:
     scenario = load(data)
     run_to_disk(scenario, tmp_path / "whole")
-    said, stops = {"outcome": "interrupted"}, 0
-    while said["outcome"] == "interrupted":
-        left = iter(range(37 + 11 * stops))
-        said = run_to_disk(
-            scenario, tmp_path / "parts", resume=stops > 0, stopped=lambda left=left: next(left, None) is None
-        )
-        stops += 1
-    assert stops > 3
+    assert run_with_stops(scenario, tmp_path / "parts", 37) > 3
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     assert summary(tmp_path / "parts") == summary(tmp_path / "whole")
 

@@ -24,8 +24,8 @@ from simulator.results.recorder import Witness
 from simulator.results.table import Table, names
 from simulator.run import run_to_disk
 from simulator.scenario import Scenario, load
+from tests.run_folders import CSVS, contents, summary
 
-CSVS = ("trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv")
 COLUMNS = {
     "trajectory.csv": "tick,good,price,demand,supply,excess_demand,traded,inventory,bid,gradient_price,adjoint",
     "ticks.csv": "tick,max_relative_excess_demand,walras_residual,potential,merit,cosine_to_gradient,"
@@ -84,16 +84,6 @@ class KilledError(BaseException):
 def scenario(name: str, trade: str = "every_tick", **run: Any) -> Scenario:
     settings = {"ticks": 60, "stop": "never", **run}
     return load({"name": name, "scheduler": TATONNEMENT, **SCENARIOS[name], "trade": trade, "run": settings})
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in CSVS}
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    said = json.loads((folder / "summary.json").read_text())
-    del said["wall_seconds"]
-    return said
 
 
 def break_write(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException, *, half: bool) -> None:

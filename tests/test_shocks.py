@@ -165,7 +165,7 @@ def test_the_agents_stay_who_they_are() -> None:
     np.testing.assert_allclose(third.consumers[0].endowment[:, 0], 3 * labour + 2, rtol=1e-14)
     np.testing.assert_allclose(second.consumers[0].budget, first.consumers[0].budget + 1, rtol=1e-14)
     before, after = (economy.firms[1].technology for economy in (first, third))
-    np.testing.assert_allclose(after.productivity, 0.5 * before.productivity, rtol=1e-14)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(after.productivity, 0.5 * before.productivity, rtol=1e-14)
     assert len(np.unique(labour)) == 5
 
 

@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.economy import Consumers, Economy, Firm
+from simulator.economics.agents import Consumers, Firm
+from simulator.economics.economy import Economy
 from simulator.economics.forms import CobbDouglas
 from simulator.economics.formula import parse
 from simulator.economics.linear import Linear

@@ -17,14 +17,12 @@ from simulator.dynamics.snapshot import Snapshot, Ticks
 from simulator.dynamics.trading import Served, ration
 from simulator.economics.economy import Economy
 from simulator.scenario import load
+from tests.economies import FARM_AND_BAKERY
 
 CLOSED: dict[str, Any] = {
     "name": "closed",
     "goods": ["labour", "grain", "bread"],
-    "firms": [
-        {"name": "farm", "makes": "grain = 2*labour^0.5"},
-        {"name": "bakery", "makes": "bread = 1.5*grain^0.4*labour^0.3"},
-    ],
+    "firms": FARM_AND_BAKERY,
     "consumers": [
         {
             "name": "worker",

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.economics.economy import Consumers, Economy
+from simulator.economics.agents import Consumers
+from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, CobbDouglas, Leontief
 from simulator.economics.formula import parse
 from simulator.economics.formula_utility import FormulaUtility, unfit

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import mesa
 import numpy as np
 
+from simulator.economics.agents import Consumers, Firm
 from simulator.economics.aggregate import aggregate
 from simulator.economics.allocation import Worth, worth
-from simulator.economics.economy import Consumers, Firm
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, room, sum_up
 from simulator.economics.utility import Homothetic

@@ -6,27 +6,21 @@ the bundles whose orders stay unfilled. Prices are the weights, unfilled orders 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import mesa
 import numpy as np
 
 from simulator.dynamics.cycles import find_cycle
+from simulator.dynamics.market import Market
 from simulator.dynamics.outcomes import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.bundles import SELLERS, Contents, Layer, contents, redesigns, separable
+from simulator.economics.bundles import SELLERS, Layer, contents, redesigns, separable
 from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
-
-MOST_DOTS = 500
-"""More patterns than this are not described in a summary."""
-SAMPLES = 24
-"""So many held-out patterns are described."""
-FINE = 41
-"""Points along each side of the square over which supply is described."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +84,7 @@ class BundleSellers(mesa.Agent):
 
     def __init__(self, model: mesa.Model, kind: str) -> None:
         super().__init__(model)
-        self.kind = SELLERS[kind]()
+        self.kind = SELLERS[kind]
 
     def supply(self, held: Array, prices: Array) -> tuple[Array, Array]:
         """What bundles `(patterns, goods)` pay at `prices` `(goods, contracts)`, and what is supplied of them."""
@@ -110,13 +104,12 @@ class HiddenFirms(mesa.Agent):
         self.design = self.design + self.layer.rate * change
 
 
-class LearningMarket(mesa.Model):
+class LearningMarket(Market):
     """The market of a lesson under a price rule; `now` is the tick just over."""
 
     def __init__(self, economy: Economy, lesson: Lesson, rule: PriceRule, prices: Array, seed: int) -> None:
         super().__init__(rng=seed)
         self.economy, self.lesson, self.rule, self.seed = economy, lesson, rule, seed
-        self.consumer_cohorts: list[object] = []
         self.sellers = BundleSellers(self, lesson.sellers)
         firms = zip(lesson.layers, lesson.designs, strict=True)
         self.hidden = [HiddenFirms(self, layer, design) for layer, design in firms]
@@ -131,22 +124,18 @@ class LearningMarket(mesa.Model):
         """What the firms of each layer make their goods of."""
         return tuple(firms.design for firms in self.hidden)
 
-    def step(self) -> None:
-        """One tick, as mesa drives a model."""
-        self.advance()
-
     def advance(self) -> None:
         """One tick: bundles are filled with goods, orders with bundles; prices and designs follow what is unfilled."""
         lesson, tick, prices, designs = self.lesson, self.now.tick + 1, self._next, self.designs
         patterns = self._in_the_market(tick)
         with np.errstate(all="ignore"):
-            held = self.contents(patterns, designs)
+            held = contents(lesson.inputs[patterns], designs, lesson.layers)
             by_contract = prices.reshape(len(lesson.contracts), -1)
             paid, supplied = self.sellers.supply(held.priced, by_contract.T)
             orders = lesson.orders[patterns]
             unfilled = orders - supplied
-            demand, supply = ((held.priced.T @ units).T.ravel() for units in (orders, supplied))
-            excess_demand = (held.priced.T @ unfilled).T.ravel()
+            excess_demand, supply = ((held.priced.T @ units).T.ravel() for units in (unfilled, supplied))
+            demand = excess_demand + supply
             if self.hidden:
                 changes = redesigns(held, designs, lesson.layers, unfilled @ by_contract)
                 for firms, change in zip(self.hidden, changes, strict=True):
@@ -156,25 +145,21 @@ class LearningMarket(mesa.Model):
         self.steps = tick + 1
         self.now = Session(tick, prices, demand, supply, patterns, paid, supplied, designs)
 
-    def contents(self, patterns: Indices | slice, designs: Sequence[Array]) -> Contents:
-        """What the bundles of some patterns hold."""
-        return contents(self.lesson.inputs[patterns], designs, self.lesson.layers)
+    def answers(self, inputs: Array) -> tuple[Array, Array]:
+        """What bundles of `inputs` `(patterns, inputs)` pay at this tick's prices and designs, and what is supplied of
+        them, `(patterns, contracts)` each.
+        """
+        now, lesson = self.now, self.lesson
+        with np.errstate(all="ignore"):
+            held = contents(inputs, now.designs, lesson.layers).priced
+            return self.sellers.supply(held, now.prices.reshape(len(lesson.contracts), -1).T)
 
     def everything(self) -> tuple[Array, Array]:
-        """What the bundles of all patterns pay, and what is supplied of them, at this tick's prices and designs."""
+        """What the bundles of all patterns pay, and what is supplied of them: `answers` to all that is to be learnt."""
         now = self.now
         if len(now.patterns) == len(self.lesson.inputs):
             return now.paid, now.supplied
-        with np.errstate(all="ignore"):
-            held = self.contents(slice(None), now.designs)
-            return self.sellers.supply(held.priced, now.prices.reshape(len(self.lesson.contracts), -1).T)
-
-    def tested(self) -> tuple[Array, Array]:
-        """What bundles that are held out pay, and what is supplied of them, `(patterns, contracts)` each."""
-        lesson, now = self.lesson, self.now
-        with np.errstate(all="ignore"):
-            held = contents(lesson.test_inputs, now.designs, lesson.layers).priced
-            return self.sellers.supply(held, now.prices.reshape(len(lesson.contracts), -1).T)
+        return self.answers(self.lesson.inputs)
 
     def _in_the_market(self, tick: int) -> Indices:
         """The patterns of a tick: all, or the next of a round in which each comes once, in an order of its own."""
@@ -187,11 +172,6 @@ class LearningMarket(mesa.Model):
             stream = np.random.default_rng([self.seed, _ORDER, number])
             self._round = number, stream.permutation(count)
         return self._round[1][place * lesson.batch : (place + 1) * lesson.batch]
-
-    @property
-    def tick(self) -> int:
-        """The number of the tick just over; -1 before the first."""
-        return self.now.tick
 
     @property
     def prices(self) -> Array:
@@ -220,59 +200,8 @@ class LearningMarket(mesa.Model):
         with np.errstate(all="ignore"):
             return float((np.abs(self._next - prices) / np.maximum(np.abs(prices), 1.0)).max())
 
-    def surface(self) -> dict[str, Any] | None:
-        """What would be supplied of bundles all over the square of two inputs, as plain data; None where patterns are
-        many or lie in no square.
-
-        `inputs` and `sides` of the square; `supplied`, row by row of the second input, or under several contracts the
-        number of the one supplied most; the `patterns` in it, and how much is ordered, or which contract.
-        """
-        lesson, now = self.lesson, self.now
-        if lesson.inputs.shape[1] != 2 or len(lesson.inputs) > MOST_DOTS or not now.finite:
-            return None
-        low, high = lesson.inputs.min(axis=0), lesson.inputs.max(axis=0)
-        room = 0.35 * np.where(high > low, high - low, 1.0)
-        sides = [np.linspace(a, b, FINE) for a, b in zip(low - room, high + room, strict=True)]
-        square = np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1)
-        held = contents(square, now.designs, lesson.layers).priced
-        _, supplied = self.sellers.supply(held, now.prices.reshape(len(lesson.contracts), -1).T)
-        several = len(lesson.contracts) > 1
-        shown = supplied.argmax(axis=1) if several else np.round(supplied[:, 0], 6)
-        return {
-            "inputs": list(lesson.input_names),
-            "sides": [side.tolist() for side in sides],
-            "supplied": shown.reshape(FINE, FINE).tolist(),
-            "contracts": len(lesson.contracts),
-            "patterns": lesson.inputs.tolist(),
-            "orders": (lesson.orders.argmax(axis=1) if several else lesson.orders[:, 0]).tolist(),
-        }
-
-    def test(self) -> dict[str, Any] | None:
-        """How patterns that are held out are decided, as plain data; None where none are or there is one contract.
-
-        `confusion` counts them by the contract ordered and the one supplied most; `samples` are some of them, those
-        decided wrong first, with what is in the bundle, what is ordered and what is supplied most.
-        """
-        lesson = self.lesson
-        if not len(lesson.test_inputs) or len(lesson.contracts) == 1 or not self.now.finite:
-            return None
-        ordered, decided = lesson.test_orders.argmax(axis=1), self.tested()[0].argmax(axis=1)
-        confusion = np.zeros((len(lesson.contracts),) * 2, dtype=int)
-        np.add.at(confusion, (ordered, decided), 1)
-        some = np.argsort(ordered == decided, kind="stable")[:SAMPLES]
-        contracts = np.array(lesson.contracts)
-        samples = zip(lesson.test_inputs[some], contracts[ordered[some]], contracts[decided[some]], strict=True)
-        return {
-            "contracts": list(lesson.contracts),
-            "confusion": confusion.tolist(),
-            "samples": [[bundle.tolist(), str(wanted), str(got)] for bundle, wanted, got in samples],
-        }
-
     def enter(self, economy: Economy) -> None:
         """Learning markets know no shocks."""
-
-    def execute(self) -> None:
-        """Nothing waits to be carried out."""
 
     def state(self) -> dict[str, Array]:
         """All that the next tick depends on, as arrays."""
@@ -290,7 +219,7 @@ class LearningMarket(mesa.Model):
 
 
 _ORDER = 0x0DE5
-"""Marks the stream that orders patterns among the run's streams."""
+"""Beside the run's seed and a round's number, what the order of its patterns is drawn from."""
 
 
 class LearningJudge:
@@ -312,11 +241,11 @@ class LearningJudge:
 
     def state(self) -> dict[str, Array]:
         """What the verdict depends on, as arrays."""
-        return {"history": self.history.prices(), "count": np.array(self.history.count)}
+        return self.history.state()
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
-        self.history.restore(state["history"], int(state["count"]))
+        self.history.restore(state)
 
     def verdict(self, market: LearningMarket) -> Verdict | None:
         """The verdict if the run is over after the tick just looked at, None while it may go on."""

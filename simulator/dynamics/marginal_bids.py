@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import mesa
 import numpy as np
 
+from simulator.dynamics.market import Market
 from simulator.dynamics.outcomes import Verdict
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy
@@ -28,7 +28,7 @@ from simulator.economics.links import Links, unknown
 class Messages(NamedTuple):
     """A tick as it is, in the links' order: `quantities` and `prices` `(goods,)`, what is `paid` on each link
     `(edges,)`; and what comes of them: what of each good is `made` (or supplied) next `(goods,)`, `slopes` `df/dx` and
-    `bids` `(edges,)`.
+    `bids` `(edges,)`, together `bid` for each good `(goods,)`.
 
     What has not arrived yet is not a number.
     """
@@ -40,6 +40,7 @@ class Messages(NamedTuple):
     made: Array
     slopes: Array
     bids: Array
+    bid: Array
 
     @property
     def finite(self) -> bool:
@@ -47,7 +48,7 @@ class Messages(NamedTuple):
         return True
 
 
-class MessageMarket(mesa.Model):
+class MessageMarket(Market):
     """The market of firms that make and bid; `now` is the tick just over.
 
     Since tick `entered` supplies and formulas are as they are: a good that `level` firms stand before is as it will be
@@ -57,14 +58,13 @@ class MessageMarket(mesa.Model):
     def __init__(self, economy: Economy, rule: PriceRule, initial_prices: Array, seed: int | None = None) -> None:
         super().__init__(rng=seed)
         self.rule = rule
-        self.consumer_cohorts: list[object] = []
         self.economy, self.links, self.entered = economy, Links(economy), 0
         links, goods = self.links, len(economy.goods)
         users = np.maximum(np.bincount(links.good[links.reaching], minlength=goods), 1)
         first = (np.asarray(initial_prices)[links.goods] / users)[links.good]
         quantities, nothing = np.where(np.arange(goods) < links.raw, links.supply, np.nan), np.zeros(len(links.good))
         self._next = quantities, np.where(links.reaching, first, 0.0)
-        self.now = Messages(-1, quantities, np.zeros(goods), nothing, quantities, nothing, nothing)
+        self.now = Messages(-1, quantities, np.zeros(goods), nothing, quantities, nothing, nothing, np.zeros(goods))
 
     def enter(self, economy: Economy) -> None:
         """Go on in an economy of the same goods and firms, with other supplies or numbers in formulas (after a shock).
@@ -74,10 +74,6 @@ class MessageMarket(mesa.Model):
         self.economy, self.links, self.entered = economy, Links(economy), self.now.tick + 1
         quantities, paid = self._next
         self._next = np.concatenate([self.links.supply[: self.links.raw], quantities[self.links.raw :]]), paid
-
-    def step(self) -> None:
-        """One tick, as mesa drives a model."""
-        self.advance()
 
     def advance(self) -> None:
         """One tick: what was made and bid last is there; everybody makes and bids anew."""
@@ -94,13 +90,8 @@ class MessageMarket(mesa.Model):
             # What nobody has bid for yet keeps the price it began with.
             following = np.where(np.isnan(following), paid, following)
         self.steps = tick + 1
-        self.now = Messages(tick, quantities, prices, paid, made, slopes, bids)
+        self.now = Messages(tick, quantities, prices, paid, made, slopes, bids, links.together(bids))
         self._next = made, following
-
-    @property
-    def tick(self) -> int:
-        """The number of the tick just over; -1 before the first."""
-        return self.now.tick
 
     @property
     def prices(self) -> Array:
@@ -119,10 +110,7 @@ class MessageMarket(mesa.Model):
         """`|made - quantity|` and `|bid - price|`, `(goods,)` each in the links' order."""
         now = self.now
         with np.errstate(invalid="ignore"):
-            return np.abs(now.made - now.quantities), np.abs(self.links.together(now.bids) - now.prices)
-
-    def execute(self) -> None:
-        """Nothing waits to be carried out."""
+            return np.abs(now.made - now.quantities), np.abs(now.bid - now.prices)
 
     @property
     def residual(self) -> float:
@@ -194,11 +182,12 @@ class MessageJudge:
         """Which firm has no answer to inputs that have come to rest: then it never will."""
         now, links, economy = market.now, market.links, market.economy
         since = now.tick - market.entered - links.depth
-        silent, vague = ~np.isfinite(now.made), ~np.isfinite(now.slopes)
-        if since < 0 or not (silent.any() or vague.any()):
+        if since < 0:
             return None
-        broken = np.zeros(len(links.firms), dtype=bool)
-        broken[links.maker[silent[links.raw :]]] = True
+        silent, vague = ~np.isfinite(now.made), ~np.isfinite(now.slopes)
+        if not (silent.any() or vague.any()):
+            return None
+        broken = links.of_firms(silent)
         broken[links.firm[vague & links.reaching]] = True
         for place in np.flatnonzero(broken).tolist():
             firm = economy.firms[links.firms[place]]

@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import mesa
 import numpy as np
 
 from simulator.dynamics.chain import Chain
 from simulator.dynamics.cohorts import ConsumerCohort, FirmCohort, Looked, Standing
+from simulator.dynamics.market import Market
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.snapshot import Plans, Snapshot, Trades
 from simulator.dynamics.trading import Served, Trade, ration
@@ -24,7 +24,7 @@ from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 
 
-class MarketModel(mesa.Model):
+class MarketModel(Market):
     """An economy under a price rule, trading in every tick or waiting for the auctioneer.
 
     `now` is the tick just over (a `Snapshot`); its fields are also attributes of the model, as arrays. `next_prices`
@@ -86,15 +86,6 @@ class MarketModel(mesa.Model):
         if name in Snapshot._fields:
             return np.asarray(getattr(self.now, name))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    @property
-    def tick(self) -> int:
-        """The number of the tick just over; -1 before the first."""
-        return self.now.tick
-
-    def step(self) -> None:
-        """One tick, as mesa drives a model: counted, and logged if mesa's logger is on."""
-        self.advance()
 
     def advance(self) -> None:
         """One tick: quote prices, plan, add up, trade and produce, and find the next prices."""
@@ -289,8 +280,7 @@ class MarketModel(mesa.Model):
         """Value of what is `sold` `(outlets,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
         economy = self.economy
         cost = np.bincount(economy.edge_firm, inputs * prices[economy.edge_good], len(economy.firm_entry))
-        earned = sold * prices[economy.outlet_good]
-        return (economy.over_firms(earned) if economy.joint else earned) - cost
+        return economy.over_firms(sold * prices[economy.outlet_good]) - cost
 
     def _by_entry(self, firms: Array) -> Array:
         """Sums over the firms of each entry, `(firm entries,)`."""

@@ -32,7 +32,9 @@ STILL_TICKS = 100
 
 
 class Verdict(NamedTuple):
-    """An outcome, why, and for cycles their period in ticks and amplitude (half the swing over the mid price)."""
+    """An outcome, why, and for cycles their period in ticks and amplitude: half the swing over the mid price, or in a
+    market that learns, where prices may have any sign, half the swing itself.
+    """
 
     outcome: str
     reason: str
@@ -65,8 +67,13 @@ class PriceHistory:
         place = self._count % self.length
         return np.concatenate([self._rows[place:], self._rows[:place]])
 
-    def restore(self, prices: Array, count: int) -> None:
-        """Take up a history where an earlier run left it; `count` is the number of ticks it has seen."""
+    def state(self) -> dict[str, Array]:
+        """The history, as arrays."""
+        return {"history": self.prices(), "count": np.array(self.count)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from a `state`."""
+        prices, count = state["history"], int(state["count"])
         self._count = 0
         for row in prices:
             self.append(row)
@@ -93,11 +100,11 @@ class Judge:
 
     def state(self) -> dict[str, Array]:
         """What the verdict depends on, as arrays."""
-        return {"history": self.history.prices(), "count": np.array(self.history.count)}
+        return self.history.state()
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
-        self.history.restore(state["history"], int(state["count"]))
+        self.history.restore(state)
 
     def forget(self) -> None:
         """Start afresh: the economy is another one."""

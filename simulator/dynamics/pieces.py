@@ -57,6 +57,10 @@ class Piece(Protocol):
 
     meaning: ClassVar[str]
     information: ClassVar[str]
+    cycle: ClassVar[int | None]
+    """After how many ticks the step is made in the same way again; None of one that is no smooth function of the signal
+    and the memory.
+    """
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         """The memory after `steps` ticks at rest; before the first tick by default."""
@@ -70,12 +74,16 @@ class Piece(Protocol):
 class _Forgetful:
     """A piece that remembers nothing."""
 
+    cycle: ClassVar[int | None] = 1
+
     def start(self, goods: int, steps: int = 0) -> Memo:
         return NOTHING
 
 
 class _Remembering:
     """A piece that remembers one number per good, 0 at first and at rest."""
+
+    cycle: ClassVar[int | None] = 1
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         return np.zeros(goods)
@@ -192,6 +200,7 @@ class Adam:
         "m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, step <- rate m / (sqrt(v) + epsilon), unbiased"
     )
     information: ClassVar = "local"
+    cycle: ClassVar[int | None] = 1
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         weights = [1.0 - self.beta1**steps, 1.0 - self.beta2**steps]
@@ -236,6 +245,7 @@ class Extragradient(_Remembering):
         "in turn step1 (a trial) and step2 - step1: from where it was, by the step at the trial; two ticks a step"
     )
     information: ClassVar = "local"
+    cycle: ClassVar[int | None] = 2
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         if quote.tick % 2:
@@ -271,6 +281,7 @@ class Delay:
     ticks: int
     meaning: ClassVar = "the step of so many ticks ago: the signal is heard late"
     information: ClassVar = "local"
+    cycle: ClassVar[int | None] = 1
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         return np.zeros(self.ticks * goods)
@@ -289,7 +300,7 @@ class Decay(_Forgetful):
 
     power: float
     over: float = 1.0
-    meaning: ClassVar = "(1 + t/over)^-power step, t the steps taken so far: steps shrink as time goes on"
+    meaning: ClassVar = "(1 + t/over)^-power step, t the ticks so far: steps shrink as time goes on"
     information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
@@ -301,7 +312,7 @@ class Warmup(_Forgetful):
     """`min(1, (t + 1)/ticks) * step`, `t` the number of ticks so far: steps that grow to their size."""
 
     ticks: int
-    meaning: ClassVar = "min(1, (t + 1)/ticks) step, t the steps taken so far: steps grow to their size"
+    meaning: ClassVar = "min(1, (t + 1)/ticks) step, t the ticks so far: steps grow to their size"
     information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
@@ -319,6 +330,7 @@ class Anderson:
     depth: int = 5
     meaning: ClassVar = "step - (dX + dF) c, c = argmin |dF c - step|: a secant model from the last depth changes"
     information: ClassVar = "global"
+    cycle: ClassVar[int | None] = None
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         return np.zeros(2 * (self.depth + 1) * goods)

@@ -175,10 +175,11 @@ class PriceRule:
         """After how many ticks a step is made in the same way again; None where chance decides, or the step is no
         smooth function of the signal and the memory.
         """
-        if isinstance(self.turns, RandomOrder | Bernoulli) or any(isinstance(piece, Anderson) for piece in self.chain):
-            return None
-        trial = 2 if any(isinstance(piece, Extragradient) for piece in self.chain) else 1
-        return trial if self.turns is None else math.lcm(trial, max(len(self._free), 1))
+        # A piece from outside need not say.
+        cycles = [getattr(piece, "cycle", 1) for piece in self.chain]
+        cycles.append(1 if self.turns is None else self.turns.cycle(len(self._free)))
+        known = [cycle for cycle in cycles if cycle is not None]
+        return math.lcm(*known) if len(known) == len(cycles) else None
 
     def start(self, steps: int = 0) -> Memory:
         """The memory of the chain after `steps` ticks at rest; before the first tick by default."""

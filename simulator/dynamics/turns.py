@@ -29,6 +29,10 @@ class Sequential:
     )
     information: ClassVar = "local"
 
+    def cycle(self, free: int) -> int | None:
+        """After how many ticks as many prices are moved in the same way again; None where chance decides."""
+        return max(free, 1)
+
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
         """Those of the `free` goods whose prices move at a tick."""
         return free[[tick % len(free)]]
@@ -40,6 +44,10 @@ class RandomOrder:
 
     meaning: ClassVar = "one price moves at a tick, each once in a sweep, whose order is drawn afresh"
     information: ClassVar = "local"
+
+    def cycle(self, free: int) -> int | None:
+        """None: chance decides."""
+        return None
 
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
         """Those of the `free` goods whose prices move at a tick."""
@@ -54,6 +62,10 @@ class Bernoulli:
     probability: float
     meaning: ClassVar = "each price moves at a tick with this probability, else it waits"
     information: ClassVar = "local"
+
+    def cycle(self, free: int) -> int | None:
+        """None: chance decides."""
+        return None
 
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
         """Those of the `free` goods whose prices move at a tick."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from simulator.economics.economy import Consumers
+from simulator.economics.agents import Consumers
 from simulator.economics.forms import Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.utility import Utility

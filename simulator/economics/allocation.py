@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.economics.economy import Consumers, Economy
+from simulator.economics.agents import Consumers
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 
 

@@ -15,6 +15,7 @@ Hinton, Williams 1986), said of markets.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
@@ -38,7 +39,17 @@ class Sellers(Protocol):
     def loss(self, paid: Array, orders: Array) -> float: ...
 
 
-class Linear:
+class _Squared(ABC):
+    """Sellers whose buyers mind the squares of what stays unfilled."""
+
+    @abstractmethod
+    def supply(self, paid: Array) -> Array: ...
+
+    def loss(self, paid: Array, orders: Array) -> float:
+        return float(np.mean((orders - self.supply(paid)) ** 2))
+
+
+class Linear(_Squared):
     """`S(a) = a`: marginal cost rises as supply does. Orders met exactly are the delta rule's least squares."""
 
     meaning: ClassVar = "S = p.e: a bundle is supplied in proportion to what it pays (delta rule)"
@@ -49,11 +60,8 @@ class Linear:
     def surplus(self, paid: Array) -> Array:
         return 0.5 * (paid**2).sum(axis=1)
 
-    def loss(self, paid: Array, orders: Array) -> float:
-        return float(np.mean((orders - paid) ** 2))
 
-
-class AllOrNothing:
+class AllOrNothing(_Squared):
     """`S(a) = 1` where `a > 0`, else 0: one unit is supplied if it pays at all. The perceptron's rule."""
 
     meaning: ClassVar = "S = 1 if p.e > 0, else 0: one unit of a bundle that pays at all (perceptron rule)"
@@ -63,9 +71,6 @@ class AllOrNothing:
 
     def surplus(self, paid: Array) -> Array:
         return np.maximum(paid, 0.0).sum(axis=1)
-
-    def loss(self, paid: Array, orders: Array) -> float:
-        return float(np.mean((orders - self.supply(paid)) ** 2))
 
 
 class Logit:
@@ -81,9 +86,7 @@ class Logit:
         return (weights / weights.sum(axis=1, keepdims=True))[:, : paid.shape[1]]
 
     def surplus(self, paid: Array) -> Array:
-        offers = _with_none(paid)
-        most = offers.max(axis=1)
-        return most + np.log(np.exp(offers - most[:, None]).sum(axis=1))
+        return np.logaddexp.reduce(_with_none(paid), axis=1)
 
     def loss(self, paid: Array, orders: Array) -> float:
         return float(np.mean(self.surplus(paid) - (orders * paid).sum(axis=1)))
@@ -93,7 +96,7 @@ def _with_none(paid: Array) -> Array:
     return paid if paid.shape[1] > 1 else np.concatenate([paid, np.zeros(paid.shape)], axis=1)
 
 
-SELLERS: dict[str, type[Sellers]] = {"linear": Linear, "all_or_nothing": AllOrNothing, "logit": Logit}
+SELLERS: dict[str, Sellers] = {"linear": Linear(), "all_or_nothing": AllOrNothing(), "logit": Logit()}
 
 
 class Activation(NamedTuple):
@@ -164,7 +167,8 @@ def redesigns(held: Contents, designs: Sequence[Array], layers: Sequence[Layer],
         made = held.goods[level + 1][:, :-1]
         marginal = worth[:, :-1] * slope(held.pulls[level], made)
         changes.append(marginal.T @ held.goods[level])
-        worth = marginal @ designs[level]
+        if level:
+            worth = marginal @ designs[level]
     return changes[::-1]
 
 

@@ -14,130 +14,19 @@ row. Prices are in numeraire per unit, quantities per tick.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.behaviour import Behaviour, BestResponse
+from simulator.economics.agents import Consumers, Firm
 from simulator.economics.forms import Array
-from simulator.economics.markets import Markets, alone
-from simulator.economics.rows import Rows, blocks, over_blocks, sum_up
-
-if TYPE_CHECKING:
-    from simulator.economics.technology import Technology
-    from simulator.economics.utility import Utility
+from simulator.economics.markets import Markets
+from simulator.economics.rows import over_blocks, sum_up
 
 Indices = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Firm:
-    """One entry of `count` firms: a technology, the goods it makes, the goods it uses (indices, in the technology's
-    order), and how it plans. Firms that are all alike are one row of the technology, which stands for them together.
-
-    Several goods are made jointly: a unit of output is `yields` units of each of `outputs` (one of each, unless said).
-    """
-
-    name: str
-    technology: Technology
-    outputs: tuple[int, ...]
-    inputs: tuple[int, ...]
-    count: int = 1
-    behaviour: Behaviour = field(default_factory=BestResponse)
-    yields: tuple[float, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """How many rows of outputs and inputs the entry takes."""
-        return self.technology.size
-
-    @cached_property
-    def products(self) -> tuple[tuple[int, float], ...]:
-        """The goods that a unit of output is, with how much of each."""
-        return tuple(zip(self.outputs, self.yields or (1.0,) * len(self.outputs), strict=True))
-
-    def output_price(self, prices: Sequence[float]) -> float:
-        """What a unit of output fetches: the prices of all it is, together."""
-        if len(self.products) == 1:
-            ((good, amount),) = self.products
-            return amount * prices[good]
-        return sum(amount * prices[good] for good, amount in self.products)
-
-
-@dataclass(frozen=True)
-class Consumers(Rows):
-    """One entry of `count` consumers; what differs among them has a row each, what does not has one row.
-
-    `endowment` `(rows, goods)` arrives every tick; `budget` `(rows,)` is money per tick, infinite for a quasi-linear
-    consumer with an unlimited purse; `owns` `(rows, firm entries)` are one consumer's shares of the profit of all firms
-    of an entry; `saves` keeps what is unspent of a budget.
-    """
-
-    name: str
-    utility: Utility
-    endowment: Array
-    budget: Array
-    owns: Array
-    count: int = 1
-    saves: bool = False
-
-    @property
-    def weight(self) -> float:
-        """How many consumers a row stands for."""
-        return self.count / self.size
-
-    @cached_property
-    def blocks(self) -> tuple[tuple[slice, Consumers], ...]:
-        """The cohort in blocks of rows that fit the caches, with their places."""
-        if self.size == 1:
-            return ((slice(0, 1), self),)
-        return tuple((part, self.rows(part)) for part in blocks(self.size))
-
-    @cached_property
-    def unlimited(self) -> bool:
-        """Whether the purse is never empty (quasi-linear without a budget)."""
-        return bool(np.isinf(self.budget).all())
-
-    @cached_property
-    def earns(self) -> NDArray[np.bool_]:
-        """Who owns goods or firms, `(rows,)`: their income depends on prices."""
-        earns = self.endowment.any(axis=1) | self.owns.any(axis=1)
-        return np.broadcast_to(earns, (self.size,))
-
-    @cached_property
-    def total_endowment(self) -> Array:
-        """What arrives every tick with all of them together, `(goods,)`."""
-        return self.total(self.endowment)
-
-    @cached_property
-    def total_owned(self) -> Array:
-        """The shares of each firm entry's profit that all of them own together, `(firm entries,)`."""
-        return self.total(self.owns)
-
-    def total(self, values: Array) -> Array:
-        """The sum over all consumers of `values` with a row each, or one row for all."""
-        return values.sum(axis=0) * (self.count / len(values))
-
-    def income(self, prices: Array, profits: Array, account: Array | float = 0.0) -> Array:
-        """`m = max(0, p.e + shares of profits + budget + account)`, `(rows,)`."""
-        income = np.einsum("ag,g->a", self.endowment, prices)
-        if len(income) < self.size:
-            income = np.full(self.size, income[0])
-        income += self.budget
-        income += account
-        if len(profits):
-            income += np.einsum("af,f->a", self.owns, profits)
-        return np.maximum(income, 0.0, out=income)
-
-    def income_slope(self, income: Array, profit_slopes: Array) -> Array:
-        """`dm/dp` of each, `(rows, goods)`; `profit_slopes` `(firm entries, goods)`; 0 where there is no income."""
-        slope = self.endowment + np.einsum("af,fg->ag", self.owns, profit_slopes)
-        return np.where((income > 0)[:, None], slope, 0.0)
 
 
 @dataclass(frozen=True)
@@ -188,7 +77,7 @@ class Economy:
     @cached_property
     def markets(self) -> Markets:
         """Which good each of `goods` is of."""
-        return self.several or alone(self.goods)
+        return self.several or Markets.of(self.goods, {})
 
     @cached_property
     def is_outside(self) -> NDArray[np.bool_]:
@@ -254,10 +143,7 @@ class Economy:
 
     def output_price(self, prices: Array) -> Array:
         """What a unit of each firm's output fetches, `(..., goods)` to `(..., firms)`."""
-        at_outlets = prices[..., self.outlet_good]
-        if not self.joint:
-            return at_outlets
-        return self.over_firms(at_outlets * self.outlet_yield)
+        return self.over_firms(prices[..., self.outlet_good] * self.outlet_yield)
 
     def at_outlets(self, outputs: Array) -> Array:
         """What outputs `(..., firms)` are at each outlet, `(..., outlets)`."""
@@ -362,7 +248,7 @@ class Economy:
 
     def over_firms(self, values: Array) -> Array:
         """Sums over the outlets of each firm: `(..., outlets)` to `(..., firms)`."""
-        return _sum_by(self.outlet_firm, values, len(self.firm_entry))
+        return _sum_by(self.outlet_firm, values, len(self.firm_entry)) if self.joint else values
 
     def over_outlets(self, values: Array) -> Array:
         """Sums over the outlets of each good: `(..., outlets)` to `(..., goods)`."""
@@ -396,14 +282,14 @@ class Economy:
         endowments and profits do.
         """
         goods = len(self.goods)
-        prices = balance.prices
+        prices, quoted = balance.prices, balance.prices.tolist()
         jacobian, profit_slopes = np.zeros((goods, goods)), np.zeros((len(self.firms), goods))
         for number, (firm, rows, edges) in enumerate(zip(self.firms, self.firm_rows, self.edge_rows, strict=True)):
             inputs = balance.inputs[edges].reshape(firm.rows, -1)
-            price, own = firm.output_price(prices.tolist()), np.array([*firm.outputs, *firm.inputs], dtype=np.intp)
+            price, own = firm.output_price(quoted), np.array([*firm.outputs, *firm.inputs], dtype=np.intp)
             slope = firm.technology.supply_slope(price, prices[list(firm.inputs)], inputs).sum(axis=0)
             moved = np.concatenate([[balance.outputs[rows].sum()], -inputs.sum(axis=0)])
-            spread = _spread(firm)
+            spread = firm.spread
             np.add.at(jacobian, (own[:, None], own[None, :]), -spread.T @ slope @ spread)
             np.add.at(profit_slopes[number], own, moved @ spread)
         for cohort, income in zip(self.consumers, balance.incomes, strict=True):
@@ -416,15 +302,6 @@ class Economy:
             jacobian += cohort.weight * sum_up(over_blocks(cohort.blocks, slopes))
         jacobian[self.is_outside] = 0.0
         return jacobian
-
-
-def _spread(firm: Firm) -> Array:
-    """How output and inputs `(1 + inputs,)` spread over outlets and inputs: `(1 + inputs, outlets + inputs)`."""
-    outlets, inputs = len(firm.outputs), len(firm.inputs)
-    spread = np.zeros((1 + inputs, outlets + inputs))
-    spread[0, :outlets] = [amount for _, amount in firm.products]
-    spread[1:, outlets:] = np.eye(inputs)
-    return spread
 
 
 def _plans(consumers: Consumers, prices: Array, profits: Array) -> tuple[Array, Array]:

@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.economics.expression import FUNCTIONS, OPERATIONS, Graph, Term
+from simulator.economics.expression import Graph, Term
+from simulator.economics.operations import FUNCTIONS, OPERATIONS
 from simulator.economics.tape import ScalarFormula, Tape
 
 MAX_CHARACTERS = 10_000

@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.economy import Economy, Firm, Indices
+from simulator.economics.agents import Firm
+from simulator.economics.economy import Economy, Indices
 from simulator.economics.expression import Graph, Term
 from simulator.economics.forms import Array
 from simulator.economics.formula import Formula
@@ -90,7 +92,7 @@ class Links:
             for places, slope in zip(edges, gradient, strict=True):
                 slopes[places] = slope
         if unknown(made):
-            slopes[self._of_firms(np.isnan(made))[self.firm]] = np.nan
+            slopes[self.of_firms(np.isnan(made))[self.firm]] = np.nan
         return made, slopes
 
     def bids(self, prices: Array, slopes: Array) -> Array:
@@ -120,7 +122,7 @@ class Links:
     def _outside(self) -> Array:
         return np.where(self.is_result, self.economy.outside[self.goods], 0.0)
 
-    def _of_firms(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def of_firms(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which firms make a good that is marked, `(goods,)` to `(firms,)`."""
         found = np.zeros(len(self.firms), dtype=bool)
         found[self.maker[marks[self.raw :]]] = True
@@ -128,30 +130,17 @@ class Links:
 
     @cached_property
     def level(self) -> Indices:
-        """How many firms stand between each good and what comes from outside, `(goods,)`. Raises ValueError where a
-        good is needed, through other firms, to make itself.
+        """How many firms stand between each good and what comes from outside, `(goods,)`. Raises CycleError (a
+        ValueError) where a good is needed, through other firms, to make itself.
         """
-        users: list[list[int]] = [[] for _ in self.goods]
+        below: list[set[int]] = [set() for _ in self.firms]
         for good, firm in zip(self.good.tolist(), self.firm.tolist(), strict=True):
-            users[good].append(firm)
-        makes: list[list[int]] = [[] for _ in self.firms]
-        for good, firm in enumerate(self.maker.tolist(), self.raw):
-            makes[firm].append(good)
-        level, waiting = [0] * len(users), np.bincount(self.firm, minlength=len(makes)).tolist()
-        ready = list(range(self.raw))
-        while ready:
-            good = ready.pop()
-            for firm in users[good]:
-                waiting[firm] -= 1
-                for made in makes[firm]:
-                    level[made] = max(level[made], level[good] + 1)
-                if waiting[firm] == 0:
-                    ready += makes[firm]
-        for firm, inputs in enumerate(waiting):
-            if inputs:
-                name = self.economy.goods[self.goods[makes[firm][0]]]
-                raise ValueError(f"{name} is needed, through other firms, to make itself")
-        return _indices(level)
+            if good >= self.raw:
+                below[firm].add(int(self.maker[good - self.raw]))
+        level = [0] * len(below)
+        for firm in TopologicalSorter(dict(enumerate(below))).static_order():
+            level[firm] = 1 + max((level[other] for other in below[firm]), default=0)
+        return np.concatenate([np.zeros(self.raw, dtype=np.intp), _indices(level)[self.maker]])
 
     @cached_property
     def depth(self) -> int:
@@ -173,13 +162,13 @@ class Links:
         reaches = self.is_result.copy()
         for links in self.stages:
             # One good may stand on several links.
-            np.logical_or.at(reaches, self.good[links], self._of_firms(reaches)[self.firm[links]])
+            np.logical_or.at(reaches, self.good[links], self.of_firms(reaches)[self.firm[links]])
         return reaches
 
     @cached_property
     def reaching(self) -> NDArray[np.bool_]:
         """Which links lead to a result, `(edges,)`."""
-        return self._of_firms(self.reaches)[self.firm]
+        return self.of_firms(self.reaches)[self.firm]
 
     def adjoint(self, slopes: Array) -> Array:
         """The derivative of what is sold outside with respect to every good, `(goods,)`: one reverse sweep.

@@ -12,7 +12,7 @@ by the users' prices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -127,8 +127,3 @@ class Markets:
     @cached_property
     def _first(self) -> NDArray[np.intp]:
         return np.searchsorted(self.good, np.arange(len(self.goods)))
-
-
-def alone(goods: Sequence[str]) -> Markets:
-    """One market for every good."""
-    return Markets.of(goods, {})

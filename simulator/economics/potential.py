@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from simulator.economics.economy import Balance, Consumers, Economy
+from simulator.economics.agents import Consumers
+from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, sum_up
 

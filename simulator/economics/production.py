@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ NUDGE = 6e-6
 """Relative step of central differences: about the cube root of the rounding."""
 
 
-class Production(Rows):
+class Production(Rows, ABC):
     """A technology of which a kind gives `output_of_one` and `best_response_of_one`, for one firm of each row.
 
     Derivatives are central differences, good to about ten digits where the best response is smooth. A kind with
@@ -26,15 +27,13 @@ class Production(Rows):
     negative_output = False
     single_input = False
 
+    @abstractmethod
     def output_of_one(self, inputs: Array) -> Array:
         """`y(x)` of one firm: `(..., rows, inputs)` to `(..., rows)`; concave, 0 where it idles."""
-        raise NotImplementedError(f"{type(self).__name__} has no output_of_one(inputs); every technology needs one")
 
+    @abstractmethod
     def best_response_of_one(self, price: float, wages: Array) -> Array:
         """The inputs `(rows, inputs)` of one firm's largest profit; infinite where profit has no bound."""
-        raise NotImplementedError(
-            f"{type(self).__name__} has no best_response_of_one(price, wages); every technology needs one"
-        )
 
     @property
     def weight(self) -> float:

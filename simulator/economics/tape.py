@@ -10,7 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from simulator.economics.expression import OPERATIONS, Operation, Term, calculate
+from simulator.economics.expression import Term
+from simulator.economics.operations import OPERATIONS, Operation, calculate
 
 SIGNS: dict[Callable[..., float], str] = {
     operator.add: " + ",

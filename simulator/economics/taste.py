@@ -5,6 +5,7 @@ The kinds of the language give closed forms in the place of most of these; a kin
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ NUDGE = 6e-6
 """Relative step of central differences: about the cube root of the rounding."""
 
 
-class Taste(Rows):
+class Taste(Rows, ABC):
     """Tastes of a cohort, of which a kind gives at least `demand` and `utility` (shapes and meaning: `Utility`).
 
     Derivatives are central differences, good to about ten digits of a smooth demand. A kind with parameters is a frozen
@@ -29,11 +30,11 @@ class Taste(Rows):
     form: Any = None
     integrable: bool = False
 
-    def demand(self, prices: Array, income: Array) -> Array:
-        raise NotImplementedError(f"{type(self).__name__} has no demand(prices, income); every utility needs one")
+    @abstractmethod
+    def demand(self, prices: Array, income: Array) -> Array: ...
 
-    def utility(self, quantities: Array, paid: Array) -> Array:
-        raise NotImplementedError(f"{type(self).__name__} has no utility(quantities, paid); every utility needs one")
+    @abstractmethod
+    def utility(self, quantities: Array, paid: Array) -> Array: ...
 
     def total_demand(self, prices: Array, income: Array) -> Array:
         return self.demand(prices, income).sum(axis=0)

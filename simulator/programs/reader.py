@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NoReturn
 
-from simulator.economics.expression import FUNCTIONS
 from simulator.economics.formula import MAX_CHARACTERS, FormulaError
 from simulator.economics.formula import parse as parse_formula
-from simulator.programs.names import ELEMENT, NAME, as_read, assigned, names_of
-from simulator.programs.program import Operation, Program, ProgramError
+from simulator.economics.operations import FUNCTIONS
+from simulator.programs.names import NAME, as_read, assigned, names_of
+from simulator.programs.program import Program, ProgramError
+from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called, function_called
+from simulator.programs.straight_line import StraightLine
 from simulator.programs.values import Value, call, joined, named, negative, number, untouched
 
 MAX_OPERATIONS = 100_000
@@ -31,24 +33,6 @@ _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "
 _ELSEWHERE = {"log": "ln", "fabs": "abs", "pow": "a^b"}
 _IN_PYTHON = {"log": "ln", "minimum": "min", "maximum": "max", "fabs": "abs"}
 _CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
-
-Vector = dict[int, Value]
-Variable = Value | Vector
-
-
-@dataclass
-class _Scope:
-    """What the names of the top level, or of a function being carried out, stand for; `assigned`: all it ever has."""
-
-    assigned: set[str]
-    values: dict[str, Variable] = field(default_factory=dict[str, Variable])
-    functions: dict[str, _Function] = field(default_factory=dict[str, "_Function"])
-
-
-@dataclass(frozen=True)
-class _Function:
-    definition: ast.FunctionDef
-    around: tuple[_Scope, ...]
 
 
 class Reader:
@@ -68,14 +52,8 @@ class Reader:
         self.place_of, self.per_statement, self.python = place_of, per_statement, parameters is not None
         self.parameters = parameters or []
         numbers: dict[str, Variable] = {name: number(value) for name, value in (known or {}).items()}
-        self.scopes = [_Scope(set(), numbers)]
+        self.scopes = [Scope(set(), numbers)]
         self.inputs: dict[str, None] = {}
-        self.operations: list[Operation] = []
-        self.taken: set[str] = set()
-        self.turns: dict[str, int] = {}
-        """How often a name has been wanted, so that its next form is found at once."""
-        self.unnamed: set[str] = set()
-        """Values that nobody has given a name."""
         self.calls = self.steps = 0
         self.here: ast.AST = ast.Pass()
         self.last: tuple[str, Variable] | None = None
@@ -83,8 +61,9 @@ class Reader:
     def run(self, body: list[ast.stmt]) -> Program:
         """The straight line of the statements. Raises ProgramError."""
         self.names = names_of(body)
+        self.line = StraightLine(self.names.anywhere)
         self.vectors = self.names.outward.vectors.intersection(self.parameters)
-        self.scopes.append(_Scope(assigned(body)))
+        self.scopes.append(Scope(assigned(body)))
         for name in self.parameters:
             if name not in self.vectors:
                 self.scopes[-1].values[name] = self.new_input(name, body[0])
@@ -93,7 +72,7 @@ class Reader:
             result = self.result(returned)
         except RecursionError:
             self.refuse("found an expression nested too deeply; expected shorter lines", self.here)
-        return Program(tuple(self.inputs), tuple(self.operations), result)
+        return Program(tuple(self.inputs), tuple(self.line.operations), result)
 
     def result(self, returned: Value | None) -> str:
         """The name of what is returned, or else was assigned last; made by an operation of its own if need be."""
@@ -204,34 +183,17 @@ class Reader:
             return value
         if value.name is None:
             return self.emit(value, name, made_up=made_up)
-        if value.name in self.unnamed and value.name == self.operations[-1].output:
-            made = self.operations.pop()
-            self.taken.discard(made.output)
-            self.unnamed.discard(made.output)
-            return self.emit(Value(made.formula, made.inputs, kind=made.kind), name, made_up=made_up)
-        return value
+        reopened = self.line.reopened(value)
+        return value if reopened is None else self.emit(reopened, name, made_up=made_up)
 
     def emit(self, value: Value, name: str, *, made_up: bool = False) -> Value:
         """A new operation."""
-        if len(self.operations) >= MAX_OPERATIONS:
+        if len(self.line.operations) >= MAX_OPERATIONS:
             self.refuse(f"found more than {MAX_OPERATIONS:,} operations; expected fewer", self.here)
         if self.per_statement:
             self.work_out(value.formula, self.here)
-        output = self.free(name, made_up)
-        self.operations.append(Operation(output, value.formula, value.inputs, value.kind))
-        return named(output)
-
-    def free(self, name: str, made_up: bool) -> str:
-        """The name, or the first of `name_2`, `name_3` ... that nothing else is or may come to be called by."""
         others = self.names.anywhere if made_up else self.names.outward if self.calls else ()
-        found, turn = name, self.turns.get(name, 1)
-        joint = "_v" if name in self.names.anywhere.vectors else "_"
-        while found in self.taken or found in FUNCTIONS or found in others:
-            turn += 1
-            found, others = f"{name}{joint}{turn}", self.names.anywhere
-        self.turns[name] = turn
-        self.taken.add(found)
-        return found
+        return self.line.add(value, name, others)
 
     def define(self, name: str, definition: ast.FunctionDef) -> None:
         arguments = definition.args
@@ -239,7 +201,7 @@ class Reader:
             self.refuse(
                 f"found a function {name} of another sort; expected def {name}(a, b): with plain arguments", definition
             )
-        self.scopes[-1].functions[name] = _Function(definition, tuple(self.scopes))
+        self.scopes[-1].functions[name] = Function(definition, tuple(self.scopes))
 
     def loop(self, statement: ast.For) -> Value | None:
         match statement:
@@ -305,13 +267,9 @@ class Reader:
                 )
 
     def finite(self, found: float, node: ast.AST) -> float:
-        try:
-            value = float(found)
-        except OverflowError:
-            value = math.inf
-        if math.isinf(value):
+        if abs(found) > sys.float_info.max:
             self.refuse("found a number too large; the largest is about 1.8e308", node)
-        return value
+        return float(found)
 
     def signs(self, node: ast.BinOp) -> Value:
         """`a + b - c ...`, a sign after another: a long sum leans to the left as deeply as it has terms."""
@@ -343,8 +301,8 @@ class Reader:
             )
         if self.per_statement:
             return value
-        made = self.emit(value, f"t{len(self.operations) + 1}", made_up=True)
-        self.unnamed.add(str(made.name))
+        made = self.emit(value, f"t{len(self.line.operations) + 1}", made_up=True)
+        self.line.unnamed.add(str(made.name))
         return made
 
     def work_out(self, formula: str, node: ast.AST) -> float | None:
@@ -369,15 +327,11 @@ class Reader:
             return found
         if found is not None:
             self.refuse(f"found the vector {name} where a value is expected; expected {name}[0]", node)
-        if name in FUNCTIONS or any(name in scope.functions for scope in self.scopes):
+        if name in FUNCTIONS or function_called(name, self.scopes) is not None:
             self.refuse(f"found the function {name} without its arguments; expected {name}(...)", node)
-        element = ELEMENT.fullmatch(name)
+        element = element_called(name, self.scopes)
         if element is not None:
-            vector = next(
-                (scope.values[element[1]] for scope in reversed(self.scopes) if element[1] in scope.values), None
-            )
-            if isinstance(vector, dict) and int(element[2]) in vector:
-                return vector[int(element[2])]
+            return element
         if self.python:
             self.refuse(f"found {name}, which has no value here; expected a parameter, or it assigned before", node)
         return self.new_input(name, node)
@@ -399,7 +353,7 @@ class Reader:
         """A value from outside."""
         self.check_name(name, node)
         self.inputs[name] = None
-        self.taken.add(name)
+        self.line.taken.add(name)
         return named(name)
 
     def call(self, function: ast.expr, arguments: list[ast.expr], node: ast.AST) -> Value:
@@ -410,7 +364,7 @@ class Reader:
                 pass
             case _:
                 self.refuse("found a call of something that is no function; expected sin(x)", node)
-        own = next((scope.functions[name] for scope in reversed(self.scopes) if name in scope.functions), None)
+        own = function_called(name, self.scopes)
         values = [self.value(argument) for argument in arguments]
         if own is not None:
             return self.written_out(own, values, node)
@@ -423,7 +377,7 @@ class Reader:
             self.refuse(f"{name} of {len(values)} values; expected {'2 or more' if several else '1'}", node)
         return self.operation(call(name, values), node)
 
-    def written_out(self, function: _Function, values: list[Value], node: ast.AST) -> Value:
+    def written_out(self, function: Function, values: list[Value], node: ast.AST) -> Value:
         definition = function.definition
         names = [argument.arg for argument in definition.args.args]
         if len(names) != len(values):
@@ -431,14 +385,14 @@ class Reader:
         if self.calls >= MAX_CALLS:
             self.refuse(f"found {definition.name} calling itself without end; expected functions that end", node)
         around = self.scopes
-        self.scopes = [*function.around, _Scope(assigned(definition.body), dict(zip(names, values, strict=True)))]
+        self.scopes = [*function.around, Scope(assigned(definition.body), dict(zip(names, values, strict=True)))]
         # The function knows them by its parameters' names: in it, no other name may become theirs.
-        lent = self.unnamed.intersection(value.name or "" for value in values)
-        self.unnamed -= lent
+        lent = self.line.unnamed.intersection(value.name or "" for value in values)
+        self.line.unnamed -= lent
         self.calls += 1
         returned = self.statements(definition.body)
         self.calls -= 1
-        self.unnamed |= lent
+        self.line.unnamed |= lent
         self.scopes = around
         if returned is None:
             self.refuse(f"found no return in {definition.name}; expected one", definition)

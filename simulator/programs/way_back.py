@@ -17,7 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from typing import Any
 
-from simulator.economics.formula import parse
+from simulator.economics.formula import parse, sides
 from simulator.programs.names import NAME
 from simulator.programs.program import Operation, Program, renamed
 from simulator.programs.values import number
@@ -209,7 +209,8 @@ def _recipe(firm: Mapping[str, Any]) -> _Recipe:
     """
     name: str = firm["name"]
     if "makes" in firm:
-        *makes, formula = (part.strip() for part in firm["makes"].split("="))
+        makes, formula = sides(firm["makes"])
+        formula = formula.strip()
         productivity = firm.get("productivity", 1)
     else:
         makes, formula, productivity = _by_kind(name, firm.get("technology") or {})

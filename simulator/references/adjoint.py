@@ -15,8 +15,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.economics.agents import Consumers
 from simulator.economics.allocation import marginal_products, used, worth
-from simulator.economics.economy import Balance, Consumers, Economy
+from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up

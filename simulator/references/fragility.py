@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
+from simulator.economics.agents import Consumers
 from simulator.economics.clearing import active_goods, as_good_as_free
-from simulator.economics.economy import Consumers, Economy
+from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.stone_geary import StoneGeary

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
+from simulator.economics.agents import Consumers
 from simulator.economics.allocation import marginal_products, outputs, share_out
-from simulator.economics.economy import Consumers, Economy
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference
 from simulator.economics.rows import over_blocks, sum_up

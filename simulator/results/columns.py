@@ -117,7 +117,8 @@ SUMMARY = {
     "gradient_path": "what gradient_price is: dual (descent on a function of prices) or primal (a planner's ascent)",
     "reference": "the function that a dual gradient_price descends: potential or merit",
     "period": "ticks from one return of a cycle to the next",
-    "amplitude": "half a cycle's swing over its middle price, of the good that swings most",
+    "amplitude": "half a cycle's swing over its middle price, of the good that swings most; where a market learns, "
+    "the swing itself",
     "scale": "which price is 1, or held, or the sum that prices are measured by",
     "outside": "the goods that the outside world trades at a fixed price",
     "tolerance": "largest relative excess demand that counts as cleared",

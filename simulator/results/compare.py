@@ -40,7 +40,8 @@ MEASURES = {
     "adjoint_to_1e-2": "the same for adjoints (the whole sweep) against the last prices",
     "gradient_price_to_1e-2": "the same for the reference path against the last prices",
     "period": "ticks from one return of a cycle to the next",
-    "amplitude": "half a cycle's swing over its middle price, of the good that swings most",
+    "amplitude": "half a cycle's swing over its middle price, of the good that swings most; where a market learns, "
+    "the swing itself",
     "scale": "which price is 1, or held, or the sum that the run's own prices are measured by",
 }
 """What is compared, with its meaning; where a run has no such number it is empty."""

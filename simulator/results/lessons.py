@@ -7,21 +7,24 @@ designed of, with its share in the design as `input`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.learning import LearningMarket, Session
-from simulator.economics.bundles import SELLERS
-from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.results.block import BlockWitness
 from simulator.results.columns import AGENTS, LEARNING_TICKS, TICKS, TRAJECTORY, USERS, WEDGES
 from simulator.results.table import Table, names
 
-MOST_NUMBERS = 2_000_000
-"""A block of ticks holds about so many numbers at most."""
+MOST_DOTS = 500
+"""More patterns than this are not described in a summary."""
+SAMPLES = 24
+"""So many held-out patterns are described."""
+FINE = 41
+"""Points along each side of the square over which supply is described."""
 UNDECIDED = 0.5 - 1e-9
 """Whose supply is this far from what is ordered has not decided."""
 MOST_ORDERS = 1000
@@ -40,45 +43,79 @@ class Recorded(NamedTuple):
     test_supplied: Array
 
 
-class LearningWitness:
-    """Keeps the ticks of a market and turns them into tables."""
-
-    references = None
-    gradient_path_gap = float("nan")
-    worst_imbalance = 0.0
+class LearningWitness(BlockWitness[Recorded]):
+    """Keeps the ticks of a market that learns and turns them into tables; `ends` are the last ticks before a shock."""
 
     def __init__(self, market: LearningMarket, ends: Set[int] = frozenset()) -> None:
-        self.market = market
-        self.free_goods = ~market.rule.fixed
         lesson = market.lesson
         designs = sum(design.size for design in lesson.designs)
-        self._most = max(1, min(1024, MOST_NUMBERS // (len(market.prices) + designs + 4 * lesson.orders.size)))
-        self._seen = 0
-        self._recorded: list[Recorded] = []
-
-    def enter(self, tick: int, economy: Economy) -> None:
-        """Learning markets know no shocks."""
-
-    def state(self) -> dict[str, Mapping[str, Array]]:
-        return {}
-
-    def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
-        """Nothing was kept."""
-
-    def look(self, *, record: bool) -> None:
-        """Keep the tick just over, if it is to be recorded."""
-        self._seen += 1
-        if record:
-            self._recorded.append(Recorded(self.market.now, *self.market.everything(), *self.market.tested()))
+        super().__init__(len(market.prices) + designs + 4 * lesson.orders.size, ends)
+        self.market = market
+        self.free_goods = ~market.rule.fixed
 
     @property
-    def full(self) -> bool:
-        """Whether a block of ticks is complete."""
-        return self._seen >= self._most
+    def tick(self) -> int:
+        return self.market.tick
+
+    def note(self) -> Recorded:
+        return Recorded(
+            self.market.now, *self.market.everything(), *self.market.answers(self.market.lesson.test_inputs)
+        )
+
+    def learnt(self) -> dict[str, Any]:
+        """What the summary says of what was learnt: `separable`, `surface` and `test`, see `results.columns`."""
+        return {"test": self.test(), "surface": self.surface(), "separable": self.market.lesson.separable}
+
+    def surface(self) -> dict[str, Any] | None:
+        """What would be supplied of bundles all over the square of two inputs, as plain data; None where patterns are
+        many or lie in no square.
+
+        `inputs` and `sides` of the square; `supplied`, row by row of the second input, or under several contracts the
+        number of the one supplied most; the `patterns` in it, and how much is ordered, or which contract.
+        """
+        lesson = self.market.lesson
+        if lesson.inputs.shape[1] != 2 or len(lesson.inputs) > MOST_DOTS or not self.market.now.finite:
+            return None
+        low, high = lesson.inputs.min(axis=0), lesson.inputs.max(axis=0)
+        room = 0.35 * np.where(high > low, high - low, 1.0)
+        sides = [np.linspace(a, b, FINE) for a, b in zip(low - room, high + room, strict=True)]
+        _, supplied = self.market.answers(np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))
+        several = len(lesson.contracts) > 1
+        shown = supplied.argmax(axis=1) if several else np.round(supplied[:, 0], 6)
+        return {
+            "inputs": list(lesson.input_names),
+            "sides": [side.tolist() for side in sides],
+            "supplied": shown.reshape(FINE, FINE).tolist(),
+            "contracts": len(lesson.contracts),
+            "patterns": lesson.inputs.tolist(),
+            "orders": (lesson.orders.argmax(axis=1) if several else lesson.orders[:, 0]).tolist(),
+        }
+
+    def test(self) -> dict[str, Any] | None:
+        """How patterns that are held out are decided, as plain data; None where none are or there is one contract.
+
+        `confusion` counts them by the contract ordered and the one supplied most; `samples` are some of them, those
+        decided wrong first, with what is in the bundle, what is ordered and what is supplied most.
+        """
+        lesson = self.market.lesson
+        if not len(lesson.test_inputs) or len(lesson.contracts) == 1 or not self.market.now.finite:
+            return None
+        paid, _ = self.market.answers(lesson.test_inputs)
+        ordered, decided = lesson.test_orders.argmax(axis=1), paid.argmax(axis=1)
+        confusion = np.zeros((len(lesson.contracts),) * 2, dtype=int)
+        np.add.at(confusion, (ordered, decided), 1)
+        some = np.argsort(ordered == decided, kind="stable")[:SAMPLES]
+        contracts = np.array(lesson.contracts)
+        samples = zip(lesson.test_inputs[some], contracts[ordered[some]], contracts[decided[some]], strict=True)
+        return {
+            "contracts": list(lesson.contracts),
+            "confusion": confusion.tolist(),
+            "samples": [[bundle.tolist(), str(wanted), str(got)] for bundle, wanted, got in samples],
+        }
 
     def tables(self) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges (none)."""
-        recorded, self._recorded, self._seen = self._recorded, [], 0
+        recorded = self.taken()
         if not recorded:
             return {}
         numbers = np.array([note.now.tick for note in recorded], dtype=np.int64)
@@ -114,7 +151,7 @@ class LearningWitness:
 
     def _judged(self, note: Recorded) -> dict[str, float]:
         lesson = self.market.lesson
-        sellers, orders = SELLERS[lesson.sellers](), lesson.orders
+        sellers, orders = self.market.sellers.kind, lesson.orders
         potential = sellers.surplus(note.paid).sum() - (orders * note.paid).sum()
         return {
             "max_relative_excess_demand": float(np.abs(orders - note.supplied).max()),

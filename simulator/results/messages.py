@@ -5,88 +5,68 @@ Beside every price stands the derivative of the result at the quantities of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.marginal_bids import MessageMarket, Messages
-from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.references.judges import relative_gap
+from simulator.results.block import BlockWitness
 from simulator.results.columns import AGENTS, TICKS, TRAJECTORY, USERS, WEDGES
 from simulator.results.table import Table, names
 
-MOST_NUMBERS = 2_000_000
-"""A block of ticks holds about so many numbers at most."""
 
-
-class MessageWitness:
-    """Keeps the ticks of a market and turns them into tables; `ends` are the last ticks before a shock."""
-
-    references = None
-    gradient_path_gap = float("nan")
-    worst_imbalance = 0.0
+class MessageWitness(BlockWitness[tuple[Messages, Array]]):
+    """Keeps the ticks of a market of marginal bids, each with the derivative of the result with respect to every good,
+    and turns them into tables; `ends` are the last ticks before a shock.
+    """
 
     def __init__(self, market: MessageMarket, references: bool, ends: Set[int] = frozenset()) -> None:
-        self.market, self._sweeps, self._ends = market, references, ends
+        super().__init__(len(market.links.good) + len(market.economy.goods), ends)
+        self.market, self._sweeps = market, references
         self.free_goods = (~market.links.is_result & market.links.reaches)[market.links.place]
-        self._most = max(1, min(1024, MOST_NUMBERS // (len(market.links.good) + len(market.economy.goods))))
-        self._seen = 0
-        self._recorded: list[tuple[Messages, Array, Array]] = []
-
-    def enter(self, tick: int, economy: Economy) -> None:
-        """A regime begins with this tick."""
-
-    def state(self) -> dict[str, Mapping[str, Array]]:
-        return {}
-
-    def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
-        """Nothing was kept."""
-
-    def look(self, *, record: bool) -> None:
-        """Keep the tick just over, if it is to be recorded."""
-        self._seen += 1
-        if record:
-            now, links = self.market.now, self.market.links
-            with np.errstate(all="ignore"):
-                adjoint = links.adjoint(now.slopes) if self._sweeps else np.full(len(links.goods), np.nan)
-                self._recorded.append((now, links.together(now.bids), adjoint))
 
     @property
-    def full(self) -> bool:
-        """Whether a block of ticks is complete."""
-        return self._seen >= self._most or self.market.now.tick in self._ends
+    def tick(self) -> int:
+        return self.market.now.tick
+
+    def note(self) -> tuple[Messages, Array]:
+        now, links = self.market.now, self.market.links
+        with np.errstate(all="ignore"):
+            adjoint = links.adjoint(now.slopes) if self._sweeps else np.full(len(links.goods), np.nan)
+            return now, adjoint
 
     def tables(self) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call: trajectory, ticks, agents, wedges."""
-        recorded, self._recorded, self._seen = self._recorded, [], 0
+        recorded = self.taken()
         if not recorded:
             return {}
-        numbers = np.array([now.tick for now, _, _ in recorded], dtype=np.int64)
-        columns = {name: np.array([getattr(now, name) for now, _, _ in recorded]) for name in Messages._fields[1:]}
-        bid, adjoint = np.array([bid for _, bid, _ in recorded]), np.array([adjoint for *_, adjoint in recorded])
+        numbers = np.array([now.tick for now, _ in recorded], dtype=np.int64)
+        columns = {name: np.array([getattr(now, name) for now, _ in recorded]) for name in Messages._fields[1:]}
+        adjoint = np.array([adjoint for _, adjoint in recorded])
         with np.errstate(all="ignore"):
             return {
-                "trajectory": self._trajectory(numbers, columns, bid, adjoint),
-                "ticks": self._ticks(numbers, columns, bid, adjoint),
+                "trajectory": self._trajectory(numbers, columns, adjoint),
+                "ticks": self._ticks(numbers, columns, adjoint),
                 "agents": self._agents(numbers, columns),
                 "wedges": self._wedges(numbers, columns),
             }
 
-    def _trajectory(self, numbers: NDArray[np.int64], now: dict[str, Array], bid: Array, adjoint: Array) -> Table:
+    def _trajectory(self, numbers: NDArray[np.int64], now: dict[str, Array], adjoint: Array) -> Table:
         goods, place = names(self.market.economy.goods), self.market.links.place
-        quantity, zero = now["quantities"], np.zeros(bid.shape)
-        empty = np.full(bid.shape, np.nan)
-        columns = [now["prices"], quantity, quantity, zero, quantity, zero, bid, empty, adjoint]
+        quantity, zero = now["quantities"], np.zeros(adjoint.shape)
+        empty = np.full(adjoint.shape, np.nan)
+        columns = [now["prices"], quantity, quantity, zero, quantity, zero, now["bid"], empty, adjoint]
         values = np.stack(columns, axis=-1)[:, place]
         keys = {"tick": np.repeat(numbers, len(goods)), "good": np.tile(goods, len(numbers))}
         return Table(keys, tuple(TRAJECTORY), values.reshape(-1, len(TRAJECTORY)))
 
-    def _ticks(self, numbers: NDArray[np.int64], now: dict[str, Array], bid: Array, adjoint: Array) -> Table:
+    def _ticks(self, numbers: NDArray[np.int64], now: dict[str, Array], adjoint: Array) -> Table:
         free = self.free_goods[self.market.links.goods]
-        gaps = np.abs(np.concatenate([now["made"] - now["quantities"], bid - now["prices"]], axis=1))
+        gaps = np.abs(np.concatenate([now["made"] - now["quantities"], now["bid"] - now["prices"]], axis=1))
         residual = np.where(np.isnan(gaps).any(axis=1), np.inf, np.max(np.nan_to_num(gaps), axis=1))
         known = {
             "max_relative_excess_demand": residual,

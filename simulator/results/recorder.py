@@ -76,6 +76,10 @@ class Witness:
         if self.references is not None:
             self.references.path.restore(parts["path"])
 
+    def learnt(self) -> dict[str, Any]:
+        """What the summary says of what was learnt: nothing, where nothing is to be learnt."""
+        return {}
+
     @property
     def worst_imbalance(self) -> float:
         """The largest imbalance of goods or money seen."""

@@ -16,7 +16,7 @@ from simulator.economics.forms import Array
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
 from simulator.references.judges import References, Segment, relative_gap, relative_only
-from simulator.results.columns import EQUILIBRIUM
+from simulator.results.columns import EQUILIBRIUM, SUMMARY
 from simulator.results.table import Table, names
 
 if TYPE_CHECKING:
@@ -142,45 +142,37 @@ def summarise(
 ) -> dict[str, Any]:
     """The summary of a run, ready for JSON (empty numbers are None).
 
-    `last` is what `last_row` gives, `run` what only the run knows (seed, time, hash).
+    `last` is what `last_row` gives, `run` what only the run knows (seed, time, hash, what was learnt), by key.
     """
-    price_gap, adjoint_gap = last.get("distance_to_equilibrium"), last.get("distance_to_adjoint")
-    summary = {
-        "name": name,
-        "outcome": verdict.outcome,
-        "scheduler": run["scheduler"],
-        "sentence": sentence(verdict, market, references, last, gradient_path_gap),
-        "ticks": market.tick,
-        "evaluations": market.tick + 1,
-        "wall_seconds": run["wall_seconds"],
-        "max_relative_excess_demand": last.get("max_relative_excess_demand"),
-        "price_gap": price_gap,
-        "adjoint_gap": adjoint_gap,
-        "gradient_path_gap": gradient_path_gap if references is not None else None,
-        "gradient_path": references.path.kind if references is not None else None,
-        "reference": references.reference.kind if references is not None else None,
-        "period": verdict.period,
-        "amplitude": verdict.amplitude,
-        "scale": scale(market),
-        "outside": [_good(market.economy, at) for at in np.flatnonzero(market.economy.is_outside).tolist()],
-        "tolerance": run["tolerance"],
-        "expect": run["expect"],
-        "equilibria": len(references.equilibria) if references is not None else None,
-        "equilibrium": _reached(references, market) if references is not None else None,
-        "distribution": distribution,
-        "shocks": run["shocks"],
-        "worst_imbalance": worst_imbalance,
-        "loss": last.get("loss"),
-        "accuracy": last.get("accuracy"),
-        "test_accuracy": last.get("test_accuracy"),
-        "test": run["test"],
-        "surface": run["surface"],
-        "separable": run["separable"],
-        "seed": run["seed"],
-        "scenario_sha256": run["scenario_sha256"],
-        "versions": versions(),
-    }
-    return {key: _plain(value) for key, value in summary.items()}
+    known = (
+        last
+        | run
+        | {
+            "name": name,
+            "outcome": verdict.outcome,
+            "sentence": sentence(verdict, market, references, last, gradient_path_gap),
+            "ticks": market.tick,
+            "evaluations": market.tick + 1,
+            "price_gap": last.get("distance_to_equilibrium"),
+            "adjoint_gap": last.get("distance_to_adjoint"),
+            "period": verdict.period,
+            "amplitude": verdict.amplitude,
+            "scale": scale(market),
+            "outside": [_good(market.economy, at) for at in np.flatnonzero(market.economy.is_outside).tolist()],
+            "distribution": distribution,
+            "worst_imbalance": worst_imbalance,
+            "versions": versions(),
+        }
+    )
+    if references is not None:
+        known |= {
+            "gradient_path_gap": gradient_path_gap,
+            "gradient_path": references.path.kind,
+            "reference": references.reference.kind,
+            "equilibria": len(references.equilibria),
+            "equilibrium": _reached(references, market),
+        }
+    return {key: _plain(known.get(key)) for key in SUMMARY}
 
 
 @cache

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from simulator.scenario.draws import Array
+from simulator.scenario.draws_schema import is_dirichlet
 from simulator.scenario.kind_checks import wants_of
-from simulator.scenario.schema import is_dirichlet
 
 if TYPE_CHECKING:
     from simulator.economics.markets import Markets

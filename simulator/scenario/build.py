@@ -29,7 +29,7 @@ from simulator.scenario.tastes import Claims, behaviour, owned, technique, utili
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules, trading
     from simulator.dynamics.learning import Lesson
-    from simulator.economics import economy
+    from simulator.economics import agents, economy
     from simulator.economics.markets import Markets
 
 Array = NDArray[np.float64]
@@ -256,7 +256,7 @@ def _same_rows(before: economy.Economy, after: economy.Economy, place: int) -> N
         raise ShockError(("shocks", place, "set"), f"{found}; expected a distribution from the start, or none")
 
 
-def _said(economy: economy.Economy, firm: economy.Firm) -> str:
+def _said(economy: economy.Economy, firm: agents.Firm) -> str:
     """What a firm makes of what."""
     made, used = ([economy.goods[good] for good in goods] for goods in (firm.outputs, firm.inputs))
     return f"{' and '.join(made)} of {' and '.join(used)}"
@@ -282,7 +282,8 @@ def _economy(
     before: Mapping[str, Any] | None,
     last: economy.Economy | None,
 ) -> economy.Economy:
-    from simulator.economics.economy import Economy, Firm
+    from simulator.economics.agents import Firm
+    from simulator.economics.economy import Economy
 
     goods, markets = tuple(data["goods"]), markets_of(data)
     if "learning" in data:
@@ -316,14 +317,14 @@ def _economy(
         outside=_frozen(outside),
         firms=tuple(firms),
         consumers=tuple(consumers),
-        several=markets if markets.separate else None,
+        several=markets,
     )
 
 
 def _consumers(
     consumer: Mapping[str, Any], claims: Mapping[str, Claims], markets: Markets, draws: Draws, plugins: Plugins
-) -> economy.Consumers:
-    from simulator.economics.economy import Consumers
+) -> agents.Consumers:
+    from simulator.economics.agents import Consumers
 
     count, seen = consumer["count"], markets.seen_by(consumer["name"])
     read = Reader(draws, markets.goods, count, f"consumers.{consumer['name']}", plugins)

@@ -12,11 +12,12 @@ from typing import Any, cast
 
 from simulator.scenario.complaints import MAX_SUGGESTIONS, unknown
 from simulator.scenario.document import Document, Steps, found, quoted, shown
+from simulator.scenario.draws_schema import Draw
 from simulator.scenario.kind_checks import KindChecks, wants_of
 from simulator.scenario.learning import LearningChecks
 from simulator.scenario.message_checks import MessageChecks
 from simulator.scenario.planner_checks import PlannerChecks
-from simulator.scenario.schema import DEFAULT_FLOOR, Draw, Trade
+from simulator.scenario.schema import DEFAULT_FLOOR, Trade
 
 MAX_CELLS = 10_000_000
 MAX_DRAWN = 100_000_000
@@ -24,7 +25,7 @@ SHARE_ROUNDING = 1e-9
 DEFAULT_TICKS = 1000
 SCALINGS, TURNS = ("relative", "own_slope"), ("sequential", "random_order", "bernoulli")
 """Pieces of a price rule of which there can be one."""
-AT_ONCE = ("extragradient", "anderson")
+AT_ONCE = ("extragradient", "averaging", "anderson")
 """Pieces that need all prices to move at once."""
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from simulator.scenario.draws import Array, Bound, DrawError
+from simulator.scenario.draws_schema import is_dirichlet, is_draw
 from simulator.scenario.plugins import Maker, parameters_of
 from simulator.scenario.reader import Reader
-from simulator.scenario.schema import is_dirichlet, is_draw
 
 if TYPE_CHECKING:
     from simulator.dynamics.pieces import Piece

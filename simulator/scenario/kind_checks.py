@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from simulator.scenario.complaints import unknown
 from simulator.scenario.document import Steps, found, quoted, shown
+from simulator.scenario.draws_schema import is_dirichlet, is_draw
 from simulator.scenario.entry import NAME_PATTERN
 from simulator.scenario.findings import Findings
 from simulator.scenario.plugins import parameters_of
-from simulator.scenario.schema import is_dirichlet, is_draw
 
 TABLES_OF_GOODS: tuple[tuple[str, ...], ...] = (
     ("ces", "shares"),

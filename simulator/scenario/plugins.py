@@ -17,25 +17,11 @@ from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from pydantic import Field, Tag, create_model
 
-from simulator.scenario.schema import (
-    BEHAVIOUR_NAMES,
-    BEHAVIOURS_WRITTEN,
-    MAPPING,
-    PIECE_NAMES,
-    PIECES_WRITTEN,
-    TEXT,
-    Behaviour,
-    Consumer,
-    Entry,
-    Firm,
-    Parameters,
-    Piece,
-    ScenarioFile,
-    Scheduler,
-    Technology,
-    Utility,
-    name_or_mapping,
-)
+from simulator.scenario.draws_schema import Parameters
+from simulator.scenario.entry import MAPPING, TEXT, Entry, name_or_mapping
+from simulator.scenario.kinds_schema import BEHAVIOUR_NAMES, BEHAVIOURS_WRITTEN, Behaviour, Technology, Utility
+from simulator.scenario.scheduler_schema import PIECE_NAMES, PIECES_WRITTEN, Piece, Scheduler
+from simulator.scenario.schema import Consumer, Firm, ScenarioFile
 
 KINDS: dict[str, type[Entry]] = {
     "utilities": Utility,

@@ -8,7 +8,7 @@ from typing import Any, cast, get_origin
 
 from simulator.scenario.complaints import Schema, below, fields_of, keys_at, model_of, nearest, unknown
 from simulator.scenario.document import Document, Fault, Steps, plain, quoted
-from simulator.scenario.schema import Draw, is_dirichlet
+from simulator.scenario.draws_schema import Draw, is_dirichlet
 from simulator.scenario.yaml_text import compose_value
 
 

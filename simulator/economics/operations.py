@@ -1,0 +1,142 @@
+"""Operations: each on arrays and on floats, beside its partial derivatives.
+
+After autograd's `numpy_vjps.py` and micrograd. `expression` makes graphs of them.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, cast
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: `array` on numpy arrays, `number` on floats, and its partial derivatives.
+
+    `partials[i](y, *arguments)` builds dy/d(argument i) as a `Term`, `y` being the result; a variadic operation has
+    one partial, `(y, the argument in question, *arguments)`. `number` may raise where IEEE arithmetic has an answer;
+    `beyond` gives that answer. `kinked`: not differentiable everywhere. `total`: finite for all finite arguments
+    (overflow apart).
+    """
+
+    array: Callable[..., Any]
+    number: Callable[..., float]
+    partials: tuple[Callable[..., Any], ...]
+    beyond: Callable[..., float] = lambda *_: math.nan
+    variadic: bool = False
+    kinked: bool = False
+    total: bool = True
+
+
+_negative = cast("Callable[[float], float]", operator.neg)
+_absolute = cast("Callable[[float], float]", abs)
+
+
+def _quotient_beyond(a: float, b: float) -> float:
+    return math.nan if a == 0 or a != a else math.copysign(math.inf, a) * math.copysign(1.0, b)
+
+
+def _power_beyond(a: float, n: float) -> float:
+    if a < 0 and n != math.floor(n):
+        return math.nan
+    return -math.inf if math.copysign(1.0, a) < 0 and n % 2 == 1 else math.inf
+
+
+def _positive_power_array(a: Any, b: Any) -> Any:
+    return np.where(np.real(a) > 0, np.power(a, b), np.nan)
+
+
+def _positive_power(a: float, b: float) -> float:
+    return math.pow(a, b) if a > 0 else math.nan
+
+
+def _squared_sech_array(a: Any) -> Any:
+    return np.square(1.0 / np.cosh(a))
+
+
+def _squared_sech(a: float) -> float:
+    inverse = 1.0 / math.cosh(a)
+    return inverse * inverse
+
+
+def _least(*values: float) -> float:
+    return math.nan if any(map(math.isnan, values)) else min(values)
+
+
+def _greatest(*values: float) -> float:
+    return math.nan if any(map(math.isnan, values)) else max(values)
+
+
+def _sign(a: float) -> float:
+    return a if a != a else float((a > 0) - (a < 0))
+
+
+def _equal_array(a: Any, b: Any) -> Any:
+    return np.where(np.isnan(a) | np.isnan(b), np.nan, np.equal(a, b))
+
+
+def _equal(a: float, b: float) -> float:
+    return math.nan if a != a or b != b else float(a == b)
+
+
+def _share_of_ties(y: Any, argument: Any, *arguments: Any) -> Any:
+    ties = [y.to("equal", each) for each in arguments]
+    return y.to("equal", argument) / sum(ties[1:], ties[0])
+
+
+OPERATIONS: dict[str, Operation] = {
+    "+": Operation(np.add, operator.add, (lambda y, a, b: 1.0, lambda y, a, b: 1.0)),
+    "-": Operation(np.subtract, operator.sub, (lambda y, a, b: 1.0, lambda y, a, b: -1.0)),
+    "*": Operation(np.multiply, operator.mul, (lambda y, a, b: b, lambda y, a, b: a)),
+    "/": Operation(
+        np.divide, operator.truediv, (lambda y, a, b: 1 / b, lambda y, a, b: -y / b), _quotient_beyond, total=False
+    ),
+    "negate": Operation(np.negative, _negative, (lambda y, a: -1.0,)),
+    # Constant exponent: any base where it is an integer, otherwise base >= 0.
+    "^ constant": Operation(
+        np.power,
+        math.pow,
+        (lambda y, a, n: n * a ** (n - 1), lambda y, a, n: y * a.to("ln")),
+        _power_beyond,
+        total=False,
+    ),
+    # Variable exponent: base > 0.
+    "^": Operation(
+        _positive_power_array,
+        _positive_power,
+        (lambda y, a, b: b * y / a, lambda y, a, b: y * a.to("ln")),
+        lambda a, b: math.inf,
+        total=False,
+    ),
+    "sqrt": Operation(np.sqrt, math.sqrt, (lambda y, a: 0.5 / y,), total=False),
+    "ln": Operation(np.log, math.log, (lambda y, a: 1 / a,), lambda a: -math.inf if a == 0 else math.nan, total=False),
+    "exp": Operation(np.exp, math.exp, (lambda y, a: y,), lambda a: math.inf),
+    "sin": Operation(np.sin, math.sin, (lambda y, a: a.to("cos"),)),
+    "cos": Operation(np.cos, math.cos, (lambda y, a: -a.to("sin"),)),
+    "tanh": Operation(np.tanh, math.tanh, (lambda y, a: a.to("sech^2"),)),
+    # A row of its own because 1 - tanh^2 loses all its digits where tanh saturates.
+    "sech^2": Operation(_squared_sech_array, _squared_sech, (lambda y, a: -2 * (a.to("tanh") * y),), lambda a: 0.0),
+    # At a tie min and max split their derivative evenly between the tied arguments; that of abs at 0 is 0.
+    "min": Operation(lambda *a: reduce(np.minimum, a), _least, (_share_of_ties,), variadic=True, kinked=True),
+    "max": Operation(lambda *a: reduce(np.maximum, a), _greatest, (_share_of_ties,), variadic=True, kinked=True),
+    "abs": Operation(np.abs, _absolute, (lambda y, a: a.to("sign"),), kinked=True),
+    "sign": Operation(np.sign, _sign, (lambda y, a: 0.0,)),
+    "equal": Operation(_equal_array, _equal, (lambda y, a, b: 0.0, lambda y, a, b: 0.0)),
+}
+
+FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs")
+"""The operations a formula may call by name."""
+
+
+def calculate(row: Operation, values: Sequence[float]) -> float:
+    """One operation on floats with IEEE answers; never raises."""
+    try:
+        return row.number(*values)
+    except (ArithmeticError, ValueError):
+        return row.beyond(*values)
