@@ -179,7 +179,8 @@ def test_every_so_many_ticks_and_empty_elsewhere() -> None:
     data = exchange(run={"ticks": 25, "diagnostics": 10})
     told = simulate(data).ticks[COLUMNS].notna().all(axis=1)
     assert list(np.flatnonzero(told)) == [0, 10, 20]
-    assert simulate({**data, "run": {"ticks": 25}}).ticks[COLUMNS].isna().all(axis=None)
+    assert simulate({**data, "run": {"ticks": 25}}).ticks[COLUMNS].notna().all(axis=None)
+    assert simulate({**data, "run": {"ticks": 25, "diagnostics": 0}}).ticks[COLUMNS].isna().all(axis=None)
     assert simulate(data, references=False).ticks[COLUMNS].isna().all(axis=None)
 
 
@@ -208,6 +209,17 @@ def test_nothing_is_said_where_demand_jumps_or_nobody_plans() -> None:
         assert simulate(scenario).ticks[COLUMNS].isna().all(axis=None)
 
 
+def test_the_summary_names_the_goods_most_out_of_balance() -> None:
+    scenario = load(exchange(run={"ticks": 7}))
+    said = simulate(scenario).summary["dominant_mode"]
+    last = simulate(scenario).trajectory.query("tick == 7")
+    balance = scenario.economy.balance(last["price"].to_numpy())
+    found = diagnose(scenario.economy, scenario.rule, balance)
+    assert found is not None
+    np.testing.assert_allclose([said[good] for good in scenario.economy.goods], found.dominant_mode[0], rtol=1e-6)
+    assert simulate(exchange(run={"ticks": 7, "diagnostics": 0})).summary["dominant_mode"] is None
+
+
 def test_the_figure_is_drawn_where_something_was_looked_at() -> None:
-    assert diagnostics(simulate(exchange(run={"ticks": 25}))) is None
+    assert diagnostics(simulate(exchange(run={"ticks": 25, "diagnostics": 0}))) is None
     assert diagnostics(simulate(exchange(run={"ticks": 25, "diagnostics": 10}))) is not None

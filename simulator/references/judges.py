@@ -86,9 +86,10 @@ class References:
         *,
         path: str = "dual",
         random_starts: int = 12,
-        diagnostics: int = 0,
+        diagnostics: int = 1,
     ) -> None:
         self._diagnostics = diagnostics
+        self.dominant_mode: Array | None = None
         self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
         self._initial_prices = initial_prices
         self.starts = random_starts + 3
@@ -147,6 +148,7 @@ class References:
 
         `numbers` `(ticks,)` are the ticks', prices `(ticks, goods)`, `inputs` `(ticks, edges)` near the best ones. Not
         a number but at every so manieth tick (the `diagnostics` of the run), and where there is no linear picture.
+        `dominant_mode` is then the last tick's combination of goods.
         """
         columns = {name: np.full(len(numbers), np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
         if not self._diagnostics:
@@ -157,7 +159,7 @@ class References:
             if found is not None:
                 columns["rotation_index"][row] = found.rotation_index
                 columns["cosine_home"][row] = found.cosine_home(motion[row])
-                columns["dominant_mode"][row] = found.dominant_mode[1]
+                self.dominant_mode, columns["dominant_mode"][row] = found.dominant_mode
         return columns
 
     def _motion(self, prices: Array, next_prices: Array) -> Array:

@@ -171,6 +171,7 @@ def summarise(
             "reference": references.reference.kind,
             "equilibria": len(references.equilibria),
             "equilibrium": _reached(references, market),
+            "dominant_mode": _dominant_goods(market.economy, references.dominant_mode),
         }
     return {key: _plain(known.get(key)) for key in SUMMARY}
 
@@ -240,6 +241,13 @@ def _reached(references: References, market: MarketModel) -> int | None:
     now = market.prices, market.demand, market.supply
     gaps = [float(references.gap(found, *now)) for found in references.equilibria]
     return int(np.argmin(gaps)) + 1
+
+
+def _dominant_goods(economy: Economy, mode: Array | None) -> dict[str, float] | None:
+    """The combination of goods most out of balance, by good; None where there is none."""
+    if mode is None or not np.isfinite(mode).all() or not mode.any():
+        return None
+    return {_good(economy, place): float(mode[place]) for place in np.flatnonzero(mode).tolist()}
 
 
 def _meaning(outcome: str, gap: float, bid_gap: float) -> str:

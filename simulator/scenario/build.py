@@ -47,7 +47,7 @@ class RunSettings:
     seed: int = 0
     record_every: int = 1
     references: bool = True
-    diagnostics: int = 0
+    diagnostics: int = 1
     stop: str = "verdict"
 
 

@@ -102,7 +102,7 @@ class Run(Entry):
     )
     references: Literal["on", "off"] = Field("on", description="compute gradient path, adjoint and equilibrium")
     diagnostics: Annotated[Whole, Field(ge=0, le=10**15)] = Field(
-        0, description="every so many ticks tell in what way the market is out of equilibrium; 0: never"
+        1, description="every so many ticks tell in what way the market is out of equilibrium; 0: never"
     )
     stop: Literal["verdict", "never"] = Field("verdict", description="end at the verdict, or at the last tick only")
 
