@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from simulator import simulate
+from simulator.results.learnt import draw_surface
 
 ROOT = Path(__file__).parents[1]
 TABLE = {
@@ -35,21 +34,14 @@ def figure(summaries: dict[str, dict[str, Any]]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    sheet, grid = pyplot.subplots(3, 3, figsize=(11, 10.6), layout="constrained")
+    sheet, grid = pyplot.subplots(3, 3, figsize=(12, 11.4), layout="constrained")
     for axes, (name, title) in zip(grid.ravel(), TABLE.items(), strict=True):
         summary = summaries[name]
-        surface = summary["surface"]
-        supplied = np.clip(np.array(surface["supplied"]), -0.5, 1.5)
-        axes.contourf(*surface["sides"], supplied, levels=np.linspace(-0.5, 1.5, 21), cmap="PuOr")
-        if supplied.min() < 0.5 < supplied.max():
-            axes.contour(*surface["sides"], supplied, levels=[0.5], colors="black", linewidths=1.5)
-        corners = np.array(surface["patterns"])
-        style = {"cmap": "PuOr", "vmin": -0.5, "vmax": 1.5, "s": 130, "edgecolors": "black", "linewidths": 1.4}
-        axes.scatter(corners[:, 0], corners[:, 1], c=surface["orders"], zorder=3, **style)
+        draw_surface(axes, summary["surface"])
+        axes.xaxis.label.set_size(10)
+        axes.yaxis.label.set_size(10)
         ending = str(summary["outcome"]).replace("_", " ")
-        axes.set_title(f"{title}\n{ending}, {100 * summary['accuracy']:.0f} % decided right", fontsize=10)
-        axes.set_xlabel(surface["inputs"][0])
-        axes.set_ylabel(surface["inputs"][1])
+        axes.set_title(f"{title}\n{ending}, {100 * summary['accuracy']:.0f} % decided right", fontsize=9.5)
     sheet.suptitle(
         "What a market supplies of every bundle (violet: a unit, orange: nothing; line: a half; dots: ordered)"
     )

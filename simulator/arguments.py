@@ -199,6 +199,12 @@ def usage(error: Any) -> str:
     elif context is not None and message.startswith("No such command"):
         wrong, known = message.split("'")[1], list(context.command.list_commands(context))
         message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
+    elif hasattr(error.__cause__, "errors"):
+        # Typer has asked pydantic, which knows what was typed.
+        (wrongly,) = error.__cause__.errors()[:1]
+        kinds = {"int_parsing": "a whole number", "float_parsing": "a number", "bool_parsing": "true or false"}
+        expected = kinds.get(wrongly["type"], wrongly["msg"])
+        message = f"{error.param.opts[0]}: found {wrongly['input']!r}; expected {expected}"
     else:
         message = message[:1].lower() + message[1:]
     meant = get_close_matches(wrong, known, 1)

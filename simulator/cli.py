@@ -323,8 +323,9 @@ def compile_program(
 
     if per not in ("operation", "statement"):
         refuse(f"--per: found {per!r}; expected {one_of(per, ['operation', 'statement'])}")
-    if back and copiers:
-        refuse("--copiers: found --from too; expected one of them")
+    for option, given in (("--copiers", copiers), ("--per", per != "operation")):
+        if back and given:
+            refuse(f"{option}: found --from too; expected one of them")
     try:
         text = as_program(program) if back else as_scenario(program, per, copiers=copiers)
     except CounterpartError as problem:

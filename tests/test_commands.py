@@ -37,7 +37,9 @@ def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
     tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv", "distribution.csv"}
     assert files == tables | {"summary.json", "scenario.yaml", "state.npz", "figures"}
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    assert set(drawn) == {"prices.png", "three_prices.png", "convergence.png", "wedges.png", "network.png"}
+    assert set(drawn) == {
+        f"{name}.png" for name in ("prices", "three_prices", "convergence", "wedges", "network", "diagnostics")
+    }
     for figure in drawn:
         (folder / "figures" / figure).unlink()
     assert simulator("plot", str(folder)).returncode == 0

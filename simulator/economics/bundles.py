@@ -27,10 +27,12 @@ from simulator.economics.means import Array
 
 class Sellers(Protocol):
     """Who fills orders: `supply` of what bundles pay `(patterns, contracts)`, its integral `surplus` `(patterns,)`,
-    and the `loss` of orders `(patterns, contracts)` at those prices, a mean over patterns.
+    and the `loss` of orders `(patterns, contracts)` at those prices, a mean over patterns. Under one contract, half a
+    unit is supplied of a bundle that pays `half`, or as much of those that pay just less and just more.
     """
 
     meaning: ClassVar[str]
+    half: ClassVar[float]
 
     def supply(self, paid: Array) -> Array: ...
 
@@ -53,6 +55,7 @@ class Linear(_Squared):
     """`S(a) = a`: marginal cost rises as supply does. Orders met exactly are the delta rule's least squares."""
 
     meaning: ClassVar = "S = p.e: a bundle is supplied in proportion to what it pays (delta rule)"
+    half: ClassVar = 0.5
 
     def supply(self, paid: Array) -> Array:
         return paid
@@ -65,6 +68,7 @@ class AllOrNothing(_Squared):
     """`S(a) = 1` where `a > 0`, else 0: one unit is supplied if it pays at all. The perceptron's rule."""
 
     meaning: ClassVar = "S = 1 if p.e > 0, else 0: one unit of a bundle that pays at all (perceptron rule)"
+    half: ClassVar = 0.0
 
     def supply(self, paid: Array) -> Array:
         return (paid > 0).astype(float)
@@ -79,6 +83,7 @@ class Logit:
     """
 
     meaning: ClassVar = "S = exp(p.e) / sum exp(p.e): sellers choose among contracts by logit (softmax)"
+    half: ClassVar = 0.0
 
     def supply(self, paid: Array) -> Array:
         offers = _with_none(paid)

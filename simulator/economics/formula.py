@@ -348,7 +348,7 @@ class _Parser:
         del self.values[-arguments:]
         constants = [term.constant for term in terms]
         if operation == "/" and constants[1] == 0:
-            self.refuse("division by zero", offset)
+            self.refuse("found a division by zero; expected another divisor", offset)
         result = self.graph.apply(operation, *terms)
         if None not in constants and result.constant is None:
             values = ", ".join(f"{value:g}" for value in constants if value is not None)

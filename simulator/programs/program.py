@@ -17,6 +17,11 @@ class ProgramError(ValueError):
         super().__init__(message)
         self.message, self.offset = message, offset
 
+    def place(self, text: str) -> tuple[int, int]:
+        """Line and column in the program's text, both from 1."""
+        before = text[: self.offset].split("\n")
+        return len(before), len(before[-1]) + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:

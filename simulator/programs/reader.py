@@ -282,7 +282,7 @@ class Reader:
         for each in reversed(waiting):
             sign, right = _SIGNS[type(each.op)], self.value(each.right)
             if sign == "/" and right.number == 0:
-                self.refuse("division by zero", each)
+                self.refuse("found a division by zero; expected another divisor", each)
             made = joined(sign, value, right)
             same = untouched(sign, value, right) if made.inputs else None
             value = self.operation(made, each) if same is None else same

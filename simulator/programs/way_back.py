@@ -50,6 +50,8 @@ class _Chain:
     """A supply chain being written down as a program."""
 
     def __init__(self, scenario: Mapping[str, Any]) -> None:
+        if "learning" in scenario:
+            raise ValueError("found learning; expected a supply chain of firms, and goods with an outside price")
         if scenario.get("consumers"):
             raise ValueError("found consumers; expected a supply chain of firms alone, and goods with an outside price")
         goods = scenario["goods"]
@@ -230,7 +232,9 @@ def _by_kind(name: str, technology: Mapping[str, Any]) -> tuple[list[str], str, 
     """Output, formula and productivity of a technology by its kind."""
     kind, given = next(iter(technology.items()), ("none", {}))
     if kind not in ("power", "cobb_douglas"):
-        raise ValueError(f"found {name} with a technology of the kind {kind}; expected makes: a formula")
+        raise ValueError(
+            f"found {name} with a technology of the kind {kind}; expected makes: a formula, power or cobb_douglas"
+        )
     exponents = given["inputs"]
     if not all(isinstance(exponent, int | float) for exponent in exponents.values()):
         raise ValueError(f"found {name}, whose exponents are drawn; expected numbers")

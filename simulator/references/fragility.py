@@ -112,7 +112,8 @@ class Fragility:
             raise FragilityError("found linear tastes, whose demand has no derivative; expected smooth ones")
         if not self.chosen:
             raise FragilityError(
-                "found nothing to change; expected endowments, supplies, budgets or tastes with shares"
+                "found nothing to change; expected endowments, supplies or budgets (--change endowments), or "
+                "Cobb-Douglas, CES or Stone-Geary tastes (--change tastes)"
             )
         if not self._active.any():
             raise FragilityError("found no price that may move; expected one")
@@ -200,7 +201,7 @@ class Fragility:
             return vectors[0], float(values[0]), float(values[0])
         count = matrix.shape[1]
         if count <= ENUMERATED:
-            signs = np.array(list(product((1.0, -1.0), repeat=count - 1))).reshape(-1, count - 1)
+            signs = np.array(list(product((1.0, -1.0), repeat=count - 1)))
             signs = np.concatenate([np.ones((len(signs), 1)), signs], axis=1)
         else:
             signs = np.array([_climb(matrix, vector) for vector in vectors[: len(values)]])

@@ -125,7 +125,7 @@ SUMMARY = {
     "expect": "the outcomes that the scenario expects",
     "equilibria": "how many equilibria were found",
     "equilibrium": "the number of the one nearest to the last prices, among those of the economy at the end",
-    "dominant_mode": "the goods most out of balance at the last tick, together: their part in ticks.csv's dominant_mode",
+    "dominant_mode": "by good: the combination most out of balance at the last tick, whose share ticks.csv tells",
     "distribution": "by cohort: mean and quantiles of income, utility and gain from trade, and the part who lose",
     "shocks": "the ticks at which a shock changed the economy",
     "worst_imbalance": "largest relative imbalance of a good or of money in any tick",

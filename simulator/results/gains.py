@@ -28,12 +28,15 @@ STYLES: tuple[Mapping[str, Any], ...] = (
 def gains(run: Frames) -> Figure | None:
     """Two panels over consumers from least to most gain: their part of all gains, and what each of them gains."""
     agents = texts(run.distribution, "agent")
-    cohorts = [name for name in dict.fromkeys(agents) if np.isfinite(_column(run, agents, name, "gain_share")).all()]
+    everybody = list(dict.fromkeys(agents))
+    cohorts = [name for name in everybody if np.isfinite(_column(run, agents, name, "gain_share")).all()]
     if not cohorts:
         return None
-    shown = cohorts[: len(STYLES)]
-    left_out = f"Not shown: {', '.join(cohorts[len(STYLES) :])}." if len(cohorts) > len(STYLES) else ""
-    figure = canvas.sheet(run.summary, GUIDE, left_out)
+    shown, more = cohorts[: len(STYLES)], cohorts[len(STYLES) :]
+    numberless = [name for name in everybody if name not in cohorts]
+    notes = [f"Not shown: {', '.join(more)}."] if more else []
+    notes += [f"Not shown: {', '.join(numberless)}, whose gain has no number."] if numberless else []
+    figure = canvas.sheet(run.summary, GUIDE, " ".join(notes))
     lorenz, each = figure.add_axes((0.085, 0.135, 0.32, 0.63)), figure.add_axes((0.49, 0.135, 0.3, 0.63))
     lorenz.plot([0, 100], [0, 100], color=GREY, linewidth=1.2)
     ends: list[canvas.End] = []

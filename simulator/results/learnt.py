@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ TEST_GUIDE = (
 )
 MOST_CELLS = 20
 MOST_LINES = 12
+MOST_NAMED = 5
 MOST_ORDERS = 60
 
 
@@ -82,14 +84,22 @@ def _title(axes: Axes, text: str) -> None:
     canvas.tidy(axes)
 
 
+def _legend(axes: Axes) -> None:
+    """A row below the lines, beside the word tick."""
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.13), "borderaxespad": 0.0}
+    spacing = {"columnspacing": 0.9, "handlelength": 1.9, "handletextpad": 0.4}
+    axes.legend(frameon=False, fontsize=SMALL - 1, ncols=MOST_NAMED, **spacing, **place)
+
+
 def _losses(run: Frames, axes: Axes, rows: int) -> None:
     ticks, loss = numbers(run.ticks, "tick")[:rows], numbers(run.ticks, "loss")[:rows]
     wrong = 1.0 - numbers(run.ticks, "accuracy")[:rows]
-    axes.plot(ticks, np.where(loss > 0, loss, np.nan), color=BLUE, linewidth=2.2, label="loss")
-    axes.plot(ticks, np.where(wrong > 0, wrong, np.nan), color=VERMILION, linewidth=1.8, label="part decided wrong")
+    # The wide one first: where all that is wrong is wrong by one, they are the same line.
+    axes.plot(ticks, np.where(loss > 0, loss, np.nan), color=BLUE, linewidth=4.5, label="loss")
+    axes.plot(ticks, np.where(wrong > 0, wrong, np.nan), color=VERMILION, linewidth=1.6, label="part decided wrong")
     axes.set_yscale("log")
-    axes.legend(frameon=False, fontsize=SMALL)
-    axes.set_xlabel("tick", fontsize=SMALL)
+    _legend(axes)
+    axes.set_xlabel("tick", fontsize=SMALL, loc="right")
     _title(axes, "loss, and what is decided wrong")
 
 
@@ -100,9 +110,9 @@ def _prices(goods: Panel, axes: Axes, rows: int) -> None:
         style = canvas.CYCLE[place % len(canvas.CYCLE)]
         axes.plot(goods.ticks[:rows], goods["price"][:rows, good], label=canvas.plain(goods.items[good][0]), **style)
     axes.axhline(0, color="black", linewidth=0.8)
-    if len(chosen) <= 8:
-        axes.legend(frameon=False, fontsize=SMALL, ncols=2)
-    axes.set_xlabel("tick", fontsize=SMALL)
+    if len(chosen) <= MOST_NAMED:
+        _legend(axes)
+    axes.set_xlabel("tick", fontsize=SMALL, loc="right")
     some = "" if len(chosen) == len(goods.items) else f" ({len(chosen)} of {len(goods.items)} that moved most)"
     _title(axes, f"prices{some}")
 
@@ -137,22 +147,32 @@ def _surface(run: Frames, axes: Axes) -> None:
         _title(axes, "supply by bundle: drawn for two inputs")
         axes.axis("off")
         return
+    shades = draw_surface(axes, surface)
+    if shades is None:
+        _title(axes, "contract supplied most; dots: the one ordered")
+        return
+    figure: Any = axes.figure
+    figure.colorbar(shades, ax=axes, pad=0.01).set_label("supplied", fontsize=SMALL)
+    _title(axes, "supply by bundle; line: a half; dots: ordered")
+
+
+def draw_surface(axes: Axes, surface: Mapping[str, Any]) -> Any:
+    """The `surface` of a summary, with dots for what is ordered; the shades of one contract's supply, None of several
+    contracts.
+    """
     places, supplied = np.array(surface["patterns"]), np.array(surface["supplied"], dtype=float)
-    orders, sides = np.array(surface["orders"], dtype=float), surface["sides"]
+    orders, sides, shades = np.array(surface["orders"], dtype=float), surface["sides"], None
     if surface["contracts"] > 1:
         style: dict[str, Any] = {"cmap": "tab10", "vmin": -0.5, "vmax": 9.5}
         axes.pcolormesh(*sides, supplied % 10, alpha=0.45, **style)
-        orders, title = orders % 10, "contract supplied most; dots: the one ordered"
+        orders = orders % 10
     else:
-        levels = np.linspace(-0.5, 1.5, 21)
-        shown = axes.contourf(*sides, np.clip(supplied, -0.5, 1.5), levels=levels, cmap="PuOr")
-        if supplied.min() < 0.5 < supplied.max():
-            axes.contour(*sides, supplied, levels=[0.5], colors="black", linewidths=1.5)
-        figure: Any = axes.figure
-        figure.colorbar(shown, ax=axes, pad=0.01).set_label("supplied", fontsize=SMALL)
         style = {"cmap": "PuOr", "vmin": -0.5, "vmax": 1.5}
-        title = "supply by bundle; line: a half; dots: ordered"
+        shades = axes.contourf(*sides, np.clip(supplied, -0.5, 1.5), levels=np.linspace(-0.5, 1.5, 21), cmap="PuOr")
+        margin = np.array(surface["margin"])
+        if margin.min() < 0 < margin.max():
+            axes.contour(*sides, margin, levels=[0.0], colors="black", linewidths=1.5)
     axes.scatter(places[:, 0], places[:, 1], c=orders, s=110, edgecolors="black", linewidths=1.4, zorder=3, **style)
     for name, label in zip(surface["inputs"], (axes.set_xlabel, axes.set_ylabel), strict=True):
         label(canvas.plain(name), fontsize=SMALL)
-    _title(axes, title)
+    return shades

@@ -71,7 +71,8 @@ class LearningWitness(BlockWitness[Recorded]):
         many or lie in no square.
 
         `inputs` and `sides` of the square; `supplied`, row by row of the second input, or under several contracts the
-        number of the one supplied most; the `patterns` in it, and how much is ordered, or which contract.
+        number of the one supplied most; under one contract the `margin`, what is paid beyond what brings half a unit;
+        the `patterns` in it, and how much is ordered, or which contract.
         """
         lesson = self.market.lesson
         if lesson.inputs.shape[1] != 2 or len(lesson.inputs) > MOST_DOTS or not self.market.now.finite:
@@ -79,13 +80,15 @@ class LearningWitness(BlockWitness[Recorded]):
         low, high = lesson.inputs.min(axis=0), lesson.inputs.max(axis=0)
         room = 0.35 * np.where(high > low, high - low, 1.0)
         sides = [np.linspace(a, b, FINE) for a, b in zip(low - room, high + room, strict=True)]
-        _, supplied = self.market.answers(np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))
+        paid, supplied = self.market.answers(np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))
         several = len(lesson.contracts) > 1
+        margin = np.round(paid[:, 0] - self.market.sellers.kind.half, 6)
         shown = supplied.argmax(axis=1) if several else np.round(supplied[:, 0], 6)
         return {
             "inputs": list(lesson.input_names),
             "sides": [side.tolist() for side in sides],
             "supplied": shown.reshape(FINE, FINE).tolist(),
+            "margin": None if several else margin.reshape(FINE, FINE).tolist(),
             "contracts": len(lesson.contracts),
             "patterns": lesson.inputs.tolist(),
             "orders": (lesson.orders.argmax(axis=1) if several else lesson.orders[:, 0]).tolist(),

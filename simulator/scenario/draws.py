@@ -119,7 +119,7 @@ class Draws:
         """How many rows a CSV file has, its first line aside."""
         rows = max((len(cells) for cells in self._read(file, path).columns.values()), default=0)
         if not rows:
-            raise DrawError(path, f"found no rows in {self._place(file)}; expected one for each agent")
+            raise DrawError(path, f"found no rows in {self._place(file)}; expected one for each agent, or pattern")
         return rows
 
     def names(self, file: str, path: str) -> list[str]:
@@ -135,7 +135,9 @@ class Draws:
                     (_, header), *numbered = [(reader.line_num, row) for row in reader if row or reader.line_num == 1]
                 lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
             except FileNotFoundError:
-                raise DrawError(path, f"found no file {place}; expected a CSV file with a row per agent") from None
+                raise DrawError(
+                    path, f"found no file {place}; expected a CSV file with names in its first line"
+                ) from None
             except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "not readable as CSV text with names in its first line"
                 raise DrawError(path, f"cannot read {place}: {reason}; expected a CSV file") from None

@@ -66,8 +66,8 @@ class CounterpartError(Exception):
 
 
 def _said(text: str, error: ProgramError) -> str:
-    before = text[: error.offset].split("\n")
-    return f"line {len(before)}, column {len(before[-1]) + 1}: {error.message}"
+    line, column = error.place(text)
+    return f"line {line}, column {column}: {error.message}"
 
 
 def as_scenario(program: str, per: str, *, copiers: bool = False) -> str:
@@ -78,27 +78,32 @@ def as_scenario(program: str, per: str, *, copiers: bool = False) -> str:
     from simulator.programs.language import parse
     from simulator.programs.program import ProgramError
 
-    text, supply, name = _given(program)
+    text, supply, name, file = _given(program)
     try:
         return _scenario(parse(text, per=per), text, supply, name, per, copiers)
     except ProgramError as error:
-        raise CounterpartError(f"{name}: {_said(text, error)}") from error
+        line, column = error.place(text)
+        raise CounterpartError(
+            f"{file}:{line}:{column}: {error.message}" if file else f"{name}: {_said(text, error)}"
+        ) from error
 
 
-def _given(program: str) -> tuple[str, dict[str, Any], str]:
-    """A program's text, what is supplied, and what it is called."""
+def _given(program: str) -> tuple[str, dict[str, Any], str, str]:
+    """A program's text, what is supplied, what it is called, and the file that holds nothing else, if one does."""
     from simulator.errors import ScenarioError
     from simulator.scenario.yaml_text import compose, read
 
     if "\n" in program or ("=" in program and not os.path.exists(program)) or program.startswith("return "):
-        return program, {}, "program"
+        return program, {}, "program", ""
+    if not program.strip():
+        raise CounterpartError("found an empty program; expected lines such as 'c = a*b + 1', or a file with them")
     path = Path(program)
     try:
         text = read(program)
     except ScenarioError as error:
         raise CounterpartError(str(error).replace("a scenario file (YAML)", "a program, or a file with one")) from error
     if path.suffix not in (".yaml", ".yml"):
-        return text, {}, path.stem
+        return text, {}, path.stem, program
     document = compose(text, program)
     data = document.data
     if document.faults:
@@ -108,7 +113,7 @@ def _given(program: str) -> tuple[str, dict[str, Any], str]:
     if not isinstance(lines, str):
         raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
     supply: Any = data.get("supply")
-    return lines, cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem
+    return lines, cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem, ""
 
 
 def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, per: str, copiers: bool) -> str:
@@ -118,7 +123,8 @@ def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, pe
     supply = {**program.given, **supply}
     comment = [f"# {name} as a supply chain: a firm for each {per}, a good for each value.", "#"]
     comment += [f"#   {line}".rstrip() for line in text.strip().splitlines()]
-    about = "" if copiers else "   # rival: false: read more than once, and whole each time"
+    whole = "   # rival: false: read more than once, and whole each time"
+    about = whole if any(chain["goods"].values()) else ""
     goods = [
         f"  {_key(good)}: {{rival: false}}" if given else f"  {_key(good)}: {{}}"
         for good, given in chain["goods"].items()
