@@ -108,7 +108,8 @@ def _prices(goods: Panel, axes: Axes, rows: int) -> None:
     chosen = sorted(np.argsort(-moved, kind="stable")[:MOST_LINES].tolist())
     for place, good in enumerate(chosen):
         style = canvas.CYCLE[place % len(canvas.CYCLE)]
-        axes.plot(goods.ticks[:rows], goods["price"][:rows, good], label=canvas.plain(goods.items[good][0]), **style)
+        name = canvas.plain(goods.items[good][0])
+        canvas.line(axes, goods.ticks[:rows], goods["price"][:rows, good], label=name, **style)
     axes.axhline(0, color="black", linewidth=0.8)
     if len(chosen) <= MOST_NAMED:
         _legend(axes)
