@@ -54,11 +54,20 @@ def utilities() -> list[Section]:
 
 
 def technologies() -> list[Section]:
+    from simulator.economics.bundles import ACTIVATIONS, SELLERS
     from simulator.economics.technology import TECHNOLOGIES
 
     title = 'firms: [{technology: {KIND: ...}}], a formula as {makes: "y = ..."}'
     kinds = {name: kind.meaning for name, kind in TECHNOLOGIES.items()}
-    return [Section(title, kinds), *_from_outside("technologies")]
+    return [
+        Section(title, kinds),
+        Section("learning: {supply: KIND}, what sellers offer of a bundle", {k: s.meaning for k, s in SELLERS.items()}),
+        Section(
+            "learning: {hidden: {activation: KIND}}, what a hidden firm makes by its design w of a bundle e",
+            {kind: activation.meaning for kind, activation in ACTIVATIONS.items()},
+        ),
+        *_from_outside("technologies"),
+    ]
 
 
 def _from_outside(group: str) -> list[Section]:

@@ -15,6 +15,7 @@ from simulator.cli import LISTED, main
 from simulator.dynamics.pieces import INFORMATION
 from simulator.dynamics.price_rules import FORMS, PIECES, RECIPES
 from simulator.economics.behaviour import BEHAVIOURS
+from simulator.economics.bundles import ACTIVATIONS, SELLERS
 from simulator.economics.technology import TECHNOLOGIES
 from simulator.economics.utility import UTILITIES
 from simulator.results.columns import LEARNING_TICKS, SUMMARY, TABLES
@@ -53,7 +54,7 @@ def listed(text: str) -> dict[str, str]:
     ("heading", "names"),
     [
         ("utilities", UTILITIES),
-        ("technologies", TECHNOLOGIES),
+        ("technologies", [*TECHNOLOGIES, *SELLERS, *ACTIVATIONS]),
         ("rules", [*FORMS, *PIECES, *RECIPES]),
         ("schedulers", get_args(Scheduler.model_fields["kind"].annotation)),
         ("behaviours", BEHAVIOURS),
