@@ -117,9 +117,13 @@ def _sigmoid(a: Array) -> Array:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation(np.tanh, lambda a, h: 1.0 - h * h, "tanh(w.e)"),
-    "relu": Activation(lambda a: np.maximum(a, 0.0), lambda a, h: (a > 0).astype(float), "max(0, w.e)"),
-    "sigmoid": Activation(_sigmoid, lambda a, h: h * (1.0 - h), "1 / (1 + exp(-w.e))"),
+    "tanh": Activation(np.tanh, lambda a, h: 1.0 - h * h, "h = tanh(w.e), between -1 and 1"),
+    "relu": Activation(
+        lambda a: np.maximum(a, 0.0),
+        lambda a, h: (a > 0).astype(float),
+        "h = max(0, w.e), nothing by a design that does not fit",
+    ),
+    "sigmoid": Activation(_sigmoid, lambda a, h: h * (1.0 - h), "h = 1 / (1 + exp(-w.e)), between 0 and 1"),
 }
 """How much of its good a hidden firm puts into a bundle, by its design."""
 
