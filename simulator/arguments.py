@@ -148,23 +148,33 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
         refuse("\n".join(complaints))
 
 
+def most_rows(scenario: Scenario) -> dict[str, int]:
+    """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
+    run, economy, lesson = scenario.run, scenario.economy, scenario.lesson
+    ticks = -(-run.ticks // run.record_every) + 1
+    goods, edges = len(economy.markets.goods), sum(len(firm.inputs) for firm in economy.firms)
+    if lesson is not None:
+        from simulator.results.lessons import MOST_ORDERS
+
+        orders = lesson.orders.size if len(lesson.orders) <= MOST_ORDERS else 0
+        agents = orders + sum(design.size for design in lesson.designs)
+    elif scenario.scheduler == "marginal_bids":
+        agents = edges + sum(len(firm.outputs) for firm in economy.firms)
+    else:
+        agents = goods * sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
+    return {"trajectory.csv": ticks * goods, "agents.csv": ticks * agents, "wedges.csv": ticks * edges}
+
+
 def size_warning(scenario: Scenario) -> str:
     """What to say before a run that may write more than `MANY_ROWS` rows to a CSV; empty if it does not.
 
-    A run that stops early writes fewer; its first and its last tick are always recorded.
+    A run that stops early writes fewer.
     """
-    economy, ticks, every = scenario.economy, scenario.run.ticks, scenario.run.record_every
-    recorded = -(-ticks // every) + 1
-    agents = sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
-    rows = {
-        "trajectory.csv": recorded * len(economy.goods),
-        "agents.csv": recorded * len(economy.goods) * agents,
-        "wedges.csv": recorded * sum(len(firm.inputs) for firm in economy.firms),
-    }
+    rows = most_rows(scenario)
     many = {file: number for file, number in rows.items() if number > MANY_ROWS}
     if not many:
         return ""
-    enough = every * max(rows.values()) / MANY_ROWS
+    enough = scenario.run.record_every * max(rows.values()) / MANY_ROWS
     step = next(digit * 10**power for power in count() for digit in (1, 2, 5) if digit * 10**power >= enough)
     found = ", ".join(f"{number:,} rows to {file}" for file, number in many.items())
     return f"{scenario.name}: writes at most {found}; --set run.record_every={step} writes fewer"

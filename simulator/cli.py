@@ -180,7 +180,7 @@ def check(scenarios: Scenarios, settings: Settings = None) -> None:
     for scenario in load_scenarios(scenarios, settings):
         economy = scenario.economy
         firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
-        counts = (len(economy.goods), firms, consumers)
+        counts = (len(economy.markets.goods), firms, consumers)
         nouns = [_plural(n, noun) for n, noun in zip(counts, ("good", "firm", "consumer"), strict=True) if n]
         say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
 
