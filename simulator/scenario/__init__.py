@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.build import Regime, RunSettings, Scenario, build, regime_data
+from simulator.scenario.build import Regime, RunSettings, Scenario, after_shocks, build
 from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
@@ -137,9 +137,10 @@ def _built(
     """The scenario of a document that has passed the checks; None where a draw or a shock is at fault."""
     try:
         resolved, files = resolve(model, name, folder, inputs)
-        for place, data in regime_data(resolved):
+        shocked = after_shocks(resolved)
+        for place, data in shocked:
             _check_regime(document, place, data)
-        return None if document.faults else build(resolved, path, files, document.plugins)
+        return None if document.faults else build(resolved, shocked, path, files, document.plugins)
     except DrawError as error:
         document.faults.append(Fault(steps_of(document, error.path), error.message))
     except ShockError as error:
