@@ -1,4 +1,4 @@
-"""What a command line says: options as numbers, scenarios with their settings, and places that can be written to.
+"""What a command line says: options as numbers, scenarios as set or solved, and places that can be written to.
 
 Whatever is wrong is refused in plain lines before anything is run or written.
 """
@@ -18,9 +18,11 @@ from simulator.terminal import WRONG_INPUT, complain
 
 if TYPE_CHECKING:
     from simulator.errors import Problem
+    from simulator.references.judges import References
     from simulator.scenario import Scenario
 
 MANY_ROWS = 10_000_000
+SOLVE_STARTS = 60
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's error for a wrong command line; typer does not export it under a name."""
@@ -66,6 +68,18 @@ def load_scenarios(
         from dataclasses import replace
 
         raise ScenarioError(dict.fromkeys(map(place, error.problems))) from None
+
+
+def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple[Scenario, References]:
+    """A scenario whose agents plan, and its equilibria, looked for from many starts."""
+    from simulator.references.judges import References
+
+    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
+    if loaded.scheduler != "tatonnement":
+        found = f"found {loaded.scheduler}, under which nobody plans"
+        refuse(f"{scenario}: {found}; expected tatonnement, or simulator run")
+    prices, drawn = loaded.initial_prices, loaded.run.seed
+    return loaded, References(loaded.economy, loaded.rule, prices, drawn, random_starts=SOLVE_STARTS)
 
 
 def number_of_jobs(text: str) -> int:
