@@ -1,4 +1,4 @@
-"""What a command line says: options as numbers, scenarios with their settings, and places that can be written to.
+"""What a command line says: options as numbers, scenarios as set or solved, and places that can be written to.
 
 Whatever is wrong is refused in plain lines before anything is run or written.
 """
@@ -18,9 +18,11 @@ from simulator.terminal import WRONG_INPUT, complain
 
 if TYPE_CHECKING:
     from simulator.errors import Problem
+    from simulator.references.judges import References
     from simulator.scenario import Scenario
 
 MANY_ROWS = 10_000_000
+SOLVE_STARTS = 60
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's error for a wrong command line; typer does not export it under a name."""
@@ -66,6 +68,18 @@ def load_scenarios(
         from dataclasses import replace
 
         raise ScenarioError(dict.fromkeys(map(place, error.problems))) from None
+
+
+def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple[Scenario, References]:
+    """A scenario whose agents plan, and its equilibria, looked for from many starts."""
+    from simulator.references.judges import References
+
+    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
+    if loaded.scheduler != "tatonnement":
+        found = f"found {loaded.scheduler}, under which nobody plans"
+        refuse(f"{scenario}: {found}; expected tatonnement, or simulator run")
+    prices, drawn = loaded.initial_prices, loaded.run.seed
+    return loaded, References(loaded.economy, loaded.rule, prices, drawn, random_starts=SOLVE_STARTS)
 
 
 def number_of_jobs(text: str) -> int:
@@ -148,23 +162,33 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
         refuse("\n".join(complaints))
 
 
+def most_rows(scenario: Scenario) -> dict[str, int]:
+    """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
+    run, economy, lesson = scenario.run, scenario.economy, scenario.lesson
+    ticks = -(-run.ticks // run.record_every) + 1
+    goods, edges = len(economy.markets.goods), sum(len(firm.inputs) for firm in economy.firms)
+    if lesson is not None:
+        from simulator.results.lessons import MOST_ORDERS
+
+        orders = lesson.orders.size if len(lesson.orders) <= MOST_ORDERS else 0
+        agents = orders + sum(design.size for design in lesson.designs)
+    elif scenario.scheduler == "marginal_bids":
+        agents = edges + sum(len(firm.outputs) for firm in economy.firms)
+    else:
+        agents = goods * sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
+    return {"trajectory.csv": ticks * goods, "agents.csv": ticks * agents, "wedges.csv": ticks * edges}
+
+
 def size_warning(scenario: Scenario) -> str:
     """What to say before a run that may write more than `MANY_ROWS` rows to a CSV; empty if it does not.
 
-    A run that stops early writes fewer; its first and its last tick are always recorded.
+    A run that stops early writes fewer.
     """
-    economy, ticks, every = scenario.economy, scenario.run.ticks, scenario.run.record_every
-    recorded = -(-ticks // every) + 1
-    agents = sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
-    rows = {
-        "trajectory.csv": recorded * len(economy.goods),
-        "agents.csv": recorded * len(economy.goods) * agents,
-        "wedges.csv": recorded * sum(len(firm.inputs) for firm in economy.firms),
-    }
+    rows = most_rows(scenario)
     many = {file: number for file, number in rows.items() if number > MANY_ROWS}
     if not many:
         return ""
-    enough = every * max(rows.values()) / MANY_ROWS
+    enough = scenario.run.record_every * max(rows.values()) / MANY_ROWS
     step = next(digit * 10**power for power in count() for digit in (1, 2, 5) if digit * 10**power >= enough)
     found = ", ".join(f"{number:,} rows to {file}" for file, number in many.items())
     return f"{scenario.name}: writes at most {found}; --set run.record_every={step} writes fewer"

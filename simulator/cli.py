@@ -26,6 +26,7 @@ from simulator.arguments import (
     refuse,
     run_folders,
     size_warning,
+    solved,
     usage,
     write_new,
 )
@@ -43,7 +44,6 @@ from simulator.terminal import (
     say,
 )
 
-SOLVE_STARTS = 60
 COMPARISON = Path("outputs/compare")
 LISTED = ["scenarios", "utilities", "technologies", "schedulers", "rules", "behaviours", "columns"]
 
@@ -180,7 +180,7 @@ def check(scenarios: Scenarios, settings: Settings = None) -> None:
     for scenario in load_scenarios(scenarios, settings):
         economy = scenario.economy
         firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
-        counts = (len(economy.goods), firms, consumers)
+        counts = (len(economy.markets.goods), firms, consumers)
         nouns = [_plural(n, noun) for n, noun in zip(counts, ("good", "firm", "consumer"), strict=True) if n]
         say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
 
@@ -196,17 +196,9 @@ def solve(
 
     Exit code: 0 if there is one, 3 if none was found, 2 if the scenario or the command line is wrong.
     """
-    from simulator.references.judges import References
     from simulator.results.report import equilibrium_lines, equilibrium_records
 
-    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
-    if loaded.scheduler != "tatonnement":
-        refuse(
-            f"{scenario}: found {loaded.scheduler}, under which nobody plans; expected tatonnement, or simulator run"
-        )
-    references = References(
-        loaded.economy, loaded.rule, loaded.initial_prices, loaded.run.seed, random_starts=SOLVE_STARTS
-    )
+    loaded, references = solved(scenario, settings, seed)
     if as_json:
         print_json(equilibrium_records(references))
     else:
@@ -238,21 +230,17 @@ def perturb(
     if random < 1:
         refuse(f"--random: found {random}; expected 1 or more")
     from simulator.references import fragility
-    from simulator.references.judges import References
     from simulator.results.perturbation import perturbation, perturbation_lines
 
     for option, given, known in (("--change", change, fragility.WHAT), ("--norm", norm, fragility.NORMS)):
         if given not in known:
             refuse(f"{option}: found {given!r}; expected {one_of(given, known)}")
-    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
-    if loaded.scheduler != "tatonnement":
-        refuse(f"{scenario}: found {loaded.scheduler}, under which nobody plans; expected tatonnement")
-    economy, drawn = loaded.economy, loaded.run.seed
-    found = References(economy, loaded.rule, loaded.initial_prices, drawn, random_starts=SOLVE_STARTS).equilibria
+    loaded, references = solved(scenario, settings, seed)
+    economy, found = loaded.economy, references.equilibria
     number = _which(scenario, equilibrium, len(found))
     try:
         subject = fragility.Fragility(economy, loaded.rule, found[number - 1], fragility.parameters(economy, change))
-        told = perturbation(subject, size=size, norm=norm, number=random, seed=drawn)
+        told = perturbation(subject, size=size, norm=norm, number=random, seed=loaded.run.seed)
     except fragility.FragilityError as problem:
         refuse(f"{scenario}: {problem}")
     if as_json:

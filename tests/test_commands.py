@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.scenario import scenario_schema
+from simulator import simulate
+from simulator.arguments import most_rows
+from simulator.scenario import load, scenario_schema
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
@@ -236,6 +238,22 @@ def test_a_run_that_may_write_many_rows_says_how_many_first(tmp_path: Path) -> N
     assert simulator(*run, "--json").stderr == done.stderr
     assert simulator(*run, "--quiet").stderr == ""
     assert simulator(*run, "--set", "run.record_every=5").stderr == ""
+
+
+def test_a_good_that_is_not_rival_is_checked_as_one_good() -> None:
+    said = simulator("check", str(SCENARIOS / "two_roads_planned.yaml")).stdout
+    assert said.endswith("ok: two_roads_planned, 7 goods, 5 firms\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["village", "program", "two_roads_planned", "blueprint_saddle", "logit_contracts", "xor_two_layers"]
+)
+def test_as_many_rows_are_written_as_was_said_at_most(name: str) -> None:
+    whole = {"run.ticks": 7, "run.record_every": 3, "run.stop": "never", "run.references": "off"}
+    scenario = load(SCENARIOS / f"{name}.yaml", settings=whole)
+    run = simulate(scenario)
+    tables = {"trajectory.csv": run.trajectory, "agents.csv": run.agents, "wedges.csv": run.wedges}
+    assert most_rows(scenario) == {file: len(table) for file, table in tables.items()}
 
 
 def test_the_shell_completes_commands_and_options_on_request() -> None:

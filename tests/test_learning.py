@@ -312,6 +312,25 @@ def test_what_cannot_be_learnt_is_refused(changes: dict[str, Any], message: str)
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "goods"),
+    [
+        ({"learning.hidden": {"firms": 1, "activation": "tanh", "rate": 0.3}}, ["firm_1", "constant"]),
+        ({"learning.supply": "linear"}, ["left", "right", "constant"]),
+    ],
+)
+def test_goods_are_those_of_the_bundles_as_set(setting: dict[str, Any], goods: list[str]) -> None:
+    settings = {f"goods.{goods[0]}.price": 0.5, "learning.supply": "linear", **setting, "run.ticks": 3}
+    scenario = load(lesson((0, 1, 2, 1), supply="logit"), settings=settings)
+    assert [*last_prices(simulate(scenario))] == goods
+    assert scenario.initial_prices.tolist() == [0.5] + [0.0] * (len(goods) - 1)
+
+
+def test_what_has_no_place_beside_learning_cannot_be_set_either() -> None:
+    with pytest.raises(ScenarioError, match="found numeraire beside learning"):
+        load(lesson(), settings={"numeraire": "left"})
+
+
 DIGITS = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 
 

@@ -20,7 +20,7 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from simulator import simulate
+from simulator import load, simulate
 from simulator.results import plots
 from simulator.results.canvas import BLUE, MOST_POINTS, ORANGE, number, shorten, spread, thin
 from simulator.results.flows import backward_edges, flows_of, layout, longest_paths
@@ -357,6 +357,21 @@ def test_three_prices_are_drawn_over_the_price_at_equilibrium() -> None:
         ticks, ratios = np.asarray(curve.get_xdata()), np.asarray(curve.get_ydata())
         np.testing.assert_allclose(ratios, paths[good][ticks] / there[good], rtol=1e-12)
     assert plots.three_prices(without_references()) is None
+
+
+def test_before_a_shock_prices_are_over_the_equilibrium_that_the_market_was_at() -> None:
+    """At the dearest of three equilibria until a shock, at the only one left after it."""
+    run = simulate(load(Path(__file__).parents[1] / "scenarios" / "fold.yaml", settings={"run.ticks": 400}))
+    there = run.equilibrium[run.equilibrium["good"] == "first"]["price"].tolist()
+    assert len(there) == 4
+    figure = plots.three_prices(run)
+    assert figure is not None
+    curve = figure.axes[0].lines[1]
+    ratios = dict(zip(curve.get_xdata(), curve.get_ydata(), strict=True))
+    paths = run.trajectory[run.trajectory["good"] == "first"].set_index("tick")["price"]
+    for tick, price in ((0, there[2]), (199, there[2]), (200, there[3])):
+        assert ratios[tick] == pytest.approx(paths[tick] / price, rel=1e-12)
+    assert ratios[199] == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -530,3 +530,21 @@ def test_the_command_compiles_and_goes_back(tmp_path: Path) -> None:
 def test_a_written_scenario_keeps_the_values_of_the_one_it_came_from() -> None:
     text = as_scenario(str(SCENARIOS / "program.yaml"), "operation")
     assert "supply: {x: 0.7, y: 1.3}\n" in text
+
+
+def test_settings_change_a_program_and_what_is_made_of_it() -> None:
+    changes = {
+        "firms.product_a.makes": "a = 2*x_1*y",
+        "goods.a.price": 0.3,
+        "outside.c": 2,
+        "supply.x": 0.5,
+        "program.copiers": True,
+    }
+    program = {"text": "a = x*y\nc = exp(a) + x\nreturn c"}
+    scenario = load(
+        {"program": program, "supply": {"x": 1, "y": 1}, "scheduler": {"kind": "marginal_bids", "rate": 1}},
+        settings=changes,
+    )
+    assert "copy_of_x" in [firm.name for firm in scenario.economy.firms]
+    assert (scenario.resolved["goods"]["a"]["price"], scenario.resolved["supply"]["x"]) == (0.3, 0.5)
+    assert prices_of(simulate(scenario))["y"] == pytest.approx(2 * math.e)

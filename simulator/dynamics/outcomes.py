@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from simulator.dynamics.cycles import find_cycle
 from simulator.dynamics.model import MarketModel
-from simulator.economics.clearing import active_goods, log_newton_displacement
+from simulator.economics.clearing import active_goods, level_free, log_newton_displacement
 from simulator.economics.economy import Balance
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.ties import bundles, clearing_split, set_valued, ties
-
-OUTCOMES = ("cleared", "cycled", "diverged", "settled_off_equilibrium", "out_of_ticks", "interrupted")
 
 BOUND = 1e12
 """A price this many times the largest initial price has left every bound."""
@@ -179,8 +177,8 @@ class Judge:
     def _log_prices(self, market: MarketModel) -> Array:
         """The history in logarithms, `(ticks, goods)`; of relative prices, if only these matter and none is fixed."""
         prices = np.maximum(self.history.prices(), 1e-300)
-        only_relative = market.economy.homogeneous and not market.rule.fixed.any()
-        return np.log(prices / prices.sum(axis=1, keepdims=True) if only_relative else prices)
+        relative = level_free(market.economy, market.rule.fixed)
+        return np.log(prices / prices.sum(axis=1, keepdims=True) if relative else prices)
 
     def _runaway(self, market: MarketModel) -> str | None:
         """Which price runs away, where that is why the residual shrinks.

@@ -11,8 +11,18 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.economy import Balance
+from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
+
+
+def relative_only(economy: Economy, fixed: NDArray[np.bool_]) -> bool:
+    """Whether only relative prices matter: at most one price, a numeraire's, is `fixed` `(goods,)`."""
+    return economy.homogeneous and int(np.count_nonzero(fixed)) <= 1
+
+
+def level_free(economy: Economy, fixed: NDArray[np.bool_]) -> bool:
+    """Whether only relative prices matter and none is `fixed` `(goods,)`: an equilibrium is then a ray."""
+    return economy.homogeneous and not fixed.any()
 
 
 def relative_excess_demand(excess_demand: Array, scale: Array, prices: Array, free: NDArray[np.bool_]) -> float:

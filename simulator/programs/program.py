@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from simulator.programs.values import number
+
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 """A name, which the exponent of a number such as 1e-9 is not."""
 
@@ -82,20 +84,16 @@ class Program:
     def text(self) -> str:
         """The program in its own language; comments before it say where its inputs come from."""
         supplies = [
-            f"# supply: {name} = {_written(value)}"
+            f"# supply: {name} = {number(float(value)).formula}"
             for name, value in self.given.items()
             if name not in self.allocations
         ]
         allocations = [
-            f"# allocation: {name}" + (f" = {_written(self.given[name])}" if name in self.given else "")
+            f"# allocation: {name}" + (f" = {number(float(self.given[name])).formula}" if name in self.given else "")
             for name in self.allocations
         ]
         lines = [f"{operation.output} = {operation.formula}" for operation in self.operations]
         return "\n".join([*supplies, *allocations, *lines, f"return {self.result}"]) + "\n"
-
-
-def _written(value: float) -> str:
-    return repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
 def renamed(formula: str, names: Mapping[str, str]) -> str:

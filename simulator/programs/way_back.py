@@ -54,13 +54,12 @@ class _Chain:
             raise ValueError("found learning; expected a supply chain of firms, and goods with an outside price")
         if scenario.get("consumers"):
             raise ValueError("found consumers; expected a supply chain of firms alone, and goods with an outside price")
-        goods = scenario["goods"]
-        self.goods: dict[str, Any] = dict(goods) if isinstance(goods, Mapping) else dict.fromkeys(goods)
-        self.outside: Mapping[str, float] = scenario.get("outside") or {}
-        self.supply: Mapping[str, float] = scenario.get("supply") or {}
+        self.goods: Mapping[str, Any] = scenario["goods"]
+        self.outside: Mapping[str, float] = scenario.get("outside", {})
+        self.supply: Mapping[str, float] = scenario.get("supply", {})
         # Firms that bid have the whole of every good, as the market hands it to them.
-        self.bidding = (scenario.get("scheduler") or {}).get("kind") == "marginal_bids"
-        self.recipes = [_recipe(firm) for firm in scenario.get("firms") or ()]
+        self.bidding = scenario["scheduler"]["kind"] == "marginal_bids"
+        self.recipes = [_recipe(firm) for firm in scenario.get("firms", ())]
         self.users: dict[str, list[int]] = {}
         self.makers: dict[str, list[int]] = {}
         for place, recipe in enumerate(self.recipes):
@@ -82,7 +81,7 @@ class _Chain:
         if not self.outside:
             raise ValueError("found no good with an outside price; expected outside: {result: 1}")
         for good, market in self.goods.items():
-            if (market or {}).get("fixed_price") is not None:
+            if market.get("fixed_price") is not None:
                 raise ValueError(f"found {good}, whose price is fixed; expected prices that markets find")
             if not (good in self.users or good in self.makers or good in self.outside):
                 continue
@@ -92,7 +91,7 @@ class _Chain:
                 raise ValueError(f"found {good}, which nobody makes or supplies; expected a firm that makes it")
 
     def is_rival(self, good: str) -> bool:
-        return not self.bidding and bool((self.goods[good] or {}).get("rival", True))
+        return not self.bidding and bool(self.goods[good].get("rival", True))
 
     def sources(self, good: str) -> int:
         """From how many sides a good comes."""
@@ -215,7 +214,7 @@ def _recipe(firm: Mapping[str, Any]) -> _Recipe:
         formula = formula.strip()
         productivity = firm.get("productivity", 1)
     else:
-        makes, formula, productivity = _by_kind(name, firm.get("technology") or {})
+        makes, formula, productivity = _by_kind(name, firm["technology"])
     if not isinstance(productivity, int | float):
         raise ValueError(f"found {name}, whose productivity is drawn; expected a number")
     inputs = parse(formula).variables
@@ -230,7 +229,7 @@ def _recipe(firm: Mapping[str, Any]) -> _Recipe:
 
 def _by_kind(name: str, technology: Mapping[str, Any]) -> tuple[list[str], str, Any]:
     """Output, formula and productivity of a technology by its kind."""
-    kind, given = next(iter(technology.items()), ("none", {}))
+    ((kind, given),) = technology.items()
     if kind not in ("power", "cobb_douglas"):
         raise ValueError(
             f"found {name} with a technology of the kind {kind}; expected makes: a formula, power or cobb_douglas"

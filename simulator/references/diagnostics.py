@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import active_goods
+from simulator.economics.clearing import active_goods, relative_only
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
@@ -115,22 +115,22 @@ def diagnose(economy: Economy, rule: PriceRule, balance: Balance) -> Diagnosis |
 
     `K` is analytic, from `Economy.jacobian`.
     """
-    relative_only = economy.homogeneous and np.count_nonzero(rule.fixed) <= 1
-    moving = np.ones(len(economy.goods), dtype=bool) if relative_only else ~rule.fixed
+    relative = relative_only(economy, rule.fixed)
+    moving = np.ones(len(economy.goods), dtype=bool) if relative else ~rule.fixed
     active = active_goods(balance, moving & ~economy.is_outside, rule.floor)
     if not active.any() or set_valued(economy):
         return None
     jacobian = economy.jacobian(balance)
     prices, scale = balance.prices[active], balance.scale[active]
     field, slope = balance.excess_demand[active], jacobian[np.ix_(active, active)]
-    if relative_only:
+    if relative:
         net_supply = economy.total_supply + economy.made(balance.outputs) - economy.over_edges(balance.inputs)
         wealth = float(balance.prices @ net_supply)
         # Hotelling: net supply is the gradient of wealth.
         slope = slope - np.outer(field, net_supply[active]) / wealth
     weight = np.sqrt(prices / scale)
     matrix, imbalance = weight[:, None] * slope * weight, weight * field
-    level = np.sqrt(prices * scale) / np.sqrt(prices @ scale) if relative_only else None
+    level = np.sqrt(prices * scale) / np.sqrt(prices @ scale) if relative else None
     if level is not None:
         matrix = matrix - np.outer(level, level @ matrix)
         matrix, imbalance = matrix - np.outer(matrix @ level, level), imbalance - level * (level @ imbalance)

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import active_goods, log_newton_displacement, relative_excess_demand
+from simulator.economics.clearing import (
+    active_goods,
+    level_free,
+    log_newton_displacement,
+    relative_excess_demand,
+    relative_only,
+)
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
@@ -183,7 +189,7 @@ def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 10
             break
         balance, merit = better
     # Walras's law spares a numeraire's market only where the numeraire is worth something beside the others.
-    judged = free | (economy.homogeneous and np.count_nonzero(rule.fixed) == 1)
+    judged = free | relative_only(economy, rule.fixed)
     residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, judged)
     # A free good lies about; one that clears at its floor must have come to rest there, not run away.
     clears = free & (np.abs(balance.excess_demand) <= RESIDUAL * balance.scale)
@@ -227,7 +233,7 @@ def describe(economy: Economy, rule: PriceRule, balance: Balance) -> Equilibrium
     active = active_goods(balance, free, rule.floor)
     residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, free)
     relative = active.copy()
-    if economy.homogeneous and free.all() and active.any():
+    if level_free(economy, rule.fixed) and active.any():
         relative[np.flatnonzero(active)[-1]] = False
     sign, _ = np.linalg.slogdet(-jacobian[np.ix_(relative, relative)]) if relative.any() else (1.0, 0.0)
     return Equilibrium(balance, residual, int(np.sign(sign)), spectral_radius(economy, rule, balance, jacobian))
@@ -266,7 +272,7 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
     nudge = 1e-6 * np.concatenate([np.maximum(balance.prices[free], 1e-300), np.ones(sum(widths))])
     columns = [(step(state + e) - step(state - e)) / (2.0 * h) for h, e in zip(nudge, np.diag(nudge), strict=True)]
     eigenvalues = np.linalg.eigvals(np.array(columns).T)
-    if economy.homogeneous and not rule.fixed.any():
+    if level_free(economy, rule.fixed):
         eigenvalues = np.delete(eigenvalues, np.argmin(np.abs(eigenvalues - 1.0)))
     return float(np.max(np.abs(eigenvalues), initial=0.0)) ** (1.0 / cycle)
 
@@ -277,7 +283,7 @@ def _same(one: Balance, other: Balance, economy: Economy, rule: PriceRule) -> bo
     """
     a, b = one.prices, other.prices
     gap = np.log(np.maximum(a, 1e-300)) - np.log(np.maximum(b, 1e-300))
-    if economy.homogeneous and not rule.fixed.any():
+    if level_free(economy, rule.fixed):
         gap = gap - gap[np.argmax(a * one.scale)]
     gap[(one.scale == 0) & (other.scale == 0)] = 0.0
     gap[(a <= rule.floor) & (b <= rule.floor)] = 0.0

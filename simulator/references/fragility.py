@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.agents import Consumers
-from simulator.economics.clearing import active_goods, as_good_as_free
+from simulator.economics.clearing import active_goods, as_good_as_free, level_free, relative_only
 from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
@@ -127,7 +127,7 @@ class Fragility:
     @property
     def relative_only(self) -> bool:
         """Whether only relative prices matter: log prices are then counted with mean 0."""
-        return self.economy.homogeneous and int(np.count_nonzero(self.rule.fixed)) <= 1
+        return relative_only(self.economy, self.rule.fixed)
 
     @cached_property
     def excess_slopes(self) -> Array:
@@ -162,7 +162,7 @@ class Fragility:
         Raises `FragilityError` at a fold.
         """
         balance, relative = self.found.balance, self._active.copy()
-        if self.relative_only and not self.rule.fixed.any():
+        if level_free(self.economy, self.rule.fixed):
             relative[np.flatnonzero(relative)[-1]] = False
         prices, scale = balance.prices[relative], balance.scale[relative]
         weight = np.sqrt(prices / scale)
@@ -196,7 +196,7 @@ class Fragility:
         `sqrt(parameters)`.
         """
         matrix = self.sensitivity
-        _, values, vectors = np.linalg.svd(matrix)
+        _, values, vectors = np.linalg.svd(matrix, full_matrices=False)
         if norm == "l2":
             return vectors[0], float(values[0]), float(values[0])
         count = matrix.shape[1]
@@ -204,7 +204,7 @@ class Fragility:
             signs = np.array(list(product((1.0, -1.0), repeat=count - 1)))
             signs = np.concatenate([np.ones((len(signs), 1)), signs], axis=1)
         else:
-            signs = np.array([_climb(matrix, vector) for vector in vectors[: len(values)]])
+            signs = np.array([_climb(matrix, vector) for vector in vectors])
         sizes = np.linalg.norm(signs @ matrix.T, axis=1)
         best = int(np.argmax(sizes))
         bound = float(sizes[best]) if count <= ENUMERATED else float(values[0]) * count**0.5

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import as_good_as_free
+from simulator.economics.clearing import as_good_as_free, level_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
@@ -184,17 +184,12 @@ class References:
         return relative_gap(np.where(free & as_good_as_free(prices, demand, supply), np.nan, prices), there)
 
     def equilibrium_prices(self, found: Equilibrium, worth: Array, economy: Economy | None = None) -> Array:
-        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if only relative prices
-        matter in its `economy` (the one in force, unless said).
+        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if their level is
+        free in its `economy` (the one in force, unless said).
         """
-        if not relative_only(economy or self.economy, self.rule):
+        if not level_free(economy or self.economy, self.rule.fixed):
             return np.broadcast_to(found.prices, (*worth.shape, len(found.prices)))
         return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))
-
-
-def relative_only(economy: Economy, rule: PriceRule) -> bool:
-    """Whether only relative prices matter and none is fixed: an equilibrium is then a ray."""
-    return economy.homogeneous and not rule.fixed.any()
 
 
 def relative_gap(values: Array, reference: Array) -> Array:

@@ -95,7 +95,7 @@ DISTRIBUTION = {
 TABLES = {
     "trajectory.csv": (("tick", "good"), TRAJECTORY),
     "ticks.csv": (("tick",), TICKS | TRADE_TICKS | LEARNING_TICKS),
-    "agents.csv": (("tick", "agent", "kind", "good"), AGENTS),
+    "agents.csv": (("tick", "agent", "kind", "good"), AGENTS | USERS),
     "wedges.csv": (("tick", "firm", "input"), WEDGES),
     "equilibrium.csv": (("equilibrium", "good"), EQUILIBRIUM),
     "distribution.csv": (("agent", "percent"), DISTRIBUTION),

@@ -271,12 +271,12 @@ class Witness:
         `(ticks, entries, goods)`.
         """
         economy, markets = self.economy, self.economy.markets
-        names_of = [entry.name for entry in (*economy.firms, *economy.consumers)]
-        pays = np.full((len(prices), len(names_of), len(markets.goods)), np.nan)
+        place = {entry.name: at for at, entry in enumerate((*economy.firms, *economy.consumers))}
+        pays = np.full((len(prices), len(place), len(markets.goods)), np.nan)
         for good, places in enumerate(markets.places):
             for user, at in places.items():
-                if user in names_of:
-                    pays[:, names_of.index(user), good] = prices[:, at]
+                if user in place:
+                    pays[:, place[user], good] = prices[:, at]
         return pays
 
     def _wedges(self, numbers: Array, ticks: Ticks, inputs: Array, products: Array) -> Table:

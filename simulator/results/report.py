@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.clearing import as_good_as_free
+from simulator.economics.clearing import as_good_as_free, level_free
 from simulator.economics.forms import Array
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
-from simulator.references.judges import References, Segment, relative_gap, relative_only
+from simulator.references.judges import References, Segment, relative_gap
 from simulator.results.columns import EQUILIBRIUM, SUMMARY
 from simulator.results.table import Table, names
 
@@ -96,7 +96,7 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
     lines = [
         f"{name}: {len(records)} equilibri{'um' if len(records) == 1 else 'a'} found from {references.starts} starts"
     ]
-    if relative_only(references.economy, references.rule):
+    if level_free(references.economy, references.rule.fixed):
         lines[0] += "; only relative prices matter"
     width = max(len(good) for good in references.economy.markets.goods)
     for record in records:

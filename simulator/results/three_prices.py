@@ -12,7 +12,17 @@ import numpy as np
 
 from simulator.results import canvas
 from simulator.results.canvas import BLACK, BODY, SMALL
-from simulator.results.frames import Floats, Frames, fixed_prices, numbers, panel, summary_number, texts
+from simulator.results.frames import (
+    Floats,
+    Frames,
+    Panel,
+    fixed_prices,
+    is_planned,
+    numbers,
+    panel,
+    summary_number,
+    texts,
+)
 from simulator.results.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
@@ -32,7 +42,7 @@ def three_prices(run: Frames) -> Figure | None:
     """
     goods = panel(run.trajectory, ("good",), (*PANELS, "gradient_price"))
     names = [item[0] for item in goods.items]
-    target = _targets(run, goods.ticks, names, goods["adjoint"])
+    target = _targets(run, goods)
     with np.errstate(all="ignore"):
         ratios = {column: values / target for column, values in goods.columns.items()}
     fixed = fixed_prices(run.summary)
@@ -68,24 +78,38 @@ def three_prices(run: Frames) -> Figure | None:
     return figure
 
 
-def _targets(run: Frames, ticks: Floats, names: Sequence[str], adjoint: Floats) -> Floats:
-    """What each good's derivative is in the end, `(ticks, goods)`: at the equilibrium of the regime that a tick is in,
-    or, where none is looked for and the run cleared, the last adjoint.
+def _targets(run: Frames, goods: Panel) -> Floats:
+    """What each good's derivative is in the end, `(ticks, goods)`: at the equilibrium reached in the regime that a tick
+    is in, or, where none is looked for and the run cleared, the last adjoint.
     """
+    ticks, price, adjoint = goods.ticks, goods["price"], goods["adjoint"]
     target = np.full(adjoint.shape, np.nan)
     if run.summary.get("scheduler") == "marginal_bids":
         if run.summary.get("outcome") == "cleared" and not canvas.shocks(run.summary):
             target[:] = adjoint[-1]
         return target
-    number, prices = numbers(run.equilibrium, "equilibrium"), numbers(run.equilibrium, "price")
-    first, good = np.nan_to_num(numbers(run.equilibrium, "from_tick")), texts(run.equilibrium, "good")
-    for begins in np.unique(first):
-        at = first == begins
-        reached = run.summary.get("equilibrium") if begins == first.max() else 1
-        which = np.unique(number[at])[int(reached or 1) - 1]
-        there = {name: price for name, price, one in zip(good, prices, number == which, strict=True) if one}
-        target[ticks >= begins] = [there.get(name, np.nan) for name in names]
+    number, first = (np.nan_to_num(numbers(run.equilibrium, column)) for column in ("equilibrium", "from_tick"))
+    good, value = texts(run.equilibrium, "good"), numbers(run.equilibrium, "price")
+    known = dict(zip(zip(number, good, strict=True), value, strict=True))
+    begins = [0.0, *canvas.shocks(run.summary)]
+    for begin, end in zip(begins, [*begins[1:], np.inf], strict=True):
+        rows, found = (ticks >= begin) & (ticks < end), np.unique(number[first == begin])
+        if not rows.any() or not len(found):
+            continue
+        there = np.array([[known.get((one, name), np.nan) for (name,) in goods.items] for one in found])
+        reached = run.summary.get("equilibrium") if end == np.inf else None
+        target[rows] = there[reached - 1 if reached else _nearest(there, price[rows][-1])]
     return np.where(target != 0, target, np.nan)
+
+
+def _nearest(there: Floats, prices: Floats) -> int:
+    """Which of the equilibria `(equilibria, goods)` is nearest to prices `(goods,)`: where their logarithms, less any
+    common level, differ least.
+    """
+    with np.errstate(all="ignore"):
+        gaps = np.log(there / prices)
+    gaps = gaps[:, np.isfinite(gaps).all(axis=0)]
+    return int(np.argmin(np.ptp(gaps, axis=1))) if gaps.size else 0
 
 
 def _spread(ratio: Floats) -> float:
@@ -94,7 +118,7 @@ def _spread(ratio: Floats) -> float:
 
 
 def _path_title(summary: Mapping[str, Any]) -> str:
-    return "planner's ascent" if summary.get("gradient_path") == "primal" else "gradient descent"
+    return "planner's ascent" if is_planned(summary) else "gradient descent"
 
 
 def _limits(ratios: Floats) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.build import Regime, RunSettings, Scenario, build, regime_data
+from simulator.scenario.build import Regime, RunSettings, Scenario, after_shocks, build
 from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
@@ -39,6 +39,8 @@ __all__ = [
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 NO_INPUTS: Mapping[str, Path] = MappingProxyType({})
+MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",)}
+"""What is made of a program and of patterns: settings within it come after, all others before."""
 
 
 def load(
@@ -98,13 +100,14 @@ def _load(
         document, path, name = compose(read(source), str(source)), str(source), Path(source).stem
         folder = Path(source).parent
     if document.complete:
-        if settings and "program" in document.data:
-            apply_settings(document, settings)
+        made = tuple(room for key, rooms in MADE_OF.items() if key in document.data for room in rooms)
+        within = {path: value for path, value in settings.items() if path.startswith(made)}
+        _outfit(document, plugins)
+        apply_settings(document, {path: value for path, value in settings.items() if path not in within})
         expand_program(document)
         expand_learning(document, folder, inputs)
-        _outfit(document, plugins)
+        apply_settings(document, within)
         if settings:
-            apply_settings(document, settings)
             _outfit(document, plugins)
         model = validate(document)
         if "name" not in document.data and not re.fullmatch(NAME_PATTERN, name):
@@ -134,9 +137,10 @@ def _built(
     """The scenario of a document that has passed the checks; None where a draw or a shock is at fault."""
     try:
         resolved, files = resolve(model, name, folder, inputs)
-        for place, data in regime_data(resolved):
+        shocked = after_shocks(resolved)
+        for place, data in shocked:
             _check_regime(document, place, data)
-        return None if document.faults else build(resolved, path, files, document.plugins)
+        return None if document.faults else build(resolved, shocked, path, files, document.plugins)
     except DrawError as error:
         document.faults.append(Fault(steps_of(document, error.path), error.message))
     except ShockError as error:

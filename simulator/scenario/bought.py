@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from simulator.scenario.draws import Array
-from simulator.scenario.draws_schema import is_dirichlet
+from simulator.scenario.draws_schema import leaves
 from simulator.scenario.kind_checks import wants_of
 
 if TYPE_CHECKING:
@@ -56,27 +56,16 @@ def _uses(resolved: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], set[
             yield firm, set(parse(sides(firm["makes"])[1]).variables)
         else:
             ((kind, given),) = firm["technology"].items()
-            yield firm, set(_leaves(given) if kind == "ces" else given["inputs"])
+            yield firm, set(leaves(given) if kind == "ces" else given["inputs"])
     for consumer in resolved["consumers"]:
         ((kind, given),) = consumer["utility"].items()
         if kind == "formula":
             yield consumer, set(parse(given).variables)
         elif kind == "ces":
-            yield consumer, set(_leaves(given))
+            yield consumer, set(leaves(given))
         else:
             tables = [wants for _, wants in wants_of({kind: given})]
             yield consumer, {good for wants in tables for good in wants} if tables else set(_names(given))
-
-
-def _leaves(given: Mapping[str, Any]) -> Iterator[str]:
-    """The goods of a CES and its nests."""
-    nests: Mapping[str, Any] = given.get("nests") or {}
-    table: Mapping[str, Any] = next(given[key] for key in ("weights", "shares", "inputs") if key in given)
-    for name in table["dirichlet"] if is_dirichlet(table) else table:
-        if name in nests:
-            yield from _leaves(nests[name])
-        else:
-            yield name
 
 
 def _names(given: Any) -> Iterator[str]:

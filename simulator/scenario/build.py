@@ -5,8 +5,7 @@ They are built from the resolved scenario alone: what is written beside a run is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,7 @@ from simulator.scenario.draws import AT_LEAST_0, DrawError, Draws
 from simulator.scenario.learning import lesson_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.reader import Reader
-from simulator.scenario.schema import Good, ScenarioFile, Trade
+from simulator.scenario.schema import SHARE_ROUNDING, Good, ScenarioFile, Trade
 from simulator.scenario.shocks import ShockError, changed
 from simulator.scenario.tastes import Claims, behaviour, owned, technique, utility
 
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from simulator.economics.markets import Markets
 
 Array = NDArray[np.float64]
-
-SHARE_ROUNDING = 1e-9
-"""By how much shares may exceed 1 together."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,13 @@ class Regime(NamedTuple):
 
     tick: int
     economy: economy.Economy
+
+
+class Shocked(NamedTuple):
+    """A resolved scenario as it is from a shock on, and the shock's place in the list."""
+
+    place: int
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +106,15 @@ class Scenario:
 
 def build(
     resolved: dict[str, Any],
+    shocked: Sequence[Shocked],
     path: str | None,
     inputs: Mapping[str, Path],
     plugins: Plugins = NO_PLUGINS,
 ) -> Scenario:
-    """The objects of a resolved scenario that has passed every check. Raises `DrawError` for what cannot be drawn."""
+    """The objects of a resolved scenario, and of what it is after each of its shocks, that have passed every check.
+
+    Raises `DrawError` for what cannot be drawn.
+    """
     from simulator.dynamics.trading import Trade as TradeRule
 
     model = plugins.schema.model_validate(resolved)
@@ -130,7 +137,7 @@ def build(
     draws = Draws(model.run.seed, inputs)
     return Scenario(
         name=resolved["name"],
-        regimes=_regimes(resolved, draws, plugins),
+        regimes=_regimes(resolved, shocked, markets, draws, plugins),
         initial_prices=_frozen(prices),
         numeraire=model.numeraire,
         scheduler="learning" if model.learning is not None else model.scheduler.kind,
@@ -212,22 +219,24 @@ def _initial_price(good: str, market: Good, model: ScenarioFile) -> float:
     return 1.0 if market.price is None else market.price
 
 
-def _regimes(resolved: dict[str, Any], draws: Draws, plugins: Plugins) -> tuple[Regime, ...]:
+def _regimes(
+    resolved: dict[str, Any], shocked: Sequence[Shocked], markets: Markets, draws: Draws, plugins: Plugins
+) -> tuple[Regime, ...]:
     """The economies of a scenario, one after another; what a shock does not touch is the same object in both."""
-    regimes = [Regime(0, _economy(resolved, draws, plugins, None, None))]
+    regimes = [Regime(0, _economy(resolved, markets, draws, plugins, None, None))]
     before = resolved
-    for place, data in regime_data(resolved):
-        tick = resolved["shocks"][place]["tick"]
-        _same_users(markets_of(before), markets_of(data), place)
+    for place, data in shocked:
+        tick, after = resolved["shocks"][place]["tick"], markets_of(data)
+        _same_users(markets, after, place)
         try:
-            economy = _economy(data, draws, plugins, before, regimes[-1].economy)
+            economy = _economy(data, after, draws, plugins, before, regimes[-1].economy)
         except DrawError as error:
             raise ShockError(("shocks", place, "set"), f"leads to {error.path}: {error.message}") from error
         _same_rows(regimes[-1].economy, economy, place)
         if tick == regimes[-1].tick:
             regimes.pop()
         regimes.append(Regime(tick, economy))
-        before = data
+        before, markets = data, after
     return tuple(regimes)
 
 
@@ -262,21 +271,19 @@ def _said(economy: economy.Economy, firm: agents.Firm) -> str:
     return f"{' and '.join(made)} of {' and '.join(used)}"
 
 
-def regime_data(resolved: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The resolved scenario as it is from each shock on, in order of ticks, with the shock's place in their list.
-
-    Raises `ShockError`.
-    """
-    data: list[tuple[int, dict[str, Any]]] = []
-    current = deepcopy({key: value for key, value in resolved.items() if key != "shocks"})
+def after_shocks(resolved: Mapping[str, Any]) -> list[Shocked]:
+    """The resolved scenario after each shock, in order of ticks. Raises `ShockError`."""
+    data: list[Shocked] = []
+    current = {key: value for key, value in resolved.items() if key != "shocks"}
     for place, shock in sorted(enumerate(resolved.get("shocks", [])), key=lambda item: item[1]["tick"]):
         current = changed(current, shock["set"], place)
-        data.append((place, current))
+        data.append(Shocked(place, current))
     return data
 
 
 def _economy(
     data: Mapping[str, Any],
+    markets: Markets,
     draws: Draws,
     plugins: Plugins,
     before: Mapping[str, Any] | None,
@@ -285,7 +292,7 @@ def _economy(
     from simulator.economics.agents import Firm
     from simulator.economics.economy import Economy
 
-    goods, markets = tuple(data["goods"]), markets_of(data)
+    goods = tuple(data["goods"])
     if "learning" in data:
         return Economy(goods, np.zeros(len(goods)), np.full(len(goods), np.nan))
     outside = outside_prices(data["outside"], markets)

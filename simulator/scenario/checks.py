@@ -17,11 +17,10 @@ from simulator.scenario.kind_checks import KindChecks, wants_of
 from simulator.scenario.learning import LearningChecks
 from simulator.scenario.message_checks import MessageChecks
 from simulator.scenario.planner_checks import PlannerChecks
-from simulator.scenario.schema import DEFAULT_FLOOR, Trade
+from simulator.scenario.schema import DEFAULT_FLOOR, SHARE_ROUNDING, Trade
 
 MAX_CELLS = 10_000_000
 MAX_DRAWN = 100_000_000
-SHARE_ROUNDING = 1e-9
 DEFAULT_TICKS = 1000
 SCALINGS, TURNS = ("relative", "own_slope"), ("sequential", "random_order", "bernoulli")
 """Pieces of a price rule of which there can be one."""

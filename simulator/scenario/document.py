@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -145,6 +145,11 @@ def quoted(text: str, limit: int = 60) -> str:
 def shown(name: str) -> str:
     """A name as shown in a message: bare where it is one, otherwise in quotes."""
     return name if _PLAIN_NAME.fullmatch(name) else quoted(name)
+
+
+def leading(path: str, names: Iterable[str]) -> str | None:
+    """The longest of the names that a dotted path is or begins with: names may have dots."""
+    return max((name for name in names if path == name or path.startswith(f"{name}.")), key=len, default=None)
 
 
 def printable(message: str) -> str:

@@ -140,6 +140,23 @@ def is_dirichlet(given: Mapping[str, Any]) -> bool:
     return len(given) == 1 and isinstance(given.get("dirichlet"), dict)
 
 
+def shares_key(ces: Mapping[str, Any]) -> str:
+    """The key under which a CES says how much of what."""
+    return next(key for key in ("weights", "shares", "inputs") if key in ces)
+
+
+def branches(ces: Mapping[str, Any]) -> list[str]:
+    """What a CES names, goods or nests, in order."""
+    table: Mapping[str, Any] = ces[shares_key(ces)]
+    return list(table["dirichlet"] if is_dirichlet(table) else table)
+
+
+def leaves(ces: Mapping[str, Any]) -> list[str]:
+    """The goods of a CES and its nests, in order."""
+    nests: Mapping[str, Any] = ces.get("nests") or {}
+    return [good for name in branches(ces) for good in (leaves(nests[name]) if name in nests else [name])]
+
+
 Number = Annotated[Annotated[float, Tag(NUMBER)] | Annotated[Draw, Tag(MAPPING)], _OR_DRAWN]
 Parameter = Annotated[
     Annotated[float, Tag(NUMBER)]

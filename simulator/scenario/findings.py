@@ -26,6 +26,8 @@ class Findings:
         self.goods = self.declared_goods()
         self.known_goods = set(self.goods or ())
         self.used: set[str] = set()
+        self.recipes: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+        """The goods made and those used, of each firm with a formula that can be read."""
         self.firms = self.declared_firms()
         self.known_firms = set(self.firms or ())
 

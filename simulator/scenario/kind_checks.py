@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from simulator.scenario.complaints import unknown
 from simulator.scenario.document import Steps, found, quoted, shown
-from simulator.scenario.draws_schema import is_dirichlet, is_draw
+from simulator.scenario.draws_schema import is_dirichlet, is_draw, shares_key
 from simulator.scenario.entry import NAME_PATTERN
 from simulator.scenario.findings import Findings
 from simulator.scenario.plugins import parameters_of
@@ -156,6 +156,7 @@ class KindChecks(Findings):
             self.fault(path, f"found a formula without inputs; {advice}", offset=begin)
             return
         self.used.update((*goods, *formula.variables))
+        self.recipes.append((goods, formula.variables))
         known = [self.is_good(path, name, "value", right, begin) or self.goods is None for name in formula.variables]
         if all(known) and not self.messages:
             verdict = judge(formula, self._scale)
@@ -251,7 +252,7 @@ class KindChecks(Findings):
     def _tree(self, path: Steps, given: dict[str, Any], seen: set[str]) -> None:
         """The names in a CES and its nests: goods, each once, or nests, each used."""
         nests: dict[str, Any] = given.get("nests") or {}
-        key = next(key for key in ("weights", "shares", "inputs") if key in given)
+        key = shares_key(given)
         table: dict[str, Any] = given[key]
         names = table.get("dirichlet") if isinstance(table.get("dirichlet"), dict) else table
         steps = (*path, key, "dirichlet") if names is not table else (*path, key)

@@ -63,14 +63,10 @@ class MessageChecks:
                     findings.fault((*path, "makes"), message)
 
     def _links(self) -> None:
-        from simulator.economics.formula import parse, sides
-
         findings = self.findings
         users: dict[str, int] = {}
         made: dict[str, tuple[str, ...]] = {}
-        for _, firm in findings.entries("firms"):
-            outputs, text = sides(str(firm["makes"]))
-            used = parse(text).variables
+        for outputs, used in findings.recipes:
             made.update(dict.fromkeys(outputs, used))
             for name in used:
                 users[name] = users.get(name, 0) + 1

@@ -19,6 +19,31 @@ def resolve(
     repeated. Files are called `inputs/NAME`; `inputs` says where those lie that are called so already, others lie as
     seen from `folder`.
     """
+    entries: dict[str, Any]
+    if model.learning is not None:
+        entries = {"learning": _entry(model.learning)}
+    else:
+        entries = {key: list(map(_entry, getattr(model, key))) for key in ("firms", "consumers", "shocks")}
+    places = {file: inputs.get(file, folder / file) for file in files_of(entries)}
+    called = _called(places)
+    entries = _renamed(entries, called)
+    files = {called[file]: place for file, place in places.items()}
+    resolved: dict[str, Any] = {"name": name, "goods": _resolved_goods(model)}
+    resolved |= entries if model.learning is not None else _resolved_economy(model, entries, Draws(0, files))
+    resolved["scheduler"] = _resolved_scheduler(model)
+    if _plans(model):
+        resolved["compare"] = model.compare.model_dump()
+    resolved["run"] = model.run.model_dump()
+    resolved["expect"] = model.expect
+    return resolved, files
+
+
+def _plans(model: ScenarioFile) -> bool:
+    """Whether anybody plans: nobody does who bids, or learns."""
+    return model.learning is None and model.scheduler.kind == "tatonnement"
+
+
+def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
     listed = model.goods if isinstance(model.goods, dict) else dict.fromkeys(model.goods)
     goods: dict[str, Any] = {}
     # Where patterns are learnt nothing is known at first.
@@ -34,55 +59,25 @@ def resolve(
         bottomless = model.learning is not None and "floor" not in market.model_fields_set
         floor = {} if bottomless else {"floor": market.floor}
         goods[good] = {**price, **floor, **({} if market.rival else {"rival": False})}
-    resolved: dict[str, Any] = {"name": name, "goods": goods}
-    if model.numeraire is not None:
-        resolved["numeraire"] = model.numeraire
+    return goods
+
+
+def _resolved_economy(model: ScenarioFile, entries: dict[str, Any], draws: Draws) -> dict[str, Any]:
+    """Who trades what, of `entries` whose files are called as they will be."""
+    resolved: dict[str, Any] = {} if model.numeraire is None else {"numeraire": model.numeraire}
     resolved["outside"] = dict(model.outside)
     resolved["supply"] = dict(model.supply)
-    firms, consumers = map(_entry, model.firms), map(_entry, model.consumers)
-    if model.learning is not None:
-        return _resolved_lesson(model, resolved, folder, inputs)
-    entries = {"firms": list(firms), "consumers": list(consumers), "shocks": [_entry(shock) for shock in model.shocks]}
-    places = {file: inputs.get(file, folder / file) for file in files_of(entries)}
-    called = _called(places)
-    files = {called[file]: place for file, place in places.items()}
-    entries = _renamed(entries, called)
-    draws = Draws(0, files)
     resolved["firms"] = [_resolved_firm(firm, draws) for firm in entries["firms"]]
-    if model.scheduler.kind == "marginal_bids":
-        # Nobody plans.
+    if not _plans(model):
         for firm in resolved["firms"]:
             del firm["behaviour"]
     resolved["consumers"] = [_resolved_consumer(consumer, draws) for consumer in entries["consumers"]]
-    if model.scheduler.kind == "tatonnement":
+    if _plans(model):
         resolved["trade"] = _resolved_trade(model)
         resolved["start"] = model.start
     if model.shocks:
         resolved["shocks"] = entries["shocks"]
-    resolved["scheduler"] = _resolved_scheduler(model)
-    if model.scheduler.kind == "tatonnement":
-        resolved["compare"] = model.compare.model_dump()
-    resolved["run"] = model.run.model_dump()
-    resolved["expect"] = model.expect
-    return resolved, files
-
-
-def _resolved_lesson(
-    model: ScenarioFile, resolved: dict[str, Any], folder: Path, inputs: Mapping[str, Path]
-) -> tuple[dict[str, Any], dict[str, Path]]:
-    """The resolved scenario of a market that learns, and the files it reads."""
-    learning = _entry(model.learning)
-    places = {file: inputs.get(file, folder / file) for file in files_of(learning)}
-    called = _called(places)
-    whole = {
-        "name": resolved["name"],
-        "goods": resolved["goods"],
-        "learning": _renamed(learning, called),
-        "scheduler": _resolved_scheduler(model),
-        "run": model.run.model_dump(),
-        "expect": model.expect,
-    }
-    return whole, {called[file]: place for file, place in places.items()}
+    return resolved
 
 
 def _called(places: Mapping[str, Path]) -> dict[str, str]:

@@ -17,6 +17,8 @@ from simulator.scenario.learning_schema import Learning
 from simulator.scenario.scheduler_schema import Scheduler
 
 DEFAULT_FLOOR = 1e-12
+SHARE_ROUNDING = 1e-9
+"""By how much shares may exceed 1 together."""
 
 
 def _share_shape(value: object) -> str | None:

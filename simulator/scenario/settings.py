@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, cast, get_origin
 
 from simulator.scenario.complaints import Schema, below, fields_of, keys_at, model_of, nearest, unknown
-from simulator.scenario.document import Document, Fault, Steps, plain, quoted
+from simulator.scenario.document import Document, Fault, Steps, leading, plain, quoted
 from simulator.scenario.draws_schema import Draw, is_dirichlet
 from simulator.scenario.yaml_text import compose_value
 
@@ -107,7 +107,7 @@ def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | Non
             places[names[-1]] = at
         for at in range(len(names)):
             places.setdefault(str(at), at)
-        first = _leading(rest, places)
+        first = leading(rest, places)
         return (None, "", names) if first is None else (places[first], rest[len(first) + 1 :], [])
     model = None if _is_table(node, annotations, rest) else model_of(annotations)
     names = (
@@ -115,7 +115,7 @@ def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | Non
         if model is None
         else [*fields_of(model)]
     )
-    first = _leading(rest, names)
+    first = leading(rest, names)
     if first is None and model is None and not _structured(below(annotations, rest)):
         first = rest
     return (first, rest[len(first) + 1 :], []) if first else (None, "", names)
@@ -131,10 +131,6 @@ def _structured(annotations: list[Any]) -> bool:
     """Whether entries of these types are made of known keys: a name that is not there cannot be meant."""
     model = model_of(annotations)
     return model is not None and not issubclass(model, Draw)
-
-
-def _leading(rest: str, names: Iterable[str]) -> str | None:
-    return max((name for name in names if rest == name or rest.startswith(f"{name}.")), key=len, default=None)
 
 
 def _unknown_path(dotted: str, rest: str, names: list[str]) -> str:

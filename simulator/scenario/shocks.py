@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, cast
 
-from simulator.scenario.document import Steps, found, quoted
+from simulator.scenario.document import Steps, found, leading, quoted
 from simulator.scenario.draws import DISTRIBUTIONS
 
 CHANGEABLE = "supply.GOOD, firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, " + (
@@ -69,7 +69,6 @@ def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
 def _reach(data: dict[str, Any], path: str, steps: Steps) -> tuple[dict[str, Any], str]:
     """The mapping that a path ends in, and the key there."""
     room, _, rest = path.partition(".")
-    guesses = _paths(data)
     if room == "supply":
         if rest == "":
             return data, "supply"
@@ -77,12 +76,12 @@ def _reach(data: dict[str, Any], path: str, steps: Steps) -> tuple[dict[str, Any
             raise _unknown(path, steps, [f"supply.{good}" for good in data["goods"]])
         return data["supply"], rest
     if room not in ("firms", "consumers"):
-        raise _unknown(path, steps, [], guesses)
+        raise _unknown(path, steps, [], _paths(data))
     entries: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in data[room]}
-    name = _leading(rest, entries)
+    name = leading(rest, entries)
     if name is None or rest == name:
-        raise _unknown(path, steps, [f"{room}.{known}" for known in entries], guesses)
-    return _within(entries[name], rest[len(name) + 1 :], room, path, steps, list(data["goods"]), guesses)
+        raise _unknown(path, steps, [f"{room}.{known}" for known in entries], _paths(data))
+    return _within(data, entries[name], rest[len(name) + 1 :], room, path, steps)
 
 
 def _paths(data: Mapping[str, Any]) -> list[str]:
@@ -97,12 +96,12 @@ def _paths(data: Mapping[str, Any]) -> list[str]:
 
 
 def _within(
-    entry: dict[str, Any], rest: str, room: str, path: str, steps: Steps, goods: list[str], guesses: list[str]
+    data: Mapping[str, Any], entry: dict[str, Any], rest: str, room: str, path: str, steps: Steps
 ) -> tuple[dict[str, Any], str]:
     key = rest.partition(".")[0]
     allowed = ("productivity", "technology") if room == "firms" else ("endowment", "budget", "utility")
     if key not in allowed:
-        raise _unknown(path, steps, [], guesses)
+        raise _unknown(path, steps, [], _paths(data))
     if key == "productivity":
         kinds: dict[str, Any] = entry.get("technology") or {}
         holder = next(iter(kinds.values()), entry)
@@ -117,8 +116,8 @@ def _within(
         if rest == "endowment":
             return entry, "endowment"
         good = rest.removeprefix("endowment.")
-        if good not in goods:
-            raise _unknown(path, steps, [f"consumers.{entry['name']}.endowment.{known}" for known in goods])
+        if good not in data["goods"]:
+            raise _unknown(path, steps, [f"consumers.{entry['name']}.endowment.{known}" for known in data["goods"]])
         return given, good
     if key not in entry:
         raise _unknown(path, steps, [f"firms.{entry['name']}.productivity"])
@@ -134,7 +133,7 @@ def _exactly(holder: dict[str, Any], rest: str, key: str, path: str, steps: Step
 def _nested(node: dict[str, Any], rest: str, path: str, steps: Steps) -> tuple[dict[str, Any], str]:
     """The holder and key of a path of keys that exist."""
     while True:
-        key = _leading(rest, node)
+        key = leading(rest, node)
         before = path[: len(path) - len(rest)]
         if key is None or key == "output":
             raise _unknown(path, steps, [before + known for known in node if known != "output"])
@@ -144,10 +143,6 @@ def _nested(node: dict[str, Any], rest: str, path: str, steps: Steps) -> tuple[d
         if not isinstance(following, dict):
             raise _unknown(path, steps, [before + key])
         node, rest = cast("dict[str, Any]", following), rest[len(key) + 1 :]
-
-
-def _leading(rest: str, names: Mapping[str, Any]) -> str | None:
-    return max((name for name in names if rest == name or rest.startswith(f"{name}.")), key=len, default=None)
 
 
 def _unknown(path: str, steps: Steps, known: list[str], guesses: list[str] | None = None) -> ShockError:

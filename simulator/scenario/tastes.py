@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.scenario import from_outside
 from simulator.scenario.draws import ABOVE_0, AT_LEAST_0, BELOW_1, Array, Bound, DrawError
+from simulator.scenario.draws_schema import branches, leaves, shares_key
 from simulator.scenario.reader import Given, Reader
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def ces_form(given: Given, read: Reader) -> Form:
     if given.get("nests"):
         return _nest(given, read, ABOVE_0)
     elasticity = elasticity_of(given, read)
-    key = _shares_key(given)
+    key = shares_key(given)
     parameters = read.table(given[key], key)
     return CES.from_weights(elasticity, parameters) if key == "weights" else CES(elasticity, parameters)
 
@@ -43,18 +44,10 @@ def _nest(given: Given, read: Reader, bound: Bound = AT_LEAST_0) -> Nest:
     from simulator.economics.nests import Nest
 
     nests: Given = given.get("nests") or {}
-    key = _shares_key(given)
-    table: Given = given[key]
-    names = list(table["dirichlet"] if set(table) == {"dirichlet"} and "dirichlet" not in nests else table)
-    branches = [
-        _nest(nests[name], read.at("nests", name)) if name in nests else read.goods.index(name) for name in names
-    ]
+    key, names = shares_key(given), branches(given)
+    below = [_nest(nests[name], read.at("nests", name)) if name in nests else read.goods.index(name) for name in names]
     make = Nest.of_weights if key == "weights" else Nest.of_shares
-    return make(len(read.goods), branches, elasticity_of(given, read, bound), read.table(table, key, names))
-
-
-def _shares_key(given: Given) -> str:
-    return next(key for key in ("weights", "shares", "inputs") if key in given)
+    return make(len(read.goods), below, elasticity_of(given, read, bound), read.table(given[key], key, names))
 
 
 def _cobb_douglas(given: Any, read: Reader) -> Utility:
@@ -210,7 +203,7 @@ def _leontief_technique(given: Any, read: Reader) -> Technique:
 
 
 def _ces_technique(given: Any, read: Reader) -> Technique:
-    names = list(dict.fromkeys(_leaves(given)))
+    names = list(dict.fromkeys(leaves(given)))
     inputs = replace(read.at("technology"), goods=tuple(names))
     return _of_form(given, read, ces_form(given, inputs), _returns(given, read), names)
 
@@ -219,13 +212,6 @@ def _returns(given: Given, read: Reader) -> Array:
     return read.at("technology").number(
         given["returns_to_scale"], "returns_to_scale", Bound(0.0, strict=True, under=1.0)
     )
-
-
-def _leaves(given: Given) -> list[str]:
-    """The goods of a tree of nests, in order."""
-    nests: Given = given.get("nests") or {}
-    names = given[_shares_key(given)]
-    return [good for name in names for good in (_leaves(nests[name]) if name in nests else [name])]
 
 
 TECHNIQUES: dict[str, Callable[[Any, Reader], Technique]] = {
