@@ -191,7 +191,7 @@ def test_the_slope_of_the_descent_is_that_of_its_own_signal(name: str) -> None:
     economy = loaded(POTENTIAL[name], "additive").economy
     function, guess = reference(economy), economy.first_guess()
     prices = np.exp(np.random.default_rng(2).normal(0, 0.3, len(economy.goods)))
-    slope = function.descent(prices, guess, slope=True).slope
+    slope = function.descent(prices, guess, jacobian=True).slope
     assert slope is not None
     assert function.descent(prices, guess).slope is None
     for good in np.flatnonzero(~economy.is_outside):

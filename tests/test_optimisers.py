@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.dynamics.global_pieces import Anderson
 from simulator.dynamics.pieces import (
     PD,
     Adam,
-    Anderson,
     Averaging,
     Delay,
     Extragradient,
