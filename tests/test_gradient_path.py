@@ -124,6 +124,11 @@ OPTIMISERS: list[Any] = [
     [{"momentum": -0.3}, "random_order"],
     [{"momentum": 0.3}, {"bernoulli": 0.5}],
     [{"anderson": {"depth": 1}}],
+    [{"delay": {"own": 0, "neighbours": 3}}],
+    [{"delay": {"own": 2, "neighbours": 1}}, {"momentum": 0.3}],
+    ["newton", {"clip": 0.01}],
+    [{"symplectic": 0.1}, {"cosine": 30}],
+    [{"consensus": 0.001}],
 ]
 FORMS = {"additive": 0.01, "multiplicative": 0.1}
 
