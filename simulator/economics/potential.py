@@ -37,7 +37,8 @@ class Descent(NamedTuple):
     @property
     def slope(self) -> Array | None:
         """The derivative of each signal in its own price, `(goods,)`; None where it was not asked for."""
-        return None if self.jacobian is None else self.jacobian.diagonal()
+        # A view would keep the whole Jacobian of every recorded tick in memory.
+        return None if self.jacobian is None else self.jacobian.diagonal().copy()
 
 
 class Reference(Protocol):

@@ -222,7 +222,7 @@ class LearningChecks:
         from simulator.dynamics.price_rules import PIECES, RECIPES
 
         rule: Any = scheduler.get("rule")
-        if rule in RECIPES and RECIPES[rule].form != "additive":
+        if isinstance(rule, str) and rule in RECIPES and RECIPES[rule].form != "additive":
             message = f"found {rule}, which is {RECIPES[rule].form}; expected an additive rule"
             self.findings.fault(("scheduler", "rule"), f"{message}: prices of a market that learns may be negative")
         pieces: Any = scheduler.get("with")
