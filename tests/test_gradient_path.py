@@ -124,6 +124,11 @@ OPTIMISERS: list[Any] = [
     [{"momentum": -0.3}, "random_order"],
     [{"momentum": 0.3}, {"bernoulli": 0.5}],
     [{"anderson": {"depth": 1}}],
+    [{"delay": {"own": 0, "neighbours": 3}}],
+    [{"delay": {"own": 2, "neighbours": 1}}, {"momentum": 0.3}],
+    ["newton", {"clip": 0.01}],
+    [{"symplectic": 0.1}, {"cosine": 30}],
+    [{"consensus": 0.001}],
 ]
 FORMS = {"additive": 0.01, "multiplicative": 0.1}
 
@@ -191,7 +196,7 @@ def test_the_slope_of_the_descent_is_that_of_its_own_signal(name: str) -> None:
     economy = loaded(POTENTIAL[name], "additive").economy
     function, guess = reference(economy), economy.first_guess()
     prices = np.exp(np.random.default_rng(2).normal(0, 0.3, len(economy.goods)))
-    slope = function.descent(prices, guess, slope=True).slope
+    slope = function.descent(prices, guess, jacobian=True).slope
     assert slope is not None
     assert function.descent(prices, guess).slope is None
     for good in np.flatnonzero(~economy.is_outside):

@@ -289,6 +289,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"scheduler": {"form": "multiplicative"}}, "found multiplicative; expected form: additive"),
     ({"scheduler": {"kind": "marginal_bids"}}, "found 'marginal_bids' beside learning; expected tatonnement"),
     ({"scheduler": {"form": "additive", "with": ["own_slope"]}}, "found own_slope beside learning"),
+    ({"scheduler": {"form": "additive", "with": [{"symplectic": 1}]}}, "found symplectic beside learning"),
+    ({"scheduler": {"rule": "newton"}}, "found newton, which is multiplicative; expected an additive rule"),
+    (
+        {"scheduler": {"form": "additive", "with": [{"delay": {"own": 0, "neighbours": 1}}]}},
+        "found own and neighbours beside learning; expected {delay: ticks}",
+    ),
     ({"learning": {"patterns": {"target": "y"}}}, "found no patterns; expected one of rows, csv, dataset"),
     ({"learning": {"patterns": {"target": "y", "csv": "none.csv"}}}, "found no file none.csv"),
     ({"learning": {"patterns": {"target": "z", "rows": [{"x": 1, "y": 1}]}}}, "found no 'z'; expected one of x, y"),

@@ -44,10 +44,15 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp
     return called
 
 
-def listed(text: str) -> dict[str, str]:
-    """Names and meanings of what was printed."""
+def rows_of(text: str) -> list[tuple[str, str]]:
+    """Names and meanings of what was printed, in order."""
     rows = [line.strip().partition("  ") for line in text.splitlines() if line.startswith("  ")]
-    return {name: meaning.strip() for name, _, meaning in rows}
+    return [(name, meaning.strip()) for name, _, meaning in rows]
+
+
+def listed(text: str) -> dict[str, str]:
+    """The meaning of each name that was printed."""
+    return dict(rows_of(text))
 
 
 @pytest.mark.parametrize(
@@ -63,8 +68,8 @@ def listed(text: str) -> dict[str, str]:
 def test_every_kind_is_listed_with_its_meaning(heading: str, names: list[str], call: Called) -> None:
     code, out, error = call(heading)
     assert (code, error) == (0, "")
-    assert list(listed(out)) == list(names)
-    assert all(len(meaning) > 10 for meaning in listed(out).values())
+    assert [name for name, _ in rows_of(out)] == list(names)
+    assert all(len(meaning) > 10 for _, meaning in rows_of(out))
 
 
 def test_what_is_listed_is_what_a_scenario_may_say() -> None:
@@ -76,10 +81,11 @@ def test_what_is_listed_is_what_a_scenario_may_say() -> None:
 
 
 def test_rules_say_what_a_market_must_know_for_them(call: Called) -> None:
-    rules = listed(call("rules")[1])
-    for name in (*PIECES, *RECIPES):
-        assert rules[name].startswith(tuple(f"[{information}] " for information in INFORMATION))
-    assert rules["jacobi_newton"].startswith("[own slope] ")
+    rules = rows_of(call("rules")[1])[len(FORMS) :]
+    for _, meaning in rules:
+        assert meaning.startswith(tuple(f"[{information}] " for information in INFORMATION))
+    for name, information in {"jacobi_newton": "own slope", "newton": "global"}.items():
+        assert all(meaning.startswith(f"[{information}] ") for listed, meaning in rules if listed == name)
 
 
 def test_every_column_of_every_file_is_listed_in_order(call: Called, tmp_path: Path) -> None:

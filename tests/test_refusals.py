@@ -286,7 +286,7 @@ REFUSALS = [
     (BASE + "scheduler: {rate: 0}\n", "3:19", "scheduler.rate", "found 0; expected a number above 0"),
     (BASE + "scheduler: {with: [{momentm: 1}]}\n", "3:21", "scheduler.with[0].momentm", "unknown kind 'momentm'"),
     (
-        BASE + "scheduler: {with: [newton]}\n",
+        BASE + "scheduler: {with: [newtonian]}\n",
         "3:20",
         "scheduler.with[0]",
         "expected relative, own_slope, rmsprop",

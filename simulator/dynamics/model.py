@@ -49,7 +49,7 @@ class MarketModel(Market):
         ]
         alone = aggregates and not trade.every_tick
         self.consumer_cohorts = [ConsumerCohort(self, cohort, aggregates=alone) for cohort in economy.consumers]
-        self._memory = rule.start()
+        self._memory = rule.start(prices=np.array(initial_prices, dtype=float))
         self._free = ~rule.fixed
         self._lay_out()
         prices = np.array(initial_prices, dtype=float)
@@ -96,6 +96,8 @@ class MarketModel(Market):
             return
         with np.errstate(all="ignore"):
             prices = np.asarray(before.next_prices)
+            # Before the tick's own plan, which overwrites whatever cohorts note when they are asked.
+            heard = self._heard(prices)
             plans = self.plan(prices)
             demand, supply = self.economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
             excess_demand, scale = demand - supply, np.maximum(demand, supply)
@@ -104,8 +106,9 @@ class MarketModel(Market):
                 trades = self.settle(prices, plans)
             else:
                 trades = self._no_trade(prices, plans, stock=before.stock)
-            slope = self._own_slopes(prices, demand, supply, plans) if self.rule.needs_slope else None
-            next_prices, self._memory = self.rule.next_prices(prices, excess_demand, scale, self._memory, slope)
+            jacobian = self._jacobian(prices, demand, supply, plans) if self.rule.needs_jacobian else None
+            signal, size = heard or (excess_demand, scale)
+            next_prices, self._memory = self.rule.next_prices(prices, signal, size, self._memory, jacobian)
             residual = relative_excess_demand(excess_demand, scale, prices, self._free)
             self.now = Snapshot(before.tick + 1, finite, residual, prices, next_prices, demand, supply, *plans, *trades)
 
@@ -249,13 +252,27 @@ class MarketModel(Market):
             from_outside=0.0,
         )
 
-    def _own_slopes(self, prices: Array, demand: Array, supply: Array, plans: Plans) -> Array:
-        """`dz_j/dp_j` of planned excess demand, `(goods,)`, at the incomes really planned with."""
+    def _heard(self, prices: Array) -> tuple[Array, Array] | None:
+        """Excess demand and `s` of each market `(goods,)` at the prices that it has heard of; None where all of them go
+        by the `prices` quoted. Everybody plans as they stand, with what is in their accounts.
+        """
+        rows = self.rule.heard(prices, self._memory)
+        if rows is None:
+            return None
+        demand, supply = np.zeros(len(prices)), np.zeros(len(prices))
+        for good in np.flatnonzero(self._free).tolist():
+            plans = self.plan(rows[good])
+            totals = self.economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+            demand[good], supply[good] = totals[0][good], totals[1][good]
+        return demand - supply, np.maximum(demand, supply)
+
+    def _jacobian(self, prices: Array, demand: Array, supply: Array, plans: Plans) -> Array:
+        """`dz/dp` of planned excess demand, `(goods, goods)`, at the incomes really planned with."""
         made = self.economy.at_outlets(plans.planned_outputs)
         profits = self._by_entry(self._value(prices, made, plans.planned_inputs))
         incomes = tuple(cohort.income for cohort in self.consumer_cohorts)
         quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
-        return self.economy.jacobian(Balance(prices, demand, supply, *quantities)).diagonal().copy()
+        return self.economy.jacobian(Balance(prices, demand, supply, *quantities))
 
     def _own_use(self, planned_inputs: Array, stock: Array) -> tuple[Array, Array]:
         """What each firm keeps of its own stock for its own inputs, `(edges,)`, and the stock that is left."""

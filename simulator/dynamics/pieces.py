@@ -6,6 +6,7 @@ own memory; which prices a piece may look at is its `information`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -29,31 +30,41 @@ excess demand falls with its own price; or something of other markets.
 
 FLATTEST = 0.1
 """An own elasticity `|dz/dp| p/s` below this counts as this: where demand hardly reacts, no step grows without end."""
-DEPENDENT = 1e-8
-"""Past changes of the step, as columns of unit length, whose singular values lie below this part of the largest count
-as saying the same thing twice."""
 
 
 class Quote(NamedTuple):
     """What came of quoting `prices`, `(goods,)` each: all that a piece may look at beside the step.
 
-    `scale` is `s = max(demand, supply)`, `slope` the own slope `dz_j/dp_j` of the signal, or None where no piece
-    asked for it. Steps are in `ln p` where `multiplicative`, else in `p`; prices will not go below `floor`. `tick` is
-    the number of ticks before this one, and the chain began with `rate * signal`.
+    `scale` is `s = max(demand, supply)`; prices that are not `free` never move. `jacobian` `(goods, goods)` is that of
+    the signal, `dz_i/dp_j`, and `metric` `(goods,)` the weights `G` in which the scaled signal descends
+    (`PriceRule.metric`): None where no piece asked for them. Steps are in `ln p` where `multiplicative`, else in `p`;
+    prices will not go below `floor`. `tick` is the number of ticks before this one, and the chain began with
+    `rate * signal`.
     """
 
     prices: Array
     signal: Array
     scale: Array
-    slope: Array | None
+    jacobian: Array | None
+    metric: Array | None
     multiplicative: bool
     floor: Array
+    free: NDArray[np.bool_]
     tick: int
     rate: float
 
+    @property
+    def slope(self) -> Array | None:
+        """Each signal's own slope `dz_j/dp_j`, `(goods,)`; None where no piece asked for it."""
+        return None if self.jacobian is None else self.jacobian.diagonal()
+
 
 class Piece(Protocol):
-    """One link of the chain: `step(step, quote, memory) -> (step, memory)`, steps `(goods,)`."""
+    """One link of the chain: `step(step, quote, memory) -> (step, memory)`, steps `(goods,)`.
+
+    A piece whose information is its own slope finds `quote.slope`; any other that asks for the Jacobian says so by
+    `needs_jacobian: ClassVar = True`.
+    """
 
     meaning: ClassVar[str]
     information: ClassVar[str]
@@ -71,7 +82,7 @@ class Piece(Protocol):
         ...
 
 
-class _Forgetful:
+class Forgetful:
     """A piece that remembers nothing."""
 
     cycle: ClassVar[int | None] = 1
@@ -80,7 +91,7 @@ class _Forgetful:
         return NOTHING
 
 
-class _Remembering:
+class Remembering:
     """A piece that remembers one number per good, 0 at first and at rest."""
 
     cycle: ClassVar[int | None] = 1
@@ -90,7 +101,7 @@ class _Remembering:
 
 
 @dataclass(frozen=True)
-class Relative(_Forgetful):
+class Relative(Forgetful):
     """`step / s`: excess demand per unit of the larger of demand and supply; 0 where both are 0."""
 
     meaning: ClassVar = "step / s, s = max(demand, supply): per unit of what is traded; part of multiplicative"
@@ -102,7 +113,7 @@ class Relative(_Forgetful):
 
 
 @dataclass(frozen=True)
-class OwnSlope(_Forgetful):
+class OwnSlope(Forgetful):
     """`step / |dz/dp|`, or `step / (p |dz/dp|)` where multiplicative: the step per unit of the signal's own slope.
 
     At rate 1 every market takes the Newton step that would clear it if no other price moved: Jacobi's method. A slope
@@ -121,7 +132,7 @@ class OwnSlope(_Forgetful):
 
 
 @dataclass(frozen=True)
-class Clip(_Forgetful):
+class Clip(Forgetful):
     """`max(-limit, min(limit, step))`: no price moves further in a tick (in its logarithm where multiplicative)."""
 
     limit: float
@@ -133,7 +144,7 @@ class Clip(_Forgetful):
 
 
 @dataclass(frozen=True)
-class Momentum(_Remembering):
+class Momentum(Remembering):
     """`v <- decay * v + step`: the heavy ball; the step becomes `v` (Polyak, 1964).
 
     A negative `decay` takes part of the last step back (Gidel and others, 2019).
@@ -149,7 +160,7 @@ class Momentum(_Remembering):
 
 
 @dataclass(frozen=True)
-class Nesterov(_Remembering):
+class Nesterov(Remembering):
     """`v <- decay * v + step`, `step <- step + decay * v`: momentum that looks ahead.
 
     Prices quoted are those ahead, `y = x + decay (x - x_last)`, so that a tick asks for excess demand once (Nesterov,
@@ -166,7 +177,7 @@ class Nesterov(_Remembering):
 
 
 @dataclass(frozen=True)
-class RMSprop(_Remembering):
+class RMSprop(Remembering):
     """`v <- decay * v + (1 - decay) g^2`, `step <- step / (sqrt(v) + epsilon)` with `g = step / rate`.
 
     Every price moves by about `rate`, however large its signal; where the signal shrinks below `epsilon` (in its own
@@ -219,7 +230,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class PD(_Remembering):
+class PD(Remembering):
     """`step + weight * (step - last step)`: a derivative term beside the proportional one.
 
     At weight 1 the optimistic gradient (Popov, 1980; Daskalakis and others, 2018). The step before the first is 0.
@@ -234,7 +245,7 @@ class PD(_Remembering):
 
 
 @dataclass(frozen=True)
-class Extragradient(_Remembering):
+class Extragradient(Remembering):
     """A trial quote first: from base prices to the trial by the step there, then to base prices + the trial's step.
 
     A full step takes two ticks, with one look at excess demand each: the first moves by `step1`, the second by
@@ -258,7 +269,7 @@ class Extragradient(_Remembering):
 
 
 @dataclass(frozen=True)
-class Averaging(_Remembering):
+class Averaging(Remembering):
     """The price quoted is the mean of all iterates, and the iterate moves by the signal there: primal averaging.
 
     With `x <- x + step` the step becomes `(x - p) / (t + 2)`, `t` the ticks before: `p` is the mean of `x_0 .. x_t`,
@@ -276,22 +287,42 @@ class Averaging(_Remembering):
 
 @dataclass(frozen=True)
 class Delay:
-    """The step of `ticks` ticks ago, 0 until then: markets that hear late."""
+    """`step(t - d)`, 0 for the first `d` ticks: markets that hear late, each by the prices of `own` and `neighbours`.
 
-    ticks: int
-    meaning: ClassVar = "the step of so many ticks ago: the signal is heard late"
+    The signal of a market is `z_j` at its own price of `own` ticks ago and all others of `neighbours` ticks ago (as
+    many, unless said): `d` is the smaller of both, and what one is later than the other is the `lag` of the prices it
+    is asked at. Before the first tick prices were the first ones.
+    """
+
+    own: int
+    neighbours: int | None = None
+    meaning: ClassVar = (
+        "the step of so many ticks ago; with {own, neighbours}, z_j at its own and all others' prices of these ages"
+    )
     information: ClassVar = "local"
     cycle: ClassVar[int | None] = 1
+
+    @property
+    def ticks(self) -> int:
+        """By how much the step is late."""
+        return self.own if self.neighbours is None else min(self.own, self.neighbours)
+
+    @property
+    def lag(self) -> tuple[int, int]:
+        """How old its own price is, and how old the others' are, when a market is asked for its step."""
+        neighbours = self.own if self.neighbours is None else self.neighbours
+        return self.own - self.ticks, neighbours - self.ticks
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         return np.zeros(self.ticks * goods)
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        return memory[: len(step)], np.concatenate([memory[len(step) :], step])
+        queue = np.concatenate([memory, step])
+        return queue[: len(step)], queue[len(step) :]
 
 
 @dataclass(frozen=True)
-class Decay(_Forgetful):
+class Decay(Forgetful):
     """`(1 + t/over)^-power * step`, `t` the number of ticks so far: steps that shrink as time goes on.
 
     Up to a power of 1 prices can still go any distance; they settle where demand jumps at a kink, and with a power
@@ -308,7 +339,7 @@ class Decay(_Forgetful):
 
 
 @dataclass(frozen=True)
-class Warmup(_Forgetful):
+class Warmup(Forgetful):
     """`min(1, (t + 1)/ticks) * step`, `t` the number of ticks so far: steps that grow to their size."""
 
     ticks: int
@@ -320,33 +351,20 @@ class Warmup(_Forgetful):
 
 
 @dataclass(frozen=True)
-class Anderson:
-    """`step - (dX + dF) c`, `c` the least squares solution of `dF c = step`: Anderson's acceleration (1965).
+class Cosine(Forgetful):
+    """`(floor + (1 - floor) (1 + cos(pi t/ticks))/2) * step`, from `ticks` on `floor * step`: annealing.
 
-    The columns of `dX` and `dF` are the last `depth` changes of prices (of `ln p` where multiplicative) and of steps:
-    a secant model of the whole Jacobian from local signals, put together in one place.
+    Without restarts; at a floor of 0 prices stand still in the end, wherever they are (Loshchilov and Hutter, 2017).
     """
 
-    depth: int = 5
-    meaning: ClassVar = "step - (dX + dF) c, c = argmin |dF c - step|: a secant model from the last depth changes"
-    information: ClassVar = "global"
-    cycle: ClassVar[int | None] = None
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
-        return np.zeros(2 * (self.depth + 1) * goods)
+    ticks: int
+    floor: float = 0.1
+    meaning: ClassVar = "(floor + (1 - floor) (1 + cos(pi t/ticks))/2) step, floor step from t = ticks on: annealing"
+    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        past = memory.reshape(2, self.depth + 1, len(step))
-        place = np.log(quote.prices) if quote.multiplicative else quote.prices
-        kept = np.concatenate([past[:, 1:], np.stack([place, step])[:, None]], axis=1)
-        known = min(quote.tick, self.depth)
-        moves, changes = np.diff(kept, axis=1)[:, self.depth - known :]
-        # Columns of one length: near rest they differ by orders of magnitude.
-        lengths = np.maximum(np.linalg.norm(changes, axis=1), 1e-300)
-        if not known or not np.isfinite(kept).all():
-            return step, kept.ravel()
-        weights = np.linalg.lstsq((changes / lengths[:, None]).T, step, rcond=DEPENDENT)[0] / lengths
-        return step - weights @ (moves + changes), kept.ravel()
+        turned = 0.5 + 0.5 * math.cos(math.pi * min(1.0, quote.tick / self.ticks))
+        return step * (self.floor + (1.0 - self.floor) * turned), memory
 
 
 def steepness(prices: Array, scale: Array, slope: Array | None) -> Array:
@@ -355,7 +373,12 @@ def steepness(prices: Array, scale: Array, slope: Array | None) -> Array:
     Raises ValueError if the slope is missing.
     """
     if slope is None:
-        raise ValueError("own_slope needs the signal's own slopes: pass `slope` where `rule.needs_slope`")
+        raise ValueError("own_slope needs the signal's own slopes: pass `slope` where `rule.by_own_slope`")
     flattest = np.divide(FLATTEST * scale, prices, out=np.zeros(np.shape(prices)), where=prices > 0)
     # A slope that is not a number (0/0 where nothing is traded) is no slope: fmax takes the other.
     return np.fmax(np.abs(slope), flattest)
+
+
+def needs_jacobian(piece: Any) -> bool:
+    """Whether a piece, or a class of them, must be told how the signal changes with prices."""
+    return piece.information == "own slope" or getattr(piece, "needs_jacobian", False)

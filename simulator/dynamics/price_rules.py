@@ -21,13 +21,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.dynamics.global_pieces import Anderson, Consensus, Newton, Symplectic
 from simulator.dynamics.pieces import (
     INFORMATION,
     PD,
     Adam,
-    Anderson,
     Averaging,
     Clip,
+    Cosine,
     Decay,
     Delay,
     Extragradient,
@@ -40,13 +41,16 @@ from simulator.dynamics.pieces import (
     Relative,
     RMSprop,
     Warmup,
+    needs_jacobian,
     steepness,
 )
 from simulator.dynamics.turns import Bernoulli, RandomOrder, Sequential, Turns
 from simulator.economics.forms import Array
 
 Memory = tuple[Memo, ...]
-"""What a rule remembers between ticks: how many there were, and an array per piece of its chain."""
+"""What a rule remembers between ticks: how many there were, an array per piece of its chain, and past prices, tick
+after tick, where markets hear of some prices later than of others.
+"""
 
 PIECES: dict[str, type[Piece] | type[Turns]] = {
     "relative": Relative,
@@ -62,7 +66,11 @@ PIECES: dict[str, type[Piece] | type[Turns]] = {
     "delay": Delay,
     "decay": Decay,
     "warmup": Warmup,
+    "cosine": Cosine,
     "anderson": Anderson,
+    "newton": Newton,
+    "symplectic": Symplectic,
+    "consensus": Consensus,
     "sequential": Sequential,
     "random_order": RandomOrder,
     "bernoulli": Bernoulli,
@@ -78,7 +86,7 @@ class Recipe(NamedTuple):
     """A rule with a name of its own: a form and pieces, to be taken at any rate."""
 
     form: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece | Turns, ...]
     meaning: str
     source: str
 
@@ -125,6 +133,78 @@ RECIPES: dict[str, Recipe] = {
         "p *= exp(rate z / (p |dz/dp|)): at rate 1 each market's own Newton step in ln p, as if no other price moved",
         "Ortega, Rheinboldt (1970)",
     ),
+    "gauss_seidel": Recipe(
+        "multiplicative",
+        (OwnSlope(), Sequential()),
+        "one price a tick, p *= exp(rate z / (p |dz/dp|)): each market's own Newton step, at what the last one left",
+        "Ortega, Rheinboldt (1970)",
+    ),
+    "nesterov": Recipe(
+        "additive",
+        (Nesterov(0.9),),
+        "v = 0.9 v + rate z, p += rate z + 0.9 v: the heavy ball, quoted a step ahead",
+        "Nesterov (1983); Sutskever and others (2013)",
+    ),
+    "rmsprop": Recipe(
+        "multiplicative",
+        (RMSprop(epsilon=0.1),),
+        "v = 0.9 v + 0.1 (z/s)^2, p *= exp(rate z/s / (sqrt(v) + 0.1)): steps of about the rate, smaller near rest",
+        "Tieleman, Hinton (2012), with a large epsilon",
+    ),
+    "adam": Recipe(
+        "multiplicative",
+        (Adam(epsilon=0.1),),
+        "p *= exp(rate m / (sqrt(v) + 0.1)), m and v the means of z/s and its square over 10 and 1000 ticks",
+        "Kingma, Ba (2015), with a large epsilon",
+    ),
+    "optimistic": Recipe(
+        "additive",
+        (PD(1.0),),
+        "p += rate (2 z - last z): a step along what excess demand will be if it changes as it last did",
+        "Popov (1980); Daskalakis and others (2018)",
+    ),
+    "extragradient": Recipe(
+        "additive",
+        (Extragradient(),),
+        "a trial p + rate z first, then from p by rate times z at the trial: two ticks a step",
+        "Korpelevich (1976)",
+    ),
+    "negative_momentum": Recipe(
+        "multiplicative",
+        (Momentum(-0.5), Sequential()),
+        "one price a tick, and half of its last step taken back: settles rotation, in turns alone",
+        "Gidel and others (2019)",
+    ),
+    "primal_averaging": Recipe(
+        "additive",
+        (Averaging(),),
+        "x += rate z at p, p the mean of all x so far: slow, and hardly to be shaken",
+        "Nesterov, Shikhman (2015)",
+    ),
+    "anderson": Recipe(
+        "multiplicative",
+        (Anderson(),),
+        "a secant model of the whole market from the last five changes of prices and steps",
+        "Anderson (1965)",
+    ),
+    "newton": Recipe(
+        "multiplicative",
+        (Newton(), Clip(1.0)),
+        "p *= exp(-rate (J p)^-1 z), J = dz/dp, no price by more than a factor of e: at rate 1 all markets together",
+        "Smale (1976)",
+    ),
+    "symplectic": Recipe(
+        "multiplicative",
+        (Symplectic(1.0),),
+        "p *= exp(rate (z/s + A z/s)), A the antisymmetric part of the Jacobian in the value metric",
+        "Balduzzi and others (2018); Letcher and others (2019)",
+    ),
+    "consensus": Recipe(
+        "multiplicative",
+        (Consensus(1.0),),
+        "p *= exp(rate (z/s - J' z/s)), J' the Jacobian's transpose in the value metric",
+        "Mescheder, Nowozin, Geiger (2017)",
+    ),
 }
 """Famous names. `scheduler: {rule: name, rate: ...}` is the recipe's form and pieces."""
 
@@ -148,7 +228,7 @@ class PriceRule:
         the own slope.
         """
         pieces = tuple(piece for piece in self.pieces if not isinstance(piece, Turns))
-        return pieces if self.form == "additive" or self.needs_slope else (Relative(), *pieces)
+        return pieces if self.form == "additive" or self.by_own_slope else (Relative(), *pieces)
 
     @cached_property
     def turns(self) -> Turns | None:
@@ -161,9 +241,27 @@ class PriceRule:
         return any(isinstance(piece, Relative) for piece in self.chain)
 
     @cached_property
-    def needs_slope(self) -> bool:
-        """Whether `next_prices` must be given the signal's own slopes."""
+    def by_own_slope(self) -> bool:
+        """Whether the signal is taken per unit of its own slope."""
         return any(piece.information == "own slope" for piece in self.pieces)
+
+    @cached_property
+    def needs_jacobian(self) -> bool:
+        """Whether `next_prices` must be given the signal's Jacobian."""
+        return any(needs_jacobian(piece) for piece in self.pieces)
+
+    @cached_property
+    def lag(self) -> tuple[int, int]:
+        """How many ticks ago a market's own price, and all others, were those that its signal is asked at."""
+        lags = [piece.lag for piece in self.chain if isinstance(piece, Delay)]
+        return sum(own for own, _ in lags), sum(others for _, others in lags)
+
+    @property
+    def evaluations(self) -> int:
+        """How often a tick asks for excess demand: once, and once more for each free price where markets differ in the
+        prices they have heard of.
+        """
+        return 1 + (len(self._free) if any(self.lag) else 0)
 
     @property
     def information(self) -> str:
@@ -181,21 +279,46 @@ class PriceRule:
         known = [cycle for cycle in cycles if cycle is not None]
         return math.lcm(*known) if len(known) == len(cycles) else None
 
-    def start(self, steps: int = 0) -> Memory:
-        """The memory of the chain after `steps` ticks at rest; before the first tick by default."""
-        return np.array([steps], dtype=np.int64), *(piece.start(len(self.fixed), steps) for piece in self.chain)
+    def start(self, steps: int = 0, prices: Array | None = None) -> Memory:
+        """The memory of the chain after `steps` ticks at rest at `prices` `(goods,)`; before the first tick by default.
+
+        Raises ValueError if prices are missing where there is a `lag`.
+        """
+        memos = (piece.start(len(self.fixed), steps) for piece in self.chain)
+        if not any(self.lag):
+            return np.array([steps], dtype=np.int64), *memos
+        if prices is None:
+            raise ValueError("markets that hear late need the first prices: pass `prices` where `rule.lag`")
+        return np.array([steps], dtype=np.int64), *memos, np.tile(prices, max(self.lag))
+
+    def heard(self, prices: Array, memory: Memory) -> Array | None:
+        """The prices that each market goes by, `(goods, goods)`, a row for each; None where all go by `prices`.
+
+        A signal whose entry `j` is that of the market `j` at the row `j` is what `next_prices` is then to be given, and
+        its scale likewise; the Jacobian stays that at `prices`.
+        """
+        own, others = self.lag
+        if own == others == 0:
+            return None
+        known = np.concatenate([memory[-1], prices]).reshape(-1, len(prices))
+        rows = np.tile(known[-1 - others], (len(prices), 1))
+        np.fill_diagonal(rows, known[-1 - own])
+        return rows
 
     def next_prices(
-        self, prices: Array, signal: Array, scale: Array, memory: Memory, slope: Array | None = None
+        self, prices: Array, signal: Array, scale: Array, memory: Memory, jacobian: Array | None = None
     ) -> tuple[Array, Memory]:
         """Prices after one adjustment, `(goods,)`, and the chain's memory; nothing is changed in place.
 
-        `slope` `(goods,)` is `dz_j/dp_j` of the signal, the diagonal of its Jacobian. Raises ValueError if it is
-        missing where `needs_slope`.
+        `jacobian` `(goods, goods)` is `dz_i/dp_j` of the signal. Raises ValueError if it is missing where
+        `needs_jacobian`.
         """
-        count, *memos = memory
+        if self.needs_jacobian and jacobian is None:
+            raise ValueError("this rule needs the signal's Jacobian: pass `jacobian` where `rule.needs_jacobian`")
+        count, memos, past = memory[0], memory[1 : 1 + len(self.chain)], memory[1 + len(self.chain) :]
         tick, multiplicative = int(count[0]), self.form == "multiplicative"
-        quote = Quote(prices, signal, scale, slope, multiplicative, self.floor, tick, self.rate)
+        metric = None if jacobian is None else self.metric(prices, scale, jacobian.diagonal())
+        quote = Quote(prices, signal, scale, jacobian, metric, multiplicative, self.floor, ~self.fixed, tick, self.rate)
         held = self._held(tick)
         step = self.rate * signal
         step[self.fixed] = 0.0
@@ -206,6 +329,7 @@ class PriceRule:
         moved = prices * np.exp(step) if multiplicative else prices + step
         moved = np.maximum(moved, self.floor)
         moved[held] = prices[held]
+        remembered += [np.concatenate([known, prices])[len(prices) :] for known in past]
         return moved, tuple(remembered)
 
     def metric(self, prices: Array, scale: Array, slope: Array | None = None) -> Array:
@@ -213,9 +337,9 @@ class PriceRule:
 
         A plain step moves prices by `rate * signal`: Euclidean. Relative steps divide by `s`, and multiplicative
         ones move `p` by `p * step`: descent in the value metric `G = diag(s/p)`. Steps by the own slope descend in
-        the signal's own slopes `diag |dz/dp|`; `slope` as in `next_prices`.
+        the signal's own slopes `diag |dz/dp|`, given by `slope` `(..., goods)`: the diagonal of the Jacobian.
         """
-        if self.needs_slope:
+        if self.by_own_slope:
             return steepness(prices, scale, slope)
         weights = scale if self.relative else np.ones(np.shape(prices))
         return weights / prices if self.form == "multiplicative" else weights

@@ -40,6 +40,8 @@ def relative_excess_demand(excess_demand: Array, scale: Array, prices: Array, fr
     return float(np.maximum(shortage, glut)[free].max(initial=0.0))
 
 
+SINGULAR = 1e-13
+"""Singular values below this part of the largest are 0, as that of the price level is."""
 NEXT_TO_NOTHING = 1e-5
 """A good in glut that is worth so little, relative to all that is traded, is as good as free."""
 
@@ -64,18 +66,24 @@ def active_goods(balance: Balance, free: NDArray[np.bool_], floor: Array) -> NDA
 def log_newton_displacement(balance: Balance, jacobian: Array, active: NDArray[np.bool_]) -> Array:
     """Change of log prices `(goods,)` that would clear the active markets to first order: `J diag(p) dl = -z`.
 
-    Solved in the value metric, rows and columns scaled by `sqrt(p/s)`; where only relative prices matter the system is
-    singular along the price level and the smallest displacement is taken. Not a number where the system is not finite.
+    Solved in the value metric; where only relative prices matter the system is singular along the price level and the
+    smallest displacement is taken. Not a number where the system is not finite.
     """
-    displacement = np.zeros(len(active))
-    if not active.any():
-        return displacement
-    prices, scale = balance.prices[active], balance.scale[active]
-    weights = np.sqrt(prices / scale)
-    system = weights[:, None] * jacobian[np.ix_(active, active)] * weights
-    right = -weights * balance.excess_demand[active]
-    if not (np.isfinite(system).all() and np.isfinite(right).all()):
-        displacement[active] = np.nan
-        return displacement
-    displacement[active] = np.linalg.lstsq(system, right, rcond=1e-13)[0] / np.sqrt(prices * scale)
+    displacement, prices = np.zeros(len(active)), balance.prices[active]
+    block, excess_demand = jacobian[np.ix_(active, active)], balance.excess_demand[active]
+    weights = np.sqrt(prices / balance.scale[active])
+    displacement[active] = newton_displacement(block, excess_demand, weights) / prices
     return displacement
+
+
+def newton_displacement(jacobian: Array, excess_demand: Array, weights: Array) -> Array:
+    """Change of prices `m` `(goods,)` that would clear all markets to first order, `J m = -z`, the smallest in
+    `sum (m / weights)^2` where `J` `(goods, goods)` is singular.
+
+    Rows and columns are scaled by `weights` `(goods,)`, which choose what is small. Not a number where the system is
+    not finite.
+    """
+    system, right = weights[:, None] * jacobian * weights, -weights * excess_demand
+    if not (np.isfinite(system).all() and np.isfinite(right).all()):
+        return np.full(len(right), np.nan)
+    return weights * np.linalg.lstsq(system, right, rcond=SINGULAR)[0]

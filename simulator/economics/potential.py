@@ -24,15 +24,21 @@ class Descent(NamedTuple):
 
     `value` is the potential or merit; `signal` `(goods,)` is minus its gradient, in quantities: what a price rule is
     fed in the place of excess demand; `scale` `(goods,)` is the larger of the demand and the supply side of the
-    signal, and `inputs` `(edges,)` where the firms' profits are reached, the guess for the next call. `slope`
-    `(goods,)`, if asked for, is the derivative of each signal in its own price.
+    signal, and `inputs` `(edges,)` where the firms' profits are reached, the guess for the next call. `jacobian`
+    `(goods, goods)`, if asked for, is the derivative of each signal in every price.
     """
 
     value: float
     signal: Array
     scale: Array
     inputs: Array
-    slope: Array | None = None
+    jacobian: Array | None = None
+
+    @property
+    def slope(self) -> Array | None:
+        """The derivative of each signal in its own price, `(goods,)`; None where it was not asked for."""
+        # A view would keep the whole Jacobian of every recorded tick in memory.
+        return None if self.jacobian is None else self.jacobian.diagonal().copy()
 
 
 class Reference(Protocol):
@@ -43,8 +49,8 @@ class Reference(Protocol):
         """`potential` or `merit`."""
         ...
 
-    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
-        """Value and descent signal at `prices` `(goods,)`, with the signal's own slopes if wanted."""
+    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
+        """Value and descent signal at `prices` `(goods,)`, with the signal's Jacobian if wanted."""
         ...
 
 
@@ -59,7 +65,7 @@ class SpendingPotential:
     economy: Economy
     kind = "potential"
 
-    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
+    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
         economy = self.economy
         profits, outputs, inputs = economy.profits(prices, guess)
         value, bought = float(prices @ economy.total_supply + profits.sum()), np.zeros(len(prices))
@@ -68,7 +74,7 @@ class SpendingPotential:
             value, bought = value + surplus, bought + demand
         demand, supply = economy.totals(bought, inputs, outputs)
         return Descent(
-            value, demand - supply, np.maximum(demand, supply), inputs, _own_slopes(economy, prices, inputs, slope)
+            value, demand - supply, np.maximum(demand, supply), inputs, _jacobian(economy, prices, inputs, jacobian)
         )
 
 
@@ -84,7 +90,7 @@ class WealthPotential:
     proportions: tuple[Array, ...]
     kind = "potential"
 
-    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
+    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
         economy = self.economy
         profits, outputs, inputs = economy.profits(prices, guess)
         budgets = sum(float(cohort.total(cohort.budget)) for cohort in economy.consumers)
@@ -95,7 +101,7 @@ class WealthPotential:
             value, bought = value + surplus, bought + wealth * demand
         demand, supply = economy.totals(bought, inputs, outputs)
         return Descent(
-            value, demand - supply, np.maximum(demand, supply), inputs, _own_slopes(economy, prices, inputs, slope)
+            value, demand - supply, np.maximum(demand, supply), inputs, _jacobian(economy, prices, inputs, jacobian)
         )
 
 
@@ -104,21 +110,21 @@ class Merit:
     """`M(p) = z' G^-1 z / (2 p.s)`, `G = diag(s/p)`: half the squared excess demand in the unit-free value metric.
 
     For economies without a potential. The signal is `-(p.s) dM/dp`, quantities like `z`; `s` is held constant when
-    differentiating. Descent may stop where `dM/dp = 0` although `z` is not 0. The signal's own slope is Gauss and
-    Newton's: `-sum_i (p_i/s_i) J_ij^2`.
+    differentiating. Descent may stop where `dM/dp = 0` although `z` is not 0. The signal's Jacobian is Gauss and
+    Newton's: `-J' G^-1 J`, `J = dz/dp`.
     """
 
     economy: Economy
     kind = "merit"
 
-    def descent(self, prices: Array, guess: Array, slope: bool = False) -> Descent:
+    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
         balance = self.economy.balance(prices, guess)
-        jacobian = self.economy.jacobian(balance)
-        value, gradient = merit(balance, jacobian)
+        slopes = self.economy.jacobian(balance)
+        value, gradient = merit(balance, slopes)
         wealth = float(prices @ balance.scale)
         weights = np.divide(prices, balance.scale, out=np.zeros(len(prices)), where=balance.scale > 0)
-        own = -weights @ jacobian**2 if slope else None
-        return Descent(value, -wealth * gradient, balance.scale, balance.inputs, own)
+        squared = -slopes.T @ (weights[:, None] * slopes) if jacobian else None
+        return Descent(value, -wealth * gradient, balance.scale, balance.inputs, squared)
 
 
 def _surplus(cohort: Consumers, prices: Array, money: Array) -> tuple[float, Array]:
@@ -134,9 +140,9 @@ def _surplus(cohort: Consumers, prices: Array, money: Array) -> tuple[float, Arr
     return cohort.weight * sum_up([value for value, _ in parts]), cohort.weight * sum_up([x for _, x in parts])
 
 
-def _own_slopes(economy: Economy, prices: Array, inputs: Array, wanted: bool) -> Array | None:
-    """`-d2V/dp_j^2` of a potential, `(goods,)`: the diagonal of the Jacobian of excess demand."""
-    return economy.jacobian(economy.balance(prices, inputs)).diagonal().copy() if wanted else None
+def _jacobian(economy: Economy, prices: Array, inputs: Array, wanted: bool) -> Array | None:
+    """That of a potential's signal, `(goods, goods)`: the Jacobian of excess demand, `-d2V/dp2` where `-dV/dp = z`."""
+    return economy.jacobian(economy.balance(prices, inputs)) if wanted else None
 
 
 def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:

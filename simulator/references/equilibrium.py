@@ -248,7 +248,7 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
     ticks differ in turn it is the mean per tick over the whole cycle. Not a number where the rule has no cycle (chance
     decides), or there is too much to differentiate.
     """
-    memory = rule.start(MANY_TICKS)
+    memory = rule.start(MANY_TICKS, balance.prices)
     moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
     widths, cycle = [len(memory[place]) for place in moving], rule.cycle
     free = np.flatnonzero(~rule.fixed & (balance.scale > 0))
@@ -260,9 +260,11 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
         for place, part in zip(moving, np.split(state[len(free) :], np.cumsum(widths)[:-1]), strict=False):
             memos[place] = part
         for _ in range(cycle or 0):
-            signal = balance.excess_demand + jacobian @ (prices - balance.prices)
+            heard = rule.heard(prices, tuple(memos))
+            gaps = (prices if heard is None else heard) - balance.prices
+            signal = balance.excess_demand + np.sum(jacobian * gaps, axis=1)
             with np.errstate(all="ignore"):
-                prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian.diagonal())
+                prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian)
         return np.concatenate([prices[free], *(memos[place] for place in moving)])
 
     if not len(state):

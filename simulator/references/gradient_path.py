@@ -1,5 +1,5 @@
 """The gradient-descent path: the same price rule from the same start, fed with minus the gradient of the potential
-(and with its own second derivatives, where the rule goes by slopes).
+(and with its second derivatives, where the rule goes by slopes).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class GradientPath:
         self.reference, self.rule = reference, rule
         self.tick = 0
         self.prices = np.array(initial_prices, dtype=float)
-        self.memory = rule.start()
+        self.memory = rule.start(prices=self.prices)
         self.guess = economy.first_guess()
         self._descent: Descent | None = None
 
@@ -43,17 +43,27 @@ class GradientPath:
         while self.tick < tick:
             descent = self.look()
             self.guess = np.where(np.isfinite(descent.inputs), descent.inputs, self.guess)
-            self.prices, self.memory = self.rule.next_prices(
-                self.prices, descent.signal, descent.scale, self.memory, descent.slope
-            )
+            signal, scale = self._heard() or (descent.signal, descent.scale)
+            self.prices, self.memory = self.rule.next_prices(self.prices, signal, scale, self.memory, descent.jacobian)
             self.tick, self._descent = self.tick + 1, None
         return self.prices
 
     def look(self) -> Descent:
         """The reference function at the path's present prices."""
         if self._descent is None:
-            self._descent = self.reference.descent(self.prices, self.guess, self.rule.needs_slope)
+            self._descent = self.reference.descent(self.prices, self.guess, self.rule.needs_jacobian)
         return self._descent
+
+    def _heard(self) -> tuple[Array, Array] | None:
+        """The signal and its scale, `(goods,)` each, of every market at the prices that it has heard of; None where all
+        go by the present ones.
+        """
+        rows = self.rule.heard(self.prices, self.memory)
+        if rows is None:
+            return None
+        by_market = [self.reference.descent(row, self.guess) for row in rows]
+        signal, scale = (np.array([getattr(each, what) for each in by_market]) for what in ("signal", "scale"))
+        return signal.diagonal(), scale.diagonal()
 
     def state(self) -> dict[str, Array]:
         """Where the path is, as arrays."""

@@ -121,7 +121,7 @@ class References:
         if isinstance(self.path, GradientPath) and np.array_equal(prices, gradient_price):
             descent = self.path.look()
         else:
-            descent = self.reference.descent(prices, guess, self.rule.needs_slope)
+            descent = self.reference.descent(prices, guess, self.rule.needs_jacobian)
         return Opinion(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
 
     def columns(

@@ -152,7 +152,7 @@ def summarise(
             "outcome": verdict.outcome,
             "sentence": sentence(verdict, market, references, last, gradient_path_gap),
             "ticks": market.tick,
-            "evaluations": market.tick + 1,
+            "evaluations": (market.tick + 1) * market.rule.evaluations,
             "price_gap": last.get("distance_to_equilibrium"),
             "adjoint_gap": last.get("distance_to_adjoint"),
             "period": verdict.period,

@@ -24,7 +24,9 @@ MAX_DRAWN = 100_000_000
 DEFAULT_TICKS = 1000
 SCALINGS, TURNS = ("relative", "own_slope"), ("sequential", "random_order", "bernoulli")
 """Pieces of a price rule of which there can be one."""
-AT_ONCE = ("extragradient", "averaging", "anderson")
+BY_JACOBIAN = ("newton", "symplectic", "consensus")
+"""Pieces that go by the whole Jacobian, in the unit of the step."""
+AT_ONCE = ("extragradient", "averaging", "anderson", *BY_JACOBIAN)
 """Pieces that need all prices to move at once."""
 
 
@@ -219,6 +221,12 @@ class _Checks(KindChecks):
         form = self.mapping("scheduler").get("form")
         if "relative" in names and self.sound("scheduler", "form") and form != "additive":
             self.fault(path, "found relative; expected it under additive only (multiplicative already contains it)")
+        unit, turned = (
+            next((name for name in among if name in group), None)
+            for among, group in ((names, SCALINGS), (before, BY_JACOBIAN))
+        )
+        if unit and turned:
+            self.fault(path, f"found {unit} after {turned}; expected it before: {turned} goes by the unit of the step")
         if "extragradient" in before and not set(names) & set(TURNS):
             self.fault(path, f"found {shown(names[0])} after extragradient; expected extragradient as the last piece")
         waits, whole = (next((name for name in (*before, *names) if name in group), None) for group in (TURNS, AT_ONCE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,5 +215,23 @@ class LearningChecks:
             found = "found multiplicative" if "form" in scheduler else "found no form"
             message = f"{found}; expected form: additive: prices of a market that learns may be negative"
             self.findings.fault((*path, "form") if "form" in scheduler else path, message)
-        if any(piece == "own_slope" for piece in scheduler.get("with") or ()):
-            self.findings.fault((*path, "with"), "found own_slope beside learning; expected pieces that need no slope")
+        self._pieces(scheduler)
+
+    def _pieces(self, scheduler: dict[str, Any]) -> None:
+        from simulator.dynamics.pieces import needs_jacobian
+        from simulator.dynamics.price_rules import PIECES, RECIPES
+
+        rule: Any = scheduler.get("rule")
+        if isinstance(rule, str) and rule in RECIPES and RECIPES[rule].form != "additive":
+            message = f"found {rule}, which is {RECIPES[rule].form}; expected an additive rule"
+            self.findings.fault(("scheduler", "rule"), f"{message}: prices of a market that learns may be negative")
+        pieces: Any = scheduler.get("with")
+        for piece in cast("list[Any]", pieces) if isinstance(pieces, list) else []:
+            given: dict[str, Any] = cast("dict[str, Any]", piece) if isinstance(piece, dict) else {str(piece): True}
+            name, parameter = next(iter(given.items()), ("", None))
+            if name in PIECES and needs_jacobian(PIECES[name]):
+                message = f"found {name} beside learning; expected pieces that need no slope"
+                self.findings.fault(("scheduler", "with"), message)
+            if name == "delay" and isinstance(parameter, dict):
+                message = "found own and neighbours beside learning; expected {delay: ticks}"
+                self.findings.fault(("scheduler", "with"), message)

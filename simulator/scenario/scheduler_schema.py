@@ -20,6 +20,8 @@ from simulator.scenario.entry import (
 )
 
 Ticks = Annotated[Whole, Field(ge=1, le=1000)]
+Long = Annotated[Whole, Field(ge=1)]
+HowLate = Annotated[Whole, Field(ge=0, le=1000)]
 
 
 class Decay(Entry):
@@ -44,6 +46,20 @@ class Adam(Entry):
         0.999, description="how much of the mean square is kept in a tick"
     )
     epsilon: Positive = Field(1e-8, description="signals much smaller than this move prices less")
+
+
+class Delay(Entry):
+    """News that comes late."""
+
+    own: HowLate = Field(description="ticks until a market sees its own price")
+    neighbours: HowLate = Field(description="ticks until it sees the prices of all others")
+
+
+class Cosine(Entry):
+    """Annealing."""
+
+    ticks: Long = Field(description="ticks in which steps shrink")
+    floor: Annotated[float, Field(ge=0, le=1)] = Field(0.1, description="part of the step that is left")
 
 
 class Anderson(Entry):
@@ -73,7 +89,13 @@ class Piece(Choice):
         None, description="quote a trial price first, move by what it shows; two ticks a step; the last piece"
     )
     averaging: Literal[True] | None = Field(None, description="quote the mean of all iterates")
-    delay: Ticks | None = Field(None, description="ticks until a step is taken")
+    delay: (
+        Annotated[
+            Annotated[Ticks, Tag(NUMBER)] | Annotated[Delay, Tag(MAPPING)],
+            Discriminator(shape, custom_error_type="shape", custom_error_message="ticks or {own, neighbours}"),
+        ]
+        | None
+    ) = Field(None, description="ticks until a step is taken, or until prices are seen")
     decay: (
         Annotated[
             Annotated[Amount, Tag(NUMBER)] | Annotated[Decay, Tag(MAPPING)],
@@ -82,7 +104,17 @@ class Piece(Choice):
         | None
     ) = Field(None, description="steps shrink as (1 + t)^-power")
     warmup: Ticks | None = Field(None, description="ticks in which steps grow to their size")
+    cosine: (
+        Annotated[
+            Annotated[Long, Tag(NUMBER)] | Annotated[Cosine, Tag(MAPPING)],
+            Discriminator(shape, custom_error_type="shape", custom_error_message="ticks or {ticks, floor}"),
+        ]
+        | None
+    ) = Field(None, description="steps shrink along a cosine to a tenth, or to another floor")
     anderson: Anderson | None = Field(None, description="Anderson's acceleration, by the last changes of all prices")
+    newton: Literal[True] | None = Field(None, description="Newton's step for all markets at once, by the Jacobian")
+    symplectic: Positive | None = Field(None, description="weight of a turn against rotation, by the Jacobian")
+    consensus: Positive | None = Field(None, description="weight of descent on half the squared signal")
     sequential: Literal[True] | None = Field(None, description="one price moves at a tick, good after good")
     random_order: Literal[True] | None = Field(None, description="one price moves at a tick, each once in a sweep")
     bernoulli: Annotated[float, Field(gt=0, le=1)] | None = Field(
@@ -98,6 +130,7 @@ PieceName = Literal[
     "extragradient",
     "averaging",
     "anderson",
+    "newton",
     "sequential",
     "random_order",
 ]
@@ -110,6 +143,9 @@ PIECES_WRITTEN = (
     "{delay: ticks}",
     "{decay: power}",
     "{warmup: ticks}",
+    "{cosine: ticks}",
+    "{symplectic: weight}",
+    "{consensus: weight}",
     "{bernoulli: probability}",
 )
 PieceOrName = Annotated[
