@@ -46,7 +46,7 @@ def resolve(
     places = {file: inputs.get(file, folder / file) for file in files_of(entries)}
     called = _called(places)
     files = {called[file]: place for file, place in places.items()}
-    entries = _renamed(entries, called)
+    entries = with_files_called(entries, called)
     draws = Draws(0, files)
     resolved["firms"] = [_resolved_firm(firm, draws) for firm in entries["firms"]]
     if model.scheduler.kind == "marginal_bids":
@@ -77,7 +77,7 @@ def _resolved_lesson(
     whole = {
         "name": resolved["name"],
         "goods": resolved["goods"],
-        "learning": _renamed(learning, called),
+        "learning": with_files_called(learning, called),
         "scheduler": _resolved_scheduler(model),
         "run": model.run.model_dump(),
         "expect": model.expect,
@@ -98,15 +98,15 @@ def _called(places: Mapping[str, Path]) -> dict[str, str]:
     return called
 
 
-def _renamed(data: Any, called: Mapping[str, str]) -> Any:
+def with_files_called(data: Any, called: Mapping[str, str]) -> Any:
     """Data with its files called otherwise."""
     if isinstance(data, dict):
         mapping = cast("dict[str, Any]", data)
         return {
-            key: called[value] if key == "csv" and isinstance(value, str) else _renamed(value, called)
+            key: called[value] if key == "csv" and isinstance(value, str) else with_files_called(value, called)
             for key, value in mapping.items()
         }
-    return [_renamed(value, called) for value in cast("list[Any]", data)] if isinstance(data, list) else data
+    return [with_files_called(value, called) for value in cast("list[Any]", data)] if isinstance(data, list) else data
 
 
 def _entry(entry: Any) -> dict[str, Any]:
