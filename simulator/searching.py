@@ -135,11 +135,12 @@ def tune(
         refuse(f"{scenario}: found run.stop never, where all runs are as long; expected --set run.stop=verdict")
     file = out / f"{loaded.name}.yaml"
     _check_free(file, scenario, overwrite=overwrite)
+    changes: dict[str, object] = {**changes_of(settings), **({} if seed is None else {"run.seed": seed})}
+    text_with(scenario, changes, out)  # What cannot be written is not looked for.
     numbers = numbers_of(loaded)
     with progress_of(not as_json) as progress:
         tried = search(numbers, _runner(loaded, processes, most_runs(numbers), progress))
     written, best = tried[0].numbers, best_of(tried)
-    changes: dict[str, object] = {**changes_of(settings), **({} if seed is None else {"run.seed": seed})}
     changes |= {path: value for path, value in best.numbers.items() if value != written[path]}
     text = text_with(scenario, changes, out)
     out.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ class Range(NamedTuple):
 SIZE = Range(lambda written: (written / SPAN, written * SPAN))
 BIDS = Range(lambda written: (written / SPAN, min(written * SPAN, 1.95)))
 """From a rate of 2 on what is bid swings ever further."""
-PART = Range(lambda _: (0.0, 0.98), part=True)
+PART = Range(lambda _: (0.05, 0.98), part=True)
 TICKS = Range(lambda written: (max(written / SPAN, 1.0), min(written * SPAN, 1000.0)), whole=True)
 LEAST = Range(lambda _: (1e-8, 1.0))
 RANGES = {

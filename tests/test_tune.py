@@ -158,6 +158,8 @@ def test_refusals(tmp_path: Path) -> None:
     assert "expected a folder" in refused("plain.yaml", "--out", "plain.yaml")
     assert refused("missing.yaml").startswith("missing.yaml: no such file")
     assert refused("plain.yaml", "--set", "scheduler.rate=-1").startswith("--set: scheduler.rate: found -1")
+    said = refused(str(SCENARIOS / "xor.yaml"), "--set", "goods.constant.price=0.1")
+    assert said.startswith(f"--set: cannot be written into {SCENARIOS / 'xor.yaml'} (")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plain.yaml"]
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "plain.yaml").write_text("mine")

@@ -95,14 +95,21 @@ def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) ->
     """The text of a scenario file with `settings` written into it, as it may stand in another `folder`.
 
     Comments and layout stay; a CSV file that the scenario names is found from the new folder. Settings are those that
-    `load` took.
+    `load` took; raises `ScenarioError` where they change what the file does not say itself, such as a program's goods.
     """
     document = compose(read(path), str(path))
     changed = replace(document, data=deepcopy(document.data))
     _outfit(changed, NO_PLUGINS)
     apply_settings(changed, settings)
-    called = {file: _seen_from(folder, Path(path).parent / file) for file in files_of(changed.data)}
-    return rewrite(document, with_files_called(changed.data, called))
+    places = {file: Path(path).parent / file for file in files_of(changed.data)}
+    called = {file: _seen_from(folder, place) for file, place in places.items()}
+    data = with_files_called(changed.data, called)
+    try:
+        load(data, inputs={called[file]: place for file, place in places.items()})
+    except ScenarioError as error:
+        message = f"cannot be written into {path} ({error.problems[0].message}); expected it changed there by hand"
+        raise ScenarioError([Problem("--set", 0, 0, "", message)]) from error
+    return rewrite(document, data)
 
 
 def _seen_from(folder: Path, file: Path) -> str:
