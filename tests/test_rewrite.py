@@ -14,7 +14,7 @@ from simulator.scenario.yaml_text import compose, read
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 FILES = sorted(SCENARIOS.rglob("*.yaml"))
-NEW: tuple[Any, ...] = (0.25, "x: y", None, {"a key": {"b": [1, True, []]}}, [{"momentum": 0.5}])
+NEW: tuple[Any, ...] = (0.25, True, "x: y", None, {"a key": {"b": [1, True, []]}}, [{"momentum": 0.5}])
 ODD = """\
 a: {b: , c: 1}      # nothing, and one
 list:
@@ -45,7 +45,7 @@ def written(text: str, path: tuple[str | int, ...], value: Any) -> str:
     new = rewrite(document, data)
     read_back = compose(new, "file")
     assert not read_back.faults
-    assert read_back.data == data
+    assert repr(read_back.data) == repr(data)
     return new
 
 
