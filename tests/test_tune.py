@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_commands import simulator
 
 from simulator.run import simulate
 from simulator.scenario import load, text_with
 from simulator.scenario.scheduler_schema import Piece
 from simulator.tune import RANGES, Trial, best_of, most_runs, numbers_of, search, trial
+from tests.test_commands import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 VILLAGE = SCENARIOS / "village.yaml"
