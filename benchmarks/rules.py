@@ -1,8 +1,9 @@
 """How fast price rules find equilibrium: `python -m benchmarks.rules` prints the table of docs/rules.md and draws
 docs/rules.png.
 
-Every rule is multiplicative and trade waits for equilibrium. A rule's rate, and one parameter where it has one, come
-from a small search for each economy: a coarse grid, then rates around the best, as many runs for every rule.
+Every rule gets the search of `simulator tune` in each economy: its rate, one parameter where it has one, and where a
+market learns the rate of its hidden firms, 20 runs for each number. Where the start is drawn, the ticks are the median
+over several starts, in the search too.
 """
 
 from __future__ import annotations
@@ -12,122 +13,121 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from simulator.run import Simulation
 from simulator.scenario import load
+from simulator.tune import Trial, best_of, numbers_of, search, trial
 
 ROOT = Path(__file__).parents[1]
 FIGURE = ROOT / "docs" / "rules.png"
 TICKS = 2000
-COARSE, FINE = 12, 8
-LOWEST, HIGHEST = 0.003, 3.0
-SCENARIOS = {
-    "well conditioned": ("fisher", 1e-6),
-    "near-perfect substitutes": ("near_substitutes", 1e-6),
-    "Scarf": ("scarf", 1e-6),
-    "linear Fisher, to 1e-3": ("perfect_substitutes", 1e-3),
-    "ten-tier chain": ("ten_tiers", 1e-6),
+STARTS = 9
+
+
+class Economy(NamedTuple):
+    """An economy of the comparison: its scenario, what is changed there, and how many starts are drawn."""
+
+    scenario: str
+    settings: dict[str, Any]
+    starts: int = 1
+
+
+WAITS = {"scheduler.form": "multiplicative", "trade": "at_equilibrium", "run.tolerance": 1e-6}
+ECONOMIES = {
+    "well conditioned": Economy("fisher", WAITS),
+    "near-perfect substitutes": Economy("near_substitutes", WAITS),
+    "Scarf": Economy("scarf", WAITS),
+    "linear Fisher, to 1e-3": Economy(
+        "perfect_substitutes", {"scheduler.form": "additive", "trade": "at_equilibrium", "run.tolerance": 1e-3}
+    ),
+    "ten-tier chain": Economy("ten_tiers", WAITS),
+    "XOR, to 1e-4": Economy("xor", {}, STARTS),
 }
-"""Economies of the comparison: where they are written, and the excess demand that counts as cleared."""
-CARRIED, TAKEN_BACK = (0.3, 0.6, 0.85), (-0.2, -0.4, -0.7)
-RULES: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "plain": ("local", ([],)),
-    "momentum": ("local", tuple([{"momentum": part}] for part in CARRIED)),
-    "nesterov": ("local", tuple([{"nesterov": part}] for part in CARRIED)),
-    "rmsprop": ("local", tuple([{"rmsprop": {"epsilon": least}}] for least in (1e-8, 0.01, 0.3))),
-    "adam": ("local", tuple([{"adam": {"beta1": part}}] for part in CARRIED)),
-    "pd": ("local", tuple([{"pd": weight}] for weight in (0.5, 1.0, 2.0))),
-    "extragradient": ("local", (["extragradient"],)),
-    "averaging": ("local", (["averaging"],)),
-    "decay": ("local", tuple([{"decay": {"power": 1.0, "over": over}}] for over in (10.0, 50.0, 250.0))),
-    "negative momentum": ("local", tuple([{"momentum": part}] for part in TAKEN_BACK)),
-    "the same, in turns": ("local", tuple([{"momentum": part}, "sequential"] for part in TAKEN_BACK)),
-    "own_slope": ("own slope", (["own_slope"],)),
-    "anderson": ("global", tuple([{"anderson": {"depth": depth}}] for depth in (2, 4, 8))),
+
+
+class Rule(NamedTuple):
+    """A rule of the comparison: what a market must know for it, its pieces, each with the number the search begins at,
+    and the economies that it cannot be asked of.
+    """
+
+    knows: str
+    pieces: list[Any]
+    senseless: tuple[str, ...] = ()
+
+
+BY_JACOBIAN = ("XOR, to 1e-4",)
+"""Where a rule cannot be asked for that goes by slopes."""
+RULES = {
+    "plain": Rule("local", []),
+    "momentum": Rule("local", [{"momentum": 0.6}]),
+    "nesterov": Rule("local", [{"nesterov": 0.6}]),
+    "rmsprop": Rule("local", [{"rmsprop": {"epsilon": 0.3}}]),
+    "adam": Rule("local", [{"adam": {"beta1": 0.6}}]),
+    "pd": Rule("local", [{"pd": 1.0}]),
+    "extragradient": Rule("local", ["extragradient"]),
+    "averaging": Rule("local", ["averaging"]),
+    "decay": Rule("local", [{"decay": {"power": 1.0, "over": 50.0}}]),
+    "negative momentum": Rule("local", [{"momentum": -0.4}]),
+    "the same, in turns": Rule("local", [{"momentum": -0.4}, "sequential"]),
+    "own_slope": Rule("own slope", ["own_slope"], BY_JACOBIAN),
+    "anderson": Rule("global", [{"anderson": {"depth": 4}}]),
+    "newton": Rule("global", ["newton", {"clip": 1.0}], BY_JACOBIAN),
+    "symplectic": Rule("global", [{"symplectic": 1.0}], BY_JACOBIAN),
+    "consensus": Rule("global", [{"consensus": 1.0}], BY_JACOBIAN),
 }
-"""What a market must know for each rule, and the pieces it is made of, for one parameter after another."""
 
 
-class Trial(NamedTuple):
-    """One run: ticks if it cleared, else how it ended and what was left."""
+def best(cell: tuple[str, str]) -> Trial | None:
+    """The best trial of a rule in an economy, by their names; None where the rule makes no sense."""
+    rule, economy = RULES[cell[0]], ECONOMIES[cell[1]]
+    if cell[1] in rule.senseless:
+        return None
+    asked = {"scheduler.rate": 0.1, "scheduler.with": rule.pieces, "run.ticks": TICKS, **economy.settings}
+    path = ROOT / "scenarios" / f"{economy.scenario}.yaml"
+    starts = [load(path, settings=asked | {"run.seed": seed}) for seed in range(economy.starts)]
 
-    cleared: bool
-    ticks: int
-    residual: float
-    outcome: str
-    rate: float
-    pieces: Any
+    def run(many: list[dict[str, float]]) -> list[Trial]:
+        return [median([trial(start, numbers) for start in starts]) for numbers in many]
 
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """Sorts the best first."""
-        return not self.cleared, self.ticks if self.cleared else self.residual
-
-
-def trial(economy: str, rate: float, pieces: Any) -> Trial:
-    """Run an economy by a rule."""
-    scenario, tolerance = SCENARIOS[economy]
-    settings = {
-        "scheduler.form": "multiplicative",
-        "scheduler.rate": rate,
-        "scheduler.with": pieces,
-        "trade": "at_equilibrium",
-        "run.ticks": TICKS,
-        "run.tolerance": tolerance,
-        "run.record_every": TICKS,
-        "run.references": "off",
-    }
-    simulation = Simulation(load(ROOT / "scenarios" / f"{scenario}.yaml", settings=settings))
-    for _ in simulation.ticks():
-        pass
-    outcome, now = simulation.verdict.outcome, simulation.market.now
-    return Trial(outcome == "cleared", now.tick, now.residual, outcome, rate, pieces)
+    return best_of(search(numbers_of(starts[0]), run))
 
 
-def best(cell: tuple[str, str]) -> Trial:
-    """The best trial of a rule in an economy, by their names."""
-    rule, economy = cell
-    choices = RULES[rule][1]
-    rates = np.geomspace(LOWEST, HIGHEST, COARSE // len(choices))
-    tried = [trial(economy, float(rate), pieces) for rate, pieces in itertools.product(rates, choices)]
-    first = min(tried, key=lambda one: one.rank)
-    spacing = rates[1] / rates[0]
-    closer = first.rate * spacing ** np.linspace(-0.9, 0.9, FINE)
-    return min([first, *(trial(economy, float(rate), first.pieces) for rate in closer)], key=lambda one: one.rank)
+def median(trials: list[Trial]) -> Trial:
+    """The middle one of an odd number of trials, from the best to the worst."""
+    return sorted(trials, key=lambda one: one.rank)[len(trials) // 2]
 
 
-def table(found: dict[tuple[str, str], Trial]) -> str:
+def table(found: dict[tuple[str, str], Trial | None]) -> str:
     """The table as Markdown: ticks, or in words how the run with the smallest residual ended."""
-    lines = [f"| rule | knows | {' | '.join(SCENARIOS)} |", "|---|---|" + "---:|" * len(SCENARIOS)]
-    for rule, (information, _) in RULES.items():
-        lines.append(f"| {rule} | {information} | {' | '.join(said(found[rule, economy]) for economy in SCENARIOS)} |")
+    lines = [f"| rule | knows | {' | '.join(ECONOMIES)} |", "|---|---|" + "---:|" * len(ECONOMIES)]
+    for name, rule in RULES.items():
+        lines.append(f"| {name} | {rule.knows} | {' | '.join(said(found[name, economy]) for economy in ECONOMIES)} |")
     return "\n".join(lines)
 
 
-def said(one: Trial) -> str:
+def said(one: Trial | None) -> str:
     """A cell in words."""
+    if one is None:
+        return "-"
     return str(one.ticks) if one.cleared else one.outcome.replace("_", " ")
 
 
-def draw(found: dict[tuple[str, str], Trial]) -> None:
+def draw(found: dict[tuple[str, str], Trial | None]) -> None:
     """A panel per economy with a bar per rule, ticks on a logarithmic scale."""
     from matplotlib.figure import Figure
 
     from simulator.results.canvas import BLUE, GREY, METADATA, ORANGE, VERMILION
 
     colours = {"local": BLUE, "own slope": ORANGE, "global": VERMILION}
-    figure = Figure(figsize=(16, 7.6), dpi=100, layout="constrained")
-    panels: Any = figure.subplots(1, len(SCENARIOS), sharey=True)
-    for panel, economy in zip(panels, SCENARIOS, strict=True):
-        for row, (rule, (information, _)) in enumerate(RULES.items()):
-            one = found[rule, economy]
-            if one.cleared:
-                panel.barh(row, one.ticks, left=1, height=0.68, color=colours[information])
+    figure = Figure(figsize=(16, 8.8), dpi=100, layout="constrained")
+    panels: Any = figure.subplots(1, len(ECONOMIES), sharey=True)
+    for panel, economy in zip(panels, ECONOMIES, strict=True):
+        for row, (name, rule) in enumerate(RULES.items()):
+            one = found[name, economy]
+            if one is not None and one.cleared:
+                panel.barh(row, one.ticks, left=1, height=0.68, color=colours[rule.knows])
                 panel.text(one.ticks * 1.15 + 1, row, str(one.ticks), va="center", fontsize=13)
             else:
                 panel.text(1.2, row, said(one), va="center", fontsize=13, style="italic", color=GREY)
-        panel.set(xscale="log", xlim=(1, 5 * TICKS), title=economy)
+        panel.set(xscale="log", xlim=(1, 10 * TICKS), title=economy)
         panel.title.set_fontsize(14)
         panel.set_xticks([1, 10, 100, 1000], labels=["1", "10", "100", "1000"], fontsize=12)
         panel.set_yticks(range(len(RULES)), labels=list(RULES), fontsize=14)
@@ -137,22 +137,26 @@ def draw(found: dict[tuple[str, str], Trial]) -> None:
         panel.tick_params(axis="y", length=0)
     panels[0].invert_yaxis()
     figure.suptitle("Ticks until every market clears\n", fontsize=20, fontweight="bold")
-    figure.supxlabel("ticks, the best of a small search for every bar; in italics: did not clear", fontsize=14)
+    note = (
+        f"ticks, the best of a small search for every bar (XOR: the median of {STARTS} starts); in italics: not cleared"
+    )
+    figure.supxlabel(note, fontsize=14)
     for name, colour in colours.items():
-        panels[0].barh([0], [0], color=colour, label=f"knows: {name}" if name != "local" else "knows: its own market")
+        panels[0].barh([0], [0], color=colour, label=f"knows: {name}")
     figure.legend(loc="upper center", bbox_to_anchor=(0.5, 0.95), ncols=3, fontsize=14, frameon=False)
     figure.savefig(FIGURE, metadata=METADATA["png"])
 
 
 def main() -> None:
     """Search, print the table and draw the figure."""
-    cells = list(itertools.product(RULES, SCENARIOS))
+    cells = list(itertools.product(RULES, ECONOMIES))
     with ProcessPoolExecutor() as pool:
         found = dict(zip(cells, pool.map(best, cells), strict=True))
     print(table(found))
     print()
     for (rule, economy), one in found.items():
-        print(f"{rule}, {economy}: {said(one)} at rate {one.rate:.4g} with {one.pieces}")
+        if one is not None:
+            print(f"{rule}, {economy}: {said(one)} with {one.numbers}")
     draw(found)
 
 

@@ -1,4 +1,4 @@
-"""What a command line says: options as numbers, scenarios as set or solved, and places that can be written to.
+"""What a command line says: options as numbers, scenarios with their settings, and places that can be written to.
 
 Whatever is wrong is refused in plain lines before anything is run or written.
 """
@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -18,12 +18,17 @@ from simulator.terminal import WRONG_INPUT, complain
 
 if TYPE_CHECKING:
     from simulator.errors import Problem
-    from simulator.references.judges import References
     from simulator.scenario import Scenario
 
 MANY_ROWS = 10_000_000
-SOLVE_STARTS = 60
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
+Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),
+]
+Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed, in place of the scenario's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's error for a wrong command line; typer does not export it under a name."""
 
@@ -32,6 +37,17 @@ def refuse(message: str) -> NoReturn:
     """Complain and leave with the exit code of a wrong command line."""
     complain(message)
     raise typer.Exit(WRONG_INPUT)
+
+
+def changes_of(settings: Iterable[str] | None) -> dict[str, str]:
+    """What `--set PATH=VALUE` changes, by path."""
+    changes: dict[str, str] = {}
+    for setting in settings or []:
+        path, equals, value = setting.partition("=")
+        if not equals or not path:
+            refuse(f"--set {setting}: found no PATH=VALUE; expected for example --set scheduler.rate=0.1")
+        changes[path] = value
+    return changes
 
 
 def load_scenarios(
@@ -46,14 +62,8 @@ def load_scenarios(
     from simulator.errors import ScenarioError
     from simulator.scenario import load, load_many
 
-    changes: dict[str, object] = {}
-    for setting in settings or []:
-        path, equals, value = setting.partition("=")
-        if not equals or not path:
-            refuse(f"--set {setting}: found no PATH=VALUE; expected for example --set scheduler.rate=0.1")
-        changes[path] = value
     options = {f"run.{name}": value for name, value in (("ticks", ticks), ("seed", seed)) if value is not None}
-    changes |= options
+    changes: dict[str, object] = {**changes_of(settings), **options}
 
     def place(problem: Problem) -> Problem:
         if problem.where in paths and Path(f"{problem.where}.yaml").is_file() and not Path(problem.where).exists():
@@ -68,18 +78,6 @@ def load_scenarios(
         from dataclasses import replace
 
         raise ScenarioError(dict.fromkeys(map(place, error.problems))) from None
-
-
-def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple[Scenario, References]:
-    """A scenario whose agents plan, and its equilibria, looked for from many starts."""
-    from simulator.references.judges import References
-
-    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
-    if loaded.scheduler != "tatonnement":
-        found = f"found {loaded.scheduler}, under which nobody plans"
-        refuse(f"{scenario}: {found}; expected tatonnement, or simulator run")
-    prices, drawn = loaded.initial_prices, loaded.run.seed
-    return loaded, References(loaded.economy, loaded.rule, prices, drawn, random_starts=SOLVE_STARTS)
 
 
 def number_of_jobs(text: str) -> int:
@@ -125,17 +123,19 @@ def check_folder(out: Path) -> None:
         refuse(f"--out: found the folder {above}, which may not be written to; expected one that may")
 
 
-def write_new(file: Path, text: str) -> None:
-    """Write a file where there is none, whole or not at all."""
+def write_new(file: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a file whole or not at all: where there is none, or with `overwrite` in the place of one."""
+    part = file.with_name(f"{file.name}.part") if overwrite else file
     try:
-        place = file.open("xb")
+        place = part.open("wb" if overwrite else "xb")
     except FileExistsError:
         refuse(f"{file}: found a file; expected a name that is free")
     try:
         with place:
             place.write(text.encode())
+        part.replace(file)
     except OSError as error:
-        file.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(file)) from error
 
 

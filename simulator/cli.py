@@ -16,6 +16,10 @@ import typer
 
 from simulator.arguments import (
     USAGE_ERROR,
+    AsJson,
+    Scenarios,
+    Seed,
+    Settings,
     check_folder,
     check_name,
     check_places,
@@ -26,15 +30,14 @@ from simulator.arguments import (
     refuse,
     run_folders,
     size_warning,
-    solved,
     usage,
     write_new,
 )
 from simulator.jobs import Failure, Interruption, Task, debugging, failure_of, one_line, run_all
+from simulator.searching import perturb, solve, tune
 from simulator.terminal import (
     AS_EXPECTED,
     INTERRUPTED,
-    UNEXPECTED,
     WRONG_INPUT,
     complain,
     exit_code,
@@ -56,14 +59,7 @@ app = typer.Typer(
     epilog="--version, and --debug to see the trace of an error, may stand anywhere.",
 )
 
-Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),
-]
-Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed, in place of the scenario's.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Formats = Annotated[str, typer.Option("--format", metavar="FORMATS", help="Figures as png, svg or pdf, or png,svg.")]
 
 
@@ -185,69 +181,9 @@ def check(scenarios: Scenarios, settings: Settings = None) -> None:
         say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
 
 
-@app.command(short_help="Find equilibria only, without dynamics.")
-def solve(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
-    settings: Settings = None,
-    seed: Seed = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find equilibria only, without dynamics: every one found, with residual, index and stability.
-
-    Exit code: 0 if there is one, 3 if none was found, 2 if the scenario or the command line is wrong.
-    """
-    from simulator.results.report import equilibrium_lines, equilibrium_records
-
-    loaded, references = solved(scenario, settings, seed)
-    if as_json:
-        print_json(equilibrium_records(references))
-    else:
-        say("\n".join(equilibrium_lines(loaded.name, references)))
-    raise typer.Exit(AS_EXPECTED if references.equilibria else UNEXPECTED)
-
-
-@app.command(short_help="Find the small change that moves equilibrium prices most.")
-def perturb(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
-    change: Annotated[str, typer.Option("--change", help="What changes: endowments, or tastes.")] = "endowments",
-    size: Annotated[float, typer.Option("--size", help="Size of the change: 0.01 is one per cent.")] = 0.01,
-    norm: Annotated[str, typer.Option("--norm", help="l2: sum of squares; sup: the largest change.")] = "l2",
-    equilibrium: Annotated[
-        int | None, typer.Option("--equilibrium", metavar="N", help="Which of several, as solve counts them.")
-    ] = None,
-    random: Annotated[int, typer.Option("--random", metavar="N", help="Random changes to compare with.")] = 200,
-    settings: Settings = None,
-    seed: Seed = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find the change of endowments, supplies and budgets, or of tastes, that moves equilibrium prices most.
-
-    By implicit differentiation at the equilibrium, beside solving the changed economy again and random changes of the
-    same size. The amplification is how many times as far log prices move as the logarithms of what changes.
-    """
-    if not 0 < size <= 1:
-        refuse(f"--size: found {size:g}; expected a number above 0, at most 1, such as 0.01")
-    if random < 1:
-        refuse(f"--random: found {random}; expected 1 or more")
-    from simulator.references import fragility
-    from simulator.results.perturbation import perturbation, perturbation_lines
-
-    for option, given, known in (("--change", change, fragility.WHAT), ("--norm", norm, fragility.NORMS)):
-        if given not in known:
-            refuse(f"{option}: found {given!r}; expected {one_of(given, known)}")
-    loaded, references = solved(scenario, settings, seed)
-    economy, found = loaded.economy, references.equilibria
-    number = _which(scenario, equilibrium, len(found))
-    try:
-        subject = fragility.Fragility(economy, loaded.rule, found[number - 1], fragility.parameters(economy, change))
-        told = perturbation(subject, size=size, norm=norm, number=random, seed=loaded.run.seed)
-    except fragility.FragilityError as problem:
-        refuse(f"{scenario}: {problem}")
-    if as_json:
-        print_json({"name": loaded.name, "equilibrium": number, "change": change, **told})
-        return
-    title = f"{loaded.name}, equilibrium {number} of {len(found)} (index {told['index']:+d})"
-    say("\n".join(perturbation_lines(title, told)))
+app.command(short_help="Find equilibria only, without dynamics.")(solve)
+app.command(short_help="Find the small change that moves equilibrium prices most.")(perturb)
+app.command(short_help="Find good steps by a small search, and write them.")(tune)
 
 
 @app.command("list", short_help="List what there is to choose from, with formulas.")
@@ -371,17 +307,6 @@ def main() -> None:
         complain(failure.text)
         code = failure.code
     leave(code or AS_EXPECTED)
-
-
-def _which(scenario: str, asked: int | None, many: int) -> int:
-    """The number of the equilibrium asked for, of so many; it may be left out where there is one."""
-    if not many:
-        refuse(f"{scenario}: found no equilibrium; expected one, whose prices may move")
-    if asked is None and many > 1:
-        refuse(f"{scenario}: found {many} equilibria; expected --equilibrium N, from 1 to {many} as solve counts them")
-    if asked is not None and not 1 <= asked <= many:
-        refuse(f"--equilibrium: found {asked}; expected 1{f' to {many}' if many > 1 else ''}, as solve counts them")
-    return asked or 1
 
 
 def _plural(number: int, noun: str) -> str:

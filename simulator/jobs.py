@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -25,6 +25,17 @@ class Task(NamedTuple):
     folder: Path
     resume: bool
     formats: tuple[str, ...]
+
+
+class Job(NamedTuple):
+    """Work for a process of its own, `work(*arguments, stop)`, plain data in and out, on behalf of a scenario of this
+    name; what is `left` if it ends without a result is said to the user.
+    """
+
+    name: str
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    left: str = "nothing was written"
 
 
 class Failure(NamedTuple):
@@ -67,7 +78,7 @@ def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) 
     """Run every task, `jobs` at a time; the results in the order of the tasks."""
     with progress_of(speaks) as progress:
         if jobs > 1 and len(tasks) > 1:
-            return _in_processes(tasks, jobs, stop, progress)
+            return in_processes([_apart(task) for task in tasks], jobs, stop, progress)
         return [None if stop.asked else _attempt(task, stop, progress) for task in tasks]
 
 
@@ -92,8 +103,30 @@ def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Resul
     return summary
 
 
-def _in_processes(tasks: Sequence[Task], jobs: int, stop: Interruption, progress: Progress | None) -> list[Result]:
-    """Run tasks in processes of their own, `jobs` at a time; SIGTERM tells them to stop, Ctrl-C is for this process."""
+def _apart(task: Task) -> Job:
+    """A run in a process of its own: the scenario travels as plain data."""
+    inputs = {name: file.absolute() for name, file in task.scenario.inputs.items()}
+    left = "what was recorded is kept, --resume continues it"
+    return Job(task.scenario.name, _run_plain, (task.scenario.resolved, inputs, *task[1:]), left)
+
+
+def _run_plain(
+    resolved: dict[str, Any],
+    inputs: dict[str, Path],
+    folder: Path,
+    resume: bool,
+    formats: tuple[str, ...],
+    stop: Interruption,
+) -> Result:
+    from simulator.scenario import load
+
+    return _attempt(Task(load(resolved, inputs=inputs), folder, resume, formats), stop, None)
+
+
+def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: Progress | None) -> list[Any]:
+    """Do work in processes of its own, `jobs` at a time; the results in order, a `Failure` where there is none, None
+    for what was stopped. SIGTERM tells processes to stop, Ctrl-C is for this one.
+    """
     from multiprocessing import connection, get_all_start_methods, get_context
 
     if "forkserver" in get_all_start_methods():
@@ -101,28 +134,26 @@ def _in_processes(tasks: Sequence[Task], jobs: int, stop: Interruption, progress
         context.set_forkserver_preload(["simulator.run"])
     else:
         context = get_context("spawn")
-    results: list[Result] = [None] * len(tasks)
-    waiting = list(enumerate(tasks))[::-1]
+    results: list[Any] = [None] * len(work)
+    waiting = list(enumerate(work))[::-1]
     running: dict[Connection, tuple[int, BaseProcess]] = {}
     done = 0
     try:
         while running or (waiting and not stop.asked):
             while waiting and len(running) < jobs and not stop.asked:
-                number, task = waiting.pop()
+                number, job = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
-                inputs = {name: file.absolute() for name, file in task.scenario.inputs.items()}
-                plain = (task.scenario.resolved, inputs, task[1:])
-                process = context.Process(target=_work, args=(theirs, *plain, debugging()))
+                process = context.Process(target=_work, args=(theirs, job, debugging()))
                 _start_deaf(process)
                 theirs.close()
                 running[ours] = number, process
             for ready in connection.wait(list(running), timeout=0.1):
                 assert isinstance(ready, connection.Connection)
                 number, process = running.pop(ready)
-                results[number] = _receive(ready, process, tasks[number], stop)
+                results[number] = _receive(ready, process, work[number], stop)
                 done += 1
                 if progress is not None:
-                    progress("runs done:", done, len(tasks))
+                    progress("runs done:", done, len(work))
             if stop.asked:
                 for _, process in running.values():
                     process.terminate()
@@ -141,33 +172,25 @@ def _start_deaf(process: BaseProcess) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def _work(
-    answer: Connection,
-    resolved: dict[str, Any],
-    inputs: dict[str, Path],
-    rest: tuple[Path, bool, tuple[str, ...]],
-    debug: bool,
-) -> None:
-    """One run in a process of its own: the scenario travels as plain data, the result comes back."""
+def _work(answer: Connection, job: Job, debug: bool) -> None:
+    """One job in a process of its own: what it finds goes back, and so does what went wrong."""
     with Interruption() as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: setattr(stop, "asked", True))
-        from simulator.scenario import load
-
         if debug and not debugging():
             sys.argv.append("--debug")
         try:
-            result = _attempt(Task(load(resolved, inputs=inputs), *rest), stop, None)
+            result = job.work(*job.arguments, stop)
         except Exception as error:  # A file that it reads may have gone since it was checked.
-            result = failure_of(error, resolved["name"])
+            result = failure_of(error, job.name)
         with suppress(BrokenPipeError):  # The program was killed; the run's files say all.
             answer.send(result)
 
 
-def _receive(answer: Connection, process: BaseProcess, task: Task, stop: Interruption) -> Result:
+def _receive(answer: Connection, process: BaseProcess, job: Job, stop: Interruption) -> Any:
     """What a process found, once it has ended."""
     try:
-        result: Result = answer.recv()
+        result = answer.recv()
     except EOFError:
         result = None
     answer.close()
@@ -175,8 +198,7 @@ def _receive(answer: Connection, process: BaseProcess, task: Task, stop: Interru
     if result is None and not stop.asked:
         code = process.exitcode or 0
         end = f"was killed by signal {-code}" if code < 0 else "ended without a result"
-        text = f"{task.scenario.name}: its process {end}; what was recorded is kept, --resume continues it"
-        return Failure(text, BROKEN)
+        return Failure(f"{job.name}: its process {end}; {job.left}", BROKEN)
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -113,16 +113,10 @@ def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Seq
     lines: list[str] = []
     if summaries:
         rows = [list(columns), *([_cell(summary[key]) for key in columns.values()] for summary in summaries)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-        left = sum(widths[:4]) + 2 * 4
-        lines.append(f"{'excess'.rjust(left - 2)}  largest gap between price and")
         rows[0][3] = "demand"
-        for row in rows:
-            cells = [
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            lines.append("  ".join(cells).rstrip())
+        table = aligned(rows, {0, 1})
+        left = sum(max(len(row[i]) for row in rows) for i in range(4)) + 2 * 3
+        lines += [f"{'excess'.rjust(left)}  largest gap between price and", *table]
     for summary in summaries:
         folder = out / summary["name"]
         figures = " and figures" if (folder / "figures").is_dir() else ""
@@ -135,6 +129,17 @@ def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Seq
         lines += ["", f"not run: {', '.join(missing)}"]
     if lines:
         say("\n".join(lines))
+
+
+def aligned(rows: Sequence[Sequence[str]], text: Container[int]) -> list[str]:
+    """Rows of cells as lines, two spaces between columns; columns of `text` begin together, others end together."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines: list[str] = []
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        columns = (cell.ljust(width) if i in text else cell.rjust(width) for i, (cell, width) in enumerate(cells))
+        lines.append("  ".join(columns).rstrip())
+    return lines
 
 
 def exit_code(summary: dict[str, Any]) -> int:

@@ -16,7 +16,7 @@ from simulator.scenario import load, scenario_schema
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
-COMMANDS = ("run", "plot", "compare", "check", "solve", "perturb", "compile", "list", "schema", "new")
+COMMANDS = ("run", "plot", "compare", "check", "solve", "perturb", "tune", "compile", "list", "schema", "new")
 CRUSOE = str(SCENARIOS / "crusoe.yaml")
 
 

@@ -24,6 +24,7 @@ ORDER = (
     {"references"},
     {"scenario", "recorder"},
     {"run"},
+    {"tune"},
     {"plots"},
     {"front"},
 )
@@ -47,7 +48,7 @@ ROOMS_OF_RESULTS = dict.fromkeys(
     ),
     "recorder",
 )
-FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "jobs", "terminal")
+FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "jobs", "searching", "terminal")
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")

@@ -194,6 +194,12 @@ class LearningMarket(Market):
         return self.lesson.orders - self.everything()[1]
 
     @property
+    def residual(self) -> float:
+        """The mean square of unfilled orders."""
+        with np.errstate(all="ignore"):
+            return float(np.mean(self.unfilled**2))
+
+    @property
     def motion(self) -> float:
         """How far prices move in the tick to come, relative to their size or to 1."""
         prices = self.now.prices

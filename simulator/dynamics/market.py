@@ -36,6 +36,11 @@ class Market(mesa.Model, ABC):
         """Carry out what has waited for prices to be found; nothing, where all is done in every tick."""
 
     @property
+    @abstractmethod
+    def residual(self) -> float:
+        """How far the market is from clearing after the tick just over; 0 where it clears."""
+
+    @property
     def tick(self) -> int:
         """The number of the tick just over; -1 before the first."""
         return int(self.now.tick)

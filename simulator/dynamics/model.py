@@ -195,6 +195,11 @@ class MarketModel(Market):
         plans = {"planned_consumption": planned, "consumers_planned": everything, "demand": demand}
         self.now = now._replace(**plans, consumption=planned, residual=residual)
 
+    @property
+    def residual(self) -> float:
+        """The largest relative excess demand."""
+        return self.now.residual
+
     def look(self, fraction: Array | None = None, *, objective: bool = True) -> list[Looked]:
         """What each cohort of consumers did in the tick just over, for the record; what it adds to the objective, if
         asked for.

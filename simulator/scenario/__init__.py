@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,12 +17,13 @@ from simulator.scenario.build import Regime, RunSettings, Scenario, after_shocks
 from simulator.scenario.checks import check
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
-from simulator.scenario.draws import DrawError
+from simulator.scenario.draws import DrawError, files_of
 from simulator.scenario.entry import NAME_PATTERN
 from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.programs import expand_program
-from simulator.scenario.resolve import resolve
+from simulator.scenario.resolve import resolve, with_files_called
+from simulator.scenario.rewrite import rewrite
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
@@ -35,6 +39,7 @@ __all__ = [
     "load",
     "load_many",
     "scenario_schema",
+    "text_with",
 ]
 
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
@@ -86,6 +91,33 @@ def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = N
     if problems:
         raise ScenarioError(dict.fromkeys(problems))
     return tuple(scenarios)
+
+
+def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) -> str:
+    """The text of a scenario file with `settings` written into it, as it may stand in another `folder`.
+
+    Comments and layout stay; a CSV file that the scenario names is found from the new folder. Settings are those that
+    `load` took; raises `ScenarioError` where they change what the file does not say itself, such as a program's goods.
+    """
+    document = compose(read(path), str(path))
+    changed = replace(document, data=deepcopy(document.data))
+    _outfit(changed, NO_PLUGINS)
+    apply_settings(changed, settings)
+    places = {file: Path(path).parent / file for file in files_of(changed.data)}
+    called = {file: _seen_from(folder, place) for file, place in places.items()}
+    data = with_files_called(changed.data, called)
+    try:
+        load(data, inputs={called[file]: place for file, place in places.items()})
+    except ScenarioError as error:
+        message = f"cannot be written into {path} ({error.problems[0].message}); expected it changed there by hand"
+        raise ScenarioError([Problem("--set", 0, 0, "", message)]) from error
+    return rewrite(document, data)
+
+
+def _seen_from(folder: Path, file: Path) -> str:
+    """What a file is called in a scenario that stands in a folder."""
+    place, base = file.resolve(), folder.resolve()
+    return Path(os.path.relpath(place, base)).as_posix() if place.anchor == base.anchor else place.as_posix()
 
 
 def _load(

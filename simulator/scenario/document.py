@@ -52,8 +52,8 @@ class Fault:
 
 @dataclass(slots=True)
 class Document:
-    """Plain data of one scenario with the place (character index in `text`) of every value and key, and the kinds from
-    outside that it speaks of.
+    """Plain data of one scenario with the place (character index in `text`) of every value and key, where each value
+    ends, and the kinds from outside that it speaks of.
 
     `complete` is False where reading stopped half-way, so that nothing can be said about what is missing.
     """
@@ -62,6 +62,7 @@ class Document:
     text: str
     data: dict[str, Any] = field(default_factory=dict[str, Any])
     values: dict[Steps, int] = field(default_factory=dict[Steps, int])
+    ends: dict[Steps, int] = field(default_factory=dict[Steps, int])
     keys: dict[Steps, int] = field(default_factory=dict[Steps, int])
     faults: list[Fault] = field(default_factory=list[Fault])
     settings: dict[Steps, str] = field(default_factory=dict[Steps, str])
@@ -242,14 +243,16 @@ def plain(value: Any, faults: list[Fault]) -> Any:
     return copy(value, ())
 
 
-def dump(data: Mapping[str, Any]) -> str:
-    """Plain data as YAML that reads back as the same data: keys in their order, floats in shortest round-trip form."""
+def dump(data: Mapping[str, Any], *, flow: bool = False) -> str:
+    """Plain data as YAML that reads back as the same data: keys in their order, floats in shortest round-trip form;
+    in brackets from the outside in if `flow`.
+    """
     from io import StringIO
 
     from ruamel.yaml import YAML
 
     yaml: Any = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
+    yaml.default_flow_style = flow or None
     yaml.sort_base_mapping_type_on_output = False
     yaml.width = 1_000_000
     yaml.allow_unicode = True

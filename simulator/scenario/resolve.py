@@ -26,7 +26,7 @@ def resolve(
         entries = {key: list(map(_entry, getattr(model, key))) for key in ("firms", "consumers", "shocks")}
     places = {file: inputs.get(file, folder / file) for file in files_of(entries)}
     called = _called(places)
-    entries = _renamed(entries, called)
+    entries = with_files_called(entries, called)
     files = {called[file]: place for file, place in places.items()}
     resolved: dict[str, Any] = {"name": name, "goods": _resolved_goods(model)}
     resolved |= entries if model.learning is not None else _resolved_economy(model, entries, Draws(0, files))
@@ -93,15 +93,15 @@ def _called(places: Mapping[str, Path]) -> dict[str, str]:
     return called
 
 
-def _renamed(data: Any, called: Mapping[str, str]) -> Any:
+def with_files_called(data: Any, called: Mapping[str, str]) -> Any:
     """Data with its files called otherwise."""
     if isinstance(data, dict):
         mapping = cast("dict[str, Any]", data)
         return {
-            key: called[value] if key == "csv" and isinstance(value, str) else _renamed(value, called)
+            key: called[value] if key == "csv" and isinstance(value, str) else with_files_called(value, called)
             for key, value in mapping.items()
         }
-    return [_renamed(value, called) for value in cast("list[Any]", data)] if isinstance(data, list) else data
+    return [with_files_called(value, called) for value in cast("list[Any]", data)] if isinstance(data, list) else data
 
 
 def _entry(entry: Any) -> dict[str, Any]:

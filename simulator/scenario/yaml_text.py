@@ -100,6 +100,7 @@ class Composer:
         self.root: object = None
         self.values = 0
         self.last = 0
+        self.end = 0
 
     def compose(self) -> object:
         from ruamel.yaml import events
@@ -123,7 +124,7 @@ class Composer:
                 elif isinstance(event, events.SequenceStartEvent):
                     self.open(event, [])
                 elif isinstance(event, events.MappingEndEvent | events.SequenceEndEvent):
-                    self.stack.pop()
+                    self.close(event)
                 elif isinstance(event, events.AliasEvent):
                     self.scalar(event, None, f"found the alias {quoted(f'*{event.anchor}')}; expected the value itself")
                 elif isinstance(event, events.ScalarEvent):
@@ -192,21 +193,35 @@ class Composer:
         kept = self.put(container, event)
         self.stack.append(Open(container, path, kept))
 
+    def close(self, event: Any) -> None:
+        done = self.stack.pop()
+        # What is not in brackets has no end of its own: the parser's is where the next thing begins.
+        if self.document.text[event.start_mark.index : event.end_mark.index] in ("}", "]"):
+            self.end = event.end_mark.index
+        if done.path in self.document.values:
+            self.document.ends[done.path] = self.end
+
     def scalar(self, event: Any, value: object, refusal: str | None) -> None:
         if self.is_key():
             self.key(event, value, refusal)
             return
         self.count(event)
         path = self.path()
+        start = event.start_mark.index
+        if written := self.document.text[start : event.end_mark.index].rstrip():
+            # A block of text ends where the next thing begins, and so does a value that is not there.
+            self.end = start + len(written)
         if refusal is None and isinstance(value, str) and (message := _unprintable(value)):
             refusal, value = message, None
-        self.put(value, event)
+        if self.put(value, event) and path in self.document.values:
+            self.document.ends[path] = self.end
         if refusal is not None:
-            self.fault(path, refusal, event.start_mark.index)
+            self.fault(path, refusal, start)
 
     def key(self, event: Any, value: object, refusal: str | None) -> None:
         top = self.stack[-1]
         index: int = event.start_mark.index
+        self.end = self.document.text.find(":", event.end_mark.index) + 1
         top.awaits_value, top.key, top.key_kept = True, None, False
         self.count(event)
         mapping = cast("dict[str, Any]", top.container)
