@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -173,11 +174,12 @@ def test_refusals(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends an interrupt")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupted_it_writes_nothing(jobs: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "simulator", "tune", str(SCENARIOS / "scarf.yaml"), "--set", "run.ticks=8000"]
+    command = [sys.executable, "-m", "simulator", "tune", str(SCENARIOS / "scarf.yaml"), "--set", "run.ticks=30000"]
     command += ["--jobs", jobs]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("runs done: ")
+    time.sleep(0.3)  # While a process is being started, Ctrl-C is not heard.
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
