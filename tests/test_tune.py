@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from simulator.dynamics.price_rules import PIECES
 from simulator.run import simulate
 from simulator.scenario import load, text_with
 from simulator.scenario.scheduler_schema import Piece
@@ -185,3 +186,14 @@ def test_interrupted_it_writes_nothing(jobs: str, tmp_path: Path) -> None:
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())
+
+
+def test_every_piece_has_a_range_or_no_number_of_its_own() -> None:
+    """How late or how seldom a market moves (`delay`, `bernoulli`) is no choice of its own."""
+    numberless = {
+        *("relative", "own_slope", "extragradient", "averaging", "newton", "sequential", "random_order"),
+        *("delay", "bernoulli"),
+    }
+    ranged = {key.partition(".")[0] for key in RANGES}
+    assert ranged | numberless == set(PIECES)
+    assert not ranged & numberless
