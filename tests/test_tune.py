@@ -30,7 +30,7 @@ consumers:
   - {name: b,   budget: 1, utility: {cobb_douglas: {x: 2, y: 1}}}
 """
 PLAIN = f"{MARKET}run: {{ticks: 300}}   # soon\n"
-PIECES = f"""{MARKET}scheduler:
+WITH_PIECES = f"""{MARKET}scheduler:
   rate: 0.02      # slow
   with:
     - momentum: -0.2   # taken back
@@ -52,7 +52,7 @@ learning:
 scheduler: {form: additive, rate: 0.05, with: [{nesterov: 0.5}]}
 run: {ticks: 150, tolerance: 1e-3}
 """
-TEXTS = {"plain": PLAIN, "pieces": PIECES, "shocked": SHOCKED, "bids": BIDS, "lesson": LESSON}
+TEXTS = {"plain": PLAIN, "pieces": WITH_PIECES, "shocked": SHOCKED, "bids": BIDS, "lesson": LESSON}
 
 
 def tuned(file: Path) -> list[Trial]:
@@ -81,7 +81,7 @@ def test_the_best_is_no_worse_than_as_written_and_runs_as_promised(name: str, tm
 
 def test_the_main_number_of_each_piece_is_found(tmp_path: Path) -> None:
     file = tmp_path / "pieces.yaml"
-    file.write_text(PIECES)
+    file.write_text(WITH_PIECES)
     assert {number.path: number.written for number in numbers_of(load(file))} == {
         "scheduler.rate": 0.02,
         "scheduler.with.0.momentum": -0.2,
