@@ -49,3 +49,12 @@ RUNAWAY_CONSUMERS: list[dict[str, Any]] = [
     {"name": "a", "utility": {"cobb_douglas": {"x": 1}}, "endowment": {"x": 1}},
     {"name": "b", "utility": {"ces": {"elasticity": 2, "shares": {"x": 1, "y": 1}}}, "endowment": {"y": 1}},
 ]
+QUASI_LINEAR: dict[str, Any] = {
+    "goods": ["labour", "bread", "wine"],
+    "supply": {"labour": 2, "wine": 1},
+    "firms": [{"name": "bakery", "makes": "bread = 2*labour^0.6"}],
+    "consumers": [
+        {"name": "a", "utility": {"quasilinear": {"log": {"bread": 2, "wine": 1}}}},
+        {"name": "b", "utility": {"quasilinear": {"log": {"labour": 0.5, "wine": 1}}}, "budget": 1},
+    ],
+}

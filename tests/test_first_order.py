@@ -15,18 +15,10 @@ from simulator.dynamics.price_rules import PIECES, RECIPES
 from simulator.references.equilibrium import find
 from simulator.run import Simulation
 from simulator.scenario import load
+from tests.economies import QUASI_LINEAR
 
 FISHER = Path(__file__).parents[1] / "scenarios" / "fisher.yaml"
-BAKERY = {
-    "goods": ["labour", "bread", "wine"],
-    "supply": {"labour": 2, "wine": 1},
-    "firms": [{"name": "bakery", "makes": "bread = 2*labour^0.6"}],
-    "consumers": [
-        {"name": "a", "utility": {"quasilinear": {"log": {"bread": 2, "wine": 1}}}},
-        {"name": "b", "utility": {"quasilinear": {"log": {"labour": 0.5, "wine": 1}}}, "budget": 1},
-    ],
-}
-ECONOMIES: dict[str, Any] = {"fisher": FISHER, "bakery": BAKERY}
+ECONOMIES: dict[str, Any] = {"fisher": FISHER, "bakery": QUASI_LINEAR}
 TICKS = 4000
 
 

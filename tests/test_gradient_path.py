@@ -18,7 +18,7 @@ from simulator.economics.potential import Merit, reference
 from simulator.economics.technology import FormulaTechnology, Plan
 from simulator.references.gradient_path import GradientPath
 from simulator.scenario import Scenario, load
-from tests.economies import BAZAAR_CONSUMERS, FARM_AND_BAKERY
+from tests.economies import BAZAAR_CONSUMERS, FARM_AND_BAKERY, QUASI_LINEAR
 
 CHAIN = {
     "goods": ["gas", "ethylene", "plastic", "box"],
@@ -63,15 +63,6 @@ FISHER_WITH_FIRMS = {
     "consumers": [
         {"name": "a", "budget": 2, "utility": {"cobb_douglas": {"bread": 2, "labour": 1}}},
         {"name": "b", "budget": 1, "utility": {"leontief": {"bread": 1, "grain": 1}}},
-    ],
-}
-QUASI_LINEAR = {
-    "goods": ["labour", "bread", "wine"],
-    "supply": {"labour": 2, "wine": 1},
-    "firms": [{"name": "bakery", "makes": "bread = 2*labour^0.6"}],
-    "consumers": [
-        {"name": "a", "utility": {"quasilinear": {"log": {"bread": 2, "wine": 1}}}},
-        {"name": "b", "utility": {"quasilinear": {"log": {"labour": 0.5, "wine": 1}}}, "budget": 1},
     ],
 }
 ALIKE = {

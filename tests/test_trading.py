@@ -17,7 +17,7 @@ from simulator.dynamics.snapshot import Snapshot, Ticks
 from simulator.dynamics.trading import Served, ration
 from simulator.economics.economy import Economy
 from simulator.scenario import load
-from tests.economies import FARM_AND_BAKERY
+from tests.economies import FARM_AND_BAKERY, QUASI_LINEAR
 
 CLOSED: dict[str, Any] = {
     "name": "closed",
@@ -98,15 +98,9 @@ FISHER: dict[str, Any] = {
     "scheduler": {"form": "multiplicative", "rate": 0.1},
 }
 
-QUASI_LINEAR: dict[str, Any] = {
+WITH_MONEY: dict[str, Any] = {
     "name": "quasi-linear",
-    "goods": ["labour", "bread", "wine"],
-    "supply": {"labour": 2, "wine": 1},
-    "firms": [{"name": "bakery", "makes": "bread = 2*labour^0.6"}],
-    "consumers": [
-        {"name": "a", "utility": {"quasilinear": {"log": {"bread": 2, "wine": 1}}}},
-        {"name": "b", "utility": {"quasilinear": {"log": {"labour": 0.5, "wine": 1}}}, "budget": 1},
-    ],
+    **QUASI_LINEAR,
     "initial_prices": {"labour": 0.4, "bread": 3, "wine": 1},
     "scheduler": {"form": "multiplicative", "rate": 0.1},
 }
@@ -186,7 +180,7 @@ def test_ten_thousand_ticks_conserve_goods_and_money(scenario: dict[str, Any], c
     assert 0.0 < conservation.worst <= 1e-12
 
 
-@pytest.mark.parametrize("scenario", [CLOSED, OPEN, FISHER, QUASI_LINEAR], ids=lambda s: s["name"])
+@pytest.mark.parametrize("scenario", [CLOSED, OPEN, FISHER, WITH_MONEY], ids=lambda s: s["name"])
 def test_a_purse_changes_by_what_was_sold_bought_paid_out_received_and_lapsed(scenario: dict[str, Any]) -> None:
     market = market_of(scenario)
     economy = market.economy
@@ -295,7 +289,7 @@ def test_in_a_closed_economy_the_value_of_excess_demand_is_what_accounts_hold(st
     assert clipped_ever > 0.01 or start == "stocked"
 
 
-@pytest.mark.parametrize("scenario", [CLOSED, OPEN, CHAIN, FISHER, QUASI_LINEAR], ids=lambda s: s["name"])
+@pytest.mark.parametrize("scenario", [CLOSED, OPEN, CHAIN, FISHER, WITH_MONEY], ids=lambda s: s["name"])
 @pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
 def test_plans_fit_budgets_in_every_tick(scenario: dict[str, Any], trade: str) -> None:
     market = market_of(scenario, trade=trade)
@@ -309,7 +303,7 @@ def test_the_walras_residual_sees_overspending() -> None:
     assert walras_residual(market.economy, Ticks(seen)).min() > 1e-11
 
 
-@pytest.mark.parametrize("scenario", [FISHER, QUASI_LINEAR, CHAIN], ids=lambda s: s["name"])
+@pytest.mark.parametrize("scenario", [FISHER, WITH_MONEY, CHAIN], ids=lambda s: s["name"])
 @given(rate=st.floats(0.01, 0.5))
 @settings(max_examples=8)
 def test_where_budgets_lapse_plans_do_not_depend_on_past_trades(scenario: dict[str, Any], rate: float) -> None:
@@ -340,7 +334,7 @@ def test_savings_keep_what_a_rationed_buyer_could_not_spend() -> None:
         assert saving.demand.item() == pytest.approx(2 + 1.5 * tick)
 
 
-@pytest.mark.parametrize("scenario", [CLOSED, OPEN, CHAIN, FISHER, QUASI_LINEAR], ids=lambda s: s["name"])
+@pytest.mark.parametrize("scenario", [CLOSED, OPEN, CHAIN, FISHER, WITH_MONEY], ids=lambda s: s["name"])
 def test_rest_points_are_those_of_the_auctioneer(scenario: dict[str, Any]) -> None:
     changes = {"numeraire": "labour"} if scenario is CLOSED else {}
     rest: list[np.ndarray] = []

@@ -243,10 +243,11 @@ class _Checks(KindChecks):
             self.from_outside((*path, name) if given else path, group, name, given.get(name, {}))
 
     def _recipe(self, rule: str, scheduler: dict[str, Any]) -> None:
-        from simulator.dynamics.price_rules import RECIPES
+        from simulator.dynamics.price_rules import PIECES, RECIPES
 
         if rule not in RECIPES:
-            self.fault(("scheduler", "rule"), unknown("rule", rule, RECIPES))
+            piece = f"; {rule} is a piece: scheduler: {{with: [...]}}" if rule in PIECES else ""
+            self.fault(("scheduler", "rule"), unknown("rule", rule, RECIPES, not piece) + piece)
         for key in ("form", "with"):
             if key in scheduler:
                 message = f"found {key} beside rule; expected one of them: a rule has a form and pieces of its own"

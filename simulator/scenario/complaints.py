@@ -146,7 +146,10 @@ def _fault(schema: Schema, details: dict[str, Any], suggest: bool) -> Fault:
         choices = _QUOTED_WORD.findall(str(context.get("expected", "")))
         return Fault(path, _choice(value, choices or [str(context.get("expected", "")).lower()]))
     if kind in ("shape", "union_tag_not_found"):
-        return Fault(path, f"found {found(value)}; expected {details['msg']}")
+        guess = _written(value, details["msg"]) if isinstance(value, str) else None
+        return Fault(
+            path, f"found {found(value)}; expected {details['msg']}" + (f"; did you mean {guess}?" if guess else "")
+        )
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return Fault(path, f"found {found(value)}; expected {words} {_number(context[key])}", spot)
@@ -154,6 +157,13 @@ def _fault(schema: Schema, details: dict[str, Any], suggest: bool) -> Fault:
         kind, "a number" if "int" in kind or "float" in kind else " ".join(str(details["msg"]).split())
     )
     return Fault(path, f"found {found(value)}; expected {expected}{_meant(value, expected)}", spot)
+
+
+def _written(word: str, expected: str) -> str | None:
+    """What of `a, {b: number} or c` a misspelt kind is probably meant to be, as it is written there."""
+    ways = {way.lstrip("{").partition(":")[0]: way for way in re.split(r", (?![^{]*\})| or ", expected)}
+    guess = nearest(word, ways)
+    return ways[guess] if guess else None
 
 
 def _number(value: float) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
+from pydantic_core import PydanticCustomError
 
 MAPPING, LIST, TEXT, NUMBER, TRUTH = "\0mapping", "\0list", "\0text", "\0number", "\0truth"
 DIRICHLET, DRAWN = "\0dirichlet", "\0drawn"
@@ -16,6 +17,13 @@ def _whole(value: object) -> object:
     """`1e4` is a whole number too."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
+    return value
+
+
+def _yes(value: object) -> object:
+    """To Python 1 is true."""
+    if value is not True:
+        raise PydanticCustomError("shape", "true")
     return value
 
 
@@ -48,6 +56,8 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 Amount = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, BeforeValidator(_whole)]
+Yes = Annotated[Literal[True], BeforeValidator(_yes)]
+"""What a kind without parameters may be given where kinds are written as mappings."""
 
 
 class Entry(BaseModel):

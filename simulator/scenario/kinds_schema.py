@@ -14,7 +14,7 @@ from simulator.scenario.draws_schema import (
     PositiveAmounts,
     Shares,
 )
-from simulator.scenario.entry import MAPPING, TEXT, Choice, Entry, Name, name_or_mapping
+from simulator.scenario.entry import MAPPING, TEXT, Choice, Entry, Name, Yes, name_or_mapping
 
 
 class Nest(Entry):
@@ -133,7 +133,7 @@ class MarginalAdjustment(Entry):
 class Behaviour(Choice):
     """One way of planning with its parameters."""
 
-    best_response: Literal[True] | None = Field(None, description="plan for the largest profit")
+    best_response: Yes | None = Field(None, description="plan for the largest profit")
     marginal_adjustment: MarginalAdjustment | None = Field(None, description="let inputs climb marginal profit")
 
 

@@ -15,6 +15,7 @@ from simulator.scenario.entry import (
     Entry,
     Positive,
     Whole,
+    Yes,
     name_or_mapping,
     shape,
 )
@@ -71,10 +72,8 @@ class Anderson(Entry):
 class Piece(Choice):
     """One piece of a price rule."""
 
-    relative: Literal[True] | None = Field(
-        None, description="divide excess demand by max(demand, supply); additive only"
-    )
-    own_slope: Literal[True] | None = Field(None, description="divide by the own slope of excess demand: Newton alone")
+    relative: Yes | None = Field(None, description="divide excess demand by max(demand, supply); additive only")
+    own_slope: Yes | None = Field(None, description="divide by the own slope of excess demand: Newton alone")
     clip: Positive | None = Field(None, description="no step larger than this")
     momentum: Annotated[float, Field(gt=-1, lt=1)] | None = Field(
         None, description="part of the last step carried on, or taken back if negative"
@@ -85,10 +84,10 @@ class Piece(Choice):
     rmsprop: RMSprop | None = Field(None, description="steps per unit of the signal's root mean square")
     adam: Adam | None = Field(None, description="mean signals per unit of their root mean square")
     pd: Amount | None = Field(None, description="weight of the step's last change: 1 is the optimistic gradient")
-    extragradient: Literal[True] | None = Field(
+    extragradient: Yes | None = Field(
         None, description="quote a trial price first, move by what it shows; two ticks a step; the last piece"
     )
-    averaging: Literal[True] | None = Field(None, description="quote the mean of all iterates")
+    averaging: Yes | None = Field(None, description="quote the mean of all iterates")
     delay: (
         Annotated[
             Annotated[Ticks, Tag(NUMBER)] | Annotated[Delay, Tag(MAPPING)],
@@ -112,11 +111,11 @@ class Piece(Choice):
         | None
     ) = Field(None, description="steps shrink along a cosine to a tenth, or to another floor")
     anderson: Anderson | None = Field(None, description="Anderson's acceleration, by the last changes of all prices")
-    newton: Literal[True] | None = Field(None, description="Newton's step for all markets at once, by the Jacobian")
+    newton: Yes | None = Field(None, description="Newton's step for all markets at once, by the Jacobian")
     symplectic: Positive | None = Field(None, description="weight of a turn against rotation, by the Jacobian")
     consensus: Positive | None = Field(None, description="weight of descent on half the squared signal")
-    sequential: Literal[True] | None = Field(None, description="one price moves at a tick, good after good")
-    random_order: Literal[True] | None = Field(None, description="one price moves at a tick, each once in a sweep")
+    sequential: Yes | None = Field(None, description="one price moves at a tick, good after good")
+    random_order: Yes | None = Field(None, description="one price moves at a tick, each once in a sweep")
     bernoulli: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="probability with which each price moves at a tick"
     )
