@@ -143,7 +143,7 @@ def draw(found: dict[tuple[str, str], Trial | None]) -> None:
     figure.supxlabel(note, fontsize=14)
     for name, colour in colours.items():
         panels[0].barh([0], [0], color=colour, label=f"knows: {name}")
-    figure.legend(loc="upper center", bbox_to_anchor=(0.5, 0.95), ncols=3, fontsize=14, frameon=False)
+    figure.legend(loc="upper center", bbox_to_anchor=(0.5, 0.965), ncols=3, fontsize=14, frameon=False)
     figure.savefig(FIGURE, metadata=METADATA["png"])
 
 

@@ -95,6 +95,9 @@ FIGURES: dict[str, Callable[[], Comparison]] = {
         course("slow", approach([1, 2, 3, 4, 5], 90, 0.95), "abcde"),
         course("fast", approach([1, 3, 3, 4, 9], 40), "abcde"),
     ),
+    "nothing_in_common": lambda: comparison(
+        course("one", approach([1], 40), "a"), course("other", approach([1, 2], 90), "bc")
+    ),
     "long_names": lambda: comparison(
         *(course(f"a_rather_long_$_name_of_a_run_in_a_folder/{i}", approach([1, 2], 40)) for i in range(8))
     ),
@@ -256,7 +259,7 @@ def test_the_figure_shows_every_run_and_covers_none(case: str) -> None:
         assert sheet.bbox.y0 <= box.y0 <= box.y1 <= sheet.bbox.y1
     words = "\n".join(text.get_text() for text in sheet.findobj(Text))
     assert ("Shown: 8 of 10 runs." in words) == (len(found.runs) > MOST_RUNS)
-    assert ("Right: prices" in words) == (case != "only_numeraire")
+    assert ("Right: prices" in words) == (case not in ("only_numeraire", "nothing_in_common"))
 
 
 def test_of_many_goods_those_that_differ_most_are_drawn() -> None:
@@ -301,11 +304,13 @@ def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three runs on disk: one scenario at two rates, and one without a good in common with it."""
+    """Runs on disk: one scenario at two rates, one without a good in common with it, and two markets that learn."""
     folder = tmp_path_factory.mktemp("runs")
     for name, settings in {"slow": {"scheduler.rate": 0.05}, "fast": {"scheduler.rate": 0.3}}.items():
         run_to_disk(load(ROOT / "scenarios/crusoe.yaml", settings=settings), folder / name)
     run_to_disk(load(ROOT / "scenarios/fisher.yaml", settings={"run.ticks": 3}), folder / "fisher")
+    for name in ("xor", "and_perceptron"):
+        run_to_disk(load(ROOT / f"scenarios/{name}.yaml"), folder / name)
     return folder
 
 
@@ -399,7 +404,11 @@ def test_what_a_glob_brings_along_is_left_out(call: Called) -> None:
         (["slow", "slow/ticks.csv"], "slow/ticks.csv: found a file"),
         (["slow", "."], ".: found a folder of runs;"),
         (["slow", "empty"], "empty: found no trajectory.csv or ticks.csv or summary.json"),
-        (["slow", "fisher"], "found no good common to all runs"),
+        (["slow", "fisher", "--numeraire", "food"], "expected a good of every run: none is common to all runs"),
+        (
+            ["xor", "and_perceptron", "--numeraire", "constant"],
+            "found 'constant', whose price in xor is 0 at tick 0; expected a good whose price is above 0 at every tick",
+        ),
         (
             ["slow", "fast", "--numeraire", "fod"],
             "--numeraire: found 'fod'; expected a good of every run: labour, food",
@@ -414,8 +423,36 @@ def test_what_cannot_be_compared_is_refused_in_lines(arguments: list[str], said:
     code, out, error = call(*arguments)
     assert (code, out) == (2, "")
     assert said.replace("/", os.sep) in error
-    assert len(error.splitlines()) == (3 if "common" in said else 1)
+    assert len(error.splitlines()) == 1
     assert not Path("outputs").exists()
+
+
+def test_runs_without_a_good_in_common_are_compared_but_for_prices(call: Called) -> None:
+    code, out, error = call("slow", "fisher", "xor", "--out", "c")
+    assert (code, error) == (0, "")
+    assert "no good is common to all runs" in out
+    assert "price of" not in out
+    rows = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
+    summary = json.loads(Path("xor", "summary.json").read_text())
+    assert rows["ticks"].split()[-1] == str(summary["ticks"])
+    assert rows["loss"].split() == ["-", "-", f"{summary['loss']:.4g}"]
+    assert rows["accuracy"].split() == ["-", "-", "1"]
+    assert "test accuracy" not in rows
+    assert Path("c/prices.csv").read_text() == "run,good,price,recorded_price\n"
+    assert Path("c/comparison.png").stat().st_size > 10_000
+
+
+def test_prices_of_markets_that_learn_are_compared_as_they_are() -> None:
+    lessons = [
+        course(label, [[0, 0], last], scale=scale, scheduler="learning")
+        for label, last, scale in (("one", [1, -1], "money"), ("other", [2, -3], "b = -3"))
+    ]
+    found = comparison(*lessons)
+    assert found.last.tolist() == [[1, -1], [2, -3]]
+    titles = {axes.get_title(loc="left") for axes in figure(found).axes}
+    assert "largest order that stays unfilled" in titles
+    mixed = comparison(lessons[0], course("trade", [[1, 1], [1, 2]], scale="money"))
+    assert "largest excess demand, or unfilled order" in {axes.get_title(loc="left") for axes in figure(mixed).axes}
 
 
 @pytest.mark.parametrize(

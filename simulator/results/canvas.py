@@ -237,11 +237,14 @@ def mark_shocks(axes: Axes, summary: Mapping[str, Any]) -> None:
         axes.axvline(tick, color=GREY, linewidth=1.4, linestyle=(0, (1, 2)), zorder=1.2)
 
 
-def label_ends(axes: Axes, ends: Sequence[End], pixels: float) -> None:
-    """Name each line to the right of the axes, at its end or as near as there is room, beside a sample of it."""
+def label_ends(axes: Axes, ends: Sequence[End], pixels: float, row: float = 0.062) -> None:
+    """Name each line to the right of the axes, at its end or as near as there is room, beside a sample of it.
+
+    A row of text takes such a part of their height.
+    """
     heights = [float(axes.transAxes.inverted().transform(axes.transData.transform((0, y)))[1]) for y, _, _ in ends]
     heights = [min(max(height, 0.0), 1.0) for height in heights]
-    gap = 0.062 * max((words.count("\n") + 1 for _, words, _ in ends), default=1)
+    gap = row * max((words.count("\n") + 1 for _, words, _ in ends), default=1)
     outside: dict[str, Any] = {"clip_on": False, "transform": axes.transAxes}
     for (_, words, style), height, place in zip(ends, heights, spread(heights, gap), strict=True):
         axes.plot([1.0, 1.02], [height, place], color=style["color"], linewidth=1, **outside)

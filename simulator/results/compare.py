@@ -7,7 +7,7 @@ units (bread, money, or none where only relative prices matter), so they are fir
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
@@ -16,81 +16,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.errors import RunFolderError
-from simulator.results.frames import Floats, fixed_prices, numbers, panel, read_summary, read_table, summary_number
-
-MEASURES = {
-    "outcome": "how the run ended",
-    "ticks": "price adjustments made",
-    "evaluations": "times that excess demand was asked for",
-    "max_relative_excess_demand": "at the last tick",
-    "tolerance": "largest relative excess demand that counts as cleared",
-    "price_gap": "largest relative gap between price and equilibrium, at the last tick",
-    "adjoint_gap": "largest relative gap between price and adjoint, at the last tick",
-    "gradient_path_gap": "largest relative gap between price and gradient path, of all ticks",
-    "gradient_path": "what the gradient path is: dual (descent on a function of prices) or primal (a planner's ascent)",
-    "reference": "the function that a dual gradient path descends: potential or merit",
-    "ticks_to_1e-2": "first recorded tick from which excess demand stays at most 1e-2 to the end; none in a cycle",
-    "ticks_to_1e-4": "the same for 1e-4",
-    "ticks_to_1e-6": "the same for 1e-6",
-    "price_to_1e-2": "first recorded tick from which prices stay within 1 % of the last; none unless cleared",
-    "bid_to_1e-2": "the same for bids (one step of backprop) against the last prices",
-    "adjoint_to_1e-2": "the same for adjoints (the whole sweep) against the last prices",
-    "gradient_price_to_1e-2": "the same for the reference path against the last prices",
-    "period": "ticks from one return of a cycle to the next",
-    "amplitude": "half a cycle's swing over its middle price, of the good that swings most; where a market learns, "
-    "the swing itself",
-    "scale": "which price is 1, or held, or the sum that the run's own prices are measured by",
-}
-"""What is compared, with its meaning; where a run has no such number it is empty."""
+from simulator.results.course import MEASURES, Course, measures_of, read_course
+from simulator.results.frames import Floats, fixed_prices, summary_number
 
 PRINTED = [name for name in MEASURES if name != "scale"]
-REACHES = {"ticks_to_1e-2": 1e-2, "ticks_to_1e-4": 1e-4, "ticks_to_1e-6": 1e-6}
-NEARS = {f"{column}_to_1e-2": column for column in ("price", "bid", "adjoint", "gradient_price")}
 FILES = ("trajectory.csv", "ticks.csv", "summary.json")
 WRITTEN = ("measures.csv", "prices.csv")
 MOST_GOODS = 12
 """Goods whose prices are printed; all are written."""
 SAME = 1e-4
 """Relative gap between prices up to which they are said to agree."""
-
-
-@dataclass(frozen=True)
-class Course:
-    """What a comparison takes from one run: how far it is from clearing `(ticks,)`, the column of each good, prices
-    `(ticks, goods)` in the run's own units, and `basket` `(goods,)`, the quantities of the last tick at which all were
-    finite, per tick. `meanings` are bids, adjoints and the reference path's prices, `(ticks, goods)` each.
-    """
-
-    label: str
-    summary: Mapping[str, Any]
-    ticks: Floats
-    excess_demand: Floats
-    goods: Mapping[str, int]
-    prices: Floats
-    basket: Floats
-    meanings: Mapping[str, Floats]
-
-    def price(self, good: str) -> Floats:
-        """A good's price at every recorded tick, in the run's own units."""
-        return self.prices[:, self.goods[good]]
-
-    @property
-    def outcome(self) -> str:
-        """How the run ended, in words."""
-        return str(self.summary.get("outcome") or "did not end").replace("_", " ")
-
-    @property
-    def cleared(self) -> bool:
-        return self.outcome == "cleared"
-
-    @property
-    def length(self) -> int:
-        """How many ticks it took."""
-        ticks = summary_number(self.summary, "ticks")
-        return int(ticks if np.isfinite(ticks) else self.ticks[-1])
 
 
 class Scale(NamedTuple):
@@ -139,7 +76,7 @@ class Comparison:
     @cached_property
     def measures(self) -> tuple[dict[str, Any], ...]:
         """The measures of each run, by name; empty ones are None."""
-        return tuple(_measures(run) for run in self.runs)
+        return tuple(measures_of(run) for run in self.runs)
 
     def data(self) -> dict[str, Any]:
         """The whole comparison as plain data."""
@@ -162,7 +99,8 @@ class Comparison:
 
 
 def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison:
-    """The comparison of two runs or more; prices in units of `numeraire`, else of what the runs have in common.
+    """The comparison of two runs or more; prices in units of `numeraire`, else of what the runs have in common; of no
+    prices if no good is common to all.
 
     Raises `RunFolderError` with a line for each folder that holds no finished run, or if the runs cannot be compared.
     """
@@ -175,25 +113,38 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
         ]
     if problems:
         raise RunFolderError("\n".join(dict.fromkeys(problems)))
-    runs = tuple(_read(folder, label) for folder, label in zip(folders, labels(places), strict=True))
+    runs = tuple(read_course(folder, label) for folder, label in zip(folders, labels(places), strict=True))
     goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
-    if not goods:
-        has = "\n".join(f"{run.label}: goods {_some([*run.goods])}" for run in runs[:4])
-        raise RunFolderError(f"{has}\nfound no good common to all runs; expected runs that price the same goods")
-    if numeraire is not None and numeraire not in goods:
-        raise RunFolderError(f"--numeraire: found {numeraire!r}; expected a good of every run: {_some(goods)}")
+    if numeraire is not None:
+        _check_numeraire(runs, goods, numeraire)
     return Comparison(runs, goods, common_scale(runs, goods, numeraire))
+
+
+def _check_numeraire(runs: Sequence[Course], goods: Sequence[str], numeraire: str) -> None:
+    """Raises `RunFolderError` if prices cannot be counted in a good: not all runs price it, or not always above 0."""
+    if numeraire not in goods:
+        common = _some(goods) or "none is common to all runs"
+        raise RunFolderError(f"--numeraire: found {numeraire!r}; expected a good of every run: {common}")
+    for run in runs:
+        below = np.flatnonzero(run.price(numeraire) <= 0)
+        if len(below):
+            tick, price = int(run.ticks[below[0]]), run.price(numeraire)[below[0]]
+            found = f"found {numeraire!r}, whose price in {run.label} is {price:.4g} at tick {tick:,}"
+            raise RunFolderError(f"--numeraire: {found}; expected a good whose price is above 0 at every tick")
 
 
 def common_scale(runs: Sequence[Course], goods: Sequence[str], numeraire: str | None = None) -> Scale:
     """What the prices of all runs are divided by, tick by tick.
 
-    The price of `numeraire`; without one nothing, where all runs count in money; else the price of a good that is held
+    The price of `numeraire`; without one nothing, where all runs count in money or learn (prices are weights then), or
+    where they have no good in common; else the price of a good that is held
     fixed, by all runs and at 1 if there is such a good; or, where only relative prices matter, that of a basket: the
     goods in the quantities of the last tick of the first run that cleared (of the first run if none did).
     """
-    if numeraire is None and all(run.summary.get("scale") == "money" for run in runs):
-        return Scale("money, as recorded", None, tuple(np.ones(len(run.ticks)) for run in runs))
+    absolute = numeraire is None and all(run.learns or run.summary.get("scale") == "money" for run in runs)
+    if absolute or not goods:
+        words = "money, as recorded" if goods else "none"
+        return Scale(words, None, tuple(np.ones(len(run.ticks)) for run in runs))
     held = [fixed_prices(run.summary) for run in runs]
 
     def commonness(good: str) -> tuple[int, bool]:
@@ -237,6 +188,8 @@ def finding(comparison: Comparison) -> str:
 
 def price_finding(comparison: Comparison) -> str:
     """What the comparison shows of prices, in one line: where they ended if several cleared, else how they turn."""
+    if not comparison.goods:
+        return "no good is common to all runs"
     if comparison.goods == (comparison.scale.good,):
         return f"no price but that of {comparison.scale.good} is common to all runs"
     some = [number for number, run in enumerate(comparison.runs) if run.cleared]
@@ -312,58 +265,6 @@ def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
     if missing and any((place / files[0]).is_file() for place in folder.iterdir()):
         return f"{folder}: found a folder of runs; {expected}; did you mean {folder}/*?"
     return f"{folder}: found no {' or '.join(missing)}; {expected}" if missing else ""
-
-
-def _read(folder: Path, label: str) -> Course:
-    try:
-        summary = read_summary(folder)
-        ticks = read_table(folder / "ticks.csv", ("tick", "max_relative_excess_demand"))
-        columns = ("price", "demand", "supply", "bid", "adjoint", "gradient_price")
-        goods = panel(read_table(folder / "trajectory.csv", ("tick", "good", *columns)), ("good",), columns)
-        excess = numbers(ticks, "max_relative_excess_demand")
-        if len(goods.ticks) == 0 or not np.array_equal(goods.ticks, numbers(ticks, "tick")):
-            raise ValueError("ticks.csv and trajectory.csv have not the same ticks, or none")
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RunFolderError(f"{folder}: found files that cannot be read ({what}); expected a run's") from error
-    quantities = np.fmax(goods["demand"], goods["supply"])
-    whole = quantities[np.isfinite(quantities).all(axis=1)]
-    basket = whole[-1] if len(whole) else np.zeros(len(goods.items))
-    places = {item[0]: place for place, item in enumerate(goods.items)}
-    meanings = {column: goods[column] for column in NEARS.values()}
-    return Course(label, summary, goods.ticks, excess, places, goods["price"], basket, meanings)
-
-
-def _measures(run: Course) -> dict[str, Any]:
-    reached = {name: _reached(run, level) for name, level in REACHES.items()}
-    reached |= {name: _near(run, run.meanings[column]) for name, column in NEARS.items()}
-    return {name: reached[name] if name in reached else run.summary.get(name) for name in MEASURES}
-
-
-def _near(run: Course, values: Floats) -> int | None:
-    """The first recorded tick from which `values` `(ticks, goods)` stay within 1 % of the last prices; goods of which
-    nothing is known at the end are left out. None unless the run cleared.
-    """
-    last = run.prices[-1]
-    known = np.isfinite(values[-1]) & np.isfinite(last)
-    if not run.cleared or not known.any():
-        return None
-    near = np.abs(values[:, known] - last[known]) <= 1e-2 * np.abs(last[known])
-    return _from_then_on(run, near.all(axis=1))
-
-
-def _reached(run: Course, level: float) -> int | None:
-    """The first recorded tick from which excess demand stays at most `level`; None if it ends above, or cycles."""
-    if run.outcome == "cycled":
-        return None  # Wherever it stopped, it would have come back.
-    return _from_then_on(run, run.excess_demand <= level)
-
-
-def _from_then_on(run: Course, met: NDArray[np.bool_]) -> int | None:
-    """The first recorded tick from which something is `met` `(ticks,)` to the end; None if it is not at the end."""
-    unmet = np.flatnonzero(~met)
-    first = int(unmet[-1]) + 1 if len(unmet) else 0
-    return int(run.ticks[first]) if first < len(run.ticks) else None
 
 
 def _after(run: Course) -> str:

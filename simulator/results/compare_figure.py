@@ -11,7 +11,8 @@ import numpy as np
 from simulator.errors import RunFolderError
 from simulator.results import canvas
 from simulator.results.canvas import BODY, CYCLE, GREY, SMALL
-from simulator.results.compare import WRITTEN, Comparison, Course, finding, price_finding
+from simulator.results.compare import WRITTEN, Comparison, finding, price_finding
+from simulator.results.course import Course
 from simulator.results.frames import Floats, summary_number
 from simulator.results.window import moves_early, rows_worth_drawing
 
@@ -60,7 +61,7 @@ def figure(comparison: Comparison) -> Figure:
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
     _draw_convergence(axes, runs, rows, styles)
     canvas.tick_axis(axes, first, last, early=early)
-    axes.set_title("largest relative excess demand", loc="left", fontsize=BODY, fontweight="bold")
+    axes.set_title(_residual(runs), loc="left", fontsize=BODY, fontweight="bold")
     down, across = GRIDS[len(goods)]
     grid = sheet.add_gridspec(down, across, left=0.545, right=0.975, top=0.775, bottom=0.225, wspace=0.3, hspace=0.32)
     for place, good in enumerate(goods):
@@ -75,6 +76,14 @@ def figure(comparison: Comparison) -> Figure:
     sheet.supxlabel("tick" + (" (logarithmic)" if early else ""), y=0.15, fontsize=BODY)
     _legend(sheet, runs, styles)
     return sheet
+
+
+def _residual(runs: Sequence[Course]) -> str:
+    """What is drawn of how far runs are from clearing."""
+    kinds = {run.learns for run in runs}
+    if len(kinds) > 1:
+        return "largest excess demand, or unfilled order"
+    return "largest order that stays unfilled" if kinds == {True} else "largest relative excess demand"
 
 
 def check_vacant(folder: Path, *, overwrite: bool) -> None:

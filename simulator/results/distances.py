@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUIDE = "Lower is closer: 0.01 is 1 % apart, at the good where the gap is largest."
+LEARNING_GUIDE = "Lower is closer to every order being filled: 0.01 is a hundredth of a unit, of the worst order."
 UNSETTLED = {
     "cycled": "The gaps do not close: they come back in every turn.",
     "out_of_ticks": "Ticks ran out before the gaps closed.",
@@ -56,7 +57,8 @@ def convergence(run: Frames) -> Figure | None:
     low, high = (min(low, tolerance), max(high, tolerance)) if near else (low, high)
     floor = 10.0 ** (np.floor(np.log10(low)) - 1)
     zero = floor if (everything <= ROUNDING).any() else 0.0
-    guide = f"{GUIDE} {UNSETTLED.get(str(run.summary.get('outcome')), '')}".strip()
+    learns = run.summary.get("scheduler") == "learning"
+    guide = f"{LEARNING_GUIDE if learns else GUIDE} {UNSETTLED.get(str(run.summary.get('outcome')), '')}".strip()
     period = summary_number(run.summary, "period")
     shaded = f"Shaded: one turn, {period:,.0f} ticks." if 0 < period < ticks[-1] - ticks[0] else ""
     figure = canvas.sheet(run.summary, guide, *_notes(gaps, tolerance, near), shaded, canvas.shocks_note(run.summary))
@@ -84,7 +86,7 @@ def convergence(run: Frames) -> Figure | None:
         axes.axvspan(ticks[-1] - period, ticks[-1], color="#f0f0f0", zorder=0)
     canvas.label_ends(axes, ends, 0.23 * canvas.WIDTH)
     axes.set_xlabel("tick", fontsize=BODY)
-    axes.set_ylabel("relative gap (no unit)", fontsize=BODY)
+    axes.set_ylabel("units of a bundle" if learns else "relative gap (no unit)", fontsize=BODY)
     return figure
 
 

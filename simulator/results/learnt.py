@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.results import canvas
 from simulator.results.canvas import BLUE, BODY, SMALL, VERMILION
-from simulator.results.frames import Frames, Panel, numbers, panel, summary_number
+from simulator.results.frames import Floats, Frames, Panel, numbers, panel, summary_number
 from simulator.results.window import rows_worth_drawing
 
 if TYPE_CHECKING:
@@ -17,31 +17,38 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUIDE = "Prices are the weights, unfilled orders the errors. A bundle's order is filled where supply meets it."
-TEST_GUIDE = (
-    "Patterns that the market never saw: which contract was ordered, and which would be supplied most (5 → 9: wrong)."
-)
-MOST_CELLS = 20
-MOST_LINES = 12
-MOST_NAMED = 5
+TEST_GUIDE = "Patterns that the market never saw: which contract was ordered, and which would be supplied most."
+MOST_LINES = len(canvas.CYCLE)
+MOST_NAMES = 20
 MOST_ORDERS = 60
+SMALLEST_SIDE = 4
+# Rows and columns of pictures; what a count needs to be read, in points; above this part of the largest one it is dark.
+PICTURES = (4, 6)
+READABLE = 7.0
+DARK = 0.6
 
 
 def learnt(run: Frames) -> Figure | None:
-    """Four panels: loss and errors, prices, unfilled orders by tick, and supply over the square of two inputs."""
+    """Loss and errors, prices; below them unfilled orders by tick and supply over the square of two inputs, as far as
+    they are told.
+    """
     if run.summary.get("scheduler") != "learning":
         return None
     goods = panel(run.trajectory, ("good",), ("price",))
-    period = summary_number(run.summary, "period")
-    rows, window = rows_worth_drawing(goods.ticks, goods["price"], period, logarithms=False)
+    with np.errstate(all="ignore"):
+        moving = np.column_stack([goods["price"], np.log(numbers(run.ticks, "loss"))])
+    rows, window = rows_worth_drawing(goods.ticks, moving, summary_number(run.summary, "period"), logarithms=False)
     figure = canvas.sheet(run.summary, GUIDE, window)
-    told = bool((run.agents["kind"] == "order").any()) or run.summary.get("surface") is not None
+    orders, surface = _orders_told(run), run.summary.get("surface")
+    below = (orders is not None) + (surface is not None)
     place: dict[str, float] = {"left": 0.07, "right": 0.97, "top": 0.79, "bottom": 0.115, "wspace": 0.16}
-    grid = figure.add_gridspec(2 if told else 1, 2, hspace=0.42, **place)
+    grid = figure.add_gridspec(2 if below else 1, 2, hspace=0.42, **place)
     _losses(run, figure.add_subplot(grid[0, 0]), rows)
     _prices(goods, figure.add_subplot(grid[0, 1]), rows)
-    if told:
-        _orders(run, figure.add_subplot(grid[1, 0]), rows)
-        _surface(run, figure.add_subplot(grid[1, 1]))
+    if orders is not None:
+        _orders(orders, figure.add_subplot(grid[1, : 3 - below]), rows)
+    if surface is not None:
+        _surface(surface, figure.add_subplot(grid[1, below - 1 :]))
     return figure
 
 
@@ -52,25 +59,14 @@ def held_out(run: Frames) -> Figure | None:
     test: Any = run.summary.get("test")
     if not test:
         return None
-    figure = canvas.sheet(run.summary, TEST_GUIDE)
-    counts, contracts = np.array(test["confusion"]), test["contracts"]
-    axes = figure.add_axes((0.06, 0.1, 0.4, 0.68))
-    shown = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    axes.imshow(shown, cmap="OrRd", vmin=0, vmax=max(1, shown.max()))
-    if len(contracts) <= MOST_CELLS:
-        for (row, column), count in np.ndenumerate(counts):
-            if count:
-                bold = "bold" if row == column else "normal"
-                axes.text(column, row, str(count), ha="center", va="center", fontsize=SMALL, fontweight=bold)
-        axes.set_xticks(range(len(contracts)), contracts)
-        axes.set_yticks(range(len(contracts)), contracts)
-    axes.set_xlabel("supplied most", fontsize=BODY)
-    axes.set_ylabel("ordered", fontsize=BODY)
     side = round(len(test["samples"][0][0]) ** 0.5)
-    if side * side == len(test["samples"][0][0]) and side > 1:
-        grid = figure.add_gridspec(4, 6, left=0.52, right=0.985, top=0.77, bottom=0.06, wspace=0.15, hspace=0.45)
-        for place, (bundle, ordered, decided) in enumerate(test["samples"][:24]):
-            picture = figure.add_subplot(grid[divmod(place, 6)])
+    pictures = side >= SMALLEST_SIDE and side * side == len(test["samples"][0][0])
+    figure = canvas.sheet(run.summary, TEST_GUIDE + (" Red, 5 → 9: a 5 decided wrong." if pictures else ""))
+    _decisions(figure.add_axes((0.07, 0.11, 0.39 if pictures else 0.9, 0.66)), test)
+    if pictures:
+        grid = figure.add_gridspec(*PICTURES, left=0.52, right=0.985, top=0.77, bottom=0.06, wspace=0.15, hspace=0.45)
+        for place, (bundle, ordered, decided) in enumerate(test["samples"][: PICTURES[0] * PICTURES[1]]):
+            picture = figure.add_subplot(grid[divmod(place, PICTURES[1])])
             picture.imshow(np.array(bundle).reshape(side, side), cmap="Greys")
             picture.axis("off")
             wrong = ordered != decided
@@ -79,101 +75,202 @@ def held_out(run: Frames) -> Figure | None:
     return figure
 
 
+def _decisions(axes: Axes, test: Mapping[str, Any]) -> None:
+    """Held-out patterns by the contract ordered, a row each, and the one supplied most; shaded where that is wrong."""
+    counts, contracts = np.array(test["confusion"]), test["contracts"]
+    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    most = max(1, int(wrong.max()))
+    image = axes.imshow(wrong, cmap="OrRd", vmin=0, vmax=most, aspect="auto")
+    box, longest = axes.get_window_extent(), len(str(counts.max()))
+    room = min(box.height / len(counts), box.width / len(counts) / (0.6 * longest + 0.3))
+    size = min(float(SMALL), 0.8 * room * 72 / canvas.DPI)
+    if size >= READABLE:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                bold = "bold" if row == column else "normal"
+                colour = "white" if wrong[row, column] > DARK * most else "black"
+                style: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": bold, "color": colour}
+                axes.text(column, row, str(count), fontsize=size, **style)
+    else:
+        figure: Any = axes.figure
+        scale = figure.colorbar(image, ax=axes, pad=0.02, ticks=_some(most + 1, 6))
+        scale.set_label("decided wrong", fontsize=SMALL)
+    letters = max(len(contract) for contract in contracts) + 1
+    for ticks, pixels in ((axes.set_xticks, box.width / letters / 12), (axes.set_yticks, box.height / 24)):
+        named = _some(len(contracts), max(2, int(pixels)))
+        ticks(named, [canvas.plain(contracts[place]) for place in named], fontsize=SMALL - 2)
+    axes.set_xlabel("supplied most", fontsize=BODY)
+    axes.set_ylabel("ordered", fontsize=BODY)
+
+
+def _some(count: int, most: int) -> list[int]:
+    """So many places at most, evenly spaced."""
+    return list(range(0, count, -(-count // most)))
+
+
 def _title(axes: Axes, text: str) -> None:
     axes.set_title(text, fontsize=BODY, loc="left", fontweight="bold")
     canvas.tidy(axes)
 
 
-def _legend(axes: Axes) -> None:
-    """A row below the lines, beside the word tick."""
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.13), "borderaxespad": 0.0}
-    spacing = {"columnspacing": 0.9, "handlelength": 1.9, "handletextpad": 0.4}
-    axes.legend(frameon=False, fontsize=SMALL - 1, ncols=MOST_NAMED, **spacing, **place)
+def _name_lines(axes: Axes, ends: list[canvas.End]) -> None:
+    """Names at the ends of lines, in a quarter of the axes' room."""
+    box = axes.get_position()
+    axes.set_position((box.x0, box.y0, 0.75 * box.width, box.height))
+    row = 28 / axes.get_window_extent().height
+    canvas.label_ends(axes, ends, 0.23 * box.width * canvas.WIDTH, row)
+    axes.set_xlabel("tick", fontsize=SMALL, loc="right")
 
 
 def _losses(run: Frames, axes: Axes, rows: int) -> None:
     ticks, loss = numbers(run.ticks, "tick")[:rows], numbers(run.ticks, "loss")[:rows]
     wrong = 1.0 - numbers(run.ticks, "accuracy")[:rows]
     # The wide one first: where all that is wrong is wrong by one, they are the same line.
-    axes.plot(ticks, np.where(loss > 0, loss, np.nan), color=BLUE, linewidth=4.5, label="loss")
-    axes.plot(ticks, np.where(wrong > 0, wrong, np.nan), color=VERMILION, linewidth=1.6, label="part decided wrong")
+    lines = (("loss", loss, BLUE, 4.5), ("part decided\nwrong", wrong, VERMILION, 1.6))
+    drawn = np.concatenate([loss, wrong])
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    low, high = (float(drawn.min()), float(drawn.max())) if len(drawn) else (0.1, 1.0)
+    axes.set_ylim(low / 1.5, min(high * 1.5, 1e307))
     axes.set_yscale("log")
-    _legend(axes)
-    axes.set_xlabel("tick", fontsize=SMALL, loc="right")
+    canvas.log_axis(axes.yaxis, low / 1.5, high * 1.5)
     _title(axes, "loss, and what is decided wrong")
+    ends: list[canvas.End] = []
+    for name, values, colour, width in lines:
+        style: dict[str, Any] = {"color": colour, "linewidth": width}
+        canvas.line(axes, ticks, np.where(values > 0, values, np.nan), **style)
+        known = values[np.isfinite(values)]
+        last = float(known[-1]) if len(known) else 0.0
+        ends.append((last if last > 0 else low / 1.5, name if last > 0 else f"{name}: none", style))
+    canvas.tick_axis(axes, ticks[0], ticks[-1])
+    _name_lines(axes, ends)
 
 
 def _prices(goods: Panel, axes: Axes, rows: int) -> None:
     moved = np.ptp(np.nan_to_num(goods["price"]), axis=0)
     chosen = sorted(np.argsort(-moved, kind="stable")[:MOST_LINES].tolist())
-    for place, good in enumerate(chosen):
-        style = canvas.CYCLE[place % len(canvas.CYCLE)]
-        name = canvas.plain(goods.items[good][0])
-        canvas.line(axes, goods.ticks[:rows], goods["price"][:rows, good], label=name, **style)
+    ends: list[canvas.End] = []
+    for good, style in zip(chosen, canvas.CYCLE, strict=False):
+        values = goods["price"][:rows, good]
+        canvas.line(axes, goods.ticks[:rows], values, **style)
+        known = values[np.isfinite(values)]
+        ends.append((float(known[-1]) if len(known) else 0.0, goods.items[good][0], style))
     axes.axhline(0, color="black", linewidth=0.8)
-    if len(chosen) <= MOST_NAMED:
-        _legend(axes)
-    axes.set_xlabel("tick", fontsize=SMALL, loc="right")
     some = "" if len(chosen) == len(goods.items) else f" ({len(chosen)} of {len(goods.items)} that moved most)"
     _title(axes, f"prices{some}")
+    axes.yaxis.set_major_formatter(lambda value, _: canvas.number(value))
+    canvas.tick_axis(axes, goods.ticks[0], goods.ticks[rows - 1])
+    _name_lines(axes, ends)
 
 
-def _orders(run: Frames, axes: Axes, rows: int) -> None:
+def _orders_told(run: Frames) -> Panel | None:
+    """Orders that have rows: what stays unfilled of each pattern's, under the contract ordered where there are several;
+    None where patterns are too many for rows.
+    """
+    orders = run.agents.query("kind == 'order'")
+    if len(set(orders["good"])) > 1:
+        orders = orders.query("input > 0")
+    return panel(orders, ("agent",), ("quantity", "input")) if len(orders) else None
+
+
+def _orders(orders: Panel, axes: Axes, rows: int) -> None:
     """Unfilled orders, a row each."""
-    orders = panel(run.agents.query("kind == 'order'"), ("agent", "good"), ("quantity",))
-    if not orders.items:
-        _title(axes, "too many orders for a row each")
-        axes.axis("off")
-        return
     ticks, shown = orders.ticks[:rows], orders["quantity"][:rows, :MOST_ORDERS]
-    finite = np.abs(shown[np.isfinite(shown)])
-    bound = min(float(finite.max(initial=0.0)) or 1.0, 1.0)
+    largest = float(np.abs(shown[np.isfinite(shown)]).max(initial=0.0))
+    bound = min(largest, float(np.abs(orders["input"]).max(initial=0.0)) or 1.0) or 1.0
     edges = np.concatenate([ticks, [ticks[-1] + 1]]) - 0.5
     style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound}
     image = axes.pcolormesh(edges, np.arange(shown.shape[1] + 1) + 0.5, shown.T, **style)
     axes.set_xlabel("tick", fontsize=SMALL)
     axes.set_ylabel("order", fontsize=SMALL)
     figure: Any = axes.figure
-    figure.colorbar(image, ax=axes, pad=0.01).set_label("unfilled", fontsize=SMALL)
+    extend = "both" if largest > bound else "neither"
+    figure.colorbar(image, ax=axes, pad=0.01, extend=extend).set_label("unfilled", fontsize=SMALL)
     if shown.shape[1] <= 10:
         axes.set_yticks(range(1, shown.shape[1] + 1))
     some = "" if shown.shape[1] == len(orders.items) else f" (the first {MOST_ORDERS} of {len(orders.items)})"
     _title(axes, f"orders that stay unfilled{some}")
 
 
-def _surface(run: Frames, axes: Axes) -> None:
+def _surface(surface: Mapping[str, Any], axes: Axes) -> None:
     """What the market would supply of any bundle of two inputs, at the last prices and designs."""
-    surface: Any = run.summary.get("surface")
-    if surface is None:
-        _title(axes, "supply by bundle: drawn for two inputs")
-        axes.axis("off")
-        return
-    shades = draw_surface(axes, surface)
-    if shades is None:
-        _title(axes, "contract supplied most; dots: the one ordered")
-        return
-    figure: Any = axes.figure
-    figure.colorbar(shades, ax=axes, pad=0.01).set_label("supplied", fontsize=SMALL)
-    _title(axes, "supply by bundle; line: a half; dots: ordered")
+    shades, drawn = draw_surface(axes, surface), len(surface["patterns"])
+    some = f" ({drawn} of {surface['count']:,})" if drawn < surface["count"] else ""
+    if surface["supplied"] is None:
+        _title(axes, f"supply by bundle: no longer finite; dots: ordered{some}")
+    elif shades is None:
+        _title(axes, f"contract supplied most; dots: ordered{some}")
+    else:
+        figure: Any = axes.figure
+        figure.colorbar(shades, ax=axes, pad=0.01).set_label("supplied", fontsize=SMALL)
+        line = "; line: a half" if _has_halves(surface) else ""
+        _title(axes, f"supply by bundle{line}; dots: ordered{some}")
 
 
 def draw_surface(axes: Axes, surface: Mapping[str, Any]) -> Any:
     """The `surface` of a summary, with dots for what is ordered; the shades of one contract's supply, None of several
-    contracts.
+    contracts, which are named, and where supply is not finite.
+
+    Shades reach half their range beyond the least and the most that is ordered; what is beyond has their last colour.
     """
-    places, supplied = np.array(surface["patterns"]), np.array(surface["supplied"], dtype=float)
-    orders, sides, shades = np.array(surface["orders"], dtype=float), surface["sides"], None
-    if surface["contracts"] > 1:
-        style: dict[str, Any] = {"cmap": "tab10", "vmin": -0.5, "vmax": 9.5}
-        axes.pcolormesh(*sides, supplied % 10, alpha=0.45, **style)
-        orders = orders % 10
+    places, orders = np.array(surface["patterns"]), np.array(surface["orders"], dtype=float)
+    sides, contracts, shades = surface["sides"], surface["contracts"], None
+    several, supplied = len(contracts) > 1, surface["supplied"]
+    if several:
+        style: dict[str, Any] = _palette(len(contracts))
+        if supplied is not None:
+            axes.pcolormesh(*sides, np.array(supplied), alpha=0.45, **style)
     else:
-        style = {"cmap": "PuOr", "vmin": -0.5, "vmax": 1.5}
-        shades = axes.contourf(*sides, np.clip(supplied, -0.5, 1.5), levels=np.linspace(-0.5, 1.5, 21), cmap="PuOr")
-        margin = np.array(surface["margin"])
-        if margin.min() < 0 < margin.max():
-            axes.contour(*sides, margin, levels=[0.0], colors="black", linewidths=1.5)
-    axes.scatter(places[:, 0], places[:, 1], c=orders, s=110, edgecolors="black", linewidths=1.4, zorder=3, **style)
+        low, high = float(orders.min()), float(orders.max())
+        low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
+        low, high = low - (high - low) / 2, high + (high - low) / 2
+        style = {"cmap": "PuOr", "vmin": low, "vmax": high}
+        if supplied is not None:
+            shades = _shades(axes, sides, np.array(supplied, dtype=float), style)
+        if _has_halves(surface):
+            axes.contour(*sides, np.array(surface["margin"]), levels=[0.0], colors="black", linewidths=1.5)
+    size = 110 if len(places) <= 50 else 45
+    axes.scatter(places[:, 0], places[:, 1], c=orders, s=size, edgecolors="black", linewidths=1.2, zorder=3, **style)
+    axes.set_xlim(sides[0][0], sides[0][-1])
+    axes.set_ylim(sides[1][0], sides[1][-1])
     for name, label in zip(surface["inputs"], (axes.set_xlabel, axes.set_ylabel), strict=True):
         label(canvas.plain(name), fontsize=SMALL)
+    if several:
+        _name_contracts(axes, places, orders, contracts)
     return shades
+
+
+def _has_halves(surface: Mapping[str, Any]) -> bool:
+    """Whether supply passes a half unit somewhere, and that means something."""
+    return surface["margin"] is not None and bool(np.min(surface["margin"]) < 0 < np.max(surface["margin"]))
+
+
+def _shades(axes: Axes, sides: Any, supplied: Floats, style: Mapping[str, Any]) -> Any:
+    """Twenty shades, with arrows on their scale where supply goes beyond them."""
+    low, high = style["vmin"], style["vmax"]
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[
+        int(supplied.min() < low), int(supplied.max() > high)
+    ]
+    return axes.contourf(*sides, supplied, levels=np.linspace(low, high, 21), extend=extend, **style)
+
+
+def _palette(contracts: int) -> dict[str, Any]:
+    """A colour for each contract: of ten different ones, or of a rainbow that runs through all in order."""
+    from matplotlib import colormaps
+
+    few = contracts <= 10
+    colours = colormaps["tab10"] if few else colormaps["turbo"].resampled(contracts)
+    return {"cmap": colours, "vmin": -0.5, "vmax": (10 if few else contracts) - 0.5}
+
+
+def _name_contracts(axes: Axes, places: Floats, orders: Floats, contracts: list[str]) -> None:
+    """The names of contracts, each above the dot nearest to the middle of those it is ordered of; of many, some."""
+    from matplotlib.patheffects import withStroke
+
+    white = [withStroke(linewidth=4, foreground="white")]
+    for number in _some(len(contracts), MOST_NAMES):
+        own = places[orders == number]
+        if len(own):
+            x, y = own[np.argmin(((own - own.mean(axis=0)) ** 2).sum(axis=1))]
+            style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontweight": "bold", "path_effects": white}
+            words, above = canvas.plain(contracts[number]), {"xytext": (0, 6), "textcoords": "offset points"}
+            axes.annotate(words, (x, y), fontsize=SMALL, zorder=4, **above, **style)

@@ -20,7 +20,7 @@ from simulator.results.columns import AGENTS, LEARNING_TICKS, TICKS, TRAJECTORY,
 from simulator.results.table import Table, names
 
 MOST_DOTS = 500
-"""More patterns than this are not described in a summary."""
+"""Of so many patterns at most a summary says where they lie."""
 SAMPLES = 24
 """So many held-out patterns are described."""
 FINE = 41
@@ -67,31 +67,36 @@ class LearningWitness(BlockWitness[Recorded]):
         return {"test": self.test(), "surface": self.surface(), "separable": self.market.lesson.separable}
 
     def surface(self) -> dict[str, Any] | None:
-        """What would be supplied of bundles all over the square of two inputs, as plain data; None where patterns are
-        many or lie in no square.
+        """What would be supplied of bundles all over the square of two inputs, as plain data; None of other inputs.
 
-        `inputs` and `sides` of the square; `supplied`, row by row of the second input, or under several contracts the
-        number of the one supplied most; under one contract the `margin`, what is paid beyond what brings half a unit;
-        the `patterns` in it, and how much is ordered, or which contract.
+        `inputs` and `sides` of the square; `contracts`; `supplied`, row by row of the second input, or under several
+        contracts the number of the one supplied most, None where that is no longer finite; where one contract's orders
+        are 0 or 1 the `margin`, what is paid beyond what brings half a unit. How many patterns there are, `count`; of
+        at most `MOST_DOTS`, evenly chosen, where they lie, `patterns`, and how much is ordered, or which contract.
         """
         lesson = self.market.lesson
-        if lesson.inputs.shape[1] != 2 or len(lesson.inputs) > MOST_DOTS or not self.market.now.finite:
+        if lesson.inputs.shape[1] != 2:
             return None
         low, high = lesson.inputs.min(axis=0), lesson.inputs.max(axis=0)
         room = 0.35 * np.where(high > low, high - low, 1.0)
         sides = [np.linspace(a, b, FINE) for a, b in zip(low - room, high + room, strict=True)]
         paid, supplied = self.market.answers(np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))
-        several = len(lesson.contracts) > 1
+        finite, several = bool(np.isfinite(paid).all()), len(lesson.contracts) > 1
+        whether = finite and not several and set(np.unique(lesson.orders).tolist()) <= {0.0, 1.0}
         margin = np.round(paid[:, 0] - self.market.sellers.kind.half, 6)
         shown = supplied.argmax(axis=1) if several else np.round(supplied[:, 0], 6)
+        count = len(lesson.orders)
+        some = np.unique(np.linspace(0, count - 1, min(count, MOST_DOTS)).astype(int))
+        orders = lesson.orders[some]
         return {
             "inputs": list(lesson.input_names),
             "sides": [side.tolist() for side in sides],
-            "supplied": shown.reshape(FINE, FINE).tolist(),
-            "margin": None if several else margin.reshape(FINE, FINE).tolist(),
-            "contracts": len(lesson.contracts),
-            "patterns": lesson.inputs.tolist(),
-            "orders": (lesson.orders.argmax(axis=1) if several else lesson.orders[:, 0]).tolist(),
+            "contracts": list(lesson.contracts),
+            "supplied": shown.reshape(FINE, FINE).tolist() if finite else None,
+            "margin": margin.reshape(FINE, FINE).tolist() if whether else None,
+            "count": count,
+            "patterns": lesson.inputs[some].tolist(),
+            "orders": (orders.argmax(axis=1) if several else orders[:, 0]).tolist(),
         }
 
     def test(self) -> dict[str, Any] | None:

@@ -34,8 +34,11 @@ STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002)
 def simplex(run: Frames) -> Figure | None:
     """The price path of a three-good economy in barycentric coordinates, coloured by tick, and the gradient path.
 
-    None where two of the three prices are fixed: the path would be a straight line.
+    None where two of the three prices are fixed: the path would be a straight line. None where a market learns: what
+    prices do there is not a matter of their shares, and they may be negative.
     """
+    if run.summary.get("scheduler") == "learning":
+        return None
     goods = panel(run.trajectory, ("good",), ("price", "gradient_price"))
     names = [item[0] for item in goods.items]
     if len(names) != 3 or len(fixed_prices(run.summary).intersection(names)) > 1:

@@ -33,7 +33,7 @@ def rows_worth_drawing(
         reason = f"the first {number_of_turns(ticks, keep, period)} turns of the cycle; the rest repeats them"
     else:
         keep = max(20, int(1.4 * _settled_row(scaled)))
-        reason = "afterwards nothing moves any more"
+        reason = "afterwards nothing is more than 1 % of its range away from its end"
     if keep > 0.7 * rows:
         return rows, ""
     return keep, f"Ticks {ticks[0]:,.0f} to {ticks[keep - 1]:,.0f} of {ticks[-1]:,.0f}: {reason}."
