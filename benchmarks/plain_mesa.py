@@ -28,6 +28,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from abc import ABC, abstractmethod
 
 import mesa
 import pandas as pd
@@ -72,7 +73,7 @@ class OutsideWorld(Trader):
         self.spoiled, self.stock = self.stock, 0.0
 
 
-class Firm(Trader):
+class Firm(Trader, ABC):
     """A price taker with one input and one output: it uses `x` until `p_out * f'(x) = p_in`.
 
     Subclasses give the technology: `output` is f, `marginal_product` f' and `curvature` f'' < 0. Where `output` is nan,
@@ -89,14 +90,14 @@ class Firm(Trader):
         buys.users.append(self)
         makes.makers.append(self)
 
-    def output(self, x: float) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def output(self, x: float) -> float: ...
 
-    def marginal_product(self, x: float) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def marginal_product(self, x: float) -> float: ...
 
-    def curvature(self, x: float) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def curvature(self, x: float) -> float: ...
 
     def plan(self) -> None:
         """Best response to the going prices; the solver starts from the last plan."""

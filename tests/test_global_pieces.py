@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from simulator.dynamics.global_pieces import Consensus, Newton, Symplectic
 from simulator.dynamics.pieces import OwnSlope, Relative
 from simulator.dynamics.price_rules import FORMS, RECIPES, PriceRule
-from simulator.economics.potential import reference
+from simulator.economics.potential import Reference, reference
 from simulator.errors import ScenarioError
 from simulator.references.equilibrium import find
 from simulator.run import Simulation
@@ -203,15 +202,20 @@ def test_the_spectral_radius_of_a_turned_rotation(form: str) -> None:
     assert radius("fisher", form, 1.0, "newton") < 1e-6
 
 
+def slopes(function: Reference, prices: np.ndarray, guess: np.ndarray, step: float) -> np.ndarray:
+    """How the signal of a function changes with every price, by differences."""
+    steps = step * np.eye(len(prices))
+    moved = [function.descent(prices + h, guess).signal - function.descent(prices - h, guess).signal for h in steps]
+    return np.stack(moved, axis=1) / (2 * step)
+
+
 def test_the_descent_tells_how_its_signal_changes_with_every_price() -> None:
     for given in (FISHER, NETWORK):
         economy = load(given).economy
         function, guess = reference(economy), economy.first_guess()
         prices = np.exp(np.random.default_rng(2).normal(0, 0.3, len(economy.goods)))
         found = function.descent(prices, guess, jacobian=True).jacobian
-        nudged: Callable[[Any], np.ndarray] = lambda p: function.descent(p, guess).signal  # noqa: B023, E731
-        slope = [(nudged(prices + h) - nudged(prices - h)) / 2e-5 for h in 1e-5 * np.eye(len(prices))]
-        np.testing.assert_allclose(found, np.array(slope).T, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found, slopes(function, prices, guess, 1e-5), rtol=1e-5, atol=1e-6)
 
 
 def test_a_merit_s_second_derivative_is_gauss_and_newton_s() -> None:
@@ -221,11 +225,7 @@ def test_a_merit_s_second_derivative_is_gauss_and_newton_s() -> None:
     assert function.kind == "merit"
     prices = np.ones(3)
     found = function.descent(prices, guess, jacobian=True).jacobian
-    slope = [
-        (function.descent(prices + h, guess).signal - function.descent(prices - h, guess).signal) / 2e-6
-        for h in 1e-6 * np.eye(3)
-    ]
-    np.testing.assert_allclose(found, np.array(slope).T, atol=1e-6)
+    np.testing.assert_allclose(found, slopes(function, prices, guess, 1e-6), atol=1e-6)
 
 
 @pytest.mark.parametrize(
