@@ -41,7 +41,7 @@ def learnt(run: Frames) -> Figure | None:
     figure = canvas.sheet(run.summary, GUIDE, window)
     orders, surface = _orders_told(run), run.summary.get("surface")
     below = (orders is not None) + (surface is not None)
-    place: dict[str, float] = {"left": 0.07, "right": 0.97, "top": 0.79, "bottom": 0.115, "wspace": 0.16}
+    place: dict[str, float] = {"left": 0.07, "right": 0.97, "top": 0.79, "bottom": 0.115, "wspace": 0.2}
     grid = figure.add_gridspec(2 if below else 1, 2, hspace=0.42, **place)
     _losses(run, figure.add_subplot(grid[0, 0]), rows)
     _prices(goods, figure.add_subplot(grid[0, 1]), rows)
