@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import ScenarioError, load, simulate
+from simulator import load, simulate
 from simulator.dynamics.learning import LearningMarket
 from simulator.economics.bundles import SELLERS, separable
 from simulator.run import run_to_disk
@@ -280,61 +280,6 @@ def test_contracts_have_prices_of_their_own() -> None:
     assert run.summary["accuracy"] == 1
     assert run.ticks["loss"].is_monotonic_decreasing
     assert run.ticks["potential"].is_monotonic_decreasing
-
-
-REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"firms": [{"name": "f", "makes": "a = b^0.5"}]}, "found firms beside learning"),
-    ({"goods": ["a"]}, "found goods beside learning that are not those of its bundles; expected left, right, constant"),
-    ({"scheduler": {"rate": 0.1}}, "found no form; expected form: additive"),
-    ({"scheduler": {"form": "multiplicative"}}, "found multiplicative; expected form: additive"),
-    ({"scheduler": {"kind": "marginal_bids"}}, "found 'marginal_bids' beside learning; expected tatonnement"),
-    ({"scheduler": {"form": "additive", "with": ["own_slope"]}}, "found own_slope beside learning"),
-    ({"scheduler": {"form": "additive", "with": [{"symplectic": 1}]}}, "found symplectic beside learning"),
-    ({"scheduler": {"rule": "newton"}}, "found newton, which is multiplicative; expected an additive rule"),
-    (
-        {"scheduler": {"form": "additive", "with": [{"delay": {"own": 0, "neighbours": 1}}]}},
-        "found own and neighbours beside learning; expected {delay: ticks}",
-    ),
-    ({"learning": {"patterns": {"target": "y"}}}, "found no patterns; expected one of rows, csv, dataset"),
-    ({"learning": {"patterns": {"target": "y", "csv": "none.csv"}}}, "found no file none.csv"),
-    ({"learning": {"patterns": {"target": "z", "rows": [{"x": 1, "y": 1}]}}}, "found no 'z'; expected one of x, y"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"y": 1}]}}}, "found no inputs"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 1}, {"y": 1}]}}}, "found y in row 2"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"constant": 1, "y": 1}]}}}, "none called constant"),
-    (
-        {"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "supply": "all_or_nothing"}},
-        "found 2; expected orders of 0 or 1",
-    ),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "supply": "some"}}, "found 'some'"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "batch": 0}}, "at least 1"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "hidden": 4}}, "a layer of firms"),
-]
-
-
-@pytest.mark.parametrize(("changes", "message"), REFUSED)
-def test_what_cannot_be_learnt_is_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ScenarioError) as caught:
-        load({**lesson(), **changes})
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("setting", "goods"),
-    [
-        ({"learning.hidden": {"firms": 1, "activation": "tanh", "rate": 0.3}}, ["firm_1", "constant"]),
-        ({"learning.supply": "linear"}, ["left", "right", "constant"]),
-    ],
-)
-def test_goods_are_those_of_the_bundles_as_set(setting: dict[str, Any], goods: list[str]) -> None:
-    settings = {f"goods.{goods[0]}.price": 0.5, "learning.supply": "linear", **setting, "run.ticks": 3}
-    scenario = load(lesson((0, 1, 2, 1), supply="logit"), settings=settings)
-    assert [*last_prices(simulate(scenario))] == goods
-    assert scenario.initial_prices.tolist() == [0.5] + [0.0] * (len(goods) - 1)
-
-
-def test_what_has_no_place_beside_learning_cannot_be_set_either() -> None:
-    with pytest.raises(ScenarioError, match="found numeraire beside learning"):
-        load(lesson(), settings={"numeraire": "left"})
 
 
 DIGITS = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
