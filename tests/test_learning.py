@@ -375,6 +375,13 @@ def test_where_nothing_is_paid_there_is_nothing_to_decide(data: dict[str, Any]) 
     assert witness.test() is None
 
 
+def test_a_sentence_says_nothing_of_what_is_not_decided() -> None:
+    run = simulate(lesson(rate=1e308, supply="all_or_nothing"))
+    assert run.summary["outcome"] == "diverged"
+    assert run.summary["accuracy"] is None
+    assert "decided" not in run.summary["sentence"]
+
+
 DIGITS = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 
 
