@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import ScenarioError, load, simulate
+from simulator import load, simulate
 from simulator.dynamics.learning import LearningMarket
 from simulator.economics.bundles import SELLERS, separable
-from simulator.run import run_to_disk
+from simulator.results.columns import LEARNING_TICKS, TICKS
+from simulator.results.lessons import LearningWitness
+from simulator.run import Simulation, run_to_disk
 from tests.run_folders import contents
 
 Array = np.ndarray
+LAST = [*TICKS, *LEARNING_TICKS]
+"""The columns of what is known of a tick."""
 TABLES = {"and": (0, 0, 0, 1), "or": (0, 1, 1, 1), "xor": (0, 1, 1, 0)}
 
 
@@ -148,6 +153,54 @@ def test_the_delta_rule_settles_on_the_wrong_answer_to_xor() -> None:
     np.testing.assert_allclose(last["excess_demand"], 0, atol=1e-9)
 
 
+def idle(inputs: int) -> dict[str, Any]:
+    """Orders for bundles that hold nothing of the first so many goods."""
+    rows = [{**{f"idle_{i}": 0 for i in range(inputs)}, "a": a, "y": y} for a, y in ((0, 0), (1, 1), (2, 0))]
+    return {"patterns": {"target": "y", "rows": rows}}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "learning"),
+    [([{"delay": 150}], idle(0)), ([{"bernoulli": 0.001}], idle(0)), (["sequential"], idle(150)), ([], idle(0))],
+)
+def test_what_is_about_to_move_has_not_settled(pieces: list[Any], learning: dict[str, Any]) -> None:
+    """Prices that wait for news or for their turn, and those that creep (without pieces, at a tiny rate)."""
+    data = lesson(ticks=120, rate=0.01 if pieces else 1e-14, **learning)
+    data["scheduler"]["with"] = pieces
+    assert simulate(data).summary["outcome"] == "out_of_ticks"
+
+
+@pytest.mark.parametrize("pieces", [[{"delay": 1}], [{"bernoulli": 0.5}], ["sequential"], ["random_order"]])
+def test_what_waits_no_more_settles(pieces: list[Any]) -> None:
+    data = lesson()
+    data["scheduler"]["with"] = pieces
+    run = simulate(data)
+    assert run.summary["outcome"] == "settled_off_equilibrium"
+    assert last_prices(run) == pytest.approx({"left": 0, "right": 0, "constant": 0.5}, abs=1e-9)
+
+
+def test_prices_and_designs_at_rest_have_settled() -> None:
+    """A hidden firm whose design fits nothing makes nothing, and learns no more."""
+    data = lesson(hidden={"firms": 1, "activation": "relu", "rate": 5}, ticks=1000, seed=3)
+    data["learning"]["patterns"] = {"target": "y", "rows": [{"a": 1, "y": 1}, {"a": 2, "y": 0}]}
+    run = simulate(data)
+    assert run.summary["outcome"] == "settled_off_equilibrium"
+    assert "prices and designs stand still while" in run.summary["sentence"]
+    assert run.agents.query("tick == tick.max() and kind == 'order'")["output"].tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_a_run_taken_up_again_settles_at_the_same_tick() -> None:
+    whole = Simulation(load(lesson()))
+    for _ in whole.ticks():
+        pass
+    first, second = Simulation(load(lesson())), Simulation(load(lesson()))
+    next(tick for tick in first.ticks() if tick == whole.market.now.tick - 30)
+    second.restore(first.state())
+    for _ in second.ticks():
+        pass
+    assert (second.verdict, second.market.now.tick) == (whole.verdict, whole.market.now.tick)
+
+
 def test_all_or_nothing_swings_on_xor_and_wanders_one_at_a_time() -> None:
     swinging = simulate(lesson(rate=1, supply="all_or_nothing"))
     assert (swinging.summary["outcome"], swinging.summary["period"]) == ("cycled", 2)
@@ -163,6 +216,19 @@ def test_what_a_linear_programme_separates_is_learnt_and_nothing_else(values: tu
         run = simulate(lesson(values, rate=1, ticks=300, supply="all_or_nothing", batch=batch))
         assert (run.summary["outcome"] == "cleared") == run.summary["separable"]
     assert run.summary["separable"] == (values not in ((0, 1, 1, 0), (1, 0, 0, 1)))
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-11, 1.0, 1e16, 1e290])
+@pytest.mark.parametrize("zero", [0.0, 1e10, -1e10])
+def test_what_can_be_separated_depends_on_no_unit_and_no_zero(unit: float, zero: float) -> None:
+    places = (np.array(list(product((0.0, 1.0), repeat=2))) + zero) * unit
+    for values in product((0.0, 1.0), repeat=4):
+        assert separable(places, np.array(values)) is (values not in ((0, 1, 1, 0), (1, 0, 0, 1)))
+
+
+def test_a_linear_programme_that_fails_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(status=4, x=None))
+    assert separable(np.array([[0.0], [1.0]]), np.array([0.0, 1.0])) is None
 
 
 @settings(max_examples=40, deadline=None)
@@ -282,59 +348,38 @@ def test_contracts_have_prices_of_their_own() -> None:
     assert run.ticks["potential"].is_monotonic_decreasing
 
 
-REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"firms": [{"name": "f", "makes": "a = b^0.5"}]}, "found firms beside learning"),
-    ({"goods": ["a"]}, "found goods beside learning that are not those of its bundles; expected left, right, constant"),
-    ({"scheduler": {"rate": 0.1}}, "found no form; expected form: additive"),
-    ({"scheduler": {"form": "multiplicative"}}, "found multiplicative; expected form: additive"),
-    ({"scheduler": {"kind": "marginal_bids"}}, "found 'marginal_bids' beside learning; expected tatonnement"),
-    ({"scheduler": {"form": "additive", "with": ["own_slope"]}}, "found own_slope beside learning"),
-    ({"scheduler": {"form": "additive", "with": [{"symplectic": 1}]}}, "found symplectic beside learning"),
-    ({"scheduler": {"rule": "newton"}}, "found newton, which is multiplicative; expected an additive rule"),
-    (
-        {"scheduler": {"form": "additive", "with": [{"delay": {"own": 0, "neighbours": 1}}]}},
-        "found own and neighbours beside learning; expected {delay: ticks}",
-    ),
-    ({"learning": {"patterns": {"target": "y"}}}, "found no patterns; expected one of rows, csv, dataset"),
-    ({"learning": {"patterns": {"target": "y", "csv": "none.csv"}}}, "found no file none.csv"),
-    ({"learning": {"patterns": {"target": "z", "rows": [{"x": 1, "y": 1}]}}}, "found no 'z'; expected one of x, y"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"y": 1}]}}}, "found no inputs"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 1}, {"y": 1}]}}}, "found y in row 2"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"constant": 1, "y": 1}]}}}, "none called constant"),
-    (
-        {"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "supply": "all_or_nothing"}},
-        "found 2; expected orders of 0 or 1",
-    ),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "supply": "some"}}, "found 'some'"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "batch": 0}}, "at least 1"),
-    ({"learning": {"patterns": {"target": "y", "rows": [{"x": 1, "y": 2}]}, "hidden": 4}}, "a layer of firms"),
-]
+def contracts_of_three(**changes: Any) -> dict[str, Any]:
+    rows = [{"a": x, "y": x % 3 + 3} for x in range(12)]
+    return lesson(supply="logit", **changes) | {
+        "learning": {"supply": "logit", "patterns": {"target": "y", "rows": rows, "test": 0.5}}
+    }
 
 
-@pytest.mark.parametrize(("changes", "message"), REFUSED)
-def test_what_cannot_be_learnt_is_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ScenarioError) as caught:
-        load({**lesson(), **changes})
-    assert message in str(caught.value)
+def test_what_is_not_decided_is_not_decided_right() -> None:
+    """At prices of 0 all contracts are supplied alike: none most."""
+    run = simulate(contracts_of_three(ticks=0))
+    assert run.ticks["accuracy"].tolist() == run.ticks["test_accuracy"].tolist() == [0]
+    assert run.summary["test"]["undecided"] == 6
+    assert np.sum(run.summary["test"]["confusion"]) == 0
+    assert {got for _, _, got in run.summary["test"]["samples"]} == {"none"}
 
 
-@pytest.mark.parametrize(
-    ("setting", "goods"),
-    [
-        ({"learning.hidden": {"firms": 1, "activation": "tanh", "rate": 0.3}}, ["firm_1", "constant"]),
-        ({"learning.supply": "linear"}, ["left", "right", "constant"]),
-    ],
-)
-def test_goods_are_those_of_the_bundles_as_set(setting: dict[str, Any], goods: list[str]) -> None:
-    settings = {f"goods.{goods[0]}.price": 0.5, "learning.supply": "linear", **setting, "run.ticks": 3}
-    scenario = load(lesson((0, 1, 2, 1), supply="logit"), settings=settings)
-    assert [*last_prices(simulate(scenario))] == goods
-    assert scenario.initial_prices.tolist() == [0.5] + [0.0] * (len(goods) - 1)
+@pytest.mark.parametrize("data", [contracts_of_three(rate=1e200), lesson(rate=1e200, supply="all_or_nothing")])
+def test_where_nothing_is_paid_there_is_nothing_to_decide(data: dict[str, Any]) -> None:
+    found = market(data)
+    found._next = np.full(len(found.prices), np.inf)
+    found.step()
+    witness = LearningWitness(found)
+    witness.look(record=True)
+    assert np.isnan(witness.tables()["ticks"].values[-1, LAST.index("accuracy")])
+    assert witness.test() is None
 
 
-def test_what_has_no_place_beside_learning_cannot_be_set_either() -> None:
-    with pytest.raises(ScenarioError, match="found numeraire beside learning"):
-        load(lesson(), settings={"numeraire": "left"})
+def test_a_sentence_says_nothing_of_what_is_not_decided() -> None:
+    run = simulate(lesson(rate=1e308, supply="all_or_nothing"))
+    assert run.summary["outcome"] == "diverged"
+    assert run.summary["accuracy"] is None
+    assert "decided" not in run.summary["sentence"]
 
 
 DIGITS = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"

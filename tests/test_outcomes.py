@@ -289,6 +289,13 @@ def test_prices_that_stand_still_off_equilibrium_have_settled() -> None:
     assert "prices stand still while demand for y falls short of supply by 83.3%" in summary["sentence"]
 
 
+@pytest.mark.parametrize("piece", [{"delay": 150}, {"bernoulli": 0.001}])
+def test_prices_that_merely_wait_have_not_settled(piece: dict[str, float]) -> None:
+    scheduler = {"form": "additive", "rate": 0.001, "with": [piece]}
+    summary = outcome(STATICS, scheduler=scheduler, run={"ticks": 120})
+    assert summary["outcome"] == "out_of_ticks"
+
+
 def test_a_run_that_is_cut_short_says_so() -> None:
     summary = outcome(STATICS, scheduler={"form": "additive", "rate": 0.001}, run={"ticks": 50})
     assert (summary["outcome"], summary["ticks"]) == ("out_of_ticks", 50)

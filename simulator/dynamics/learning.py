@@ -200,11 +200,11 @@ class LearningMarket(Market):
             return float(np.mean(self.unfilled**2))
 
     @property
-    def motion(self) -> float:
-        """How far prices move in the tick to come, relative to their size or to 1."""
-        prices = self.now.prices
-        with np.errstate(all="ignore"):
-            return float((np.abs(self._next - prices) / np.maximum(np.abs(prices), 1.0)).max())
+    def still(self) -> bool:
+        """Whether neither free prices nor designs move in the tick to come."""
+        free = ~self.rule.fixed
+        before, after = (self.now.prices[free], *self.now.designs), (self._next[free], *self.designs)
+        return all(map(_still, before, after))
 
     def enter(self, economy: Economy) -> None:
         """Learning markets know no shocks."""
@@ -224,6 +224,12 @@ class LearningMarket(Market):
             firms.design = state[f"design{number}"]
 
 
+def _still(before: Array, after: Array) -> bool:
+    """Whether none of some numbers has moved, relative to the largest of them."""
+    with np.errstate(all="ignore"):
+        return bool(np.abs(after - before).max(initial=0.0) <= STILL * np.abs(before).max(initial=0.0))
+
+
 _ORDER = 0x0DE5
 """Beside the run's seed and a round's number, what the order of its patterns is drawn from."""
 
@@ -237,21 +243,25 @@ class LearningJudge:
         self.tolerance = tolerance
         self.bound = BOUND * max(float(np.max(np.abs(market.prices))), 1.0)
         self.history = PriceHistory(len(market.prices))
+        self.still = 0
+        """For how many ticks nothing has moved."""
 
     def look(self, market: LearningMarket) -> None:
         """Take note of a tick."""
         self.history.append(market.prices)
+        self.still = self.still + 1 if market.still else 0
 
     def forget(self) -> None:
         """Nothing has to be forgotten."""
 
     def state(self) -> dict[str, Array]:
         """What the verdict depends on, as arrays."""
-        return self.history.state()
+        return {**self.history.state(), "still": np.array(self.still)}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
         self.history.restore(state)
+        self.still = int(state["still"])
 
     def verdict(self, market: LearningMarket) -> Verdict | None:
         """The verdict if the run is over after the tick just looked at, None while it may go on."""
@@ -266,8 +276,9 @@ class LearningJudge:
             worst = float(np.abs(market.unfilled).max())
         if worst <= self.tolerance:
             return Verdict("cleared", f"every order is filled to {worst:.2g}")
-        if not market.hidden and market.motion <= STILL and self._still(market):
-            return Verdict("settled_off_equilibrium", f"prices stand still while {self._left(market)}")
+        if self.still >= (STILL_TICKS + market.rule.wait) * lesson.ticks_a_round:
+            which = "prices and designs" if market.hidden else "prices"
+            return Verdict("settled_off_equilibrium", f"{which} stand still while {self._left(market)}")
         return None
 
     def close(self, market: LearningMarket) -> Verdict:
@@ -282,13 +293,6 @@ class LearningJudge:
             reason = f"prices return every {cycle.period:.4g} ticks, {swing}, while {self._left(market)}"
             return Verdict("cycled", reason, cycle.period, half)
         return Verdict("out_of_ticks", self._left(market))
-
-    def _still(self, market: LearningMarket) -> bool:
-        ticks = STILL_TICKS * market.lesson.ticks_a_round
-        if self.history.count < ticks or self.history.length < ticks:
-            return False
-        recent = self.history.prices()[-ticks:]
-        return bool(np.all(np.abs(recent - recent[-1]) <= STILL * np.maximum(np.abs(recent[-1]), 1.0)))
 
     def _left(self, market: LearningMarket) -> str:
         """How many orders stay unfilled, and by how much."""

@@ -26,7 +26,7 @@ lies there has run away.
 STILL = 1e-12
 """Relative change below which a price stands still."""
 STILL_TICKS = 100
-"""For how many ticks prices must stand still to count as settled."""
+"""For how many ticks prices must stand still to count as settled, beside those for which they may merely wait."""
 
 
 class Verdict(NamedTuple):
@@ -164,8 +164,9 @@ class Judge:
         if runaway is not None:
             return Verdict("diverged", runaway)
         prices = self.history.prices()
-        recent = prices[-STILL_TICKS:]
-        if len(recent) == STILL_TICKS and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])):
+        ticks = STILL_TICKS + market.rule.wait
+        recent = prices[-ticks:]
+        if len(recent) == ticks and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])):
             return Verdict("settled_off_equilibrium", f"prices stand still while {self._what_is_amiss(market)}")
         cycle = find_cycle(self._log_prices(market), self.tolerance)
         if cycle is not None:

@@ -257,6 +257,12 @@ class PriceRule:
         return sum(own for own, _ in lags), sum(others for _, others in lags)
 
     @property
+    def wait(self) -> int:
+        """For how many ticks a price may stand still though its step is not 0: until it hears, and until its turn."""
+        turns = 0 if self.turns is None else self.turns.wait(len(self._free))
+        return turns + sum(piece.ticks for piece in self.chain if isinstance(piece, Delay)) + max(self.lag)
+
+    @property
     def evaluations(self) -> int:
         """How often a tick asks for excess demand: once, and once more for each free price where markets differ in the
         prices they have heard of.

@@ -6,6 +6,7 @@ a run taken up again, or a gradient path beside the market, gets the same draws.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 Goods = NDArray[np.intp]
 """Places of goods."""
+
+NEVER = 1e-9
+"""What is less likely than this is not waited for."""
 
 _SWEEPS, _COINS = 8, 9
 """The streams of the run's seed: the order of a sweep, and who moves at a tick."""
@@ -33,6 +37,10 @@ class Sequential:
         """After how many ticks as many prices are moved in the same way again; None where chance decides."""
         return max(free, 1)
 
+    def wait(self, free: int) -> int:
+        """For how many ticks one of as many prices may wait until it moves."""
+        return max(free - 1, 0)
+
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
         """Those of the `free` goods whose prices move at a tick."""
         return free[[tick % len(free)]]
@@ -48,6 +56,10 @@ class RandomOrder:
     def cycle(self, free: int) -> int | None:
         """None: chance decides."""
         return None
+
+    def wait(self, free: int) -> int:
+        """For how many ticks one of as many prices may wait: first in a sweep and last in the next."""
+        return 2 * max(free - 1, 0)
 
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
         """Those of the `free` goods whose prices move at a tick."""
@@ -66,6 +78,10 @@ class Bernoulli:
     def cycle(self, free: int) -> int | None:
         """None: chance decides."""
         return None
+
+    def wait(self, free: int) -> int:
+        """For how many ticks a price waits at most, but for a chance of `NEVER`."""
+        return 0 if self.probability == 1.0 else math.ceil(math.log(NEVER) / math.log1p(-self.probability))
 
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
         """Those of the `free` goods whose prices move at a tick."""

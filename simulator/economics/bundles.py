@@ -186,14 +186,24 @@ def with_constant(goods: Array) -> Array:
     return np.concatenate([goods, np.ones((len(goods), 1))], axis=1)
 
 
-def separable(inputs: Array, orders: Array) -> bool:
+def separable(inputs: Array, orders: Array) -> bool | None:
     """Whether some prices supply exactly what is ordered, all or nothing: `(2y - 1) p.e >= 1` has a solution.
 
-    `inputs` `(patterns, inputs)`, `orders` `(patterns,)` of 0 or 1. A linear programme (Mangasarian 1965).
+    `inputs` `(patterns, inputs)`, `orders` `(patterns,)` of 0 or 1. A linear programme (Mangasarian 1965); None where
+    its solver cannot tell. With a constant good neither the unit nor the zero of an input matters: each is put between
+    -1 and 1.
     """
     from scipy.optimize import linprog
 
-    signed = (2.0 * orders - 1.0)[:, None] * with_constant(inputs)
+    low, high = 0.5 * inputs.min(axis=0), 0.5 * inputs.max(axis=0)
+    places = (inputs - (low + high)) / np.where(high > low, high - low, 1.0)
+    signed = (2.0 * orders - 1.0)[:, None] * with_constant(places)
     count = signed.shape[1]
     found = linprog(np.zeros(count), A_ub=-signed, b_ub=-np.ones(len(signed)), bounds=[(None, None)] * count)
-    return bool(found.status == 0)
+    if found.status == _INFEASIBLE:
+        return False
+    return True if found.status == 0 and (signed @ found.x > 0.0).all() else None
+
+
+_INFEASIBLE = 2
+"""What scipy calls a linear programme without a solution."""

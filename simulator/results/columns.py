@@ -42,7 +42,8 @@ TRADE_TICKS = {
 
 LEARNING_TICKS = {
     "loss": "mean over patterns of the squared unfilled order; under logit of -sum y ln S (cross-entropy)",
-    "accuracy": "part of the patterns decided right: supplied to within a half, or most under the right contract",
+    "accuracy": "part of the patterns decided right: supplied to within a half, or most under the right contract; "
+    "empty where what bundles pay is no number",
     "test_accuracy": "the same of the patterns that are held out",
 }
 """Further columns of ticks.csv where a market learns."""

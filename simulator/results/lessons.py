@@ -25,8 +25,10 @@ SAMPLES = 24
 """So many held-out patterns are described."""
 FINE = 41
 """Points along each side of the square over which supply is described."""
-UNDECIDED = 0.5 - 1e-9
-"""Whose supply is this far from what is ordered has not decided."""
+ROUNDING = 1e-9
+"""Supply that differs by less than this does not decide."""
+NOBODY = -1
+"""In the place of a contract, where none is supplied more than all others."""
 MOST_ORDERS = 1000
 """More patterns than this have no rows of their own in agents.csv."""
 
@@ -102,22 +104,27 @@ class LearningWitness(BlockWitness[Recorded]):
     def test(self) -> dict[str, Any] | None:
         """How patterns that are held out are decided, as plain data; None where none are or there is one contract.
 
-        `confusion` counts them by the contract ordered and the one supplied most; `samples` are some of them, those
-        decided wrong first, with what is in the bundle, what is ordered and what is supplied most.
+        `confusion` counts them by the contract ordered and the one supplied most, `undecided` those without such a
+        one; `samples` are some of them, those not decided right first, with what is in the bundle, what is ordered and
+        what is supplied most, or none.
         """
         lesson = self.market.lesson
         if not len(lesson.test_inputs) or len(lesson.contracts) == 1 or not self.market.now.finite:
             return None
-        paid, _ = self.market.answers(lesson.test_inputs)
-        ordered, decided = lesson.test_orders.argmax(axis=1), paid.argmax(axis=1)
+        paid, supplied = self.market.answers(lesson.test_inputs)
+        if not np.isfinite(paid).all():
+            return None
+        ordered, decided = lesson.test_orders.argmax(axis=1), _decided(supplied)
+        known = decided != NOBODY
         confusion = np.zeros((len(lesson.contracts),) * 2, dtype=int)
-        np.add.at(confusion, (ordered, decided), 1)
+        np.add.at(confusion, (ordered[known], decided[known]), 1)
         some = np.argsort(ordered == decided, kind="stable")[:SAMPLES]
-        contracts = np.array(lesson.contracts)
+        contracts = np.array([*lesson.contracts, "none"])
         samples = zip(lesson.test_inputs[some], contracts[ordered[some]], contracts[decided[some]], strict=True)
         return {
             "contracts": list(lesson.contracts),
             "confusion": confusion.tolist(),
+            "undecided": int(np.count_nonzero(~known)),
             "samples": [[bundle.tolist(), str(wanted), str(got)] for bundle, wanted, got in samples],
         }
 
@@ -210,9 +217,15 @@ class LearningWitness(BlockWitness[Recorded]):
 
 
 def _accuracy(orders: Array, paid: Array, supplied: Array) -> float:
-    """The part of patterns decided right; not a number where there are none."""
-    if not len(orders):
+    """The part of patterns decided right; not a number where there are none, or what they pay is none."""
+    if not len(orders) or not np.isfinite(paid).all():
         return np.nan
     if orders.shape[1] > 1:
-        return float(np.mean(np.argmax(paid, axis=1) == np.argmax(orders, axis=1)))
-    return float(np.mean(np.abs(supplied - orders) < UNDECIDED))
+        return float(np.mean(_decided(supplied) == np.argmax(orders, axis=1)))
+    return float(np.mean(np.abs(supplied - orders) < 0.5 - ROUNDING))
+
+
+def _decided(supplied: Array) -> NDArray[np.intp]:
+    """The contract supplied most of each pattern `(patterns,)`, `NOBODY` where several are."""
+    second, first = np.partition(supplied, -2, axis=1)[:, -2:].T
+    return np.where(first - second > ROUNDING, supplied.argmax(axis=1), NOBODY)

@@ -228,7 +228,10 @@ def sentence(
     elif (swept := _number(last.get("distance_to_adjoint"))) is not None:
         parts.append(f"prices are the result's derivatives, to {_gap(swept)}")
     if (loss := _number(last.get("loss"))) is not None:
-        parts.append(f"loss {loss:.3g}, {100 * last['accuracy']:.4g}% of the patterns decided right")
+        decided = _number(last.get("accuracy"))
+        parts.append(
+            f"loss {loss:.3g}" + ("" if decided is None else f", {100 * decided:.4g}% of the patterns decided right")
+        )
         if (test := _number(last.get("test_accuracy"))) is not None:
             parts[-1] += f", and {100 * test:.4g}% of those held out"
     return "; ".join(parts) + "."

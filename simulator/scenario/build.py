@@ -18,7 +18,7 @@ from simulator.scenario import from_outside
 from simulator.scenario.bought import markets_of, outside_prices
 from simulator.scenario.document import dump
 from simulator.scenario.draws import AT_LEAST_0, DrawError, Draws
-from simulator.scenario.learning import lesson_of
+from simulator.scenario.learning import lesson_of, must_need_no_slope
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.reader import Reader
 from simulator.scenario.schema import SHARE_ROUNDING, Good, ScenarioFile, Trade
@@ -135,6 +135,9 @@ def build(
     ]
     options = model.trade.every_tick if isinstance(model.trade, Trade) else None
     draws = Draws(model.run.seed, inputs)
+    rule = _rule(model, _frozen(floors), _frozen(fixed, np.bool_), plugins)
+    if model.learning is not None:
+        must_need_no_slope(rule, model.scheduler)
     return Scenario(
         name=resolved["name"],
         regimes=_regimes(resolved, shocked, markets, draws, plugins),
@@ -142,7 +145,7 @@ def build(
         numeraire=model.numeraire,
         scheduler="learning" if model.learning is not None else model.scheduler.kind,
         lesson=None if model.learning is None else lesson_of(model.learning, draws),
-        rule=_rule(model, _frozen(floors), _frozen(fixed, np.bool_), plugins),
+        rule=rule,
         trade=TradeRule(
             every_tick=model.trade != "at_equilibrium",
             spoilage=1.0 if options is None or options.spoilage is None else options.spoilage,

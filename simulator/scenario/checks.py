@@ -6,6 +6,7 @@ complaint.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, cast
@@ -14,7 +15,7 @@ from simulator.scenario.complaints import MAX_SUGGESTIONS, unknown
 from simulator.scenario.document import Document, Steps, found, quoted, shown
 from simulator.scenario.draws_schema import Draw
 from simulator.scenario.kind_checks import KindChecks, wants_of
-from simulator.scenario.learning import LearningChecks
+from simulator.scenario.learning_checks import LearningChecks
 from simulator.scenario.message_checks import MessageChecks
 from simulator.scenario.planner_checks import PlannerChecks
 from simulator.scenario.schema import DEFAULT_FLOOR, SHARE_ROUNDING, Trade
@@ -40,6 +41,8 @@ class _Checks(KindChecks):
 
     def run(self) -> None:
         self._goods()
+        if "learning" not in self.data:
+            self._positive()
         self._prices()
         if "learning" in self.data:
             self._scheduler()
@@ -67,6 +70,16 @@ class _Checks(KindChecks):
         self._shocks()
         self._trade()
         self._numeraire()
+
+    def _positive(self) -> None:
+        """Prices that never move, and floors, on the side of 0 where prices are; patterns are learnt on both."""
+        for good in dict.fromkeys(self.goods or ()):
+            market = self.mapping("goods", good)
+            fixed, floor = market.get("fixed_price"), market.get("floor", DEFAULT_FLOOR)
+            if fixed is not None and fixed <= 0:
+                self.fault(("goods", good, "fixed_price"), f"found {found(fixed)}; expected a number above 0")
+            if floor is not None and floor < 0:
+                self.fault(("goods", good, "floor"), f"found {found(floor)}; expected a number of at least 0")
 
     def _not_negative(self) -> None:
         """Flows and prices below 0 mean something in programs alone."""
@@ -127,7 +140,7 @@ class _Checks(KindChecks):
     def _prices(self) -> None:
         outside, initial = self.mapping("outside"), self.mapping("initial_prices")
         numeraire = self.data.get("numeraire")
-        multiplicative = self.sound("scheduler", "form") and self.mapping("scheduler").get("form") != "additive"
+        least, multiplicative = (-math.inf, False) if "learning" in self.data else (DEFAULT_FLOOR, self._multiplicative)
         for good in dict.fromkeys(self.goods or ()):
             market = self.mapping("goods", good)
             places: dict[Steps, float] = {
@@ -142,7 +155,8 @@ class _Checks(KindChecks):
                     self.fault(
                         path, f"found a second price of {shown(good)}; expected one (the other is {elsewhere})", "key"
                     )
-            if first is None:
+            floor = market.get("floor", least)
+            if first is None or not self.sound(*first):
                 pass
             elif good == numeraire and places[first] != 1:
                 self.fault(first, f"found {found(places[first])}; expected 1, the price of the numeraire")
@@ -150,11 +164,20 @@ class _Checks(KindChecks):
                 self.fault(first, f"found {found(places[first])}; expected the outside price {found(outside[good])}")
             elif places[first] == 0 and multiplicative:
                 self.fault(first, "found 0; expected a price above 0 (0 cannot move under multiplicative)")
-            elif first[-1] != "fixed_price" and 0 < places[first] < market.get("floor", DEFAULT_FLOOR):
-                floor = found(market.get("floor", DEFAULT_FLOOR))
-                self.fault(first, f"found {found(places[first])}; expected a price of at least the floor {floor}")
+            elif first[-1] != "fixed_price" and floor > places[first] and (places[first] > 0 or least < 0):
+                message = f"found {found(places[first])}; expected a price of at least the floor {found(floor)}"
+                self.fault(first, message)
             if good == numeraire and outside.get(good, 1) != 1:
                 self.fault(("outside", good), f"found {found(outside[good])}; expected 1, the price of the numeraire")
+
+    @property
+    def _multiplicative(self) -> bool:
+        from simulator.dynamics.price_rules import RECIPES
+
+        scheduler = self.mapping("scheduler")
+        rule = scheduler.get("rule")
+        form = RECIPES[rule].form if rule in RECIPES else scheduler.get("form")
+        return self.sound("scheduler", "form") and form != "additive"
 
     def _names(self) -> None:
         seen: dict[str, str] = {}

@@ -105,7 +105,7 @@ def unknown(what: str, word: str, candidates: Iterable[str], suggest: bool = Tru
     return f"unknown {what} {quoted(word)}; {expected}" + (f"; did you mean {shown(guess)}?" if guess else "")
 
 
-_NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
+NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
 _EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -116,8 +116,9 @@ _EXPECTED = {
     "int_type": "a whole number",
     "finite_number": "a finite number",
     "bool_type": "true or false",
-    "string_pattern_mismatch": _NAME_RULE,
-    "string_too_long": _NAME_RULE,
+    "string_pattern_mismatch": NAME_RULE,
+    "string_too_long": NAME_RULE,
+    "string_too_short": "text that is not empty",
     "too_short": "at least one entry",
 }
 _BOUNDS = {

@@ -64,8 +64,7 @@ class Draws:
             row, many = int(off[0]), f" and {len(off) - 1} more" if len(off) > 1 else ""
             where = ""
             if kind == "csv":
-                line = self._read(str(spec["csv"]), path).lines[row]
-                where = f" (row {line} of {self._place(str(spec['csv']))}, column {spec['column']})"
+                where = f" ({self.cell(str(spec['csv']), str(spec['column']), row, path)})"
             found = f"found {float(values[row])!r} for agent {row + 1}{many}{where}"
             raise DrawError(path, f"{found}; expected {bound.expected}")
         return values
@@ -94,24 +93,28 @@ class Draws:
 
     def column(self, file: str, column: str, count: int, path: str) -> Array:
         """A column of a CSV file as numbers, one for each agent."""
-        lines, table = self._read(file, path)
+        table = self._read(file, path).columns
         if column not in table:
-            found = f"found no column {column!r} in {self._place(file)}"
+            found = f"found no column {column!r} in {self.place(file)}"
             raise DrawError(path, f"{found}; expected one of {', '.join(table)}")
         cells = table[column]
         if len(cells) != count:
-            found = f"found {len(cells):,} rows in {self._place(file)}"
+            found = f"found {len(cells):,} rows in {self.place(file)}"
             raise DrawError(path, f"{found}; expected one for each of {count:,} agents")
         values = np.empty(count)
         for row, cell in enumerate(cells):
             # Not all that Python reads as a number is one in a scenario.
             if not _NUMBER.fullmatch(cell.strip()):
-                found = f"found {cell[:60]!r} in row {lines[row]} of {self._place(file)}, column {column}"
+                found = f"found {cell[:60]!r} in {self.cell(file, column, row, path)}"
                 raise DrawError(path, f"{found}; expected a number")
             values[row] = float(cell)
         return values
 
-    def _place(self, file: str) -> str | Path:
+    def cell(self, file: str, column: str, row: int, path: str) -> str:
+        """Where a cell of a CSV file stands, in words."""
+        return f"row {self._read(file, path).lines[row]} of {self.place(file)}, column {column}"
+
+    def place(self, file: str) -> str | Path:
         """Where a file lies."""
         return self.files.get(file, file)
 
@@ -119,7 +122,7 @@ class Draws:
         """How many rows a CSV file has, its first line aside."""
         rows = max((len(cells) for cells in self._read(file, path).columns.values()), default=0)
         if not rows:
-            raise DrawError(path, f"found no rows in {self._place(file)}; expected one for each agent, or pattern")
+            raise DrawError(path, f"found no rows in {self.place(file)}; expected one for each agent, or pattern")
         return rows
 
     def names(self, file: str, path: str) -> list[str]:
@@ -128,7 +131,7 @@ class Draws:
 
     def _read(self, file: str, path: str) -> _Read:
         if file not in self._tables:
-            place = self._place(file)
+            place = self.place(file)
             try:
                 with open(place, newline="", encoding="utf-8-sig") as text:
                     reader = csv.reader(text)

@@ -52,7 +52,8 @@ def name_or_mapping(names: tuple[str, ...], *written: str) -> Discriminator:
 
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+MOST_LETTERS = 100
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=MOST_LETTERS)]
 Amount = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, BeforeValidator(_whole)]

@@ -9,6 +9,10 @@ from pydantic import Discriminator, Field, Tag
 from simulator.scenario.entry import LIST, MAPPING, NUMBER, TEXT, Entry, Name, Positive, Whole, shape
 
 
+def _batch_shape(value: object) -> str | None:
+    return None if isinstance(value, str) and value not in ("all", "one") else shape(value)
+
+
 class Patterns(Entry):
     """What bundles contain, and how much of each is ordered; a row each, inline or in a CSV file."""
 
@@ -16,13 +20,15 @@ class Patterns(Entry):
         None, description="columns that say what is in a bundle (default: all but the target)"
     )
     target: Name | None = Field(None, description="column that says how much is ordered, or under logit which contract")
-    rows: Annotated[list[dict[Name, float]], Field(min_length=1)] | None = Field(None, description="the patterns")
-    csv: str | None = Field(None, description="file with the patterns, a header above")
+    rows: Annotated[list[Annotated[dict[Name, float], Field(min_length=1)]], Field(min_length=1)] | None = Field(
+        None, description="the patterns"
+    )
+    csv: Annotated[str, Field(min_length=1)] | None = Field(None, description="file with the patterns, a header above")
     dataset: Literal["digits"] | None = Field(
         None, description="handwritten digits of 8 by 8 pixels, ink from 0 to 1 (needs scikit-learn: the digits extra)"
     )
     test: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        None, description="part of the patterns that is held out, as much of each target, to be decided only"
+        None, description="part of the patterns that is held out, as much of each contract, to be decided only"
     )
 
 
@@ -50,5 +56,7 @@ class Learning(Entry):
     ) = Field(None, description="firms that redesign their goods, from the inputs up")
     batch: Annotated[
         Annotated[Literal["all", "one"], Tag(TEXT)] | Annotated[Whole, Field(ge=1), Tag(NUMBER)],
-        Discriminator(shape, custom_error_type="shape", custom_error_message="all, one, or a number of patterns"),
+        Discriminator(
+            _batch_shape, custom_error_type="shape", custom_error_message="all, one, or a number of patterns"
+        ),
     ] = Field("all", description="how many patterns are in the market at a time; each comes once in a round")

@@ -19,7 +19,8 @@ OF_GOODS = (*INSTEAD, "numeraire", "supply", "initial_prices", "consumers", "sho
 
 def expand_program(document: Document) -> None:
     """Put goods, outside price and firms in the place of a document's `program`; what is wrong with it is a fault."""
-    if "program" not in document.data:
+    if "program" not in document.data or "learning" in document.data:
+        # Beside learning there is no place for a program, and that is said there.
         return
     from simulator.programs.language import parse
     from simulator.programs.program import ProgramError

@@ -31,10 +31,13 @@ class Good(Entry):
     price: float | None = Field(
         None, description="initial price, numeraire per unit (default 1); above 0, or 0 under additive"
     )
-    fixed_price: Positive | None = Field(
-        None, description="a price that never moves; the good is rationed like any other"
+    fixed_price: float | None = Field(
+        None, description="a price that never moves; the good is rationed like any other; above 0 but in learning"
     )
-    floor: Amount = Field(DEFAULT_FLOOR, description="the price is projected here when a rule would take it lower")
+    floor: float = Field(
+        DEFAULT_FLOOR,
+        description="the price is projected here when a rule would take it lower; at least 0 but in learning",
+    )
     rival: bool = Field(True, description="false: a value that every user has whole, each at a price of its own")
 
 

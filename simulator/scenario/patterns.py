@@ -1,0 +1,162 @@
+"""Patterns in scenarios: rows, CSV files and data sets as tables of numbers, and what is held out of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.scenario.complaints import NAME_RULE
+from simulator.scenario.document import quoted, shown
+from simulator.scenario.draws import Array, DrawError, Draws
+from simulator.scenario.entry import MOST_LETTERS, NAME_PATTERN
+
+if TYPE_CHECKING:
+    from simulator.scenario.learning_schema import Learning
+
+PATH = "learning.patterns"
+CONSTANT = "constant"
+"""The good of which every bundle holds one unit."""
+MOST_CONTRACTS = 1000
+
+
+class Table(NamedTuple):
+    """Patterns as numbers: the names of `inputs` and `(patterns, inputs)` of them, `contracts` and how much is ordered,
+    `(patterns, contracts)`; `target` `(patterns,)` as it was read.
+    """
+
+    inputs: tuple[str, ...]
+    values: Array
+    contracts: tuple[str, ...]
+    orders: Array
+    target: Array
+
+
+def table_of(learning: Learning, draws: Draws) -> Table:
+    """The patterns of a scenario. Raises `DrawError`."""
+    patterns = learning.patterns
+    ways = [key for key in ("rows", "csv", "dataset") if getattr(patterns, key) is not None]
+    if len(ways) != 1:
+        raise DrawError(PATH, f"found {' and '.join(ways) or 'no patterns'}; expected one of rows, csv, dataset")
+    if patterns.dataset is not None:
+        return _dataset(learning)
+    target = patterns.target
+    if target is None:
+        raise DrawError(PATH, "missing key target; expected the column that says what is ordered")
+    source = f"{PATH}.{ways[0]}"
+    columns = _of_rows(patterns.rows, source) if patterns.rows is not None else {}
+    file = patterns.csv or ""
+    count = draws.rows(file, source) if file else len(patterns.rows or ())
+    names = draws.names(file, source) if file else list(columns)
+
+    def column(name: str) -> Array:
+        if file:
+            return _of_file(draws, file, name, count, source)
+        if name not in columns:
+            raise DrawError(source, f"found no {name!r}; expected one of {', '.join(columns)}")
+        return columns[name]
+
+    ordered = column(target)
+    inputs = patterns.inputs or [name for name in names if name != target]
+    where = f" in {draws.place(file)}" if file else ""
+    _must_name_goods(inputs, target, f"{PATH}.inputs" if patterns.inputs else source, where)
+    values = np.stack([column(name) for name in inputs], axis=1)
+    contracts, orders = _orders(learning, ordered)
+    return Table(tuple(inputs), values, contracts, orders, ordered)
+
+
+def held_out(part: float | None, table: Table, stream: np.random.Generator) -> NDArray[np.bool_]:
+    """Which patterns are held out `(patterns,)`, drawn: of each contract, and of orders of 0 and of 1, the same part,
+    but never all; of orders in any amount the same part of all together. Raises `DrawError` if that is none.
+    """
+    out = np.zeros(len(table.target), dtype=bool)
+    if part is None:
+        return out
+    kinds = table.target if len(table.contracts) > 1 or _binary(table.target) else np.zeros(len(out))
+    for kind in np.unique(kinds):
+        places = stream.permutation(np.flatnonzero(kinds == kind))
+        out[places[: min(round(part * len(places)), len(places) - 1)]] = True
+    if not out.any():
+        found = f"found {part:g} of {len(out)} patterns, which is none of any target"
+        raise DrawError(f"{PATH}.test", f"{found}; expected some held out: a larger part, or more patterns")
+    return out
+
+
+def _must_name_goods(inputs: list[str], target: str, path: str, where: str) -> None:
+    """Refuse columns that cannot be goods in a bundle; `where` they stand, in words."""
+    if not inputs:
+        found = f"found no column beside the target {shown(target)}{where}"
+        raise DrawError(path, f"{found}; expected at least one more, which says what is in a bundle")
+    for place, name in enumerate(inputs):
+        if name in inputs[:place]:
+            raise DrawError(path, f"found {shown(name)} twice; expected it once")
+        if name == target:
+            found = f"found {shown(name)}, which is the target"
+            raise DrawError(path, f"{found}; expected inputs that do not say what is ordered")
+        if name == CONSTANT:
+            found = f"found the column {CONSTANT}{where}"
+            raise DrawError(path, f"{found}; expected another name: every bundle has a {CONSTANT} good of its own")
+        if not re.fullmatch(NAME_PATTERN, name) or len(name) > MOST_LETTERS:
+            found = f"found the column {quoted(name)}{where}, which cannot name a good"
+            raise DrawError(path, f"{found}; expected {NAME_RULE}, or inputs: without it")
+
+
+def _of_rows(rows: list[dict[str, float]], path: str) -> dict[str, Array]:
+    names = list(rows[0])
+    for place, row in enumerate(rows):
+        if set(row) != set(names):
+            found = f"found {', '.join(row)} in row {place + 1}"
+            raise DrawError(f"{path}.{place}", f"{found}; expected {', '.join(names)}, as in the first")
+    return {name: np.array([row[name] for row in rows], dtype=float) for name in names}
+
+
+def _of_file(draws: Draws, file: str, name: str, count: int, path: str) -> Array:
+    values = draws.column(file, name, count, path)
+    off = np.flatnonzero(~np.isfinite(values))
+    if len(off):
+        where = draws.cell(file, name, int(off[0]), path)
+        raise DrawError(path, f"found {float(values[off[0]])!r} in {where}; expected a finite number")
+    return values
+
+
+def _dataset(learning: Learning) -> Table:
+    """The handwritten digits that scikit-learn brings along: 1,797 of 8 by 8 pixels (Alpaydin, Kaynak 1998)."""
+    for key in ("inputs", "target"):
+        if getattr(learning.patterns, key) is not None:
+            raise DrawError(f"{PATH}.{key}", f"found {key} beside a dataset; expected none: it has its own")
+    try:
+        from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+    except ImportError:
+        advice = "expected scikit-learn: pip install 'market-simulator[digits]'"
+        raise DrawError(f"{PATH}.dataset", f"found digits, which cannot be read here; {advice}") from None
+    bundles: Any = load_digits()
+    values, target = np.asarray(bundles.data, dtype=float) / 16.0, np.asarray(bundles.target, dtype=float)
+    contracts, orders = _orders(learning, target)
+    names = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
+    return Table(names, values, contracts, orders, target)
+
+
+def _orders(learning: Learning, target: Array) -> tuple[tuple[str, ...], Array]:
+    """The contracts and what is ordered of them: one contract, or one for each value that the target takes."""
+    kinds, path = np.unique(target) + 0.0, f"{PATH}.target"
+    if learning.supply == "all_or_nothing" and not _binary(target):
+        wrong = next(value for value in kinds.tolist() if value not in (0.0, 1.0))
+        raise DrawError(path, f"found {wrong:g}; expected orders of 0 or 1, filled all or nothing")
+    if learning.supply != "logit" or _binary(target):
+        return ("",), target[:, None]
+    if len(kinds) > MOST_CONTRACTS:
+        found = f"found {len(kinds):,} values"
+        raise DrawError(path, f"{found}; expected at most {MOST_CONTRACTS:,} contracts under logit")
+    return tuple(map(_exact, kinds.tolist())), (target[:, None] == kinds).astype(float)
+
+
+def _binary(target: Array) -> bool:
+    """Whether a unit is ordered or nothing."""
+    return set(np.unique(target).tolist()) <= {0.0, 1.0}
+
+
+def _exact(number: float) -> str:
+    """The shortest text that reads back as the same number, without a sign that no name has."""
+    return repr(number).removesuffix(".0").replace("e+", "e")
