@@ -107,6 +107,8 @@ def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) ->
     called = {file: _seen_from(folder, place) for file, place in places.items()}
     data = with_files_called(changed.data, called)
     try:
+        if changed.faults:
+            raise ScenarioError(map(changed.problem, changed.faults))
         load(data, inputs={called[file]: place for file, place in places.items()})
     except ScenarioError as error:
         message = f"cannot be written into {path} ({error.problems[0].message}); expected it changed there by hand"
