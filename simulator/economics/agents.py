@@ -46,6 +46,11 @@ class Firm:
         return tuple(zip(self.outputs, self.yields or (1.0,) * len(self.outputs), strict=True))
 
     @cached_property
+    def traded(self) -> NDArray[np.intp]:
+        """The goods made, then those used, `(outlets + inputs,)`."""
+        return np.array([*self.outputs, *self.inputs], dtype=np.intp)
+
+    @cached_property
     def spread(self) -> Array:
         """How output and inputs `(1 + inputs,)` spread over outlets and inputs: `(1 + inputs, outlets + inputs)`."""
         outlets, inputs = len(self.outputs), len(self.inputs)

@@ -286,8 +286,8 @@ class Economy:
         jacobian, profit_slopes = np.zeros((goods, goods)), np.zeros((len(self.firms), goods))
         for number, (firm, rows, edges) in enumerate(zip(self.firms, self.firm_rows, self.edge_rows, strict=True)):
             inputs = balance.inputs[edges].reshape(firm.rows, -1)
-            price, own = firm.output_price(quoted), np.array([*firm.outputs, *firm.inputs], dtype=np.intp)
-            slope = firm.technology.supply_slope(price, prices[list(firm.inputs)], inputs).sum(axis=0)
+            price, own = firm.output_price(quoted), firm.traded
+            slope = firm.technology.supply_slope(price, prices[own[len(firm.outputs) :]], inputs).sum(axis=0)
             moved = np.concatenate([[balance.outputs[rows].sum()], -inputs.sum(axis=0)])
             spread = firm.spread
             np.add.at(jacobian, (own[:, None], own[None, :]), -spread.T @ slope @ spread)

@@ -57,8 +57,7 @@ class Formula:
 
     def hessian(self, x: ArrayLike) -> NDArray[Any]:
         """d2f/dx_i dx_j at inputs (..., k): shape (..., k, k), exactly symmetric."""
-        k = len(self.variables)
-        rows, columns = np.triu_indices(k)
+        k, (rows, columns) = len(self.variables), self._upper
         upper = self._evaluate(self._hessian_tape, x)
         result = np.empty((*upper.shape[:-1], k, k), dtype=upper.dtype)
         result[..., rows, columns] = upper
@@ -85,6 +84,11 @@ class Formula:
     def gradient_terms(self) -> tuple[Term, ...]:
         """The partial derivatives as terms of the formula's graph."""
         return self.output.graph.gradient(self.output, self.variables)
+
+    @cached_property
+    def _upper(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The places of a Hessian on and above its diagonal."""
+        return np.triu_indices(len(self.variables))
 
     @cached_property
     def _value_tape(self) -> Tape:

@@ -168,6 +168,8 @@ class FormulaTechnology(Rows):
 
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
         """From `p A f'(x/W) = w` at the inputs in use: `dx/dw = (p y'')^-1`, `dx/dp = -(p y'')^-1 y'`."""
+        if self.single_input:
+            return self._supply_slope_of_one(price, inputs.item())
         rows, count = inputs.shape
         each, productivity = inputs / self.weight, self.productivity[:, None]
         used = (inputs > 0) & np.isfinite(inputs)
@@ -183,6 +185,17 @@ class FormulaTechnology(Rows):
         slope[:, 0, 1:] = slope[:, 1:, 0] = -by_price
         slope[:, 1:, 1:] = -inverse
         return slope
+
+    def _supply_slope_of_one(self, price: float, x: float) -> Array:
+        """The same of a single input in plain floats, `(1, 2, 2)`."""
+        productivity, weight, _, _, scalar = self._alone
+        if not 0.0 < x < math.inf:
+            return np.zeros((1, 2, 2))
+        slope, curvature = scalar.slope_and_curvature(x / weight)
+        slope, bent = productivity * slope, price / weight * productivity * curvature
+        by_wage = 1.0 / bent if bent else -math.inf
+        by_price = -by_wage * slope
+        return np.array([[[slope * by_price, -by_price], [-by_price, -by_wage]]])
 
     def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
         productivity, weight, scale, first_slope, scalar = self._alone
