@@ -35,7 +35,7 @@ class Firm:
     behaviour: Behaviour = field(default_factory=BestResponse)
     yields: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """How many rows of outputs and inputs the entry takes."""
         return self.technology.size

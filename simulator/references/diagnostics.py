@@ -15,6 +15,7 @@ do. Goods that are not rival have a market for each user, and each counts by its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,11 +38,11 @@ SINGULAR = 1e-13
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The linear picture of a market at some prices.
+    """The linear picture of a market at some prices, or at those of several ticks that speak of the same goods.
 
     `active` `(goods,)` marks the goods spoken of; `worth` is their `p s`, `matrix` their `K` and `imbalance` their `w`,
-    `(active,)`, `(active, active)` and `(active,)`; `level` is the direction of the price level in the whitened
-    coordinates, of length 1, or None where it matters.
+    `(..., active)`, `(..., active, active)` and `(..., active)`, ticks in front; `level` `(..., active)` is the
+    direction of the price level in the whitened coordinates, of length 1, or None where it matters.
     """
 
     active: NDArray[np.bool_]
@@ -50,64 +51,100 @@ class Diagnosis:
     imbalance: Array
     level: Array | None
 
+    @classmethod
+    def stacked(cls, ticks: Sequence[Diagnosis]) -> Diagnosis:
+        """Several ticks as one; all must speak of the same goods."""
+        worth, matrix, imbalance = (
+            np.stack([getattr(tick, name) for tick in ticks]) for name in ("worth", "matrix", "imbalance")
+        )
+        levels = [tick.level for tick in ticks if tick.level is not None]
+        return cls(ticks[0].active, worth, matrix, imbalance, np.stack(levels) if levels else None)
+
     @cached_property
-    def rotation_index(self) -> float:
-        """`norm(A)/norm(K)` from 0 (a gradient) to 1 (a pure rotation); not a number where `K` is 0 or not finite."""
-        size = float(np.linalg.norm(self.matrix))
-        if not (np.isfinite(size) and size > 0):
-            return np.nan
-        return float(np.linalg.norm(self.matrix - self.matrix.T)) / 2.0 / size
+    def rotation_index(self) -> Array:
+        """`norm(A)/norm(K)`, `(...)`, from 0 (a gradient) to 1 (a pure rotation); not a number where `K` is 0 or not
+        finite.
+        """
+        size, turned = _norm(self.matrix), _norm(self.matrix - np.swapaxes(self.matrix, -1, -2)) / 2.0
+        return np.divide(turned, size, out=np.full(size.shape, np.nan), where=np.isfinite(size) & (size > 0))[()]
 
     @cached_property
     def home(self) -> Array:
-        """The Newton displacement of log prices `(goods,)`: the change that would clear the markets to first order,
+        """The Newton displacement of log prices `(..., goods)`: the change that would clear the markets to first order,
         `K y = -w` and `y / sqrt(p s)`.
 
         Where only relative prices matter it is the one that leaves the level, and depends on no numeraire. Not a number
         where `K` or `w` is not finite.
         """
-        displacement = np.zeros(len(self.active))
-        if not (np.isfinite(self.matrix).all() and np.isfinite(self.imbalance).all()):
-            displacement[self.active] = np.nan
-            return displacement
-        whitened = np.linalg.lstsq(self.matrix, -self.imbalance, rcond=SINGULAR)[0]
-        displacement[self.active] = whitened / np.sqrt(self.worth)
+        finite, matrix, imbalance = self._sound
+        whitened = -(np.linalg.pinv(matrix, rcond=SINGULAR) @ imbalance[..., None])[..., 0]
+        displacement = np.zeros((*finite.shape, len(self.active)))
+        displacement[..., self.active] = np.where(finite[..., None], whitened / np.sqrt(self.worth), np.nan)
         return displacement
 
-    def cosine_home(self, motion: Array) -> float:
-        """Cosine between a motion of log prices `(goods,)` and the Newton displacement, in the metric `sum p s a b`.
+    def cosine_home(self, motion: Array) -> Array:
+        """Cosine `(...)` between a motion of log prices `(..., goods)` and the Newton displacement, in the metric
+        `sum p s a b`.
 
         1 where prices move straight to where markets would clear to first order, negative where they move away; not a
         number where one of them is 0 or not finite.
         """
         weight = np.sqrt(self.worth)
-        one, other = (self._relative(weight * values[self.active]) for values in (motion, self.home))
-        sizes = float(np.linalg.norm(one) * np.linalg.norm(other))
-        return float(np.clip(one @ other / sizes, -1.0, 1.0)) if np.isfinite(sizes) and sizes > 0 else np.nan
+        one, other = (self._relative(weight * values[..., self.active]) for values in (motion, self.home))
+        sizes = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+        told = np.isfinite(sizes) & (sizes > 0)
+        cosine = np.divide((one * other).sum(axis=-1), sizes, out=np.full(sizes.shape, np.nan), where=told)
+        return np.clip(cosine, -1.0, 1.0)[()]
 
     @cached_property
-    def dominant_mode(self) -> tuple[Array, float]:
-        """The combination of goods most out of balance, and its share of the imbalance `|w|^2`, from 0 to 1.
+    def dominant_mode(self) -> tuple[Array, Array]:
+        """The combination of goods most out of balance `(..., goods)`, and its share of the imbalance `|w|^2` `(...)`,
+        from 0 to 1.
 
         A mode is an eigenvector of `S` (a combination of goods that answers to its own price), or a whole space of them
-        where eigenvalues coincide; the share is the part of `|w|^2` in it. The combination `(goods,)`, of length 1 in
-        the whitened coordinates, is the part of `w` in the mode. Zeros and not a number where every market clears.
+        where eigenvalues coincide; the share is the part of `|w|^2` in it. The combination, of length 1 in the whitened
+        coordinates, is the part of `w` in the mode. Zeros and not a number where every market clears.
         """
-        mode, size = np.zeros(len(self.active)), float(self.imbalance @ self.imbalance)
-        if not (np.isfinite(self.matrix).all() and np.isfinite(size)) or size <= NO_IMBALANCE**2 * self.worth.sum():
-            return mode, np.nan
-        values, vectors = np.linalg.eigh((self.matrix + self.matrix.T) / 2.0)
-        parts = vectors.T @ self.imbalance
-        starts = np.diff(values, prepend=-np.inf) > ALIKE * np.linalg.norm(self.matrix)
-        group = np.cumsum(starts) - 1
-        shares = np.bincount(group, parts**2) / size
-        largest = group == np.argmax(shares)
-        combination = vectors[:, largest] @ parts[largest]
-        mode[self.active] = combination / np.linalg.norm(combination)
-        return mode, min(1.0, float(shares.max()))
+        finite, matrix, imbalance = self._sound
+        size = (imbalance**2).sum(axis=-1)
+        told = finite & (size > NO_IMBALANCE**2 * self.worth.sum(axis=-1))
+        values, vectors = np.linalg.eigh((matrix + np.swapaxes(matrix, -1, -2)) / 2.0)
+        parts = np.einsum("...ji,...j->...i", vectors, imbalance)
+        apart = values[..., 1:] - values[..., :-1] > ALIKE * _norm(matrix)[..., None]
+        group = np.concatenate([np.zeros((*told.shape, 1), dtype=np.intp), np.cumsum(apart, axis=-1)], axis=-1)
+        alike = group[..., :, None] == group[..., None, :]
+        shares = np.einsum("...ij,...j->...i", alike, parts**2)
+        largest = np.argmax(shares, axis=-1)[..., None]
+        in_mode = group == np.take_along_axis(group, largest, axis=-1)
+        combination = np.einsum("...ij,...j->...i", vectors, np.where(in_mode, parts, 0.0))
+        length = np.where(told, np.linalg.norm(combination, axis=-1), 1.0)
+        mode = np.zeros((*told.shape, len(self.active)))
+        mode[..., self.active] = np.where(told[..., None], combination / length[..., None], 0.0)
+        share = np.take_along_axis(shares, largest, axis=-1)[..., 0]
+        share = np.divide(share, size, out=np.full(size.shape, np.nan), where=told)
+        return mode, np.minimum(share, 1.0)[()]
+
+    @cached_property
+    def _sound(self) -> tuple[NDArray[np.bool_], Array, Array]:
+        """Where `K` and `w` are finite `(...)`, and both with zeros where they are not."""
+        finite = np.asarray(np.isfinite(self.matrix).all(axis=(-1, -2)) & np.isfinite(self.imbalance).all(axis=-1))
+        if finite.all():
+            return finite, self.matrix, self.imbalance
+        return (
+            finite,
+            np.where(finite[..., None, None], self.matrix, 0.0),
+            np.where(finite[..., None], self.imbalance, 0.0),
+        )
 
     def _relative(self, values: Array) -> Array:
-        return values if self.level is None else values - self.level * (self.level @ values)
+        if self.level is None:
+            return values
+        return values - self.level * (self.level * values).sum(axis=-1, keepdims=True)
+
+
+def _norm(matrix: Array) -> Array:
+    """Frobenius norm, `(..., n, n)` to `(...)`."""
+    return np.sqrt((matrix**2).sum(axis=(-1, -2)))
 
 
 def diagnose(economy: Economy, rule: PriceRule, balance: Balance) -> Diagnosis | None:

@@ -12,7 +12,7 @@ from simulator.economics.clearing import as_good_as_free, level_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
-from simulator.references.diagnostics import diagnose
+from simulator.references.diagnostics import Diagnosis, diagnose
 from simulator.references.equilibrium import Equilibrium, find
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
@@ -154,12 +154,18 @@ class References:
         if not self._diagnostics:
             return columns
         motion = np.divide(self._motion(prices, next_prices), prices, out=np.zeros(prices.shape), where=prices > 0)
-        for row in np.flatnonzero((numbers % self._diagnostics == 0) & np.isfinite(motion).all(axis=1)):
+        alike: dict[bytes, list[tuple[int, Diagnosis]]] = {}
+        for row in np.flatnonzero((numbers % self._diagnostics == 0) & np.isfinite(motion).all(axis=1)).tolist():
             found = diagnose(self.economy, self.rule, self.economy.balance(prices[row], inputs[row]))
+            self.dominant_mode = None if found is None or row < len(numbers) - 1 else found.dominant_mode[0]
             if found is not None:
-                columns["rotation_index"][row] = found.rotation_index
-                columns["cosine_home"][row] = found.cosine_home(motion[row])
-                self.dominant_mode, columns["dominant_mode"][row] = found.dominant_mode
+                alike.setdefault(found.active.tobytes(), []).append((row, found))
+        for ticks in alike.values():
+            rows = [row for row, _ in ticks]
+            together = Diagnosis.stacked([found for _, found in ticks])
+            columns["rotation_index"][rows] = together.rotation_index
+            columns["cosine_home"][rows] = together.cosine_home(motion[rows])
+            columns["dominant_mode"][rows] = together.dominant_mode[1]
         return columns
 
     def _motion(self, prices: Array, next_prices: Array) -> Array:
