@@ -130,8 +130,10 @@ def tune(
     with progress_of(not as_json) as progress:
         tried = search(numbers, _runner(loaded, processes, most_runs(numbers), progress))
     written, best = tried[0].numbers, best_of(tried)
-    changes |= {path: value for path, value in best.numbers.items() if value != written[path]}
-    text = text_with(scenario, changes, out)
+    tuned = {path: value for path, value in best.numbers.items() if value != written[path]}
+    # What is set later may replace what it is part of.
+    kept = {path: value for path, value in changes.items() if path not in tuned}
+    text = text_with(scenario, {**kept, **tuned}, out)
     out.mkdir(parents=True, exist_ok=True)
     write_new(file, text, overwrite=overwrite)
     if as_json:

@@ -64,6 +64,7 @@ BIDS = Range(lambda written: (written / SPAN, min(written * SPAN, 1.95)))
 """From a rate of 2 on what is bid swings ever further."""
 PART = Range(lambda _: (0.05, 0.98), part=True)
 TICKS = Range(lambda written: (max(written / SPAN, 1.0), min(written * SPAN, 1000.0)), whole=True)
+LONG = Range(lambda written: (max(written / SPAN, 1.0), written * SPAN), whole=True)
 LEAST = Range(lambda _: (1e-8, 1.0))
 RANGES = {
     "clip": SIZE,
@@ -75,8 +76,8 @@ RANGES = {
     "decay": SIZE,
     "decay.over": SIZE,
     "warmup": TICKS,
-    "cosine": TICKS,
-    "cosine.ticks": TICKS,
+    "cosine": LONG,
+    "cosine.ticks": LONG,
     "symplectic": SIZE,
     "consensus": SIZE,
     "anderson.depth": TICKS,

@@ -218,6 +218,8 @@ def test_the_summary_names_the_goods_most_out_of_balance() -> None:
     assert found is not None
     np.testing.assert_allclose([said[good] for good in scenario.economy.goods], found.dominant_mode[0], rtol=1e-6)
     assert simulate(exchange(run={"ticks": 7, "diagnostics": 0})).summary["dominant_mode"] is None
+    assert simulate(exchange(run={"ticks": 7, "diagnostics": 7})).summary["dominant_mode"] == pytest.approx(said)
+    assert simulate(exchange(run={"ticks": 7, "diagnostics": 5})).summary["dominant_mode"] is None
 
 
 def test_the_figure_is_drawn_where_something_was_looked_at() -> None:

@@ -197,3 +197,25 @@ def test_every_piece_has_a_range_or_no_number_of_its_own() -> None:
     ranged = {key.partition(".")[0] for key in RANGES}
     assert ranged | numberless == set(PIECES)
     assert not ranged & numberless
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+def test_lines_end_as_they_did(line_break: str, tmp_path: Path) -> None:
+    lines = [*MARKET.splitlines(), "scheduler:", "  form: multiplicative  # no rate", "run: {ticks: 300}", ""]
+    (tmp_path / "ends.yaml").write_bytes(line_break.join(lines).encode())
+    text = text_with(tmp_path / "ends.yaml", {"scheduler.rate": 0.3}, tmp_path / "out")
+    place = lines.index("run: {ticks: 300}")
+    assert text == line_break.join([*lines[:place], "  rate: 0.3", *lines[place:]])
+
+
+def test_a_number_found_is_written_whatever_was_set_before(tmp_path: Path) -> None:
+    (tmp_path / "plain.yaml").write_text(PLAIN)
+    settings = ["--set", "scheduler.rate=0.3", "--set", "scheduler={rate: 0.05}"]
+    done = simulator("tune", "plain.yaml", *settings, "--json", cwd=tmp_path)
+    best = json.loads(done.stdout)["best"]
+    assert load(tmp_path / "outputs" / "tuned" / "plain.yaml").rule.rate == best["numbers"]["scheduler.rate"] != 0.05
+
+
+def test_a_long_cosine_is_looked_for_around_what_is_written() -> None:
+    values = RANGES["cosine"].coarse(50_000)
+    assert min(values) < 50_000 < max(values)

@@ -87,12 +87,12 @@ class Diagnosis:
         `sum p s a b`.
 
         1 where prices move straight to where markets would clear to first order, negative where they move away; not a
-        number where one of them is 0 or not finite.
+        number where one of them is 0 or not finite, or every market clears.
         """
         weight = np.sqrt(self.worth)
         one, other = (self._relative(weight * values[..., self.active]) for values in (motion, self.home))
         sizes = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-        told = np.isfinite(sizes) & (sizes > 0)
+        told = self._out_of_balance & np.isfinite(sizes) & (sizes > 0)
         cosine = np.divide((one * other).sum(axis=-1), sizes, out=np.full(sizes.shape, np.nan), where=told)
         return np.clip(cosine, -1.0, 1.0)[()]
 
@@ -105,9 +105,8 @@ class Diagnosis:
         where eigenvalues coincide; the share is the part of `|w|^2` in it. The combination, of length 1 in the whitened
         coordinates, is the part of `w` in the mode. Zeros and not a number where every market clears.
         """
-        finite, matrix, imbalance = self._sound
-        size = (imbalance**2).sum(axis=-1)
-        told = finite & (size > NO_IMBALANCE**2 * self.worth.sum(axis=-1))
+        _, matrix, imbalance = self._sound
+        size, told = (imbalance**2).sum(axis=-1), self._out_of_balance
         values, vectors = np.linalg.eigh((matrix + np.swapaxes(matrix, -1, -2)) / 2.0)
         parts = np.einsum("...ji,...j->...i", vectors, imbalance)
         apart = values[..., 1:] - values[..., :-1] > ALIKE * _norm(matrix)[..., None]
@@ -123,6 +122,12 @@ class Diagnosis:
         share = np.take_along_axis(shares, largest, axis=-1)[..., 0]
         share = np.divide(share, size, out=np.full(size.shape, np.nan), where=told)
         return mode, np.minimum(share, 1.0)[()]
+
+    @cached_property
+    def _out_of_balance(self) -> NDArray[np.bool_]:
+        """Where there is an imbalance beyond rounding, and a finite picture of it, `(...)`."""
+        finite, _, imbalance = self._sound
+        return np.asarray(finite & ((imbalance**2).sum(axis=-1) > NO_IMBALANCE**2 * self.worth.sum(axis=-1)))
 
     @cached_property
     def _sound(self) -> tuple[NDArray[np.bool_], Array, Array]:

@@ -148,17 +148,19 @@ class References:
 
         `numbers` `(ticks,)` are the ticks', prices `(ticks, goods)`, `inputs` `(ticks, edges)` near the best ones. Not
         a number but at every so manieth tick (the `diagnostics` of the run), and where there is no linear picture.
-        `dominant_mode` is then the last tick's combination of goods.
+        `dominant_mode` is then the last tick's combination of goods, None if nobody looked there.
         """
         columns = {name: np.full(len(numbers), np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
         if not self._diagnostics:
             return columns
         motion = np.divide(self._motion(prices, next_prices), prices, out=np.zeros(prices.shape), where=prices > 0)
+        self.dominant_mode = None
         alike: dict[bytes, list[tuple[int, Diagnosis]]] = {}
         for row in np.flatnonzero((numbers % self._diagnostics == 0) & np.isfinite(motion).all(axis=1)).tolist():
             found = diagnose(self.economy, self.rule, self.economy.balance(prices[row], inputs[row]))
-            self.dominant_mode = None if found is None or row < len(numbers) - 1 else found.dominant_mode[0]
             if found is not None:
+                if row == len(numbers) - 1:
+                    self.dominant_mode = found.dominant_mode[0]
                 alike.setdefault(found.active.tobytes(), []).append((row, found))
         for ticks in alike.values():
             rows = [row for row, _ in ticks]

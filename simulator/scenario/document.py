@@ -30,7 +30,7 @@ _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NAN = re.compile(r"\.(nan|NaN|NAN)")
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
@@ -73,7 +73,7 @@ class Document:
     def place(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character index."""
         if not self.line_starts:
-            self.line_starts.extend([0, *(found.end() for found in _LINE_BREAK.finditer(self.text))])
+            self.line_starts.extend([0, *(found.end() for found in LINE_BREAK.finditer(self.text))])
         line = bisect_right(self.line_starts, index)
         return line, index - self.line_starts[line - 1] + 1
 

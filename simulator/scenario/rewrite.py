@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from simulator.scenario.document import Document, Steps, dump
+from simulator.scenario.document import LINE_BREAK, Document, Steps, dump
 
 
 def rewrite(document: Document, data: dict[str, Any]) -> str:
@@ -45,10 +45,10 @@ def _added(document: Document, path: Steps, old: dict[str, Any], added: dict[str
     entries = [f"{_on_one_line(key)}: {_on_one_line(value)}" for key, value in added.items()]
     if document.text[document.values[path]] == "{":
         return [(last, last, "".join(f", {entry}" for entry in entries))]
-    line = document.text.find("\n", last)
-    place = len(document.text) if line < 0 else line
+    end = LINE_BREAK.search(document.text, last)
+    place, line_break = (len(document.text), "\n") if end is None else (end.start(), end.group())
     _, column = document.place(document.keys[(*path, next(iter(old)))])
-    return [(place, place, "".join(f"\n{' ' * (column - 1)}{entry}" for entry in entries))]
+    return [(place, place, "".join(f"{line_break}{' ' * (column - 1)}{entry}" for entry in entries))]
 
 
 def _on_one_line(value: Any) -> str:
