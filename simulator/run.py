@@ -55,7 +55,7 @@ def _learning(scenario: Scenario) -> tuple[Any, Any, Any]:
     run, lesson = scenario.run, scenario.lesson
     assert lesson is not None
     market = LearningMarket(scenario.economy, lesson, scenario.rule, scenario.initial_prices, run.seed)
-    return market, LearningJudge(market, run.tolerance), LearningWitness(market, scenario.last_ticks)
+    return market, LearningJudge(market, run.tolerance), LearningWitness(market)
 
 
 SCHEDULERS: dict[str, Callable[[Scenario], tuple[Any, Any, Any]]] = {

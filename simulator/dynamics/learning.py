@@ -18,7 +18,7 @@ from simulator.dynamics.cycles import find_cycle
 from simulator.dynamics.market import Market
 from simulator.dynamics.outcomes import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.bundles import SELLERS, Layer, contents, redesigns, separable
+from simulator.economics.bundles import SELLERS, Layer, binary, contents, redesigns, separable
 from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
 
@@ -49,7 +49,7 @@ class Lesson:
     @cached_property
     def separable(self) -> bool | None:
         """Whether prices of the inputs can fill all orders, all or nothing; None where orders are not 0 or 1."""
-        if len(self.contracts) > 1 or not set(np.unique(self.orders).tolist()) <= {0.0, 1.0}:
+        if len(self.contracts) > 1 or not binary(self.orders):
             return None
         return separable(self.inputs, self.orders[:, 0])
 

@@ -49,10 +49,10 @@ class MarketModel(Market):
         ]
         alone = aggregates and not trade.every_tick
         self.consumer_cohorts = [ConsumerCohort(self, cohort, aggregates=alone) for cohort in economy.consumers]
-        self._memory = rule.start(prices=np.array(initial_prices, dtype=float))
         self._free = ~rule.fixed
         self._lay_out()
         prices = np.array(initial_prices, dtype=float)
+        self._memory = rule.start(prices=prices)
         goods, firms = np.zeros(len(economy.goods)), np.zeros(len(economy.firm_entry))
         table = np.zeros((len(economy.consumers), len(goods)))
         plans = Plans(economy.first_guess(), firms, np.zeros(len(table)), table, goods)

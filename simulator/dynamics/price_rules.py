@@ -235,6 +235,11 @@ class PriceRule:
         """Which prices move at a tick; None where all move at once."""
         return next((piece for piece in self.pieces if isinstance(piece, Turns)), None)
 
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Which prices may move, `(goods,)`."""
+        return ~self.fixed
+
     @property
     def relative(self) -> bool:
         """Whether the signal is taken per unit of `s`."""
@@ -324,7 +329,7 @@ class PriceRule:
         count, memos, past = memory[0], memory[1 : 1 + len(self.chain)], memory[1 + len(self.chain) :]
         tick, multiplicative = int(count[0]), self.form == "multiplicative"
         metric = None if jacobian is None else self.metric(prices, scale, jacobian.diagonal())
-        quote = Quote(prices, signal, scale, jacobian, metric, multiplicative, self.floor, ~self.fixed, tick, self.rate)
+        quote = Quote(prices, signal, scale, jacobian, metric, multiplicative, self.floor, self.free, tick, self.rate)
         held = self._held(tick)
         step = self.rate * signal
         step[self.fixed] = 0.0
@@ -352,7 +357,7 @@ class PriceRule:
 
     @cached_property
     def _free(self) -> NDArray[np.intp]:
-        return np.flatnonzero(~self.fixed)
+        return np.flatnonzero(self.free)
 
     def _held(self, tick: int) -> NDArray[np.bool_]:
         """Which prices do not move at a tick, `(goods,)`."""

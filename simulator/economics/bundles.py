@@ -186,6 +186,11 @@ def with_constant(goods: Array) -> Array:
     return np.concatenate([goods, np.ones((len(goods), 1))], axis=1)
 
 
+def binary(orders: Array) -> bool:
+    """Whether of every bundle a unit is ordered, or nothing."""
+    return set(np.unique(orders).tolist()) <= {0.0, 1.0}
+
+
 def separable(inputs: Array, orders: Array) -> bool | None:
     """Whether some prices supply exactly what is ordered, all or nothing: `(2y - 1) p.e >= 1` has a solution.
 

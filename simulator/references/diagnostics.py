@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import active_goods, relative_only
+from simulator.economics.clearing import SINGULAR, active_goods, relative_only
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
@@ -32,8 +32,6 @@ ALIKE = 1e-6
 """Eigenvalues of `S` that differ by less than this part of `norm(K)` belong to one mode."""
 NO_IMBALANCE = 1e-13
 """An excess demand this small beside what is traded is rounding, and in no mode."""
-SINGULAR = 1e-13
-"""Singular values of `K` below this part of the largest are 0, as that of the price level is."""
 
 
 @dataclass(frozen=True)

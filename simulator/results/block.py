@@ -25,7 +25,7 @@ class BlockWitness(ABC, Generic[Note]):
     gradient_path_gap = float("nan")
     worst_imbalance = 0.0
 
-    def __init__(self, numbers: int, ends: Set[int]) -> None:
+    def __init__(self, numbers: int, ends: Set[int] = frozenset()) -> None:
         self._most = max(1, min(1024, MOST_NUMBERS // numbers))
         self._ends = ends
         self._seen = 0

@@ -7,13 +7,13 @@ designed of, with its share in the design as `input`.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.learning import LearningMarket, Session
+from simulator.economics.bundles import binary
 from simulator.economics.forms import Array
 from simulator.results.block import BlockWitness
 from simulator.results.columns import AGENTS, LEARNING_TICKS, TICKS, TRAJECTORY, USERS, WEDGES
@@ -46,23 +46,25 @@ class Recorded(NamedTuple):
 
 
 class LearningWitness(BlockWitness[Recorded]):
-    """Keeps the ticks of a market that learns and turns them into tables; `ends` are the last ticks before a shock."""
+    """Keeps the ticks of a market that learns and turns them into tables."""
 
-    def __init__(self, market: LearningMarket, ends: Set[int] = frozenset()) -> None:
+    def __init__(self, market: LearningMarket) -> None:
         lesson = market.lesson
         designs = sum(design.size for design in lesson.designs)
-        super().__init__(len(market.prices) + designs + 4 * lesson.orders.size, ends)
+        super().__init__(len(market.prices) + designs + 4 * lesson.orders.size)
         self.market = market
         self.free_goods = ~market.rule.fixed
+        nothing = np.zeros(lesson.test_orders.shape)
+        self._untested = None if len(nothing) else (nothing, nothing)
 
     @property
     def tick(self) -> int:
         return self.market.tick
 
     def note(self) -> Recorded:
-        return Recorded(
-            self.market.now, *self.market.everything(), *self.market.answers(self.market.lesson.test_inputs)
-        )
+        market = self.market
+        tested = self._untested or market.answers(market.lesson.test_inputs)
+        return Recorded(market.now, *market.everything(), *tested)
 
     def learnt(self) -> dict[str, Any]:
         """What the summary says of what was learnt: `separable`, `surface` and `test`, see `results.columns`."""
@@ -84,7 +86,7 @@ class LearningWitness(BlockWitness[Recorded]):
         sides = [np.linspace(a, b, FINE) for a, b in zip(low - room, high + room, strict=True)]
         paid, supplied = self.market.answers(np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))
         finite, several = bool(np.isfinite(paid).all()), len(lesson.contracts) > 1
-        whether = finite and not several and set(np.unique(lesson.orders).tolist()) <= {0.0, 1.0}
+        whether = finite and not several and binary(lesson.orders)
         margin = np.round(paid[:, 0] - self.market.sellers.kind.half, 6)
         shown = supplied.argmax(axis=1) if several else np.round(supplied[:, 0], 6)
         count = len(lesson.orders)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.economics.bundles import binary
 from simulator.scenario.complaints import NAME_RULE
 from simulator.scenario.document import quoted, shown
 from simulator.scenario.draws import Array, DrawError, Draws
@@ -74,7 +75,7 @@ def held_out(part: float | None, table: Table, stream: np.random.Generator) -> N
     out = np.zeros(len(table.target), dtype=bool)
     if part is None:
         return out
-    kinds = table.target if len(table.contracts) > 1 or _binary(table.target) else np.zeros(len(out))
+    kinds = table.target if len(table.contracts) > 1 or binary(table.target) else np.zeros(len(out))
     for kind in np.unique(kinds):
         places = stream.permutation(np.flatnonzero(kinds == kind))
         out[places[: min(round(part * len(places)), len(places) - 1)]] = True
@@ -141,20 +142,15 @@ def _dataset(learning: Learning) -> Table:
 def _orders(learning: Learning, target: Array) -> tuple[tuple[str, ...], Array]:
     """The contracts and what is ordered of them: one contract, or one for each value that the target takes."""
     kinds, path = np.unique(target) + 0.0, f"{PATH}.target"
-    if learning.supply == "all_or_nothing" and not _binary(target):
+    if learning.supply == "all_or_nothing" and not binary(target):
         wrong = next(value for value in kinds.tolist() if value not in (0.0, 1.0))
         raise DrawError(path, f"found {wrong:g}; expected orders of 0 or 1, filled all or nothing")
-    if learning.supply != "logit" or _binary(target):
+    if learning.supply != "logit" or binary(target):
         return ("",), target[:, None]
     if len(kinds) > MOST_CONTRACTS:
         found = f"found {len(kinds):,} values"
         raise DrawError(path, f"{found}; expected at most {MOST_CONTRACTS:,} contracts under logit")
     return tuple(map(_exact, kinds.tolist())), (target[:, None] == kinds).astype(float)
-
-
-def _binary(target: Array) -> bool:
-    """Whether a unit is ordered or nothing."""
-    return set(np.unique(target).tolist()) <= {0.0, 1.0}
 
 
 def _exact(number: float) -> str:
