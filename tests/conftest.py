@@ -2,6 +2,8 @@
 
 from hypothesis import settings
 
+from tests.faults import inject as inject
+
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile("ci")

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from simulator.run import run_to_disk
-from simulator.scenario import Scenario
+from tests.house import Scenario, run_to_disk
 
 CSVS = ("trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv")
 

@@ -10,14 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.dynamics.model import MarketModel
-from simulator.economics.allocation import bids, marginal_products, outputs, share_out, used, worth
-from simulator.economics.economy import Economy
-from simulator.references.adjoint import adjoints, equilibrium_adjoints
-from simulator.references.equilibrium import Equilibrium, find
-from simulator.run import simulate
-from simulator.scenario import Scenario, load
 from tests.economies import FARM_AND_BAKERY, LOOP, TREE, TUPPERWARE_FIRMS
+from tests.house import (
+    Economy,
+    Equilibrium,
+    MarketModel,
+    Scenario,
+    adjoints,
+    bids,
+    equilibrium_adjoints,
+    find,
+    load,
+    marginal_products,
+    outputs,
+    share_out,
+    simulate,
+    used,
+    worth,
+)
 
 TUPPERWARE: dict[str, Any] = {
     "goods": ["natgas", "ethylene", "polyethylene", "tupperware"],

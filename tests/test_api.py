@@ -13,8 +13,7 @@ import pytest
 
 import simulator
 from simulator import Run, Scenario, ScenarioError, load, simulate
-from simulator.results.frames import read_run
-from simulator.run import run_to_disk
+from tests.house import read_run, run_to_disk
 
 TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium")
 CHAIN: dict[str, Any] = {

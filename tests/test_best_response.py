@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.economics.best_response import many_inputs
-from simulator.economics.formula import Formula, parse
-from simulator.economics.technology import FormulaTechnology
+from tests.house import Formula, FormulaTechnology, many_inputs, parse
 
 TERMS = ("{a}*{x}^{b}", "{a}*ln(1 + {x})", "{a}*(1 - 1/(1 + {x}))", "{a}*sqrt({x} + {b})", "{a}*(1 - exp(-{b}*{x}))")
 INADA = ("{a}*{x}^{b}", "{a}*sqrt({x})", "{a}*ln({x})")

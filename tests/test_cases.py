@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.dynamics.model import MarketModel
-from simulator.references.equilibrium import Equilibrium, find
-from simulator.run import simulate
-from simulator.scenario import load
+from tests.builders import market_of
 from tests.economies import SCARF_CONSUMERS
+from tests.house import Equilibrium, MarketModel, find, load, simulate
 
 
 def only(data: dict[str, Any]) -> Equilibrium:
@@ -126,7 +124,7 @@ SCARF: dict[str, Any] = {
 
 def scarf_market(form: str, rate: float) -> MarketModel:
     scenario = load({**SCARF, "scheduler": {"form": form, "rate": rate}})
-    return MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    return market_of(scenario)
 
 
 def test_scarf_by_a_thousand_euler_steps() -> None:

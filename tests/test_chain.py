@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.dynamics.chain import Chain
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.snapshot import Snapshot
-from simulator.scenario import load
+from tests.builders import market_of
+from tests.faults import Inject
+from tests.house import Chain, MarketModel, Snapshot, load
 
 FORMULAS = ("{a}*sqrt({x})", "{a}*{x}^0.7", "{a}*ln(1 + {x})", "{a}*(1 - 1/(1 + {x}))", "sqrt(1 + {a}*{x}) - 1")
 
@@ -51,9 +50,7 @@ def supply_trees(draw: st.DrawFn) -> dict[str, Any]:
 def markets(data: dict[str, Any]) -> tuple[MarketModel, MarketModel]:
     """The same market twice: in plain floats, and held to arrays."""
     scenario = load(data)
-    floats, arrays = (
-        MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices) for _ in range(2)
-    )
+    floats, arrays = (market_of(scenario) for _ in range(2))
     assert Chain.serves(scenario.economy, scenario.rule)
     arrays._chain = None
     return floats, arrays
@@ -72,7 +69,7 @@ def test_both_ticks_agree(data: dict[str, Any]) -> None:
             )
 
 
-def test_a_broken_float_tick_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_float_tick_is_seen(inject: Inject) -> None:
     data = {
         "goods": ["a", "b"],
         "outside": {"b": 1},
@@ -80,7 +77,7 @@ def test_a_broken_float_tick_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         "firms": [{"name": "f", "makes": "b = sqrt(a)"}],
     }
     floats, arrays = markets(data)
-    monkeypatch.setattr(floats._chain, "rate", 1.01 * floats.rule.rate)
+    inject(Chain, "_reprice", lambda moved, *_: ([1.01 * price for price in moved[0]], *moved[1:]))
     for _ in range(5):
         floats.step()
         arrays.step()

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from simulator.cli import main
-from simulator.results.folder import RunFolder
+from tests.house import RunFolder, main
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = [sys.executable, "-m", "simulator"]

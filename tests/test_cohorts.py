@@ -13,16 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import population_baselines as baselines
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.price_rules import PriceRule
-from simulator.dynamics.trading import Trade
-from simulator.economics import rows
-from simulator.economics.agents import Consumers, Firm
-from simulator.economics.economy import Economy
-from simulator.economics.forms import CES, CobbDouglas, Form, Leontief
-from simulator.economics.formula import parse
-from simulator.economics.technology import FormulaTechnology
-from simulator.economics.utility import Homothetic, Utility
+from tests.house import (
+    CES,
+    CobbDouglas,
+    Consumers,
+    Economy,
+    Firm,
+    Form,
+    FormulaTechnology,
+    Homothetic,
+    Leontief,
+    MarketModel,
+    PriceRule,
+    Trade,
+    Utility,
+    parse,
+    rows,
+)
 
 GOODS = ("labour", "grain", "bread", "wine")
 

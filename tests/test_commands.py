@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulator import simulate
-from simulator.arguments import most_rows
-from simulator.scenario import load, scenario_schema
+from tests.house import load, most_rows, scenario_schema
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")

@@ -19,23 +19,26 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from simulator.cli import main
-from simulator.errors import RunFolderError
-from simulator.results.canvas import TITLE, WIDTH
-from simulator.results.compare import (
+from tests.house import (
     MEASURES,
+    MOST_RUNS,
+    TITLE,
+    WIDTH,
     Comparison,
     Course,
+    RunFolderError,
     common_scale,
     compare,
+    figure,
     finding,
     labels,
     lines,
+    load,
+    main,
     price_finding,
+    run_to_disk,
+    save,
 )
-from simulator.results.compare_figure import MOST_RUNS, figure, save
-from simulator.run import run_to_disk
-from simulator.scenario import load
 
 ROOT = Path(__file__).parents[1]
 HEADER = b"tick,good,price,demand,supply,bid,adjoint,gradient_price\n"

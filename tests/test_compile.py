@@ -16,12 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, load, simulate
-from simulator.dynamics.marginal_bids import MessageMarket
-from simulator.programs.language import parse, parse_function
-from simulator.programs.program import ProgramError
-from simulator.programs.supply_chain import chain_of
-from simulator.programs.way_back import program_of
-from simulator.scenario.programs import CounterpartError, as_program, as_scenario
+from tests.house import (
+    CounterpartError,
+    MessageMarket,
+    ProgramError,
+    as_program,
+    as_scenario,
+    chain_of,
+    parse_function,
+    program_of,
+)
+from tests.house import parse_program as parse
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 

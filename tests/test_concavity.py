@@ -9,9 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from simulator.economics.concavity import judge
-from simulator.economics.formula import FormulaError, parse
-from simulator.economics.prover import Prover
+from tests.house import FormulaError, Prover, judge, parse
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.pieces import Delay, Momentum
-from simulator.dynamics.price_rules import PriceRule
-from simulator.errors import ScenarioError
-from simulator.run import run_to_disk
-from simulator.scenario import Scenario, load
-from tests.test_gradient_path import FISHER, FISHER_WITH_FIRMS, market_of, path_of
+from tests.builders import market_of
+from tests.house import Delay, Momentum, PriceRule, Scenario, ScenarioError, load, run_to_disk
+from tests.test_gradient_path import FISHER, FISHER_WITH_FIRMS, path_of
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TICKS = 40
@@ -105,10 +101,10 @@ def test_a_delay_is_counted_in_ticks_where_prices_take_turns() -> None:
 def test_asking_leaves_no_trace_in_what_is_planned_and_traded() -> None:
     """A tick that asks, beside the same tick without: all is the same but the next prices."""
     late = scenario(SCENARIOS / "scarf_traded.yaml", "multiplicative", 0.1, {"delay": {"own": 0, "neighbours": 2}})
-    market = MarketModel(late.economy, late.rule, late.trade, late.initial_prices)
+    market = market_of(late)
     for _ in range(15):
         market.step()
-    twin = MarketModel(late.economy, late.rule, late.trade, late.initial_prices)
+    twin = market_of(late)
     twin.restore(market.state())
     twin.rule = PriceRule(late.rule.form, late.rule.rate, (), late.rule.floor, late.rule.fixed)
     twin._memory = twin.rule.start()  # pyright: ignore[reportPrivateUsage]

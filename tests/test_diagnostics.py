@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import load, simulate
-from simulator.references.diagnostics import Diagnosis, diagnose
-from simulator.references.equilibrium import find
-from simulator.results.diagnostics_figure import diagnostics
+from tests.house import Diagnosis, diagnose, diagnostics, find
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 COLUMNS = ["rotation_index", "cosine_home", "dominant_mode"]

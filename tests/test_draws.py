@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from simulator.errors import Problem, ScenarioError
-from simulator.run import run_to_disk, simulate
-from simulator.scenario import load
+from tests.house import Problem, ScenarioError, load, run_to_disk, simulate
 
 Array = NDArray[np.float64]
 Data = dict[str, Any]

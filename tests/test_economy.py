@@ -9,10 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.economics.clearing import relative_excess_demand
-from simulator.economics.economy import Economy
-from simulator.economics.potential import Merit, SpendingPotential, WealthPotential, merit, reference
-from simulator.scenario import load
+from tests.house import (
+    Economy,
+    Merit,
+    SpendingPotential,
+    WealthPotential,
+    load,
+    merit,
+    reference,
+    relative_excess_demand,
+)
 
 GOODS = ["a", "b", "c", "d"]
 

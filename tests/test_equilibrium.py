@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.dynamics.model import MarketModel
-from simulator.references.equilibrium import Equilibrium, find
-from simulator.scenario import Scenario, load
+from tests.builders import market_of
 from tests.economies import BAZAAR_CONSUMERS, RUNAWAY_CONSUMERS, SCARF_CONSUMERS, TWO_BARTERERS
+from tests.house import Equilibrium, Scenario, find, load
 
 BAZAAR: dict[str, Any] = {
     "goods": ["x", "y", "z"],
@@ -219,7 +218,7 @@ def brute_force_radius(data: dict[str, Any], at: Equilibrium) -> float:
     free = np.flatnonzero(~scenario.rule.fixed)
 
     def after(prices: np.ndarray) -> np.ndarray:
-        market = MarketModel(scenario.economy, scenario.rule, scenario.trade, prices)
+        market = market_of(scenario, prices)
         market.step()
         return np.asarray(market.now.next_prices)[free]
 
@@ -266,7 +265,7 @@ def test_the_spectral_radius_is_the_rate_at_which_the_market_comes_home(name: st
         data["numeraire"] = "x"
     found = only(data)
     scenario = load(data)
-    market = MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    market = market_of(scenario)
     gaps: list[float] = []
     for _ in range(4000):
         market.step()
@@ -299,7 +298,7 @@ def test_at_an_equilibrium_nothing_moves(name: str) -> None:
     data = globals()[name]
     for found in equilibria(load(data)):
         scenario = load(data)
-        market = MarketModel(scenario.economy, scenario.rule, scenario.trade, found.prices)
+        market = market_of(scenario, found.prices)
         market.step()
         np.testing.assert_allclose(market.now.next_prices, found.prices, rtol=1e-9)
         assert market.now.residual < 1e-9

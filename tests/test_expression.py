@@ -13,9 +13,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from simulator.economics.expression import Graph
-from simulator.economics.formula import MAX_CHARACTERS, MAX_DEPTH, MAX_OPERATIONS, Formula, FormulaError, parse
-from simulator.economics.operations import FUNCTIONS, OPERATIONS
+from tests.house import (
+    FUNCTIONS,
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_OPERATIONS,
+    OPERATIONS,
+    Formula,
+    FormulaError,
+    Graph,
+    parse,
+)
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 710.0, -745.0, 1e-300, 1e300, -1e300, math.inf, -math.inf, math.nan]
 ANALYTIC = [name for name, row in OPERATIONS.items() if not row.kinked and name not in ("sign", "equal")]

@@ -11,11 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from simulator.dynamics.price_rules import PIECES, RECIPES
-from simulator.references.equilibrium import find
-from simulator.run import Simulation
-from simulator.scenario import load
 from tests.economies import QUASI_LINEAR
+from tests.house import PIECES, RECIPES, Simulation, find, load
 
 FISHER = Path(__file__).parents[1] / "scenarios" / "fisher.yaml"
 ECONOMIES: dict[str, Any] = {"fisher": FISHER, "bakery": QUASI_LINEAR}

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.economics import forms
-from simulator.economics.forms import CES, FORMS, CobbDouglas, Form, Leontief
-from simulator.economics.nests import Nest
+from tests.house import CES, FORMS, CobbDouglas, Form, Leontief, Nest, forms
 
 Array = np.ndarray
 EPS = 1e-13

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from simulator import load, simulate
-from simulator.references.equilibrium import find
-from simulator.references.fragility import (
+from tests.house import (
     ENUMERATED,
     Fragility,
     FragilityError,
     Parameter,
     changed,
+    find,
     parameters,
+    perturbation,
+    perturbation_lines,
 )
-from simulator.results.perturbation import perturbation, perturbation_lines
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 SMOOTH = ["bazaar", "crusoe", "energy", "fisher", "scarf", "subsistence", "village", "blueprint_saddle"]

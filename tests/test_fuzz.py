@@ -15,10 +15,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.economics.formula import Formula, FormulaError, parse
-from simulator.run import simulate
-from simulator.scenario import Scenario, ScenarioError, load
-from simulator.scenario.yaml_text import compose, read
+from tests.house import Formula, FormulaError, Scenario, ScenarioError, compose, load, parse, read, simulate
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 SHIPPED = [path for path in sorted(FOLDER.glob("*.yaml")) if path.stem != "village"]

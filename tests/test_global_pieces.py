@@ -9,14 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.dynamics.global_pieces import Consensus, Newton, Symplectic
-from simulator.dynamics.pieces import OwnSlope, Relative
-from simulator.dynamics.price_rules import FORMS, RECIPES, PriceRule
-from simulator.economics.potential import Reference, reference
-from simulator.errors import ScenarioError
-from simulator.references.equilibrium import find
-from simulator.run import Simulation
-from simulator.scenario import load
+from tests.house import PRICE_FORMS as FORMS
+from tests.house import (
+    RECIPES,
+    Consensus,
+    Newton,
+    OwnSlope,
+    PriceRule,
+    Reference,
+    Relative,
+    ScenarioError,
+    Simulation,
+    Symplectic,
+    find,
+    load,
+    reference,
+)
 from tests.test_gradient_path import EXCHANGE, FISHER, NETWORK
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"

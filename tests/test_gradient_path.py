@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from simulator.dynamics.chain import Chain
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.pieces import Decay, Momentum, OwnSlope
-from simulator.economics.economy import Economy
-from simulator.economics.forms import CES, CobbDouglas, Leontief
-from simulator.economics.potential import Merit, reference
-from simulator.economics.technology import FormulaTechnology, Plan
-from simulator.references.gradient_path import GradientPath
-from simulator.scenario import Scenario, load
+from tests.builders import market_of
 from tests.economies import BAZAAR_CONSUMERS, FARM_AND_BAKERY, QUASI_LINEAR
+from tests.faults import Inject
+from tests.house import (
+    CES,
+    Chain,
+    CobbDouglas,
+    Decay,
+    Economy,
+    FormulaTechnology,
+    GradientPath,
+    Leontief,
+    MarketModel,
+    Merit,
+    Momentum,
+    OwnSlope,
+    Plan,
+    Scenario,
+    load,
+    reference,
+)
 
 CHAIN = {
     "goods": ["gas", "ethylene", "plastic", "box"],
@@ -129,10 +139,6 @@ def loaded(data: dict[str, Any], form: str, pieces: Any = (), rate: float | None
     return load({**data, "scheduler": scheduler, **changes})
 
 
-def market_of(scenario: Scenario) -> MarketModel:
-    return MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices)
-
-
 def path_of(scenario: Scenario) -> GradientPath:
     return GradientPath(scenario.economy, reference(scenario.economy), scenario.rule, scenario.initial_prices)
 
@@ -210,8 +216,8 @@ def test_where_no_potential_exists_the_paths_part() -> None:
     assert parting(scenario, 100) > 1e-3
 
 
-def scaled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arguments: function(*arguments) * (1 + 1e-7)
+def more(quantities: np.ndarray, *_: Any) -> np.ndarray:
+    return quantities * (1 + 1e-7)
 
 
 @pytest.mark.parametrize(
@@ -223,40 +229,31 @@ def scaled(function: Callable[..., Any]) -> Callable[..., Any]:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_broken_demand_parts_the_paths(monkeypatch: pytest.MonkeyPatch, form: type, utility: Any) -> None:
+def test_a_broken_demand_parts_the_paths(inject: Inject, form: type, utility: Any) -> None:
     buyers = [{"name": "a", "budget": 5, "utility": utility}]
     scenario = loaded({**FISHER, "consumers": buyers}, "multiplicative")
     assert parting(scenario, 30) <= 1e-13
-    monkeypatch.setattr(form, "demand", scaled(form.demand))
+    inject(form, "demand", more)
     assert parting(scenario, 30) > 1e-9
 
 
-def test_a_broken_quasi_linear_demand_parts_the_paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CobbDouglas, "demand", scaled(CobbDouglas.demand))
+def test_a_broken_quasi_linear_demand_parts_the_paths(inject: Inject) -> None:
+    inject(CobbDouglas, "demand", more)
     assert parting(loaded(QUASI_LINEAR, "multiplicative"), 30) > 1e-9
 
 
 @pytest.mark.parametrize("name", ["network", "fisher-firms", "log", "alike"])
 @pytest.mark.parametrize("part", ["inputs", "output"])
-def test_a_broken_best_response_parts_the_paths(monkeypatch: pytest.MonkeyPatch, name: str, part: str) -> None:
-    honest = FormulaTechnology.best_response
-
-    def broken(self: FormulaTechnology, *arguments: Any) -> Plan:
-        plan = honest(self, *arguments)
+def test_a_broken_best_response_parts_the_paths(inject: Inject, name: str, part: str) -> None:
+    def broken(plan: Plan, *_: Any) -> Plan:
         return plan._replace(**{part: getattr(plan, part) * (1 + 1e-7)})
 
-    monkeypatch.setattr(FormulaTechnology, "best_response", broken)
+    inject(FormulaTechnology, "best_response", broken)
     assert parting(loaded(POTENTIAL[name], "multiplicative", trade="at_equilibrium"), 30) > 1e-9
 
 
-def test_a_broken_plan_in_plain_floats_parts_the_paths(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = Chain._plan
-
-    def broken(self: Chain, *arguments: Any) -> Any:
-        inputs, outputs = honest(self, *arguments)
-        return [x * (1 + 1e-7) for x in inputs], outputs
-
-    monkeypatch.setattr(Chain, "_plan", broken)
+def test_a_broken_plan_in_plain_floats_parts_the_paths(inject: Inject) -> None:
+    inject(Chain, "_plan", lambda plan, *_: ([x * (1 + 1e-7) for x in plan[0]], plan[1]))
     assert parting(loaded(CHAIN, "multiplicative"), 30) > 1e-9
 
 

@@ -14,11 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import load, simulate
-from simulator.dynamics.learning import LearningMarket
-from simulator.economics.bundles import SELLERS, separable
-from simulator.results.columns import LEARNING_TICKS, TICKS
-from simulator.results.lessons import LearningWitness
-from simulator.run import Simulation, run_to_disk
+from tests.house import (
+    LEARNING_TICKS,
+    SELLERS,
+    TICKS,
+    LearningMarket,
+    LearningWitness,
+    Simulation,
+    run_to_disk,
+    separable,
+)
 from tests.run_folders import contents
 
 Array = np.ndarray

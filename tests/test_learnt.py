@@ -15,11 +15,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from simulator import load, simulate
-from simulator.results.distances import convergence
-from simulator.results.frames import Frames, panel
-from simulator.results.learnt import held_out, learnt
-from simulator.results.simplex import simplex
-from simulator.run import Run
+from tests.house import Frames, Run, convergence, held_out, learnt, panel, simplex
 
 
 def taught(rows: Sequence[tuple[float, ...]], rate: float = 0.05, ticks: int = 30, **learning: object) -> Run:

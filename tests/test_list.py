@@ -11,18 +11,30 @@ from typing import get_args
 import pytest
 
 from simulator import catalogue
-from simulator.cli import LISTED, main
-from simulator.dynamics.pieces import INFORMATION
-from simulator.dynamics.price_rules import FORMS, PIECES, RECIPES
-from simulator.economics.behaviour import BEHAVIOURS
-from simulator.economics.bundles import ACTIVATIONS, SELLERS
-from simulator.economics.technology import TECHNOLOGIES
-from simulator.economics.utility import UTILITIES
-from simulator.results.columns import LEARNING_TICKS, SUMMARY, TABLES, USERS
-from simulator.run import run_to_disk
-from simulator.scenario import load
-from simulator.scenario.kinds_schema import Behaviour, Technology, Utility
-from simulator.scenario.scheduler_schema import Piece, Scheduler
+from tests.house import (
+    ACTIVATIONS,
+    BEHAVIOURS,
+    INFORMATION,
+    LEARNING_TICKS,
+    LISTED,
+    PIECES,
+    RECIPES,
+    SELLERS,
+    SUMMARY,
+    TABLES,
+    TECHNOLOGIES,
+    USERS,
+    UTILITIES,
+    Behaviour,
+    Piece,
+    Scheduler,
+    load,
+    main,
+    run_to_disk,
+)
+from tests.house import PRICE_FORMS as FORMS
+from tests.house import TechnologyKinds as Technology
+from tests.house import UtilityKinds as Utility
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Called = Callable[..., tuple[int, str, str]]

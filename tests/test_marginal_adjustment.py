@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 
 from simulator import Plugins, ScenarioError
-from simulator.economics.behaviour import BestResponse, MarginalAdjustment
-from simulator.economics.economy import Economy
-from simulator.economics.formula import parse
-from simulator.economics.production import Production
-from simulator.economics.technology import FormulaTechnology
-from simulator.run import Run, simulate
-from simulator.scenario import dump, load
+from tests.house import (
+    BestResponse,
+    Economy,
+    FormulaTechnology,
+    MarginalAdjustment,
+    Production,
+    Run,
+    dump,
+    load,
+    parse,
+    simulate,
+)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import plain_mesa
-from simulator.dynamics.chain import Chain
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.snapshot import Snapshot
-from simulator.run import Run, simulate
-from simulator.scenario import load
+from tests.builders import market_of
 from tests.economies import TUPPERWARE_FIRMS
+from tests.house import Chain, MarketModel, Run, Snapshot, load, simulate
 
 TUPPERWARE: dict[str, Any] = {
     "name": "tupperware",
@@ -78,12 +75,6 @@ TOWN: dict[str, Any] = {
     "scheduler": {"form": "multiplicative", "rate": 0.1},
     "run": {"ticks": 200, "stop": "never", "tolerance": 1e-12},
 }
-
-
-def market_of(scenario: dict[str, Any]) -> MarketModel:
-    """A fresh market of a scenario."""
-    loaded = load(scenario)
-    return MarketModel(loaded.economy, loaded.rule, loaded.trade, loaded.initial_prices)
 
 
 def test_tupperware_is_what_a_plain_mesa_model_does() -> None:

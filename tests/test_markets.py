@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from simulator import ScenarioError, load, simulate
-from simulator.economics.markets import Markets
-from simulator.results.flows import flows_of
+from tests.house import Markets, flows_of
 
 SHARED = Path(__file__).parents[1] / "scenarios" / "shared_intermediate.yaml"
 

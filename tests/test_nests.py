@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.economics.forms import CES, Form, Leontief
-from simulator.economics.nests import Nest
+from tests.house import CES, Form, Leontief, Nest
 
 Array = np.ndarray
 seeds = st.integers(0, 2**32 - 1)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
 
-from simulator.dynamics import model
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.observers import Conservation, walras_residual
-from simulator.dynamics.snapshot import Snapshot, Ticks
-from simulator.dynamics.trading import Served, ration
-from simulator.run import simulate
-from simulator.scenario import load
+from tests.builders import market_of
+from tests.faults import Inject
+from tests.house import (
+    Conservation,
+    MarketModel,
+    Served,
+    Snapshot,
+    Ticks,
+    load,
+    model,
+    simulate,
+    walras_residual,
+)
 
 EXCHANGE: dict[str, Any] = {
     "goods": ["x", "y"],
@@ -30,7 +37,7 @@ EXCHANGE: dict[str, Any] = {
 
 def snapshots(data: dict[str, Any], count: int) -> tuple[MarketModel, list[Snapshot]]:
     scenario = load(data)
-    market = MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    market = market_of(scenario)
     seen: list[Snapshot] = []
     for _ in range(count):
         market.step()
@@ -78,15 +85,13 @@ def test_the_columns_of_a_run_are_balanced() -> None:
 
 
 @pytest.mark.parametrize("record_every", [1, 7, 40])
-def test_a_leak_is_seen_in_ticks_that_are_not_recorded(monkeypatch: pytest.MonkeyPatch, record_every: int) -> None:
-    calls = [0]
+def test_a_leak_is_seen_in_ticks_that_are_not_recorded(inject: Inject, record_every: int) -> None:
+    calls = count(1)
 
-    def leaks_once(purchases: np.ndarray, sales: np.ndarray, outside: np.ndarray) -> Served:
-        calls[0] += 1
-        served = ration(purchases, sales, outside)
-        return served._replace(sales=served.sales * (0.999 if calls[0] == 10 else 1.0))
+    def leaks_once(served: Served, *_: Any) -> Served:
+        return served._replace(sales=served.sales * (0.999 if next(calls) == 10 else 1.0))
 
-    monkeypatch.setattr(model, "ration", leaks_once)
+    inject(model, "ration", leaks_once)
     run = simulate({**EXCHANGE, "run": {**EXCHANGE["run"], "record_every": record_every}})
     assert run.summary["worst_imbalance"] > 1e-4
     recorded = run.ticks.loc[run.ticks["tick"] == 9, "goods_imbalance"]

@@ -9,25 +9,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.dynamics.global_pieces import Anderson
-from simulator.dynamics.pieces import (
+from tests.house import (
     PD,
     Adam,
+    Anderson,
     Averaging,
+    Bernoulli,
     Cosine,
     Delay,
     Extragradient,
     Momentum,
     Nesterov,
+    PriceRule,
+    RandomOrder,
     RMSprop,
+    ScenarioError,
+    Sequential,
+    Simulation,
     Warmup,
+    find,
+    load,
+    run_to_disk,
 )
-from simulator.dynamics.price_rules import FORMS, PriceRule
-from simulator.dynamics.turns import Bernoulli, RandomOrder, Sequential
-from simulator.errors import ScenarioError
-from simulator.references.equilibrium import find
-from simulator.run import Simulation, run_to_disk
-from simulator.scenario import load
+from tests.house import PRICE_FORMS as FORMS
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 GOODS, RATE = 4, 0.1

@@ -10,12 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.dynamics.cycles import find_cycle
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.outcomes import Judge, PriceHistory, Verdict
-from simulator.run import Run, simulate
-from simulator.scenario import load
+from tests.builders import market_of
 from tests.economies import RUNAWAY_CONSUMERS, SCARF_CONSUMERS, TWO_BARTERERS
+from tests.house import Judge, MarketModel, PriceHistory, Run, Verdict, find_cycle, load, simulate
 
 SCARF: dict[str, Any] = {
     "goods": ["x", "y", "z"],
@@ -57,7 +54,7 @@ class Watched(NamedTuple):
 def judged(data: dict[str, Any], ticks: int, *, forget_at: int = -1) -> Watched:
     """A market after some ticks and its judge, with nothing recorded."""
     scenario = load(data)
-    market = MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    market = market_of(scenario)
     judge = Judge(market, scenario.run.tolerance)
     for tick in range(ticks):
         market.step()
@@ -134,7 +131,7 @@ def test_a_cleared_run_has_traded_what_was_planned() -> None:
 @pytest.mark.parametrize("rate", [0.003, 0.01, 0.05])
 def test_scarf_s_sum_of_squares_grows_by_the_squared_step(rate: float) -> None:
     scenario = load({**SCARF, "scheduler": {"form": "additive", "rate": rate}})
-    market = MarketModel(scenario.economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    market = market_of(scenario)
     for _ in range(500):
         market.step()
         here, there, z = market.prices, np.asarray(market.now.next_prices), market.demand - market.supply

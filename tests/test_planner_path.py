@@ -10,13 +10,8 @@ import numpy as np
 import pytest
 
 from simulator import ScenarioError
-from simulator.economics.allocation import outputs
-from simulator.economics.potential import reference
-from simulator.references.equilibrium import find
-from simulator.references.planner_path import PlannerPath, Sweep
-from simulator.run import run_to_disk, simulate
-from simulator.scenario import Scenario, load
 from tests.economies import LOOP, TREE
+from tests.house import PlannerPath, Scenario, Sweep, find, load, outputs, reference, run_to_disk, simulate
 from tests.run_folders import contents, run_with_stops
 
 SHARED_LABOUR: dict[str, Any] = {
@@ -434,7 +429,7 @@ def test_a_firm_that_idles_is_worth_nothing_and_leaves_the_others_their_price() 
 def test_figures_name_him() -> None:
     from matplotlib.text import Text
 
-    from simulator.results.plots import FIGURES
+    from tests.house import FIGURES
 
     planned, descended = (simulate({**STEEL, "compare": {"gradient_path": kind}}) for kind in ("primal", "dual"))
     names = {"prices": "planner's gradient ascent", "convergence": "price against\nplanner's ascent"}

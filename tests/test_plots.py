@@ -21,13 +21,28 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from simulator import load, simulate
-from simulator.results import plots
-from simulator.results.canvas import BLUE, MOST_POINTS, ORANGE, number, shorten, spread, thin
-from simulator.results.flows import backward_edges, flows_of, layout, longest_paths
-from simulator.results.frames import RecordedRun, panel, read_run
-from simulator.results.network import network
-from simulator.results.simplex import points, simplex
-from simulator.results.window import moves_early, rows_worth_drawing
+from tests.house import (
+    BLUE,
+    MOST_POINTS,
+    ORANGE,
+    RecordedRun,
+    backward_edges,
+    flows_of,
+    layout,
+    longest_paths,
+    moves_early,
+    network,
+    number,
+    panel,
+    plots,
+    points,
+    read_run,
+    rows_worth_drawing,
+    shorten,
+    simplex,
+    spread,
+    thin,
+)
 
 Flows = Sequence[tuple[str, str, str, float, float]]
 AGENT_COLUMNS = ["tick", "agent", "kind", "good", "quantity", "input", "output", "profit", "utility", "money"]
@@ -749,7 +764,7 @@ def test_drawing_needs_no_screen_and_importing_it_no_matplotlib(tmp_path: Path) 
         getattr(run, name).to_csv(tmp_path / f"{name}.csv", index=False)
     program = f"""
 import sys
-from simulator.results import plots
+from tests.house import plots
 assert not {{"matplotlib", "pandas"}} & set(sys.modules)
 assert plots.draw({str(tmp_path)!r}, {str(tmp_path / "figures")!r})
 assert "matplotlib.pyplot" not in sys.modules

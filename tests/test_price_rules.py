@@ -14,16 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from simulator.dynamics.pieces import (
-    INFORMATION,
-    Clip,
-    Decay,
-    Momentum,
-    OwnSlope,
-    Relative,
-)
-from simulator.dynamics.price_rules import FORMS, PIECES, RECIPES, PriceRule
-from simulator.scenario import load
+from tests.house import INFORMATION, PIECES, RECIPES, Clip, Decay, Momentum, OwnSlope, PriceRule, Relative, load
+from tests.house import PRICE_FORMS as FORMS
 
 GOODS = 4
 FREE = np.zeros(GOODS, dtype=bool)

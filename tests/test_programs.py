@@ -18,15 +18,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, simulate
-from simulator.dynamics.marginal_bids import MessageMarket
-from simulator.economics.links import Links
-from simulator.programs.language import parse, parse_function
-from simulator.programs.program import Program, ProgramError
-from simulator.programs.supply_chain import chain_of
-from simulator.programs.way_back import program_of
-from simulator.run import Run, run_to_disk
-from simulator.scenario import dump, load
-from simulator.scenario.programs import as_scenario
+from tests.house import (
+    Links,
+    MessageMarket,
+    Program,
+    ProgramError,
+    Run,
+    as_scenario,
+    chain_of,
+    dump,
+    load,
+    parse_function,
+    program_of,
+    run_to_disk,
+)
+from tests.house import parse_program as parse
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 ESSAY = "c = ln(1 - 1/(sqrt(x) + 1))"

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.errors import Problem, ScenarioError
-from simulator.scenario import load
-from simulator.scenario.yaml_text import MAX_BYTES, compose
+from tests.house import MAX_BYTES, Problem, ScenarioError, compose, load
 
 GOODS = "goods: [a, b]\n"
 BASE = GOODS + "consumers: [{name: h, utility: {cobb_douglas: {a: 1}}, budget: 1}]\n"

@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 
-from simulator.errors import RunFolderError
-from simulator.run import run_to_disk, simulate
-from simulator.scenario import load
+from tests.house import RunFolderError, load, run_to_disk, simulate
 from tests.run_folders import contents, run_with_stops, summary
 
 EXCHANGE: dict[str, Any] = {

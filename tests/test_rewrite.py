@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulator.scenario import load, text_with
-from simulator.scenario.rewrite import rewrite
-from simulator.scenario.yaml_text import compose, read
+from tests.house import compose, load, read, rewrite, text_with
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 FILES = sorted(SCENARIOS.rglob("*.yaml"))

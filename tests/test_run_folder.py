@@ -19,11 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulator.results.folder as folder_module
-from simulator.errors import RunFolderError
-from simulator.results.recorder import Witness
-from simulator.results.table import Table, names
-from simulator.run import run_to_disk
-from simulator.scenario import Scenario, load
+from tests.house import RunFolderError, Scenario, Table, Witness, load, names, run_to_disk
 from tests.run_folders import CSVS, contents, summary
 
 COLUMNS = {

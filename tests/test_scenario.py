@@ -11,14 +11,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.dynamics.pieces import Clip, Momentum, Relative
-from simulator.dynamics.trading import Trade
-from simulator.economics.forms import CES, CobbDouglas, Leontief
-from simulator.economics.utility import Homothetic, QuasiLinear
-from simulator.errors import ScenarioError
-from simulator.scenario import RunSettings, Scenario, dump, load, load_many
-from simulator.scenario.document import scalar
-from simulator.scenario.yaml_text import compose
+from tests.house import (
+    CES,
+    Clip,
+    CobbDouglas,
+    Homothetic,
+    Leontief,
+    Momentum,
+    QuasiLinear,
+    Relative,
+    RunSettings,
+    Scenario,
+    ScenarioError,
+    Trade,
+    compose,
+    dump,
+    load,
+    load_many,
+    scalar,
+)
 
 TUPPERWARE = """\
 # A supply chain that computes f(x) = ln(1 - 1/(sqrt(x) + 1)) and, in its prices, df/dx.

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.run import Run, simulate
-from simulator.scenario import load
+from tests.house import Run, load, simulate
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 FILES = sorted(FOLDER.rglob("*.yaml"))

@@ -11,8 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from simulator.scenario.entry import MARKS, Entry
-from simulator.scenario.schema import ScenarioFile, scenario_schema
+from tests.house import MARKS, Entry, ScenarioFile, scenario_schema
 
 
 def models(entry: type[Entry] = Entry) -> list[type[Entry]]:

@@ -16,10 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.errors import Problem, ScenarioError
-from simulator.results.recorder import Witness
-from simulator.run import Run, run_to_disk, simulate
-from simulator.scenario import Scenario, load
+from tests.house import Problem, Run, Scenario, ScenarioError, Witness, load, run_to_disk, simulate
 
 Data = dict[str, Any]
 

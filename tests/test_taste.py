@@ -7,10 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simulator.economics.forms import CES, Array
-from simulator.economics.quasilinear import QuasiLinear
-from simulator.economics.taste import Taste
-from simulator.economics.utility import Homothetic
+from tests.house import CES, Array, Homothetic, QuasiLinear, Taste
 
 PRICES = np.array([1.0, 0.4, 2.5])
 INCOME = np.array([3.0, 0.7, 12.0])

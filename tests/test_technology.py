@@ -10,10 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.economics.forms import CES, CobbDouglas, Leontief
-from simulator.economics.formula import parse
-from simulator.economics.nests import Nest
-from simulator.economics.technology import TECHNOLOGIES, FormulaTechnology, HomotheticTechnology, Technology
+from tests.house import (
+    CES,
+    TECHNOLOGIES,
+    CobbDouglas,
+    FormulaTechnology,
+    HomotheticTechnology,
+    Leontief,
+    Nest,
+    Technology,
+    parse,
+)
 
 Array = np.ndarray
 seeds = st.integers(0, 2**32 - 1)

@@ -7,18 +7,26 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.agents import Consumers, Firm
-from simulator.economics.economy import Economy
-from simulator.economics.forms import CobbDouglas
-from simulator.economics.formula import parse
-from simulator.economics.linear import Linear
-from simulator.economics.technology import FormulaTechnology
-from simulator.economics.ties import bought, clearing_split, set_valued, ties
-from simulator.economics.utility import Homothetic, Utility
-from simulator.references.adjoint import equilibrium_adjoints
-from simulator.references.equilibrium import Equilibrium, find
-from simulator.run import simulate
+from tests.house import (
+    CobbDouglas,
+    Consumers,
+    Economy,
+    Equilibrium,
+    Firm,
+    FormulaTechnology,
+    Homothetic,
+    Linear,
+    PriceRule,
+    Utility,
+    bought,
+    clearing_split,
+    equilibrium_adjoints,
+    find,
+    parse,
+    set_valued,
+    simulate,
+    ties,
+)
 
 # 4 buyers, 5 goods in unit supply: prices 109/59 * (18, 10, 15, 4, 12), demand set-valued at equilibrium.
 VALUES = [[1, 3, 5, 1, 2], [2, 5, 6, 2, 6], [6, 3, 5, 1, 4], [3, 3, 4, 2, 6]]

@@ -10,14 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.dynamics import model
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.observers import Conservation, walras_residual
-from simulator.dynamics.snapshot import Snapshot, Ticks
-from simulator.dynamics.trading import Served, ration
-from simulator.economics.economy import Economy
-from simulator.scenario import load
+from tests.builders import market_of
 from tests.economies import FARM_AND_BAKERY, QUASI_LINEAR
+from tests.faults import Inject
+from tests.house import (
+    Conservation,
+    Economy,
+    MarketModel,
+    Served,
+    Snapshot,
+    Ticks,
+    model,
+    ration,
+    walras_residual,
+)
 
 CLOSED: dict[str, Any] = {
     "name": "closed",
@@ -104,11 +110,6 @@ WITH_MONEY: dict[str, Any] = {
     "initial_prices": {"labour": 0.4, "bread": 3, "wine": 1},
     "scheduler": {"form": "multiplicative", "rate": 0.1},
 }
-
-
-def market_of(scenario: dict[str, Any], **changes: Any) -> MarketModel:
-    loaded = load({**scenario, **changes})
-    return MarketModel(loaded.economy, loaded.rule, loaded.trade, loaded.initial_prices)
 
 
 def ticks_of(market: MarketModel, count: int) -> Iterator[Snapshot]:
@@ -224,12 +225,11 @@ def test_conservation_sees_a_millionth_too_much(name: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["purchases", "sales"])
-def test_conservation_sees_a_market_that_makes_goods_of_nothing(monkeypatch: pytest.MonkeyPatch, side: str) -> None:
-    def generous(purchases: np.ndarray, sales: np.ndarray, outside: np.ndarray) -> Served:
-        served = ration(purchases, sales, outside)
+def test_conservation_sees_a_market_that_makes_goods_of_nothing(inject: Inject, side: str) -> None:
+    def generous(served: Served, *_: Any) -> Served:
         return served._replace(**{side: getattr(served, side) * (1 + 1e-8)})
 
-    monkeypatch.setattr(model, "ration", generous)
+    inject(model, "ration", generous)
     market = market_of(CLOSED)
     conservation = Conservation(market.economy)
     goods, _ = conservation.look(Ticks(list(ticks_of(market, 50))))
@@ -237,14 +237,8 @@ def test_conservation_sees_a_market_that_makes_goods_of_nothing(monkeypatch: pyt
     assert conservation.worst > 1e-9
 
 
-def test_conservation_sees_a_mint(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = MarketModel._book
-
-    def mint(self: MarketModel, served: Served, cash_flow: np.ndarray) -> Any:
-        money, gained, from_outside = honest(self, served, cash_flow)
-        return money, gained + 1e-7, from_outside
-
-    monkeypatch.setattr(MarketModel, "_book", mint)
+def test_conservation_sees_a_mint(inject: Inject) -> None:
+    inject(MarketModel, "_book", lambda booked, *_: (booked[0], booked[1] + 1e-7, booked[2]))
     market = market_of(CLOSED)
     _, money = Conservation(market.economy).look(Ticks(list(ticks_of(market, 50))))
     assert money.min() > 1e-9

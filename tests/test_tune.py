@@ -12,11 +12,20 @@ from typing import Any
 
 import pytest
 
-from simulator.dynamics.price_rules import PIECES
-from simulator.run import simulate
-from simulator.scenario import load, text_with
-from simulator.scenario.scheduler_schema import Piece
-from simulator.tune import RANGES, Trial, best_of, most_runs, numbers_of, search, trial
+from tests.house import (
+    PIECES,
+    RANGES,
+    Piece,
+    Trial,
+    best_of,
+    load,
+    most_runs,
+    numbers_of,
+    search,
+    simulate,
+    text_with,
+    trial,
+)
 from tests.test_commands import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"

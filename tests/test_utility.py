@@ -9,17 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.economics.agents import Consumers
-from simulator.economics.economy import Economy
-from simulator.economics.forms import CES, CobbDouglas, Leontief
-from simulator.economics.formula import parse
-from simulator.economics.formula_utility import FormulaUtility, unfit
-from simulator.economics.linear import Linear
-from simulator.economics.nests import Nest
-from simulator.economics.potential import reference
-from simulator.economics.quasilinear import Quadratic, QuasiLinear
-from simulator.economics.stone_geary import StoneGeary
-from simulator.economics.utility import UTILITIES, Homothetic, Utility
+from tests.house import (
+    CES,
+    UTILITIES,
+    CobbDouglas,
+    Consumers,
+    Economy,
+    FormulaUtility,
+    Homothetic,
+    Leontief,
+    Linear,
+    Nest,
+    Quadratic,
+    QuasiLinear,
+    StoneGeary,
+    Utility,
+    parse,
+    reference,
+    unfit,
+)
 
 Array = np.ndarray
 Stream = np.random.Generator

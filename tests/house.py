@@ -1,0 +1,113 @@
+"""Where the parts of the house that tests ask for live: the one place to change when they move.
+
+Each is imported when first asked for, so that a file of tests loads what it needs and no more.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+ROOMS = {
+    "simulator.arguments": "most_rows",
+    "simulator.cli": "LISTED main",
+    "simulator.dynamics": "model",
+    "simulator.dynamics.chain": "Chain",
+    "simulator.dynamics.cycles": "find_cycle",
+    "simulator.dynamics.global_pieces": "Anderson Consensus Newton Symplectic",
+    "simulator.dynamics.learning": "LearningMarket",
+    "simulator.dynamics.marginal_bids": "MessageMarket",
+    "simulator.dynamics.model": "MarketModel",
+    "simulator.dynamics.observers": "Conservation walras_residual",
+    "simulator.dynamics.outcomes": "Judge PriceHistory Verdict",
+    "simulator.dynamics.pieces": (
+        "Adam Averaging Clip Cosine Decay Delay Extragradient INFORMATION Momentum Nesterov OwnSlope PD RMSprop "
+        "Relative Warmup"
+    ),
+    "simulator.dynamics.price_rules": "PIECES PRICE_FORMS=FORMS PriceRule RECIPES",
+    "simulator.dynamics.snapshot": "Snapshot Ticks",
+    "simulator.dynamics.trading": "Served Trade ration",
+    "simulator.dynamics.turns": "Bernoulli RandomOrder Sequential",
+    "simulator.economics": "forms rows",
+    "simulator.economics.agents": "Consumers Firm",
+    "simulator.economics.allocation": "bids marginal_products outputs share_out used worth",
+    "simulator.economics.behaviour": "BEHAVIOURS BestResponse MarginalAdjustment",
+    "simulator.economics.best_response": "many_inputs",
+    "simulator.economics.bundles": "ACTIVATIONS SELLERS separable",
+    "simulator.economics.clearing": "relative_excess_demand",
+    "simulator.economics.concavity": "judge",
+    "simulator.economics.economy": "Economy",
+    "simulator.economics.expression": "Graph",
+    "simulator.economics.forms": "Array CES CobbDouglas FORMS Form Leontief",
+    "simulator.economics.formula": "Formula FormulaError MAX_CHARACTERS MAX_DEPTH MAX_OPERATIONS parse",
+    "simulator.economics.formula_utility": "FormulaUtility unfit",
+    "simulator.economics.linear": "Linear",
+    "simulator.economics.links": "Links",
+    "simulator.economics.markets": "Markets",
+    "simulator.economics.nests": "Nest",
+    "simulator.economics.operations": "FUNCTIONS OPERATIONS",
+    "simulator.economics.potential": "Merit Reference SpendingPotential WealthPotential merit reference",
+    "simulator.economics.production": "Production",
+    "simulator.economics.prover": "Prover",
+    "simulator.economics.quasilinear": "Quadratic QuasiLinear",
+    "simulator.economics.stone_geary": "StoneGeary",
+    "simulator.economics.taste": "Taste",
+    "simulator.economics.technology": "FormulaTechnology HomotheticTechnology Plan TECHNOLOGIES Technology",
+    "simulator.economics.ties": "bought clearing_split set_valued ties",
+    "simulator.economics.utility": "Homothetic UTILITIES Utility",
+    "simulator.errors": "Problem RunFolderError ScenarioError",
+    "simulator.programs.language": "parse_function parse_program=parse",
+    "simulator.programs.program": "Program ProgramError",
+    "simulator.programs.supply_chain": "chain_of",
+    "simulator.programs.way_back": "program_of",
+    "simulator.references.adjoint": "adjoints equilibrium_adjoints",
+    "simulator.references.diagnostics": "Diagnosis diagnose",
+    "simulator.references.equilibrium": "Equilibrium find",
+    "simulator.references.fragility": "ENUMERATED Fragility FragilityError Parameter changed parameters",
+    "simulator.references.gradient_path": "GradientPath",
+    "simulator.references.planner_path": "PlannerPath Sweep",
+    "simulator.results": "plots",
+    "simulator.results.canvas": "BLUE MOST_POINTS ORANGE TITLE WIDTH number shorten spread thin",
+    "simulator.results.columns": "LEARNING_TICKS SUMMARY TABLES TICKS USERS",
+    "simulator.results.compare": "Comparison Course MEASURES common_scale compare finding labels lines price_finding",
+    "simulator.results.compare_figure": "MOST_RUNS figure save",
+    "simulator.results.diagnostics_figure": "diagnostics",
+    "simulator.results.distances": "convergence",
+    "simulator.results.flows": "backward_edges flows_of layout longest_paths",
+    "simulator.results.folder": "RunFolder",
+    "simulator.results.frames": "Frames RecordedRun panel read_run",
+    "simulator.results.learnt": "held_out learnt",
+    "simulator.results.lessons": "LearningWitness",
+    "simulator.results.network": "network",
+    "simulator.results.perturbation": "perturbation perturbation_lines",
+    "simulator.results.plots": "FIGURES",
+    "simulator.results.recorder": "Witness",
+    "simulator.results.simplex": "points simplex",
+    "simulator.results.table": "Table names",
+    "simulator.results.window": "moves_early rows_worth_drawing",
+    "simulator.run": "Run Simulation run_to_disk simulate",
+    "simulator.scenario": "RunSettings Scenario dump load load_many scenario_schema text_with",
+    "simulator.scenario.document": "scalar",
+    "simulator.scenario.entry": "Entry MARKS",
+    "simulator.scenario.kinds_schema": "Behaviour TechnologyKinds=Technology UtilityKinds=Utility",
+    "simulator.scenario.programs": "CounterpartError as_program as_scenario",
+    "simulator.scenario.rewrite": "rewrite",
+    "simulator.scenario.scheduler_schema": "Piece Scheduler",
+    "simulator.scenario.schema": "ScenarioFile",
+    "simulator.scenario.yaml_text": "MAX_BYTES compose read",
+    "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
+}
+"""What each module gives to the tests; `name=attribute` where two modules have one name."""
+
+HOMES = {
+    name.partition("=")[0]: (module, name.rpartition("=")[2])
+    for module, names in ROOMS.items()
+    for name in names.split()
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"no module of the house gives {name!r} to the tests; add it to ROOMS")
+    module, attribute = HOMES[name]
+    return getattr(import_module(module), attribute)
