@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.dynamics.learning import LearningMarket
+from simulator.run import market_of as model_of
 from simulator.scenario import load
+from simulator.schedulers.model import MarketModel
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 ROUNDS = 15
@@ -26,20 +27,19 @@ SPLITS = 5
 Array = NDArray[np.float64]
 
 
-def market_of(seed: int, *, hidden: bool = True) -> LearningMarket:
+def market_of(seed: int, *, hidden: bool = True) -> MarketModel:
     """The market of the scenario with another seed (another split, other designs to begin with), or without firms."""
     scenario = load(SCENARIO, settings={"run.seed": seed})
     if not hidden:
         data = scenario.resolved
         del data["learning"]["hidden"], data["goods"]
         scenario = load(data)
-    assert scenario.lesson is not None
-    return LearningMarket(scenario.economy, scenario.lesson, scenario.rule, scenario.initial_prices, seed)
+    return model_of(scenario)
 
 
-def plain(market: LearningMarket, ticks: int, orders: list[NDArray[np.intp]]) -> tuple[Array, Array]:
+def plain(market: MarketModel, ticks: int, orders: list[NDArray[np.intp]]) -> tuple[Array, Array]:
     """The same network in NumPy, written straight down: prices `(firms + 1, contracts)` and designs in the end."""
-    lesson, rate = market.lesson, market.rule.rate
+    lesson, rate = market.scheduler.training, market.scheduler.rule.rate
     (layer,), (design,) = lesson.layers, lesson.designs
     inputs = np.concatenate([lesson.inputs, np.ones((len(lesson.inputs), 1))], axis=1)
     weights = np.zeros((layer.firms + 1, len(lesson.contracts)))
@@ -58,7 +58,7 @@ def plain(market: LearningMarket, ticks: int, orders: list[NDArray[np.intp]]) ->
     return weights, design
 
 
-def seconds(market: LearningMarket, ticks: int) -> float:
+def seconds(market: MarketModel, ticks: int) -> float:
     """How long the market takes."""
     begun = time.perf_counter()
     for _ in range(ticks):
@@ -68,15 +68,16 @@ def seconds(market: LearningMarket, ticks: int) -> float:
 
 def speed() -> None:
     """Print the ratio of samples per second."""
-    market = market_of(0)
-    ticks, patterns = EPOCHS * market.lesson.ticks_a_round, EPOCHS * len(market.lesson.inputs)
-    orders = [market._in_the_market(tick) for tick in range(ticks)]  # pyright: ignore[reportPrivateUsage]
+    market, orders = market_of(0), list[NDArray[np.intp]]()
+    training = market.scheduler.training
+    ticks, patterns = EPOCHS * training.ticks_a_round, EPOCHS * len(training.inputs)
     for _ in range(ticks):
         market.step()
+        orders.append(market.last_tick.patterns)
     weights, design = plain(market_of(0), ticks, orders)
     gap = max(
-        float(np.abs(market._next.reshape(-1, len(weights)).T - weights).max()),  # pyright: ignore[reportPrivateUsage]
-        float(np.abs(market.designs[0] - design).max()),
+        float(np.abs(market.state.prices.reshape(-1, len(weights)).T - weights).max()),
+        float(np.abs(market.state.designs[0] - design).max()),
     )
     print(f"prices and designs after {ticks} batches agree with plain NumPy to {gap:.1e}")
     ours, theirs = [], []
@@ -97,12 +98,16 @@ def accuracy() -> None:
     rows: list[tuple[float, float, float]] = []
     for seed in range(SPLITS):
         scores: list[float] = []
-        lesson = market_of(seed).lesson
+        lesson = market_of(seed).scheduler.training
         for hidden in (True, False):
             market = market_of(seed, hidden=hidden)
             seconds(market, 60 * lesson.ticks_a_round)
             wanted = lesson.test_orders.argmax(axis=1)
-            scores.append(float(np.mean(market.answers(market.lesson.test_inputs)[0].argmax(axis=1) == wanted)))
+            scores.append(
+                float(
+                    np.mean(market.scheduler.answers(market.last_tick, lesson.test_inputs)[0].argmax(axis=1) == wanted)
+                )
+            )
         network = MLPClassifier((48,), activation="tanh", max_iter=1000, random_state=seed)
         network.fit(lesson.inputs, lesson.orders.argmax(axis=1))
         rows.append((*scores, float(network.score(lesson.test_inputs, lesson.test_orders.argmax(axis=1)))))

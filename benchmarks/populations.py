@@ -28,7 +28,6 @@ import numpy as np
 
 from benchmarks import population_baselines as baselines
 from benchmarks.population_baselines import GOODS, RATE, BlockMarket, ObjectMarket, Population
-from simulator.dynamics.model import MarketModel
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Trade
 from simulator.economics.agents import Consumers
@@ -37,6 +36,8 @@ from simulator.economics.forms import CES, CobbDouglas
 from simulator.economics.utility import Homothetic
 from simulator.run import run_to_disk
 from simulator.scenario import load
+from simulator.schedulers.model import MarketModel
+from simulator.schedulers.tatonnement import Tatonnement
 
 OBJECTS = 10_000
 """How many consumers the object model has: its cost per consumer does not depend on it."""
@@ -56,7 +57,7 @@ def ours(population: Population, *, every_tick: bool = False, aggregates: bool =
     economy = Economy(goods, np.zeros(GOODS), np.full(GOODS, np.nan), (), (people,))
     rule = PriceRule("multiplicative", RATE, (), np.full(GOODS, 1e-12), np.zeros(GOODS, dtype=bool))
     prices = np.array(baselines.first_prices())
-    return MarketModel(economy, rule, Trade(every_tick), prices, aggregates=aggregates)
+    return MarketModel(Tatonnement(rule, Trade(every_tick), aggregates=aggregates), economy, prices)
 
 
 def check_answers() -> float:

@@ -17,11 +17,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simulator.dynamics.marginal_bids import MessageMarket
 from simulator.programs.language import parse
 from simulator.programs.supply_chain import chain_of
-from simulator.results.messages import MessageWitness
+from simulator.records.recorder import Recorder
+from simulator.run import market_of
 from simulator.scenario import load
+from simulator.schedulers.model import MarketModel
+from simulator.schedulers.scheduler import ViewOptions
 
 OPERATIONS = 10_000
 LAYERS = 40
@@ -103,11 +105,10 @@ def main() -> None:
     used = {name for name in chain["goods"] if name.startswith("x")}  # pyright: ignore[reportGeneralTypeIssues,reportUnknownVariableType]
     supply = {f"x{place}": value for place, value in enumerate(inputs) if f"x{place}" in used}
     data = {**chain, "supply": supply, "scheduler": {"kind": "marginal_bids", "rate": 1}}
-    loaded: list[MessageMarket] = []
+    loaded: list[MarketModel] = []
 
     def read() -> None:
-        scenario = load(data)
-        loaded.append(MessageMarket(scenario.economy, scenario.rule, scenario.initial_prices))
+        loaded.append(market_of(load(data)))
 
     opened = seconds(read)
     (market,) = loaded
@@ -116,7 +117,8 @@ def main() -> None:
     value, slopes = sweep(inputs, steps, OPERATIONS)
     places = {name: place for place, name in enumerate(market.economy.goods)}
     theirs = np.array([slopes[place] for place in range(width) if f"x{place}" in used])
-    ours = np.array([market.prices[places[f"x{place}"]] for place in range(width) if f"x{place}" in used])
+    prices = market.scheduler.quotes(market.economy, market.last_tick).prices
+    ours = np.array([prices[places[f"x{place}"]] for place in range(width) if f"x{place}" in used])
     print(f"derivatives of {len(ours)} inputs agree to {np.max(np.abs(ours - theirs)) / np.max(np.abs(theirs)):.1e}")
 
     def swept() -> None:
@@ -132,13 +134,12 @@ def main() -> None:
     print(f"{OPERATIONS:,} operations compiled in {compiled:.2f} s, read as a scenario in {opened:.2f} s")
     faster = f"{plain / tick:.0f} times faster"
     print(f"a tick takes {1e3 * tick:.3f} ms, a sweep in plain Python {1e3 * plain:.2f} ms: {faster}")
-    witness = MessageWitness(market, references=True)
+    recorder = Recorder(market.scheduler.view(market.economy, prices, ViewOptions(0)))
 
     def recorded() -> None:
-        market.advance()
-        witness.look(record=True)
+        recorder.observe(market.advance(), record=True)
 
-    written = seconds(recorded, TICKS) + seconds(witness.tables) / TICKS
+    written = seconds(recorded, TICKS) + seconds(recorder.tables) / TICKS
     print(f"a tick that is recorded in tables, with a full reverse sweep beside it, takes {1e3 * written:.1f} ms")
     assert math.isfinite(value)
 

@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.dynamics.model import MarketModel as MarketModel
     from simulator.errors import ScenarioError as ScenarioError
     from simulator.run import Run as Run
     from simulator.run import simulate as simulate
     from simulator.scenario import Plugins as Plugins
     from simulator.scenario import Scenario as Scenario
     from simulator.scenario import load as load
+    from simulator.schedulers.model import MarketModel as MarketModel
 
 HOMES = {
-    "MarketModel": "simulator.dynamics.model",
+    "MarketModel": "simulator.schedulers.model",
     "Plugins": "simulator.scenario",
     "Run": "simulator.run",
     "Scenario": "simulator.scenario",

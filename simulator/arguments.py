@@ -168,7 +168,7 @@ def most_rows(scenario: Scenario) -> dict[str, int]:
     ticks = -(-run.ticks // run.record_every) + 1
     goods, edges = len(economy.markets.goods), sum(len(firm.inputs) for firm in economy.firms)
     if lesson is not None:
-        from simulator.results.lessons import MOST_ORDERS
+        from simulator.records.learning_view import MOST_ORDERS
 
         orders = lesson.orders.size if len(lesson.orders) <= MOST_ORDERS else 0
         agents = orders + sum(design.size for design in lesson.designs)

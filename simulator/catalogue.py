@@ -7,10 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-SCHEDULERS = {
-    "tatonnement": "prices move along planned excess demand z = demand - supply, in the way of a rule (see rules)",
-    "marginal_bids": "prices move towards bids p_out df/dx: quantities flow down and bids up, one link a tick",
-}
 FIRST_LETTERS = 10_000
 """As much of a scenario is read to find its first comment."""
 
@@ -84,7 +80,12 @@ def _from_outside(group: str) -> list[Section]:
 
 
 def schedulers() -> list[Section]:
-    return [Section("scheduler: {kind: KIND}", SCHEDULERS)]
+    from simulator.schedulers.table import SCHEDULERS
+
+    sections: dict[str, dict[str, str]] = {}
+    for name, kind in SCHEDULERS.items():
+        sections.setdefault(kind.written, {})[name] = kind.meaning
+    return [Section(title, kinds) for title, kinds in sections.items()]
 
 
 def rules() -> list[Section]:
@@ -108,9 +109,13 @@ def behaviours() -> list[Section]:
 
 
 def columns() -> list[Section]:
-    from simulator.results.columns import SUMMARY, TABLES
+    from simulator.records.columns import SUMMARY
+    from simulator.schedulers.table import all_tables
 
-    files = [Section(f"{file}: {', '.join(keys)}, and", meanings) for file, (keys, meanings) in TABLES.items()]
+    files = [
+        Section(f"{name}.csv: {', '.join(keys)}, and", {c.name: f"[{c.unit}] {c.meaning}" for c in columns})
+        for name, (keys, columns) in all_tables().items()
+    ]
     return [*files, Section("summary.json", SUMMARY)]
 
 

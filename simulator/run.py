@@ -15,21 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.dynamics.learning import LearningJudge, LearningMarket
-from simulator.dynamics.marginal_bids import MessageJudge, MessageMarket
-from simulator.dynamics.model import MarketModel
-from simulator.dynamics.outcomes import Judge, Verdict
+from simulator.dynamics.verdicts import Verdict
 from simulator.economics.forms import Array
-from simulator.references.judges import References
-from simulator.results.distribution import distribution_summary, distribution_table, standings
+from simulator.records.distribution import distribution_summary, distribution_table, statistics_of
+from simulator.records.recorder import Recorder
+from simulator.records.report import equilibrium_table, last_row, summarise
+from simulator.records.table import Table, frames
 from simulator.results.folder import RunFolder
-from simulator.results.lessons import LearningWitness
-from simulator.results.messages import MessageWitness
-from simulator.results.recorder import Witness
-from simulator.results.report import equilibrium_table, last_row, summarise
-from simulator.results.table import Table, frames
 from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
+from simulator.schedulers.model import MarketModel
+from simulator.schedulers.scheduler import Setup, ViewOptions, flatten, unflatten
+from simulator.schedulers.table import SCHEDULERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,80 +34,59 @@ if TYPE_CHECKING:
     from simulator.scenario import Regime
 
 
-def _tatonnement(scenario: Scenario) -> tuple[Any, Any, Any]:
-    economy, run, rule, first = scenario.economy, scenario.run, scenario.rule, scenario.initial_prices
-    market = MarketModel(economy, rule, scenario.trade, first, run.seed)
-    path, every = scenario.gradient_path, run.diagnostics
-    references = References(economy, rule, first, run.seed, path=path, diagnostics=every) if run.references else None
-    return market, Judge(market, run.tolerance), Witness(market, references, scenario.last_ticks)
-
-
-def _marginal_bids(scenario: Scenario) -> tuple[Any, Any, Any]:
-    run = scenario.run
-    market = MessageMarket(scenario.economy, scenario.rule, scenario.initial_prices, run.seed)
-    return market, MessageJudge(market, run.tolerance), MessageWitness(market, run.references, scenario.last_ticks)
-
-
-def _learning(scenario: Scenario) -> tuple[Any, Any, Any]:
-    run, lesson = scenario.run, scenario.lesson
-    assert lesson is not None
-    market = LearningMarket(scenario.economy, lesson, scenario.rule, scenario.initial_prices, run.seed)
-    return market, LearningJudge(market, run.tolerance), LearningWitness(market)
-
-
-SCHEDULERS: dict[str, Callable[[Scenario], tuple[Any, Any, Any]]] = {
-    "tatonnement": _tatonnement,
-    "marginal_bids": _marginal_bids,
-    "learning": _learning,
-}
-"""The market, the judge and the witness of each kind of scheduler."""
+def market_of(scenario: Scenario) -> MarketModel:
+    """The market of a scenario before its first tick."""
+    setup = Setup(scenario.rule, scenario.trade, scenario.run.tolerance, scenario.lesson)
+    scheduler = SCHEDULERS[scenario.scheduler].of(setup)
+    return MarketModel(scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
 
 
 class Simulation:
-    """A scenario in motion: the market, its judge, and the witness who records.
+    """A scenario in motion: the market, what names its outcome, and the recorder.
 
     `ticks()` yields after every tick; running, watching and writing fall out of it.
     """
 
     def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self.market, self.judge, self.witness = SCHEDULERS[scenario.scheduler](scenario)
+        self.scenario, run = scenario, scenario.run
+        self.market, prices = market_of(scenario), scenario.initial_prices
+        self.verdict_rule = self.market.scheduler.verdict_rule(prices, run.tolerance)
+        options = ViewOptions(run.seed, run.references, scenario.gradient_path, run.diagnostics)
+        self.recorder = Recorder(self.market.scheduler.view(scenario.economy, prices, options), scenario.last_ticks)
         self.verdict: Verdict | None = None
         self._pending = list(scenario.regimes[1:])
 
     def ticks(self) -> Iterator[int]:
         """Run to the end, yielding each tick's number when it is over; the verdict stands when it stops."""
-        run, market, judge, witness = self.scenario.run, self.market, self.judge, self.witness
+        run, market, rule, recorder = self.scenario.run, self.market, self.verdict_rule, self.recorder
         while self.verdict is None:
-            if self._pending and self._pending[0].tick == market.now.tick + 1:
-                self._enter(self._pending.pop(0))
-            market.advance()
-            tick = market.now.tick
-            judge.look(market)
-            last = tick == run.ticks or not market.now.finite
+            if self._pending and self._pending[0].tick == market.state.tick:
+                self._change_economy(self._pending.pop(0))
+            now = market.advance()
+            tick = now.tick.tick
+            rule.observe(now)
+            last = tick == run.ticks or not now.tick.finite
             if last or (run.stop == "verdict" and not self._pending):
-                self.verdict = judge.verdict(market)
-                if self.verdict is not None and self.verdict.outcome == "cleared" and judge.waits:
-                    market.execute()
+                self.verdict = rule.verdict(now)
+                if self.verdict is not None and self.verdict.outcome == "cleared":
+                    now = market.settle_at_equilibrium(now)
                 if last and self.verdict is None:
-                    self.verdict = judge.close(market)
-            record = tick % run.record_every == 0 or self.verdict is not None
-            witness.look(record=record)
+                    self.verdict = rule.close(now)
+            recorder.observe(now, record=tick % run.record_every == 0 or self.verdict is not None)
             yield tick
 
-    def _enter(self, regime: Regime) -> None:
+    def _change_economy(self, regime: Regime) -> None:
         """A shock: from the coming tick on the economy is another."""
-        self.market.enter(regime.economy)
-        self.judge.forget()
-        self.witness.enter(regime.tick, regime.economy)
+        self.market.economy = regime.economy
+        self.verdict_rule.change_economy(regime.tick)
+        self.recorder.view.change_economy(regime.tick, regime.economy)
 
     def state(self) -> dict[str, Array]:
         """All that the rest of the run depends on, as arrays under dotted names."""
-        witness = self.witness
-        parts: dict[str, Mapping[str, Array]] = {
-            "market": self.market.state(),
-            "judge": self.judge.state(),
-            **witness.state(),
+        parts = {
+            "market": flatten(self.market.state),
+            "verdict": self.verdict_rule.state(),
+            **self.recorder.view.state(),
         }
         return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
 
@@ -120,11 +96,12 @@ class Simulation:
         for name, value in state.items():
             part, _, key = name.partition(".")
             parts.setdefault(part, {})[key] = value
-        while self._pending and self._pending[0].tick <= int(parts["market"]["tick"]):
-            self._enter(self._pending.pop(0))
-        self.market.restore(parts["market"])
-        self.judge.restore(parts.get("judge", {}))
-        self.witness.restore(parts)
+        following = unflatten(self.market.state, parts["market"])
+        while self._pending and self._pending[0].tick < following.tick:
+            self._change_economy(self._pending.pop(0))
+        self.market.state = following
+        self.verdict_rule.restore(parts.get("verdict", {}))
+        self.recorder.view.restore(parts)
 
 
 @dataclass(frozen=True)
@@ -192,8 +169,8 @@ def simulate(
     simulation = Simulation(scenario)
     blocks: list[dict[str, Table]] = []
     for _ in simulation.ticks():
-        if simulation.witness.full or simulation.verdict is not None:
-            blocks.append(simulation.witness.tables())
+        if simulation.recorder.full or simulation.verdict is not None:
+            blocks.append(simulation.recorder.tables())
     tables = frames([block for block in blocks if block])
     last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
     tables |= {name: table.frame() for name, table in last.items()}
@@ -233,8 +210,8 @@ def run_to_disk(
                 progress(tick, scenario.run.ticks)
             if simulation.verdict is None and stopped is not None and stopped():
                 simulation.verdict = Verdict("interrupted", "stopped by the user; what was recorded is kept")
-            if simulation.verdict is not None or simulation.witness.full:
-                block = simulation.witness.tables()
+            if simulation.verdict is not None or simulation.recorder.full:
+                block = simulation.recorder.tables()
                 files.append(block)
                 if simulation.verdict is None:
                     files.save(simulation.state())
@@ -252,32 +229,43 @@ def _conclude(
     simulation: Simulation, tables: Mapping[str, Table], seconds: float
 ) -> tuple[dict[str, Table], dict[str, Any]]:
     """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""
-    scenario, market, witness, verdict = simulation.scenario, simulation.market, simulation.witness, simulation.verdict
-    assert verdict is not None
-    with np.errstate(all="ignore"):
-        worth = float(market.prices @ np.maximum(market.demand, market.supply))
-    cohorts = standings(market)
-    last = {"distribution": distribution_table(cohorts)}
-    last["equilibrium"] = equilibrium_table(witness.references, scenario.economy.markets, market.prices, worth)
-    run = {
-        "wall_seconds": seconds,
-        "tolerance": scenario.run.tolerance,
-        "expect": list(scenario.expect),
-        "seed": scenario.run.seed,
-        "scheduler": scenario.scheduler,
-        **witness.learnt(),
-        "shocks": [regime.tick for regime in scenario.regimes[1:]],
-        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
-    }
-    summary = summarise(
-        name=scenario.name,
-        market=market,
-        verdict=verdict,
-        references=witness.references,
-        last=last_row(tables, witness.free_goods),
-        gradient_path_gap=witness.gradient_path_gap,
-        worst_imbalance=witness.worst_imbalance,
-        distribution=distribution_summary(cohorts),
-        run=run,
+    scenario, market, view, verdict = (
+        simulation.scenario,
+        simulation.market,
+        simulation.recorder.view,
+        simulation.verdict,
     )
-    return last, summary
+    now = market.transition
+    assert verdict is not None
+    assert now is not None
+    quotes = market.scheduler.quotes(now.economy, now.tick)
+    with np.errstate(all="ignore"):
+        worth = float(quotes.prices @ np.maximum(quotes.demand, quotes.supply))
+    cohorts = statistics_of(market.scheduler.cohorts(now) if now.tick.finite else ())
+    written = {"distribution": distribution_table(cohorts)}
+    written["equilibrium"] = equilibrium_table(view.references, scenario.economy.markets, quotes.prices, worth)
+    last = last_row(tables, view.free_goods)
+    summary = summarise(
+        verdict=verdict,
+        ticks=now.tick.tick,
+        economy=now.economy,
+        rule=market.scheduler.rule,
+        prices=quotes.prices,
+        worth=worth,
+        last=last,
+        words=view.words(verdict, now, last),
+        run={
+            "name": scenario.name,
+            "wall_seconds": seconds,
+            "tolerance": scenario.run.tolerance,
+            "expect": list(scenario.expect),
+            "seed": scenario.run.seed,
+            "scheduler": scenario.scheduler,
+            "shocks": [regime.tick for regime in scenario.regimes[1:]],
+            "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
+            "distribution": distribution_summary(cohorts),
+            "worst_imbalance": 0.0,
+            **view.summary(now),
+        },
+    )
+    return written, summary

@@ -44,7 +44,7 @@ def solve(
 
     Exit code: 0 if there is one, 3 if none was found, 2 if the scenario or the command line is wrong.
     """
-    from simulator.results.report import equilibrium_lines, equilibrium_records
+    from simulator.records.report import equilibrium_lines, equilibrium_records
 
     loaded, references = solved(scenario, settings, seed)
     if as_json:

@@ -181,8 +181,10 @@ def trial(scenario: Scenario, numbers: dict[str, float]) -> Trial:
     for _ in simulation.ticks():
         pass
     assert simulation.verdict is not None
-    market = simulation.market
-    return Trial(numbers, simulation.verdict.outcome, market.tick, market.residual)
+    now, scheduler = simulation.market.transition, simulation.market.scheduler
+    assert now is not None
+    residual = scheduler.residual(now.economy, now.tick)
+    return Trial(numbers, simulation.verdict.outcome, now.tick.tick, residual)
 
 
 def _short(value: float) -> float:

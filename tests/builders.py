@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from tests.house import MarketModel, Scenario, load
+import pytest
+
+from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, ScalarEngine, Scenario, load, model_of
 
 
 def market_of(scenario: Scenario | Mapping[str, Any], prices: Any = None, **changes: Any) -> MarketModel:
     """The market of a scenario, loaded or as data with `changes`, before its first tick; at other prices if given."""
     loaded: Scenario = load({**scenario, **changes}) if isinstance(scenario, Mapping) else scenario
-    first = loaded.initial_prices if prices is None else prices
-    return MarketModel(loaded.economy, loaded.rule, loaded.trade, first)
+    model = model_of(loaded)
+    return model if prices is None else MarketModel(model.scheduler, loaded.economy, prices, loaded.run.seed)
+
+
+def in_arrays(scenario: Scenario | Mapping[str, Any]) -> MarketModel:
+    """The market of a scenario that would tick in plain floats, held to arrays."""
+    model = market_of(scenario)
+    assert ScalarEngine.serves(model.economy, model.scheduler.rule)
+    return MarketModel(replace(model.scheduler, floats=False), model.economy, model.state.prices)
+
+
+def cohorts_of(market: MarketModel) -> list[CohortTick]:
+    """What each cohort of consumers went through in the tick just over."""
+    return market.scheduler.cohorts(market.transition)
+
+
+def quotes_of(market: MarketModel) -> Quotes:
+    """Prices, demand and supply of the tick just over, in the economy's order."""
+    return market.scheduler.quotes(market.economy, market.last_tick)
+
+
+def links_of(market: MarketModel) -> Links:
+    """The links between the firms of a market of marginal bids."""
+    return market.scheduler.links(market.economy)
+
+
+def blocks_of(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
+    """Let the recorder write blocks of so many ticks."""
+    monkeypatch.setattr(Recorder, "most_ticks", property(lambda _: ticks))

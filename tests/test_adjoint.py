@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders import cohorts_of, market_of
 from tests.economies import FARM_AND_BAKERY, LOOP, TREE, TUPPERWARE_FIRMS
 from tests.house import (
     Economy,
     Equilibrium,
-    MarketModel,
     Scenario,
     adjoints,
     bids,
@@ -200,7 +200,7 @@ def pushed(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, good: 
 def test_out_of_equilibrium_the_adjoint_is_what_one_more_unit_used_would_add(name: str, trade: str) -> None:
     scenario = load({**SOLVED[name], "trade": trade, "scheduler": {"rate": 0.1}})
     economy = scenario.economy
-    market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    market = market_of(scenario)
     judged, off = 0, 0.0
     for tick in range(13):
         market.step()
@@ -211,7 +211,8 @@ def test_out_of_equilibrium_the_adjoint_is_what_one_more_unit_used_would_add(nam
             fraction = share_out(economy, inputs, consumption.sum(axis=0), market.planned_outputs)
             inputs, consumption = inputs * fraction[economy.edge_good], consumption * fraction
         products = marginal_products(economy, market.prices, inputs)
-        objective = sum((seen.worth.objective for seen in market.look(fraction)), np.zeros(len(economy.goods)))
+        seen = [cohort.totals(fraction, objective=True) for cohort in cohorts_of(market)]
+        objective = sum((totals.worth.objective for totals in seen), np.zeros(len(economy.goods)))
         adjoint = adjoints(economy, inputs, consumption.sum(axis=0), products, objective)
         in_use = used(economy, inputs, consumption.sum(axis=0))
         np.testing.assert_array_equal(adjoint[economy.is_outside], economy.outside[economy.is_outside])
@@ -299,7 +300,7 @@ def test_in_a_glut_nobody_is_rationed_and_bids_are_prices_by_construction() -> N
 def test_whoever_is_not_rationed_bids_the_price(name: str, trade: str) -> None:
     scenario = load({**SOLVED[name], "trade": trade})
     economy = scenario.economy
-    market = MarketModel(economy, scenario.rule, scenario.trade, scenario.initial_prices)
+    market = market_of(scenario)
     served = 0
     for _ in range(40):
         market.step()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import market_of
+from tests.builders import in_arrays, market_of
 from tests.faults import Inject
-from tests.house import Chain, MarketModel, Snapshot, load
+from tests.house import MarketModel, MarketTick, ScalarEngine, load
 
 FORMULAS = ("{a}*sqrt({x})", "{a}*{x}^0.7", "{a}*ln(1 + {x})", "{a}*(1 - 1/(1 + {x}))", "sqrt(1 + {a}*{x}) - 1")
 
@@ -50,10 +50,7 @@ def supply_trees(draw: st.DrawFn) -> dict[str, Any]:
 def markets(data: dict[str, Any]) -> tuple[MarketModel, MarketModel]:
     """The same market twice: in plain floats, and held to arrays."""
     scenario = load(data)
-    floats, arrays = (market_of(scenario) for _ in range(2))
-    assert Chain.serves(scenario.economy, scenario.rule)
-    arrays._chain = None
-    return floats, arrays
+    return market_of(scenario), in_arrays(scenario)
 
 
 @given(supply_trees())
@@ -62,8 +59,8 @@ def test_both_ticks_agree(data: dict[str, Any]) -> None:
     for _ in range(30):
         floats.step()
         arrays.step()
-        assert (floats.now.tick, floats.now.finite) == (arrays.now.tick, arrays.now.finite)
-        for name in Snapshot._fields[2:]:
+        assert (floats.last_tick.tick, floats.last_tick.finite) == (arrays.last_tick.tick, arrays.last_tick.finite)
+        for name in MarketTick._fields[2:]:
             np.testing.assert_allclose(
                 getattr(floats, name), getattr(arrays, name), rtol=1e-11, atol=1e-13, err_msg=name
             )
@@ -77,7 +74,7 @@ def test_a_broken_float_tick_is_seen(inject: Inject) -> None:
         "firms": [{"name": "f", "makes": "b = sqrt(a)"}],
     }
     floats, arrays = markets(data)
-    inject(Chain, "_reprice", lambda moved, *_: ([1.01 * price for price in moved[0]], *moved[1:]))
+    inject(ScalarEngine, "_reprice", lambda moved, *_: ([1.01 * price for price in moved[0]], *moved[1:]))
     for _ in range(5):
         floats.step()
         arrays.step()
@@ -100,4 +97,4 @@ def test_what_plain_floats_do_not_serve(change: dict[str, Any]) -> None:
         "firms": [{"name": "f", "makes": "b = sqrt(a)"}],
     }
     scenario = load(data | change)
-    assert not Chain.serves(scenario.economy, scenario.rule)
+    assert not ScalarEngine.serves(scenario.economy, scenario.rule)

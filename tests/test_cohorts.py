@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import population_baselines as baselines
+from tests.builders import cohorts_of
 from tests.house import (
     CES,
     CobbDouglas,
@@ -25,8 +26,10 @@ from tests.house import (
     Leontief,
     MarketModel,
     PriceRule,
+    Tatonnement,
     Trade,
     Utility,
+    aggregate,
     parse,
     rows,
 )
@@ -72,7 +75,7 @@ def economy(*cohorts: Consumers) -> Economy:
 
 def market(of: Economy, *, every_tick: bool, aggregates: bool = False) -> MarketModel:
     rule = PriceRule("multiplicative", 0.1, (), np.full(4, 1e-12), np.zeros(4, dtype=bool))
-    return MarketModel(of, rule, Trade(every_tick), np.array([1.0, 1.5, 0.7, 1.2]), aggregates=aggregates)
+    return MarketModel(Tatonnement(rule, Trade(every_tick), aggregates=aggregates), of, np.array([1.0, 1.5, 0.7, 1.2]))
 
 
 def run(of: Economy, ticks: int = 12, *, every_tick: bool, aggregates: bool = False) -> MarketModel:
@@ -84,8 +87,9 @@ def run(of: Economy, ticks: int = 12, *, every_tick: bool, aggregates: bool = Fa
 
 def seen(model: MarketModel) -> dict[str, np.ndarray]:
     """What a market did in its last tick, and what is recorded of its consumers."""
-    fraction = None if model.trade.every_tick else np.full(4, 0.9)
-    looked = [np.concatenate([c.bought, c.sold, [c.utility], *c.worth]) for c in model.look(fraction)]
+    fraction = None if model.scheduler.trade.every_tick else np.full(4, 0.9)
+    totals = [cohort.totals(fraction, objective=True) for cohort in cohorts_of(model)]
+    looked = [np.concatenate([c.bought, c.sold, [c.utility], *c.worth]) for c in totals]
     names = ("prices", "demand", "supply", "traded", "consumers_planned", "from_outside")
     return {name: getattr(model, name) for name in names} | {
         "looked": np.sum(looked, axis=0),
@@ -107,7 +111,7 @@ def test_blocks_of_any_size_give_the_same_market(kind: str, every_tick: bool, mo
     whole = run(economy(people), every_tick=every_tick)
     monkeypatch.setattr(rows, "BLOCK", 77)
     parts = run(economy(replace(people)), every_tick=every_tick)
-    assert len(parts.consumer_cohorts[0].consumers.blocks) == 26
+    assert len(parts.economy.consumers[0].blocks) == 26
     assert_same(whole, parts)
 
 
@@ -145,15 +149,15 @@ def test_who_plans_as_one_plans_what_all_would(seed: int, kind: str, count: int)
     form = cobb_douglas(count, seed) if kind == "cobb_douglas" else ces(1, seed)
     of = economy(consumers(Homothetic(form), count, seed))
     together, each = (run(of, 5, every_tick=False, aggregates=aggregates) for aggregates in (True, False))
-    assert together.consumer_cohorts[0]._aggregate is not None
+    assert aggregate(of.consumers[0]) is not None
     assert_same(together, each)
 
 
 def test_heterogeneous_elasticities_do_not_add_up_and_trade_is_for_individuals() -> None:
-    of = economy(consumers(Homothetic(ces(50, 1)), 50, 1))
-    assert run(of, 1, every_tick=False, aggregates=True).consumer_cohorts[0]._aggregate is None
+    assert aggregate(consumers(Homothetic(ces(50, 1)), 50, 1)) is None
     of = economy(consumers(Homothetic(cobb_douglas(50, 1)), 50, 1))
-    assert run(of, 1, every_tick=True, aggregates=True).consumer_cohorts[0]._aggregate is None
+    (cohort,) = cohorts_of(run(of, 1, every_tick=True, aggregates=True))
+    assert cohort.bundles is not None
 
 
 def test_a_loss_that_might_ruin_somebody_is_left_to_the_individuals() -> None:
@@ -164,7 +168,7 @@ def test_a_loss_that_might_ruin_somebody_is_left_to_the_individuals() -> None:
     farm = Firm("farm", FormulaTechnology(parse("labour^0.5 - 5"), negative_output=True), (1,), (0,))
     of = replace(economy(poor), firms=(farm,))
     together, each = (run(of, 3, every_tick=False, aggregates=aggregates) for aggregates in (True, False))
-    assert float(each.consumer_cohorts[0].income.min()) == 0.0
+    assert float(cohorts_of(each)[0].income.min()) == 0.0
     assert_same(together, each)
 
 
@@ -188,7 +192,7 @@ def test_the_market_is_the_one_plain_mesa_and_plain_numpy_make(ces_tastes: bool)
     goods = baselines.GOODS
     of = Economy(tuple(f"g{i}" for i in range(goods)), np.zeros(goods), np.full(goods, np.nan), (), (people,))
     rule = PriceRule("multiplicative", baselines.RATE, (), np.full(goods, 1e-12), np.zeros(goods, dtype=bool))
-    ours = MarketModel(of, rule, Trade(every_tick=False), np.array(baselines.first_prices()))
+    ours = MarketModel(Tatonnement(rule, Trade(every_tick=False)), of, np.array(baselines.first_prices()))
     for _ in range(20):
         for model in (objects, arrays, ours):
             model.step()

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, load, simulate
+from tests.builders import links_of, market_of, quotes_of
 from tests.house import (
     CounterpartError,
-    MessageMarket,
+    MarketModel,
     ProgramError,
     as_program,
     as_scenario,
@@ -203,14 +204,14 @@ class Writer:
         return "\n".join([*lines, f"return sin({self.expression(known, 1)}) + {self.outer[0]}"])
 
 
-def market_of(text: str) -> MessageMarket:
+def at_rest(text: str) -> MarketModel:
     """The market of a compiled program that went through a file, at rest."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "chain.yaml"
         file.write_text(text, encoding="utf-8")
         scenario = load(file)
-    market = MessageMarket(scenario.economy, scenario.rule, scenario.initial_prices)
-    for _ in range(2 * market.links.depth + 1):
+    market = market_of(scenario)
+    for _ in range(2 * links_of(market).depth + 1):
         market.advance()
     return market
 
@@ -226,10 +227,10 @@ def test_a_program_means_what_it_means_to_python(seed: int, per: str, copiers: b
     outputs = [operation.output for operation in program.operations]
     assert len({*outputs, *program.inputs}) == len(outputs) + len(program.inputs)
     assert set(program.inputs) <= set(writer.inputs)
-    market = market_of(as_scenario(comments + text, per, copiers=copiers))
-    assert market.links.depth == program.depth_with(program.shared if copiers else ())
-    prices = dict(zip(market.economy.goods, market.prices, strict=True))
-    made = dict(zip(market.economy.goods, market.demand, strict=True))
+    market = at_rest(as_scenario(comments + text, per, copiers=copiers))
+    assert links_of(market).depth == program.depth_with(program.shared if copiers else ())
+    prices = dict(zip(market.economy.goods, quotes_of(market).prices, strict=True))
+    made = dict(zip(market.economy.goods, quotes_of(market).demand, strict=True))
     assert made[program.result] == pytest.approx(value, rel=1e-9, abs=1e-12)
     for name in writer.inputs:
         assert (prices[name] if name in program.inputs else 0.0) == pytest.approx(slopes[name], rel=1e-7, abs=1e-9)
@@ -495,8 +496,8 @@ def test_off_the_equilibrium_a_share_s_derivative_says_who_should_have_more() ->
         "# allocation: labour_for_bakery",
         "labour_for_weaver = labour - labour_for_bakery",
     ]
-    market = market_of(as_scenario(text.replace("labour_for_bakery\n", "labour_for_bakery = 2\n", 1), "operation"))
-    prices = dict(zip(market.economy.goods, market.prices, strict=True))
+    market = at_rest(as_scenario(text.replace("labour_for_bakery\n", "labour_for_bakery = 2\n", 1), "operation"))
+    prices = dict(zip(market.economy.goods, quotes_of(market).prices, strict=True))
     assert prices["labour_for_bakery"] == pytest.approx(2 / math.sqrt(2) - 1.5 * 6 / (1 + 8), rel=1e-12)
     assert prices["labour"] == pytest.approx(1.5 * 6 / (1 + 8), rel=1e-12)
 
@@ -553,9 +554,9 @@ def test_there_and_back_and_there_again_the_prices_are_the_same(seed: int, per: 
         file.write_text(first, encoding="utf-8")
         text = as_program(str(file))
     program = parse(text)
-    there, again = market_of(first), market_of(as_scenario(text, "statement"))
-    prices = dict(zip(there.economy.goods, there.prices, strict=True))
-    for name, price in zip(again.economy.goods, again.prices, strict=True):
+    there, again = at_rest(first), at_rest(as_scenario(text, "statement"))
+    prices = dict(zip(there.economy.goods, quotes_of(there).prices, strict=True))
+    for name, price in zip(again.economy.goods, quotes_of(again).prices, strict=True):
         if name in program.inputs:
             assert price == pytest.approx(prices[name], rel=1e-9, abs=1e-11)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.builders import market_of
-from tests.house import Delay, Momentum, PriceRule, Scenario, ScenarioError, load, run_to_disk
+from tests.house import Delay, MarketModel, Momentum, PriceRule, Scenario, ScenarioError, load, run_to_disk
 from tests.test_gradient_path import FISHER, FISHER_WITH_FIRMS, path_of
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -104,18 +105,18 @@ def test_asking_leaves_no_trace_in_what_is_planned_and_traded() -> None:
     market = market_of(late)
     for _ in range(15):
         market.step()
-    twin = market_of(late)
-    twin.restore(market.state())
-    twin.rule = PriceRule(late.rule.form, late.rule.rate, (), late.rule.floor, late.rule.fixed)
-    twin._memory = twin.rule.start()  # pyright: ignore[reportPrivateUsage]
+    prompt = PriceRule(late.rule.form, late.rule.rate, (), late.rule.floor, late.rule.fixed)
+    twin = MarketModel(replace(market.scheduler, rule=prompt), market.economy, market.state.prices)
+    twin.state = market.state._replace(memory=prompt.start())
     for each in (market, twin):
         each.step()
-    for name, value in market.now._asdict().items():
+    for name, value in market.last_tick._asdict().items():
         if name != "next_prices":
-            np.testing.assert_array_equal(value, getattr(twin.now, name), err_msg=name)
-    np.testing.assert_array_equal(market.account, twin.account)
-    assert np.max(np.abs(market.account)) > 1e-3
-    assert not np.array_equal(market.now.next_prices, twin.now.next_prices)
+            np.testing.assert_array_equal(value, getattr(twin.last_tick, name), err_msg=name)
+    accounts, others = (np.concatenate(each.state.accounts) for each in (market, twin))
+    np.testing.assert_array_equal(accounts, others)
+    assert np.max(np.abs(accounts)) > 1e-3
+    assert not np.array_equal(market.last_tick.next_prices, twin.last_tick.next_prices)
 
 
 def test_every_question_is_counted(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def brute_force_radius(data: dict[str, Any], at: Equilibrium) -> float:
     def after(prices: np.ndarray) -> np.ndarray:
         market = market_of(scenario, prices)
         market.step()
-        return np.asarray(market.now.next_prices)[free]
+        return np.asarray(market.last_tick.next_prices)[free]
 
     columns: list[np.ndarray] = []
     for good in free:
@@ -300,5 +300,5 @@ def test_at_an_equilibrium_nothing_moves(name: str) -> None:
         scenario = load(data)
         market = market_of(scenario, found.prices)
         market.step()
-        np.testing.assert_allclose(market.now.next_prices, found.prices, rtol=1e-9)
-        assert market.now.residual < 1e-9
+        np.testing.assert_allclose(market.last_tick.next_prices, found.prices, rtol=1e-9)
+        assert market.last_tick.residual < 1e-9

@@ -100,5 +100,5 @@ def test_every_rule_finds_the_bottom_of_a_convex_economy(name: str, economy: str
     simulation = Simulation(scenario)
     for _ in simulation.ticks():
         pass
-    gap = float(np.max(np.abs(np.log(simulation.market.now.prices / found.prices))))
+    gap = float(np.max(np.abs(np.log(simulation.market.last_tick.prices / found.prices))))
     assert gap <= row.within < far

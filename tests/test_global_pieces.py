@@ -121,7 +121,7 @@ def path(given: Any, form: str, rate: float, *pieces: Any, ticks: int = 30, **se
     scheduler = {"form": form, "rate": rate, "with": list(pieces)}
     run = {"run.ticks": ticks, "run.stop": "never", "run.references": "off"}
     simulation = Simulation(load(given, settings={"scheduler": scheduler, "trade": "at_equilibrium"} | run | settings))
-    return np.array([simulation.market.now.prices.copy() for _ in simulation.ticks()])
+    return np.array([simulation.market.last_tick.prices.copy() for _ in simulation.ticks()])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -146,7 +146,7 @@ def test_newton_settles_what_turns_in_a_handful_of_ticks(form: str) -> None:
     assert simulated("scarf", form, 1.0).verdict.outcome != "cleared"
     settled = simulated("scarf", form, 1.0, "newton")
     assert settled.verdict.outcome == "cleared"
-    assert settled.market.tick <= 4
+    assert settled.market.last_tick.tick <= 4
 
 
 def counted(units: dict[str, float]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from tests.economies import BAZAAR_CONSUMERS, FARM_AND_BAKERY, QUASI_LINEAR
 from tests.faults import Inject
 from tests.house import (
     CES,
-    Chain,
     CobbDouglas,
     Decay,
     Economy,
@@ -25,7 +24,9 @@ from tests.house import (
     Momentum,
     OwnSlope,
     Plan,
+    ScalarEngine,
     Scenario,
+    Tatonnement,
     load,
     reference,
 )
@@ -253,7 +254,7 @@ def test_a_broken_best_response_parts_the_paths(inject: Inject, name: str, part:
 
 
 def test_a_broken_plan_in_plain_floats_parts_the_paths(inject: Inject) -> None:
-    inject(Chain, "_plan", lambda plan, *_: ([x * (1 + 1e-7) for x in plan[0]], plan[1]))
+    inject(ScalarEngine, "_plan", lambda plan, *_: ([x * (1 + 1e-7) for x in plan[0]], plan[1]))
     assert parting(loaded(CHAIN, "multiplicative"), 30) > 1e-9
 
 
@@ -305,7 +306,7 @@ def test_the_potential_falls_wherever_the_step_is_short_enough(name: str, form: 
     judged = 0
     for _ in range(60):
         market.step()
-        here, there = market.prices, np.asarray(market.now.next_prices)
+        here, there = market.prices, np.asarray(market.last_tick.next_prices)
         if not np.isfinite(there).all() or np.any(there <= 1e-9) or np.max(np.abs(there / here - 1)) < 1e-6:
             break
         if scenario.rule.rate * largest_curvature(economy, form, here, there, free) < 2.0:
@@ -341,8 +342,9 @@ def test_the_reference_never_asks_the_market(monkeypatch: pytest.MonkeyPatch, na
         raise AssertionError("the market was asked")
 
     for owner, names in (
-        (MarketModel, ("__init__", "step", "plan")),
-        (Chain, ("__init__", "step")),
+        (MarketModel, ("__init__", "step", "advance")),
+        (Tatonnement, ("start", "step")),
+        (ScalarEngine, ("__init__", "step")),
         (FormulaTechnology, ("best_response",)),
         (CES, ("demand",)),
         (CobbDouglas, ("demand",)),

@@ -22,7 +22,9 @@ ORDER = (
     {"economics"},
     {"dynamics", "programs"},
     {"references"},
-    {"scenario", "recorder"},
+    {"records"},
+    {"schedulers"},
+    {"scenario"},
     {"run"},
     {"tune"},
     {"plots"},
@@ -35,18 +37,10 @@ LATE_CLIMBS = {("run", "plots")}
 
 ROOMS_OF_RESULTS = dict.fromkeys(
     (
-        "block",
-        "columns",
-        "table",
-        "recorder",
-        "messages",
-        "lessons",
         "folder",
-        "report",
-        "distribution",
         "perturbation",
     ),
-    "recorder",
+    "records",
 )
 FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "jobs", "searching", "terminal")
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
@@ -153,7 +147,11 @@ def test_economics_is_pure(module: str) -> None:
 
 @pytest.mark.parametrize("module", [module for module in FILES if room(module) == "references"])
 def test_the_judges_do_not_see_the_market(module: str) -> None:
-    assert not reach(module) & {"simulator.dynamics.model", "simulator.dynamics.trading"}
+    assert not reach(module) & {
+        "simulator.schedulers.tatonnement",
+        "simulator.dynamics.market",
+        "simulator.dynamics.trading",
+    }
     assert not [str(found) for found in IMPORTS[module] if top(found.target) == "mesa"]
 
 

@@ -14,20 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import load, simulate
+from tests.builders import market_of
 from tests.house import (
     LEARNING_TICKS,
     SELLERS,
     TICKS,
-    LearningMarket,
-    LearningWitness,
+    MarketModel,
+    Recorder,
     Simulation,
+    ViewOptions,
     run_to_disk,
     separable,
 )
 from tests.run_folders import contents
 
 Array = np.ndarray
-LAST = [*TICKS, *LEARNING_TICKS]
+LAST = [column.name for column in (*TICKS, *LEARNING_TICKS)]
 """The columns of what is known of a tick."""
 TABLES = {"and": (0, 0, 0, 1), "or": (0, 1, 1, 1), "xor": (0, 1, 1, 0)}
 
@@ -44,13 +46,15 @@ def lesson(
     }
 
 
-def market(data: dict[str, Any], ticks: int = 0) -> LearningMarket:
-    scenario = load(data)
-    assert scenario.lesson is not None
-    found = LearningMarket(scenario.economy, scenario.lesson, scenario.rule, scenario.initial_prices, scenario.run.seed)
+def market(data: dict[str, Any], ticks: int = 0) -> MarketModel:
+    found = market_of(data)
     for _ in range(ticks):
         found.step()
     return found
+
+
+def unfilled(found: MarketModel) -> Array:
+    return found.scheduler.unfilled(found.last_tick)
 
 
 def last_prices(run: Any) -> dict[str, float]:
@@ -111,9 +115,9 @@ def test_a_step_is_the_gradient_of_the_whole_network(seed: int, layers: list[tup
     data = lesson(supply=supply, rate=0.3)
     data["learning"] |= {"patterns": {"target": "y", "rows": rows}} | ({"hidden": hidden} if hidden else {})
     found = market(data)
-    found._next = stream.normal(size=len(found.prices))
+    found.state = found.state._replace(prices=stream.normal(size=len(found.state.prices)))
     found.step()
-    now, learnt = found.now, found.lesson
+    now, learnt = found.last_tick, found.scheduler.training
     names = [name for _, name in layers]
 
     def at_prices(prices: Array) -> Any:
@@ -122,8 +126,8 @@ def test_a_step_is_the_gradient_of_the_whole_network(seed: int, layers: list[tup
     def close(ours: Array, theirs: Array) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12 * max(1.0, np.abs(theirs).max()))
 
-    close((found._next - now.prices) / 0.3, -slope(at_prices, now.prices))
-    for level, (before, after) in enumerate(zip(now.designs, found.designs, strict=True)):
+    close((found.state.prices - now.prices) / 0.3, -slope(at_prices, now.prices))
+    for level, (before, after) in enumerate(zip(now.designs, found.state.designs, strict=True)):
 
         def at_design(design: Array, level: int = level) -> Any:
             designs = [design if place == level else other for place, other in enumerate(now.designs)]
@@ -135,13 +139,13 @@ def test_a_step_is_the_gradient_of_the_whole_network(seed: int, layers: list[tup
 @pytest.mark.parametrize("kind", SELLERS)
 def test_excess_demand_is_minus_the_slope_of_the_potential(kind: str) -> None:
     found = market(lesson(TABLES["or"], supply=kind))
-    found._next = np.array([0.3, -0.2, 0.1])
+    found.state = found.state._replace(prices=np.array([0.3, -0.2, 0.1]))
     found.step()
     sellers, held = SELLERS[kind], np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1.0]])
 
     def potential(prices: Array) -> float:
         paid = held @ prices[:, None]
-        return float(sellers.surplus(paid).sum() - (found.lesson.orders * paid).sum())
+        return float(sellers.surplus(paid).sum() - (found.scheduler.training.orders * paid).sum())
 
     for good, step in enumerate(1e-6 * np.eye(3)):
         fall = (potential(found.prices - step) - potential(found.prices + step)) / 2e-6
@@ -199,11 +203,11 @@ def test_a_run_taken_up_again_settles_at_the_same_tick() -> None:
     for _ in whole.ticks():
         pass
     first, second = Simulation(load(lesson())), Simulation(load(lesson()))
-    next(tick for tick in first.ticks() if tick == whole.market.now.tick - 30)
+    next(tick for tick in first.ticks() if tick == whole.market.last_tick.tick - 30)
     second.restore(first.state())
     for _ in second.ticks():
         pass
-    assert (second.verdict, second.market.now.tick) == (whole.verdict, whole.market.now.tick)
+    assert (second.verdict, second.market.last_tick.tick) == (whole.verdict, whole.market.last_tick.tick)
 
 
 def test_all_or_nothing_swings_on_xor_and_wanders_one_at_a_time() -> None:
@@ -261,10 +265,12 @@ def test_novikoffs_bounds(seed: int, count: int, inputs: int) -> None:
         found, corrections = market(data), 0
         for _ in range(int(len(places) * (bound + 2)) + 1):
             found.step()
-            corrections += int(np.abs(found.lesson.orders[found.now.patterns] - found.now.supplied).sum())
-            if not np.abs(found.unfilled).any():
+            corrections += int(
+                np.abs(found.scheduler.training.orders[found.last_tick.patterns] - found.last_tick.supplied).sum()
+            )
+            if not unfilled(found).any():
                 break
-        assert not np.abs(found.unfilled).any()
+        assert not unfilled(found).any()
         assert corrections <= most
 
 
@@ -285,7 +291,7 @@ def test_every_order_is_in_the_market_once_a_round() -> None:
     data = lesson(batch=3)
     found = market(data)
     for _ in range(4):
-        seen = [found.now.patterns.tolist() for _ in range(2) if found.step() is None]
+        seen = [found.last_tick.patterns.tolist() for _ in range(2) if found.step() is None]
         assert sorted(len(patterns) for patterns in seen) == [1, 3]
         assert sorted(pattern for patterns in seen for pattern in patterns) == [0, 1, 2, 3]
 
@@ -372,12 +378,13 @@ def test_what_is_not_decided_is_not_decided_right() -> None:
 @pytest.mark.parametrize("data", [contracts_of_three(rate=1e200), lesson(rate=1e200, supply="all_or_nothing")])
 def test_where_nothing_is_paid_there_is_nothing_to_decide(data: dict[str, Any]) -> None:
     found = market(data)
-    found._next = np.full(len(found.prices), np.inf)
+    found.state = found.state._replace(prices=np.full(len(found.state.prices), np.inf))
     found.step()
-    witness = LearningWitness(found)
-    witness.look(record=True)
-    assert np.isnan(witness.tables()["ticks"].values[-1, LAST.index("accuracy")])
-    assert witness.test() is None
+    view = found.scheduler.view(found.economy, found.state.prices, ViewOptions(0))
+    recorder = Recorder(view)
+    recorder.observe(found.transition, record=True)
+    assert np.isnan(recorder.tables()["ticks"].values[-1, LAST.index("accuracy")])
+    assert view.test(found.last_tick) is None
 
 
 def test_a_sentence_says_nothing_of_what_is_not_decided() -> None:
@@ -390,10 +397,9 @@ def test_a_sentence_says_nothing_of_what_is_not_decided() -> None:
 DIGITS = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 
 
-def trained(seed: int, **settings: Any) -> LearningMarket:
+def trained(seed: int, **settings: Any) -> MarketModel:
     scenario = load(DIGITS, settings={"run.seed": seed, **settings})
-    assert scenario.lesson is not None
-    found = LearningMarket(scenario.economy, scenario.lesson, scenario.rule, scenario.initial_prices, seed)
+    found = market_of(scenario)
     for _ in range(scenario.run.ticks):
         found.step()
     return found
@@ -405,11 +411,13 @@ def test_digits_are_learnt_as_well_as_by_a_network_of_the_same_shape() -> None:
     markets, networks = [], []
     for seed in range(5):
         found = trained(seed)
-        learnt = found.lesson
+        learnt = found.scheduler.training
         counts = learnt.test_orders.sum(axis=0) / (learnt.test_orders.sum(axis=0) + learnt.orders.sum(axis=0))
         np.testing.assert_allclose(counts, 0.25, atol=0.01)
         wanted = learnt.test_orders.argmax(axis=1)
-        markets.append(np.mean(found.answers(learnt.test_inputs)[0].argmax(axis=1) == wanted))
+        markets.append(
+            np.mean(found.scheduler.answers(found.last_tick, learnt.test_inputs)[0].argmax(axis=1) == wanted)
+        )
         network = sklearn.MLPClassifier((48,), activation="tanh", max_iter=1000, random_state=seed)
         network.fit(learnt.inputs, learnt.orders.argmax(axis=1))
         networks.append(network.score(learnt.test_inputs, wanted))

@@ -21,13 +21,13 @@ from tests.house import (
     RECIPES,
     SELLERS,
     SUMMARY,
-    TABLES,
     TECHNOLOGIES,
     USERS,
     UTILITIES,
     Behaviour,
     Piece,
     Scheduler,
+    all_tables,
     load,
     main,
     run_to_disk,
@@ -73,7 +73,7 @@ def listed(text: str) -> dict[str, str]:
         ("utilities", UTILITIES),
         ("technologies", [*TECHNOLOGIES, *SELLERS, *ACTIVATIONS]),
         ("rules", [*FORMS, *PIECES, *RECIPES]),
-        ("schedulers", get_args(Scheduler.model_fields["kind"].annotation)),
+        ("schedulers", [*get_args(Scheduler.model_fields["kind"].annotation), "learning"]),
         ("behaviours", BEHAVIOURS),
     ],
 )
@@ -103,13 +103,17 @@ def test_rules_say_what_a_market_must_know_for_them(call: Called) -> None:
 def test_every_column_of_every_file_is_listed_in_order(call: Called, tmp_path: Path) -> None:
     summary = run_to_disk(load(SCENARIOS / "crusoe.yaml"), tmp_path / "run")
     headers = {path.name: path.read_text().splitlines()[0].split(",") for path in (tmp_path / "run").glob("*.csv")}
-    written = {file: [*keys, *columns] for file, (keys, columns) in TABLES.items()}
+    tables = {
+        f"{name}.csv": (keys, [column.name for column in columns]) for name, (keys, columns) in all_tables().items()
+    }
+    written = {file: [*keys, *columns] for file, (keys, columns) in tables.items()}
     for file, elsewhere in (("ticks.csv", LEARNING_TICKS), ("agents.csv", USERS)):
-        written[file] = [column for column in written[file] if column not in elsewhere]
+        others = {column.name for column in elsewhere}
+        written[file] = [column for column in written[file] if column not in others]
     assert written == headers
     assert list(SUMMARY) == list(summary)
     said = call("columns")[1]
-    for file, (keys, columns) in TABLES.items():
+    for file, (keys, columns) in tables.items():
         assert f"{file}: {', '.join(keys)}, and\n" in said
         for column in columns:
             assert f"\n  {column} " in said

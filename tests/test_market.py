@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import plain_mesa
-from tests.builders import market_of
+from tests.builders import in_arrays, market_of
 from tests.economies import TUPPERWARE_FIRMS
-from tests.house import Chain, MarketModel, Run, Snapshot, load, simulate
+from tests.house import MarketTick, Run, ScalarEngine, load, simulate
 
 TUPPERWARE: dict[str, Any] = {
     "name": "tupperware",
@@ -328,18 +328,10 @@ def test_a_town_of_firms_and_consumers_is_what_plain_loops_do(spoilage: float, s
     assert min(rationed.values()) > 0
 
 
-def in_arrays(scenario: dict[str, Any]) -> MarketModel:
-    """A market that does not take the road of plain floats."""
-    market = market_of(scenario)
-    assert market._chain is not None
-    market._chain = None
-    return market
-
-
-def assert_same(a: Snapshot, b: Snapshot) -> None:
+def assert_same(a: MarketTick, b: MarketTick) -> None:
     """To rounding, which a corner (a first unit that just pays) magnifies."""
     size = float(np.max(np.asarray(a.prices) * np.maximum(a.demand, a.supply), initial=1e-6))
-    for name, x, y in zip(Snapshot._fields, a, b, strict=True):
+    for name, x, y in zip(MarketTick._fields, a, b, strict=True):
         atol = 1e-11 * (size if name == "cash_flow" else 1.0)
         np.testing.assert_allclose(x, y, rtol=1e-9, atol=atol, err_msg=f"{name} at tick {a.tick}")
 
@@ -370,10 +362,10 @@ def test_a_chain_in_plain_floats_is_the_market_in_arrays(
     for _ in range(60):
         fast.step()
         slow.step()
-        assert_same(fast.now, slow.now)
-        if not fast.now.finite:
+        assert_same(fast.last_tick, slow.last_tick)
+        if not fast.last_tick.finite:
             break
-        slow.restore({name: np.array(value) for name, value in fast.state().items()})
+        slow.state = fast.state
 
 
 def test_a_chain_with_rival_users_and_a_fixed_price_is_the_market_in_arrays() -> None:
@@ -390,12 +382,12 @@ def test_a_chain_with_rival_users_and_a_fixed_price_is_the_market_in_arrays() ->
         ],
         "initial_prices": {"labour": 0.3, "heat": 1},
     }
-    assert Chain.serves(load(scenario).economy, load(scenario).rule)
+    assert ScalarEngine.serves(load(scenario).economy, load(scenario).rule)
     fast, slow = market_of(scenario), in_arrays(scenario)
     for _ in range(300):
         fast.step()
         slow.step()
-        assert_same(fast.now, slow.now)
+        assert_same(fast.last_tick, slow.last_tick)
 
 
 @pytest.mark.parametrize("scenario", [TUPPERWARE, TOWN], ids=["tupperware", "town"])
@@ -406,25 +398,25 @@ def test_a_market_taken_up_again_goes_on_to_the_last_bit(scenario: dict[str, Any
     for _ in range(17):
         whole.step()
         first.step()
-    second.restore(deepcopy(first.state()))
+    second.state = deepcopy(first.state)
     for _ in range(23):
         whole.step()
         second.step()
-        for name, x, y in zip(Snapshot._fields, whole.now, second.now, strict=True):
+        for name, x, y in zip(MarketTick._fields, whole.last_tick, second.last_tick, strict=True):
             np.testing.assert_array_equal(x, y, err_msg=name)
 
 
 def test_what_is_recorded_of_a_tick_is_never_changed_by_the_next() -> None:
     for scenario in (TUPPERWARE, TOWN):
         market = market_of(scenario)
-        seen: list[Snapshot] = []
-        copies: list[Snapshot] = []
+        seen: list[MarketTick] = []
+        copies: list[MarketTick] = []
         for _ in range(10):
             market.step()
-            seen.append(market.now)
-            copies.append(deepcopy(market.now))
+            seen.append(market.last_tick)
+            copies.append(deepcopy(market.last_tick))
         for now, then in zip(seen, copies, strict=True):
-            for name, x, y in zip(Snapshot._fields, now, then, strict=True):
+            for name, x, y in zip(MarketTick._fields, now, then, strict=True):
                 np.testing.assert_array_equal(x, y, err_msg=name)
 
 

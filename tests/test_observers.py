@@ -12,12 +12,12 @@ from tests.builders import market_of
 from tests.faults import Inject
 from tests.house import (
     Conservation,
+    Fills,
     MarketModel,
-    Served,
-    Snapshot,
+    MarketTick,
     Ticks,
     load,
-    model,
+    market,
     simulate,
     walras_residual,
 )
@@ -35,13 +35,13 @@ EXCHANGE: dict[str, Any] = {
 }
 
 
-def snapshots(data: dict[str, Any], count: int) -> tuple[MarketModel, list[Snapshot]]:
+def snapshots(data: dict[str, Any], count: int) -> tuple[MarketModel, list[MarketTick]]:
     scenario = load(data)
     market = market_of(scenario)
-    seen: list[Snapshot] = []
+    seen: list[MarketTick] = []
     for _ in range(count):
         market.step()
-        seen.append(market.now)
+        seen.append(market.last_tick)
     return market, seen
 
 
@@ -50,11 +50,11 @@ def test_imbalances_by_hand() -> None:
     market, (now,) = snapshots(EXCHANGE, 1)
     more = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
     conservation = Conservation(market.economy)
-    goods, money = conservation.look(Ticks([now._replace(consumers_bought=now.consumers_bought + more)]))
+    goods, money = conservation.observe(Ticks([now._replace(consumers_bought=now.consumers_bought + more)]))
     bought = float(now.consumers_bought[:, 0].sum())
     assert goods[0] == pytest.approx(1 / (bought + 1))
     assert money[0] <= 1e-15
-    goods, money = conservation.look(Ticks([now._replace(accounts_change=now.accounts_change + 0.5)]))
+    goods, money = conservation.observe(Ticks([now._replace(accounts_change=now.accounts_change + 0.5)]))
     turnover = float((now.consumers_bought @ now.prices).sum())
     assert goods[0] <= 1e-15
     assert money[0] == pytest.approx(0.5 / turnover)
@@ -64,12 +64,12 @@ def test_imbalances_by_hand() -> None:
 def test_running_sums_tell_what_ticks_of_both_signs_cancel_and_what_they_do_not() -> None:
     market, (now,) = snapshots(EXCHANGE, 1)
 
-    def off(by: float) -> Snapshot:
+    def off(by: float) -> MarketTick:
         return now._replace(accounts_change=now.accounts_change + by)
 
     drifting, wobbling = Conservation(market.economy), Conservation(market.economy)
-    drifting.look(Ticks([off(1e-3)] * 10))
-    wobbling.look(Ticks([off(1e-3), off(-1e-3)] * 5))
+    drifting.observe(Ticks([off(1e-3)] * 10))
+    wobbling.observe(Ticks([off(1e-3), off(-1e-3)] * 5))
     assert abs(wobbling.sums[0][-1]) < 1e-15
     assert drifting.sums[0][-1] == pytest.approx(1e-2)
     assert wobbling.worst == pytest.approx(drifting.worst)
@@ -88,10 +88,10 @@ def test_the_columns_of_a_run_are_balanced() -> None:
 def test_a_leak_is_seen_in_ticks_that_are_not_recorded(inject: Inject, record_every: int) -> None:
     calls = count(1)
 
-    def leaks_once(served: Served, *_: Any) -> Served:
+    def leaks_once(served: Fills, *_: Any) -> Fills:
         return served._replace(sales=served.sales * (0.999 if next(calls) == 10 else 1.0))
 
-    inject(model, "ration", leaks_once)
+    inject(market, "ration", leaks_once)
     run = simulate({**EXCHANGE, "run": {**EXCHANGE["run"], "record_every": record_every}})
     assert run.summary["worst_imbalance"] > 1e-4
     recorded = run.ticks.loc[run.ticks["tick"] == 9, "goods_imbalance"]
@@ -118,9 +118,9 @@ def test_walras_s_residual_by_hand() -> None:
 def test_many_ticks_at_once_are_one_tick_at_a_time() -> None:
     market, seen = snapshots(EXCHANGE, 30)
     whole, single = Conservation(market.economy), Conservation(market.economy)
-    goods, money = whole.look(Ticks(seen))
+    goods, money = whole.observe(Ticks(seen))
     for tick, now in enumerate(seen):
-        one_good, one_money = single.look(Ticks([now]))
+        one_good, one_money = single.observe(Ticks([now]))
         assert one_good[0] == goods[tick]
         assert one_money[0] == money[tick]
     assert whole.worst == pytest.approx(single.worst, rel=1e-6)

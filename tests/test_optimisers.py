@@ -154,7 +154,7 @@ def ended(scenario: str, form: str, rate: float, pieces: Any, ticks: int, **sett
     simulation = Simulation(load(SCENARIOS / f"{scenario}.yaml", settings=changes | run | settings))
     for _ in simulation.ticks():
         pass
-    return simulation.verdict.outcome, simulation.market.now.tick
+    return simulation.verdict.outcome, simulation.market.last_tick.tick
 
 
 @pytest.mark.parametrize("economy", ["fisher", "tupperware"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import market_of
 from tests.economies import RUNAWAY_CONSUMERS, SCARF_CONSUMERS, TWO_BARTERERS
-from tests.house import Judge, MarketModel, PriceHistory, Run, Verdict, find_cycle, load, simulate
+from tests.house import MarketModel, PriceHistory, Run, Verdict, VerdictRule, find_cycle, load, simulate
 
 SCARF: dict[str, Any] = {
     "goods": ["x", "y", "z"],
@@ -45,23 +45,23 @@ def outcome(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 class Watched(NamedTuple):
     market: MarketModel
-    judge: Judge
+    rule: VerdictRule
 
     def close(self) -> Verdict:
-        return self.judge.close(self.market)
+        return self.rule.close(self.market.transition)
 
 
 def judged(data: dict[str, Any], ticks: int, *, forget_at: int = -1) -> Watched:
     """A market after some ticks and its judge, with nothing recorded."""
     scenario = load(data)
     market = market_of(scenario)
-    judge = Judge(market, scenario.run.tolerance)
+    rule = market.scheduler.verdict_rule(scenario.initial_prices, scenario.run.tolerance)
     for tick in range(ticks):
         market.step()
         if tick == forget_at:
-            judge.forget()
-        judge.look(market)
-    return Watched(market, judge)
+            rule.change_economy(tick)
+        rule.observe(market.transition)
+    return Watched(market, rule)
 
 
 def step_of(run: Run, good: str) -> np.ndarray:
@@ -134,7 +134,7 @@ def test_scarf_s_sum_of_squares_grows_by_the_squared_step(rate: float) -> None:
     market = market_of(scenario)
     for _ in range(500):
         market.step()
-        here, there, z = market.prices, np.asarray(market.now.next_prices), market.demand - market.supply
+        here, there, z = market.prices, np.asarray(market.last_tick.next_prices), market.demand - market.supply
         assert there @ there - here @ here == pytest.approx(rate**2 * (z @ z), rel=1e-7, abs=2e-15)
 
 
@@ -489,4 +489,4 @@ def test_a_judge_forgets_what_came_before_a_shock() -> None:
     assert judged(data, 3200).close().outcome == "cycled"
     shocked = judged(data, 3200, forget_at=3000)
     assert shocked.close().outcome == "out_of_ticks"
-    assert shocked.judge.history.count == 200
+    assert shocked.rule.history.count == 200

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import ScenarioError, simulate
+from tests.builders import links_of, market_of, quotes_of
 from tests.house import (
     Links,
-    MessageMarket,
     Program,
     ProgramError,
     Run,
@@ -105,11 +105,6 @@ def scenario_of(program: Program, supply: dict[str, float], rate: float = 1.0) -
     return {**chain_of(program), "supply": used, "scheduler": {"kind": "marginal_bids", "rate": rate}}
 
 
-def market_of(data: dict[str, Any]) -> MessageMarket:
-    scenario = load(data)
-    return MessageMarket(scenario.economy, scenario.rule, scenario.initial_prices)
-
-
 @given(
     seed=st.integers(0, 10**9),
     operations=st.integers(1, 200),
@@ -125,20 +120,20 @@ def test_prices_come_to_rest_at_the_derivatives_in_the_promised_ticks(
     program = parse(own.text, per=per)
     market = market_of(scenario_of(program, {own.name(i): x for i, x in enumerate(own.given)}))
     depth = program.depth
-    assert market.links.depth == depth
+    assert links_of(market).depth == depth
     goods = market.economy.goods
     places = {own.name(place): place for place in range(len(values))}
     known = [good for good, name in enumerate(goods) if name in places]
     for _ in range(depth + 1):
         market.step()
     expected = np.array([values[places[goods[good]]] for good in known])
-    reaches = market.links.reaches[market.links.place][known]
-    np.testing.assert_allclose(market.demand[known][reaches], expected[reaches], rtol=1e-12, atol=1e-12)
-    while market.tick < max(2 * depth - 1, depth):
+    reaches = links_of(market).reaches[links_of(market).place][known]
+    np.testing.assert_allclose(quotes_of(market).demand[known][reaches], expected[reaches], rtol=1e-12, atol=1e-12)
+    while market.last_tick.tick < max(2 * depth - 1, depth):
         market.step()
     derivatives = np.array([slopes[places[goods[good]]] for good in known])
-    np.testing.assert_allclose(market.prices[known], derivatives, rtol=1e-9, atol=1e-11)
-    assert not market.now.prices[~market.links.reaches].any()
+    np.testing.assert_allclose(quotes_of(market).prices[known], derivatives, rtol=1e-9, atol=1e-11)
+    assert not market.last_tick.prices[~links_of(market).reaches].any()
 
 
 @given(seed=st.integers(0, 10**9), operations=st.integers(2, 60))
@@ -150,10 +145,10 @@ def test_a_full_sweep_gives_the_derivatives_as_soon_as_quantities_are_there(seed
     market = market_of(scenario_of(program, {own.name(i): x for i, x in enumerate(own.given)}))
     for _ in range(program.depth + 1):
         market.step()
-    adjoint = market.links.adjoint(market.now.slopes)
+    adjoint = links_of(market).adjoint(market.last_tick.slopes)
     for name in program.inputs:
         place = int(name[1:])
-        assert adjoint[market.links.place[market.economy.goods.index(name)]] == pytest.approx(
+        assert adjoint[links_of(market).place[market.economy.goods.index(name)]] == pytest.approx(
             slopes[place], rel=1e-9, abs=1e-11
         )
 

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulator.results.folder as folder_module
-from tests.house import RunFolderError, Scenario, Table, Witness, load, names, run_to_disk
+from tests.builders import blocks_of
+from tests.house import Recorder, RunFolderError, Scenario, Table, load, names, run_to_disk
 from tests.run_folders import CSVS, contents, summary
 
 COLUMNS = {
@@ -98,14 +99,14 @@ def break_write(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseExcepti
 
 @pytest.fixture
 def _every_tick_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Witness, "full", property(lambda _: True))
+    monkeypatch.setattr(Recorder, "full", property(lambda _: True))
 
 
 @pytest.mark.parametrize(("name", "trade"), EVERY_TRADE)
 def test_interrupted_within_a_block_it_goes_on_to_the_same_bytes(
     name: str, trade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Witness, "full", property(lambda witness: len(witness._seen) >= 16))
+    blocks_of(monkeypatch, 16)
     told = scenario(name, trade)
     run_to_disk(told, tmp_path / "whole")
     for stop in (5, 25, 13, 18):

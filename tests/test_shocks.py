@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.house import Problem, Run, Scenario, ScenarioError, Witness, load, run_to_disk, simulate
+from tests.builders import blocks_of
+from tests.house import Problem, Run, Scenario, ScenarioError, load, run_to_disk, simulate
 
 Data = dict[str, Any]
 
@@ -483,7 +484,7 @@ STOPS = [(20,), (40,), (41,), (42,), (76,), (77,), (119,), (20, 60), (40, 76, 10
 def test_a_run_interrupted_around_shocks_ends_in_the_same_bytes(
     stops: tuple[int, ...], block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Witness, "_block", lambda _: block)
+    blocks_of(monkeypatch, block)
     assert_goes_on(load(STRUCK | {"run": UNJUDGED["run"]}), stops, block, tmp_path)
 
 
@@ -494,7 +495,7 @@ def test_a_run_interrupted_around_shocks_ends_in_the_same_bytes(
 def test_judges_go_on_around_shocks_in_the_same_bytes(
     trade: str, block: int, stops: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Witness, "_block", lambda _: block)
+    blocks_of(monkeypatch, block)
     assert_goes_on(load(STRUCK | {"trade": trade}), stops, block, tmp_path)
 
 

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import market_of
+from tests.builders import cohorts_of, market_of
 from tests.economies import FARM_AND_BAKERY, QUASI_LINEAR
 from tests.faults import Inject
 from tests.house import (
     Conservation,
     Economy,
+    Fills,
     MarketModel,
-    Served,
-    Snapshot,
+    MarketTick,
     Ticks,
-    model,
+    market,
     ration,
     walras_residual,
 )
@@ -112,10 +112,10 @@ WITH_MONEY: dict[str, Any] = {
 }
 
 
-def ticks_of(market: MarketModel, count: int) -> Iterator[Snapshot]:
+def ticks_of(market: MarketModel, count: int) -> Iterator[MarketTick]:
     for _ in range(count):
         market.step()
-        yield market.now
+        yield market.last_tick
 
 
 class Stacked(NamedTuple):
@@ -152,13 +152,13 @@ def by_entry(economy: Economy, firms: np.ndarray) -> np.ndarray:
 def test_ten_thousand_ticks_conserve_goods_and_money(scenario: dict[str, Any], changes: dict[str, Any]) -> None:
     scenario = {**scenario, "scheduler": {"form": "multiplicative", "rate": 0.6}}
     market = market_of(scenario, **changes)
-    economy, trade = market.economy, market.trade
+    economy, trade = market.economy, market.scheduler.trade
     conservation = Conservation(economy)
     kept_goods = np.where(economy.is_outside[economy.outlet_good], 0.0, 1.0)
     opening = np.zeros(len(economy.outlet_good))
     for _ in range(10):
         ticks = Ticks(list(ticks_of(market, 1000)))
-        goods, money = conservation.look(ticks)
+        goods, money = conservation.observe(ticks)
         assert goods.max() <= 1e-12
         assert money.max() <= 1e-12
 
@@ -218,29 +218,29 @@ def test_conservation_sees_a_millionth_too_much(name: str) -> None:
     market = market_of(OPEN)
     now = list(ticks_of(market, 20))[-1]
     conservation = Conservation(market.economy)
-    conservation.look(Ticks([now]))
+    conservation.observe(Ticks([now]))
     assert conservation.worst <= 1e-14
-    conservation.look(Ticks([now._replace(**{name: np.asarray(getattr(now, name)) * (1 + 1e-6)})]))
+    conservation.observe(Ticks([now._replace(**{name: np.asarray(getattr(now, name)) * (1 + 1e-6)})]))
     assert conservation.worst > 1e-12, name
 
 
 @pytest.mark.parametrize("side", ["purchases", "sales"])
 def test_conservation_sees_a_market_that_makes_goods_of_nothing(inject: Inject, side: str) -> None:
-    def generous(served: Served, *_: Any) -> Served:
+    def generous(served: Fills, *_: Any) -> Fills:
         return served._replace(**{side: getattr(served, side) * (1 + 1e-8)})
 
-    inject(model, "ration", generous)
-    market = market_of(CLOSED)
-    conservation = Conservation(market.economy)
-    goods, _ = conservation.look(Ticks(list(ticks_of(market, 50))))
+    inject(market, "ration", generous)
+    found = market_of(CLOSED)
+    conservation = Conservation(found.economy)
+    goods, _ = conservation.observe(Ticks(list(ticks_of(found, 50))))
     assert goods.min() > 1e-9
     assert conservation.worst > 1e-9
 
 
 def test_conservation_sees_a_mint(inject: Inject) -> None:
-    inject(MarketModel, "_book", lambda booked, *_: (booked[0], booked[1] + 1e-7, booked[2]))
-    market = market_of(CLOSED)
-    _, money = Conservation(market.economy).look(Ticks(list(ticks_of(market, 50))))
+    inject(market, "book", lambda booked, *_: booked._replace(gained=booked.gained + 1e-7))
+    found = market_of(CLOSED)
+    _, money = Conservation(found.economy).observe(Ticks(list(ticks_of(found, 50))))
     assert money.min() > 1e-9
 
 
@@ -249,9 +249,9 @@ def test_conservation_adds_up_what_a_single_tick_hides() -> None:
     market = market_of(CLOSED)
     seen = [now._replace(consumers_bought=now.consumers_bought * (1 + 1e-10)) for now in ticks_of(market, 60)]
     whole, parts = Conservation(market.economy), Conservation(market.economy)
-    whole.look(Ticks(seen))
+    whole.observe(Ticks(seen))
     for first in range(0, 60, 7):
-        parts.look(Ticks(seen[first : first + 7]))
+        parts.observe(Ticks(seen[first : first + 7]))
     assert whole.worst == pytest.approx(parts.worst, rel=1e-9)
     np.testing.assert_allclose(whole.sums, parts.sums, rtol=1e-9)
     resumed = Conservation(market.economy)
@@ -273,7 +273,7 @@ def test_in_a_closed_economy_the_value_of_excess_demand_is_what_accounts_hold(st
         profit = now.planned_outputs * now.prices[economy.outlet_good]
         profit -= np.bincount(economy.edge_firm, now.planned_inputs * now.prices[economy.edge_good], len(profit))
         purse = agents.endowment @ now.prices + agents.owns @ by_entry(economy, profit) + account
-        income = np.concatenate([cohort.income for cohort in market.consumer_cohorts])
+        income = np.concatenate([cohort.income for cohort in cohorts_of(market)])
         clipped = float((income - purse).sum())
         worth = float(now.prices @ np.maximum(now.demand, now.supply))
         assert now.prices @ (now.demand - now.supply) == pytest.approx(account.sum() + clipped, abs=1e-12 * worth)
@@ -310,7 +310,7 @@ def test_where_budgets_lapse_plans_do_not_depend_on_past_trades(scenario: dict[s
         # Whoever trades adds up tables that who waits has no need of: the same to rounding.
         np.testing.assert_allclose(trading.prices, waiting.prices, rtol=1e-12)
         np.testing.assert_allclose(trading.planned_consumption, waiting.planned_consumption, rtol=1e-12)
-        assert np.array_equal(trading.account, np.zeros(len(trading.account)))
+        assert not any(account.any() for account in trading.state.accounts)
         assert not np.any(waiting.traded)
 
 
@@ -322,9 +322,9 @@ def test_savings_keep_what_a_rationed_buyer_could_not_spend() -> None:
     for tick in range(5):
         lapsing.step()
         saving.step()
-        assert lapsing.account.item() == 0.0
+        assert lapsing.state.accounts[0].item() == 0.0
         assert lapsing.demand.item() == 2.0
-        assert saving.account.item() == pytest.approx(1.5 * (tick + 1))
+        assert saving.state.accounts[0].item() == pytest.approx(1.5 * (tick + 1))
         assert saving.demand.item() == pytest.approx(2 + 1.5 * tick)
 
 
@@ -334,17 +334,18 @@ def test_rest_points_are_those_of_the_auctioneer(scenario: dict[str, Any]) -> No
     rest: list[np.ndarray] = []
     for trade in ("every_tick", "at_equilibrium", {"every_tick": {"spoilage": 0}}):
         market = market_of(scenario, trade=trade, **changes)
-        while market.tick < 3000 and (market.tick < 100 or market.now.residual > 1e-11):
+        market.step()
+        while market.last_tick.tick < 3000 and (market.last_tick.tick < 100 or market.last_tick.residual > 1e-11):
             market.step()
         for _ in range(50):
             market.step()
-        assert market.now.residual < 1e-10, trade
+        assert market.last_tick.residual < 1e-10, trade
         rest.append(market.prices)
         if trade != "at_equilibrium":
             np.testing.assert_allclose(market.inputs, market.planned_inputs, rtol=1e-8)
             np.testing.assert_allclose(market.outputs, market.planned_outputs, rtol=1e-8)
             np.testing.assert_allclose(market.consumption, market.planned_consumption, rtol=1e-8, atol=1e-12)
-            np.testing.assert_allclose(market.account, 0.0, atol=1e-8)
+            np.testing.assert_allclose(np.concatenate([*market.state.accounts, [0.0]]), 0.0, atol=1e-8)
     np.testing.assert_allclose(rest[1], rest[0], rtol=1e-9)
     np.testing.assert_allclose(rest[2], rest[0], rtol=1e-9)
 
@@ -370,10 +371,10 @@ def test_rationing_gives_the_long_side_its_share_of_the_short_one(markets: list[
 def test_goods_fill_an_empty_chain_one_link_a_tick() -> None:
     market = market_of(CHAIN, start="empty")
     market.step()
-    assert market.traded.tolist() == [4.0, 0.0, 0.0]
+    assert market.scheduler.traded.tolist() == [4.0, 0.0, 0.0]
     assert market.outputs.tolist() == [2.0, 0.0]
     market.step()
-    assert market.traded[1] > 0
+    assert market.scheduler.traded[1] > 0
 
 
 def test_a_firm_outside_its_domain_idles_and_its_inputs_spoil() -> None:
@@ -400,9 +401,9 @@ def test_the_auctioneer_carries_out_plans_only_once_markets_clear() -> None:
         assert not now.traded.any()
         assert not now.money.any()
         assert not now.stock.any()
-    market.execute()
-    bought = sum(looked.bought for looked in market.look(None, objective=False))
+    market.settle_at_equilibrium(market.transition)
+    bought = sum(cohort.totals(None, objective=False).bought for cohort in cohorts_of(market))
     used = market.economy.over_edges(market.planned_inputs)
     # Nobody buys what it has: labour that its owner keeps for itself changes no hands.
-    np.testing.assert_allclose(market.traded, bought + used, rtol=1e-9)
-    assert market.traded[0] < 0.9 * market.demand[0]
+    np.testing.assert_allclose(market.scheduler.traded, bought + used, rtol=1e-9)
+    assert market.scheduler.traded[0] < 0.9 * market.demand[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulator.dynamics.snapshot import Ticks
+from simulator.dynamics.market_tick import Ticks
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 
@@ -46,7 +46,7 @@ class Conservation:
     worst: float = 0.0
     sums: Array = field(default_factory=lambda: np.zeros(0))
 
-    def look(self, ticks: Ticks) -> tuple[Array, Array]:
+    def observe(self, ticks: Ticks) -> tuple[Array, Array]:
         """Relative imbalances of goods (the worst of them) and of money, `(ticks,)` each."""
         economy, prices, outside = self.economy, ticks.prices, self.economy.is_outside
         bought = economy.over_edges(ticks.bought) + ticks.consumers_bought.sum(axis=1)

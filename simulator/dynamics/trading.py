@@ -26,7 +26,7 @@ class Trade:
     start: str = "stocked"
 
 
-class Served(NamedTuple):
+class Fills(NamedTuple):
     """What came of the orders for each good, `(goods,)` each: fractions served of purchases and sales, quantity traded
     inside.
     """
@@ -36,7 +36,7 @@ class Served(NamedTuple):
     traded: Array
 
 
-def ration(purchases: Array, sales: Array, outside: NDArray[np.intp]) -> Served:
+def ration(purchases: Array, sales: Array, outside: NDArray[np.intp]) -> Fills:
     """Proportional rationing: both sides of a market trade `min(purchases, sales)`, each in proportion to its orders.
 
     Goods with an outside price (their indices) are traded with the outside in any amount: every order is served.
@@ -46,7 +46,7 @@ def ration(purchases: Array, sales: Array, outside: NDArray[np.intp]) -> Served:
     bought, sold = traded / np.maximum(purchases, _NO_ORDER), traded / np.maximum(sales, _NO_ORDER)
     if outside.size:
         bought[outside] = sold[outside] = 1.0
-    return Served(bought, sold, traded)
+    return Fills(bought, sold, traded)
 
 
 _NO_ORDER = 1e-300

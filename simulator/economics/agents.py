@@ -84,7 +84,7 @@ class Consumers(Rows):
     count: int = 1
     saves: bool = False
 
-    @property
+    @cached_property
     def weight(self) -> float:
         """How many consumers a row stands for."""
         return self.count / self.size

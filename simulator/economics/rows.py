@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import fields
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any, Self, TypeVar
 
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 class Rows:
     """A frozen dataclass whose array fields, and fields of this kind, have a row per agent or one row for all."""
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of rows: the longest leading axis."""
         return max((_length(value) for value in self._row_values()), default=1)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import RunFolderError
-from simulator.results.table import Table
+from simulator.records.table import Table
 
 TABLES = ("trajectory", "ticks", "agents", "wedges")
 SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"

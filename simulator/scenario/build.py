@@ -27,7 +27,7 @@ from simulator.scenario.tastes import Claims, behaviour, owned, technique, utili
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules, trading
-    from simulator.dynamics.learning import Lesson
+    from simulator.dynamics.learning_tick import TrainingSet
     from simulator.economics import agents, economy
     from simulator.economics.markets import Markets
 
@@ -77,7 +77,7 @@ class Scenario:
     initial_prices: Array
     numeraire: str | None
     scheduler: str
-    lesson: Lesson | None
+    lesson: TrainingSet | None
     rule: price_rules.PriceRule
     trade: trading.Trade
     gradient_path: str

@@ -15,7 +15,7 @@ from simulator.scenario.entry import MOST_LETTERS
 from simulator.scenario.patterns import CONSTANT, PATH, Table, held_out, table_of
 
 if TYPE_CHECKING:
-    from simulator.dynamics.learning import Lesson
+    from simulator.dynamics.learning_tick import TrainingSet
     from simulator.dynamics.price_rules import PriceRule
     from simulator.scenario.learning_schema import Hidden, Learning
     from simulator.scenario.scheduler_schema import Scheduler
@@ -96,9 +96,9 @@ def goods_of(learning: Learning, table: Table) -> list[str]:
     return names
 
 
-def lesson_of(learning: Learning, draws: Draws) -> Lesson:
+def lesson_of(learning: Learning, draws: Draws) -> TrainingSet:
     """What is to be learnt, with designs drawn as `N(0, 3/(goods below))`, a stream for each layer."""
-    from simulator.dynamics.learning import Lesson
+    from simulator.dynamics.learning_tick import TrainingSet
     from simulator.economics.bundles import Layer
 
     table = table_of(learning, draws)
@@ -111,7 +111,7 @@ def lesson_of(learning: Learning, draws: Draws) -> Lesson:
     ]
     batch = {"all": 0, "one": 1}.get(str(learning.batch), learning.batch)
     batch = 0 if int(batch) >= np.count_nonzero(~out) else int(batch)
-    return Lesson(
+    return TrainingSet(
         input_names=table.inputs,
         contracts=table.contracts,
         inputs=table.values[~out],

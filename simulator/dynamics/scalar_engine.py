@@ -1,8 +1,8 @@
 """The tick of a small supply chain in plain floats.
 
 Where every firm has one input and nobody consumes, an economy of a few goods does less arithmetic in a tick than
-NumPy spends on being called. This is the same tick as `MarketModel`'s, line for line, on lists: plan, add up, trade,
-produce, reprice. That both give the same numbers is a test.
+NumPy spends on being called. This is the same tick as `Tatonnement.step` in arrays, line for line, on lists: plan, add
+up, trade, produce, reprice. That both give the same numbers is a test.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
+from simulator.dynamics.market_tick import MarketState, MarketTick
 from simulator.dynamics.pieces import Relative
 from simulator.dynamics.price_rules import PriceRule
-from simulator.dynamics.snapshot import Snapshot
 from simulator.dynamics.trading import Trade
 from simulator.economics.behaviour import BestResponse
 from simulator.economics.economy import Economy
@@ -24,7 +24,7 @@ LARGEST = 40
 LARGEST_EXPONENT = 700.0
 
 
-class Chain:
+class ScalarEngine:
     """One tick after another of an economy that it `serves`."""
 
     @staticmethod
@@ -54,24 +54,28 @@ class Chain:
         self.exp = math.exp if rule.rate < LARGEST_EXPONENT else _exp
         self.floor, self.free = rule.floor.tolist(), np.flatnonzero(~rule.fixed).tolist()
         none, table = np.zeros(0), np.zeros((0, self.goods))
-        self.no_plans = (none, table, [0.0] * self.goods)
+        self.no_plans = (none, none, table, (0.0,) * self.goods)
+        self.no_fractions = (none, none)
         self.no_trades = (table, table, none, table, 0.0, 0.0)
 
-    def step(self, before: Snapshot) -> Snapshot:
-        """The tick after `before`."""
-        tick, prices = before.tick + 1, _floats(before.next_prices)
-        inputs, outputs = self._plan(prices, _floats(before.planned_inputs))
+    def step(self, state: MarketState) -> tuple[MarketState, MarketTick]:
+        """The state after the coming tick, and the tick."""
+        number, prices = state.tick, _floats(state.prices)
+        inputs, outputs = self._plan(prices, _floats(state.planned_inputs))
         demand, supply = self._add_up(inputs, outputs)
         next_prices, residual, finite = self._reprice(prices, demand, supply)
         if self.trade.every_tick and finite:
-            stocked = tick == 0 and self.trade.start == "stocked"
-            stock = self._first_stock(outputs) if stocked else _floats(before.stock)
-            trades = self._settle(prices, inputs, outputs, stock)
+            stocked = number == 0 and self.trade.start == "stocked"
+            stock = self._first_stock(outputs) if stocked else _floats(state.stock)
+            traded, *trades = self._settle(prices, inputs, outputs, stock)
         else:
-            trades = self._no_trade(prices, inputs, outputs, _floats(before.stock))
+            traded, *trades = self._no_trade(prices, inputs, outputs, _floats(state.stock))
         # Tuples of floats do not concern the garbage collector; thousands of lists would cost more than the tick.
         planned = map(tuple, (prices, next_prices, demand, supply, inputs, outputs))
-        return Snapshot._make((tick, finite, residual, *planned, *self.no_plans, *map(tuple, trades), *self.no_trades))
+        done = (tuple(traded), *self.no_fractions, *map(tuple, trades), *self.no_trades)
+        tick = MarketTick._make((number, finite, residual, math.nan, *planned, *self.no_plans, *done))
+        after = (tick.next_prices, tick.planned_inputs, tick.stock)
+        return MarketState(number + 1, *after, state.accounts, state.memory), tick
 
     def _plan(self, prices: list[float], guess: list[float]) -> tuple[list[float], list[float]]:
         inputs, outputs = [], []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
+from simulator.records.columns import Columns, Known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,25 @@ class Table:
     columns: tuple[str, ...]
     values: Array
     whole: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, keys: Mapping[str, NDArray[Any]], columns: Columns, known: Known) -> Self:
+        """The table of all that is known of its rows, found by the names of the columns.
+
+        What is known has any shape with as many numbers as there are rows, in their order. Raises ValueError if not.
+        What is infinite is an empty cell too.
+        """
+        rows = len(next(iter(keys.values())))
+        values = np.full((rows, len(columns)), np.nan)
+        for place, column in enumerate(columns):
+            cells = column.of(known)
+            if cells is not None:
+                if np.size(cells) != rows:
+                    raise ValueError(f"found {np.size(cells)} numbers for {column.name}; expected {rows}")
+                values[:, place] = np.ravel(cells)
+        values[~np.isfinite(values)] = np.nan
+        whole = tuple(column.name for column in columns if column.whole)
+        return cls(keys, tuple(column.name for column in columns), values, whole)
 
     @property
     def header(self) -> str:

@@ -1,0 +1,237 @@
+"""What the consumers of an entry plan, order, get and keep in a tick, all members together.
+
+Members are worked on in blocks (see `economics.rows`); what a market needs of them are sums over goods, what lives on
+between ticks is an account `(rows,)`. Nothing here remembers anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from simulator.economics.agents import Consumers
+from simulator.economics.allocation import Worth, worth
+from simulator.economics.forms import Array
+from simulator.economics.rows import over_blocks, room, sum_up
+from simulator.economics.utility import Homothetic
+
+if TYPE_CHECKING:
+    from simulator.dynamics.trading import Fills
+
+NUDGE = 1e-4
+"""Relative change of income by which marginal utility of money is found."""
+
+
+class Orders(NamedTuple):
+    """Sums over a cohort: planned `consumption`, what is `wanted` beyond what it owns and `offered` of that, `(goods,)`
+    each, and planned `spending`; the `bundles` planned, `(rows, goods)` for each block.
+    """
+
+    consumption: Array
+    wanted: Array
+    offered: Array
+    spending: float
+    bundles: list[Array]
+
+
+class AccountTotals(NamedTuple):
+    """The accounts after a tick `(rows,)`; over all of them what is in them, what they gained, what of budgets
+    lapsed.
+    """
+
+    account: Array
+    money: float
+    gained: float
+    lapsed: float
+
+
+class CohortTotals(NamedTuple):
+    """Sums over a cohort, for the record: `bought` and `sold` `(goods,)`, `utility`, and what is consumed is worth."""
+
+    bought: Array
+    sold: Array
+    utility: float
+    worth: Worth
+
+
+class MemberTrades(NamedTuple):
+    """What members did: `consumption`, what of it was `bought`, what was `sold` `(rows, goods)`, and money `paid`."""
+
+    consumption: Array
+    bought: Array
+    sold: Array
+    paid: Array
+
+
+class MemberStatistics(NamedTuple):
+    """How each member of a cohort stands after a tick, `(rows,)` each: planned `income`, `utility`, and its `gain` from
+    trade in money: what its utility exceeds that of its endowment by, over its marginal utility of money.
+    """
+
+    income: Array
+    utility: Array
+    gain: Array
+
+
+def plan(consumers: Consumers, prices: Array, profits: Array, account: Array) -> tuple[Array, float]:
+    """Planned consumption `(goods,)` and spending at prices `(goods,)`, counting on planned `profits` `(firm
+    entries,)` and what is in the `account` `(rows,)`.
+    """
+
+    def of(block: tuple[slice, Consumers]) -> tuple[Array, float]:
+        part, some = block
+        income = some.income(prices, profits, account[part])
+        return some.utility.total_demand(prices, income), float(some.utility.spending(prices, income).sum())
+
+    sums = over_blocks(consumers.blocks, of)
+    return consumers.weight * sum_up([x for x, _ in sums]), consumers.weight * sum_up([m for _, m in sums])
+
+
+def order(consumers: Consumers, prices: Array, profits: Array, account: Array) -> Orders:
+    """Net orders at going prices: what is wanted beyond what one owns, and offered of what one does not want."""
+
+    def of(block: tuple[slice, Consumers]) -> tuple[Array, Array, Array, float, Array]:
+        part, some = block
+        income = some.income(prices, profits, account[part])
+        bundle = some.utility.demand(prices, income)
+        wanted, offered = _wanted(bundle, some).sum(axis=0), _offered(bundle, some).sum(axis=0)
+        return bundle.sum(axis=0), wanted, offered, float(some.utility.spending(prices, income).sum()), bundle
+
+    *sums, bundles = (list(part) for part in zip(*over_blocks(consumers.blocks, of), strict=True))
+    consumption, wanted, offered, spending = (consumers.weight * sum_up(part) for part in sums)
+    return Orders(consumption, wanted, offered, spending, bundles)
+
+
+def book(
+    consumers: Consumers, prices: Array, bundles: Sequence[Array], fills: Fills, cash_flow: Array, account: Array
+) -> AccountTotals:
+    """Settle accounts: what was really sold less what was bought, plus shares of `cash_flow` `(firm entries,)`.
+
+    A budget is a flow: what is left of it lapses to the outside, unless it is saved; an unlimited purse is filled
+    or emptied by the outside.
+    """
+    after = np.empty(len(account))
+
+    def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[float, float, float]:
+        number, (part, some) = numbered
+        bundle, before = bundles[number], account[part]
+        earned = np.einsum("ag,g->a", _offered(bundle, some), prices * fills.sales)
+        paid = np.einsum("ag,g->a", _wanted(bundle, some), prices * fills.purchases)
+        balance = before + (earned - paid) + (0.0 if some.unlimited else some.budget)
+        if len(cash_flow):
+            balance = balance + np.einsum("af,f->a", some.owns, cash_flow)
+        lapsed = _lapsing(some, balance)
+        after[part] = left = balance - lapsed
+        return float(left.sum()), float((left - before).sum()), float(np.sum(lapsed))
+
+    sums = over_blocks(list(enumerate(consumers.blocks)), of)
+    money, gained, lapsed = (consumers.weight * sum_up(list(part)) for part in zip(*sums, strict=True))
+    return AccountTotals(after, money, gained, lapsed)
+
+
+def _lapsing(some: Consumers, balance: Array) -> Array:
+    """What leaves the accounts: all that a quasi-linear consumer has left, at most the budget of the others."""
+    if some.unlimited:
+        return balance
+    if some.saves:
+        return np.zeros(len(balance))
+    if not some.utility.needs_income:
+        return np.maximum(balance, 0.0)
+    return np.clip(balance, 0.0, some.budget)
+
+
+@dataclass(frozen=True, eq=False)
+class CohortTick:
+    """A cohort in a tick that is over: the prices `(goods,)` and profits `(firm entries,)` it planned with, its
+    `account` `(rows,)` then, how its orders were filled (None where nobody trades and plans stand), and what each block
+    planned, if that is known; else it is worked out again.
+    """
+
+    consumers: Consumers
+    prices: Array
+    profits: Array
+    account: Array
+    fills: Fills | None = None
+    bundles: Sequence[Array] | None = None
+
+    @cached_property
+    def income(self) -> Array:
+        """Income planned with, `(rows,)`."""
+        blocks = self.consumers.blocks
+        return np.concatenate([some.income(self.prices, self.profits, self.account[part]) for part, some in blocks])
+
+    @property
+    def kept(self) -> Array:
+        """What of their own its members plan to use themselves, `(goods,)`."""
+        return self.consumers.total_endowment - self.totals(None, objective=False).sold
+
+    def totals(self, fraction: Array | None, *, objective: bool) -> CohortTotals:
+        """What the cohort did, for the record, and what it adds to the `objective` if asked for.
+
+        Where plans stand, `fraction` `(goods,)` of them is what a share-out would allow: at those quantities bids are
+        worked out.
+        """
+
+        def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[Array, ...]:
+            number, (part, some) = numbered
+            income = self.income[part]
+            done = self._trades(number, some, income)
+            utility, used, imputed = some.utility, done.consumption, None
+            if fraction is None and isinstance(utility, Homothetic):
+                enjoyed, imputed = utility.appraise(used, self.prices)
+            else:
+                enjoyed = utility.utility(used, done.paid)
+            used = used if fraction is None else used * fraction
+            valued = worth(some, self.prices, income, used, objective=objective, imputed=imputed)
+            return done.bought.sum(axis=0), done.sold.sum(axis=0), enjoyed.sum(), *valued
+
+        sums = over_blocks(list(enumerate(self.consumers.blocks)), of)
+        weight = self.consumers.weight
+        bought, sold, utility, bid, added = (weight * sum_up(list(part)) for part in zip(*sums, strict=True))
+        return CohortTotals(bought, sold, utility, Worth(bid, added))
+
+    def statistics(self) -> MemberStatistics:
+        """How everybody stands."""
+
+        def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[Array, Array, Array]:
+            number, (part, some) = numbered
+            utility, income = some.utility, self.income[part]
+            done = self._trades(number, some, income)
+            enjoyed = utility.utility(done.consumption, done.paid)
+            alone = utility.utility(np.broadcast_to(some.endowment, done.consumption.shape), np.zeros(some.size))
+            if not utility.needs_income:
+                return income, enjoyed, enjoyed + np.einsum("ag,g->a", done.sold, self.prices) - alone
+            more, less = income * (1.0 + NUDGE), income * (1.0 - NUDGE)
+            rich, poor = (utility.utility(utility.demand(self.prices, money), money) for money in (more, less))
+            return income, enjoyed, (enjoyed - alone) / ((rich - poor) / (more - less))
+
+        parts = over_blocks(list(enumerate(self.consumers.blocks)), of)
+        return MemberStatistics(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def _trades(self, number: int, some: Consumers, income: Array) -> MemberTrades:
+        """What the members of a block did."""
+        bundle = some.utility.demand(self.prices, income) if self.bundles is None else self.bundles[number]
+        if self.fills is None:
+            wanted, offered = _wanted(bundle, some).copy(), _offered(bundle, some)
+            return MemberTrades(bundle, wanted, offered, some.utility.spending(self.prices, income))
+        wanted = _wanted(bundle, some)
+        bought = wanted * self.fills.purchases
+        consumption = bundle - wanted + bought
+        sold = _offered(bundle, some) * self.fills.sales
+        return MemberTrades(consumption, bought, sold, np.einsum("ag,g->a", bought, self.prices))
+
+
+def _wanted(bundle: Array, some: Consumers) -> Array:
+    """What is wanted of each good beyond what one owns, `(rows, goods)`, on a table that the next call writes over."""
+    excess = np.subtract(bundle, some.endowment, out=room(*bundle.shape))
+    return np.maximum(excess, 0.0, out=excess)
+
+
+def _offered(bundle: Array, some: Consumers) -> Array:
+    """What is offered of each good that one owns and does not want, `(rows, goods)`, on that same table."""
+    lack = np.subtract(some.endowment, bundle, out=room(*bundle.shape))
+    return np.maximum(lack, 0.0, out=lack)

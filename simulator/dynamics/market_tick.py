@@ -1,0 +1,131 @@
+"""What a market carries from tick to tick, and a tick as it was. Nothing in either is changed afterwards.
+
+Shapes: `(goods,)`, `(edges,)`, `(firms,)`, `(outlets,)`, `(cohorts,)`, `(cohorts, goods)`: in a tick consumers stand in
+sums over each cohort. Fields are arrays, or tuples of floats where the market ticks in plain floats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.economics.forms import Array
+
+
+class MarketState(NamedTuple):
+    """All that the coming tick, the number `tick`, depends on beside the economy.
+
+    The `prices` `(goods,)` that it quotes, the inputs planned last `(edges,)` (a guess before the first tick), the
+    `stock` left `(outlets,)`, what is in the consumers' `accounts`, `(rows,)` for each cohort, and the `memory` of the
+    price rule.
+    """
+
+    tick: int
+    prices: Array
+    planned_inputs: Array
+    stock: Array
+    accounts: tuple[Array, ...]
+    memory: tuple[Array, ...]
+
+
+class Plans(NamedTuple):
+    """What everybody intends: `planned_inputs` `(edges,)`, `planned_outputs` `(firms,)` and the `planned_profits` of
+    each entry `(firm entries,)` if somebody may own them, `spending` `(cohorts,)`, `planned_consumption` `(cohorts,
+    goods)` and its sum `consumers_planned` `(goods,)`.
+    """
+
+    planned_inputs: Array
+    planned_outputs: Array
+    planned_profits: Array
+    spending: Array
+    planned_consumption: Array
+    consumers_planned: Array
+
+
+class Trades(NamedTuple):
+    """What was done.
+
+    `(goods,)`: `traded` inside the economy, the fractions of purchases and sales filled (`bought_fraction`,
+    `sold_fraction`; empty where nobody trades or nobody consumes), and `supply_sold` of what nobody owns. `(edges,)`:
+    `inputs` really used, and `bought` of them (less own use). `(firms,)`: `outputs` made, and `cash_flow`.
+    `(outlets,)`: `stock` left, and what is `delivered` (sold; a negative output is bought). `(cohorts, goods)`:
+    `consumers_bought`, `consumers_sold`, `consumption`; `(cohorts,)`: `money` in their accounts. Totals of consumers'
+    money: what their accounts gained, and what the outside gave them (budgets, less what lapsed).
+    """
+
+    traded: Array
+    bought_fraction: Array
+    sold_fraction: Array
+    supply_sold: Array
+    inputs: Array
+    bought: Array
+    outputs: Array
+    stock: Array
+    delivered: Array
+    cash_flow: Array
+    consumers_bought: Array
+    consumers_sold: Array
+    money: Array
+    consumption: Array
+    accounts_change: float
+    from_outside: float
+
+
+class MarketTick(NamedTuple):
+    """A tick: its number, whether plans were finite, `max_relative_excess_demand` (`residual`), prices `(goods,)`
+    quoted and next, planned demand and supply `(goods,)`, the residual that the best choice among equally good bundles
+    leaves (`split_gap`, not a number where there is none), then the fields of `Plans` and `Trades`.
+    """
+
+    tick: int
+    finite: bool
+    residual: float
+    split_gap: float
+    prices: Array
+    next_prices: Array
+    demand: Array
+    supply: Array
+    planned_inputs: Array
+    planned_outputs: Array
+    planned_profits: Array
+    spending: Array
+    planned_consumption: Array
+    consumers_planned: Array
+    traded: Array
+    bought_fraction: Array
+    sold_fraction: Array
+    supply_sold: Array
+    inputs: Array
+    bought: Array
+    outputs: Array
+    stock: Array
+    delivered: Array
+    cash_flow: Array
+    consumers_bought: Array
+    consumers_sold: Array
+    money: Array
+    consumption: Array
+    accounts_change: float
+    from_outside: float
+
+
+class Ticks:
+    """Ticks side by side: `ticks.prices` is `(ticks, goods)`, and so on for every field of `MarketTick`."""
+
+    def __init__(self, ticks: Sequence[MarketTick]) -> None:
+        self._columns = dict(zip(MarketTick._fields, zip(*ticks, strict=True), strict=True))
+
+    def __getattr__(self, name: str) -> Array:
+        column = self._columns[name]
+        shape = (len(column), *np.shape(column[0]))
+        if isinstance(column[0], tuple):
+            # Several times faster than asking NumPy to look into a list of tuples.
+            array = np.fromiter(chain.from_iterable(column), float, math.prod(shape)).reshape(shape)
+        else:
+            array = np.array(column) if math.prod(shape) else np.zeros(shape)
+        setattr(self, name, array)
+        return array

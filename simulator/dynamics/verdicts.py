@@ -1,0 +1,96 @@
+"""How a run ends: cleared, cycled, diverged, settled off equilibrium, out of ticks. Each verdict has its reason."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Generic, NamedTuple
+
+import numpy as np
+
+from simulator.dynamics.transition import StateT, TickT, Transition
+from simulator.economics.forms import Array
+
+BOUND = 1e12
+"""A price this many times the largest initial price has left every bound."""
+STILL = 1e-12
+"""Relative change below which a price stands still."""
+STILL_TICKS = 100
+"""For how many ticks prices must stand still to count as settled, beside those for which they may merely wait."""
+
+
+class Verdict(NamedTuple):
+    """An outcome, why, and for cycles their period in ticks and amplitude: half the swing over the mid price, or in a
+    market that learns, where prices may have any sign, half the swing itself.
+    """
+
+    outcome: str
+    reason: str
+    period: float | None = None
+    amplitude: float | None = None
+
+
+class VerdictRule(ABC, Generic[StateT, TickT]):
+    """Names the outcome of a run from its ticks, never touching them. It may remember some of them."""
+
+    @abstractmethod
+    def verdict(self, now: Transition[StateT, TickT]) -> Verdict | None:
+        """The verdict if the run is over after the tick just observed, None while it may go on."""
+
+    @abstractmethod
+    def close(self, now: Transition[StateT, TickT]) -> Verdict:
+        """The verdict once ticks have run out."""
+
+    def observe(self, now: Transition[StateT, TickT]) -> None:
+        """Take note of a tick."""
+
+    def change_economy(self, tick: int) -> None:
+        """Start afresh: from this tick on the economy is another one."""
+
+    def state(self) -> dict[str, Array]:
+        """What the verdict depends on beside the tick, as arrays."""
+        return {}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from a `state`."""
+
+
+class PriceHistory:
+    """The last prices of a run, tick by tick, as many as fit in `capacity` numbers, `(ticks, goods)`."""
+
+    def __init__(self, goods: int, capacity: int = 4_000_000) -> None:
+        self.length = max(256, min(65_536, capacity // max(goods, 1)))
+        self._rows = np.zeros((256, goods))
+        self.count = 0
+        """How many ticks it has seen."""
+
+    def append(self, prices: Array | tuple[float, ...]) -> None:
+        """Add one tick."""
+        place = self.count % self.length
+        if place == len(self._rows):
+            grown = np.zeros((min(2 * place, self.length), self._rows.shape[1]))
+            grown[:place] = self._rows
+            self._rows = grown
+        self._rows[place] = prices
+        self.count += 1
+
+    def prices(self) -> Array:
+        """Prices in order of ticks, the last one last, `(ticks, goods)`."""
+        if self.count <= self.length:
+            return self._rows[: self.count]
+        place = self.count % self.length
+        return np.concatenate([self._rows[place:], self._rows[:place]])
+
+    def state(self) -> dict[str, Array]:
+        """The history, as arrays."""
+        return {"history": self.prices(), "count": np.array(self.count)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from a `state`."""
+        prices, count = state["history"], int(state["count"])
+        self.count = 0
+        for row in prices:
+            self.append(row)
+        if count > len(prices):
+            self._rows = np.roll(self._rows, count % self.length, axis=0)
+            self.count = count

@@ -1,0 +1,1 @@
+"""What is written of a run: columns, tables, the recorder, the run folder, the summary."""

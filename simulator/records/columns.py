@@ -1,0 +1,210 @@
+"""The columns of a run's CSVs and the keys of its summary, a row each: name, unit, meaning, and the value's source.
+
+What is recorded, listed and documented follows these tables. A scheduler adds columns of its own (`View.columns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from simulator.economics.forms import Array
+
+Known = Mapping[str, Array]
+"""Arrays of one shape by name: what is known of each row of a table."""
+
+PRICE, QUANTITY, NUMBER = "numeraire per unit", "per tick", "1"
+STOCK, MONEY, UTILITY = "units", "numeraire", "utility"
+
+
+class Column(NamedTuple):
+    """A column of a CSV: its `value` of what is `Known` of the rows, by default what is known under its own name; an
+    empty cell where that is nothing. `whole` numbers are written as such.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    value: Callable[[Known], Array] | None = None
+    whole: bool = False
+
+    def of(self, known: Known) -> Array | None:
+        """The cells of all rows; None where all are empty."""
+        return known.get(self.name) if self.value is None else self.value(known)
+
+
+Columns = tuple[Column, ...]
+
+TRAJECTORY: Columns = (
+    Column("price", PRICE, "the market's price"),
+    Column("demand", QUANTITY, "planned demand at that price; the outside's part included"),
+    Column("supply", QUANTITY, "planned supply at that price; the outside's part included"),
+    Column("excess_demand", QUANTITY, "demand - supply: the signal that moves the price"),
+    Column("traded", QUANTITY, "what really changed hands in this tick (0 while trade waits for equilibrium)"),
+    Column("inventory", STOCK, "what lies in the firms' stock after the tick"),
+    Column(
+        "bid",
+        PRICE,
+        "flow-weighted mean of the users' marginal values at the quantities used: one local step of backprop",
+    ),
+    Column(
+        "gradient_price",
+        PRICE,
+        "the gradient path's price at the same tick, same start: descent by the same rule, or planned",
+    ),
+    Column("adjoint", PRICE, "derivative of the objective with respect to the quantity used, by a full reverse sweep"),
+)
+"""Columns of trajectory.csv after `tick` and `good`."""
+
+TICKS: Columns = (
+    Column("max_relative_excess_demand", NUMBER, "largest max(z/s, p|z|/sum(p s)) over goods whose price may move"),
+    Column("walras_residual", NUMBER, "value of planned net orders not covered by planned money, relative to sum(p s)"),
+    Column("potential", MONEY, "the convex function whose gradient is minus excess demand, where one exists"),
+    Column("merit", NUMBER, "z' G^-1 z / (2 p.s), G = diag(s/p): half the squared excess demand in the value metric"),
+    Column(
+        "cosine_to_gradient",
+        NUMBER,
+        "cosine between the price motion and minus the gradient of the potential (or merit)",
+    ),
+    Column("distance_to_gradient_path", NUMBER, "largest relative gap between price and gradient_price"),
+    Column("distance_to_equilibrium", NUMBER, "largest relative gap between price and the nearest equilibrium's"),
+    Column("distance_to_adjoint", NUMBER, "largest relative gap between price and adjoint"),
+    Column(
+        "rotation_index",
+        NUMBER,
+        "part of the whitened Jacobian that is antisymmetric: 0 a gradient, 1 a pure rotation",
+    ),
+    Column(
+        "cosine_home",
+        NUMBER,
+        "cosine between the price motion and the Newton displacement: does the market point home?",
+    ),
+    Column(
+        "dominant_mode", NUMBER, "share of the imbalance that is in the one combination of goods most out of balance"
+    ),
+)
+"""Columns of ticks.csv after `tick`."""
+
+AGENTS: Columns = (
+    Column("quantity", QUANTITY, "consumed by a consumer; in stock after the tick with a firm"),
+    Column("input", QUANTITY, "used by a firm; bought by a consumer"),
+    Column("output", QUANTITY, "made by a firm; sold by a consumer"),
+    Column("profit", MONEY, "a firm's cash flow of the tick, paid out in full (planned profit while trade waits)"),
+    Column("utility", UTILITY, "a consumer's utility of what it consumed"),
+    Column("money", MONEY, "what is left in the agent's account"),
+)
+"""Columns of agents.csv after `tick`, `agent`, `kind` and `good`; the last three are repeated."""
+
+USERS: Columns = (
+    Column(
+        "pays",
+        PRICE,
+        "what the agent pays for a unit of what it uses: of a good that is not rival, a price of its own",
+    ),
+)
+"""A further column of agents.csv where some good is not rival, and under `marginal_bids`, where only the goods a firm
+makes or uses have rows.
+"""
+
+WEDGES: Columns = (
+    Column("marginal_revenue_product", PRICE, "p_out df/dx_i of a firm's input at the quantities used"),
+    Column("price", PRICE, "the input's price"),
+    Column("wedge", PRICE, "their difference: positive where the firm would use more if it could have it"),
+)
+"""Columns of wedges.csv after `tick`, `firm` and `input`."""
+
+EQUILIBRIUM: Columns = (
+    Column(
+        "price",
+        PRICE,
+        "the equilibrium's price; where only relative prices matter, scaled to the market's last sum(p s)",
+    ),
+    Column("quantity", QUANTITY, "demand at that price"),
+    Column("adjoint", PRICE, "derivative of the objective with respect to the quantity used, there"),
+    Column("market_price", PRICE, "the market's last price"),
+    Column("price_gap", NUMBER, "|market_price - price| / price"),
+    Column("adjoint_gap", NUMBER, "|adjoint - price| / price"),
+    Column(
+        "index",
+        NUMBER,
+        "sign of det(-J) on relative prices; those of all equilibria of a regular economy add up to +1",
+        whole=True,
+    ),
+    Column(
+        "stable",
+        NUMBER,
+        "1 if the scenario's own price rule settles here from nearby, else 0; empty where that is not known",
+        whole=True,
+    ),
+    Column(
+        "from_tick",
+        "tick",
+        "the tick from which this is an equilibrium: after a shock there are others",
+        whole=True,
+    ),
+)
+"""Columns of equilibrium.csv after `equilibrium` and `good`."""
+
+DISTRIBUTION: Columns = (
+    Column("income", MONEY, "income below which this percent of a cohort have theirs"),
+    Column("utility", UTILITY, "utility likewise"),
+    Column("gain", MONEY, "gain from trade likewise: utility beyond that of the endowment, in money at the margin"),
+    Column("gain_share", NUMBER, "part of all gains that goes to this percent, those who gain least"),
+)
+"""Columns of distribution.csv after `agent` and `percent`: cohorts at the last tick."""
+
+
+class Sheet(NamedTuple):
+    """A CSV: what its rows are one of, and the columns after that."""
+
+    keys: tuple[str, ...]
+    columns: Columns
+
+
+TABLES: dict[str, Sheet] = {
+    "trajectory": Sheet(("tick", "good"), TRAJECTORY),
+    "ticks": Sheet(("tick",), TICKS),
+    "agents": Sheet(("tick", "agent", "kind", "good"), (*AGENTS, *USERS)),
+    "wedges": Sheet(("tick", "firm", "input"), WEDGES),
+    "equilibrium": Sheet(("equilibrium", "good"), EQUILIBRIUM),
+    "distribution": Sheet(("agent", "percent"), DISTRIBUTION),
+}
+"""Every CSV of a run, without what a scheduler adds."""
+SUMMARY = {
+    "name": "the scenario's name",
+    "outcome": "how the run ended",
+    "scheduler": "what moved the prices",
+    "sentence": "what happened, and what prices, bids and derivatives have to do with each other",
+    "ticks": "price adjustments made",
+    "evaluations": "times that excess demand was asked for",
+    "wall_seconds": "how long the run took",
+    "max_relative_excess_demand": "at the last tick, as in ticks.csv",
+    "price_gap": "distance_to_equilibrium at the last tick",
+    "adjoint_gap": "distance_to_adjoint at the last tick",
+    "gradient_path_gap": "largest distance_to_gradient_path of all ticks",
+    "gradient_path": "what gradient_price is: dual (descent on a function of prices) or primal (a planner's ascent)",
+    "reference": "the function that a dual gradient_price descends: potential or merit",
+    "period": "ticks from one return of a cycle to the next",
+    "amplitude": "half a cycle's swing over its middle price, of the good that swings most; where a market learns, "
+    "the swing itself",
+    "scale": "which price is 1, or held, or the sum that prices are measured by",
+    "outside": "the goods that the outside world trades at a fixed price",
+    "tolerance": "largest relative excess demand that counts as cleared",
+    "expect": "the outcomes that the scenario expects",
+    "equilibria": "how many equilibria were found",
+    "equilibrium": "the number of the one nearest to the last prices, among those of the economy at the end",
+    "dominant_mode": "by good: the combination most out of balance at the last tick, whose share ticks.csv tells",
+    "distribution": "by cohort: mean and quantiles of income, utility and gain from trade, and the part who lose",
+    "shocks": "the ticks at which a shock changed the economy",
+    "worst_imbalance": "largest relative imbalance of a good or of money in any tick",
+    "loss": "of a market that learns: loss at the last tick, as in ticks.csv",
+    "accuracy": "of a market that learns: accuracy at the last tick",
+    "test_accuracy": "of a market that learns: accuracy on the patterns held out, at the last tick",
+    "test": "of several contracts: how held-out patterns are decided, and some of them, for figures",
+    "surface": "of patterns of two inputs: what the market would supply all over their square, for figures",
+    "separable": "of orders of 0 or 1: whether some prices of the inputs fill them all or nothing (a linear programme)",
+    "seed": "seed of every random stream",
+    "scenario_sha256": "hash of the scenario as resolved (scenario.yaml)",
+    "versions": "of Python and of the libraries that the numbers depend on",
+}
+"""Keys of summary.json, with their meaning; a number that does not exist is null."""

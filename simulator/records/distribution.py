@@ -1,0 +1,75 @@
+"""Who has how much and who gains from trade: the spread of income, utility and gains within each cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.economics.forms import Array
+from simulator.records.columns import DISTRIBUTION
+from simulator.records.table import Table, names
+
+if TYPE_CHECKING:
+    from simulator.dynamics.consumers import CohortTick, MemberStatistics
+
+PERCENT = np.arange(101)
+QUANTILES = {"p10": 10, "p50": 50, "p90": 90}
+
+
+def statistics_of(cohorts: Sequence[CohortTick]) -> dict[str, MemberStatistics]:
+    """How the members of each cohort that differ stand after a tick, by the cohort's name."""
+    with np.errstate(all="ignore"):
+        return {cohort.consumers.name: cohort.statistics() for cohort in cohorts if len(cohort.account) > 1}
+
+
+def distribution_table(cohorts: Mapping[str, MemberStatistics]) -> Table:
+    """One row per cohort and percent of its members, each column ordered from least to most.
+
+    `gain_share` is the part of all gains that falls to those who gain least, a Lorenz curve.
+    """
+    parts = [_known(statistics) for statistics in cohorts.values()]
+    keys = {"agent": np.repeat(names(cohorts), len(PERCENT)), "percent": np.tile(PERCENT, len(parts))}
+    known = {column.name: np.array([part[column.name] for part in parts]) for column in DISTRIBUTION}
+    return Table.of(keys, DISTRIBUTION, known)
+
+
+def _known(statistics: MemberStatistics) -> dict[str, Array]:
+    """The columns of a cohort, by name."""
+    income, utility, gain = statistics
+    share = np.full(len(PERCENT), np.nan)
+    if np.isfinite(gain).all():
+        least_first = np.concatenate([[0.0], np.cumsum(np.sort(gain))])
+        places = PERCENT / 100 * (len(least_first) - 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.interp(places, np.arange(len(least_first)), least_first) / least_first[-1]
+    spread = {"income": income, "utility": utility, "gain": gain}
+    return {**{name: _percentiles(values, PERCENT) for name, values in spread.items()}, "gain_share": share}
+
+
+def distribution_summary(cohorts: Mapping[str, MemberStatistics]) -> dict[str, Any]:
+    """Quantiles of income and utility of each cohort, the mean gain from trade, and who loses by it."""
+    return {
+        name: {
+            "income": _quantiles(statistics.income),
+            "utility": _quantiles(statistics.utility),
+            "gain": _quantiles(statistics.gain),
+            "losing": float(np.mean(statistics.gain < 0.0)) if np.isfinite(statistics.gain).all() else None,
+        }
+        for name, statistics in cohorts.items()
+    }
+
+
+def _quantiles(values: Array) -> dict[str, float | None]:
+    found = [float(np.mean(values)), *_percentiles(values, np.array(list(QUANTILES.values()))).tolist()]
+    names_of = ("mean", *QUANTILES)
+    return {name: value if np.isfinite(value) else None for name, value in zip(names_of, found, strict=True)}
+
+
+def _percentiles(values: Array, percent: NDArray[np.int_]) -> Array:
+    """Percentiles; not numbers where some value is none (the income of an unlimited purse, the log of nothing)."""
+    if not np.isfinite(values).all():
+        return np.full(len(percent), np.nan)
+    return np.percentile(values, percent)

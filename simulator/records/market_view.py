@@ -1,0 +1,386 @@
+"""What is recorded of a market in which everybody plans: prices, plans and deeds beside what the judges say.
+
+While a tick lasts the judges are asked what they say of it, and each cohort what it did; all else is worked out for the
+ticks of a block at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.dynamics.consumers import CohortTick, CohortTotals
+from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
+from simulator.dynamics.observers import Conservation, walras_residual
+from simulator.dynamics.price_rules import PriceRule
+from simulator.dynamics.transition import Transition
+from simulator.economics.allocation import bids, marginal_products, share_out
+from simulator.economics.clearing import as_good_as_free
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.economics.markets import OUTSIDE
+from simulator.records.columns import (
+    AGENTS,
+    MONEY,
+    NUMBER,
+    TICKS,
+    TRAJECTORY,
+    USERS,
+    WEDGES,
+    Column,
+    Columns,
+)
+from simulator.records.market_words import market_words, reached
+from simulator.records.recorder import Parts, Rows, View
+from simulator.records.report import good_of
+from simulator.records.table import names
+from simulator.references.adjoint import adjoints
+from simulator.references.judges import Opinion, References, relative_gap
+
+if TYPE_CHECKING:
+    from simulator.dynamics.verdicts import Verdict
+
+Market = Transition[MarketState, MarketTick]
+
+TRADE_TICKS: Columns = (
+    Column("money", MONEY, "sum of the consumers' accounts after the tick"),
+    Column("goods_imbalance", NUMBER, "largest |bought - sold| of a good relative to what is bought"),
+    Column("money_imbalance", NUMBER, "|sum of all changes of purses| relative to the tick's turnover"),
+)
+"""Further columns of ticks.csv where agents trade in every tick."""
+
+
+class Judged(NamedTuple):
+    """What is noted of a recorded tick while it lasts: what the references say, the fraction of plans that a share-out
+    would allow `(goods,)` (none with trade in every tick), and what each cohort of consumers did.
+    """
+
+    opinion: Opinion | None
+    fraction: Array | None
+    consumers: Sequence[CohortTotals]
+
+
+class Note(NamedTuple):
+    """A tick, and what is said of it if it is recorded."""
+
+    tick: MarketTick
+    judged: Judged | None
+
+
+class MarketView(View[MarketState, MarketTick, Note]):
+    """The view of an economy's market under a `rule`, with trade in every tick or not; `cohorts` tells what consumers
+    went through in a tick.
+    """
+
+    def __init__(
+        self,
+        economy: Economy,
+        rule: PriceRule,
+        cohorts: Callable[[Market], list[CohortTick]],
+        references: References | None,
+        *,
+        every_tick: bool,
+    ) -> None:
+        self.economy, self.rule, self.references, self.every_tick = economy, rule, references, every_tick
+        self._cohorts = cohorts
+        self.free_goods = economy.markets.any(rule.free)
+        self.conservation = Conservation(economy)
+        self.gradient_path_gap = 0.0
+
+    @property
+    def columns(self) -> Mapping[str, Columns]:
+        agents = (*AGENTS, *USERS) if self.economy.markets.separate else AGENTS
+        ticks = (*TICKS, *TRADE_TICKS) if self.every_tick else TICKS
+        return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES}
+
+    @property
+    def numbers(self) -> int:
+        economy = self.economy
+        return len(economy.goods) * (len(economy.firms) + len(economy.consumers)) + 8 * len(economy.edge_good)
+
+    def change_economy(self, tick: int, economy: Economy) -> None:
+        self.economy = self.conservation.economy = economy
+        if self.references is not None:
+            self.references.enter(tick, economy)
+
+    def state(self) -> Parts:
+        parts: Parts = {
+            "conservation": self.conservation.state(),
+            "view": {"gradient_path_gap": np.array(self.gradient_path_gap)},
+        }
+        return parts if self.references is None else {**parts, "path": self.references.path.state()}
+
+    def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
+        self.conservation.restore(parts["conservation"])
+        self.gradient_path_gap = float(parts["view"]["gradient_path_gap"])
+        if self.references is not None:
+            self.references.path.restore(parts["path"])
+
+    def note(self, now: Market, *, record: bool) -> Note:
+        return Note(now.tick, self._judge(now) if record else None)
+
+    def _judge(self, now: Market) -> Judged:
+        tick, judged = now.tick, self.references is not None
+        fraction = None if self.every_tick and tick.finite else self._share_out(tick)
+        with np.errstate(all="ignore"):
+            cohorts = self._cohorts(now) if now.economy.consumers else []
+            totals = [cohort.totals(fraction, objective=judged) for cohort in cohorts]
+            if self.references is None:
+                return Judged(None, fraction, totals)
+            prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
+            return Judged(self.references.look(tick.tick, prices, inputs), fraction, totals)
+
+    def _share_out(self, tick: MarketTick) -> Array:
+        if not tick.finite:
+            return np.ones(len(self.economy.goods))
+        planned = (tick.planned_inputs, tick.consumers_planned, tick.planned_outputs)
+        with np.errstate(all="ignore"):
+            return share_out(self.economy, *map(np.asarray, planned))
+
+    def rows(self, notes: Sequence[Note]) -> dict[str, Rows]:
+        recorded = [note for note in notes if note.judged is not None]
+        whole = Ticks([note.tick for note in notes])
+        imbalances = self._conserve(notes, whole)
+        if not recorded:
+            return {}
+        ticks = whole if len(recorded) == len(notes) else Ticks([note.tick for note in recorded])
+        judged = [note.judged for note in recorded if note.judged is not None]
+        places = [place for place, note in enumerate(notes) if note.judged is not None]
+        block = Block(self.economy, ticks, judged, every_tick=self.every_tick, judges=self.references is not None)
+        return {
+            "trajectory": self._trajectory(block),
+            "ticks": self._ticks(block, imbalances[:, places]),
+            "agents": self._agents(block),
+            "wedges": self._wedges(block),
+        }
+
+    def _conserve(self, notes: Sequence[Note], ticks: Ticks) -> Array:
+        """Relative imbalances of goods and of money, `(2, ticks)`; not a number in a last tick without finite plans."""
+        imbalances = np.full((2, len(notes)), np.nan)
+        if self.every_tick:
+            traded = len(notes) if notes[-1].tick.finite else len(notes) - 1
+            if traded:
+                seen = ticks if traded == len(notes) else Ticks([note.tick for note in notes[:-1]])
+                imbalances[:, :traded] = self.conservation.observe(seen)
+        return imbalances
+
+    def _trajectory(self, block: Block) -> Rows:
+        markets, ticks = self.economy.markets, block.ticks
+        flows = {
+            "demand": ticks.demand,
+            "supply": ticks.supply,
+            "excess_demand": ticks.demand - ticks.supply,
+            "traded": block.traded,
+            "inventory": self.economy.over_outlets(ticks.stock),
+        }
+        prices = {
+            "price": ticks.prices,
+            "bid": block.bid,
+            "gradient_price": block.gradient_price,
+            "adjoint": block.adjoint,
+        }
+        known = {name: markets.each(flow, ticks.prices) for name, flow in flows.items()}
+        known |= {name: markets.together(price) for name, price in prices.items()}
+        goods = names(markets.goods)
+        keys = {"tick": np.repeat(ticks.tick, len(goods)), "good": np.tile(goods, len(ticks.tick))}
+        return Rows(keys, known)
+
+    def _ticks(self, block: Block, imbalances: Array) -> Rows:
+        ticks = block.ticks
+        walras = walras_residual(self.economy, ticks)
+        walras[ticks.finite == 0] = np.nan
+        known = {"max_relative_excess_demand": ticks.residual, "walras_residual": walras, **self._references(block)}
+        if self.every_tick:
+            known |= {
+                "money": ticks.money.sum(axis=-1),
+                "goods_imbalance": imbalances[0],
+                "money_imbalance": imbalances[1],
+            }
+        return Rows({"tick": ticks.tick}, known)
+
+    def _references(self, block: Block) -> dict[str, Array]:
+        """Columns of ticks.csv that the judges have a say in, `(ticks,)` each."""
+        if self.references is None:
+            return {}
+        ticks, said = block.ticks, block.opinions
+        columns = self.references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
+        columns |= self.references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
+        told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
+        to_path = relative_gap(ticks.prices, block.gradient_price)
+        self.gradient_path_gap = float(np.fmax(self.gradient_path_gap, np.fmax.reduce(to_path, initial=0.0)))
+        return columns | {
+            "distance_to_gradient_path": to_path,
+            "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), block.adjoint),
+        }
+
+    def _agents(self, block: Block) -> Rows:
+        """Firms, then consumers; a cohort of several as their mean and their total."""
+        economy, markets, ticks = self.economy, self.economy.markets, block.ticks
+        count, goods, firms = len(ticks.tick), len(markets.goods), len(economy.firms)
+        shape = (count, firms + len(economy.consumers), goods)
+        totals = {name: np.zeros(shape) for name in ("quantity", "input", "output")}
+        totals |= {name: np.full(shape, np.nan) for name in ("profit", "utility", "money")}
+        for number, (firm, rows, edges, outlets) in enumerate(
+            zip(economy.firms, economy.firm_rows, economy.edge_rows, economy.outlet_rows, strict=True)
+        ):
+            uses = ticks.inputs[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
+            totals["input"][:, number, markets.good[list(firm.inputs)]] = uses
+            stock = np.zeros(ticks.prices.shape)
+            stock[:, list(firm.outputs)] = ticks.stock[:, outlets].reshape(count, firm.rows, -1).sum(axis=1)
+            totals["quantity"][:, number] = markets.each(stock, ticks.prices)
+            made = ticks.outputs[:, rows].sum(axis=1)[:, None]
+            totals["output"][:, number, markets.good[list(firm.outputs)]] = made
+            totals["profit"][:, number] = ticks.cash_flow[:, rows].sum(axis=1)[:, None]
+            totals["money"][:, number] = 0.0
+        totals["quantity"][:, firms:] = markets.added(ticks.consumption)
+        totals["money"][:, firms:] = ticks.money[..., None]
+        for tick, noted in enumerate(block.judged):
+            for number, cohort in enumerate(noted.consumers, firms):
+                totals["input"][tick, number] = markets.added(cohort.bought)
+                totals["output"][tick, number] = markets.each(cohort.sold, ticks.prices[tick])
+                totals["utility"][tick, number] = cohort.utility
+        who, kinds, entries, shares = agents(economy)
+        known = {name: table[:, entries] * shares[:, None] for name, table in totals.items()}
+        if markets.separate:
+            known["pays"] = self._pays(ticks.prices)[:, entries]
+        keys = {
+            "tick": np.repeat(ticks.tick, len(who) * goods),
+            "agent": np.tile(np.repeat(who, goods), count),
+            "kind": np.tile(np.repeat(kinds, goods), count),
+            "good": np.tile(names(markets.goods), len(who) * count),
+        }
+        return Rows(keys, known)
+
+    def _pays(self, prices: Array) -> Array:
+        """What each entry of firms and consumers pays for a unit of each good that is not rival and that it uses,
+        `(ticks, entries, goods)`.
+        """
+        economy, markets = self.economy, self.economy.markets
+        place = {entry.name: at for at, entry in enumerate((*economy.firms, *economy.consumers))}
+        pays = np.full((len(prices), len(place), len(markets.goods)), np.nan)
+        for good, places in enumerate(markets.places):
+            for user, at in places.items():
+                if user in place:
+                    pays[:, place[user], good] = prices[:, at]
+        return pays
+
+    def _wedges(self, block: Block) -> Rows:
+        """`p_out df/dx_i - p_i` of each firm and input, with its two parts; of several firms the mean weighted by what
+        they use.
+        """
+        economy, ticks = self.economy, block.ticks
+        earned, count = economy.output_price(ticks.prices)[:, economy.edge_firm] * block.products, len(ticks.tick)
+        firms = [(number, good) for number, firm in enumerate(economy.firms) for good in firm.inputs]
+        means: list[Array] = []
+        for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
+            value = earned[:, edges].reshape(count, firm.rows, -1)
+            means.append(value[:, 0] if firm.rows == 1 else _mean(value, block.inputs[:, edges].reshape(value.shape)))
+        earned = np.concatenate([*means, np.zeros((count, 0))], axis=1)
+        used = np.array([good for _, good in firms], dtype=np.intp)
+        paid = ticks.prices[:, used]
+        who = names(firm.name for firm in economy.firms)[[number for number, _ in firms]]
+        keys = {
+            "tick": np.repeat(ticks.tick, len(firms)),
+            "firm": np.tile(who, count),
+            "input": np.tile(names(economy.markets.goods)[economy.markets.good[used]], count),
+        }
+        return Rows(keys, {"marginal_revenue_product": earned, "price": paid, "wedge": earned - paid})
+
+    def words(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> list[str]:
+        references = self.references
+        return [] if references is None else market_words(verdict, now, references, last, self.gradient_path_gap)
+
+    def summary(self, now: Market) -> dict[str, Any]:
+        references, known = self.references, {"worst_imbalance": self.conservation.worst}
+        if references is None:
+            return known
+        mode = references.dominant_mode
+        return known | {
+            "gradient_path_gap": self.gradient_path_gap,
+            "gradient_path": references.path.kind,
+            "reference": references.reference.kind,
+            "equilibria": len(references.equilibria),
+            "equilibrium": reached(references, now),
+            "dominant_mode": None if mode is None else _by_good(now.economy, mode),
+        }
+
+
+class Block:
+    """The recorded ticks of a block side by side, with what follows of them, `(ticks, goods)` unless said."""
+
+    def __init__(
+        self, economy: Economy, ticks: Ticks, judged: Sequence[Judged], *, every_tick: bool, judges: bool
+    ) -> None:
+        self.economy, self.ticks, self.judged = economy, ticks, judged
+        self.opinions = [noted.opinion for noted in judged if noted.opinion is not None]
+        self.inputs, consumption = ticks.inputs, ticks.consumption.sum(axis=1)
+        if not every_tick:
+            fraction = np.array([noted.fraction for noted in judged if noted.fraction is not None])
+            self.inputs, consumption = self.inputs * fraction[:, economy.edge_good], consumption * fraction
+        bid_worth, objective = self._worth()
+        self.products = marginal_products(economy, ticks.prices, self.inputs)
+        self.bid = bids(economy, ticks.prices, self.inputs, consumption, self.products, bid_worth)
+        self.adjoint = self.gradient_price = np.full(ticks.prices.shape, np.nan)
+        if judges:
+            self.adjoint = adjoints(economy, self.inputs, consumption, self.products, objective)
+            self.gradient_price = np.array([opinion.gradient_price for opinion in self.opinions])
+        broken, markets = ticks.finite == 0, economy.markets
+        self.bid[broken] = np.nan
+        if markets.separate:
+            # The outside, too, is a user of a good that is not rival: its bid is its price.
+            buys = np.isin(np.arange(self.bid.shape[-1]), markets.of_user(OUTSIDE))
+            self.bid = np.where(buys & ~broken[:, None], ticks.prices, self.bid)
+        self.traded = self._traded(every_tick=every_tick)
+
+    def _worth(self) -> tuple[Array, Array]:
+        """What consumers bid for all they use, and what it adds to the objective."""
+        totals = np.zeros((2, len(self.judged), len(self.economy.goods)))
+        for tick, noted in enumerate(self.judged):
+            for cohort in noted.consumers:
+                totals[:, tick] += cohort.worth
+        return totals[0], totals[1]
+
+    def _traded(self, *, every_tick: bool) -> Array:
+        """What changed hands; with the outside, the larger of all that was bought and all that was sold."""
+        economy, ticks = self.economy, self.ticks
+        made = ticks.delivered
+        bought = economy.over_edges(ticks.bought) + economy.over_outlets(np.maximum(-made, 0.0))
+        sold = ticks.supply_sold + economy.over_outlets(np.maximum(made, 0.0))
+        bought, sold = bought + ticks.consumers_bought.sum(axis=1), sold + ticks.consumers_sold.sum(axis=1)
+        return np.where(economy.is_outside & every_tick, np.maximum(bought, sold), ticks.traded)
+
+
+def agents(economy: Economy) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp], Array]:
+    """Who stands in agents.csv: names, kinds, which entry of firms and consumers each is, and what to multiply the
+    entry's total by: a single agent by its name, a cohort as `name:mean` and `name:total`.
+    """
+    rows: list[tuple[str, str, int, float]] = []
+    kinds = ("firm",) * len(economy.firms) + ("consumer",) * len(economy.consumers)
+    for number, (kind, entry) in enumerate(zip(kinds, (*economy.firms, *economy.consumers), strict=True)):
+        if entry.count == 1:
+            rows.append((entry.name, kind, number, 1.0))
+        else:
+            rows += [
+                (f"{entry.name}:mean", kind, number, 1.0 / entry.count),
+                (f"{entry.name}:total", kind, number, 1.0),
+            ]
+    who, kind, number, share = zip(*rows, strict=True)
+    return names(who), names(kind), np.array(number, dtype=np.intp), np.array(share)
+
+
+def _mean(values: Array, weights: Array) -> Array:
+    """Mean over the firms, `(ticks, inputs)` of `(ticks, firms, inputs)`, of those who use any, weighted by use."""
+    weights = np.where(np.isfinite(values), weights, 0.0)
+    total = weights.sum(axis=1)
+    weighted = np.sum(np.where(weights > 0, values, 0.0) * weights, axis=1)
+    return np.divide(weighted, total, out=np.full(total.shape, np.nan), where=total > 0)
+
+
+def _by_good(economy: Economy, mode: Array) -> dict[str, float] | None:
+    """The combination of goods most out of balance, by good; None where there is none."""
+    if not np.isfinite(mode).all() or not mode.any():
+        return None
+    return {good_of(economy, place): float(mode[place]) for place in np.flatnonzero(mode).tolist()}

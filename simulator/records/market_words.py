@@ -1,0 +1,73 @@
+"""What the sentence of a run says of a market beside its judges: which equilibrium, what prices mean, which path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.dynamics.market_tick import MarketState, MarketTick
+from simulator.dynamics.transition import Transition
+
+if TYPE_CHECKING:
+    from simulator.dynamics.verdicts import Verdict
+    from simulator.references.judges import References
+
+SETTLES = {True: "settles", False: "does not settle", None: "may settle"}
+"""What a price rule does near an equilibrium that is stable, unstable, or not known to be either."""
+
+Market = Transition[MarketState, MarketTick]
+
+
+def market_words(
+    verdict: Verdict, now: Market, references: References, last: Mapping[str, float], path_gap: float
+) -> list[str]:
+    """What prices, bids and derivatives have to do with each other in this run, in parts of a sentence."""
+    parts: list[str] = []
+    number, found = reached(references, now), references.equilibria
+    if verdict.outcome == "cleared" and number is not None and len(found) > 1:
+        at = found[number - 1]
+        settles = f"the rule {SETTLES[at.stable]} there"
+        parts.append(f"number {number} of {len(found)} equilibria, of index {at.index:+d}; {settles}")
+    gap, bid_gap = last.get("distance_to_adjoint", np.nan), last.get("bid_gap", np.nan)
+    if gap == gap and bid_gap == bid_gap:
+        parts.append(_meaning(verdict.outcome, gap, bid_gap))
+    return [*parts, _path(references, path_gap)]
+
+
+def reached(references: References, now: Market) -> int | None:
+    """The number of the equilibrium nearest to the market's last prices, among those of the regime in force."""
+    tick = now.tick
+    if not references.equilibria or not tick.finite:
+        return None
+    seen = map(np.asarray, (tick.prices, tick.demand, tick.supply))
+    prices, demand, supply = seen
+    return int(np.argmin([float(references.gap(found, prices, demand, supply)) for found in references.equilibria])) + 1
+
+
+def in_words(gap: float) -> str:
+    """A relative gap in words that fit its size."""
+    if gap < 1e-12:
+        return "rounding"
+    if gap < 1e-4:
+        return f"{gap:.1e}"
+    return f"{100 * gap:.3g}%" if gap < 9.995 else f"a factor of {gap + 1:.3g}"
+
+
+def _meaning(outcome: str, gap: float, bid_gap: float) -> str:
+    largest = max(gap, bid_gap)
+    if largest > 1e-4:
+        return f"prices are off bids by up to {in_words(bid_gap)}, off derivatives by {in_words(gap)}"
+    if outcome == "cleared":
+        return f"price = bid = derivative of the objective, to {in_words(largest)}"
+    return f"price = bid = derivative to {in_words(largest)}, which is no evidence: who is not rationed bids the price"
+
+
+def _path(references: References, gap: float) -> str:
+    if references.path.kind == "primal":
+        return f"the path is up to {in_words(gap)} off a planner's gradient ascent"
+    kind = references.reference.kind
+    if gap <= 1e-9:
+        return f"the path is gradient descent on the {kind}, to {in_words(gap)}"
+    return f"the path leaves gradient descent on the {kind} by up to {in_words(gap)}"

@@ -1,0 +1,120 @@
+"""The recorder: keeps what is noted of ticks, and turns it into tables block by block."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence, Set
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.dynamics.transition import StateT, TickT, Transition
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.records.columns import Columns, Known
+from simulator.records.table import Table
+
+if TYPE_CHECKING:
+    from simulator.dynamics.verdicts import Verdict
+    from simulator.references.judges import References
+
+MOST_NUMBERS = 4_000_000
+"""A block of ticks holds about so many numbers at most."""
+MOST_TICKS = 1024
+
+NoteT = TypeVar("NoteT")
+Parts = dict[str, Mapping[str, Array]]
+
+
+class Rows(NamedTuple):
+    """The rows of a table: their key columns, `(rows,)` each, and all that is known of them by name, in any shape with
+    as many numbers.
+    """
+
+    keys: Mapping[str, NDArray[Any]]
+    known: Known
+
+
+class View(ABC, Generic[StateT, TickT, NoteT]):
+    """How a scheduler's ticks are looked at: what is noted of each, and what is then known of the rows of each table.
+
+    `references` are the judges, where there are any; `free_goods` `(goods,)` those whose price may move.
+    """
+
+    references: References | None = None
+    free_goods: NDArray[np.bool_]
+
+    @property
+    @abstractmethod
+    def columns(self) -> Mapping[str, Columns]:
+        """The columns of each table that grows with the ticks: trajectory, ticks, agents, wedges."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """About how many numbers are kept of a tick."""
+
+    @abstractmethod
+    def note(self, now: Transition[StateT, TickT], *, record: bool) -> NoteT | None:
+        """What is kept of the tick just over; None if nothing of one that is not to be recorded."""
+
+    @abstractmethod
+    def rows(self, notes: Sequence[NoteT]) -> dict[str, Rows]:
+        """What is known of the rows of each table, by the notes of a block; nothing if no tick is to be recorded."""
+
+    @abstractmethod
+    def words(self, verdict: Verdict, now: Transition[StateT, TickT], last: Mapping[str, float]) -> list[str]:
+        """What the sentence of a run says after its verdict; `last` is the last row of ticks.csv by column."""
+
+    def change_economy(self, tick: int, economy: Economy) -> None:
+        """From this tick on the economy is another; what was noted before has been turned into tables."""
+
+    def state(self) -> Parts:
+        """What is remembered from block to block, parts of arrays."""
+        return {}
+
+    def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
+        """Continue from a `state`."""
+
+    def summary(self, now: Transition[StateT, TickT]) -> dict[str, Any]:
+        """Keys of the summary that this scheduler alone knows."""
+        return {}
+
+
+class Recorder:
+    """Keeps the notes of a block of ticks; a block ends after so many ticks, or with one of the ticks `ends`.
+
+    Arithmetic on arrays of another length may differ in its last bit. Blocks therefore end where the tick's number
+    says, never when the clock does, and a resumed run begins at the end of a block: the same bytes every time.
+    """
+
+    def __init__(self, view: View[Any, Any, Any], ends: Set[int] = frozenset()) -> None:
+        self.view, self._ends = view, ends
+        self._seen, self._notes, self._last = 0, list[Any](), -1
+
+    @cached_property
+    def most_ticks(self) -> int:
+        """How many ticks make a block at most: fewer where firms and goods fill tens of MB."""
+        return max(1, min(MOST_TICKS, MOST_NUMBERS // max(self.view.numbers, 1)))
+
+    def observe(self, now: Transition[Any, Any], *, record: bool) -> None:
+        """Note the tick just over, for the tables if it is to be recorded."""
+        self._seen, self._last = self._seen + 1, now.tick.tick
+        note = self.view.note(now, record=record)
+        if note is not None:
+            self._notes.append(note)
+
+    @property
+    def full(self) -> bool:
+        """Whether a block of ticks is complete."""
+        return self._seen >= self.most_ticks or self._last in self._ends
+
+    def tables(self) -> dict[str, Table]:
+        """The tables of all ticks recorded since the last call."""
+        notes, self._notes, self._seen = self._notes, [], 0
+        columns = self.view.columns
+        with np.errstate(all="ignore"):
+            rows = self.view.rows(notes) if notes else {}
+            return {name: Table.of(keys, columns[name], known) for name, (keys, known) in rows.items()}

@@ -1,0 +1,1 @@
+"""What moves prices: a file for each scheduler, and the table of them."""

@@ -1,0 +1,196 @@
+"""A market that learns: orders for bundles, sellers who fill them, hidden firms that redesign what bundles are made of.
+
+Prices move along excess demand by the same rule as in every other market; here excess demand for a good is what is in
+the bundles whose orders stay unfilled. Prices are the weights, unfilled orders the error (see `economics.bundles`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from simulator.dynamics.cycles import find_cycle
+from simulator.dynamics.learning_tick import LearningState, LearningTick, TrainingSet
+from simulator.dynamics.price_rules import PriceRule
+from simulator.dynamics.transition import Transition
+from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
+from simulator.economics.bundles import SELLERS, Sellers, contents, redesigns
+from simulator.economics.economy import Economy, Indices
+from simulator.economics.forms import Array
+from simulator.records.learning_view import LEARNING_TICKS, LearningView
+from simulator.schedulers.scheduler import Participant, Quotes, Scheduler, Setup, ViewOptions
+
+Lesson = Transition[LearningState, LearningTick]
+
+
+@dataclass(frozen=True, eq=False)
+class Learning(Scheduler[LearningState, LearningTick]):
+    """The market of a training set under a price rule."""
+
+    rule: PriceRule
+    training: TrainingSet
+    columns: ClassVar = {"ticks": LEARNING_TICKS}
+    written = "learning: {...}, in the place of goods, firms and consumers"
+    meaning = "a market of bundles whose prices are weights: excess demand is what is in unfilled orders"
+
+    @classmethod
+    def of(cls, setup: Setup) -> Learning:
+        assert setup.training is not None
+        return cls(setup.rule, setup.training)
+
+    @property
+    def sellers(self) -> Sellers:
+        """Those who fill orders: they supply more of a bundle the more it pays."""
+        return SELLERS[self.training.sellers]
+
+    def start(self, economy: Economy, prices: Array, seed: int) -> LearningState:
+        return LearningState(0, prices, self.training.designs, self.rule.start(), seed)
+
+    def step(self, economy: Economy, state: LearningState) -> tuple[LearningState, LearningTick]:
+        """Bundles are filled with goods, orders with bundles; prices and designs follow what is unfilled."""
+        training, (number, prices, designs, memory, seed) = self.training, state
+        patterns = self._in_the_market(number, seed)
+        with np.errstate(all="ignore"):
+            held = contents(training.inputs[patterns], designs, training.layers)
+            by_contract = prices.reshape(len(training.contracts), -1)
+            paid = held.priced @ by_contract.T
+            supplied, orders = self.sellers.supply(paid), training.orders[patterns]
+            unfilled = orders - supplied
+            excess_demand, supply = ((held.priced.T @ units).T.ravel() for units in (unfilled, supplied))
+            demand = excess_demand + supply
+            redesigned = designs
+            if designs:
+                changes = redesigns(held, designs, training.layers, unfilled @ by_contract)
+                steps = zip(designs, training.layers, changes, strict=True)
+                redesigned = tuple(design + layer.rate * change for design, layer, change in steps)
+            scale = np.maximum(np.abs(demand), np.abs(supply))
+            next_prices, memory = self.rule.next_prices(prices, excess_demand, scale, memory)
+        tick = LearningTick(number, prices, demand, supply, patterns, paid, supplied, designs)
+        return LearningState(number + 1, next_prices, redesigned, memory, seed), tick
+
+    def _in_the_market(self, tick: int, seed: int) -> Indices:
+        """The patterns of a tick: all, or the next of a round in which each comes once, in an order of its own."""
+        count, batch = len(self.training.inputs), self.training.batch
+        if not batch:
+            return np.arange(count)
+        number, place = divmod(tick, self.training.ticks_a_round)
+        return _order(count, seed, number)[place * batch : (place + 1) * batch]
+
+    def answers(self, tick: LearningTick, inputs: Array) -> tuple[Array, Array]:
+        """What bundles of `inputs` `(patterns, inputs)` pay at a tick's prices and designs, and what is supplied of
+        them, `(patterns, contracts)` each.
+        """
+        with np.errstate(all="ignore"):
+            held = contents(inputs, tick.designs, self.training.layers).priced
+            paid = held @ tick.prices.reshape(len(self.training.contracts), -1).T
+            return paid, self.sellers.supply(paid)
+
+    def everything(self, tick: LearningTick) -> tuple[Array, Array]:
+        """What the bundles of all patterns pay, and what is supplied of them: `answers` to all that is to be learnt."""
+        whole = len(tick.patterns) == len(self.training.inputs)
+        return (tick.paid, tick.supplied) if whole else self.answers(tick, self.training.inputs)
+
+    def unfilled(self, tick: LearningTick) -> Array:
+        """The orders of all patterns that stay unfilled at a tick's prices, `(patterns, contracts)`."""
+        return self.training.orders - self.everything(tick)[1]
+
+    def residual(self, economy: Economy, tick: LearningTick) -> float:
+        """The mean square of unfilled orders."""
+        with np.errstate(all="ignore"):
+            return float(np.mean(self.unfilled(tick) ** 2))
+
+    def quotes(self, economy: Economy, tick: LearningTick) -> Quotes:
+        """Prices, what the orders in the market contain, and what the bundles supplied contain."""
+        return Quotes(tick.prices, tick.demand, tick.supply)
+
+    def verdict_rule(self, prices: Array, tolerance: float) -> LearningVerdict:
+        return LearningVerdict(self, prices, tolerance)
+
+    def view(self, economy: Economy, prices: Array, options: ViewOptions) -> LearningView:
+        return LearningView(self, economy.goods, self.rule.free)
+
+    def participants(self, economy: Economy) -> list[Participant]:
+        layers = [
+            Participant(f"layer_{n}", "hidden firm", layer.firms) for n, layer in enumerate(self.training.layers, 1)
+        ]
+        return [Participant("sellers", "seller", len(self.training.orders)), *layers]
+
+
+_ORDER = 0x0DE5
+"""Beside the run's seed and a round's number, what the order of its patterns is drawn from."""
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, number: int) -> Indices:
+    """The order in which patterns come in a round."""
+    return np.random.default_rng([seed, _ORDER, number]).permutation(count)
+
+
+class LearningVerdict(VerdictRule[LearningState, LearningTick]):
+    """Cleared once every order is filled, whatever prices do; of a run from `prices` `(goods,)`."""
+
+    def __init__(self, scheduler: Learning, prices: Array, tolerance: float) -> None:
+        self.scheduler, self.training, self.tolerance = scheduler, scheduler.training, tolerance
+        self.bound = BOUND * max(float(np.max(np.abs(prices))), 1.0)
+        self.history = PriceHistory(len(prices))
+        self.still = 0
+        """For how many ticks nothing has moved."""
+
+    def observe(self, now: Lesson) -> None:
+        self.history.append(now.tick.prices)
+        free = self.scheduler.rule.free
+        before, after = (now.tick.prices[free], *now.tick.designs), (now.after.prices[free], *now.after.designs)
+        self.still = self.still + 1 if all(map(_still, before, after)) else 0
+
+    def state(self) -> dict[str, Array]:
+        return {**self.history.state(), "still": np.array(self.still)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        self.history.restore(state)
+        self.still = int(state["still"])
+
+    def verdict(self, now: Lesson) -> Verdict | None:
+        tick, training = now.tick, self.training
+        if not tick.finite or not np.abs(tick.prices).max() <= self.bound:
+            beyond = np.flatnonzero(~(np.abs(tick.prices) <= self.bound))
+            found = [now.economy.goods[good] for good in beyond[:3].tolist()]
+            which = f"the price of {' and '.join(found)}" if found else "what bundles pay"
+            return Verdict("diverged", f"{which} leaves every bound; a smaller rate may not")
+        worst = float(np.abs(training.orders[tick.patterns] - tick.supplied).max())
+        if worst <= self.tolerance:
+            worst = float(np.abs(self.scheduler.unfilled(tick)).max())
+        if worst <= self.tolerance:
+            return Verdict("cleared", f"every order is filled to {worst:.2g}")
+        if self.still >= (STILL_TICKS + self.scheduler.rule.wait) * training.ticks_a_round:
+            which = "prices and designs" if training.layers else "prices"
+            return Verdict("settled_off_equilibrium", f"{which} stand still while {self._left(tick)}")
+        return None
+
+    def close(self, now: Lesson) -> Verdict:
+        prices = self.history.prices()
+        # In logarithms a price that is negative has no place; what returns in prices returns in their exponents.
+        span = np.abs(prices).max() or 1.0
+        cycle = find_cycle(prices / span, self.tolerance)
+        if cycle is not None and not self.training.batch:
+            half = 0.5 * float(np.ptp(prices[-int(np.ceil(cycle.period)) - 1 :, cycle.good]))
+            swing = f"that of {now.economy.goods[cycle.good]} swings by {half:.3g} either way"
+            reason = f"prices return every {cycle.period:.4g} ticks, {swing}, while {self._left(now.tick)}"
+            return Verdict("cycled", reason, cycle.period, half)
+        return Verdict("out_of_ticks", self._left(now.tick))
+
+    def _left(self, tick: LearningTick) -> str:
+        """How many orders stay unfilled, and by how much."""
+        unfilled = np.abs(self.scheduler.unfilled(tick))
+        worst, count = float(unfilled.max()), int((unfilled.max(axis=1) > self.tolerance).sum())
+        some = f"{count:,} of {len(unfilled):,} orders stay unfilled"
+        return f"{some}, by up to {worst:.3g} (tolerance {self.tolerance:.2g})"
+
+
+def _still(before: Array, after: Array) -> bool:
+    """Whether none of some numbers has moved, relative to the largest of them."""
+    with np.errstate(all="ignore"):
+        return bool(np.abs(after - before).max(initial=0.0) <= STILL * np.abs(before).max(initial=0.0))

@@ -1,0 +1,148 @@
+"""What every scheduler is: a start, a pure step, and how its ticks are judged and recorded.
+
+A scheduler is frozen. Its state and its tick are named tuples of arrays (or of tuples of arrays, or numbers); the state
+holds all that the coming tick depends on beside the economy, so that it is the checkpoint, too, and a shock hands the
+same state another economy. Chance is drawn from the seed and the tick's number alone. Memory that only saves work is
+allowed where no result can show it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self
+
+import numpy as np
+
+from simulator.dynamics.learning_tick import TrainingSet
+from simulator.dynamics.price_rules import PriceRule
+from simulator.dynamics.trading import Trade
+from simulator.dynamics.transition import StateT, TickT, Transition
+from simulator.dynamics.verdicts import VerdictRule
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.records.columns import Columns
+
+if TYPE_CHECKING:
+    from simulator.dynamics.consumers import CohortTick
+    from simulator.records.recorder import View
+
+
+@dataclass(frozen=True)
+class Participant:
+    """An entry of agents: what it is called, what kind of agents they are, how many."""
+
+    name: str
+    kind: str
+    count: int
+
+
+class Quotes(NamedTuple):
+    """Prices, demand and supply of a tick, `(goods,)` each in the economy's order."""
+
+    prices: Array
+    demand: Array
+    supply: Array
+
+
+class Setup(NamedTuple):
+    """What of a scenario a scheduler may be built from: its price rule, when and how agents trade, the tolerance of its
+    verdict, and what is to be learnt, if anything is.
+    """
+
+    rule: PriceRule
+    trade: Trade
+    tolerance: float
+    training: TrainingSet | None
+
+
+class Scheduler(ABC, Generic[StateT, TickT]):
+    """What moves prices, from tick to tick."""
+
+    meaning: ClassVar[str]
+    written: ClassVar[str] = "scheduler: {kind: KIND}"
+    """How a scenario asks for it."""
+    columns: ClassVar[Mapping[str, Columns]] = {}
+    """Columns of its own, by the table they are added to."""
+    rule: PriceRule
+
+    @classmethod
+    @abstractmethod
+    def of(cls, setup: Setup) -> Self:
+        """The scheduler of a scenario."""
+
+    @abstractmethod
+    def start(self, economy: Economy, prices: Array, seed: int) -> StateT:
+        """The state before the first tick, which quotes `prices` `(goods,)`; chance is drawn from the `seed`."""
+
+    @abstractmethod
+    def step(self, economy: Economy, state: StateT) -> tuple[StateT, TickT]:
+        """One tick: the state after it, and the tick. Nothing is changed."""
+
+    @abstractmethod
+    def residual(self, economy: Economy, tick: TickT) -> float:
+        """How far the market is from clearing in a tick; 0 where it clears."""
+
+    @abstractmethod
+    def quotes(self, economy: Economy, tick: TickT) -> Quotes:
+        """What a tick quoted, and what was wanted and offered at that."""
+
+    @abstractmethod
+    def verdict_rule(self, prices: Array, tolerance: float) -> VerdictRule[StateT, TickT]:
+        """What names the outcome of a run that begins at `prices` `(goods,)`."""
+
+    @abstractmethod
+    def view(self, economy: Economy, prices: Array, options: ViewOptions) -> View[StateT, TickT, Any]:
+        """How its ticks are recorded, of a run that begins at `prices` `(goods,)`."""
+
+    def settle_at_equilibrium(self, now: Transition[StateT, TickT]) -> TickT:
+        """The last tick with all carried out that has waited for prices to be found: nothing, unless trade waits."""
+        return now.tick
+
+    def cohorts(self, now: Transition[StateT, TickT]) -> list[CohortTick]:
+        """What each cohort of consumers went through in a tick."""
+        return []
+
+    def participants(self, economy: Economy) -> list[Participant]:
+        """The entries of agents that take part."""
+        firms = [Participant(firm.name, "firm", firm.count) for firm in economy.firms]
+        return firms + [Participant(cohort.name, "consumer", cohort.count) for cohort in economy.consumers]
+
+
+class ViewOptions(NamedTuple):
+    """What of a run's settings its record depends on: the run's `seed`, whether the judges look on (`references`), what
+    the path is compared with (`dual` or `primal`), and every so many ticks the linear picture (`diagnostics`, 0 never).
+    """
+
+    seed: int
+    references: bool = True
+    gradient_path: str = "dual"
+    diagnostics: int = 1
+
+
+def flatten(state: Any) -> dict[str, Array]:
+    """A state as arrays by name: what a checkpoint keeps. A tuple's parts are numbered."""
+    found: dict[str, Array] = {}
+    for name, value in state._asdict().items():
+        if _is_parts(value):
+            found |= {f"{name}{place}": np.asarray(part) for place, part in enumerate(value)}
+        else:
+            found[name] = np.asarray(value)
+    return found
+
+
+def unflatten(like: Any, arrays: Mapping[str, Array]) -> Any:
+    """The state of such `arrays`, of the same kind as another one; whole numbers are such again."""
+    values: dict[str, Any] = {}
+    for name, value in like._asdict().items():
+        if _is_parts(value):
+            values[name] = tuple(arrays[f"{name}{place}"] for place in range(len(value)))
+        else:
+            values[name] = int(arrays[name]) if isinstance(value, int) else arrays[name]
+    return type(like)(**values)
+
+
+def _is_parts(value: Any) -> bool:
+    """Whether a field of a state is a tuple of arrays (and not one of floats)."""
+    return isinstance(value, tuple) and not any(isinstance(part, float) for part in value)

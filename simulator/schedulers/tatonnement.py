@@ -1,0 +1,222 @@
+"""Tatonnement: prices move along planned excess demand while firms and consumers plan, trade and produce.
+
+A tick: quote prices; everybody plans; add up; trade and produce (or wait until the auctioneer has found the prices);
+find the next prices. `Tatonnement.step` reads like that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from simulator.dynamics.consumers import CohortTick
+from simulator.dynamics.market import Layout, no_trade, plan_all, settle
+from simulator.dynamics.market_tick import MarketState, MarketTick, Plans
+from simulator.dynamics.market_verdict import MarketVerdict
+from simulator.dynamics.price_rules import PriceRule
+from simulator.dynamics.scalar_engine import ScalarEngine
+from simulator.dynamics.trading import Fills, Trade
+from simulator.dynamics.transition import Transition
+from simulator.economics.clearing import relative_excess_demand
+from simulator.economics.economy import Balance, Economy
+from simulator.economics.forms import Array
+from simulator.economics.linear import Linear
+from simulator.economics.ties import Edges, Split, bundles, clearing_split, ties
+from simulator.records.market_view import TRADE_TICKS, MarketView
+from simulator.references.judges import References
+from simulator.schedulers.scheduler import Quotes, Scheduler, Setup, ViewOptions
+
+Market = Transition[MarketState, MarketTick]
+Bundles = Mapping[int, list[Array]]
+"""By the number of a cohort what each of its blocks plans, `(rows, goods)`."""
+
+
+class Scratch(NamedTuple):
+    """What is looked up once for an economy, and the bundles of the tick just over: only to save work."""
+
+    layout: Layout
+    engine: ScalarEngine | None
+    last: list[tuple[MarketTick, Bundles]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tatonnement(Scheduler[MarketState, MarketTick]):
+    """Prices moved by a `rule`, with `trade` in every tick or at equilibrium.
+
+    Where some demand is a set (linear tastes), the bundles that clear the markets are chosen from it if they do so to
+    the `tolerance`. Cohorts whose demand adds up exactly plan as one where nobody trades (`aggregates`), and a small
+    supply chain ticks in plain floats (`floats`): both only save work.
+    """
+
+    rule: PriceRule
+    trade: Trade
+    tolerance: float = 1e-6
+    aggregates: bool = True
+    floats: bool = True
+    _scratch: list[Scratch] = field(default_factory=list[Scratch], repr=False)
+    columns: ClassVar = {"ticks": TRADE_TICKS}
+    meaning = "prices move along planned excess demand z = demand - supply, in the way of a rule (see rules)"
+
+    @classmethod
+    def of(cls, setup: Setup) -> Tatonnement:
+        return cls(setup.rule, setup.trade, setup.tolerance)
+
+    def start(self, economy: Economy, prices: Array, seed: int) -> MarketState:
+        stock = np.zeros(len(economy.outlet_good))
+        accounts = tuple(np.zeros(cohort.size) for cohort in economy.consumers)
+        return MarketState(0, prices, economy.first_guess(), stock, accounts, self.rule.start(prices=prices))
+
+    def step(self, economy: Economy, state: MarketState) -> tuple[MarketState, MarketTick]:
+        layout, engine, last = self._known(economy)
+        if engine is not None:
+            return engine.step(state)
+        # What members planned last is a table as large as their parameters: it goes before the next is made.
+        last.clear()
+        with np.errstate(all="ignore"):
+            prices = np.asarray(state.prices)
+            plans, orders = plan_all(layout, state, prices)
+            demand, supply = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+            excess_demand, scale = demand - supply, np.maximum(demand, supply)
+            finite = math.isfinite(prices @ scale)
+            if self.trade.every_tick and finite:
+                trades, accounts = settle(layout, state, prices, plans, orders)
+            else:
+                trades, accounts = no_trade(layout, prices, plans, np.asarray(state.stock)), state.accounts
+            jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
+            signal, size = self._observed(layout, state, prices) or (excess_demand, scale)
+            next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
+            residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free)
+        numbers = (state.tick, finite, residual, math.nan)
+        tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
+        planned: Bundles = {number: each.bundles for number, each in enumerate(orders)}
+        if finite and layout.set_valued:
+            tick, chosen = self._choose(economy, state, tick)
+            planned = planned or chosen
+        last.append((tick, planned))
+        return MarketState(state.tick + 1, next_prices, plans.planned_inputs, trades.stock, accounts, memory), tick
+
+    def residual(self, economy: Economy, tick: MarketTick) -> float:
+        """The largest relative excess demand."""
+        return float(tick.residual)
+
+    def quotes(self, economy: Economy, tick: MarketTick) -> Quotes:
+        return Quotes(*map(np.asarray, (tick.prices, tick.demand, tick.supply)))
+
+    def verdict_rule(self, prices: Array, tolerance: float) -> MarketVerdict:
+        return MarketVerdict(self.rule, self.trade, prices, tolerance)
+
+    def view(self, economy: Economy, prices: Array, options: ViewOptions) -> MarketView:
+        path, every = options.gradient_path, options.diagnostics
+        references = None
+        if options.references:
+            references = References(economy, self.rule, prices, options.seed, path=path, diagnostics=every)
+        return MarketView(economy, self.rule, self.cohorts, references, every_tick=self.trade.every_tick)
+
+    def settle_at_equilibrium(self, now: Market) -> MarketTick:
+        """The tick with its plans carried out, prices being found: what nobody keeps for itself changes hands."""
+        tick = now.tick
+        if self.trade.every_tick:
+            return tick
+        with np.errstate(all="ignore"):
+            kept = sum((cohort.kept for cohort in self.cohorts(now)), np.zeros(len(tick.demand)))
+            demand, supply = np.asarray(tick.demand), np.asarray(tick.supply)
+            return tick._replace(traded=np.maximum(np.minimum(demand, supply) - kept, 0.0))
+
+    def cohorts(self, now: Market) -> list[CohortTick]:
+        """What each cohort of consumers went through in a tick."""
+        economy, before, tick, _ = now
+        fills = Fills(tick.bought_fraction, tick.sold_fraction, tick.traded) if len(tick.bought_fraction) else None
+        planned = self._bundles(now)
+        return [
+            CohortTick(cohort, tick.prices, tick.planned_profits, account, fills, planned.get(number))
+            for number, (cohort, account) in enumerate(zip(economy.consumers, before.accounts, strict=True))
+        ]
+
+    def _known(self, economy: Economy) -> Scratch:
+        """What is known of the economy in force."""
+        if not self._scratch or self._scratch[0].layout.economy is not economy:
+            serves = self.floats and ScalarEngine.serves(economy, self.rule)
+            engine = ScalarEngine(economy, self.rule, self.trade) if serves else None
+            self._scratch[:] = [Scratch(Layout(economy, self.trade, aggregates=self.aggregates), engine, [])]
+        return self._scratch[0]
+
+    def _bundles(self, now: Market) -> Bundles:
+        """What members planned in a tick, if it is the last one, or was chosen among equals: else it follows from
+        prices and accounts.
+        """
+        economy, before, tick, _ = now
+        for known, planned in self._known(economy).last:
+            # Settled at equilibrium it is another tuple of the same plans.
+            if known.planned_consumption is tick.planned_consumption:
+                return planned
+        return self._choose(economy, before, tick)[1] if tick.split_gap <= self.tolerance else {}
+
+    def _observed(self, layout: Layout, state: MarketState, prices: Array) -> tuple[Array, Array] | None:
+        """Excess demand and `s` of each market `(goods,)` at the prices that it has heard of; None where all of them go
+        by the `prices` quoted. Everybody plans as they stand, with what is in their accounts.
+        """
+        rows = self.rule.heard(prices, state.memory)
+        if rows is None:
+            return None
+        demand, supply = np.zeros(len(prices)), np.zeros(len(prices))
+        for good in np.flatnonzero(self.rule.free).tolist():
+            plans, _ = plan_all(layout, state, rows[good])
+            totals = layout.economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+            demand[good], supply[good] = totals[0][good], totals[1][good]
+        return demand - supply, np.maximum(demand, supply)
+
+    def _jacobian(self, economy: Economy, state: MarketState, prices: Array, plans: Plans) -> Array:
+        """`dz/dp` of planned excess demand, `(goods, goods)`, at the incomes really planned with."""
+        made = economy.at_outlets(plans.planned_outputs)
+        layout = self._known(economy).layout
+        profits = layout.by_entry(layout.cash_flow(prices, made, plans.planned_inputs))
+        incomes = _incomes(economy, state, prices, profits)
+        quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
+        totals = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+        return economy.jacobian(Balance(prices, *totals, *quantities))
+
+    def _choose(self, economy: Economy, state: MarketState, tick: MarketTick) -> tuple[MarketTick, Bundles]:
+        """Where demand is a set, markets clear if some of its elements would clear them: the auctioneer chooses those.
+
+        Where trade goes on in every tick it is only said how well they would clear; what is done is left as it is.
+        """
+        incomes = _incomes(economy, state, tick.prices, tick.planned_profits)
+        edges, split = self._best_split(economy, tick, incomes)
+        if split is None or split.gap > self.tolerance:
+            return tick, {}
+        if self.trade.every_tick:
+            return tick._replace(split_gap=split.gap), {}
+        chosen = bundles(economy, tick.prices, edges, split.spending)
+        planned = np.array(tick.planned_consumption)
+        for number, table in chosen.items():
+            planned[number] = economy.consumers[number].weight * table.sum(axis=0)
+        everything = planned.sum(axis=0)
+        resolved = tick._replace(
+            residual=split.gap,
+            split_gap=split.gap,
+            demand=tick.demand + (everything - tick.consumers_planned),
+            planned_consumption=planned,
+            consumers_planned=everything,
+            consumption=planned,
+        )
+        parts = {
+            number: [table[part] for part, _ in economy.consumers[number].blocks] for number, table in chosen.items()
+        }
+        return resolved, parts
+
+    def _best_split(self, economy: Economy, tick: MarketTick, incomes: tuple[Array, ...]) -> tuple[Edges, Split | None]:
+        """How consumers of linear tastes would have to split their spending on equally good goods."""
+        edges = ties(economy, tick.prices, incomes, self.tolerance)
+        linear = [number for number, cohort in enumerate(economy.consumers) if isinstance(cohort.utility, Linear)]
+        others = tick.demand - sum(tick.planned_consumption[number] for number in linear)
+        return edges, clearing_split(tick.prices, others, tick.supply, edges, self.rule.free)
+
+
+def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array) -> tuple[Array, ...]:
+    """Income planned with, `(rows,)` for each cohort."""
+    cohorts = zip(economy.consumers, state.accounts, strict=True)
+    return tuple(CohortTick(cohort, prices, profits, account).income for cohort, account in cohorts)
