@@ -33,9 +33,13 @@ Result = TypeVar("Result")
 class Rows:
     """A frozen dataclass whose array fields, and fields of this kind, have a row per agent or one row for all."""
 
-    @cached_property
+    @property
     def size(self) -> int:
         """The number of rows: the longest leading axis."""
+        return self._size
+
+    @cached_property
+    def _size(self) -> int:
         return max((_length(value) for value in self._row_values()), default=1)
 
     def rows(self, part: slice) -> Self:
