@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.best_response import many_inputs, one_input
+from simulator.economics.conjugate import best_input
 from simulator.economics.forms import Array, Form
 from simulator.economics.formula import Formula
 from simulator.economics.rows import Rows
@@ -161,7 +162,10 @@ class FormulaTechnology(Rows):
         return self._maximise(price, wages, guess)
 
     def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
-        """This is the judges' road: the value is found by maximising and differentiated by the envelope theorem."""
+        """With a single input a road of its own; with several the market's search, whose plan is verified."""
+        if self.single_input:
+            profit, x, made = self.profit_one(price, float(wages[0]), guess.item())
+            return np.array([profit]), _plan_of_one(x, made)
         plan = self._maximise(price, wages, guess)
         with np.errstate(invalid="ignore"):
             return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
@@ -203,17 +207,19 @@ class FormulaTechnology(Rows):
         x, made = one_input(scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
         return (weight * x, scale * made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
 
-    # The judges' own name for it: what breaks the market's plans must not move what they are compared with.
-    _maximise_one = plan_one
-
     def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
-        x, made = self._maximise_one(price, wage, guess)
+        """Where the conjugate of the formula is reached, by a search of its own."""
+        productivity, weight, scale, first_slope, scalar = self._alone
+        earned = price * productivity
+        x, made = best_input(scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
+        x, made = weight * x, scale * made
+        if not (made >= 0.0 or (self.negative_output and made > -math.inf)):
+            x = made = 0.0
         return price * made - wage * x, x, made
 
     def _maximise(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
         if self.single_input:
-            x, made = self._maximise_one(price, wages[0], guess.item())
-            return _plan_of_one(x, made)
+            return _plan_of_one(*self.plan_one(price, wages[0], guess.item()))
         earned = price * self.productivity
         each = many_inputs(self.formula, earned, np.asarray(wages, dtype=float), guess / self.weight)
         made = self.formula.value(each)
