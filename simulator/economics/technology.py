@@ -289,8 +289,7 @@ class HomotheticTechnology(Rows):
             return Plan(np.zeros((rows, len(at))), np.zeros(rows))
         bundle, earned = self.form.demand(at, np.ones(rows)), price * self._scale
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            worth = self.form.value(bundle) if at.all() else 1.0 / self.form.unit_cost(at)
-            spent = (earned * self.returns * worth**self.returns) ** (1.0 / (1.0 - self.returns))
+            spent = (earned * self.returns * self.form.value(bundle) ** self.returns) ** (1.0 / (1.0 - self.returns))
         spent = np.where(earned > 0, spent, 0.0)
         return Plan(_times(spent, bundle), spent / (self.returns * price))
 
