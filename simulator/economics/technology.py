@@ -18,8 +18,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.best_response import many_inputs, one_input
+from simulator.economics.best_response import SMALLEST, many_inputs, one_input
 from simulator.economics.conjugate import best_input
+from simulator.economics.first_order import first_order_residual, largest
 from simulator.economics.forms import Array, Form
 from simulator.economics.formula import Formula
 from simulator.economics.rows import Rows
@@ -77,6 +78,17 @@ class Technology(Protocol):
 
     def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """`pi(p, w) = max_x p y(x) - w.x`, `(rows,)`, and its gradient `(y, -x)` as the plan there."""
+        ...
+
+    @property
+    def verified(self) -> bool:
+        """Whether `profit` has no road of its own, so that what is planned must be verified."""
+        ...
+
+    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+        """How far a plan is from first-order conditions and from what its inputs make, relative; not a number where
+        `profit` has a road of its own.
+        """
         ...
 
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
@@ -170,6 +182,25 @@ class FormulaTechnology(Rows):
         with np.errstate(invalid="ignore"):
             return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
 
+    @property
+    def verified(self) -> bool:
+        return not self.single_input
+
+    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+        if self.single_input:
+            return math.nan
+        inputs = plan.inputs / self.weight
+
+        def worth(each: Array) -> Array:
+            # Beside others an input that counts as none may be as much as this.
+            some = np.where(each.any(axis=-1, keepdims=True), np.maximum(each, SMALLEST), each)
+            return price * self.productivity[:, None] * self.formula.gradient(some)
+
+        residual = first_order_residual(worth, inputs, wages, kinked=self.formula.has_kinks)
+        # Who plans nothing at all may idle whatever a first unit earns, if that is not enough.
+        idles = ~inputs.any(axis=-1) & self._idle(self.formula.value(inputs))
+        return largest(np.where(idles, 0.0, residual) + misfit(self.output(plan.inputs), plan.output))
+
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
         """From `p A f'(x/W) = w` at the inputs in use: `dx/dw = (p y'')^-1`, `dx/dp = -(p y'')^-1 y'`."""
         if self.single_input:
@@ -244,6 +275,7 @@ class HomotheticTechnology(Rows):
     weight: float = field(init=False, repr=False, default=1.0)
     """How many firms a row stands for."""
     negative_output = False
+    verified = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "productivity", np.asarray(self.productivity, dtype=float))
@@ -303,6 +335,9 @@ class HomotheticTechnology(Rows):
         output = self._scale * level**self.returns
         return (1.0 - self.returns) * price * output, Plan(_times(level, self.form.unit_demand(at)), output)
 
+    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+        return math.nan
+
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
         """From `x = r p y g` with `g = d ln c/dw`, and `y` as `p^(r/(1-r)) c^(-r/(1-r))`."""
         rows, count = inputs.shape
@@ -356,6 +391,13 @@ class HomotheticTechnology(Rows):
 
 def _plan_of_one(x: float, made: float) -> Plan:
     return Plan(np.array([[x]]), np.array([made]))
+
+
+def misfit(made: Array, planned: Array) -> Array:
+    """How far planned outputs `(rows,)` are from what is `made` of the inputs, relative; 0 where one is endless."""
+    with np.errstate(all="ignore"):
+        gap = np.abs(made - planned) / np.maximum(np.abs(made), np.abs(planned))
+    return np.where(np.isfinite(gap), gap, 0.0)
 
 
 def _times(amounts: Array, bundle: Array) -> Array:
