@@ -212,7 +212,7 @@ class FormulaTechnology(Rows):
         with np.errstate(invalid="ignore"):
             gradient = np.where(used, productivity * self.formula.gradient(each), 0.0)
             bent = (price / self.weight) * productivity[..., None] * self.formula.hessian(each)
-        inverse = np.linalg.inv(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
+        inverse = _inverse(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
         inverse = np.where(pairs, inverse, 0.0)
         by_price = -np.einsum("aij,aj->ai", inverse, gradient)
         slope = np.empty((rows, 1 + count, 1 + count))
@@ -391,6 +391,21 @@ class HomotheticTechnology(Rows):
 
 def _plan_of_one(x: float, made: float) -> Plan:
     return Plan(np.array([[x]]), np.array([made]))
+
+
+def _inverse(bent: Array) -> Array:
+    """Inverse Hessians `(rows, inputs, inputs)`. One that rounding has made singular is a little bent; where an input
+    has no curvature at all, as beside another of which nothing is used, none of the row's inputs move.
+    """
+    try:
+        return np.linalg.inv(bent)
+    except np.linalg.LinAlgError:
+        one = np.eye(bent.shape[-1])
+        with np.errstate(all="ignore"):
+            unit = 1.0 / np.sqrt(np.abs(np.einsum("aii->ai", bent)))
+            units = unit[:, :, None] * unit[:, None, :]
+            usable = np.isfinite(bent * units).all(axis=(1, 2))[:, None, None]
+            return np.where(usable, np.linalg.inv(np.where(usable, bent * units, -one) - 1e-14 * one) * units, 0.0)
 
 
 def misfit(made: Array, planned: Array) -> Array:
