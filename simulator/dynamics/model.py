@@ -19,7 +19,7 @@ from simulator.dynamics.market import Market
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.snapshot import Plans, Snapshot, Trades
 from simulator.dynamics.trading import Served, Trade, ration
-from simulator.economics.clearing import relative_excess_demand
+from simulator.economics.clearing import bottom, relative_excess_demand
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 
@@ -52,6 +52,7 @@ class MarketModel(Market):
         self._free = ~rule.fixed
         self._lay_out()
         prices = np.array(initial_prices, dtype=float)
+        self._bottom = bottom(rule.floor, prices)
         self._memory = rule.start(prices=prices)
         goods, firms = np.zeros(len(economy.goods)), np.zeros(len(economy.firm_entry))
         table = np.zeros((len(economy.consumers), len(goods)))
@@ -109,7 +110,7 @@ class MarketModel(Market):
             jacobian = self._jacobian(prices, demand, supply, plans) if self.rule.needs_jacobian else None
             signal, size = heard or (excess_demand, scale)
             next_prices, self._memory = self.rule.next_prices(prices, signal, size, self._memory, jacobian)
-            residual = relative_excess_demand(excess_demand, scale, prices, self._free)
+            residual = relative_excess_demand(excess_demand, scale, prices, self._free, self._bottom)
             self.now = Snapshot(before.tick + 1, finite, residual, prices, next_prices, demand, supply, *plans, *trades)
 
     def plan(self, prices: Array) -> Plans:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.dynamics.cycles import find_cycle
 from simulator.dynamics.model import MarketModel
-from simulator.economics.clearing import active_goods, level_free, log_newton_displacement
+from simulator.economics.clearing import BOTTOM, active_goods, level_free, log_newton_displacement, nobody_holds_the_level
 from simulator.economics.economy import Balance
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
@@ -19,10 +19,6 @@ from simulator.economics.ties import bundles, clearing_split, set_valued, ties
 
 BOUND = 1e12
 """A price this many times the largest initial price has left every bound."""
-BOTTOM = 1e-9
-"""A floor below this part of the initial price keeps a number in range, it is no fact about the market: a price that
-lies there has run away.
-"""
 STILL = 1e-12
 """Relative change below which a price stands still."""
 STILL_TICKS = 100
@@ -266,7 +262,8 @@ class Judge:
         active = active_goods(balance, free, market.rule.floor)
         active |= clears & (balance.scale > 0) & (balance.prices > 0)
         with np.errstate(all="ignore"):
-            return log_newton_displacement(balance, market.economy.jacobian(balance), active)
+            relative = nobody_holds_the_level(market.economy, market.rule.fixed, balance)
+            return log_newton_displacement(balance, market.economy.jacobian(balance), active, relative=relative)
 
 
 def _longest(displacements: Array) -> float:
