@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 def market_of(scenario: Scenario) -> MarketModel:
     """The market of a scenario before its first tick."""
-    setup = Setup(scenario.rule, scenario.trade, scenario.run.tolerance, scenario.lesson)
+    setup = Setup(scenario.rule, scenario.initial_prices, scenario.trade, scenario.run.tolerance, scenario.lesson)
     scheduler = SCHEDULERS[scenario.scheduler].of(setup)
     return MarketModel(scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
 

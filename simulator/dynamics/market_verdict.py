@@ -14,15 +14,16 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
-from simulator.economics.clearing import active_goods, level_free, log_newton_displacement
+from simulator.economics.clearing import (
+    BOTTOM,
+    active_goods,
+    level_free,
+    log_newton_displacement,
+    nobody_holds_the_level,
+)
 from simulator.economics.economy import Balance
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
-
-BOTTOM = 1e-9
-"""A floor below this part of the initial price keeps a number in range, it is no fact about the market: a price that
-lies there has run away.
-"""
 
 Market = Transition[MarketState, MarketTick]
 """A tick of a market, its fields as arrays."""
@@ -191,7 +192,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         active = active_goods(balance, free, self.rule.floor)
         active |= clears & (balance.scale > 0) & (balance.prices > 0)
         with np.errstate(all="ignore"):
-            return log_newton_displacement(balance, market.economy.jacobian(balance), active)
+            relative = nobody_holds_the_level(market.economy, self.rule.fixed, balance)
+            return log_newton_displacement(balance, market.economy.jacobian(balance), active, relative=relative)
 
 
 def _longest(displacements: Array) -> float:

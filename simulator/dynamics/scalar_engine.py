@@ -39,7 +39,7 @@ class ScalarEngine:
         some = 0 < len(economy.firms) <= LARGEST and not economy.consumers and not economy.joint
         return some and single and others and plain
 
-    def __init__(self, economy: Economy, rule: PriceRule, trade: Trade) -> None:
+    def __init__(self, economy: Economy, rule: PriceRule, trade: Trade, nothing: Array | float = -1.0) -> None:
         self.trade = trade
         self.goods = len(economy.goods)
         self.supply = economy.supply.tolist()
@@ -53,6 +53,7 @@ class ScalarEngine:
         # z/s is at most 1, so that only such a rate could overflow.
         self.exp = math.exp if rule.rate < LARGEST_EXPONENT else _exp
         self.floor, self.free = rule.floor.tolist(), np.flatnonzero(~rule.fixed).tolist()
+        self.nothing = np.broadcast_to(nothing, self.goods).tolist()
         none, table = np.zeros(0), np.zeros((0, self.goods))
         self.no_plans = (none, none, table, (0.0,) * self.goods)
         self.no_fractions = (none, none)
@@ -158,7 +159,7 @@ class ScalarEngine:
             shortage, glut = excess / size, price * abs(excess)
             if shortage > worst:
                 worst = shortage
-            if glut > worst * worth:
+            if glut > worst * worth and price > self.nothing[good]:
                 worst = glut / worth
             step = self.rate * (shortage if self.relative else excess)
             price = price * exp(step) if self.multiplicative else price + step

@@ -25,23 +25,38 @@ def level_free(economy: Economy, fixed: NDArray[np.bool_]) -> bool:
     return economy.homogeneous and not fixed.any()
 
 
-def relative_excess_demand(excess_demand: Array, scale: Array, prices: Array, free: NDArray[np.bool_]) -> float:
+def bottom(floor: Array, prices: Array) -> Array:
+    """Prices that count as 0, `(goods,)`: floors that only keep the numbers of a market in range which began at these
+    `prices`; negative where the floor is a fact about the market, or there is none.
+    """
+    return np.where((floor >= 0.0) & (floor <= BOTTOM * prices), floor, -1.0)
+
+
+def relative_excess_demand(
+    excess_demand: Array, scale: Array, prices: Array, free: NDArray[np.bool_], nothing: Array | float = -1.0
+) -> float:
     """`max_j max(z_j / s_j, p_j |z_j| / sum(p s))` over the goods whose price may move: 0 exactly at an equilibrium.
 
-    The first part sees shortages however cheap the good, the second lets a free good lie about in any amount.
+    The first part sees shortages however cheap the good, the second lets a free good lie about in any amount: also
+    where all are free, as a price no higher than `nothing` `(goods,)` counts as 0 (see `bottom`).
     Infinite where demand or supply is not finite; 0 for a good that nobody wants or brings.
     """
     worth = float(prices @ scale)
     if not math.isfinite(worth):
         return math.inf
     # The smallest numbers only keep 0/0 from arising where nobody wants or brings anything.
-    shortage = excess_demand / np.maximum(scale, 1e-300)
-    glut = prices * np.abs(excess_demand) / max(worth, 1e-300)
+    with np.errstate(over="ignore"):
+        shortage = excess_demand / np.maximum(scale, 1e-300)
+        glut = np.where(prices > nothing, prices * np.abs(excess_demand) / max(worth, 1e-300), 0.0)
     return float(np.maximum(shortage, glut)[free].max(initial=0.0))
 
 
+BOTTOM = 1e-9
+"""A floor below this part of the initial price keeps a number in range, it is no fact about the market: a price that
+lies there has run away, or is that of a free good.
+"""
 SINGULAR = 1e-13
-"""Singular values below this part of the largest are 0, as that of the price level is."""
+"""Singular values below this part of the largest are 0."""
 NEXT_TO_NOTHING = 1e-5
 """A good in glut that is worth so little, relative to all that is traded, is as good as free."""
 
@@ -63,15 +78,30 @@ def active_goods(balance: Balance, free: NDArray[np.bool_], floor: Array) -> NDA
     return free & ~held & (balance.scale > 0) & (balance.prices > 0)
 
 
-def log_newton_displacement(balance: Balance, jacobian: Array, active: NDArray[np.bool_]) -> Array:
+def nobody_holds_the_level(economy: Economy, fixed: NDArray[np.bool_], balance: Balance) -> bool:
+    """Whether only relative prices matter and no price that is `fixed` `(goods,)` holds the level: there is none, or
+    nobody trades its good.
+    """
+    return relative_only(economy, fixed) and not (balance.scale[fixed] > 0).any()
+
+
+def log_newton_displacement(
+    balance: Balance, jacobian: Array, active: NDArray[np.bool_], *, relative: bool = False
+) -> Array:
     """Change of log prices `(goods,)` that would clear the active markets to first order: `J diag(p) dl = -z`.
 
-    Solved in the value metric; where only relative prices matter the system is singular along the price level and the
-    smallest displacement is taken. Not a number where the system is not finite.
+    Solved in the value metric. Where only `relative` prices matter the price level is projected out: what is left of
+    an answer to it comes of the prices that are not active (of free goods at their floor) or of rounding. Not a number
+    where the system is not finite.
     """
     displacement, prices = np.zeros(len(active)), balance.prices[active]
     block, excess_demand = jacobian[np.ix_(active, active)], balance.excess_demand[active]
     weights = np.sqrt(prices / balance.scale[active])
+    if relative and len(prices):
+        # In units of the weights the level is the direction p / weights.
+        level = prices / weights
+        level = level / np.linalg.norm(level)
+        block = block - np.outer(block @ (weights * level), level / weights)
     displacement[active] = newton_displacement(block, excess_demand, weights) / prices
     return displacement
 
@@ -86,4 +116,7 @@ def newton_displacement(jacobian: Array, excess_demand: Array, weights: Array) -
     system, right = weights[:, None] * jacobian * weights, -weights * excess_demand
     if not (np.isfinite(system).all() and np.isfinite(right).all()):
         return np.full(len(right), np.nan)
-    return weights * np.linalg.lstsq(system, right, rcond=SINGULAR)[0]
+    try:
+        return weights * np.linalg.lstsq(system, right, rcond=SINGULAR)[0]
+    except np.linalg.LinAlgError:
+        return np.full(len(right), np.nan)

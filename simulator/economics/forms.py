@@ -282,7 +282,7 @@ class CES(Rows):
     def demand(self, prices: Array, income: Array) -> Array:
         lowest = float(prices.min())
         if not lowest > 0.0:
-            return _bought(self.log_cost_gradient(prices), income, prices)
+            return self._demand_with_free_goods(prices, income)
         powers = self._powers(prices, lowest)
         return product(powers, (income / dot(powers, prices))[:, None], powers)
 
@@ -292,6 +292,20 @@ class CES(Rows):
             return self.demand(prices, income).sum(axis=0)
         powers = self._powers(prices, lowest, room(self.size, len(prices)))
         return np.einsum("ag,a->g", powers, income / dot(powers, prices))
+
+    def _demand_with_free_goods(self, prices: Array, income: Array) -> Array:
+        """Beside a free good, wanted without end, nothing is bought of its substitutes (`s > 1`), and of complements
+        (`s < 1`) as if it were not there.
+        """
+        order = 1.0 - self.elasticity[:, None]
+        with np.errstate(all="ignore"):
+            # So that no power of a price overflows.
+            unit = np.where(order > 0.0, prices.max(), prices.min(initial=np.inf, where=prices > 0.0))
+            spent = np.where(self.wanted, self.shares * (prices / unit) ** order, 0.0)
+            endless = np.isinf(spent)
+            spent = np.where(endless.any(axis=-1, keepdims=True), endless, spent)
+            bundle = income[:, None] * (spent / spent.sum(axis=-1, keepdims=True)) / prices
+        return _free_for_all(bundle, self.wanted, prices)
 
     def _powers(self, prices: Array, lowest: float, table: Array | None = None) -> Array:
         """`a_i p_i^-s` in units in which none overflows, `(rows, goods)`, written to `table` if there is one."""
@@ -362,7 +376,7 @@ class Leontief(Rows):
         return self.coefficients + 0.0 * prices
 
     def demand(self, prices: Array, income: Array) -> Array:
-        cost = self.unit_cost(prices)
+        cost = dot(self.coefficients, prices)
         with np.errstate(divide="ignore", invalid="ignore"):
             bundle = product(self.coefficients, np.where(cost > 0, income / cost, np.inf)[:, None])
         return bundle if cost.all() else np.where(self.wanted, bundle, 0.0)

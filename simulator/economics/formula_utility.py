@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.best_response import many_inputs
+from simulator.economics.best_response import SMALLEST, many_inputs
 from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
 from simulator.economics.taste import Taste
@@ -45,8 +45,8 @@ class FormulaUtility(Taste):
     `goods` are indices into the `count` goods of the economy. Demand solves `f_i = mu p_i` (`<=` where none is bought),
     `p.x = m`. Who is sated, to rounding, keeps the rest of its income. All consumers have the same taste.
 
-    There is no closed dual: the judges' road is the same search under a name of their own, and `surplus` the indirect
-    utility, whose gradient is `-mu x`.
+    There is no closed dual: the judges take what the market plans, and verify it. `surplus` is the indirect utility,
+    whose gradient is `-mu x`.
     """
 
     formula: Formula
@@ -56,8 +56,17 @@ class FormulaUtility(Taste):
     def demand(self, prices: Array, income: Array) -> Array:
         return self._spread(self._maximise(prices, income).quantities)
 
-    def dual_demand(self, prices: Array, income: Array) -> Array:
-        return self._spread(self._maximise(prices, income).quantities)
+    @property
+    def _kinked(self) -> bool:
+        return self.formula.has_kinks
+
+    def _slopes(self, quantities: Array) -> Array:
+        # A good that counts as none may be had in as small a quantity as this.
+        some = np.maximum(quantities[..., list(self.goods)], SMALLEST)
+        return self._spread(self.formula.gradient(some))
+
+    def _blur(self, quantities: Array, cost: Array) -> float:
+        return 0.0
 
     def _maximise(self, prices: Array, income: Array) -> _Plan:
         # Everybody has one taste: those with one income want the same.

@@ -102,12 +102,19 @@ class Nest(Rows):
         return self._by_units(self.level.unit_demand(self._costs(prices)), prices)
 
     def demand(self, prices: Array, income: Array) -> Array:
-        costs = self._costs(prices)
-        units = self.level.demand(costs, income)
+        """A nest is bought by what a unit of money buys of it, and costs 1 over what that is worth."""
         if not prices.all():
-            return self._by_units(units, prices)
+            return self._by_units(self.level.demand(self._costs(prices), income), prices)
+        bundles = {place: nest.demand(prices, np.ones(nest.size)) for place, nest in self._nests}
+        costs = _columns(
+            [
+                1.0 / branch.value(bundles[place]) if isinstance(branch, Nest) else prices[branch]
+                for place, branch in enumerate(self.branches)
+            ]
+        )
+        units = self.level.demand(costs, income)
         money = units * costs
-        return self._spread(units, [nest.demand(prices, money[:, place]) for place, nest in self._nests])
+        return self._spread(units, [money[:, place, None] * bundle for place, bundle in bundles.items()])
 
     def total_demand(self, prices: Array, income: Array) -> Array:
         return self.demand(prices, income).sum(axis=0)

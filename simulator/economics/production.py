@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 
+from simulator.economics.first_order import ROUNDED, first_order_residual, largest
 from simulator.economics.means import Array
 from simulator.economics.rows import Rows
-from simulator.economics.technology import Plan
+from simulator.economics.technology import Plan, misfit
 
 NUDGE = 6e-6
 """Relative step of central differences: about the cube root of the rounding."""
@@ -62,6 +64,25 @@ class Production(Rows, ABC):
         plan = self.best_response(price, wages, guess)
         with np.errstate(invalid="ignore"):
             return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
+
+    @property
+    def verified(self) -> bool:
+        """True unless a kind says how its profit is found by another road."""
+        return type(self).profit is Production.profit
+
+    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+        if not self.verified:
+            return math.nan
+        made, idle = self.output(plan.inputs), ~plan.inputs.any(axis=-1)
+        with np.errstate(all="ignore"):
+            steps = NUDGE * np.where(plan.inputs > 0, plan.inputs, 1.0)
+            noise = np.nan_to_num(ROUNDED * price * np.abs(made)[:, None] / (steps * wages))
+
+        def worth(inputs: Array) -> Array:
+            return price * self.marginal_product(inputs, wages)
+
+        residual = first_order_residual(worth, plan.inputs, wages, noise, kinked=True)
+        return largest(np.where(idle, 0.0, residual) + misfit(made, plan.output))
 
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
         at = np.array([price, *wages], dtype=float)

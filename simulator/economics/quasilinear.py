@@ -170,13 +170,14 @@ class Quadratic(Taste):
     @property
     def _inverse_slope(self) -> Array:
         """`1/b_i`, 0 for unwanted goods."""
-        return np.divide(1.0, self.slope, out=np.zeros(self.slope.shape), where=self._wanted)
+        return np.divide(1.0, self.slope, out=np.zeros(self._wanted.shape), where=self._wanted)
 
     def demand(self, prices: Array, income: Array) -> Array:
         """Money flows to the goods worth most of it first, and to the next where their marginal values have fallen to
         its own: with `v = a/p`, spending at a marginal utility of money `l` is `sum_i (p_i^2/b_i) (v_i - l)+`.
         """
-        per_unit = prices * self._inverse_slope
+        wanted = (self.intercept > 0) & (self.slope > 0)
+        per_unit = np.divide(prices, self.slope, out=np.zeros(wanted.shape), where=wanted)
         priced = (per_unit > 0) & (prices > 0)
         value = np.divide(self.intercept, prices, out=np.zeros(priced.shape), where=priced)
         order = np.argsort(-value, axis=-1, kind="stable")
@@ -190,7 +191,8 @@ class Quadratic(Taste):
         width = np.take_along_axis(np.broadcast_to(width, (len(last), width.shape[1])), last, axis=-1)
         left = np.maximum(income[:, None] - before, 0.0)
         below = np.divide(left, width, out=np.full(left.shape, np.inf), where=width > 0)
-        enough = np.maximum(self.intercept - prices, 0.0) * self._inverse_slope
+        useful = np.maximum(self.intercept - prices, 0.0)
+        enough = np.divide(useful, self.slope, out=np.zeros(wanted.shape), where=wanted)
         with np.errstate(invalid="ignore"):
             scarce = per_unit * np.maximum(value - reached + below, 0.0)
         bundle = np.where(reached - below <= 1.0, enough, scarce)

@@ -50,7 +50,7 @@ class StoneGeary(Taste):
 
     def dual_demand(self, prices: Array, income: Array) -> Array:
         """Roy's identity."""
-        left = self._left(prices, income)
+        left = income - self.below.unit_cost(prices)
         bundle = self.subsistence + bought(self.taste, prices, np.maximum(left, 0.0))
         poor = (left < 0)[:, None]
         return np.where(poor, bought(self.below, prices, income), bundle) if poor.any() else bundle

@@ -5,6 +5,7 @@ The kinds of the language give closed forms in the place of most of these; a kin
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from simulator.economics.duality import outer_sum
+from simulator.economics.first_order import ROUNDED, first_order_residual, largest
 from simulator.economics.means import Array, dot
 from simulator.economics.rows import Rows
 
 NUDGE = 6e-6
 """Relative step of central differences: about the cube root of the rounding."""
+SATED = 1e-290
+"""A marginal utility of money no larger than this is none: the consumer is sated."""
 
 
 class Taste(Rows, ABC):
@@ -83,6 +87,45 @@ class Taste(Rows, ABC):
         gained = self._per_money(prices, income, indirect)[:, 0]
         # Who compares goods with money has paid what it spends: its last unit of money is worth 1 beside what it gains.
         return dot(self.marginal_utility(quantities), quantities) / (gained if self.needs_income else 1.0 + gained)
+
+    @property
+    def verified(self) -> bool:
+        """Whether the judges take the market's demand, and verify it: true unless a kind has a dual road of its own."""
+        return type(self).dual_demand is Taste.dual_demand
+
+    def plan_residual(self, prices: Array, income: Array, bundle: Array) -> float:
+        """How far planned bundles `(n, goods)` are from first-order conditions and from the budget, relative; not a
+        number where `dual_demand` is a road of its own.
+
+        What a unit is worth is compared with `mu p`; the marginal utility of money `mu` is what the goods bought are
+        worth at the margin over what they cost. It is 1 for who compares goods with money and has some left.
+        """
+        if not self.verified:
+            return math.nan
+        with np.errstate(all="ignore"):
+            spent = np.where(prices > 0, bundle * prices, 0.0).sum(axis=-1)
+            slopes = self._slopes(bundle)
+            valued = np.where((prices > 0) & (bundle > 0), slopes * bundle, 0.0).sum(axis=-1)
+            money, over = valued / spent, spent / income - 1.0
+            if not self.needs_income:
+                money = np.where(over < -ROUNDED, 1.0, np.maximum(money, 1.0))
+            # Who is sated keeps the rest of its income, and so may who compares goods with money.
+            content = ~(money > SATED) | (not self.needs_income)
+            over = np.where(content, np.maximum(over, 0.0), np.abs(over))
+            cost = np.where(money > SATED, money, 0.0)[:, None] * prices
+            residual = first_order_residual(self._slopes, bundle, cost, self._blur(bundle, cost), kinked=self._kinked)
+        return largest(np.where(spent > 0, np.maximum(residual, np.nan_to_num(over)), 0.0))
+
+    _kinked = True
+
+    def _slopes(self, quantities: Array) -> Array:
+        """What a unit more of each good adds to utility, `(n, goods)`, as plans are verified by it."""
+        return self.marginal_utility(quantities)
+
+    def _blur(self, quantities: Array, cost: Array) -> Array | float:
+        """What rounding may do to a slope over a cost, `(n, goods)`."""
+        height = np.abs(self.utility(quantities, np.zeros(len(quantities))))[:, None]
+        return np.nan_to_num(ROUNDED * height / (NUDGE * np.where(quantities > 0, quantities, 1.0) * cost))
 
     @staticmethod
     def _per_money(prices: Array, income: Array, of: Callable[[Array, Array], Array]) -> Array:

@@ -18,7 +18,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.best_response import many_inputs, one_input
+from simulator.economics.best_response import SMALLEST, many_inputs, one_input
+from simulator.economics.conjugate import best_input
+from simulator.economics.first_order import first_order_residual, largest
 from simulator.economics.forms import Array, Form
 from simulator.economics.rows import Rows
 from simulator.formulas.formula import Formula
@@ -76,6 +78,17 @@ class Technology(Protocol):
 
     def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """`pi(p, w) = max_x p y(x) - w.x`, `(rows,)`, and its gradient `(y, -x)` as the plan there."""
+        ...
+
+    @property
+    def verified(self) -> bool:
+        """Whether `profit` has no road of its own, so that what is planned must be verified."""
+        ...
+
+    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+        """How far a plan is from first-order conditions and from what its inputs make, relative; not a number where
+        `profit` has a road of its own.
+        """
         ...
 
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
@@ -161,10 +174,32 @@ class FormulaTechnology(Rows):
         return self._maximise(price, wages, guess)
 
     def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
-        """This is the judges' road: the value is found by maximising and differentiated by the envelope theorem."""
+        """With a single input a road of its own; with several the market's search, whose plan is verified."""
+        if self.single_input:
+            profit, x, made = self.profit_one(price, float(wages[0]), guess.item())
+            return np.array([profit]), _plan_of_one(x, made)
         plan = self._maximise(price, wages, guess)
         with np.errstate(invalid="ignore"):
             return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
+
+    @property
+    def verified(self) -> bool:
+        return not self.single_input
+
+    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+        if self.single_input:
+            return math.nan
+        inputs = plan.inputs / self.weight
+
+        def worth(each: Array) -> Array:
+            # Beside others an input that counts as none may be as much as this.
+            some = np.where(each.any(axis=-1, keepdims=True), np.maximum(each, SMALLEST), each)
+            return price * self.productivity[:, None] * self.formula.gradient(some)
+
+        residual = first_order_residual(worth, inputs, wages, kinked=self.formula.has_kinks)
+        # Who plans nothing at all may idle whatever a first unit earns, if that is not enough.
+        idles = ~inputs.any(axis=-1) & self._idle(self.formula.value(inputs))
+        return largest(np.where(idles, 0.0, residual) + misfit(self.output(plan.inputs), plan.output))
 
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
         """From `p A f'(x/W) = w` at the inputs in use: `dx/dw = (p y'')^-1`, `dx/dp = -(p y'')^-1 y'`."""
@@ -177,7 +212,7 @@ class FormulaTechnology(Rows):
         with np.errstate(invalid="ignore"):
             gradient = np.where(used, productivity * self.formula.gradient(each), 0.0)
             bent = (price / self.weight) * productivity[..., None] * self.formula.hessian(each)
-        inverse = np.linalg.inv(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
+        inverse = _inverse(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
         inverse = np.where(pairs, inverse, 0.0)
         by_price = -np.einsum("aij,aj->ai", inverse, gradient)
         slope = np.empty((rows, 1 + count, 1 + count))
@@ -203,17 +238,19 @@ class FormulaTechnology(Rows):
         x, made = one_input(scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
         return (weight * x, scale * made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
 
-    # The judges' own name for it: what breaks the market's plans must not move what they are compared with.
-    _maximise_one = plan_one
-
     def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
-        x, made = self._maximise_one(price, wage, guess)
+        """Where the conjugate of the formula is reached, by a search of its own."""
+        productivity, weight, scale, first_slope, scalar = self._alone
+        earned = price * productivity
+        x, made = best_input(scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
+        x, made = weight * x, scale * made
+        if not (made >= 0.0 or (self.negative_output and made > -math.inf)):
+            x = made = 0.0
         return price * made - wage * x, x, made
 
     def _maximise(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
         if self.single_input:
-            x, made = self._maximise_one(price, wages[0], guess.item())
-            return _plan_of_one(x, made)
+            return _plan_of_one(*self.plan_one(price, wages[0], guess.item()))
         earned = price * self.productivity
         each = many_inputs(self.formula, earned, np.asarray(wages, dtype=float), guess / self.weight)
         made = self.formula.value(each)
@@ -238,6 +275,7 @@ class HomotheticTechnology(Rows):
     weight: float = field(init=False, repr=False, default=1.0)
     """How many firms a row stands for."""
     negative_output = False
+    verified = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "productivity", np.asarray(self.productivity, dtype=float))
@@ -283,8 +321,7 @@ class HomotheticTechnology(Rows):
             return Plan(np.zeros((rows, len(at))), np.zeros(rows))
         bundle, earned = self.form.demand(at, np.ones(rows)), price * self._scale
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            worth = self.form.value(bundle) if at.all() else 1.0 / self.form.unit_cost(at)
-            spent = (earned * self.returns * worth**self.returns) ** (1.0 / (1.0 - self.returns))
+            spent = (earned * self.returns * self.form.value(bundle) ** self.returns) ** (1.0 / (1.0 - self.returns))
         spent = np.where(earned > 0, spent, 0.0)
         return Plan(_times(spent, bundle), spent / (self.returns * price))
 
@@ -297,6 +334,9 @@ class HomotheticTechnology(Rows):
         level = self._best_level(price, at)
         output = self._scale * level**self.returns
         return (1.0 - self.returns) * price * output, Plan(_times(level, self.form.unit_demand(at)), output)
+
+    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+        return math.nan
 
     def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
         """From `x = r p y g` with `g = d ln c/dw`, and `y` as `p^(r/(1-r)) c^(-r/(1-r))`."""
@@ -351,6 +391,28 @@ class HomotheticTechnology(Rows):
 
 def _plan_of_one(x: float, made: float) -> Plan:
     return Plan(np.array([[x]]), np.array([made]))
+
+
+def _inverse(bent: Array) -> Array:
+    """Inverse Hessians `(rows, inputs, inputs)`. One that rounding has made singular is a little bent; where an input
+    has no curvature at all, as beside another of which nothing is used, none of the row's inputs move.
+    """
+    try:
+        return np.linalg.inv(bent)
+    except np.linalg.LinAlgError:
+        one = np.eye(bent.shape[-1])
+        with np.errstate(all="ignore"):
+            unit = 1.0 / np.sqrt(np.abs(np.einsum("aii->ai", bent)))
+            units = unit[:, :, None] * unit[:, None, :]
+            usable = np.isfinite(bent * units).all(axis=(1, 2))[:, None, None]
+            return np.where(usable, np.linalg.inv(np.where(usable, bent * units, -one) - 1e-14 * one) * units, 0.0)
+
+
+def misfit(made: Array, planned: Array) -> Array:
+    """How far planned outputs `(rows,)` are from what is `made` of the inputs, relative; 0 where one is endless."""
+    with np.errstate(all="ignore"):
+        gap = np.abs(made - planned) / np.maximum(np.abs(made), np.abs(planned))
+    return np.where(np.isfinite(gap), gap, 0.0)
 
 
 def _times(amounts: Array, bundle: Array) -> Array:

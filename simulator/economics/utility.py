@@ -69,6 +69,17 @@ class Utility(Protocol):
         """The same from unit costs or indirect utility, `(n, goods)`: the judges' road."""
         ...
 
+    @property
+    def verified(self) -> bool:
+        """Whether `dual_demand` is the market's own road, so that what is planned must be verified."""
+        ...
+
+    def plan_residual(self, prices: Array, income: Array, bundle: Array) -> float:
+        """How far bundles `(n, goods)` are from first-order conditions and from the budget, relative; not a number
+        where `dual_demand` is a road of its own.
+        """
+        ...
+
     def spending(self, prices: Array, income: Array) -> Array:
         """Planned spending `p.x(p, m)`, `(n,)`."""
         ...

@@ -70,6 +70,12 @@ TICKS: Columns = (
     Column("distance_to_equilibrium", NUMBER, "largest relative gap between price and the nearest equilibrium's"),
     Column("distance_to_adjoint", NUMBER, "largest relative gap between price and adjoint"),
     Column(
+        "plan_residual",
+        NUMBER,
+        "largest relative residual of first-order conditions and budgets in plans which the judges have no other "
+        "road to (formulas of several inputs, utilities by formula, kinds from outside)",
+    ),
+    Column(
         "rotation_index",
         NUMBER,
         "part of the whitened Jacobian that is antisymmetric: 0 a gradient, 1 a pure rotation",
@@ -182,6 +188,7 @@ SUMMARY = {
     "price_gap": "distance_to_equilibrium at the last tick",
     "adjoint_gap": "distance_to_adjoint at the last tick",
     "gradient_path_gap": "largest distance_to_gradient_path of all ticks",
+    "plan_residual": "largest plan_residual of all ticks: whether everybody planned what is best for them",
     "gradient_path": "what gradient_price is: dual (descent on a function of prices) or primal (a planner's ascent)",
     "reference": "the function that a dual gradient_price descends: potential or merit",
     "period": "ticks from one return of a cycle to the next",

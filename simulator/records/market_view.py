@@ -6,6 +6,7 @@ ticks of a block at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,6 +40,7 @@ from simulator.records.report import good_of
 from simulator.records.table import names
 from simulator.references.adjoint import adjoints
 from simulator.references.judges import Opinion, References, relative_gap
+from simulator.references.verification import Verification
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
@@ -55,12 +57,14 @@ TRADE_TICKS: Columns = (
 
 class Judged(NamedTuple):
     """What is noted of a recorded tick while it lasts: what the references say, the fraction of plans that a share-out
-    would allow `(goods,)` (none with trade in every tick), and what each cohort of consumers did.
+    would allow `(goods,)` (none with trade in every tick), what each cohort of consumers did, and how far plans are
+    from the best for which the judges have no road of their own.
     """
 
     opinion: Opinion | None
     fraction: Array | None
     consumers: Sequence[CohortTotals]
+    plan_residual: float = math.nan
 
 
 class Note(NamedTuple):
@@ -88,7 +92,8 @@ class MarketView(View[MarketState, MarketTick, Note]):
         self._cohorts = cohorts
         self.free_goods = economy.markets.any(rule.free)
         self.conservation = Conservation(economy)
-        self.gradient_path_gap = 0.0
+        self.gradient_path_gap, self.plan_residual = 0.0, math.nan
+        self._verification = Verification(economy)
 
     @property
     def columns(self) -> Mapping[str, Columns]:
@@ -103,19 +108,24 @@ class MarketView(View[MarketState, MarketTick, Note]):
 
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = self.conservation.economy = economy
+        self._verification = Verification(economy)
         if self.references is not None:
             self.references.enter(tick, economy)
 
     def state(self) -> Parts:
         parts: Parts = {
             "conservation": self.conservation.state(),
-            "view": {"gradient_path_gap": np.array(self.gradient_path_gap)},
+            "view": {
+                "gradient_path_gap": np.array(self.gradient_path_gap),
+                "plan_residual": np.array(self.plan_residual),
+            },
         }
         return parts if self.references is None else {**parts, "path": self.references.path.state()}
 
     def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
         self.conservation.restore(parts["conservation"])
         self.gradient_path_gap = float(parts["view"]["gradient_path_gap"])
+        self.plan_residual = float(parts["view"]["plan_residual"])
         if self.references is not None:
             self.references.path.restore(parts["path"])
 
@@ -131,7 +141,12 @@ class MarketView(View[MarketState, MarketTick, Note]):
             if self.references is None:
                 return Judged(None, fraction, totals)
             prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
-            return Judged(self.references.look(tick.tick, prices, inputs), fraction, totals)
+            opinion, residual = self.references.look(tick.tick, prices, inputs), math.nan
+            if self._verification.needed:
+                incomes = tuple(cohort.income for cohort in cohorts)
+                outputs = np.asarray(tick.planned_outputs)
+                residual = self._verification.plan_residual(prices, inputs, outputs, incomes)
+            return Judged(opinion, fraction, totals, residual)
 
     def _share_out(self, tick: MarketTick) -> Array:
         if not tick.finite:
@@ -211,9 +226,12 @@ class MarketView(View[MarketState, MarketTick, Note]):
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
         to_path = relative_gap(ticks.prices, block.gradient_price)
         self.gradient_path_gap = float(np.fmax(self.gradient_path_gap, np.fmax.reduce(to_path, initial=0.0)))
+        residuals = np.array([noted.plan_residual for noted in block.judged])
+        self.plan_residual = float(np.fmax(self.plan_residual, np.fmax.reduce(residuals, initial=math.nan)))
         return columns | {
             "distance_to_gradient_path": to_path,
             "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), block.adjoint),
+            "plan_residual": residuals,
         }
 
     def _agents(self, block: Block) -> Rows:
@@ -300,6 +318,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         mode = references.dominant_mode
         return known | {
             "gradient_path_gap": self.gradient_path_gap,
+            "plan_residual": self.plan_residual,
             "gradient_path": references.path.kind,
             "reference": references.reference.kind,
             "equilibria": len(references.equilibria),

@@ -47,11 +47,12 @@ class Quotes(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """What of a scenario a scheduler may be built from: its price rule, when and how agents trade, the tolerance of its
-    verdict, and what is to be learnt, if anything is.
+    """What of a scenario a scheduler may be built from: its price rule and initial prices `(goods,)`, when and how
+    agents trade, the tolerance of its verdict, and what is to be learnt, if anything is.
     """
 
     rule: PriceRule
+    initial_prices: Array
     trade: Trade
     tolerance: float
     training: TrainingSet | None

@@ -21,7 +21,7 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.scalar_engine import ScalarEngine
 from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
-from simulator.economics.clearing import relative_excess_demand
+from simulator.economics.clearing import bottom, relative_excess_demand
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
@@ -48,13 +48,14 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
     """Prices moved by a `rule`, with `trade` in every tick or at equilibrium.
 
     Where some demand is a set (linear tastes), the bundles that clear the markets are chosen from it if they do so to
-    the `tolerance`. Cohorts whose demand adds up exactly plan as one where nobody trades (`aggregates`), and a small
-    supply chain ticks in plain floats (`floats`): both only save work.
+    the `tolerance`; prices no higher than `nothing` `(goods,)` count as 0. Cohorts whose demand adds up exactly plan as
+    one where nobody trades (`aggregates`), and a small supply chain ticks in plain `floats`: both only save work.
     """
 
     rule: PriceRule
     trade: Trade
     tolerance: float = 1e-6
+    nothing: Array | float = -1.0
     aggregates: bool = True
     floats: bool = True
     _scratch: list[Scratch] = field(default_factory=list[Scratch], repr=False)
@@ -63,7 +64,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     @classmethod
     def of(cls, setup: Setup) -> Tatonnement:
-        return cls(setup.rule, setup.trade, setup.tolerance)
+        return cls(setup.rule, setup.trade, setup.tolerance, bottom(setup.rule.floor, setup.initial_prices))
 
     def start(self, economy: Economy, prices: Array, seed: int) -> MarketState:
         stock = np.zeros(len(economy.outlet_good))
@@ -89,7 +90,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
             signal, size = self._observed(layout, state, prices) or (excess_demand, scale)
             next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
-            residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free)
+            residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
         numbers = (state.tick, finite, residual, math.nan)
         tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
         planned: Bundles = {number: each.bundles for number, each in enumerate(orders)}
@@ -140,7 +141,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         """What is known of the economy in force."""
         if not self._scratch or self._scratch[0].layout.economy is not economy:
             serves = self.floats and ScalarEngine.serves(economy, self.rule)
-            engine = ScalarEngine(economy, self.rule, self.trade) if serves else None
+            engine = ScalarEngine(economy, self.rule, self.trade, self.nothing) if serves else None
             self._scratch[:] = [Scratch(Layout(economy, self.trade, aggregates=self.aggregates), engine, [])]
         return self._scratch[0]
 
