@@ -78,7 +78,7 @@ def test_a_technology_that_the_language_has_too_gives_the_same_run(page: dict[st
 
 
 def test_production_derives_what_the_formula_says() -> None:
-    from simulator.economics.formula import parse
+    from simulator.formulas.formula import parse
 
     @dataclass(frozen=True)
     class Roots(Production):

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
-from simulator.economics.formula import Formula
-from simulator.economics.tape import ScalarFormula
+from simulator.formulas.formula import Formula
+from simulator.formulas.tape import ScalarFormula
 
 SMALLEST_LOG, LARGEST_LOG = -150.0, 300.0
 """A quantity whose logarithm lies below the first counts as 0, above the second as infinite."""

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.best_response import many_inputs
-from simulator.economics.concavity import DECADES, judge
 from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
-from simulator.economics.formula import Formula
 from simulator.economics.taste import Taste
+from simulator.formulas.concavity import DECADES, judge
+from simulator.formulas.formula import Formula
 
 SPENT = 1e-9
 """So near its budget, relative to it, a search goes there by one step of first order: what that leaves is of the order

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from simulator.economics.agents import Firm
 from simulator.economics.economy import Economy, Indices
-from simulator.economics.expression import Graph, Term
 from simulator.economics.forms import Array
-from simulator.economics.formula import Formula
-from simulator.economics.tape import Tape
 from simulator.economics.technology import FormulaTechnology
+from simulator.formulas.formula import Formula
+from simulator.formulas.graph import Graph, Term
+from simulator.formulas.tape import Tape
 
 
 class Operation(NamedTuple):

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from simulator.economics.best_response import many_inputs, one_input
 from simulator.economics.forms import Array, Form
-from simulator.economics.formula import Formula
 from simulator.economics.rows import Rows
-from simulator.economics.tape import ScalarFormula
+from simulator.formulas.formula import Formula
+from simulator.formulas.tape import ScalarFormula
 
 
 class Plan(NamedTuple):

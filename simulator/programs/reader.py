@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from simulator.economics.formula import MAX_CHARACTERS, FormulaError
-from simulator.economics.formula import parse as parse_formula
-from simulator.economics.operations import FUNCTIONS
+from simulator.formulas.formula import MAX_CHARACTERS, FormulaError
+from simulator.formulas.formula import parse as parse_formula
+from simulator.formulas.operations import FUNCTIONS
 from simulator.programs.names import NAME, as_read, assigned, names_of
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called, function_called

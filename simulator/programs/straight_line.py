@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.economics.operations import FUNCTIONS
+from simulator.formulas.operations import FUNCTIONS
 from simulator.programs.names import Spoken
 from simulator.programs.program import Operation
 from simulator.programs.values import Value, named

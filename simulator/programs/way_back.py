@@ -17,7 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from typing import Any
 
-from simulator.economics.formula import parse, sides
+from simulator.formulas.formula import parse, sides
 from simulator.programs.names import NAME
 from simulator.programs.program import Operation, Program, renamed
 from simulator.programs.values import number

@@ -49,7 +49,7 @@ def outside_prices(outside: Mapping[str, float], markets: Markets) -> Array:
 
 def _uses(resolved: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], set[str]]]:
     """Every entry of firms and consumers, with the goods it names as something it uses."""
-    from simulator.economics.formula import parse, sides
+    from simulator.formulas.formula import parse, sides
 
     for firm in resolved["firms"]:
         if "makes" in firm:

@@ -110,7 +110,7 @@ class _Checks(KindChecks):
     @cached_property
     def _brought(self) -> set[str]:
         """The goods that firms make, consumers own or that arrive as supply."""
-        from simulator.economics.formula import sides
+        from simulator.formulas.formula import sides
 
         brought = set(self.mapping("supply"))
         for _, firm in self.entries("firms"):

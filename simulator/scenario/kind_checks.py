@@ -131,8 +131,8 @@ class KindChecks(Findings):
     def _formula_of_firm(self, path: Steps, makes: object) -> None:
         if not isinstance(makes, str):
             return
-        from simulator.economics.concavity import judge
-        from simulator.economics.formula import FormulaError, parse, sides
+        from simulator.formulas.concavity import judge
+        from simulator.formulas.formula import FormulaError, parse, sides
 
         goods, right = sides(makes)
         wrong = [good for good in goods if not re.fullmatch(NAME_PATTERN, good)]
@@ -232,8 +232,8 @@ class KindChecks(Findings):
             self.fault(path, "found numbers too large or too small to add up; expected moderate ones")
 
     def _formula_of_utility(self, path: Steps, text: str) -> None:
-        from simulator.economics.formula import FormulaError, parse
         from simulator.economics.formula_utility import unfit
+        from simulator.formulas.formula import FormulaError, parse
 
         try:
             formula = parse(text)

@@ -42,7 +42,7 @@ class MessageChecks:
             findings.fault((), "found no good with an outside price; expected outside: {result: 1}")
 
     def _firms(self) -> None:
-        from simulator.economics.formula import sides
+        from simulator.formulas.formula import sides
 
         findings = self.findings
         makers: dict[str, str] = {}

@@ -103,8 +103,8 @@ def _stone_geary(given: Any, read: Reader) -> Utility:
 
 
 def _formula(given: Any, read: Reader) -> Utility:
-    from simulator.economics.formula import parse
     from simulator.economics.formula_utility import FormulaUtility
+    from simulator.formulas.formula import parse
 
     formula = parse(given)
     return FormulaUtility(formula, tuple(map(read.goods.index, formula.variables)), len(read.goods))
@@ -162,8 +162,8 @@ def behaviour(given: Any, read: Reader) -> Behaviour:
 
 
 def _by_formula(firm: Given, read: Reader, outside: Set[str]) -> Technique:
-    from simulator.economics.formula import parse, sides
     from simulator.economics.technology import FormulaTechnology
+    from simulator.formulas.formula import parse, sides
 
     outputs, text = sides(firm["makes"])
     formula = parse(text)

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.economics.expression import Graph, Term
-from simulator.economics.operations import FUNCTIONS, OPERATIONS
-from simulator.economics.tape import ScalarFormula, Tape
+from simulator.formulas.graph import Graph, Term
+from simulator.formulas.operations import FUNCTIONS, OPERATIONS
+from simulator.formulas.tape import ScalarFormula, Tape
 
 MAX_CHARACTERS = 10_000
 MAX_OPERATIONS = 2_000

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from simulator.economics.operations import OPERATIONS, calculate
+from simulator.formulas.operations import OPERATIONS, calculate
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Operations: each on arrays and on floats, beside its partial derivatives.
 
-After autograd's `numpy_vjps.py` and micrograd. `expression` makes graphs of them.
+After autograd's `numpy_vjps.py` and micrograd. `graph` makes graphs of them.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from simulator.economics.expression import Term
-from simulator.economics.facts import (
+from simulator.formulas.facts import (
     NOBODY,
     Facts,
     both,
@@ -24,6 +23,7 @@ from simulator.economics.facts import (
     stretched,
     sum_or_zero,
 )
+from simulator.formulas.graph import Term
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from simulator.economics.expression import Term
-from simulator.economics.operations import OPERATIONS, Operation, calculate
+from simulator.formulas.graph import Term
+from simulator.formulas.operations import OPERATIONS, Operation, calculate
 
 SIGNS: dict[Callable[..., float], str] = {
     operator.add: " + ",

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.expression import Term
-from simulator.economics.facts import Facts, rounded_sum
-from simulator.economics.formula import Formula
-from simulator.economics.prover import Prover
+from simulator.formulas.facts import Facts, rounded_sum
+from simulator.formulas.formula import Formula
+from simulator.formulas.graph import Term
+from simulator.formulas.prover import Prover
 
 DECADES = 6
 """Sampled inputs reach this many decades either side of the scale."""
