@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,6 +206,11 @@ class Writer:
         return "\n".join([*lines, f"return sin({self.expression(known, 1)}) + {self.outer[0]}"])
 
 
+def supplied(text: str, values: dict[str, float]) -> str:
+    """The program with comments that say the values of its inputs."""
+    return "".join(f"# supply: {name} = {values[name]!r}\n" for name in parse(text).inputs) + text
+
+
 def at_rest(text: str) -> MarketModel:
     """The market of a compiled program that went through a file, at rest."""
     with tempfile.TemporaryDirectory() as folder:
@@ -222,12 +229,12 @@ def test_a_program_means_what_it_means_to_python(seed: int, per: str, copiers: b
     writer = Writer(seed)
     text = writer.text()
     value, slopes = by_python(text, writer.inputs)
-    comments = "".join(f"# supply: {name} = {number!r}\n" for name, number in writer.inputs.items())
-    program = parse(comments + text, per=per)
+    text = supplied(text, writer.inputs)
+    program = parse(text, per=per)
     outputs = [operation.output for operation in program.operations]
     assert len({*outputs, *program.inputs}) == len(outputs) + len(program.inputs)
     assert set(program.inputs) <= set(writer.inputs)
-    market = at_rest(as_scenario(comments + text, per, copiers=copiers))
+    market = at_rest(as_scenario(text, per, copiers=copiers))
     assert links_of(market).depth == program.depth_with(program.shared if copiers else ())
     prices = dict(zip(market.economy.goods, quotes_of(market).prices, strict=True))
     made = dict(zip(market.economy.goods, quotes_of(market).demand, strict=True))
@@ -268,8 +275,11 @@ MEANINGS = {
     "a = b = x*2\nreturn a*b": "a = x*2; result = a*a",
     "a = x*2\nv[0] = a*3": "a = x*2; v_0 = a*3",
     "a = x": "a = x",
+    "def f(a: int, /, b: list) -> float:\n  'text'\n  return a - b\nc: float = f(x, y)": "c = x - y",
+    "def f(a): return 2*a\nf = f(x)\nreturn f*f": "f = 2*x; result = f*f",
+    "def f(a): return 2*a\ndef g(a): return f(a)\ndef f(a): return 3*a\nb = g(x)": "b = 3*x",
     "return x": "result = x",
-    "# supply: y = 3\na = -x^2 - (-x) # ^": "t1 = x^2; t2 = -t1; t3 = -x; a = t2 - t3",
+    "# supply: x = 3\na = -x^2 - (-x) # ^": "t1 = x^2; t2 = -t1; t3 = -x; a = t2 - t3",
 }
 
 
@@ -350,12 +360,51 @@ def any_number(*x: float) -> float:
     return x[0]
 
 
+def in_twos(x: float, y: float = 2) -> float:
+    return x * y
+
+
+def log(x: float) -> float:
+    return 2 * x
+
+
+def another_log(x: float) -> float:
+    return log(x) + math.log(x)
+
+
+def largest_of_an_array(x: Any) -> Any:
+    return np.max(x, 0)
+
+
+weights = 3.0
+
+
+def not_the_number_around(weights: Any, x: float) -> Any:
+    return weights[0] * x + weights
+
+
+def remembered(x: float) -> float:
+    return x
+
+
+remembered_too = functools.lru_cache(remembered)
+
+
 def test_a_function_s_vectors_and_the_numbers_around_it() -> None:
     program = parse_function(weighted, per="statement")
     assert set(program.inputs) == {"y", "w_0", "x_0", "w_1", "x_1"}
     values = {"w_0": 2.0, "w_1": 3.0, "x_0": 5.0, "x_1": 7.0, "y": 11.0}
     assert by_python(program.text, values)[0] == weighted([2.0, 3.0], [5.0, 7.0], 11.0)
-    for function, message in ((no_return, "no result|letter first"), (any_number, "plain parameters")):
+    refused = {
+        no_return: "no result|letter first",
+        any_number: "plain parameters",
+        in_twos: "found a default in def in_twos",
+        another_log: "found log, a function from elsewhere",
+        largest_of_an_array: "found np.max, a function from elsewhere",
+        not_the_number_around: "found weights, which has no value here",
+        remembered_too: "no function of its own lines",
+    }
+    for function, message in refused.items():
         with pytest.raises(ProgramError, match=message):
             parse_function(function)
     with pytest.raises(ProgramError, match="no function of its own lines"):
@@ -547,8 +596,7 @@ def test_what_is_no_program_is_refused_on_the_way_back(name: str) -> None:
 @settings(max_examples=20)
 def test_there_and_back_and_there_again_the_prices_are_the_same(seed: int, per: str, copiers: bool) -> None:
     writer = Writer(seed)
-    comments = "".join(f"# supply: {name} = {number!r}\n" for name, number in writer.inputs.items())
-    first = as_scenario(comments + writer.text(), per, copiers=copiers)
+    first = as_scenario(supplied(writer.text(), writer.inputs), per, copiers=copiers)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "chain.yaml"
         file.write_text(first, encoding="utf-8")
@@ -575,8 +623,11 @@ def test_the_command_line_of_copiers_and_the_way_back(tmp_path: Path) -> None:
     assert (code, "x299" in text) == (0, True)
     (tmp_path / "twice.yaml").write_text("program: a = x\nprogram: b = x\n")
     assert "the key 'program' twice" in called("twice.yaml", folder=tmp_path)[1]
-    (tmp_path / "nan.txt").write_text("# supply: x = 2, y = inf, z = 1\na = 2*x*y\n")
-    assert "supply: {x: 2.0, y: 1}" in called("nan.txt", folder=tmp_path)[1]
+    (tmp_path / "half.txt").write_text("# supply: x = 2, y\na = 2*x*y\n")
+    assert "supply: {x: 2.0, y: 1}" in called("half.txt", folder=tmp_path)[1]
+    (tmp_path / "nan.txt").write_text("# supply: x = 2, y = inf\na = 2*x*y\n")
+    code, text = called("nan.txt", folder=tmp_path)
+    assert (code, text) == (2, "nan.txt:1:18: found inf for y; expected a finite number\n")
     with pytest.raises(CounterpartError, match="line 2, column 5: unknown function"):
         as_scenario("a = x^2\nb = foo(a)", "operation")
 

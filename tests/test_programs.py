@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from simulator import ScenarioError, simulate
 from tests.builders import links_of, market_of, quotes_of
 from tests.house import (
+    CounterpartError,
     Links,
     Program,
     ProgramError,
@@ -332,6 +333,34 @@ REFUSED = {
     "a = lambda x: x": "not arithmetic",
     "a = " + "(" * 300 + "x" + ")" * 300: "nested",
     "a = " + "+".join(["x"] * 20000): "expected",
+    "# supply: x = 1\n# supply: y = 4\na = x": "found y, which is no input; expected x",
+    "a = x # allocation: y": "found y, which is no input; expected x",
+    "# supply: x = nan\na = x": "found nan for x; expected a finite number",
+    "# supply: x = 1e400\na = x": "found 1e400 for x",
+    "# supply: x = 4 t\na = x": "found 4 t for x",
+    "# supply: x = 4, x = 5\na = x": "found x again",
+    "def f(a, a): return a\nb = f(x, x)": "found the parameter a of f twice",
+    "@f\ndef g(a): return a\nb = g(x)": "found a decorator of g",
+    "def f(a, b=2): return a*b\nc = f(x)": "found a default in def f",
+    "def f(*a): return x\nb = f(x)": "found f with other than plain parameters",
+    "def f(a, *, b): return a\nb = f(x)": "found f with other than plain parameters",
+    "def f(a): return a\nb = f(a=x)": "found a value given by its parameter's name",
+    "def f(a): return a\nb = f(*x)": "not arithmetic",
+    "a = x\nreturn a\nreturn x": "found a line after return",
+    "def f(a):\n  return a\n  b = 2\nc = f(x)": "found a line after return",
+    "for i in range(2):\n  return x": "found return in a loop",
+    "for i in range(2):\n  a = x\nelse:\n  a = 2*x": "loop of another sort",
+    "for i in range(0):\n  global a\na = x": "no assignment",
+    "def f(a):\n  while a: pass\nb = x": "no assignment",
+    "a: float\nb = x": "no assignment",
+    "a = (b := x) + 1": "not arithmetic",
+    "a = x\na //= 2": "no assignment",
+    "a, b = x, y": "more than a name on the left",
+    "def f(a): return 2*a\nf = f(x)\nreturn f(x)": "where f is no function",
+    "def f(a): return a\ndef g(f): return f(x)\nb = g(x)": "where f is no function",
+    "def f(a): return a\ndef g(a):\n  b = f(a)\n  def f(c): return c\n  return b\nd = g(x)": "found f, which has no",
+    "def f(sin): return sin(x)\nb = f(x)": "found sin, a function, as a name",
+    "range = x": "found range, a function, as a name",
 }
 
 
@@ -342,6 +371,22 @@ def test_what_is_no_straight_line_is_refused(text: str) -> None:
     assert REFUSED[text] in caught.value.message
     with pytest.raises(ScenarioError, match="program: line "):
         load({"program": text, "scheduler": {"kind": "marginal_bids"}})
+
+
+def test_what_comments_say_of_inputs_holds_wherever_they_stand() -> None:
+    text = "a = x*y*z # Supply: x = 2, y\n'# supply: y = 7'\n  # allocation: z = .5e1\nreturn a"
+    program = parse(text)
+    assert (program.given, program.allocations) == ({"x": 2.0, "z": 5.0}, ("z",))
+    data = {"program": text, "scheduler": {"kind": "marginal_bids"}, "supply": {"y": 3, "z": 1}}
+    # The scenario's own word goes before.
+    assert load(data).resolved["supply"] == {"x": 2.0, "y": 3, "z": 1}
+    with pytest.raises(CounterpartError, match="found no value for x"):
+        as_scenario("a = 2*x # supply: x =", "operation")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "unread.yaml"
+        file.write_text("program: a = 2*x\nsupply: {x: 1, y: 2}\n", encoding="utf-8")
+        with pytest.raises(CounterpartError, match="found supply of y, which the program does not read"):
+            as_scenario(str(file), "operation")
 
 
 BASE: dict[str, Any] = {

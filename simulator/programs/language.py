@@ -7,22 +7,27 @@ Names that are read and never assigned are the program's inputs. Comments may sa
     # supply: ore = 9
     # allocation: steel_for_carmaker = 2.5
 
-(a number each, or the name alone): an allocation is an input that nobody supplies, chosen by who shares a good out.
+(a finite number each, or the name alone; nothing but inputs): an allocation is an input that nobody supplies, chosen by
+who shares a good out.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
+import math
 import re
-from collections.abc import Callable
+import tokenize
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
+from simulator.programs.grammar import check_grammar, parameters
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.reader import Reader
 
-_COMMENT = re.compile(r"^[ \t]*#[ \t]*(supply|allocation):(.*)$", re.MULTILINE)
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?(e[-+]?[0-9]{1,2})?", re.IGNORECASE)
+_COMMENT = re.compile(r"#[ \t]*(supply|allocation)[ \t]*:", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -41,8 +46,9 @@ def parse(text: str, *, per: str = "operation") -> Program:
         raise ProgramError("found an expression nested too deeply; expected shorter lines", 0) from None
     except ValueError:
         raise ProgramError("found a program that cannot be read; expected lines such as c = a*b + 1", 0) from None
-    program = Reader(places.of, per_statement=per == "statement").run(tree.body)
-    return _with_comments(program, text)
+    check_grammar(tree.body, places.refuse, python=False)
+    program = Reader(places.refuse, per_statement=per == "statement").run(tree.body)
+    return _with_comments(program, places)
 
 
 def parse_function(function: Callable[..., Any], *, per: str = "operation") -> Program:
@@ -58,22 +64,20 @@ def parse_function(function: Callable[..., Any], *, per: str = "operation") -> P
     source = textwrap.dedent(inspect.getsource(function))
     places = _Places(source, python=source)
     definitions = [node for node in _parsed(source) if isinstance(node, ast.FunctionDef)]
-    if len(definitions) != 1:
+    if len(definitions) != 1 or not inspect.isfunction(function) or inspect.unwrap(function) is not function:
         raise ProgramError("found no function of its own lines; expected def f(x): with a body", 0)
     (definition,) = definitions
-    plain = definition.args
-    if plain.vararg or plain.kwarg or plain.kwonlyargs:
-        raise ProgramError(f"found {definition.name} with other than plain parameters; expected def f(x, y):", 0)
-    around = inspect.getclosurevars(function)
-    numbers = {
-        name: float(value)
-        for name, value in {**around.globals, **around.nonlocals}.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    parameters = [argument.arg for argument in (*plain.posonlyargs, *plain.args)]
-    return Reader(places.of, per_statement=per == "statement", parameters=parameters, known=numbers).run(
-        definition.body
+    check_grammar([definition], places.refuse, python=True)
+    names = parameters(definition)
+    closure = inspect.getclosurevars(function).nonlocals
+    around = {**vars(builtins), **function.__globals__, **closure}
+    reader = Reader(
+        places.refuse,
+        per_statement=per == "statement",
+        parameters=names,
+        around={name: found for name, found in around.items() if name not in names},
     )
+    return _with_comments(reader.run(definition.body), places)
 
 
 def _parsed(source: str) -> list[ast.stmt]:
@@ -93,12 +97,25 @@ class _Places:
         self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
         self.shrunk = python is None
 
+    def refuse(self, message: str, node: ast.AST) -> NoReturn:
+        raise ProgramError(message, self.of(node))
+
     def of(self, node: ast.AST) -> int:
         """Characters from the start of the text to a node."""
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         # The parser counts a node's columns in bytes.
         before = _LINE_END.split(self.python)[line - 1].encode()[:column].decode(errors="ignore")
         return self.at(line, len(before))
+
+    def comments(self) -> Iterator[tuple[int, str]]:
+        """The comments, from their # on, and where they begin; none where none can say anything."""
+        if not _COMMENT.search(self.text):
+            return
+        lines = (f"{line}\n" for line in _LINE_END.split(self.python))
+        for token in tokenize.generate_tokens(lambda: next(lines, "")):
+            if token.type == tokenize.COMMENT:
+                place = self.at(*token.start)
+                yield place, _LINE_END.split(self.text[place:], 1)[0]
 
     def at(self, line: int, column: int) -> int:
         """Characters from the start of the text to a line and column of what the parser read."""
@@ -120,17 +137,37 @@ def _syntax(error: SyntaxError) -> str:
     return f"{found[0].lower()}{found[1:]}; expected a line such as c = a*b + 1"
 
 
-def _with_comments(program: Program, text: str) -> Program:
-    """The program with what its comments say of its inputs; what they say of others is talk."""
+def _with_comments(program: Program, places: _Places) -> Program:
+    """The program with what its comments say of its inputs."""
     given: dict[str, float] = {}
     allocations: list[str] = []
-    for match in _COMMENT.finditer(text):
-        for entry in match[2].split(","):
-            name, _, written = (part.strip() for part in entry.partition("="))
+    seen: set[str] = set()
+    for start, comment in places.comments():
+        match = _COMMENT.match(comment)
+        if match is None:
+            continue
+        for entry in re.finditer("[^,]+|^|(?<=,)$", comment[match.end() :]):
+            name, sign, written = (part.strip() for part in entry[0].partition("="))
+            place = start + match.end() + entry.end() - len(entry[0].lstrip())
             if name not in program.inputs:
-                continue
-            if match[1] == "allocation":
+                message = f"found {name or 'nothing'}, which is no input; expected {_some(program.inputs)}"
+                raise ProgramError(message, place)
+            if name in seen:
+                raise ProgramError(f"found {name} again; expected one value of it", place)
+            seen.add(name)
+            if match[1].lower() == "allocation":
                 allocations.append(name)
-            if _NUMBER.fullmatch(written):
-                given[name] = float(written)
-    return replace(program, given=given, allocations=tuple(dict.fromkeys(allocations)))
+            if sign:
+                given[name] = _number(name, written, place)
+    return replace(program, given=given, allocations=tuple(allocations))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return " or ".join(names) if len(names) < 6 else f"{', '.join(names[:5])} ..."
+
+
+def _number(name: str, written: str, place: int) -> float:
+    value = float(written) if _NUMBER.fullmatch(written) else math.nan
+    if not math.isfinite(value):
+        raise ProgramError(f"found {written or 'no value'} for {name}; expected a finite number", place)
+    return value

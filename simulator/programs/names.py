@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from simulator.programs.grammar import parameters
+
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 ELEMENT = re.compile(r"(.*)_(0|[1-9][0-9]*)")
 """`w_0`, as the element `w[0]` of a vector is called."""
@@ -46,7 +48,7 @@ def names_of(body: list[ast.stmt]) -> Names:
 
 
 def assigned(body: Iterable[ast.stmt]) -> set[str]:
-    """The names that statements assign, elements by their vector's name; functions' own aside."""
+    """The names that statements assign or define, elements by their vector's name; functions' own aside."""
     return {name for node in _nodes(body) for name in _stored(node)}
 
 
@@ -66,7 +68,7 @@ def _level(body: list[ast.stmt], anywhere: Spoken) -> Spoken:
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
             found.vectors.add(node.value.id)
         elif isinstance(node, ast.FunctionDef):
-            own = {argument.arg for argument in node.args.args} | assigned(node.body)
+            own = {*parameters(node), *assigned(node.body)}
             anywhere.names.update(own)
             found.add(_level(node.body, anywhere), but=own)
     anywhere.add(found)
@@ -86,6 +88,8 @@ def _nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
 def _stored(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Store()) | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+            yield name
+        case ast.FunctionDef(name=name):
             yield name
         case _:
             return

@@ -83,17 +83,17 @@ class Program:
     @property
     def text(self) -> str:
         """The program in its own language; comments before it say where its inputs come from."""
-        supplies = [
-            f"# supply: {name} = {number(float(value)).formula}"
-            for name, value in self.given.items()
-            if name not in self.allocations
-        ]
-        allocations = [
-            f"# allocation: {name}" + (f" = {number(float(self.given[name])).formula}" if name in self.given else "")
-            for name in self.allocations
+        read = {name for operation in self.operations for name in operation.inputs}
+        values = {name: f" = {number(float(value)).formula}" for name, value in self.given.items()}
+        supplies = [name for name in self.given if name not in self.allocations]
+        comments = [
+            f"# {source}: {name}{values.get(name, '')}"
+            for source, names in (("supply", supplies), ("allocation", self.allocations))
+            for name in names
+            if name in read
         ]
         lines = [f"{operation.output} = {operation.formula}" for operation in self.operations]
-        return "\n".join([*supplies, *allocations, *lines, f"return {self.result}"]) + "\n"
+        return "\n".join([*comments, *lines, f"return {self.result}"]) + "\n"
 
 
 def renamed(formula: str, names: Mapping[str, str]) -> str:

@@ -7,17 +7,17 @@ one with a name of its own.
 from __future__ import annotations
 
 import ast
-import math
 import sys
-from collections.abc import Callable, Mapping
-from typing import NoReturn
+from collections.abc import Mapping
+from types import ModuleType
 
 from simulator.formulas.formula import MAX_CHARACTERS, FormulaError
 from simulator.formulas.formula import parse as parse_formula
-from simulator.formulas.operations import FUNCTIONS
+from simulator.programs.functions import RESERVED, function_meant
+from simulator.programs.grammar import SIGNS, Refuse, parameters
 from simulator.programs.names import NAME, as_read, assigned, names_of
 from simulator.programs.program import Program, ProgramError
-from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called, function_called
+from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called
 from simulator.programs.straight_line import StraightLine
 from simulator.programs.values import Value, call, joined, named, negative, number, untouched
 
@@ -29,30 +29,26 @@ MAX_CALLS = 50
 MAX_NAME = 80
 """Characters of a name: firms are called by what they do and what they make."""
 
-_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "^"}
-_ELSEWHERE = {"log": "ln", "fabs": "abs", "pow": "a^b"}
-_IN_PYTHON = {"log": "ln", "minimum": "min", "maximum": "max", "fabs": "abs"}
-_CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
-
 
 class Reader:
-    """Walks the statements once, keeping what every name stands for; `place_of` says where in the text a node is.
+    """Walks the statements once, keeping what every name stands for.
 
-    With `parameters` there are no other inputs, and signs and functions are Python's; `known` are numbers by name.
+    With `parameters` there are no other inputs, and signs and functions are Python's; `around` is what
+    names around the function stand for.
     """
 
     def __init__(
         self,
-        place_of: Callable[[ast.AST], int],
+        refuse: Refuse,
         *,
         per_statement: bool,
         parameters: list[str] | None = None,
-        known: Mapping[str, float] | None = None,
+        around: Mapping[str, object] | None = None,
     ) -> None:
-        self.place_of, self.per_statement, self.python = place_of, per_statement, parameters is not None
+        self.refuse, self.per_statement, self.python = refuse, per_statement, parameters is not None
         self.parameters = parameters or []
-        numbers: dict[str, Variable] = {name: number(value) for name, value in (known or {}).items()}
-        self.scopes = [Scope(set(), numbers)]
+        self.around = around or {}
+        self.scopes: list[Scope] = []
         self.inputs: dict[str, None] = {}
         self.calls = self.steps = 0
         self.here: ast.AST = ast.Pass()
@@ -65,6 +61,7 @@ class Reader:
         self.vectors = self.names.outward.vectors.intersection(self.parameters)
         self.scopes.append(Scope(assigned(body)))
         for name in self.parameters:
+            self.check_free(name, body[0])
             if name not in self.vectors:
                 self.scopes[-1].values[name] = self.new_input(name, body[0])
         try:
@@ -90,9 +87,6 @@ class Reader:
             kept = self.emit(kept, wanted, made_up=wanted == "result")
         return str(kept.name)
 
-    def refuse(self, message: str, node: ast.AST) -> NoReturn:
-        raise ProgramError(message, self.place_of(node))
-
     def statements(self, body: list[ast.stmt]) -> Value | None:
         """Carry them out; the value returned, if one is."""
         for statement in body:
@@ -101,34 +95,26 @@ class Reader:
             if self.steps > MAX_STEPS:
                 self.refuse(f"found more than {MAX_STEPS:,} steps; expected fewer turns of loops", statement)
             match statement:
-                case ast.Return(value=value) if value is not None:
+                case ast.Return(value=ast.expr() as value):
                     return self.value(value)
                 case ast.Assign(targets=targets, value=value):
                     self.assign(targets, value)
-                case ast.AnnAssign(target=target, value=value) if value is not None:
+                case ast.AnnAssign(target=target, value=ast.expr() as value):
                     self.assign([target], value)
                 case ast.AugAssign(target=target, op=sign, value=value):
                     reads = ast.copy_location(as_read(target), target)
                     self.assign([target], ast.copy_location(ast.BinOp(reads, sign, value), statement))
-                case ast.FunctionDef(name=name):
-                    self.define(name, statement)
+                case ast.FunctionDef():
+                    self.define(statement)
                 case ast.For():
-                    returned = self.loop(statement)
-                    if returned is not None:
-                        return returned
-                case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
-                    continue
+                    self.loop(statement)
                 case _:
-                    self.refuse(
-                        "found a line that is no assignment; expected name = formula, for, def or return", statement
-                    )
+                    continue
         return None
 
     def assign(self, targets: list[ast.expr], given: ast.expr) -> None:
         """`a = given`, or `a = b = given`: one value by two names."""
         if isinstance(given, ast.List | ast.Tuple):
-            if len(targets) > 1:
-                self.refuse("found a vector with two names; expected one", targets[1])
             name = self.simple(targets[0])
             elements = enumerate(map(self.value, given.elts))
             self.bind(name, {place: self.keep(value, f"{name}_{place}") for place, value in elements})
@@ -157,19 +143,21 @@ class Reader:
     def vector_of(self, name: str, target: ast.Subscript) -> Vector:
         """The vector an element of which is assigned, a new one if need be."""
         vector = self.scopes[-1].values.setdefault(name, {})
-        if isinstance(vector, Value):
-            self.refuse(f"found {name}[...] where {name} is a single value; expected another name", target)
+        if not isinstance(vector, dict):
+            self.refuse(f"found {name}[...] where {name} is no vector; expected another name", target)
         if not vector and any(name in scope.values for scope in self.scopes[:-1]):
             self.refuse(f"found {name}[...] of a vector outside the function; expected a vector of its own", target)
         return vector
 
     def simple(self, target: ast.expr) -> str:
-        if not isinstance(target, ast.Name):
-            self.refuse("found more than a name on the left; expected name = formula", target)
-        self.check_name(target.id, target)
-        if target.id in FUNCTIONS:
-            self.refuse(f"found {target.id}, a function, on the left; expected another name", target)
-        return target.id
+        name = _called(target)
+        self.check_name(name, target)
+        self.check_free(name, target)
+        return name
+
+    def check_free(self, name: str, node: ast.AST) -> None:
+        if name in RESERVED:
+            self.refuse(f"found {name}, a function, as a name; expected another name", node)
 
     def check_name(self, name: str, node: ast.AST) -> None:
         if not NAME.fullmatch(name):
@@ -195,21 +183,15 @@ class Reader:
         others = self.names.anywhere if made_up else self.names.outward if self.calls else ()
         return self.line.add(value, name, others)
 
-    def define(self, name: str, definition: ast.FunctionDef) -> None:
-        arguments = definition.args
-        if name in FUNCTIONS or arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
-            self.refuse(
-                f"found a function {name} of another sort; expected def {name}(a, b): with plain arguments", definition
-            )
-        self.scopes[-1].functions[name] = Function(definition, tuple(self.scopes))
+    def define(self, definition: ast.FunctionDef) -> None:
+        for name in (definition.name, *parameters(definition)):
+            self.check_free(name, definition)
+        self.scopes[-1].values[definition.name] = Function(definition, tuple(self.scopes))
 
-    def loop(self, statement: ast.For) -> Value | None:
-        match statement:
-            case ast.For(target=target, iter=ast.Call(func=ast.Name(id="range"), args=bounds, keywords=[]), orelse=[]):
-                index = self.simple(target)
-            case _:
-                self.refuse("found a loop of another sort; expected for i in range(4):", statement)
-        numbers = [self.whole(bound) for bound in bounds]
+    def loop(self, statement: ast.For) -> None:
+        assert isinstance(statement.iter, ast.Call), "the grammar has no other loops than those over range(...)"
+        index = self.simple(statement.target)
+        numbers = [self.whole(bound) for bound in statement.iter.args]
         if not 1 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
             self.refuse("found a range of another sort; expected range(4), range(1, 4) or range(4, 0, -1)", statement)
         turns = range(*numbers)
@@ -218,10 +200,7 @@ class Reader:
             self.refuse(f"found a loop of too many turns; expected at most {MAX_STEPS:,}", statement)
         for turn in turns:
             self.scopes[-1].values[index] = number(float(turn))
-            returned = self.statements(statement.body)
-            if returned is not None:
-                return returned
-        return None
+            self.statements(statement.body)
 
     def whole(self, node: ast.expr) -> int:
         value = self.value(node)
@@ -230,57 +209,45 @@ class Reader:
         return int(value.number)
 
     def element(self, node: ast.Subscript) -> tuple[str, int]:
-        if not isinstance(node.value, ast.Name):
-            self.refuse("found an index of an index; expected w[0], or w_1[0]", node)
         place = self.whole(node.slice)
         if place < 0:
             self.refuse(f"found the index {place}; expected 0 or more", node)
         if place > MAX_OPERATIONS:
             self.refuse(f"found the index {place}; expected at most {MAX_OPERATIONS:,}", node)
-        return node.value.id, place
+        return _called(node.value), place
 
     def value(self, node: ast.expr) -> Value:
         match node:
-            case ast.Constant(value=bool()):
-                self.refuse("found a truth value; expected a number", node)
             case ast.Constant(value=int() | float() as found):
                 return number(self.finite(found, node))
-            case ast.Name(id=name):
-                return self.read(name, node)
             case ast.Subscript():
                 return self.read_element(node)
-            case ast.Attribute(value=ast.Name(), attr=name) if self.python and name in _CONSTANTS:
-                return number(_CONSTANTS[name])
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self.operation(negative(self.value(operand)), node)
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            case ast.UnaryOp(operand=operand):
                 return self.value(operand)
-            case ast.BinOp(op=op) if type(op) in _SIGNS:
+            case ast.BinOp():
                 return self.signs(node)
-            case ast.Call(func=function, args=arguments, keywords=[]):
+            case ast.Call(func=function, args=arguments):
                 return self.call(function, arguments, node)
             case _:
-                power = "**" if self.python else "^"
-                self.refuse(
-                    f"found something that is not arithmetic; expected numbers, names, + - * / {power} and functions",
-                    node,
-                )
+                return self.read(node)
 
     def finite(self, found: float, node: ast.AST) -> float:
-        if abs(found) > sys.float_info.max:
-            self.refuse("found a number too large; the largest is about 1.8e308", node)
+        if not abs(found) <= sys.float_info.max:
+            self.refuse("found a number too large, or none; the largest is about 1.8e308", node)
         return float(found)
 
     def signs(self, node: ast.BinOp) -> Value:
         """`a + b - c ...`, a sign after another: a long sum leans to the left as deeply as it has terms."""
         waiting: list[ast.BinOp] = []
         left: ast.expr = node
-        while isinstance(left, ast.BinOp) and type(left.op) in _SIGNS:
+        while isinstance(left, ast.BinOp):
             waiting.append(left)
             left = left.left
         value = self.value(left)
         for each in reversed(waiting):
-            sign, right = _SIGNS[type(each.op)], self.value(each.right)
+            sign, right = SIGNS[type(each.op)], self.value(each.right)
             if sign == "/" and right.number == 0:
                 self.refuse("found a division by zero; expected another divisor", each)
             made = joined(sign, value, right)
@@ -321,13 +288,22 @@ class Reader:
                 self.refuse(f"found {name}, which has no value here; expected it assigned before", node)
         return None
 
-    def read(self, name: str, node: ast.AST) -> Value:
+    def read(self, node: ast.expr) -> Value:
+        """The value that a name, or the attribute of a module around a function, stands for."""
+        found = self.stands_around(node)
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return number(self.finite(found, node))
+        if isinstance(node, ast.Attribute):
+            self.refuse(f"found {ast.unparse(node)}, which is no number; expected one, as math.pi", node)
+        return self.read_name(_called(node), node)
+
+    def read_name(self, name: str, node: ast.AST) -> Value:
         found = self.find(name, node)
         if isinstance(found, Value):
             return found
-        if found is not None:
+        if isinstance(found, dict):
             self.refuse(f"found the vector {name} where a value is expected; expected {name}[0]", node)
-        if name in FUNCTIONS or function_called(name, self.scopes) is not None:
+        if name in RESERVED or found is not None:
             self.refuse(f"found the function {name} without its arguments; expected {name}(...)", node)
         element = element_called(name, self.scopes)
         if element is not None:
@@ -336,18 +312,31 @@ class Reader:
             self.refuse(f"found {name}, which has no value here; expected a parameter, or it assigned before", node)
         return self.new_input(name, node)
 
+    def stands_around(self, node: ast.expr) -> object:
+        """What a name, or a module's attribute, stands for around the function; None if nothing, or if the program has
+        the name itself.
+        """
+        match node:
+            case ast.Name(id=name) if name in self.around and self.find(name, node) is None:
+                return self.around[name]
+            case ast.Attribute(value=module, attr=name):
+                found = self.stands_around(module)
+                return getattr(found, name, None) if isinstance(found, ModuleType) else None
+            case _:
+                return None
+
     def read_element(self, node: ast.Subscript) -> Value:
         name, place = self.element(node)
         vector = self.find(name, node)
-        if isinstance(vector, Value):
-            self.refuse(f"found {name}[{place}] where {name} is a single value; expected {name}", node)
+        if isinstance(vector, Value | Function):
+            self.refuse(f"found {name}[{place}] where {name} is no vector; expected {name}", node)
         if vector is not None and place not in vector:
             self.refuse(f"found {name}[{place}], which has no value here; expected one assigned before", node)
         if vector is not None:
             return vector[place]
         if name in self.vectors:
             return self.new_input(f"{name}_{place}", node)
-        return self.read(f"{name}_{place}", node)
+        return self.read_name(f"{name}_{place}", node)
 
     def new_input(self, name: str, node: ast.AST) -> Value:
         """A value from outside."""
@@ -357,21 +346,17 @@ class Reader:
         return named(name)
 
     def call(self, function: ast.expr, arguments: list[ast.expr], node: ast.AST) -> Value:
-        match function:
-            case ast.Name(id=name):
-                pass
-            case ast.Attribute(value=ast.Name(), attr=name) if self.python:
-                pass
-            case _:
-                self.refuse("found a call of something that is no function; expected sin(x)", node)
-        own = function_called(name, self.scopes)
+        own = self.find(function.id, node) if isinstance(function, ast.Name) else None
+        written = ast.unparse(function)
+        if isinstance(own, Value | dict):
+            self.refuse(f"found {written}(...) where {written} is no function; expected {written}*(...)", node)
         values = [self.value(argument) for argument in arguments]
         if own is not None:
             return self.written_out(own, values, node)
-        name = _IN_PYTHON.get(name, name) if self.python else name
-        if name not in FUNCTIONS:
-            hint = f"did you mean {_ELSEWHERE[name]}?" if name in _ELSEWHERE else f"there are {' '.join(FUNCTIONS)}"
-            self.refuse(f"unknown function {name}; {hint}", node)
+        try:
+            name = function_meant(written, self.stands_around(function), python=self.python)
+        except ValueError as error:
+            self.refuse(str(error), node)
         several = name in ("min", "max")
         if (len(values) < 2) if several else (len(values) != 1):
             self.refuse(f"{name} of {len(values)} values; expected {'2 or more' if several else '1'}", node)
@@ -379,7 +364,7 @@ class Reader:
 
     def written_out(self, function: Function, values: list[Value], node: ast.AST) -> Value:
         definition = function.definition
-        names = [argument.arg for argument in definition.args.args]
+        names = parameters(definition)
         if len(names) != len(values):
             self.refuse(f"{definition.name} of {len(values)} values; expected {len(names)}", node)
         if self.calls >= MAX_CALLS:
@@ -397,3 +382,9 @@ class Reader:
         if returned is None:
             self.refuse(f"found no return in {definition.name}; expected one", definition)
         return returned
+
+
+def _called(node: ast.expr) -> str:
+    """The name, where the grammar has nothing else."""
+    assert isinstance(node, ast.Name), ast.dump(node)
+    return node.id

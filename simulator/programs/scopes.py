@@ -10,7 +10,6 @@ from simulator.programs.names import ELEMENT
 from simulator.programs.values import Value
 
 Vector = dict[int, Value]
-Variable = Value | Vector
 
 
 @dataclass
@@ -18,8 +17,7 @@ class Scope:
     """What the names of the top level, or of a function being carried out, stand for; `assigned`: all it ever has."""
 
     assigned: set[str]
-    values: dict[str, Variable] = field(default_factory=dict[str, Variable])
-    functions: dict[str, Function] = field(default_factory=dict[str, "Function"])
+    values: dict[str, Variable] = field(default_factory=dict[str, "Variable"])
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,9 @@ class Function:
     around: tuple[Scope, ...]
 
 
+Variable = Value | Vector | Function
+
+
 def element_called(name: str, scopes: Sequence[Scope]) -> Value | None:
     """The element `w[0]` where the name is `w_0` and the innermost scope with a `w` has it."""
     element = ELEMENT.fullmatch(name)
@@ -37,8 +38,3 @@ def element_called(name: str, scopes: Sequence[Scope]) -> Value | None:
         return None
     vector = next((scope.values[element[1]] for scope in reversed(scopes) if element[1] in scope.values), None)
     return vector.get(int(element[2])) if isinstance(vector, dict) else None
-
-
-def function_called(name: str, scopes: Sequence[Scope]) -> Function | None:
-    """The innermost function of a name."""
-    return next((scope.functions[name] for scope in reversed(scopes) if name in scope.functions), None)

@@ -50,7 +50,11 @@ def expand_program(document: Document) -> None:
             message = "found copiers where firms plan; expected scheduler: {kind: marginal_bids}, or goods not rival"
             document.faults.append(Fault(("program", "copiers"), message))
         try:
-            chain = chain_of(parse(program.text, per=program.per), copiers=program.copiers)
+            parsed = parse(program.text, per=program.per)
+            chain = chain_of(parsed, copiers=program.copiers)
+            supply = document.data.get("supply", {})
+            if parsed.given and isinstance(supply, dict):
+                document.data["supply"] = {**parsed.given, **cast("dict[str, Any]", supply)}
         except ProgramError as error:
             place = ("program", "text") if isinstance(given, dict) else ("program",)
             document.faults.append(Fault(place, _said(program.text, error)))
@@ -121,6 +125,9 @@ def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, pe
     from simulator.programs.supply_chain import chain_of
 
     chain = chain_of(program, copiers=copiers)
+    unread = [good for good in supply if good not in program.inputs]
+    if unread:
+        raise CounterpartError(f"{name}: found supply of {unread[0]}, which the program does not read; expected none")
     supply = {**program.given, **supply}
     comment = [f"# {name} as a supply chain: a firm for each {per}, a good for each value.", "#"]
     comment += [f"#   {line}".rstrip() for line in text.strip().splitlines()]

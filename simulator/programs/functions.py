@@ -1,0 +1,41 @@
+"""Which function of formulas a call means, in a program and in Python."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from simulator.formulas.operations import FUNCTIONS
+
+RESERVED = (*FUNCTIONS, "range")
+"""Words of the language, which nothing else can be called."""
+
+_ELSEWHERE = {"log": "ln", "fabs": "abs", "pow": "a^b"}
+_IN_PYTHON = {"log": "ln", "minimum": "min", "maximum": "max", "fabs": "abs"}
+_OF_PYTHON: tuple[tuple[object, str], ...] = (
+    *((function, function.__name__) for function in (abs, min, max)),
+    *(
+        (getattr(module, name), _IN_PYTHON.get(name, name))
+        for module, names in (
+            (math, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs")),
+            # Not its min and max, which are of an array.
+            (np, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs", "abs", "minimum", "maximum")),
+        )
+        for name in names
+    ),
+)
+
+
+def function_meant(written: str, found: object, *, python: bool) -> str:
+    """The function that the name means where `found` stands around it (None: nothing). Raises ValueError if none."""
+    if found is not None:
+        for each, name in _OF_PYTHON:
+            if each is found:
+                return name
+        raise ValueError(f"found {written}, a function from elsewhere; expected it defined inside, or one of math's")
+    name = _IN_PYTHON.get(written, written) if python else written
+    if name in FUNCTIONS:
+        return name
+    hint = f"did you mean {_ELSEWHERE[written]}?" if written in _ELSEWHERE else f"there are {' '.join(FUNCTIONS)}"
+    raise ValueError(f"unknown function {written}; {hint}")
