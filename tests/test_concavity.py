@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +85,27 @@ def test_sampling_follows_the_scale() -> None:
     formula = parse("x/(x + exp(-x*1e-20)) + 1e-20*x*sin(x*1e-12)")
     assert not judge(formula, scale=1e12).strictly_concave
     assert "1e+06 to 1e+18" in judge(parse("sqrt(x+1)^2"), scale=1e12).sentence
+
+
+MANY = [f"g{i}" for i in range(200)]
+LOGARITHMS = " + ".join(f"ln(1 + {a}*{b})" for a, b in pairwise(MANY))
+OF_MANY = {
+    f"ln(1 + {' + '.join(MANY)})": "straight along some direction",
+    f"sqrt({LOGARITHMS})": "not jointly concave at g0 = .*, g4 = .*, ...",
+    f"{' + '.join(f'sqrt({name})' for name in MANY)} + g150^2*g7/(1 + g7)": "g150 rises at g150 = .*, g0 = .*, ...",
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="nobody says how much memory was used")
+def test_many_inputs_are_judged_in_little_memory() -> None:
+    code = "from tests.house import judge, parse; import sys; [print(judge(parse(text))) for text in sys.argv[1:]]; "
+    code += "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    command = [sys.executable, "-c", code, *OF_MANY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+    *verdicts, kilobytes = done.stdout.splitlines()
+    for verdict, words in zip(verdicts, OF_MANY.values(), strict=True):
+        assert re.search(f"strictly_concave=False.*{words}", verdict), verdict
+    assert int(kilobytes) < 200_000
 
 
 factors = st.sampled_from([-1.5, -0.3, 0.4, 2.0])

@@ -439,3 +439,19 @@ def test_slopes_of_concave_formulas_fall() -> None:
     slopes = [scalar.slope_and_curvature(x)[0] for x in grid]
     np.testing.assert_allclose(slopes, 1 / (1 + grid) ** 2, rtol=1e-14)
     assert all(later < earlier for earlier, later in pairwise(slopes))
+
+
+def test_the_hessian_of_many_inputs_against_the_complex_step() -> None:
+    names = [f"g{i}" for i in range(120)]
+    formula = parse(f"sqrt({' + '.join(f'ln({a}*{b})' for a, b in pairwise(names))})")
+    x = np.random.default_rng(0).uniform(1.0, 2.0, (2, 1, 120))
+    x[1] = 0.5
+    hessian = formula.hessian(x)
+    assert hessian.shape == (2, 1, 120, 120)
+    assert np.isnan(hessian[1]).all()
+    (point,) = x[0]
+    rows = formula.gradient(point + 1e-200j * np.eye(120)).imag / 1e-200
+    np.testing.assert_allclose(hessian[0, 0], rows, rtol=1e-10, atol=1e-14)
+    np.testing.assert_array_equal(hessian, hessian.swapaxes(-1, -2))
+    steps = formula.hessian(point + 0j)
+    np.testing.assert_allclose(steps, hessian[0, 0], rtol=1e-12, atol=1e-15)

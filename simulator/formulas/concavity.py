@@ -7,6 +7,7 @@ Where the rules say nothing, by sampling the Hessian over six decades either sid
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,8 +19,12 @@ from simulator.formulas.formula import Formula
 from simulator.formulas.graph import Term
 from simulator.formulas.prover import Prover
 
+Array = NDArray[np.float64]
+
 DECADES = 6
 """Sampled inputs reach this many decades either side of the scale."""
+BLOCK = 2**20
+"""Entries of Hessians in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -97,45 +102,87 @@ def _sampled(formula: Formula, scale: float) -> Verdict:
     """
     points = _points(len(formula.variables), scale)
     reach = f"inputs from {scale * 10.0**-DECADES:g} to {scale * 10.0**DECADES:g}"
-    output, slopes, hessian = formula.value(points), formula.gradient(points), formula.hessian(points)
-    usable = np.isfinite(output) & np.isfinite(slopes).all(-1) & np.isfinite(hessian).all((-2, -1))
+    found = [_bends(formula, block) for block in np.array_split(points, 1 + points.size * points.shape[1] // BLOCK)]
+    usable, rises, falls = np.concatenate(found, axis=1)
     if not usable.any():
         return Verdict(
             False, False, f"no finite output with finite derivatives at any of {len(points)} sampled {reach}"
         )
-    points, output, slopes, hessian = points[usable], output[usable], slopes[usable], hessian[usable]
-    diagonal = np.einsum("nii->ni", hessian)
-    with np.errstate(all="ignore"):
-        own = points**2 * diagonal
-        noise = 1e-13 * (np.abs(points * slopes) + np.abs(own)) + 1e-14 * np.abs(output)[:, None]
-        straight = ~(np.abs(own) > noise)
-        unit = np.where(straight, 0.0, points / np.sqrt(np.abs(own)))
-        joint = np.nan_to_num(unit[:, :, None] * hessian * unit[:, None, :], posinf=0.0, neginf=0.0)
-        blur = 1e-9 + len(formula.variables) * np.where(straight, 0.0, noise / np.abs(own)).max(-1)
-    top = np.linalg.eigvalsh(joint)[:, -1]
-    rises = top > blur
-    bends = (top < -blur) & ~straight.any(-1)
     if rises.any():
         distance = np.abs(np.log(points / scale)).sum(-1)
-        worst = int(np.argmin(np.where(rises, distance, np.inf)))
-        where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(formula.variables, points[worst], strict=True))
-        rising = np.flatnonzero((own[worst] > 0) & ~straight[worst])
-        with np.errstate(all="ignore"):
-            ray = points[worst] @ hessian[worst] @ points[worst] > noise[worst].sum()
-        what = f"the marginal product of {formula.variables[rising[0]]} rises" if rising.size else "not jointly concave"
-        return Verdict(False, False, f"{what} at {where}" + (" (increasing returns)" if ray else ""))
+        return Verdict(False, False, _rise(formula, points[np.argmin(np.where(rises, distance, np.inf))]))
     if formula.has_kinks:
         return Verdict(False, False, "has kinks (min, max or abs), and its strict concavity cannot be proven")
-    if np.count_nonzero(bends) * 20 < len(points):
+    sampled = np.count_nonzero(usable)
+    if np.count_nonzero(falls) * 20 < sampled:
         return Verdict(False, False, f"straight along some direction (to rounding) at nearly all sampled {reach}")
-    return Verdict(True, False, f"strictly concave at {len(points)} sampled {reach} (not proven)")
+    return Verdict(True, False, f"strictly concave at {sampled} sampled {reach} (not proven)")
 
 
-def _points(inputs: int, scale: float) -> NDArray[np.float64]:
-    """Positive inputs, shape (points, inputs), the same at every call: equal, whole decades, log-uniform."""
+def _bends(formula: Formula, points: Array) -> NDArray[np.bool_]:
+    """Where the Hessian is finite, where it bends up along some direction, and where down along all: `(3, points)`."""
+    output, slopes, hessian = formula.value(points), formula.gradient(points), formula.hessian(points)
+    usable = np.isfinite(output) & np.isfinite(slopes).all(-1) & np.isfinite(hessian).all((-2, -1))
+    hessian[~usable] = 0.0
+    with np.errstate(all="ignore"):
+        own, noise = _own(points, output, slopes, hessian)
+        straight = ~(np.abs(own) > noise)
+        unit = np.where(straight, 0.0, points / np.sqrt(np.abs(own)))
+        hessian *= unit[:, :, None]
+        hessian *= unit[:, None, :]
+        blur = 1e-9 + points.shape[1] * np.where(straight, 0.0, noise / np.abs(own)).max(-1)
+    bent = -np.nan_to_num(hessian, copy=False, posinf=0.0, neginf=0.0)
+    diagonal = np.eye(points.shape[1]) * blur[:, None, None]
+    falls = usable & ~straight.any(-1)
+    falls[falls] = _positive_definite(bent[falls] - diagonal[falls])
+    rises = usable & ~falls
+    rises[rises] = ~_positive_definite(bent[rises] + diagonal[rises])
+    return np.stack([usable, rises, falls])
+
+
+def _positive_definite(matrices: Array) -> NDArray[np.bool_]:
+    """Which of `(n, k, k)` are: all pivots of an elimination are above 0. Overwrites them.
+
+    Not by LAPACK, whose threads cost more than they bring where a machine is busy.
+    """
+    definite = np.full(len(matrices), True)
+    for i in range(matrices.shape[-1]):
+        row = matrices[:, i, i:]
+        definite &= row[:, 0] > 0
+        share = row / np.where(definite, row[:, 0], np.inf)[:, None]
+        matrices[:, i + 1 :, i + 1 :] -= share[:, 1:, None] * row[:, None, 1:]
+    return definite
+
+
+def _own(points: Array, output: Array, slopes: Array, hessian: Array) -> tuple[Array, Array]:
+    """`x_i^2 d2f/dx_i^2` and its noise, each `(points, k)`."""
+    own = points**2 * np.einsum("nii->ni", hessian)
+    return own, 1e-13 * (np.abs(points * slopes) + np.abs(own)) + 1e-14 * np.abs(output)[:, None]
+
+
+def _rise(formula: Formula, point: Array) -> str:
+    """What rises at inputs where the Hessian bends up along some direction."""
+    one = point[None]
+    hessian = formula.hessian(one)
+    with np.errstate(all="ignore"):
+        own, noise = _own(one, formula.value(one), formula.gradient(one), hessian)
+        ray = point @ hessian[0] @ point > noise.sum()
+    rising = np.flatnonzero((own > noise)[0])
+    what = f"the marginal product of {formula.variables[rising[0]]} rises" if rising.size else "not jointly concave"
+    shown = range(len(point)) if len(point) <= 8 else dict.fromkeys([*rising[:1], *range(5)])
+    where = ", ".join(f"{formula.variables[i]} = {point[i]:.4g}" for i in shown) + ", ..." * (len(point) > 8)
+    return f"{what} at {where}" + (" (increasing returns)" if ray else "")
+
+
+def _points(inputs: int, scale: float) -> Array:
+    """Positive inputs, `(points, inputs)`, the same at every call: equal, whole decades, log-uniform.
+
+    Of more than 50 inputs fewer points: the work at each grows as the cube of their number.
+    """
     exponents = np.linspace(-DECADES, DECADES, 1201 if inputs == 1 else 121)
     equal = np.repeat(exponents[:, None], inputs, axis=1)
     generator = np.random.default_rng(0)
     decades = generator.integers(-DECADES, DECADES, size=(600, inputs), endpoint=True)
     anywhere = generator.uniform(-DECADES, DECADES, size=(600, inputs))
-    return scale * np.power(10.0, np.concatenate([equal, decades, anywhere]), dtype=np.float64)
+    points = scale * np.power(10.0, np.concatenate([equal, decades, anywhere]), dtype=np.float64)
+    return points[:: min(math.ceil((inputs / 50) ** 2), len(points) // 10)]

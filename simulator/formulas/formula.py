@@ -22,6 +22,9 @@ from simulator.formulas.tape import ScalarFormula, Tape
 MAX_CHARACTERS = 10_000
 MAX_OPERATIONS = 2_000
 MAX_DEPTH = 100
+MAX_HESSIAN = 10_000
+"""Operations beyond which a Hessian is not written out but found by products with unit vectors; entries, three times as
+many."""
 
 
 class FormulaError(ValueError):
@@ -57,12 +60,28 @@ class Formula:
 
     def hessian(self, x: ArrayLike) -> NDArray[Any]:
         """d2f/dx_i dx_j at inputs (..., k): shape (..., k, k), exactly symmetric."""
-        k, (rows, columns) = len(self.variables), self._upper
-        upper = self._evaluate(self._hessian_tape, x)
+        k, tape = len(self.variables), self._hessian_tape
+        if tape is None:
+            return self._hessian_by_products(np.asarray(x))
+        upper = self._evaluate(tape, x)
+        rows, columns = self._upper
         result = np.empty((*upper.shape[:-1], k, k), dtype=upper.dtype)
         result[..., rows, columns] = upper
         result[..., columns, rows] = upper
         return result
+
+    def _hessian_by_products(self, x: NDArray[Any]) -> NDArray[Any]:
+        """`H v`, the gradient of `v . df/dx`, for each unit vector v: far fewer operations than entries."""
+        k = len(self.variables)
+        points = x.reshape(-1, k)
+        result = np.empty((len(points), k, k), dtype=x.dtype if x.dtype.kind == "c" else np.float64)
+        for point, hessian in zip(points, result, strict=True):
+            with np.errstate(all="ignore"):
+                *rows, value = self._product_tape.run_arrays([*point, *np.eye(k)])
+            for i, row in enumerate(rows):
+                hessian[i] = np.nan if np.isnan(value) else row
+        result += result.swapaxes(-1, -2).copy()
+        return (0.5 * result).reshape(*x.shape, k)
 
     @cached_property
     def scalar(self) -> ScalarFormula | None:
@@ -99,11 +118,23 @@ class Formula:
         return Tape([*self.gradient_terms, self.output], self.variables)
 
     @cached_property
-    def _hessian_tape(self) -> Tape:
-        upper: list[Term] = []
+    def _hessian_tape(self) -> Tape | None:
+        """The Hessian on and above its diagonal, None if that is too long."""
+        graph, upper = self.output.graph, list[Term]()
+        longest = len(graph.operations) + MAX_HESSIAN
         for i, slope in enumerate(self.gradient_terms):
-            upper += self.output.graph.gradient(slope, self.variables)[i:]
+            upper += graph.gradient(slope, self.variables)[i:]
+            if len(graph.operations) > longest or len(upper) > 3 * MAX_HESSIAN:
+                return None
         return Tape([*upper, self.output], self.variables)
+
+    @cached_property
+    def _product_tape(self) -> Tape:
+        # A name of a formula has no blank in it.
+        graph, directions = self.output.graph, [f"along {name}" for name in self.variables]
+        along = [slope * graph.variable(name) for slope, name in zip(self.gradient_terms, directions, strict=True)]
+        products = graph.gradient(sum(along[1:], along[0]), self.variables)
+        return Tape([*products, self.output], [*self.variables, *directions])
 
     def _evaluate(self, tape: Tape, x: ArrayLike) -> NDArray[Any]:
         """The outputs along a last axis; the value, which is last on a tape of derivatives, only marks the domain."""
