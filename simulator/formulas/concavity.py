@@ -28,7 +28,7 @@ BLOCK = 2**20
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Concavity:
     """`strictly_concave` in all inputs jointly; `proven`, or only sampled; `sentence` says why, or where not."""
 
     strictly_concave: bool
@@ -36,34 +36,34 @@ class Verdict:
     sentence: str
 
 
-def judge(formula: Formula, scale: float = 1.0) -> Verdict:
+def judge(formula: Formula, scale: float = 1.0) -> Concavity:
     """Judge strict concavity over positive inputs; `scale` is the middle of the sampled inputs (quantity per tick)."""
     return _proof(formula) or _sampled(formula, scale)
 
 
-def _proof(formula: Formula) -> Verdict | None:
+def _proof(formula: Formula) -> Concavity | None:
     """What the rules prove, or None."""
     graph = formula.output.graph
     facts = Prover(formula.output).output
     names = {graph.variable(name).node: name for name in formula.variables}
     if facts.constant is not None or not facts.inputs:
-        return Verdict(False, True, "constant: its inputs do not change its output")
+        return Concavity(False, True, "constant: its inputs do not change its output")
     unused = [name for node, name in names.items() if node not in facts.inputs]
     if unused:
-        return Verdict(False, True, f"not strictly concave: {unused[0]} does not change its output")
+        return Concavity(False, True, f"not strictly concave: {unused[0]} does not change its output")
     if facts.concave is not None and facts.concave >= names.keys():
-        return Verdict(True, True, "strictly concave (proven by composition)")
+        return Concavity(True, True, "strictly concave (proven by composition)")
     returns = _returns_to_scale(facts, names)
     if returns:
-        return Verdict(False, True, returns)
+        return Concavity(False, True, returns)
     if facts.convex is not None:
         if facts.concave is not None:
-            return Verdict(False, True, "a straight line: marginal products never fall")
-        return Verdict(False, True, "convex: marginal products rise where they change")
+            return Concavity(False, True, "a straight line: marginal products never fall")
+        return Concavity(False, True, "convex: marginal products rise where they change")
     atoms = facts.linear[1]
     for node, name in names.items():
         if node in atoms and not any(node in _inputs_of(formula, atom) for atom in atoms if atom != node):
-            return Verdict(False, True, f"linear in {name}: its marginal product never falls")
+            return Concavity(False, True, f"linear in {name}: its marginal product never falls")
     return None
 
 
@@ -93,7 +93,7 @@ def _returns_to_scale(facts: Facts, names: Mapping[int, str]) -> str | None:
     return None
 
 
-def _sampled(formula: Formula, scale: float) -> Verdict:
+def _sampled(formula: Formula, scale: float) -> Concavity:
     """The verdict of the Hessian at `_points`.
 
     The noise of a second derivative in floats is taken as 1e-13 of the marginal effects plus 1e-14 of the output. What
@@ -105,18 +105,18 @@ def _sampled(formula: Formula, scale: float) -> Verdict:
     found = [_bends(formula, block) for block in np.array_split(points, 1 + points.size * points.shape[1] // BLOCK)]
     usable, rises, falls = np.concatenate(found, axis=1)
     if not usable.any():
-        return Verdict(
+        return Concavity(
             False, False, f"no finite output with finite derivatives at any of {len(points)} sampled {reach}"
         )
     if rises.any():
         distance = np.abs(np.log(points / scale)).sum(-1)
-        return Verdict(False, False, _rise(formula, points[np.argmin(np.where(rises, distance, np.inf))]))
+        return Concavity(False, False, _rise(formula, points[np.argmin(np.where(rises, distance, np.inf))]))
     if formula.has_kinks:
-        return Verdict(False, False, "has kinks (min, max or abs), and its strict concavity cannot be proven")
+        return Concavity(False, False, "has kinks (min, max or abs), and its strict concavity cannot be proven")
     sampled = np.count_nonzero(usable)
     if np.count_nonzero(falls) * 20 < sampled:
-        return Verdict(False, False, f"straight along some direction (to rounding) at nearly all sampled {reach}")
-    return Verdict(True, False, f"strictly concave at {sampled} sampled {reach} (not proven)")
+        return Concavity(False, False, f"straight along some direction (to rounding) at nearly all sampled {reach}")
+    return Concavity(True, False, f"strictly concave at {sampled} sampled {reach} (not proven)")
 
 
 def _bends(formula: Formula, points: Array) -> NDArray[np.bool_]:

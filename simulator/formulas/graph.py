@@ -99,7 +99,8 @@ class Graph:
             if math.isfinite(value):
                 return self.constant(value)
         else:
-            simpler = _simplify(operation, terms)
+            rule = _SIMPLER.get(operation)
+            simpler = rule(*terms) if rule else None
             if simpler is not None:
                 return simpler
         if operation in ("+", "*"):
@@ -190,12 +191,6 @@ def _scaled(term: Term) -> tuple[float, Term] | None:
         if (value := b.constant) is not None:
             return value, a
     return None
-
-
-def _simplify(operation: str, terms: tuple[Term, ...]) -> Term | None:
-    """A simpler term of equal value, or None; at least one of the terms is not a constant."""
-    rule = _SIMPLER.get(operation)
-    return rule(*terms) if rule else None
 
 
 def _simpler_sum(a: Term, b: Term) -> Term | None:
@@ -299,3 +294,4 @@ _SIMPLER: dict[str, Callable[..., Term | None]] = {
     "min": _simpler_choice("min"),
     "max": _simpler_choice("max"),
 }
+"""For an operation on terms of which at least one is no constant: a simpler term of equal value, or None."""

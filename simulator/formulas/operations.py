@@ -16,7 +16,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Primitive:
     """One operation: `array` on numpy arrays, `number` on floats, and its partial derivatives.
 
     `partials[i](y, *arguments)` builds dy/d(argument i) as a `Term`, `y` being the result; a variadic operation has
@@ -90,16 +90,16 @@ def _share_of_ties(y: Any, argument: Any, *arguments: Any) -> Any:
     return y.to("equal", argument) / sum(ties[1:], ties[0])
 
 
-OPERATIONS: dict[str, Operation] = {
-    "+": Operation(np.add, operator.add, (lambda y, a, b: 1.0, lambda y, a, b: 1.0)),
-    "-": Operation(np.subtract, operator.sub, (lambda y, a, b: 1.0, lambda y, a, b: -1.0)),
-    "*": Operation(np.multiply, operator.mul, (lambda y, a, b: b, lambda y, a, b: a)),
-    "/": Operation(
+OPERATIONS: dict[str, Primitive] = {
+    "+": Primitive(np.add, operator.add, (lambda y, a, b: 1.0, lambda y, a, b: 1.0)),
+    "-": Primitive(np.subtract, operator.sub, (lambda y, a, b: 1.0, lambda y, a, b: -1.0)),
+    "*": Primitive(np.multiply, operator.mul, (lambda y, a, b: b, lambda y, a, b: a)),
+    "/": Primitive(
         np.divide, operator.truediv, (lambda y, a, b: 1 / b, lambda y, a, b: -y / b), _quotient_beyond, total=False
     ),
-    "negate": Operation(np.negative, _negative, (lambda y, a: -1.0,)),
+    "negate": Primitive(np.negative, _negative, (lambda y, a: -1.0,)),
     # Constant exponent: any base where it is an integer, otherwise base >= 0.
-    "^ constant": Operation(
+    "^ constant": Primitive(
         np.power,
         math.pow,
         (lambda y, a, n: n * a ** (n - 1), lambda y, a, n: y * a.to("ln")),
@@ -107,34 +107,34 @@ OPERATIONS: dict[str, Operation] = {
         total=False,
     ),
     # Variable exponent: base > 0.
-    "^": Operation(
+    "^": Primitive(
         _positive_power_array,
         _positive_power,
         (lambda y, a, b: b * y / a, lambda y, a, b: y * a.to("ln")),
         lambda a, b: math.inf,
         total=False,
     ),
-    "sqrt": Operation(np.sqrt, math.sqrt, (lambda y, a: 0.5 / y,), total=False),
-    "ln": Operation(np.log, math.log, (lambda y, a: 1 / a,), lambda a: -math.inf if a == 0 else math.nan, total=False),
-    "exp": Operation(np.exp, math.exp, (lambda y, a: y,), lambda a: math.inf),
-    "sin": Operation(np.sin, math.sin, (lambda y, a: a.to("cos"),)),
-    "cos": Operation(np.cos, math.cos, (lambda y, a: -a.to("sin"),)),
-    "tanh": Operation(np.tanh, math.tanh, (lambda y, a: a.to("sech^2"),)),
+    "sqrt": Primitive(np.sqrt, math.sqrt, (lambda y, a: 0.5 / y,), total=False),
+    "ln": Primitive(np.log, math.log, (lambda y, a: 1 / a,), lambda a: -math.inf if a == 0 else math.nan, total=False),
+    "exp": Primitive(np.exp, math.exp, (lambda y, a: y,), lambda a: math.inf),
+    "sin": Primitive(np.sin, math.sin, (lambda y, a: a.to("cos"),)),
+    "cos": Primitive(np.cos, math.cos, (lambda y, a: -a.to("sin"),)),
+    "tanh": Primitive(np.tanh, math.tanh, (lambda y, a: a.to("sech^2"),)),
     # A row of its own because 1 - tanh^2 loses all its digits where tanh saturates.
-    "sech^2": Operation(_squared_sech_array, _squared_sech, (lambda y, a: -2 * (a.to("tanh") * y),), lambda a: 0.0),
+    "sech^2": Primitive(_squared_sech_array, _squared_sech, (lambda y, a: -2 * (a.to("tanh") * y),), lambda a: 0.0),
     # At a tie min and max split their derivative evenly between the tied arguments; that of abs at 0 is 0.
-    "min": Operation(lambda *a: reduce(np.minimum, a), _least, (_share_of_ties,), variadic=True, kinked=True),
-    "max": Operation(lambda *a: reduce(np.maximum, a), _greatest, (_share_of_ties,), variadic=True, kinked=True),
-    "abs": Operation(np.abs, _absolute, (lambda y, a: a.to("sign"),), kinked=True),
-    "sign": Operation(np.sign, _sign, (lambda y, a: 0.0,)),
-    "equal": Operation(_equal_array, _equal, (lambda y, a, b: 0.0, lambda y, a, b: 0.0)),
+    "min": Primitive(lambda *a: reduce(np.minimum, a), _least, (_share_of_ties,), variadic=True, kinked=True),
+    "max": Primitive(lambda *a: reduce(np.maximum, a), _greatest, (_share_of_ties,), variadic=True, kinked=True),
+    "abs": Primitive(np.abs, _absolute, (lambda y, a: a.to("sign"),), kinked=True),
+    "sign": Primitive(np.sign, _sign, (lambda y, a: 0.0,)),
+    "equal": Primitive(_equal_array, _equal, (lambda y, a, b: 0.0, lambda y, a, b: 0.0)),
 }
 
 FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs")
 """The operations a formula may call by name."""
 
 
-def calculate(row: Operation, values: Sequence[float]) -> float:
+def calculate(row: Primitive, values: Sequence[float]) -> float:
     """One operation on floats with IEEE answers; never raises."""
     try:
         return row.number(*values)

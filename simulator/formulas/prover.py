@@ -27,7 +27,7 @@ from simulator.formulas.graph import Term
 
 
 @dataclass(frozen=True)
-class Shape:
+class Monotone:
     """A function of one number on an interval, strictly rising (trend 1) or falling (-1), strictly convex (bend 1),
     strictly concave (-1) or neither (0)."""
 
@@ -189,7 +189,7 @@ class Prover:
         rest = sum_or_zero(constant, -multiple * shift)
         if rest == 0:
             return None
-        inverse = self.compose_shape(opaque, b, Shape(-1, 1) if b.positive else Shape(-1, -1))
+        inverse = self.compose_shape(opaque, b, Monotone(-1, 1) if b.positive else Monotone(-1, -1))
         ends = [reciprocal(b.high, b.positive), reciprocal(b.low, b.positive)]
         facts = stretched(replace(inverse, low=ends[0], high=ends[1], above=b.below, below=b.above), rest, multiple)
         degree = None if a.degree is None or b.degree is None else a.degree - b.degree
@@ -211,7 +211,7 @@ class Prover:
                 )
         if a.positive or (a.low >= 0 and exponent > 0):
             rising = exponent > 0
-            shape = Shape(1 if rising else -1, 1 if exponent > 1 or exponent < 0 else -1)
+            shape = Monotone(1 if rising else -1, 1 if exponent > 1 or exponent < 0 else -1)
             bent = self.compose_shape(facts, a, shape)
             low, high = (a.low, a.high) if rising else (a.high, a.low)
             above, below = (a.above, a.below) if rising else (a.below, a.above)
@@ -298,19 +298,19 @@ class Prover:
         match operation:
             case "^" if a.constant is not None and a.constant > 0 and a.constant != 1:
                 rate, exponent = math.log(a.constant), arguments[1]
-                bent = self.compose_shape(opaque, exponent, Shape(1 if rate > 0 else -1, 1))
+                bent = self.compose_shape(opaque, exponent, Monotone(1 if rate > 0 else -1, 1))
                 return replace(bent, low=0.0, above=True)
             case "ln" if a.positive:
                 low, high = bounds(logarithm, a.low, a.high, 1.0)
-                bent = self.compose_shape(opaque, a, Shape(1, -1))
+                bent = self.compose_shape(opaque, a, Monotone(1, -1))
                 return replace(bent, low=low, high=high, above=a.above, below=a.below)
             case "exp":
-                bent = self.compose_shape(opaque, a, Shape(1, 1))
+                bent = self.compose_shape(opaque, a, Monotone(1, 1))
                 low, high = bounds(exponential, a.low, a.high)
                 return replace(bent, low=low, high=high, above=a.above or low == 0, below=a.below)
             case "tanh":
                 bend = -1 if a.low >= 0 else 1 if a.high <= 0 else 0
-                bent = self.compose_shape(opaque, a, Shape(1, bend))
+                bent = self.compose_shape(opaque, a, Monotone(1, bend))
                 low, high = bounds(math.tanh, a.low, a.high)
                 above, below = a.above or a.low == -math.inf, a.below or a.high == math.inf
                 return replace(bent, low=max(low, -1.0), high=min(high, 1.0), above=above, below=below)
@@ -324,7 +324,7 @@ class Prover:
             case _:
                 return opaque
 
-    def compose_shape(self, facts: Facts, a: Facts, shape: Shape) -> Facts:
+    def compose_shape(self, facts: Facts, a: Facts, shape: Monotone) -> Facts:
         """Curvature of shape(a): concave if the shape is concave and a affine, or rising and a concave, or falling and
         a convex; and the mirror image. Strict where a is (the shape being strictly monotone), and where the shape bends
         and a cannot stand still while the input moves."""

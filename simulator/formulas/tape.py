@@ -11,9 +11,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from simulator.formulas.graph import Term
-from simulator.formulas.operations import OPERATIONS, Operation, calculate
+from simulator.formulas.operations import OPERATIONS, Primitive, calculate
 
-SIGNS: dict[Callable[..., float], str] = {
+INFIX: dict[Callable[..., float], str] = {
     operator.add: " + ",
     operator.sub: " - ",
     operator.mul: " * ",
@@ -37,7 +37,7 @@ class Tape:
                 constants.append(value)
         self.constants = tuple(constants)
         self.inputs = len(variables)
-        self.rows: list[tuple[Operation, tuple[int, ...]]] = []
+        self.rows: list[tuple[Primitive, tuple[int, ...]]] = []
         for node in nodes:
             if node in slots:
                 continue
@@ -63,7 +63,7 @@ class Tape:
         """
         space: dict[str, Any] = {f"f{place}": row.number for place, (row, _) in enumerate(self.rows)}
         space |= {"with_care": self._with_care, "nowhere": (math.nan,) * len(self.outputs)}
-        lines, outputs = self._written(SIGNS)
+        lines, outputs = self._written(INFIX)
         lines += [f"if {outputs[0]} != {outputs[0]}: return nowhere", f"return {', '.join(outputs)},"]
         guarded = ["try:", *[f"    {line}" for line in lines]]
         guarded += ["except (ArithmeticError, ValueError):", "    return with_care(v0)"]

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from simulator.programs.grammar import check_grammar, parameters
 from simulator.programs.program import Program, ProgramError
-from simulator.programs.reader import Reader
+from simulator.programs.tracer import Tracer
 
 _COMMENT = re.compile(r"#[ \t]*(supply|allocation)[ \t]*:", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -47,7 +47,7 @@ def parse(text: str, *, per: str = "operation") -> Program:
     except ValueError:
         raise ProgramError("found a program that cannot be read; expected lines such as c = a*b + 1", 0) from None
     check_grammar(tree.body, places.refuse, python=False)
-    program = Reader(places.refuse, per_statement=per == "statement").run(tree.body)
+    program = Tracer(places.refuse, per_statement=per == "statement").run(tree.body)
     return _with_comments(program, places)
 
 
@@ -71,13 +71,13 @@ def parse_function(function: Callable[..., Any], *, per: str = "operation") -> P
     names = parameters(definition)
     closure = inspect.getclosurevars(function).nonlocals
     around = {**vars(builtins), **function.__globals__, **closure}
-    reader = Reader(
+    tracer = Tracer(
         places.refuse,
         per_statement=per == "statement",
         parameters=names,
         around={name: found for name, found in around.items() if name not in names},
     )
-    return _with_comments(reader.run(definition.body), places)
+    return _with_comments(tracer.run(definition.body), places)
 
 
 def _parsed(source: str) -> list[ast.stmt]:

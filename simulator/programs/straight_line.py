@@ -15,7 +15,7 @@ class StraightLine:
         self.written = written
         self.operations: list[Operation] = []
         self.taken: set[str] = set()
-        self.unnamed: set[str] = set()
+        self.temporaries: set[str] = set()
         """Values that nobody has given a name."""
         self._turns: dict[str, int] = {}
         """How often a name has been wanted, so that its next form is found at once."""
@@ -34,13 +34,13 @@ class StraightLine:
         self.operations.append(Operation(found, value.formula, value.inputs, value.kind))
         return named(found)
 
-    def reopened(self, value: Value) -> Value | None:
+    def take_back(self, value: Value) -> Value | None:
         """The value of the last operation without its name, the operation taken back; None of any other value, and of
         one that has been given its name.
         """
-        if value.name not in self.unnamed or value.name != self.operations[-1].output:
+        if value.name not in self.temporaries or value.name != self.operations[-1].output:
             return None
         made = self.operations.pop()
         self.taken.discard(made.output)
-        self.unnamed.discard(made.output)
+        self.temporaries.discard(made.output)
         return Value(made.formula, made.inputs, kind=made.kind)

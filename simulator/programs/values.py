@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SUM, PRODUCT, NEGATIVE, POWER, ATOM = range(1, 6)
 """How tightly a formula's outermost sign binds."""
 
-SIGNS = {
+_SIGNS = {
     "+": ("sum", SUM, SUM, PRODUCT),
     "-": ("difference", SUM, SUM, PRODUCT),
     "*": ("product", PRODUCT, PRODUCT, POWER),
@@ -54,7 +54,7 @@ def number(value: float) -> Value:
 
 def joined(sign: str, left: Value, right: Value) -> Value:
     """`left sign right`."""
-    kind, rank, left_rank, right_rank = SIGNS[sign]
+    kind, rank, left_rank, right_rank = _SIGNS[sign]
     space = " " if rank == SUM else ""
     second = _within(right, right_rank) if not right.formula.startswith("-") else f"({right.formula})"
     return Value(f"{_within(left, left_rank)}{space}{sign}{space}{second}", _of(left, right), rank=rank, kind=kind)

@@ -165,7 +165,7 @@ def _key(good: str) -> str:
 def as_program(scenario: str) -> str:
     """The program that a scenario's supply chain is. Raises `CounterpartError`."""
     from simulator.errors import ScenarioError
-    from simulator.programs.way_back import program_of
+    from simulator.programs.decompile import program_of
     from simulator.scenario import load
 
     try:

@@ -28,7 +28,7 @@ _SOLD = -1
 
 def program_of(scenario: Mapping[str, Any]) -> Program:
     """The program that the supply chain of a resolved scenario is. Raises ValueError where it is none."""
-    return _Chain(scenario).program()
+    return _Decompiler(scenario).program()
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Recipe:
         return len(self.makes) > 1 and self.inputs == (self.formula,)
 
 
-class _Chain:
+class _Decompiler:
     """A supply chain being written down as a program."""
 
     def __init__(self, scenario: Mapping[str, Any]) -> None:

@@ -30,11 +30,11 @@ MAX_NAME = 80
 """Characters of a name: firms are called by what they do and what they make."""
 
 
-class Reader:
-    """Walks the statements once, keeping what every name stands for.
+class Tracer:
+    """Carries the statements out once, on symbols, keeping what every name stands for.
 
-    With `parameters` there are no other inputs, and signs and functions are Python's; `around` is what
-    names around the function stand for.
+    With `parameters` there are no other inputs, and signs and functions are Python's; `around` is what names around the
+    function stand for.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Reader:
     def assign(self, targets: list[ast.expr], given: ast.expr) -> None:
         """`a = given`, or `a = b = given`: one value by two names."""
         if isinstance(given, ast.List | ast.Tuple):
-            name = self.simple(targets[0])
+            name = self.target_name(targets[0])
             elements = enumerate(map(self.value, given.elts))
             self.bind(name, {place: self.keep(value, f"{name}_{place}") for place, value in elements})
             return
@@ -125,17 +125,17 @@ class Reader:
                 name, place = self.element(target)
                 value = self.keep(value, f"{name}_{place}")
                 self.vector_of(name, target)[place] = value
-                self.note(f"{name}_{place}", value)
+                self.remember(f"{name}_{place}", value)
             else:
-                name = self.simple(target)
+                name = self.target_name(target)
                 value = self.keep(value, name)
                 self.bind(name, value)
 
     def bind(self, name: str, variable: Variable) -> None:
         self.scopes[-1].values[name] = variable
-        self.note(name, variable)
+        self.remember(name, variable)
 
-    def note(self, name: str, variable: Variable) -> None:
+    def remember(self, name: str, variable: Variable) -> None:
         """Remember what the top level assigned last."""
         if self.calls == 0:
             self.last = name, variable
@@ -149,8 +149,8 @@ class Reader:
             self.refuse(f"found {name}[...] of a vector outside the function; expected a vector of its own", target)
         return vector
 
-    def simple(self, target: ast.expr) -> str:
-        name = _called(target)
+    def target_name(self, target: ast.expr) -> str:
+        name = _name_of(target)
         self.check_name(name, target)
         self.check_free(name, target)
         return name
@@ -171,7 +171,7 @@ class Reader:
             return value
         if value.name is None:
             return self.emit(value, name, made_up=made_up)
-        reopened = self.line.reopened(value)
+        reopened = self.line.take_back(value)
         return value if reopened is None else self.emit(reopened, name, made_up=made_up)
 
     def emit(self, value: Value, name: str, *, made_up: bool = False) -> Value:
@@ -179,7 +179,7 @@ class Reader:
         if len(self.line.operations) >= MAX_OPERATIONS:
             self.refuse(f"found more than {MAX_OPERATIONS:,} operations; expected fewer", self.here)
         if self.per_statement:
-            self.work_out(value.formula, self.here)
+            self.fold_constant(value.formula, self.here)
         others = self.names.anywhere if made_up else self.names.outward if self.calls else ()
         return self.line.add(value, name, others)
 
@@ -190,8 +190,8 @@ class Reader:
 
     def loop(self, statement: ast.For) -> None:
         assert isinstance(statement.iter, ast.Call), "the grammar has no other loops than those over range(...)"
-        index = self.simple(statement.target)
-        numbers = [self.whole(bound) for bound in statement.iter.args]
+        index = self.target_name(statement.target)
+        numbers = [self.integer(bound) for bound in statement.iter.args]
         if not 1 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
             self.refuse("found a range of another sort; expected range(4), range(1, 4) or range(4, 0, -1)", statement)
         turns = range(*numbers)
@@ -202,19 +202,19 @@ class Reader:
             self.scopes[-1].values[index] = number(float(turn))
             self.statements(statement.body)
 
-    def whole(self, node: ast.expr) -> int:
+    def integer(self, node: ast.expr) -> int:
         value = self.value(node)
         if value.number is None or not value.number.is_integer():
             self.refuse("found what is no whole number; expected a number, or what loops and numbers make", node)
         return int(value.number)
 
     def element(self, node: ast.Subscript) -> tuple[str, int]:
-        place = self.whole(node.slice)
+        place = self.integer(node.slice)
         if place < 0:
             self.refuse(f"found the index {place}; expected 0 or more", node)
         if place > MAX_OPERATIONS:
             self.refuse(f"found the index {place}; expected at most {MAX_OPERATIONS:,}", node)
-        return _called(node.value), place
+        return _name_of(node.value), place
 
     def value(self, node: ast.expr) -> Value:
         match node:
@@ -258,7 +258,7 @@ class Reader:
     def operation(self, value: Value, node: ast.AST) -> Value:
         """A new value of others: an operation, or part of the statement's formula; of numbers it is a number."""
         if not value.inputs:
-            found = self.work_out(value.formula, node)
+            found = self.fold_constant(value.formula, node)
             if found is None:
                 self.refuse(f"found {value.formula}, which is no finite number; expected one", node)
             return number(found)
@@ -269,10 +269,10 @@ class Reader:
         if self.per_statement:
             return value
         made = self.emit(value, f"t{len(self.line.operations) + 1}", made_up=True)
-        self.line.unnamed.add(str(made.name))
+        self.line.temporaries.add(str(made.name))
         return made
 
-    def work_out(self, formula: str, node: ast.AST) -> float | None:
+    def fold_constant(self, formula: str, node: ast.AST) -> float | None:
         """The number that a formula is, if it is one; refuses what is none that a firm can have."""
         try:
             return parse_formula(formula).output.constant
@@ -290,12 +290,12 @@ class Reader:
 
     def read(self, node: ast.expr) -> Value:
         """The value that a name, or the attribute of a module around a function, stands for."""
-        found = self.stands_around(node)
+        found = self.surrounding(node)
         if isinstance(found, int | float) and not isinstance(found, bool):
             return number(self.finite(found, node))
         if isinstance(node, ast.Attribute):
             self.refuse(f"found {ast.unparse(node)}, which is no number; expected one, as math.pi", node)
-        return self.read_name(_called(node), node)
+        return self.read_name(_name_of(node), node)
 
     def read_name(self, name: str, node: ast.AST) -> Value:
         found = self.find(name, node)
@@ -312,7 +312,7 @@ class Reader:
             self.refuse(f"found {name}, which has no value here; expected a parameter, or it assigned before", node)
         return self.new_input(name, node)
 
-    def stands_around(self, node: ast.expr) -> object:
+    def surrounding(self, node: ast.expr) -> object:
         """What a name, or a module's attribute, stands for around the function; None if nothing, or if the program has
         the name itself.
         """
@@ -320,7 +320,7 @@ class Reader:
             case ast.Name(id=name) if name in self.around and self.find(name, node) is None:
                 return self.around[name]
             case ast.Attribute(value=module, attr=name):
-                found = self.stands_around(module)
+                found = self.surrounding(module)
                 return getattr(found, name, None) if isinstance(found, ModuleType) else None
             case _:
                 return None
@@ -352,9 +352,9 @@ class Reader:
             self.refuse(f"found {written}(...) where {written} is no function; expected {written}*(...)", node)
         values = [self.value(argument) for argument in arguments]
         if own is not None:
-            return self.written_out(own, values, node)
+            return self.inline(own, values, node)
         try:
-            name = function_meant(written, self.stands_around(function), python=self.python)
+            name = function_meant(written, self.surrounding(function), python=self.python)
         except ValueError as error:
             self.refuse(str(error), node)
         several = name in ("min", "max")
@@ -362,7 +362,7 @@ class Reader:
             self.refuse(f"{name} of {len(values)} values; expected {'2 or more' if several else '1'}", node)
         return self.operation(call(name, values), node)
 
-    def written_out(self, function: Function, values: list[Value], node: ast.AST) -> Value:
+    def inline(self, function: Function, values: list[Value], node: ast.AST) -> Value:
         definition = function.definition
         names = parameters(definition)
         if len(names) != len(values):
@@ -372,19 +372,19 @@ class Reader:
         around = self.scopes
         self.scopes = [*function.around, Scope(assigned(definition.body), dict(zip(names, values, strict=True)))]
         # The function knows them by its parameters' names: in it, no other name may become theirs.
-        lent = self.line.unnamed.intersection(value.name or "" for value in values)
-        self.line.unnamed -= lent
+        lent = self.line.temporaries.intersection(value.name or "" for value in values)
+        self.line.temporaries -= lent
         self.calls += 1
         returned = self.statements(definition.body)
         self.calls -= 1
-        self.line.unnamed |= lent
+        self.line.temporaries |= lent
         self.scopes = around
         if returned is None:
             self.refuse(f"found no return in {definition.name}; expected one", definition)
         return returned
 
 
-def _called(node: ast.expr) -> str:
+def _name_of(node: ast.expr) -> str:
     """The name, where the grammar has nothing else."""
     assert isinstance(node, ast.Name), ast.dump(node)
     return node.id
