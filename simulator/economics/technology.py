@@ -405,7 +405,8 @@ def _inverse(bent: Array) -> Array:
             unit = 1.0 / np.sqrt(np.abs(np.einsum("aii->ai", bent)))
             units = unit[:, :, None] * unit[:, None, :]
             usable = np.isfinite(bent * units).all(axis=(1, 2))[:, None, None]
-            return np.where(usable, np.linalg.inv(np.where(usable, bent * units, -one) - 1e-14 * one) * units, 0.0)
+            inverse: Array = np.linalg.inv(np.where(usable, bent * units, -one) - 1e-14 * one)
+            return np.where(usable, inverse * units, 0.0)
 
 
 def misfit(made: Array, planned: Array) -> Array:

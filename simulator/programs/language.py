@@ -150,7 +150,7 @@ def _with_comments(program: Program, places: _Places) -> Program:
             name, sign, written = (part.strip() for part in entry[0].partition("="))
             place = start + match.end() + entry.end() - len(entry[0].lstrip())
             if name not in program.inputs:
-                message = f"found {name or 'nothing'}, which is no input; expected {_some(program.inputs)}"
+                message = f"found {name or 'nothing'}, which is no input; expected {', '.join(program.inputs[:5])}"
                 raise ProgramError(message, place)
             if name in seen:
                 raise ProgramError(f"found {name} again; expected one value of it", place)
@@ -160,10 +160,6 @@ def _with_comments(program: Program, places: _Places) -> Program:
             if sign:
                 given[name] = _number(name, written, place)
     return replace(program, given=given, allocations=tuple(allocations))
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return " or ".join(names) if len(names) < 6 else f"{', '.join(names[:5])} ..."
 
 
 def _number(name: str, written: str, place: int) -> float:

@@ -52,13 +52,6 @@ def assigned(body: Iterable[ast.stmt]) -> set[str]:
     return {name for node in _nodes(body) for name in _stored(node)}
 
 
-def as_read(target: ast.expr) -> ast.expr:
-    """The name or element that is assigned, to be read."""
-    if isinstance(target, ast.Subscript):
-        return ast.Subscript(target.value, target.slice, ast.Load())
-    return ast.Name(target.id, ast.Load()) if isinstance(target, ast.Name) else target
-
-
 def _level(body: list[ast.stmt], anywhere: Spoken) -> Spoken:
     """What the statements speak of, with what functions in them do not own."""
     found = Spoken()

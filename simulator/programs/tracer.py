@@ -15,7 +15,7 @@ from simulator.formulas.formula import MAX_CHARACTERS, FormulaError
 from simulator.formulas.formula import parse as parse_formula
 from simulator.programs.functions import RESERVED, function_meant
 from simulator.programs.grammar import SIGNS, Refuse, parameters
-from simulator.programs.names import NAME, as_read, assigned, names_of
+from simulator.programs.names import NAME, assigned, names_of
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called
 from simulator.programs.straight_line import StraightLine
@@ -102,8 +102,7 @@ class Tracer:
                 case ast.AnnAssign(target=target, value=ast.expr() as value):
                     self.assign([target], value)
                 case ast.AugAssign(target=target, op=sign, value=value):
-                    reads = ast.copy_location(as_read(target), target)
-                    self.assign([target], ast.copy_location(ast.BinOp(reads, sign, value), statement))
+                    self.assign([target], ast.copy_location(ast.BinOp(target, sign, value), statement))
                 case ast.FunctionDef():
                     self.define(statement)
                 case ast.For():
