@@ -214,7 +214,7 @@ class _Search:
         blur = 1e-15 / np.min(np.where(idle, 1.0, own), axis=-1)
         system += (self.damping[self.rows, None] * (1.0 + own) + idle)[:, :, None] * np.eye(inputs.shape[1])
         right = np.where(idle, 0.0, np.clip(weight * urge, -1e300, 1e300))
-        return earned, np.linalg.solve(system, right[..., None])[..., 0] / weight, np.clip(blur, 0.0, BLURRED_STEP)
+        return earned, _solve(system, right) / weight, np.clip(blur, 0.0, BLURRED_STEP)
 
     def _take_back(self) -> None:
         """Use an idle input whose first unit earns more than it costs."""
@@ -253,6 +253,17 @@ class _Search:
             self.idle[rows[gone], column] = True
             leaves |= gone
         return leaves
+
+
+def _solve(systems: Array, right: Array) -> Array:
+    """Steps `(agents, inputs)`; where some system is singular, as of a formula that is not concave, those of systems a
+    little more bent.
+    """
+    try:
+        return np.linalg.solve(systems, right[..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        bent = systems + 1e-8 * np.eye(right.shape[-1])
+        return np.einsum("aij,aj->ai", np.linalg.pinv(np.where(np.isfinite(bent), bent, 0.0)), right)
 
 
 def _inside_domain(formula: Formula, inputs: Array) -> Array:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 import numpy as np
@@ -187,12 +188,15 @@ class Economy:
     @cached_property
     def has_loop(self) -> bool:
         """Whether some good is needed, through any number of firms, to make itself."""
-        reach = np.zeros((len(self.goods), len(self.goods)), dtype=bool)
         edges, outlets = self.passes
-        reach[self.edge_good[edges], self.outlet_good[outlets]] = True
-        for _ in range(len(self.goods).bit_length()):
-            reach = reach | (reach @ reach)
-        return bool(reach.diagonal().any())
+        needs: dict[int, set[int]] = {}
+        for used, made in zip(self.edge_good[edges].tolist(), self.outlet_good[outlets].tolist(), strict=True):
+            needs.setdefault(made, set()).add(used)
+        try:
+            TopologicalSorter(needs).prepare()
+        except CycleError:
+            return True
+        return False
 
     def thinned(self, rows: int) -> Economy:
         """The economy with at most about so many rows of each cohort, evenly spaced, each standing for more consumers:

@@ -41,6 +41,10 @@ class Edges(NamedTuple):
     value: Array
     money: Array
 
+    def among(self, chosen: NDArray[np.bool_]) -> Edges:
+        """Those that are `chosen` `(ties,)`, with the money of all rows."""
+        return Edges(self.cohort[chosen], self.row[chosen], self.good[chosen], self.value[chosen], self.money)
+
 
 def set_valued(economy: Economy) -> bool:
     """Whether some consumer's demand is a set."""

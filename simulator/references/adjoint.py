@@ -23,6 +23,7 @@ from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
 
 
+@np.errstate(all="ignore")
 def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Array, objective: Array) -> Array:
     """Derivative of the objective with respect to the quantity used of each good, `(..., goods)`, any number of ticks
     at once.
@@ -36,9 +37,8 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     quantity = used(economy, inputs, consumption)
     outside = economy.is_outside
     known = _reached(economy, inputs, products, quantity)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        per_unit = np.where(inputs > 0, inputs * products / quantity[..., economy.edge_good], 0.0)
-        final = np.where(outside, economy.outside, objective / quantity)
+    per_unit = np.where(inputs > 0, inputs * products / quantity[..., economy.edge_good], 0.0)
+    final = np.where(outside, economy.outside, objective / quantity)
     edges, outlets = economy.passes
     places = economy.edge_good[edges] * goods + economy.outlet_good[outlets]
     passed = per_unit[..., edges] * economy.outlet_yield[outlets]
@@ -47,6 +47,11 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
         sweep[..., place] += link
     sweep = sweep.reshape(*per_unit.shape[:-1], goods, goods)
     sweep = np.where((known & ~outside)[..., :, None] & known[..., None, :], sweep, 0.0)
+    # What lies out of the range of numbers tells nothing of any good.
+    finite = np.isfinite(sweep).all(axis=(-2, -1)) & np.isfinite(np.where(known, final, 0.0)).all(axis=-1)
+    if not finite.all():
+        known = np.where(finite[..., None], known, outside)
+        sweep = np.where(finite[..., None, None], sweep, 0.0)
     if economy.has_loop:
         converges = np.max(np.abs(np.linalg.eigvals(sweep)), axis=-1, keepdims=True) < 1.0
         known = np.where(converges, known, outside)
@@ -79,6 +84,7 @@ def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) 
     return known
 
 
+@np.errstate(all="ignore")
 def equilibrium_adjoints(economy: Economy, balance: Balance) -> Array:
     """Adjoints where the plans of a balance are carried out, `(goods,)`."""
     prices, objective = balance.prices, np.zeros(len(economy.goods))

@@ -150,6 +150,7 @@ def _norm(matrix: Array) -> Array:
     return np.sqrt((matrix**2).sum(axis=(-1, -2)))
 
 
+@np.errstate(all="ignore")
 def diagnose(economy: Economy, rule: PriceRule, balance: Balance) -> Diagnosis | None:
     """The linear picture at a balance; None where no price moves, or demand jumps (linear tastes: no derivative).
 

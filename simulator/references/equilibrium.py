@@ -8,8 +8,9 @@ is that of the scenario's own price rule, by the eigenvalues of its step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,14 @@ from simulator.economics.clearing import (
     active_goods,
     level_free,
     log_newton_displacement,
+    nobody_holds_the_level,
     relative_excess_demand,
     relative_only,
 )
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
+from simulator.references.effort import Effort
 from simulator.references.ties import ELASTICITIES, exact, smoothed
 
 RESIDUAL = 1e-9
@@ -48,8 +51,9 @@ MANY_STATES, MANY_STEPS = 3_000, 20_000
 class Equilibrium:
     """One equilibrium: the balance at its prices, how exactly markets clear there, its index and its stability.
 
-    `spectral_radius` is the largest modulus of the eigenvalues of the price rule's step there (plans without
-    accounts): below 1 the rule settles from nearby. Not a number where it is not known.
+    `index` is 0 where it is not known: at a fold, or where slopes are not finite. `spectral_radius` is the largest
+    modulus of the eigenvalues of the price rule's step there (plans without accounts): below 1 the rule settles from
+    nearby. Not a number where it is not known.
     """
 
     balance: Balance
@@ -68,40 +72,64 @@ class Equilibrium:
         return None if np.isnan(self.spectral_radius) else self.spectral_radius < 1.0
 
 
-def find(
-    economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0
-) -> list[Equilibrium]:
+class Search(NamedTuple):
+    """What a search found, and whether it was given up before it had gone everywhere it meant to."""
+
+    equilibria: list[Equilibrium]
+    given_up: bool
+
+
+@np.errstate(all="ignore")
+def search(economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0) -> Search:
     """All equilibria that Newton reaches from `starts` and random prices around the first, by rising prices of the
     first good that tells them apart: their numbers do not depend on where a run began.
 
     In a large population the search is for the equilibria of every so many agents, from which Newton then goes on with
-    all of them.
+    all of them. The search is given up after so much arithmetic, always at the same point.
     """
+    effort = Effort()
+    found = _search(economy, rule, starts, random_starts, seed, effort)
+    return Search(_in_order(found), effort.exhausted)
+
+
+def find(
+    economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0
+) -> list[Equilibrium]:
+    """The equilibria that a `search` finds."""
+    return search(economy, rule, starts, random_starts=random_starts, seed=seed).equilibria
+
+
+def _search(
+    economy: Economy, rule: PriceRule, starts: list[Array], random_starts: int, seed: int, effort: Effort
+) -> list[Equilibrium]:
     if set_valued(economy):
-        smooth = find(smoothed(economy, ELASTICITIES[0]), rule, starts, random_starts=random_starts, seed=seed)
-        limits = [_limit(economy, rule, found) for found in smooth]
-        return _in_order([found for found in limits if found is not None])
+        # Half of the effort is for the way from smooth tastes to linear ones.
+        half = effort.half()
+        smooth = _in_order(_search(smoothed(economy, ELASTICITIES[0]), rule, starts, random_starts, seed, half))
+        effort.joined_by(half)
+        limits = (_limit(economy, rule, found, effort) for found in smooth if effort.left > 0)
+        return [found for found in limits if found is not None]
     thin = economy.thinned(SEARCHED_ROWS)
     if thin is not economy:
-        near = find(thin, rule, starts, random_starts=random_starts, seed=seed)
-        balances = [newton(economy, rule, close.prices) for close in near]
-        return _in_order(_distinct(economy, rule, balances))
+        near = _in_order(_search(thin, rule, starts, random_starts, seed, effort))
+        return _distinct(economy, rule, (newton(economy, rule, close.prices, effort=effort) for close in near), effort)
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
     free = ~rule.fixed
     first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
     spread = np.exp(stream.normal(0.0, 1.5, (random_starts, len(first))))
     level = np.where(free, np.exp(np.mean(np.log(first))), first)
     everywhere = [*starts, level, *np.where(free, first * spread, first)]
-    near = [_approach(economy, rule, start) for start in starts]
+    near = [_approach(economy, rule, start, effort) for start in starts]
     everywhere += [*near, *(_freed(economy, rule, prices) for prices in near)]
-    found = _distinct(economy, rule, [newton(economy, rule, start) for start in everywhere])
+    found = _distinct(economy, rule, (newton(economy, rule, start, effort=effort) for start in everywhere), effort)
     # The indices of a regular economy add up to 1: where they do not, an equilibrium is missing.
     for _ in range(MORE_STARTS):
-        if not found or sum(each.index for each in found) == 1:
+        if not found or sum(each.index for each in found) == 1 or effort.exhausted:
             break
         further = np.where(free, first * np.exp(stream.normal(0.0, 1.5, len(first))), first)
-        found = _distinct(economy, rule, [*(each.balance for each in found), newton(economy, rule, further)])
-    return _in_order(found)
+        balance = newton(economy, rule, further, effort=effort)
+        found = _distinct(economy, rule, [balance], effort, found)
+    return found
 
 
 def _in_order(found: list[Equilibrium]) -> list[Equilibrium]:
@@ -109,46 +137,55 @@ def _in_order(found: list[Equilibrium]) -> list[Equilibrium]:
     return sorted(found, key=lambda each: np.round(each.prices / each.prices.sum(), 9).tolist())
 
 
-def _limit(economy: Economy, rule: PriceRule, found: Equilibrium) -> Equilibrium | None:
+def _limit(economy: Economy, rule: PriceRule, found: Equilibrium, effort: Effort) -> Equilibrium | None:
     """Where an equilibrium goes as smooth tastes become linear; its index and stability are those of the last smooth
     one (a step of one size hovers about a tie).
     """
     elasticity = ELASTICITIES[0]
     for steeper in ELASTICITIES[1:]:
         smooth = smoothed(economy, steeper)
-        balance = newton(smooth, rule, found.prices)
+        balance = newton(smooth, rule, found.prices, effort=effort)
         if balance is None:
             break
-        found, elasticity = describe(smooth, rule, balance), steeper
-    balance = exact(economy, rule, found.prices, elasticity)
+        found, elasticity = describe(smooth, rule, balance, effort), steeper
+    balance = exact(economy, rule, found.prices, elasticity, effort)
     if balance is None:
         return None
     residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, ~rule.fixed)
     return replace(found, balance=balance, residual=residual)
 
 
-def _distinct(economy: Economy, rule: PriceRule, balances: Sequence[Balance | None]) -> list[Equilibrium]:
-    """The equilibria among these balances, each once."""
-    found: list[Equilibrium] = []
+def _distinct(
+    economy: Economy,
+    rule: PriceRule,
+    balances: Iterable[Balance | None],
+    effort: Effort,
+    known: Iterable[Equilibrium] = (),
+) -> list[Equilibrium]:
+    """Those `known`, and the equilibria among these balances, each once."""
+    found = list(known)
     for balance in balances:
         if balance is not None and not any(_same(balance, other.balance, economy, rule) for other in found):
-            found.append(describe(economy, rule, balance))
+            found.append(describe(economy, rule, balance, effort))
     return found
 
 
-def _approach(economy: Economy, rule: PriceRule, start: Array, rate: float = 0.3, ticks: int = 200) -> Array:
+def _approach(
+    economy: Economy, rule: PriceRule, start: Array, effort: Effort, rate: float = 0.3, ticks: int = 200
+) -> Array:
     """Prices after some ticks of `p *= exp(rate z/s)`: Newton cannot see that a good nobody wants will be free, this
     can.
     """
     free, prices, guess = ~rule.fixed, np.array(start, dtype=float), economy.first_guess()
-    with np.errstate(all="ignore"):
-        for _ in range(ticks):
-            balance = economy.balance(prices, guess)
-            if not np.isfinite(prices @ balance.scale):
-                break
-            step = rate * balance.excess_demand / np.maximum(balance.scale, 1e-300)
-            prices = np.where(free, np.maximum(prices * np.exp(step), rule.floor), prices)
-            guess = balance.inputs
+    for _ in range(ticks):
+        if not effort.balance(economy):
+            break
+        balance = economy.balance(prices, guess)
+        if not np.isfinite(prices @ balance.scale):
+            break
+        step = rate * balance.excess_demand / np.maximum(balance.scale, 1e-300)
+        prices = np.where(free, np.maximum(prices * np.exp(step), rule.floor), prices)
+        guess = balance.inputs
     return prices
 
 
@@ -162,29 +199,36 @@ def _freed(economy: Economy, rule: PriceRule, prices: Array) -> Array:
     return np.where(falls, rule.floor, prices)
 
 
-def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 100) -> Balance | None:
-    """The balance at an equilibrium reached from `start` `(goods,)`, or None."""
-    free = ~rule.fixed
+@np.errstate(all="ignore")
+def newton(
+    economy: Economy, rule: PriceRule, start: Array, iterations: int = 100, effort: Effort | None = None
+) -> Balance | None:
+    """The balance at an equilibrium reached from `start` `(goods,)`, or None: also where the `effort` is spent."""
+    free, effort = ~rule.fixed, effort or Effort()
+
+    def relative(balance: Balance) -> bool:
+        return nobody_holds_the_level(economy, rule.fixed, balance)
+
     prices = np.where(free, np.maximum(start, np.maximum(rule.floor, 1e-300)), start)
     balance = economy.balance(prices)
     merit = _merit(balance, free)
     before = merit
     for iteration in range(iterations):
-        if not np.isfinite(merit):
+        if not np.isfinite(merit) or not effort.slopes(economy):
             return None
         if iteration and iteration % PATIENCE == 0:
             if merit > 0.5 * before:
                 break
             before = merit
         active = active_goods(balance, free, rule.floor)
-        step = log_newton_displacement(balance, economy.jacobian(balance), active)
+        step = log_newton_displacement(balance, economy.jacobian(balance), active, relative=relative(balance))
         longest = float(np.max(np.abs(step)))
         if not np.isfinite(longest):
             return None
         if longest < 1e-15:
             break
         step *= min(1.0, 2.0 / longest)
-        better = _line_search(economy, rule, balance, step, merit)
+        better = _line_search(economy, rule, balance, step, merit, effort)
         if better is None:
             break
         balance, merit = better
@@ -194,16 +238,18 @@ def newton(economy: Economy, rule: PriceRule, start: Array, iterations: int = 10
     # A free good lies about; one that clears at its floor must have come to rest there, not run away.
     clears = free & (np.abs(balance.excess_demand) <= RESIDUAL * balance.scale)
     active = active_goods(balance, free, rule.floor) | (clears & (balance.scale > 0) & (balance.prices > 0))
-    displacement = log_newton_displacement(balance, economy.jacobian(balance), active)
+    displacement = log_newton_displacement(balance, economy.jacobian(balance), active, relative=relative(balance))
     return balance if residual <= RESIDUAL and np.max(np.abs(displacement)) <= RESIDUAL else None
 
 
 def _line_search(
-    economy: Economy, rule: PriceRule, balance: Balance, step: Array, merit: float
+    economy: Economy, rule: PriceRule, balance: Balance, step: Array, merit: float, effort: Effort
 ) -> tuple[Balance, float] | None:
     """The first of the steps 1, 1/2, 1/4 ... that reduces the residual."""
     free = ~rule.fixed
     for halving in range(30):
+        if not effort.balance(economy):
+            break
         moved = np.where(free, np.maximum(balance.prices * np.exp(step * 0.5**halving), rule.floor), balance.prices)
         guess = np.where(np.isfinite(balance.inputs), balance.inputs, 1.0)
         trial = economy.balance(moved, guess)
@@ -226,9 +272,12 @@ def _merit(balance: Balance, free: NDArray[np.bool_]) -> float:
     return float(np.sum((relative**2 * weight)[free]))
 
 
-def describe(economy: Economy, rule: PriceRule, balance: Balance) -> Equilibrium:
-    """An equilibrium with its residual, index and spectral radius."""
-    free = ~rule.fixed
+@np.errstate(all="ignore")
+def describe(economy: Economy, rule: PriceRule, balance: Balance, effort: Effort | None = None) -> Equilibrium:
+    """An equilibrium with its residual, index and spectral radius (not a number if that takes more than the effort
+    left).
+    """
+    free, effort = ~rule.fixed, effort or Effort()
     jacobian = economy.jacobian(balance)
     active = active_goods(balance, free, rule.floor)
     residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, free)
@@ -236,17 +285,21 @@ def describe(economy: Economy, rule: PriceRule, balance: Balance) -> Equilibrium
     if level_free(economy, rule.fixed) and active.any():
         relative[np.flatnonzero(active)[-1]] = False
     sign, _ = np.linalg.slogdet(-jacobian[np.ix_(relative, relative)]) if relative.any() else (1.0, 0.0)
-    return Equilibrium(balance, residual, int(np.sign(sign)), spectral_radius(economy, rule, balance, jacobian))
+    index = int(np.sign(sign)) if np.isfinite(sign) else 0
+    return Equilibrium(balance, residual, index, spectral_radius(economy, rule, balance, jacobian, effort))
 
 
-def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobian: Array) -> float:
+@np.errstate(all="ignore")
+def spectral_radius(
+    economy: Economy, rule: PriceRule, balance: Balance, jacobian: Array, effort: Effort | None = None
+) -> float:
     """Largest modulus of the eigenvalues of one step of the rule near a balance, its memory included.
 
     The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part; counts of
     ticks in the memory are high and do not move: steps that shrink are those of a market that has come near. Where only
     relative prices matter and none is fixed, the neutral direction of the price level is left out. Of a rule whose
     ticks differ in turn it is the mean per tick over the whole cycle. Not a number where the rule has no cycle (chance
-    decides), or there is too much to differentiate.
+    decides), there is too much to differentiate, or the step leaves the range of numbers.
     """
     memory = rule.start(MANY_TICKS, balance.prices)
     moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
@@ -263,16 +316,19 @@ def spectral_radius(economy: Economy, rule: PriceRule, balance: Balance, jacobia
             heard = rule.heard(prices, tuple(memos))
             gaps = (prices if heard is None else heard) - balance.prices
             signal = balance.excess_demand + np.sum(jacobian * gaps, axis=1)
-            with np.errstate(all="ignore"):
-                prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian)
+            prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian)
         return np.concatenate([prices[free], *(memos[place] for place in moving)])
 
     if not len(state):
         return 0.0
     if cycle is None or len(state) > MANY_STATES or (cycle > 1 and cycle * len(state) > MANY_STEPS):
         return float("nan")
+    if effort is not None and not effort.steps(len(state), cycle):
+        return float("nan")
     nudge = 1e-6 * np.concatenate([np.maximum(balance.prices[free], 1e-300), np.ones(sum(widths))])
     columns = [(step(state + e) - step(state - e)) / (2.0 * h) for h, e in zip(nudge, np.diag(nudge), strict=True)]
+    if not np.isfinite(columns).all():
+        return float("nan")
     eigenvalues = np.linalg.eigvals(np.array(columns).T)
     if level_free(economy, rule.fixed):
         eigenvalues = np.delete(eigenvalues, np.argmin(np.abs(eigenvalues - 1.0)))

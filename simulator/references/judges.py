@@ -13,9 +13,10 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
 from simulator.references.diagnostics import Diagnosis, diagnose
-from simulator.references.equilibrium import Equilibrium, find
+from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
+from simulator.references.verification import Verification
 
 
 class Path(Protocol):
@@ -63,11 +64,14 @@ class Opinion(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A regime in the eyes of the judges: the tick it begins with, its economy, and the equilibria found."""
+    """A regime in the eyes of the judges: the tick it begins with, its economy, the equilibria found, and whether the
+    search for them was given up before it had gone everywhere it meant to.
+    """
 
     from_tick: int
     economy: Economy
     equilibria: list[Equilibrium]
+    given_up: bool = False
 
 
 class References:
@@ -93,28 +97,36 @@ class References:
         self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
         self._initial_prices = initial_prices
         self.starts = random_starts + 3
-        self.economy, self.reference = economy, reference(economy)
+        self.economy, self.reference, self._verification = economy, reference(economy), Verification(economy)
         self.path = PATHS[path](economy, self.reference, rule, initial_prices)
         self.segments = [self._segment(0, economy)]
 
+    @np.errstate(all="ignore")
     def enter(self, from_tick: int, economy: Economy) -> None:
         """Begin a regime: from this tick on the economy is another."""
         self.path.advance(from_tick)
-        self.economy, self.reference = economy, reference(economy)
+        self.economy, self.reference, self._verification = economy, reference(economy), Verification(economy)
         self.path.enter(economy, self.reference)
         self.segments.append(self._segment(from_tick, economy))
 
     def _segment(self, from_tick: int, economy: Economy) -> Segment:
         before = [found.prices for segment in getattr(self, "segments", [])[-1:] for found in segment.equilibria]
         starts = [self._initial_prices, *before]
-        found = find(economy, self.rule, starts, random_starts=self._random_starts, seed=self._seed)
-        return Segment(from_tick, economy, found)
+        found = search(economy, self.rule, starts, random_starts=self._random_starts, seed=self._seed)
+        return Segment(from_tick, economy, found.equilibria, found.given_up)
 
     @property
     def equilibria(self) -> list[Equilibrium]:
         """Those of the regime in force."""
         return self.segments[-1].equilibria
 
+    def plan_residual(self, prices: Array, inputs: Array, outputs: Array, incomes: tuple[Array, ...]) -> float:
+        """How far the market's plans are from best ones where the judges have no road of their own, else not a number
+        (see `Verification`).
+        """
+        return self._verification.plan_residual(prices, inputs, outputs, incomes)
+
+    @np.errstate(all="ignore")
     def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
         """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""
         gradient_price = self.path.advance(tick)
@@ -124,6 +136,7 @@ class References:
             descent = self.reference.descent(prices, guess, self.rule.needs_jacobian)
         return Opinion(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
 
+    @np.errstate(all="ignore")
     def columns(
         self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, demand: Array, supply: Array
     ) -> dict[str, Array]:
@@ -143,6 +156,7 @@ class References:
             "distance_to_equilibrium": self._distance(prices, demand, supply),
         }
 
+    @np.errstate(all="ignore")
     def diagnoses(self, numbers: Array, prices: Array, next_prices: Array, inputs: Array) -> dict[str, Array]:
         """Columns of ticks.csv on the way in which the market is out of equilibrium, `(ticks,)` each.
 
@@ -181,6 +195,7 @@ class References:
         gaps = [self.gap(found, prices, demand, supply) for found in self.equilibria]
         return np.min(gaps, axis=0) if gaps else np.full(len(prices), np.nan)
 
+    @np.errstate(all="ignore")
     def gap(self, found: Equilibrium, prices: Array, demand: Array, supply: Array) -> Array:
         """Largest relative gap of a market's prices to an equilibrium's, `(...)`, all `(..., goods)`.
 
@@ -200,6 +215,7 @@ class References:
         return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))
 
 
+@np.errstate(all="ignore")
 def relative_gap(values: Array, reference: Array) -> Array:
     """`max |v - r| / |r|` along the last axis; a gap to 0 counts as 1; not a number where none is known."""
     known = (values == values) & np.isfinite(reference)

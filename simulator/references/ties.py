@@ -17,12 +17,15 @@ from simulator.economics.forms import CES, Array
 from simulator.economics.linear import Linear
 from simulator.economics.ties import Edges, bought, clearing_split, single_valued, ties
 from simulator.economics.utility import Homothetic
+from simulator.references.effort import Effort
 
 ELASTICITIES = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 """Of the smooth tastes, in order."""
 BOUGHT = 1e-5
 """Of a smooth consumer's spending: a good with less is none of its best."""
 EXACT = 1e-9
+LARGEST = 1000
+"""More unknowns than this take too much time and memory."""
 
 
 def smoothed(economy: Economy, elasticity: float) -> Economy:
@@ -36,46 +39,58 @@ def smoothed(economy: Economy, elasticity: float) -> Economy:
     return replace(economy, consumers=consumers)
 
 
-def exact(economy: Economy, rule: PriceRule, near: Array, elasticity: float) -> Balance | None:
+def exact(economy: Economy, rule: PriceRule, near: Array, elasticity: float, effort: Effort) -> Balance | None:
     """The balance at the equilibrium of an economy with linear tastes next to prices `near` `(goods,)`, or None.
 
-    `near` is an equilibrium of the economy smoothed to an elasticity of substitution.
+    `near` is an equilibrium of the economy smoothed to an elasticity of substitution. Unknown are the free prices, and
+    the spending of those who have several best goods.
     """
     from scipy.optimize import least_squares
 
     free = np.flatnonzero(~rule.fixed)
-    incomes = economy.balance(near).incomes
-    tolerance = -np.log(BOUGHT) / elasticity
-    edges = ties(economy, near, incomes, tolerance)
-    rest = _without_linear(economy)
-    scale = economy.balance(near).supply + 1e-300
+    close = economy.balance(near)
+    edges = ties(economy, near, close.incomes, -np.log(BOUGHT) / elasticity)
+    # Who has no money spends none.
+    edges = edges.among(edges.money[edges.row] > 0)
+    choices = np.bincount(edges.row, minlength=len(edges.money))
+    choosing, chosen = choices > 1, choices[edges.row] > 1
+    rest, scale = _without_linear(economy), close.supply + 1e-300
 
-    def unknowns(state: Array) -> tuple[Array, Array]:
+    def unknowns(state: Array) -> tuple[Array, Balance, Array, Array]:
+        """Prices, what all others plan there, and the linear consumers' money and spending."""
         prices = near.copy()
         prices[free] = near[free] * np.exp(state[: len(free)])
-        return prices, state[len(free) :] * edges.money[edges.row]
+        others = rest.balance(prices)
+        money = np.concatenate(_linear_money(economy, prices, others))
+        spent = money[edges.row]
+        spent[chosen] = state[len(free) :] * edges.money[edges.row[chosen]]
+        return prices, others, money, spent
 
     def residual(state: Array) -> Array:
-        prices, spent = unknowns(state)
-        found = _settled(economy, rest, prices, edges, spent)
-        money = np.concatenate(_linear_money(economy, found))
-        unspent = np.bincount(edges.row, spent, len(money)) / money - 1.0
+        prices, others, money, spent = unknowns(state)
+        found = _settled(economy, others, prices, edges, spent)
+        unspent = (np.bincount(edges.row, spent, len(money)) / money - 1.0)[choosing]
         return np.concatenate([(found.excess_demand / scale)[free], unspent, _differences(edges, prices)])
 
-    even = 1.0 / np.bincount(edges.row)[edges.row]
-    most = 200 * (len(free) + len(even))
+    even = (1.0 / choices[edges.row])[chosen]
     start = np.concatenate([np.zeros(len(free)), even])
-    if len(residual(start)) < len(start):
+    first = residual(start) if effort.balance(economy) and len(start) <= LARGEST else np.full(1, np.nan)
+    if len(first) < len(start) or not np.isfinite(first).all():
+        effort.exhausted |= len(start) > LARGEST
         return None
-    found = least_squares(residual, start, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=most)
-    prices, spent = unknowns(found.x)
+    # Every step differentiates in all unknowns, and solves for them.
+    cost = (len(start) + 1) * effort.of_balance(economy) + 2e-9 * len(first) * len(start) ** 2
+    most = min(200 * len(start), int(effort.left / cost))
+    found = least_squares(residual, start, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=max(most, 1))
+    effort.spend(found.nfev * cost)
+    prices, others, _, spent = unknowns(found.x)
     # Where ties go round in a circle the spending is not unique: any that nobody spends less than nothing in will do.
-    without = _settled(economy, rest, prices, edges, np.zeros(len(spent)))
+    without = _settled(economy, others, prices, edges, np.zeros(len(spent)))
     best = ties(economy, prices, without.incomes, EXACT)
     split = clearing_split(prices, without.demand, without.supply, best, ~rule.fixed)
     if split is None or split.gap > EXACT:
         return None
-    return _settled(economy, rest, prices, best, split.spending)
+    return _settled(economy, others, prices, best, split.spending)
 
 
 def _without_linear(economy: Economy) -> Economy:
@@ -84,9 +99,8 @@ def _without_linear(economy: Economy) -> Economy:
     return replace(economy, consumers=single_valued(economy), supply=economy.supply + sum(linear))
 
 
-def _settled(economy: Economy, rest: Economy, prices: Array, edges: Edges, spent: Array) -> Balance:
-    """Everybody's plans at prices, with linear consumers' spending on their ties as given, `(ties,)`."""
-    others = rest.balance(prices)
+def _settled(economy: Economy, others: Balance, prices: Array, edges: Edges, spent: Array) -> Balance:
+    """Everybody's plans at prices: those of the `others`, and linear consumers' spending on their ties, `(ties,)`."""
     consumption = bought(economy, prices, edges, spent)
     plain = [number for number, cohort in enumerate(economy.consumers) if not isinstance(cohort.utility, Linear)]
     consumption[plain] = others.consumption
@@ -95,11 +109,11 @@ def _settled(economy: Economy, rest: Economy, prices: Array, edges: Edges, spent
     return Balance(prices, demand, supply, consumption, incomes, others.inputs, others.outputs, others.profits)
 
 
-def _linear_money(economy: Economy, balance: Balance) -> list[Array]:
+def _linear_money(economy: Economy, prices: Array, others: Balance) -> list[Array]:
     """Money of the linear consumers, `(rows,)` each, times the consumers a row stands for."""
     return [
-        income * cohort.weight
-        for cohort, income in zip(economy.consumers, balance.incomes, strict=True)
+        cohort.income(prices, others.profits) * cohort.weight
+        for cohort in economy.consumers
         if isinstance(cohort.utility, Linear)
     ]
 
