@@ -255,12 +255,27 @@ class _Search:
         return leaves
 
 
+def inverse_curvature(bent: Array) -> Array:
+    """Inverse Hessians `(rows, inputs, inputs)`. One that rounding has made singular is a little bent; where an input
+    has no curvature at all, as beside another of which nothing is used, none of the row's inputs move.
+    """
+    try:
+        return np.asarray(np.linalg.inv(bent), dtype=float)
+    except np.linalg.LinAlgError:
+        one = np.eye(bent.shape[-1])
+        with np.errstate(all="ignore"):
+            unit = 1.0 / np.sqrt(np.abs(np.einsum("aii->ai", bent)))
+            units = unit[:, :, None] * unit[:, None, :]
+            usable = np.isfinite(bent * units).all(axis=(1, 2))[:, None, None]
+            return np.where(usable, np.linalg.inv(np.where(usable, bent * units, -one) - 1e-14 * one) * units, 0.0)
+
+
 def _solve(systems: Array, right: Array) -> Array:
     """Steps `(agents, inputs)`; where some system is singular, as of a formula that is not concave, those of systems a
     little more bent.
     """
     try:
-        return np.linalg.solve(systems, right[..., None])[..., 0]
+        return np.asarray(np.linalg.solve(systems, right[..., None])[..., 0], dtype=float)
     except np.linalg.LinAlgError:
         bent = systems + 1e-8 * np.eye(right.shape[-1])
         return np.einsum("aij,aj->ai", np.linalg.pinv(np.where(np.isfinite(bent), bent, 0.0)), right)

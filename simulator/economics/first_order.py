@@ -46,3 +46,10 @@ def first_order_residual(
 def largest(residuals: Array) -> float:
     """The largest of the residuals; 0 of none."""
     return float(residuals.max(initial=0.0))
+
+
+def misfit(made: Array, planned: Array) -> Array:
+    """How far planned outputs `(rows,)` are from what is `made` of the inputs, relative; 0 where one is endless."""
+    with np.errstate(all="ignore"):
+        gap = np.abs(made - planned) / np.maximum(np.abs(made), np.abs(planned))
+    return np.where(np.isfinite(gap), gap, 0.0)

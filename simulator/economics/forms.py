@@ -294,12 +294,10 @@ class CES(Rows):
         return np.einsum("ag,a->g", powers, income / dot(powers, prices))
 
     def _demand_with_free_goods(self, prices: Array, income: Array) -> Array:
-        """Beside a free good, wanted without end, nothing is bought of its substitutes (`s > 1`), and of complements
-        (`s < 1`) as if it were not there.
-        """
+        """Beside a free good nothing is bought of substitutes (`s > 1`), of complements as if it were not there."""
         order = 1.0 - self.elasticity[:, None]
         with np.errstate(all="ignore"):
-            # So that no power of a price overflows.
+            # In these units no power of a price overflows.
             unit = np.where(order > 0.0, prices.max(), prices.min(initial=np.inf, where=prices > 0.0))
             spent = np.where(self.wanted, self.shares * (prices / unit) ** order, 0.0)
             endless = np.isinf(spent)

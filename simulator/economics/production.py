@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.economics.first_order import ROUNDED, first_order_residual, largest
+from simulator.economics.first_order import ROUNDED, first_order_residual, largest, misfit
 from simulator.economics.means import Array
 from simulator.economics.rows import Rows
-from simulator.economics.technology import Plan, misfit
+from simulator.economics.technology import Plan
 
 NUDGE = 6e-6
 """Relative step of central differences: about the cube root of the rounding."""

@@ -18,9 +18,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.best_response import SMALLEST, many_inputs, one_input
+from simulator.economics.best_response import SMALLEST, inverse_curvature, many_inputs, one_input
 from simulator.economics.conjugate import best_input
-from simulator.economics.first_order import first_order_residual, largest
+from simulator.economics.first_order import first_order_residual, largest, misfit
 from simulator.economics.forms import Array, Form
 from simulator.economics.rows import Rows
 from simulator.formulas.formula import Formula
@@ -212,7 +212,7 @@ class FormulaTechnology(Rows):
         with np.errstate(invalid="ignore"):
             gradient = np.where(used, productivity * self.formula.gradient(each), 0.0)
             bent = (price / self.weight) * productivity[..., None] * self.formula.hessian(each)
-        inverse = _inverse(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
+        inverse = inverse_curvature(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
         inverse = np.where(pairs, inverse, 0.0)
         by_price = -np.einsum("aij,aj->ai", inverse, gradient)
         slope = np.empty((rows, 1 + count, 1 + count))
@@ -391,29 +391,6 @@ class HomotheticTechnology(Rows):
 
 def _plan_of_one(x: float, made: float) -> Plan:
     return Plan(np.array([[x]]), np.array([made]))
-
-
-def _inverse(bent: Array) -> Array:
-    """Inverse Hessians `(rows, inputs, inputs)`. One that rounding has made singular is a little bent; where an input
-    has no curvature at all, as beside another of which nothing is used, none of the row's inputs move.
-    """
-    try:
-        return np.linalg.inv(bent)
-    except np.linalg.LinAlgError:
-        one = np.eye(bent.shape[-1])
-        with np.errstate(all="ignore"):
-            unit = 1.0 / np.sqrt(np.abs(np.einsum("aii->ai", bent)))
-            units = unit[:, :, None] * unit[:, None, :]
-            usable = np.isfinite(bent * units).all(axis=(1, 2))[:, None, None]
-            inverse: Array = np.linalg.inv(np.where(usable, bent * units, -one) - 1e-14 * one)
-            return np.where(usable, inverse * units, 0.0)
-
-
-def misfit(made: Array, planned: Array) -> Array:
-    """How far planned outputs `(rows,)` are from what is `made` of the inputs, relative; 0 where one is endless."""
-    with np.errstate(all="ignore"):
-        gap = np.abs(made - planned) / np.maximum(np.abs(made), np.abs(planned))
-    return np.where(np.isfinite(gap), gap, 0.0)
 
 
 def _times(amounts: Array, bundle: Array) -> Array:

@@ -48,7 +48,7 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     sweep = sweep.reshape(*per_unit.shape[:-1], goods, goods)
     sweep = np.where((known & ~outside)[..., :, None] & known[..., None, :], sweep, 0.0)
     # What lies out of the range of numbers tells nothing of any good.
-    finite = np.isfinite(sweep).all(axis=(-2, -1)) & np.isfinite(np.where(known, final, 0.0)).all(axis=-1)
+    finite = np.asarray(np.isfinite(sweep).all(axis=(-2, -1)) & np.isfinite(np.where(known, final, 0.0)).all(axis=-1))
     if not finite.all():
         known = np.where(finite[..., None], known, outside)
         sweep = np.where(finite[..., None, None], sweep, 0.0)

@@ -16,7 +16,6 @@ from simulator.references.diagnostics import Diagnosis, diagnose
 from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
-from simulator.references.verification import Verification
 
 
 class Path(Protocol):
@@ -97,7 +96,7 @@ class References:
         self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
         self._initial_prices = initial_prices
         self.starts = random_starts + 3
-        self.economy, self.reference, self._verification = economy, reference(economy), Verification(economy)
+        self.economy, self.reference = economy, reference(economy)
         self.path = PATHS[path](economy, self.reference, rule, initial_prices)
         self.segments = [self._segment(0, economy)]
 
@@ -105,7 +104,7 @@ class References:
     def enter(self, from_tick: int, economy: Economy) -> None:
         """Begin a regime: from this tick on the economy is another."""
         self.path.advance(from_tick)
-        self.economy, self.reference, self._verification = economy, reference(economy), Verification(economy)
+        self.economy, self.reference = economy, reference(economy)
         self.path.enter(economy, self.reference)
         self.segments.append(self._segment(from_tick, economy))
 
@@ -119,12 +118,6 @@ class References:
     def equilibria(self) -> list[Equilibrium]:
         """Those of the regime in force."""
         return self.segments[-1].equilibria
-
-    def plan_residual(self, prices: Array, inputs: Array, outputs: Array, incomes: tuple[Array, ...]) -> float:
-        """How far the market's plans are from best ones where the judges have no road of their own, else not a number
-        (see `Verification`).
-        """
-        return self._verification.plan_residual(prices, inputs, outputs, incomes)
 
     @np.errstate(all="ignore")
     def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
