@@ -297,11 +297,9 @@ class CES(Rows):
         """Beside a free good nothing is bought of substitutes (`s > 1`), of complements as if it were not there."""
         order = 1.0 - self.elasticity[:, None]
         with np.errstate(all="ignore"):
-            # In these units no power of a price overflows.
             unit = np.where(order > 0.0, prices.max(), prices.min(initial=np.inf, where=prices > 0.0))
             spent = np.where(self.wanted, self.shares * (prices / unit) ** order, 0.0)
-            endless = np.isinf(spent)
-            spent = np.where(endless.any(axis=-1, keepdims=True), endless, spent)
+            spent = np.where(np.isinf(spent).any(axis=-1, keepdims=True), np.isinf(spent), spent)
             bundle = income[:, None] * (spent / spent.sum(axis=-1, keepdims=True)) / prices
         return _free_for_all(bundle, self.wanted, prices)
 
