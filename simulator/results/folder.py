@@ -154,7 +154,8 @@ class RunFolder:
                     raise RunFolderError(f"{place}: found other contents than in {self.path / name}; {WAYS_OUT}")
             with self._fitting():
                 manifest = Manifest.read(self.path / CHECKPOINT)
-                if set(manifest.files) not in ({*GROWING}, {*GROWING, *LAST}):
+                whole = set(manifest.files) in ({*GROWING}, {*GROWING, *LAST})
+                if not whole or not all(written.length > 0 for written in manifest.files.values()):
                     raise UnfitError(DAMAGED)
             for name, written in manifest.files.items():
                 file = self.path / name
