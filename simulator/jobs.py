@@ -135,8 +135,6 @@ def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) 
 
 def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Result:
     """Run a scenario and draw it; what goes wrong becomes a `Failure`, so that other runs go on."""
-    from simulator.run import run_to_disk
-
     scenario, folder, resume, formats = task
 
     def advance(tick: int, ticks: int) -> None:
@@ -144,6 +142,8 @@ def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Resul
             progress(f"{scenario.name}: tick", tick, ticks)
 
     try:
+        from simulator.run import run_to_disk
+
         summary = run_to_disk(scenario, folder, resume=resume, progress=advance, stopped=stop.heed)
         if formats and summary["outcome"] != "interrupted":
             from simulator.results.plots import draw
