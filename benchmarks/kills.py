@@ -43,7 +43,9 @@ KINDS = {
 }
 """Scenarios, and what makes them last for some seconds."""
 ALWAYS = ["run.stop=never", "expect=[cleared, cycled, diverged, out_of_ticks, settled_off_equilibrium]"]
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # Under `nohup` runs ignore it as well.
+    SIGNALS.remove(signal.SIGHUP)
 
 
 class WrongError(Exception):
