@@ -51,7 +51,7 @@ Result = dict[str, Any] | Failure | None
 """The summary of a run, why it failed, or None if it was not started."""
 
 
-GRACE = 1.0
+GRACE = 1.5
 """Seconds that a run has to come to the end of a tick once it was asked to stop."""
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
