@@ -33,7 +33,7 @@ from simulator.arguments import (
     usage,
     write_new,
 )
-from simulator.jobs import Failure, Interruption, Task, debugging, failure_of, one_line, run_all
+from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, debugging, failure_of, one_line, run_all
 from simulator.searching import perturb, solve, tune
 from simulator.terminal import (
     AS_EXPECTED,
@@ -296,7 +296,8 @@ def main() -> None:
             code = AS_EXPECTED
         else:
             plain = [argument for argument in arguments[:own] if argument != "--debug"]
-            code = app(args=plain + arguments[own:], prog_name="simulator", standalone_mode=False)
+            with broken_off_by_signals():
+                code = app(args=plain + arguments[own:], prog_name="simulator", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except USAGE_ERROR as error:

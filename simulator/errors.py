@@ -26,7 +26,7 @@ class Problem:
             if self.column > 0:
                 place += f":{self.column}"
         parts = [place, self.path, self.message] if self.path else [place, self.message]
-        return ": ".join(parts)
+        return printable(": ".join(parts))
 
 
 class ScenarioError(Exception):
@@ -43,3 +43,13 @@ class ScenarioError(Exception):
 
 class RunFolderError(Exception):
     """A run folder that cannot be continued; the text says why and what to do instead."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
+
+
+def printable(text: str) -> str:
+    """Text without line breaks and control characters, wherever its words came from: an escape becomes `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)

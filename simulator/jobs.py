@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from simulator.terminal import BROKEN, WRONG_INPUT, Progress, progress_of
+from simulator.terminal import BROKEN, INTERRUPTED, WRONG_INPUT, Progress, progress_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -49,29 +51,78 @@ Result = dict[str, Any] | Failure | None
 """The summary of a run, why it failed, or None if it was not started."""
 
 
-class Interruption:
-    """The first Ctrl-C (or SIGTERM, SIGHUP) asks runs to stop between two ticks; the second one breaks off."""
+GRACE = 1.5
+"""Seconds that a run has to come to the end of a tick once it was asked to stop."""
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
-    def __init__(self) -> None:
+
+class Interruption:
+    """The first Ctrl-C (or SIGTERM, SIGHUP) asks runs to stop between two ticks; the second one breaks off.
+
+    Where no tick ends within the `GRACE` (a search for equilibria, a tick of an hour) they are broken off all the same,
+    if the system has alarms: Windows has none. The `patient` take any number of signals for one.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
         self.asked = False
-        self._before: dict[int, Any] = {}
+        self._patient = patient
+        self._handlers = ExitStack()
 
     def __enter__(self) -> Self:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            ignored = name == "SIGHUP" and number is not None and signal.getsignal(number) == signal.SIG_IGN
-            if number is not None and not ignored:
-                self._before[number] = signal.signal(number, self._note)
+        self._handlers.enter_context(_handled(STOPPING, self._note))
+        self._handlers.enter_context(_handled(("SIGALRM",), break_off))
+        self._handlers.callback(_alarm, 0.0)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handlers.close()
 
-    def _note(self, number: int, _: object) -> None:
+    def heed(self) -> bool:
+        """Between two ticks: whether to stop. Who stops has all the time to write what was recorded."""
         if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+            _alarm(0.0)
+        return self.asked
+
+    def _note(self, number: int, frame: object) -> None:
+        if not self.asked:
+            self.asked = True
+            _alarm(GRACE)
+        elif not self._patient:
+            break_off(number, frame)
+
+
+def break_off(number: int, _: object) -> None:
+    """What a signal does that cannot wait."""
+    raise KeyboardInterrupt(number)
+
+
+@contextmanager
+def broken_off_by_signals() -> Generator[None]:
+    """SIGTERM and SIGHUP end what is done here, as Ctrl-C does."""
+    with _handled(STOPPING, break_off):
+        yield
+
+
+@contextmanager
+def _handled(names: Sequence[str], handler: Callable[[int, Any], None]) -> Generator[None]:
+    """Give signals to a handler, those that the system knows; a SIGHUP that is ignored (nohup) stays so."""
+    before: dict[int, Any] = {}
+    for name in names:
+        number = getattr(signal, name, None)
+        ignored = name == "SIGHUP" and number is not None and signal.getsignal(number) == signal.SIG_IGN
+        if number is not None and not ignored:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _alarm(seconds: float) -> None:
+    """Send a SIGALRM after so many seconds and again after each so many more: it may be lost. None after 0."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
 
 
 def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) -> list[Result]:
@@ -84,8 +135,6 @@ def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) 
 
 def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Result:
     """Run a scenario and draw it; what goes wrong becomes a `Failure`, so that other runs go on."""
-    from simulator.run import run_to_disk
-
     scenario, folder, resume, formats = task
 
     def advance(tick: int, ticks: int) -> None:
@@ -93,11 +142,17 @@ def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Resul
             progress(f"{scenario.name}: tick", tick, ticks)
 
     try:
-        summary = run_to_disk(scenario, folder, resume=resume, progress=advance, stopped=lambda: stop.asked)
+        from simulator.run import run_to_disk
+
+        summary = run_to_disk(scenario, folder, resume=resume, progress=advance, stopped=stop.heed)
         if formats and summary["outcome"] != "interrupted":
             from simulator.results.plots import draw
 
             draw(folder, folder / "figures", formats)
+    except KeyboardInterrupt:
+        if not folder.exists():
+            return None
+        return Failure(f"{scenario.name}: broken off; what was recorded is kept, --resume continues it", INTERRUPTED)
     except Exception as error:
         return failure_of(error, scenario.name)
     return summary
@@ -154,7 +209,7 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
                 done += 1
                 if progress is not None:
                     progress("runs done:", done, len(work))
-            if stop.asked:
+            if stop.heed():
                 for _, process in running.values():
                     process.terminate()
     finally:
@@ -174,17 +229,29 @@ def _start_deaf(process: BaseProcess) -> None:
 
 def _work(answer: Connection, job: Job, debug: bool) -> None:
     """One job in a process of its own: what it finds goes back, and so does what went wrong."""
-    with Interruption() as stop:
+    with Interruption(patient=True) as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: setattr(stop, "asked", True))
+        Thread(target=_stop_with_parent, daemon=True).start()
         if debug and not debugging():
             sys.argv.append("--debug")
         try:
             result = job.work(*job.arguments, stop)
+        except KeyboardInterrupt:
+            result = None
         except Exception as error:  # A file that it reads may have gone since it was checked.
             result = failure_of(error, job.name)
         with suppress(BrokenPipeError):  # The program was killed; the run's files say all.
             answer.send(result)
+
+
+def _stop_with_parent() -> None:
+    """Ask this process to stop once the program that started it is gone, however that ended."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _receive(answer: Connection, process: BaseProcess, job: Job, stop: Interruption) -> Any:

@@ -195,11 +195,11 @@ def run_to_disk(
     began = time.perf_counter()
     text = scenario.text
     with RunFolder(folder) as files:
-        finished = files.finished(text) if resume else None
+        finished = files.finished(text, scenario.inputs) if resume else None
         if finished is not None:
             return finished
         simulation = Simulation(scenario)
-        state = files.resume(text, scenario.inputs) if resume else None
+        state = files.resume(text, scenario.inputs, simulation.state(), scenario.run.ticks) if resume else None
         if state is None:
             files.start(text, scenario.inputs)
         else:
@@ -213,7 +213,7 @@ def run_to_disk(
             if simulation.verdict is not None or simulation.recorder.full:
                 block = simulation.recorder.tables()
                 files.append(block)
-                if simulation.verdict is None:
+                if simulation.verdict is None and files.due:
                     files.save(simulation.state())
                 tables = block or tables
         last, summary = _conclude(simulation, tables, time.perf_counter() - began)

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from simulator.errors import printable
+
 AS_EXPECTED, BROKEN, WRONG_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
 SAY_EVERY = 5.0
 """Seconds between lines of progress where there is no terminal."""
@@ -40,11 +42,13 @@ def complain(text: str) -> None:
 
 
 def _print(stream: TextIO | None, text: str) -> None:
-    """Print and flush. A reader who has gone away (`| head`) is no error: the rest goes nowhere."""
+    """Print and flush, without what would move in a terminal or colour it. A reader who has gone away (`| head`) is no
+    error: the rest goes nowhere.
+    """
     if not stream:
         return
     try:
-        print(text, file=stream, flush=True)
+        print("\n".join(map(printable, text.split("\n"))), file=stream, flush=True)
     except BrokenPipeError:
         _discard(stream)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread, main_thread
 from typing import Any
 
 import pytest
@@ -38,6 +39,15 @@ initial_prices: {x: 1.2, y: 1, z: 0.85}
 scheduler: {kind: tatonnement, form: additive, rate: 0.01}
 run: {ticks: 3000, references: off}
 expect: [cycled, out_of_ticks]
+"""
+SLOW = """\
+goods: [labour, bread]
+supply: {bread: 20000}
+consumers:
+  - name: many
+    count: 100000
+    utility: {formula: "ln(1 + labour) + 2*ln(1 + bread) + 0.1*sqrt(labour*bread)"}
+    endowment: {labour: {uniform: [1, 2]}}
 """
 Called = Callable[..., tuple[int, str, str]]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a full disk, or for who is whose child")
@@ -237,6 +247,10 @@ def test_plot_needs_the_csvs_alone_and_says_what_it_cannot_draw(call: Called) ->
     code, out, _ = call("plot", folder, "--format", "svg, png")
     assert code == 0
     assert {Path(line): Path(line).read_bytes() for line in out.splitlines()} == drawn
+    for path in folder.glob("*.csv"):  # A run that is at work, or was killed, may have written half a row.
+        path.write_bytes(path.read_bytes() + b"12")
+    assert call("plot", folder, "--format", "svg, png")[0] == 0
+    assert {path: path.read_bytes() for path in drawn} == drawn
     (folder / "summary.json").unlink()
     assert call("plot", folder)[0] == 0
     (folder / "trajectory.csv").write_bytes(b"tick,good,price\n0,\xff,1\n")
@@ -267,6 +281,7 @@ def test_a_full_disk_is_one_line_and_resumed_from_where_it_was(jobs: int, tmp_pa
     full = ended(*options, "--out", "parts", shell='ulimit -f 64; "$@"', cwd=tmp_path)
     assert full.returncode == 2
     assert full.stderr == "".join(f"parts/{name}: cannot be written: File too large\n" for name in "ab")
+    assert not [*(tmp_path / "parts").rglob("*.part"), *(tmp_path / "parts").rglob("*.lock")]
     assert ended(*options, "--out", "parts", "--resume", cwd=tmp_path).returncode == 0
     assert ended(*options, "--out", "whole", cwd=tmp_path).returncode == 0
     for name in "ab":
@@ -326,6 +341,105 @@ def test_stopped_by_a_signal_everything_is_kept_and_goes_on(jobs: int, number: s
         assert len(rows) == said["ticks"] + 2
         assert rows[-1].startswith(f"{said['ticks']},")
     assert {path.name for path in (tmp_path / "outputs").iterdir()} == set("ab"[:jobs])
+
+
+def rooms_entered() -> set[str]:
+    """The rooms of the house in which the main thread is at work."""
+    frame, rooms = sys._current_frames()[main_thread().ident or 0], set[str]()
+    while frame is not None:
+        rooms.add(Path(frame.f_code.co_filename).parent.name)
+        frame = frame.f_back
+    return rooms
+
+
+def stop_in(ready: Callable[[], bool]) -> list[float]:
+    """Send SIGTERM to this process once it searches or ticks, and tell when that was."""
+    sent: list[float] = []
+
+    def wait() -> None:
+        while not ready() or not rooms_entered() & {"references", "dynamics"}:
+            time.sleep(0.01)
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, daemon=True).start()
+    return sent
+
+
+@linux
+@pytest.mark.parametrize("references", ["on", "off"], ids=["search", "tick"])
+@pytest.mark.parametrize("command", ["run", "solve", "perturb", "tune"])
+def test_what_takes_minutes_is_broken_off_by_a_signal(command: str, references: str, call: Called) -> None:
+    write(Path(), "slow", text=f"{SLOW}run: {{references: {references}, ticks: 5}}\n")
+    began = stop_in(lambda: command != "run" or Path("outputs/slow/run.lock").exists())
+    code, out, error = call(command, "slow.yaml", *(["--no-plots"] if command == "run" else []))
+    assert time.monotonic() - began[0] < 10.0
+    assert (code, "internal" in error) == (130, False)
+    if command != "run":
+        assert (out, error) == ("", "")
+    elif references == "on":
+        assert (out, error) == ("\nnot run: slow\n", "")
+        assert not Path("outputs/slow").exists()
+    else:
+        assert error == "slow: broken off; what was recorded is kept, --resume continues it\n"
+        assert not Path("outputs/slow/run.lock").exists()
+
+
+def test_a_second_run_in_one_folder_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    (orbit,) = write(tmp_path, "orbit", text=ORBIT.replace("ticks: 3000", "ticks: 60000"))
+    options = ["run", str(orbit), "--no-plots", "--quiet"]
+    process = subprocess.Popen([*PROGRAM, *options], cwd=tmp_path)
+    folder = tmp_path / "outputs" / "orbit"
+    while not (folder / "state.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    for option in ("--overwrite", "--resume"):
+        second = ended(*options, option, cwd=tmp_path)
+        assert second.returncode == 2
+        found = f"found a run at work here, process {process.pid}; wait for it, or --out writes elsewhere"
+        assert second.stderr == f"{Path('outputs/orbit')}: {found}\n"
+    process.kill()
+    process.wait()
+    assert ended(*options, "--overwrite", "--ticks", 5, cwd=tmp_path).returncode == 0
+    assert not (folder / "run.lock").exists()
+
+
+@linux
+def test_workers_end_with_the_program_that_started_them(tmp_path: Path) -> None:
+    files = write(tmp_path, "a", "b", text=ORBIT.replace("ticks: 3000", "ticks: 500000"))
+    command = [*PROGRAM, "run", *map(str, files), "--no-plots", "--quiet", "--jobs", "2"]
+    process = subprocess.Popen(command, cwd=tmp_path)
+    while not all((tmp_path / "outputs" / name / "state.npz").exists() for name in "ab"):
+        assert process.poll() is None
+        time.sleep(0.01)
+    left = workers(process.pid)
+    assert len(left) >= 2
+    process.kill()
+    process.wait()
+    while any(Path(f"/proc/{worker}").exists() for worker in left):
+        time.sleep(0.01)
+    for name in "ab":
+        said = json.loads((tmp_path / "outputs" / name / "summary.json").read_text())
+        assert said["outcome"] == "interrupted"
+
+
+def test_what_is_printed_moves_and_colours_nothing(call: Called) -> None:
+    red = "\x1b[31mred"
+    write(Path("files"), red)
+    for arguments in (
+        ["check", "files"],
+        ["plot", red],
+        ["compile", f"{red}/a"],
+        ["compile", "a = 2*b", "-o", f"{red}/x"],
+        ["run", f"files/{red}.yaml", f"--{red}"],
+        ["run", f"files/{red}.yaml", "--set", f"{red}=1"],
+        ["new", red],
+        [red],
+    ):
+        code, out, error = call(*arguments)
+        assert code == 2
+        assert r"\x1b[31m" in error
+        assert "\x1b" not in out + error
 
 
 @linux

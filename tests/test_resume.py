@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.house import RunFolderError, load, run_to_disk, simulate
+from tests.house import RunFolder, RunFolderError, load, run_to_disk, simulate
 from tests.run_folders import contents, run_with_stops, summary
 
 EXCHANGE: dict[str, Any] = {
@@ -37,7 +39,12 @@ CHAIN: dict[str, Any] = {
     "initial_prices": {"a": 0.1, "b": 0.1},
     "run": {"ticks": 300, "tolerance": 1e-12, "stop": "never"},
 }
+SHIPPED = Path(__file__).parents[1] / "scenarios"
 SCENARIOS = [EXCHANGE, EXCHANGE | {"trade": "at_equilibrium"}, CHAIN]
+
+
+class KilledError(BaseException):
+    """Stands for a SIGKILL: nobody catches it."""
 
 
 @pytest.mark.parametrize("data", SCENARIOS, ids=["every_tick", "at_equilibrium", "chain"])
@@ -55,6 +62,31 @@ def test_two_runs_and_the_written_scenario_give_the_same_bytes(data: dict[str, A
     run_to_disk(load(data), tmp_path / "b")
     run_to_disk(load(tmp_path / "a" / "scenario.yaml"), tmp_path / "c")
     assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("name", "ticks"),
+    [("ten_tiers", 2100), ("village", 2100), ("dot_product", 4500), ("xor", 4500), ("tree_planner", 2100)],
+)
+def test_every_kind_of_run_that_is_killed_again_and_again_ends_in_the_same_bytes(
+    name: str, ticks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunFolder, "due", True)
+    scenario = load(SHIPPED / f"{name}.yaml", settings={"run.ticks": ticks, "run.stop": "never"})
+    run_to_disk(scenario, tmp_path / "whole")
+    at = random.Random(name)
+
+    def killed(tick: int, _: int) -> None:
+        if tick == moment:
+            raise KilledError
+
+    for kill in range(3):
+        moment = at.randrange(ticks)
+        with suppress(KilledError):
+            run_to_disk(scenario, tmp_path / "parts", resume=kill > 0, progress=killed)
+    run_to_disk(scenario, tmp_path / "parts", resume=True)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    assert summary(tmp_path / "parts") == summary(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

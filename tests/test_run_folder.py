@@ -8,9 +8,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha256
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -20,7 +23,7 @@ from hypothesis import strategies as st
 
 import simulator.results.folder as folder_module
 from tests.builders import blocks_of
-from tests.house import Recorder, RunFolderError, Scenario, Table, load, names, run_to_disk
+from tests.house import Recorder, RunFolder, RunFolderError, Scenario, Table, load, names, run_to_disk
 from tests.run_folders import CSVS, contents, summary
 
 COLUMNS = {
@@ -100,6 +103,7 @@ def break_write(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseExcepti
 @pytest.fixture
 def _every_tick_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recorder, "full", property(lambda _: True))
+    monkeypatch.setattr(RunFolder, "due", True)
 
 
 @pytest.mark.parametrize(("name", "trade"), EVERY_TRADE)
@@ -193,28 +197,105 @@ def flipped(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
 
 
-@pytest.mark.usefixtures("_every_tick_is_a_block")
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("state.npz", truncated),
-        ("state.npz", flipped),
-        ("state.npz", lambda data: b""),
-        ("state.npz", lambda data: b"garbage"),
-        ("ticks.csv", truncated),
-        ("agents.csv", None),
-    ],
-    ids=["truncated", "flipped", "empty", "garbage", "table_truncated", "table_gone"],
-)
-def test_damage_is_said_in_a_line_and_changes_nothing(
-    name: str, damage: Callable[[bytes], bytes] | None, tmp_path: Path
-) -> None:
-    told, left = scenario("chain"), iter(range(20))
-    run_to_disk(told, tmp_path, stopped=lambda: next(left, None) is None)
-    if damage is None:
-        (tmp_path / name).unlink()
+def packed(data: bytes) -> bytes:
+    """The same archive, but zeros take its place when it is unpacked: a hundred times as many."""
+    bomb = BytesIO()
+    with ZipFile(bomb, "w", ZIP_DEFLATED) as archive:
+        for name, member in members(data).items():
+            archive.writestr(name, member if name == "manifest.json" else bytes(100 * len(data)))
+    return bomb.getvalue()
+
+
+def members(data: bytes) -> dict[str, bytes]:
+    with ZipFile(BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def saved_again(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
+    """The arrays changed and saved by numpy, the manifest left as it was."""
+
+    def damage(data: bytes) -> bytes:
+        arrays = {name: np.load(BytesIO(member)) for name, member in members(data).items() if name.endswith(".npy")}
+        change(arrays)
+        archive = BytesIO()
+        np.savez(archive, **{name.removesuffix(".npy"): array for name, array in arrays.items()})
+        with ZipFile(archive, "a") as more:
+            more.writestr("manifest.json", members(data)["manifest.json"])
+        return archive.getvalue()
+
+    return damage
+
+
+def told_otherwise(change: Callable[[Any], object]) -> Callable[[bytes], bytes]:
+    """A manifest that says something else, in an archive that is sound."""
+
+    def damage(data: bytes) -> bytes:
+        said = json.loads(members(data)["manifest.json"])
+        change(said)
+        archive = BytesIO()
+        with ZipFile(archive, "w") as whole:
+            for name, member in members(data).items():
+                whole.writestr(name, json.dumps(said) if name == "manifest.json" else member)
+        return archive.getvalue()
+
+    return damage
+
+
+def without_manifest(data: bytes) -> bytes:
+    """As the program wrote checkpoints before there were manifests."""
+    archive = BytesIO()
+    with ZipFile(archive, "w") as whole:
+        for name, member in members(data).items():
+            if name != "manifest.json":
+                whole.writestr(name, member)
+    return archive.getvalue()
+
+
+def a_cell_changed(data: bytes) -> bytes:
+    place = next(place for place in range(len(data) // 2, len(data)) if data[place : place + 1].isdigit())
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+Damage = Callable[[bytes], bytes]
+GONE = b"gone"
+CHECKPOINT_DAMAGED: dict[str, Damage] = {
+    "truncated": truncated,
+    "flipped": flipped,
+    "empty": lambda data: b"",
+    "garbage": lambda data: b"garbage",
+    "zip_bomb": packed,
+    "of_no_version": without_manifest,
+    "of_another_format": told_otherwise(lambda said: said.update(format=0)),
+    "of_another_program": told_otherwise(lambda said: said.update(program="0.0.1")),
+    "length_of_0": told_otherwise(lambda said: said["files"].update({"ticks.csv": [0, sha256().hexdigest()]})),
+    "prices_of_nan": saved_again(lambda arrays: arrays["market.prices.npy"].fill(np.nan)),
+    "another_shape": saved_again(lambda arrays: arrays.update({"market.prices.npy": np.ones(3)})),
+    "an_array_gone": saved_again(lambda arrays: arrays.pop("market.stock.npy")),
+    "far_tick": saved_again(lambda arrays: arrays.update({"market.tick.npy": np.array(10**9)})),
+    "another_scheduler": told_otherwise(lambda said: said["arrays"].pop("market.stock")),
+    "a_file_unknown": told_otherwise(lambda said: said["files"].update({"../../x": [0, ""]})),
+}
+TABLE_DAMAGED: dict[str, Damage] = {"truncated": truncated, "gone": lambda data: GONE, "cell": a_cell_changed}
+DAMAGED = [
+    *(pytest.param("state.npz", damage, id=f"checkpoint_{kind}") for kind, damage in CHECKPOINT_DAMAGED.items()),
+    *(pytest.param("ticks.csv", damage, id=f"ticks_{kind}") for kind, damage in TABLE_DAMAGED.items()),
+    *(pytest.param("agents.csv", damage, id=f"agents_{kind}") for kind, damage in TABLE_DAMAGED.items()),
+]
+
+
+def put(file: Path, data: bytes) -> None:
+    if data == GONE:
+        file.unlink()
     else:
-        (tmp_path / name).write_bytes(damage((tmp_path / name).read_bytes()))
+        file.write_bytes(data)
+
+
+@pytest.mark.usefixtures("_every_tick_is_a_block")
+@pytest.mark.parametrize(("name", "damage"), DAMAGED)
+def test_damage_is_said_in_a_line_and_changes_nothing(name: str, damage: Damage, tmp_path: Path) -> None:
+    told, left = scenario("production", ticks=30, references="off"), iter(range(20))
+    run_to_disk(told, tmp_path, stopped=lambda: next(left, None) is None)
+    put(tmp_path / name, damage((tmp_path / name).read_bytes()))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(RunFolderError) as refused:
         run_to_disk(told, tmp_path, resume=True)
@@ -223,7 +304,66 @@ def test_damage_is_said_in_a_line_and_changes_nothing(
     assert "\n" not in str(refused.value)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     run_to_disk(told, tmp_path)
-    assert summary(tmp_path)["ticks"] == 60
+    assert summary(tmp_path)["ticks"] == 30
+
+
+@pytest.mark.parametrize("damage", [truncated, lambda data: GONE, lambda data: data + b"30,a\n", a_cell_changed])
+@pytest.mark.parametrize("name", ["summary.json", "ticks.csv", "equilibrium.csv"])
+def test_a_finished_run_that_was_damaged_is_none(name: str, damage: Damage, tmp_path: Path) -> None:
+    told = scenario("buyers", ticks=30)
+    run_to_disk(told, tmp_path)
+    put(tmp_path / name, damage((tmp_path / name).read_bytes()))
+    with pytest.raises(RunFolderError, match=f"{name}: found .* --overwrite"):
+        run_to_disk(told, tmp_path, resume=True)
+
+
+@pytest.mark.usefixtures("_every_tick_is_a_block")
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("summary.json", lambda data: b'{"outcome": "cleared"}'),
+        ("summary.json", truncated),
+        ("ticks.csv", lambda data: data + b"99,1\n"),
+        ("state.npz", lambda data: GONE),
+        ("state.npz.part", lambda data: b"half"),
+        ("run.lock", lambda data: b"1\n"),
+    ],
+)
+def test_what_a_killed_run_may_leave_is_made_good(name: str, damage: Damage, tmp_path: Path) -> None:
+    told, left = scenario("production", ticks=30), iter(range(20))
+    run_to_disk(told, tmp_path / "whole")
+    parts = tmp_path / "parts"
+    run_to_disk(told, parts, stopped=lambda: next(left, None) is None)
+    put(parts / name, damage((parts / name).read_bytes() if (parts / name).exists() else b""))
+    run_to_disk(told, parts, resume=True)
+    assert contents(parts) == contents(tmp_path / "whole")
+    assert summary(parts) == summary(tmp_path / "whole")
+    assert {path.name for path in parts.iterdir()} == {path.name for path in (tmp_path / "whole").iterdir()}
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    told = scenario("production", ticks=30)
+    for resume in (False, True):
+        with RunFolder(tmp_path), pytest.raises(RunFolderError) as refused:
+            run_to_disk(told, tmp_path, resume=resume)
+        assert str(refused.value).startswith(f"{tmp_path}: found a run at work here, process {os.getpid()}; ")
+        assert not list(tmp_path.iterdir())
+    run_to_disk(told, tmp_path)
+    assert "run.lock" not in {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_checkpoints_are_as_rare_as_can_be_borne(every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorder, "full", property(lambda _: True))
+    saved, save = count(), RunFolder.save
+
+    def counting(self: RunFolder, state: Any) -> None:
+        next(saved)
+        save(self, state)
+
+    monkeypatch.setattr(RunFolder, "save", counting)
+    run_to_disk(scenario("chain", ticks=200, record_every=every), tmp_path)
+    assert next(saved) < 10
 
 
 @pytest.mark.parametrize("resume", [False, True])

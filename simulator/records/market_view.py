@@ -22,6 +22,7 @@ from simulator.economics.allocation import bids, marginal_products, share_out
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.markets import OUTSIDE
 from simulator.records.columns import (
     AGENTS,
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
 
 Market = Transition[MarketState, MarketTick]
+
+SEARCH, SEARCHES = 500, 200
+"""What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""
 
 TRADE_TICKS: Columns = (
     Column("money", MONEY, "sum of the consumers' accounts after the tick"),
@@ -105,6 +109,14 @@ class MarketView(View[MarketState, MarketTick, Note]):
     def numbers(self) -> int:
         economy = self.economy
         return len(economy.goods) * (len(economy.firms) + len(economy.consumers)) + 8 * len(economy.edge_good)
+
+    @property
+    def work(self) -> int:
+        goods, work = len(self.economy.goods), 8 * len(self.economy.edge_good)
+        for cohort in self.economy.consumers:
+            quantities = goods * cohort.size
+            work += SEARCH * (SEARCHES + quantities) if isinstance(cohort.utility, FormulaUtility) else quantities
+        return work
 
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = self.conservation.economy = economy

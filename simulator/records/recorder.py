@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_NUMBERS = 4_000_000
 """A block of ticks holds about so many numbers at most."""
+MOST_WORK = 20_000_000
+"""A block of ticks is about so much work at most: a second or two."""
 MOST_TICKS = 1024
 
 NoteT = TypeVar("NoteT")
@@ -55,6 +57,11 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
     @abstractmethod
     def numbers(self) -> int:
         """About how many numbers are kept of a tick."""
+
+    @property
+    def work(self) -> int:
+        """About how much work a tick is, counted in quantities that are planned; it is never timed."""
+        return self.numbers
 
     @abstractmethod
     def note(self, now: Transition[StateT, TickT], *, record: bool) -> NoteT | None:
@@ -96,8 +103,9 @@ class Recorder:
 
     @cached_property
     def most_ticks(self) -> int:
-        """How many ticks make a block at most: fewer where firms and goods fill tens of MB."""
-        return max(1, min(MOST_TICKS, MOST_NUMBERS // max(self.view.numbers, 1)))
+        """How many ticks make a block at most: fewer where they fill tens of MB, or take seconds."""
+        view = self.view
+        return max(1, min(MOST_TICKS, MOST_NUMBERS // max(view.numbers, 1), MOST_WORK // max(view.work, 1)))
 
     def observe(self, now: Transition[Any, Any], *, record: bool) -> None:
         """Note the tick just over, for the tables if it is to be recorded."""

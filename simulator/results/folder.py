@@ -3,66 +3,95 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from io import BytesIO, FileIO
+from contextlib import contextmanager, suppress
+from errno import EACCES, EPERM, EROFS
+from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simulator.errors import RunFolderError
+from simulator.records.checkpoint import DAMAGED, Manifest, State, Tally, UnfitError, Written, packed
+from simulator.records.lock import HeldError, Lock
 from simulator.records.table import Table
 
 TABLES = ("trajectory", "ticks", "agents", "wedges")
 SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"
-LAST = ("equilibrium.csv", "distribution.csv")
-"""What is written at the end, beside the summary."""
+GROWING = tuple(f"{table}.csv" for table in TABLES)
+LAST = ("equilibrium.csv", "distribution.csv", SUMMARY)
+"""What is written at the end, the summary last."""
 INPUTS = "inputs"
 """Copies of the files that the scenario read."""
+LOCK = "run.lock"
+"""There while a run is at work in the folder."""
 PART = ".part"
 """Ending of a file that is still being written; it takes its own name once it is whole."""
-WRITTEN = (SUMMARY, CHECKPOINT, *LAST, *(f"{table}.csv" for table in TABLES))
+WRITTEN = (*LAST, CHECKPOINT, *GROWING)
 FIGURES = (".pdf", ".png", ".svg")
 
-State = dict[str, NDArray[Any]]
+SAVE_EVERY, SAVE_SHARE = 1.0, 0.05
+"""Seconds from one checkpoint to the next at least, and the part of a run's time that goes into them at most."""
+WAYS_OUT = "--overwrite replaces it, --out writes elsewhere"
 
 
 class RunFolder:
-    """CSV files that grow by whole blocks of rows, and a checkpoint that knows how long each of them was.
+    """CSV files that grow by whole blocks of rows, and a checkpoint that knows what was in each of them.
 
     A run killed at any moment loses nothing recorded before its last checkpoint: `resume` cuts the files back to it. A
-    run is finished once its summary is there, which is written after everything that it speaks of. All methods raise
-    `RunFolderError` with one line on what is in the way.
+    run is finished once there is a checkpoint that knows the summary, which is written after everything that it speaks
+    of. Within `with` the folder is this process's alone. All methods raise `RunFolderError` with one line on what is in
+    the way.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._files: dict[str, FileIO] = {}
+        self._lock = Lock(path / LOCK)
+        self._made = False
+        self._files: dict[str, GrowingFile] = {}
+        self._last: dict[str, Written] = {}
+        self._due = 0.0
 
     def __enter__(self) -> Self:
+        self.refuse_strangers()
+        with self._plainly("written"):
+            self._made = not self.path.exists()
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.take()
+            except HeldError as held:
+                found = f"found a run at work here, process {held}; wait for it, or --out writes elsewhere"
+                raise RunFolderError(f"{self.path}: {found}") from None
+            except OSError as error:
+                # Where nobody can write, a finished run may still be read.
+                if error.errno not in (EACCES, EPERM, EROFS):
+                    raise
         return self
 
     def __exit__(self, *_: object) -> None:
         for file in self._files.values():
             file.close()
+        self._lock.release()
+        if self._made:
+            with suppress(OSError):  # Only an empty folder goes.
+                self.path.rmdir()
 
     @property
     def vacant(self) -> bool:
         """Whether a run may be written here without anything being lost: no such folder, or an empty one."""
-        with self._plainly("read"):
-            return not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
+        return not self.path.exists() or (self.path.is_dir() and self._names() <= {LOCK})
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return time.monotonic() >= self._due
 
     def refuse_strangers(self) -> None:
         """Refuse a place that holds something other than a run, which is not ours to replace."""
-        with self._plainly("read"):
-            if self.path.exists() and not self.path.is_dir():
-                raise RunFolderError(f"{self.path}: found a file; expected a folder or nothing")
-            names = (
-                {entry.name.removesuffix(PART) for entry in self.path.iterdir()} if self.path.exists() else set[str]()
-            )
-        if SCENARIO not in names and names - {*WRITTEN, "figures", INPUTS}:
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"{self.path}: found a file; expected a folder or nothing")
+        names = {name.removesuffix(PART) for name in self._names()} if self.path.exists() else set[str]()
+        if SCENARIO not in names and names - {*WRITTEN, "figures", INPUTS, LOCK}:
             raise RunFolderError(f"{self.path}: found a folder with other files than a run's; --out writes elsewhere")
 
     def start(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> None:
@@ -72,9 +101,9 @@ class RunFolder:
         copies = {name: self._read(place) for name, place in inputs.items()}
         self.refuse_strangers()
         with self._plainly("written"):
-            self.path.mkdir(parents=True, exist_ok=True)
             for name in WRITTEN:
                 (self.path / name).unlink(missing_ok=True)
+                (self.path / f"{name}{PART}").unlink(missing_ok=True)
             for figure in (self.path / "figures").glob("*"):
                 if figure.suffix in FIGURES:
                     figure.unlink()
@@ -84,27 +113,33 @@ class RunFolder:
                 (self.path / name).parent.mkdir(exist_ok=True)
                 self._write(name, data)
             self._write(SCENARIO, scenario_yaml.encode())
-            self._files = {table: FileIO(self.path / f"{table}.csv", "wb") for table in TABLES}
+            for name in GROWING:
+                self._files[name] = GrowingFile(self.path / name)
 
-    def resume(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> State | None:
-        """Continue from the checkpoint: its state, with the files cut back to it; None where there is none."""
-        state = self.checkpoint(scenario_yaml, inputs)
-        if state is None:
+    def resume(self, scenario_yaml: str, inputs: Mapping[str, Path], fresh: State, ticks: int) -> State | None:
+        """Continue from the checkpoint: its state, with the files cut back to it; None where there is none.
+
+        `fresh` is the state of a run of this scenario before its first tick, and no run goes beyond so many `ticks`.
+        """
+        manifest = self.checkpoint(scenario_yaml, inputs)
+        if manifest is None:
             return None
+        with self._fitting(), self._plainly("read"):
+            manifest.refuse_misfits(fresh, ticks)
+            state = manifest.load(self.path / CHECKPOINT, ticks)
+        tallies = {name: self._tally(name, manifest.files[name]) for name in GROWING}
         with self._plainly("written"):
-            for name in (SUMMARY, *LAST):
+            for name in LAST:
                 (self.path / name).unlink(missing_ok=True)
-            for table in TABLES:
-                file = self._files[table] = FileIO(self.path / f"{table}.csv", "r+b")
-                file.truncate(int(state[f"length.{table}"]))
-                file.seek(0, 2)
+            for name, tally in tallies.items():
+                self._files[name] = GrowingFile(self.path / name, tally)
         return state
 
-    def checkpoint(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> State | None:
-        """The state to resume from, None if there is none; nothing is changed.
+    def checkpoint(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> Manifest | None:
+        """What the checkpoint says of itself, None if there is none; nothing is changed, and no table is read.
 
-        Raises `RunFolderError` if the folder holds a run of another scenario or of other inputs, or if its files were
-        damaged.
+        Raises `RunFolderError` if the folder holds a run of another scenario or of other inputs, or if it can be seen
+        that its files were damaged.
         """
         self.refuse_strangers()
         with self._plainly("read"):
@@ -117,55 +152,57 @@ class RunFolder:
             for name, place in inputs.items():
                 if not (self.path / name).is_file() or (self.path / name).read_bytes() != self._read(place):
                     raise RunFolderError(f"{place}: found other contents than in {self.path / name}; {WAYS_OUT}")
-            try:
-                with np.load(BytesIO((self.path / CHECKPOINT).read_bytes()), allow_pickle=False) as archive:
-                    state = {name: archive[name] for name in archive.files}
-                lengths = {table: int(state[f"length.{table}"]) for table in TABLES}
-            except OSError:
-                raise
-            except Exception:  # Damage can make almost anything of an archive.
-                raise RunFolderError(f"{self.path / CHECKPOINT}: found a damaged checkpoint; {WAYS_OUT}") from None
-            for table, length in lengths.items():
-                file = self.path / f"{table}.csv"
-                if not file.is_file() or file.stat().st_size < length:
-                    raise RunFolderError(f"{file}: found fewer rows than the checkpoint knows of; {WAYS_OUT}")
-        return state
+            with self._fitting():
+                manifest = Manifest.read(self.path / CHECKPOINT)
+                whole = set(manifest.files) in ({*GROWING}, {*GROWING, *LAST})
+                if not whole or not all(written.length > 0 for written in manifest.files.values()):
+                    raise UnfitError(DAMAGED)
+            for name, written in manifest.files.items():
+                file = self.path / name
+                if not file.is_file() or file.stat().st_size < written.length:
+                    raise RunFolderError(f"{file}: found less than the checkpoint knows of; {WAYS_OUT}")
+        return manifest
 
-    def finished(self, scenario_yaml: str) -> dict[str, Any] | None:
+    def finished(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> dict[str, Any] | None:
         """The summary of this very scenario's run if it came to its own end, None if it was interrupted or killed."""
-        self.refuse_strangers()
-        with self._plainly("read"):
-            if not (self.path / SUMMARY).exists() or (self.path / SCENARIO).read_bytes() != scenario_yaml.encode():
-                return None
-            try:
-                said: dict[str, Any] = json.loads((self.path / SUMMARY).read_bytes())
-                return None if said["outcome"] == "interrupted" else said
-            except (ValueError, KeyError, TypeError):
-                raise RunFolderError(f"{self.path / SUMMARY}: found no summary of a run; {WAYS_OUT}") from None
+        manifest = self.checkpoint(scenario_yaml, inputs)
+        if manifest is None or SUMMARY not in manifest.files:
+            return None
+        for name, written in manifest.files.items():
+            if self._tally(name, written).written.length < (self.path / name).stat().st_size:
+                raise RunFolderError(f"{self.path / name}: found more than the run wrote; {WAYS_OUT}")
+        return json.loads(self._read(self.path / SUMMARY))
 
     def append(self, tables: Mapping[str, Table]) -> None:
         """Write a block of rows to each CSV."""
         with self._plainly("written"):
             for name, table in tables.items():
-                file = self._files[name]
+                file = self._files[f"{name}.csv"]
                 text = table.lines()
-                _write_all(file, (text if file.tell() else table.header + text).encode())
+                file.write((text if file.written.length else table.header + text).encode())
 
-    def save(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Write the checkpoint: the state after all rows written so far."""
-        archive = BytesIO()
-        lengths = {f"length.{name}": np.array(file.tell()) for name, file in self._files.items()}
-        np.savez(archive, **state, **lengths)  # pyright: ignore[reportArgumentType]  (savez has a keyword of its own)
+    def save(self, state: State) -> None:
+        """Write the checkpoint: the state after all rows written so far, and after `finish` all that was written."""
+        began = time.monotonic()
+        files = {name: file.written for name, file in self._files.items()}
         with self._plainly("written"):
-            self._write(CHECKPOINT, archive.getvalue())
+            self._write(CHECKPOINT, packed(state, {**files, **self._last}))
+        now = time.monotonic()
+        self._due = now + max(SAVE_EVERY, (now - began) / SAVE_SHARE)
 
     def finish(self, tables: Mapping[str, Table], summary: Mapping[str, Any]) -> None:
         """Write what is known at the end, the summary last."""
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+        last = {f"{name}.csv": (table.header + table.lines()).encode() for name, table in tables.items()}
         with self._plainly("written"):
-            for name, table in tables.items():
-                self._write(f"{name}.csv", (table.header + table.lines()).encode())
-            self._write(SUMMARY, f"{text}\n".encode())
+            for name, data in (last | {SUMMARY: f"{text}\n".encode()}).items():
+                self._write(name, data)
+                self._last[name] = Tally(data).written
+
+    def _names(self) -> set[str]:
+        """What is in the folder."""
+        with self._plainly("read"):
+            return {entry.name for entry in self.path.iterdir()}
 
     def _read(self, place: Path) -> bytes:
         with self._plainly("read"):
@@ -174,9 +211,29 @@ class RunFolder:
     def _write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all."""
         part = self.path / f"{name}{PART}"
-        with FileIO(part, "wb") as file:
-            _write_all(file, data)
-        part.replace(self.path / name)
+        try:
+            with FileIO(part, "wb") as file:
+                _write_all(file, data)
+            part.replace(self.path / name)
+        except (OSError, KeyboardInterrupt):
+            part.unlink(missing_ok=True)
+            raise
+
+    def _tally(self, name: str, written: Written) -> Tally:
+        """What a file holds up to the checkpoint; refused if that is not what was written."""
+        with self._plainly("read"):
+            tally = Tally.of(self.path / name, written.length)
+        if tally.written != written:
+            raise RunFolderError(f"{self.path / name}: found other contents than the run wrote; {WAYS_OUT}")
+        return tally
+
+    @contextmanager
+    def _fitting(self) -> Generator[None]:
+        """Say in one line what is wrong with the checkpoint."""
+        try:
+            yield
+        except UnfitError as error:
+            raise RunFolderError(f"{self.path / CHECKPOINT}: found {error}; {WAYS_OUT}") from None
 
     @contextmanager
     def _plainly(self, done: str) -> Generator[None]:
@@ -188,7 +245,31 @@ class RunFolder:
             raise RunFolderError(f"{place}: cannot be {done}: {error.strerror or type(error).__name__}") from error
 
 
-WAYS_OUT = "--overwrite replaces it, --out writes elsewhere"
+class GrowingFile:
+    """A file that is only added to: from nothing, or from a beginning whose tally is known, to which it is cut back.
+
+    It knows length and checksum of all that it holds, and reads nothing.
+    """
+
+    def __init__(self, path: Path, tally: Tally | None = None) -> None:
+        self._tally = tally or Tally()
+        self._file = FileIO(path, "r+b" if tally else "wb")
+        self._file.truncate(self.written.length)
+        self._file.seek(0, 2)
+
+    @property
+    def written(self) -> Written:
+        """Length and checksum of what it holds."""
+        return self._tally.written
+
+    def write(self, data: bytes) -> None:
+        """Add to it."""
+        _write_all(self._file, data)
+        self._tally.add(data)
+
+    def close(self) -> None:
+        """Close it; all is written."""
+        self._file.close()
 
 
 def _write_all(file: FileIO, data: bytes) -> None:

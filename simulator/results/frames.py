@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -78,7 +79,10 @@ def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
         header = lines.readline().strip().split(",")
     # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
     names = {c: str for c in NAME_COLUMNS if c in header and not (c == "input" and "agent" in header)}
-    return pd.read_csv(file, usecols=cast(Any, columns), dtype=cast(Any, names), keep_default_na=False, na_values=[""])
+    rows = BytesIO(file.read_bytes())
+    # A run that is at work, or was killed, may have left the beginning of a row.
+    rows.truncate(rows.getvalue().rfind(b"\n") + 1)
+    return pd.read_csv(rows, usecols=cast(Any, columns), dtype=cast(Any, names), keep_default_na=False, na_values=[""])
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Floats:

@@ -81,10 +81,10 @@ class Document:
         """The fault with its line and column; a value given on the command line has `--set` for its place."""
         for length in range(len(fault.path), 0, -1):
             if fault.path[:length] in self.settings:
-                return Problem("--set", 0, 0, self.dotted(fault.path), printable(fault.message))
+                return Problem("--set", 0, 0, self.dotted(fault.path), fault.message)
         index = self._index(fault)
         line, column = (0, 0) if index is None else self.place(index)
-        return Problem(self.where, line, column, self.dotted(fault.path), printable(fault.message))
+        return Problem(self.where, line, column, self.dotted(fault.path), fault.message)
 
     def _index(self, fault: Fault) -> int | None:
         if fault.index is not None:
@@ -151,13 +151,6 @@ def shown(name: str) -> str:
 def leading(path: str, names: Iterable[str]) -> str | None:
     """The longest of the names that a dotted path is or begins with: names may have dots."""
     return max((name for name in names if path == name or path.startswith(f"{name}.")), key=len, default=None)
-
-
-def printable(message: str) -> str:
-    """A message without line breaks and control characters, wherever its words came from."""
-    if message.isprintable():
-        return message
-    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in message)
 
 
 def found(value: object) -> str:
