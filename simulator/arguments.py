@@ -98,7 +98,7 @@ def check_name(name: str) -> None:
     """Refuse what cannot be the name of a scenario."""
     import re
 
-    from simulator.scenario.entry import NAME_PATTERN
+    from simulator.kinds.entry import NAME_PATTERN
 
     if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
         expected = "a name of letters, digits, '.', '_' and '-', the first a letter or digit, at most 100"

@@ -13,11 +13,12 @@ FIRST_LETTERS = 10_000
 
 class Section(NamedTuple):
     """Entries of one sort: how they are written in a scenario, or what file they are found in, and name and meaning
-    of each.
+    of each; `broken` are the names of those that cannot be had.
     """
 
     title: str
     entries: Mapping[str, str]
+    broken: tuple[str, ...] = ()
 
 
 def scenarios(folder: Path) -> list[Section]:
@@ -41,7 +42,7 @@ def _opening(file: Path) -> str:
 
 
 def utilities() -> list[Section]:
-    from simulator.economics.utility import UTILITIES
+    from simulator.kinds.utilities import UTILITIES
 
     return [
         Section("consumers: [{utility: {KIND: ...}}]", {name: kind.meaning for name, kind in UTILITIES.items()}),
@@ -51,12 +52,12 @@ def utilities() -> list[Section]:
 
 def technologies() -> list[Section]:
     from simulator.economics.bundles import ACTIVATIONS, SELLERS
-    from simulator.economics.technology import TECHNOLOGIES
+    from simulator.kinds.technologies import FORMULA, TECHNOLOGIES
 
     title = 'firms: [{technology: {KIND: ...}}], a formula as {makes: "y = ..."}'
     kinds = {name: kind.meaning for name, kind in TECHNOLOGIES.items()}
     return [
-        Section(title, kinds),
+        Section(title, {"formula": FORMULA, **kinds}),
         Section("learning: {supply: KIND}, what sellers offer of a bundle", {k: s.meaning for k, s in SELLERS.items()}),
         Section(
             "learning: {hidden: {activation: KIND}}, what a hidden firm makes by its design w of a bundle e",
@@ -66,17 +67,27 @@ def technologies() -> list[Section]:
     ]
 
 
+def distributions() -> list[Section]:
+    from simulator.kinds.distributions import DISTRIBUTIONS
+
+    kinds = {name: kind.meaning for name, kind in DISTRIBUTIONS.items()}
+    return [Section("a number of firms or consumers: {KIND: ...}, and times and plus", kinds)]
+
+
 def _from_outside(group: str) -> list[Section]:
     """What installed packages add to a group of kinds."""
-    from simulator.scenario.plugins import installed, loaded, meaning_of
+    from simulator.kinds.entry import meaning_of
+    from simulator.scenario.plugins import installed, loaded
 
     entries: dict[str, str] = {}
+    broken: list[str] = []
     for name, point in sorted(installed(group).items()):
         try:
-            entries[name] = f"{meaning_of(loaded(point))} ({point.module})"
+            entries[name] = f"{meaning_of(loaded(group, point))} ({point.module})"
         except ValueError as error:
             entries[name] = str(error)
-    return [Section("from installed packages", entries)] if entries else []
+            broken.append(name)
+    return [Section("from installed packages", entries, tuple(broken))] if entries else []
 
 
 def schedulers() -> list[Section]:
@@ -102,7 +113,7 @@ def rules() -> list[Section]:
 
 
 def behaviours() -> list[Section]:
-    from simulator.economics.behaviour import BEHAVIOURS
+    from simulator.dynamics.behaviours import BEHAVIOURS
 
     kinds = {name: kind.meaning for name, kind in BEHAVIOURS.items()}
     return [Section("firms: [{behaviour: KIND}]", kinds), *_from_outside("behaviours")]
@@ -125,6 +136,7 @@ HEADINGS: Mapping[str, Callable[[], list[Section]]] = {
     "schedulers": schedulers,
     "rules": rules,
     "behaviours": behaviours,
+    "distributions": distributions,
     "columns": columns,
 }
 """What can be listed, besides the scenarios of a folder."""

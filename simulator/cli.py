@@ -48,7 +48,7 @@ from simulator.terminal import (
 )
 
 COMPARISON = Path("outputs/compare")
-LISTED = ["scenarios", "utilities", "technologies", "schedulers", "rules", "behaviours", "columns"]
+LISTED = ["scenarios", "utilities", "technologies", "schedulers", "rules", "behaviours", "distributions", "columns"]
 
 app = typer.Typer(
     add_completion=True,
@@ -94,8 +94,9 @@ def run(
     tasks = [Task(scenario, out / scenario.name, resume, () if no_plots else chosen) for scenario in loaded]
     check_places(tasks, out, resume=resume, overwrite=overwrite)
     speaks = not quiet and not as_json
-    for warning in filter(None, map(size_warning, loaded if not quiet else ())):
-        complain(warning)
+    for scenario in loaded if not quiet else ():
+        for warning in filter(None, (*scenario.warnings, size_warning(scenario))):
+            complain(warning)
     with Interruption() as stop:
         results = run_all(tasks, processes, stop, speaks)
     summaries = [result for result in results if isinstance(result, dict)]
@@ -174,6 +175,8 @@ def compare(
 def check(scenarios: Scenarios, settings: Settings = None) -> None:
     """Validate scenarios without running them: every problem of every file in one pass, one line each."""
     for scenario in load_scenarios(scenarios, settings):
+        for warning in scenario.warnings:
+            complain(warning)
         economy = scenario.economy
         firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
         counts = (len(economy.markets.goods), firms, consumers)
@@ -195,13 +198,13 @@ def list_kinds(
         Path | None, typer.Argument(metavar="[DIR]", help="With scenarios: the folder to look into.")
     ] = None,
 ) -> None:
-    """List what there is: scenarios, utilities, technologies, schedulers, rules, behaviours, or the columns of CSVs.
+    """List what there is: scenarios, utilities, technologies and other kinds, or the columns of CSVs.
 
     One line each with its formula or meaning; of a scenario its first comment. Without a heading: all headings.
     """
     from simulator import catalogue
 
-    place = folder or Path("scenarios")
+    place, broken = folder or Path("scenarios"), list[str]()
     if heading is not None and heading not in LISTED:
         refuse(f"list: found {heading!r}; expected {one_of(heading, LISTED)}")
     if folder is not None and heading != "scenarios":
@@ -213,17 +216,24 @@ def list_kinds(
             refuse(f"{place}: no such folder; expected one with scenarios (YAML): simulator list scenarios DIR")
         lines = catalogue.heading_lines(catalogue.scenarios(place))
     else:
-        lines = catalogue.heading_lines(catalogue.HEADINGS[heading]())
+        sections = catalogue.HEADINGS[heading]()
+        lines = catalogue.heading_lines(sections)
+        broken = [section.entries[name] for section in sections for name in section.broken]
     say("\n".join(lines))
+    if broken:
+        refuse("\n".join(broken))
 
 
 @app.command(short_help="Print the JSON Schema of scenarios, for editors.")
 def schema() -> None:
     """Print the JSON Schema of scenarios: with it an editor completes keys, shows what they mean and marks mistakes."""
     from simulator.scenario import scenario_schema
-    from simulator.scenario.plugins import installed_schema
+    from simulator.scenario.plugins import all_installed
 
-    print_json(scenario_schema(installed_schema()))
+    plugins, broken = all_installed()
+    print_json(scenario_schema(plugins.known))
+    if broken:
+        refuse("\n".join(broken))
 
 
 @app.command(name="compile", short_help="Turn a program into a supply chain, or back.")

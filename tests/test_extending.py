@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 from simulator import Plugins, Run, ScenarioError, simulate
 from simulator.economics.production import Production
 from simulator.economics.technology import FormulaTechnology
 from simulator.run import run_to_disk
 from simulator.scenario import load
+from tests.house import Amounts, Entry, Reader
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -32,7 +34,7 @@ def page() -> dict[str, dict[str, Any]]:
     for name, example in zip(NAMES, EXAMPLES, strict=True):
         # A dataclass looks for its module.
         space: dict[str, Any] = {"__name__": __name__}
-        exec(compile(example, str(PAGE), "exec"), space)
+        exec(compile(example, str(PAGE), "exec", dont_inherit=True), space)
         found[name] = space
     return found
 
@@ -156,23 +158,32 @@ def test_a_shock_reaches_the_parameters_of_a_kind_from_outside(page: dict[str, d
     assert run.summary["outcome"] == "cleared"
 
 
-@dataclass(frozen=True)
-class Odd:
-    """Answers with the wrong shape."""
+class Answer:
+    """Answers with the wrong shape, or raises."""
 
-    weights: np.ndarray
-    size: ClassVar = 1
+    size = 1
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
 
     def demand(self, prices: np.ndarray, income: np.ndarray) -> np.ndarray:
+        if self.error is not None:
+            raise self.error
         return income
 
 
-@dataclass(frozen=True)
-class Broken(Odd):
-    """Raises."""
+class Odd(Entry):
+    meaning: ClassVar[str] = "answers with the wrong shape"
+    weights: Amounts = Field(description="weights, by good")
 
-    def demand(self, prices: np.ndarray, income: np.ndarray) -> np.ndarray:
-        raise ZeroDivisionError("no weights")
+    def build(self, read: Reader) -> Any:
+        read.table(self.weights, "weights")
+        return Answer()
+
+
+class Broken(Odd):
+    def build(self, read: Reader) -> Any:
+        return Answer(ZeroDivisionError("no weights"))
 
 
 ODD = Plugins(utilities={"odd": Odd, "broken": Broken})
@@ -183,9 +194,9 @@ ODD = Plugins(utilities={"odd": Odd, "broken": Broken})
     [
         (
             {"odd": {"weight": {"bread": 1}}},
-            ["unknown parameter 'weight'", "did you mean weights?", "missing parameter"],
+            ["unknown key 'weight'", "did you mean weights?", "missing key weights"],
         ),
-        ({"odd": {}}, ["consumers.c.utility.odd: missing parameter weights of odd"]),
+        ({"odd": {}}, ["consumers.c.utility.odd.weights: missing key weights; expected weights, by good"]),
         ({"odd": {"weights": {"bred": 1}}}, ["unknown good 'bred'", "did you mean bread?"]),
         ({"odd": {"weights": {"bread": {"uniform": [1]}}}}, ["weights.bread.uniform"]),
         ({"odd": {"weights": {"bread": {"uniform": [1, 2]}}}}, ["a distribution for a single agent"]),
@@ -210,11 +221,14 @@ def test_mistakes_are_told_with_their_place(utility: dict[str, Any], parts: list
 @pytest.mark.parametrize(
     ("technology", "parts"),
     [
-        ({"inputs": ["labour"], "capacity": 1, "scale": 1}, ["found no output"]),
-        ({"output": "bread", "capacity": 1, "scale": 1}, ["found no inputs"]),
-        ({"output": "bread", "inputs": ["labor"], "capacity": 1, "scale": 1}, ["inputs[0]", "did you mean labour?"]),
-        ({"output": "bread", "inputs": ["labour"], "capacity": {"wine": 1}, "scale": 1}, ["unknown input 'wine'"]),
-        ({"output": "bread", "inputs": ["labour"], "capacity": 1}, ["missing parameter scale"]),
+        ({"input": "labour", "capacity": 1, "scale": 1}, ["missing key output; expected the good made"]),
+        ({"output": "bread", "capacity": 1, "scale": 1}, ["missing key input"]),
+        (
+            {"output": "bread", "input": "labor", "capacity": 1, "scale": 1},
+            ["saturating.input", "did you mean labour?"],
+        ),
+        ({"output": "bread", "input": "labour", "capacity": 0, "scale": 1}, ["found 0; expected a number above 0"]),
+        ({"output": "bread", "input": "labour", "capacity": 1}, ["missing key scale"]),
     ],
 )
 def test_mistakes_in_a_technology(
@@ -266,7 +280,7 @@ def test_an_installed_package_adds_kinds_to_the_command_line(package: Path) -> N
         "numeraire: labour\n"
         "firms:\n"
         "  - name: bakers\n"
-        "    technology: {saturating: {output: bread, inputs: [labour], capacity: 4, scale: 2}}\n"
+        "    technology: {saturating: {output: bread, input: labour, capacity: 4, scale: 2}}\n"
         "    behaviour: {inertia: {speed: 0.5}}\n"
         "consumers:\n"
         "  - name: h\n"
@@ -284,7 +298,7 @@ def test_an_installed_package_adds_kinds_to_the_command_line(package: Path) -> N
     first, second = (package / folder / "market" / "trajectory.csv" for folder in ("out", "again"))
     assert first.read_bytes() == second.read_bytes()
     wrong = called(package, "check", "market.yaml", "--set", "firms.bakers.behaviour.inertia.sped=2")
-    assert "unknown parameter 'sped'" in wrong.stderr + wrong.stdout
+    assert "did you mean firms.bakers.behaviour.inertia.speed?" in wrong.stderr + wrong.stdout
     gone = called(package, "check", "market.yaml", "--set", "firms.bakers.behaviour=gone")
     assert "cannot be imported" in gone.stderr + gone.stdout
     assert "Traceback" not in wrong.stderr + gone.stderr
@@ -298,3 +312,16 @@ def test_an_installed_package_is_listed_and_allowed_for(package: Path) -> None:
     schema = json.loads(called(package, "schema").stdout)
     assert "square_roots" in schema["$defs"]["Utility"]["properties"]
     assert "doubt" in schema["$defs"]["Piece"]["properties"]
+
+
+@pytest.mark.parametrize("code", ["import sys\nsys.exit(0)\n", "1/0\n", "raise OSError('no')\n"])
+def test_a_package_that_fails_when_it_is_imported_is_named(code: str, package: Path) -> None:
+    (package / "my_package.py").write_text(code)
+    (package / "market.yaml").write_text(
+        "goods: [a]\nsupply: {a: 1}\nconsumers: [{name: c, budget: 1, utility: {square_roots: {weights: {a: 1}}}}]\n"
+    )
+    for arguments in (("check", "market.yaml"), ("run", "market.yaml", "--no-plots"), ("list", "utilities")):
+        done = called(package, *arguments)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "square_roots, registered as my_package:SquareRoots, cannot be imported: " in done.stderr
+        assert "Traceback" not in done.stderr

@@ -21,6 +21,7 @@ ORDER = (
     {"errors"},
     {"formulas"},
     {"economics"},
+    {"kinds"},
     {"dynamics", "programs"},
     {"references"},
     {"records"},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -117,13 +118,14 @@ def test_columns_that_are_no_inputs_may_have_any_name(tmp_path: Path) -> None:
     assert load(tmp_path / "s.yaml").economy.goods == ("a", "constant")
 
 
-class Slope:
-    """A piece that asks for its own slope, or for more."""
+@dataclass(frozen=True)
+class Still:
+    """A piece that changes nothing."""
 
-    meaning, cycle = "asks", 1
-
-    def __init__(self, information: str, needs_jacobian: bool) -> None:
-        self.information, self.needs_jacobian = information, needs_jacobian
+    meaning: ClassVar = "asks for nothing"
+    information: ClassVar = "local"
+    needs_jacobian: ClassVar = False
+    cycle: ClassVar = 1
 
     def start(self, goods: int, steps: int = 0) -> Any:
         return np.zeros(0)
@@ -132,13 +134,28 @@ class Slope:
         return step, memory
 
 
-@pytest.mark.parametrize(("information", "needs"), [("own slope", False), ("global", True)])
-def test_pieces_from_outside_that_ask_for_slopes_are_refused(information: str, needs: bool) -> None:
-    plugins = Plugins(rule_pieces={"slopy": lambda: Slope(information, needs)})
+@dataclass(frozen=True)
+class OfOwnSlope(Still):
+    """A piece that asks for its own slope."""
+
+    information: ClassVar = "own slope"
+
+
+@dataclass(frozen=True)
+class OfJacobian(Still):
+    """A piece that asks for all slopes."""
+
+    information: ClassVar = "global"
+    needs_jacobian: ClassVar = True
+
+
+@pytest.mark.parametrize("kind", [OfOwnSlope, OfJacobian])
+def test_pieces_from_outside_that_ask_for_slopes_are_refused(kind: type) -> None:
+    plugins = Plugins(rule_pieces={"slopy": kind})
     data = lesson() | {"scheduler": {"form": "additive", "with": [{"clip": 1}, "slopy"]}}
     (said,) = problems(data, plugins=plugins)
     assert said.startswith("scheduler.with[1]: found slopy beside learning, which goes by slopes of excess demand")
-    plugins = Plugins(rule_pieces={"slopy": lambda: Slope("local", False)})
+    plugins = Plugins(rule_pieces={"slopy": Still})
     assert simulate(load(data, plugins=plugins)).summary["ticks"] > 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +13,9 @@ from simulator import Plugins, ScenarioError
 from tests.house import (
     BestResponse,
     Economy,
+    Entry,
     FormulaTechnology,
+    GoodName,
     MarginalAdjustment,
     Production,
     Run,
@@ -35,6 +37,18 @@ class Brewing(Production):
         return (price * np.array([[1.0, 0.5]]) / wages) ** 2
 
 
+class Brewery(Entry):
+    meaning: ClassVar[str] = "y = 2 x^0.5 + z^0.5"
+    output: GoodName
+    inputs: list[GoodName]
+
+    def goods(self) -> tuple[str, ...]:
+        return tuple(self.inputs)
+
+    def build(self, read: Any) -> Brewing:
+        return Brewing()
+
+
 TECHNIQUES: dict[str, dict[str, Any]] = {
     "formula": {"makes": "beer = 3*malt^0.4*water^0.2"},
     "corner": {"makes": "beer = 2*sqrt(malt) + ln(1 + 0.1*water)"},
@@ -52,7 +66,7 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "several": {"makes": "beer = 3*malt^0.4*water^0.2", "count": 7},
     "unlike": {"makes": "beer = 3*malt^0.4*water^0.2", "count": 7, "productivity": {"uniform": [0.5, 2]}},
 }
-KINDS = Plugins(technologies={"brewing": Brewing})
+KINDS = Plugins(technologies={"brewing": Brewery})
 
 
 def brewery(technique: dict[str, Any], rate: float = 0.2, **changes: Any) -> dict[str, Any]:
@@ -227,7 +241,7 @@ def test_it_is_written_read_and_refused_like_any_other_kind() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [
-        ("marginal_adjustment", "expected best_response or {marginal_adjustment: {rate: 0.2}}"),
+        ("marginal_adjustment", "expected best_response or {marginal_adjustment: rate}"),
         ({"marginal_adjustment": {}}, "missing key"),
         ({"marginal_adjustment": {"rate": 0}}, "expected a number above 0"),
         ({"marginal_adjustment": {"rate": 11}}, "expected a number of at most 10"),

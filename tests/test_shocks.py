@@ -167,7 +167,8 @@ def test_the_agents_stay_who_they_are() -> None:
     assert len(np.unique(labour)) == 5
 
 
-def test_columns_are_scaled_and_shifted_and_replaced(tmp_path: Path) -> None:
+def test_columns_are_scaled_and_shifted_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "folk.csv").write_text("now,later\n1,7\n2,8\n3,9\n1,5\n4,4\n")
     now, later = ({"csv": str(tmp_path / "folk.csv"), "column": column} for column in ("now", "later"))
     data = deepcopy(TOWN)
@@ -585,8 +586,8 @@ def test_what_no_shock_may_change_is_refused(path: str, tmp_path: Path) -> None:
 
 INVALID = [
     ({"supply.land": -1}, "leads to supply.land: found -1; expected a number of at least 0"),
-    ({"supply.land": {"plus": -3}}, "leads to supply.land: found -2.0; expected a number of at least 0"),
-    ({"supply.land": {"times": -1}}, "leads to supply.land: found -1.0; expected a number of at least 0"),
+    ({"supply.land": {"plus": -3}}, "leads to supply.land: found -2; expected a number of at least 0"),
+    ({"supply.land": {"times": -1}}, "leads to supply.land: found -1; expected a number of at least 0"),
     ({"supply.land": "much"}, "leads to supply.land: found 'much'; expected a number"),
     ({"supply": {"lnd": 1}}, "leads to supply.lnd: unknown good 'lnd'"),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from tests.house import (
     QuasiLinear,
     StoneGeary,
     Utility,
+    load,
     parse,
     reference,
     unfit,
@@ -140,8 +142,23 @@ def marginal_worth(utility: Utility, quantities: Array) -> Array:
 
 def test_every_kind_of_the_table_is_here() -> None:
     tested = {type(build(np.random.default_rng(0), 2, 3)) for build in BUILD.values()}
-    assert {row.taste for row in UTILITIES.values()} | {Quadratic} == tested
-    assert all("\n" not in row.meaning for row in UTILITIES.values())
+    amounts = {"a": 1, "b": 2}
+    written: dict[str, Any] = {
+        "cobb_douglas": amounts,
+        "ces": {"elasticity": 2, "shares": amounts},
+        "leontief": amounts,
+        "linear": amounts,
+        "quasilinear": {"log": amounts},
+        "stone_geary": {"shares": amounts, "subsistence": {"a": 0.1}},
+        "formula": "ln(a) + ln(b)",
+    }
+    built = {
+        type(load({"goods": ["a", "b"], "consumers": [consumer]}).economy.consumers[0].utility)
+        for consumer in ({"name": "c", "budget": 1, "utility": {kind: given}} for kind, given in written.items())
+    }
+    assert set(written) == set(UTILITIES)
+    assert built | {Quadratic} == tested
+    assert all("\n" not in kind.meaning for kind in UTILITIES.values())
 
 
 @KINDS

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
-from simulator.dynamics.pieces import Forgetful, Memo, Quote, steepness
+from simulator.dynamics.pieces import Forgetful, Memo, Quote, Ticks, steepness
 from simulator.economics.clearing import newton_displacement
 from simulator.economics.forms import Array
 
@@ -80,7 +81,7 @@ class Symplectic(ByJacobian):
     Letcher and others, 2019).
     """
 
-    weight: float
+    weight: Annotated[float, Field(gt=0, description="of the turn against rotation")]
     meaning: ClassVar = "step + weight A step, A the antisymmetric part of the step's Jacobian: against rotation"
 
     def turned(self, motion: Array, jacobian: Array, metric: Array, steep: Array) -> Array:
@@ -95,7 +96,7 @@ class Consensus(ByJacobian):
     the units of `symplectic` (Mescheder, Nowozin, Geiger, 2017).
     """
 
-    weight: float
+    weight: Annotated[float, Field(gt=0, description="of descent on half the squared signal")]
     meaning: ClassVar = "step - weight J' step, J the Jacobian of the step: descends half the squared signal as well"
 
     def turned(self, motion: Array, jacobian: Array, metric: Array, steep: Array) -> Array:
@@ -110,7 +111,7 @@ class Anderson:
     a secant model of the whole Jacobian from local signals, put together in one place.
     """
 
-    depth: int = 5
+    depth: Annotated[Ticks, Field(description="changes that are remembered")] = 5
     meaning: ClassVar = "step - (dX + dF) c, c = argmin |dF c - step|: a secant model from the last depth changes"
     information: ClassVar = "global"
     cycle: ClassVar[int | None] = None

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from simulator.economics.forms import Array
+from simulator.kinds.entry import Whole
 
 Memo = NDArray[Any]
 """What a piece remembers: a flat array, empty for a piece without memory. Whole numbers (`int64`) count ticks; floats
@@ -22,6 +24,9 @@ are part of the state that a perturbation moves. Where prices take turns, memori
 """
 
 NOTHING = np.zeros(0)
+
+Ticks = Annotated[Whole, Field(ge=1, le=1000)]
+Late = Annotated[Whole, Field(ge=0, le=1000)]
 
 INFORMATION = ("local", "own slope", "global")
 """What a market must know to set its price, from least to most: its own demand and supply; also how fast its own
@@ -135,7 +140,7 @@ class OwnSlope(Forgetful):
 class Clip(Forgetful):
     """`max(-limit, min(limit, step))`: no price moves further in a tick (in its logarithm where multiplicative)."""
 
-    limit: float
+    limit: Annotated[float, Field(gt=0, description="no step is larger")]
     meaning: ClassVar = "max(-limit, min(limit, step)): no price moves further in a tick (in ln p where multiplicative)"
     information: ClassVar = "local"
 
@@ -150,7 +155,7 @@ class Momentum(Remembering):
     A negative `decay` takes part of the last step back (Gidel and others, 2019).
     """
 
-    decay: float
+    decay: Annotated[float, Field(gt=-1, lt=1, description="part of the last step carried on, or taken back")]
     meaning: ClassVar = "v <- decay v + step, step <- v: part of the last step is carried on, or taken back if negative"
     information: ClassVar = "local"
 
@@ -167,7 +172,7 @@ class Nesterov(Remembering):
     1983; in this form Sutskever and others, 2013).
     """
 
-    decay: float
+    decay: Annotated[float, Field(ge=0, lt=1, description="part of the last step carried on, quoted a step ahead")]
     meaning: ClassVar = "v <- decay v + step, step <- step + decay v: momentum that is quoted a step ahead"
     information: ClassVar = "local"
 
@@ -184,8 +189,8 @@ class RMSprop(Remembering):
     unit, per unit of `s` where relative) steps shrink with it (Tieleman and Hinton, 2012).
     """
 
-    decay: float = 0.9
-    epsilon: float = 1e-8
+    decay: Annotated[float, Field(ge=0, lt=1, description="how much of the mean square is kept in a tick")] = 0.9
+    epsilon: Annotated[float, Field(gt=0, description="signals much smaller than this move prices less")] = 1e-8
     meaning: ClassVar = "v <- decay v + (1 - decay) g^2, step <- step / (sqrt(v) + epsilon), g = step / rate"
     information: ClassVar = "local"
 
@@ -204,9 +209,9 @@ class Adam:
     hover (Kingma and Ba, 2015).
     """
 
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    beta1: Annotated[float, Field(ge=0, lt=1, description="how much of the mean is kept in a tick")] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1, description="how much of the mean square is kept in a tick")] = 0.999
+    epsilon: Annotated[float, Field(gt=0, description="signals much smaller than this move prices less")] = 1e-8
     meaning: ClassVar = (
         "m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, step <- rate m / (sqrt(v) + epsilon), unbiased"
     )
@@ -236,7 +241,7 @@ class PD(Remembering):
     At weight 1 the optimistic gradient (Popov, 1980; Daskalakis and others, 2018). The step before the first is 0.
     """
 
-    weight: float
+    weight: Annotated[float, Field(ge=0, description="of the step's last change: 1 is the optimistic gradient")]
     meaning: ClassVar = "step + weight (step - last step): a derivative term, at weight 1 the optimistic gradient"
     information: ClassVar = "local"
 
@@ -294,8 +299,8 @@ class Delay:
     is asked at. Before the first tick prices were the first ones.
     """
 
-    own: int
-    neighbours: int | None = None
+    own: Annotated[Late, Field(description="ticks until a market sees its own price, or takes its step")]
+    neighbours: Annotated[Late | None, Field(description="ticks until it sees the prices of all others")] = None
     meaning: ClassVar = (
         "the step of so many ticks ago; with {own, neighbours}, z_j at its own and all others' prices of these ages"
     )
@@ -329,8 +334,8 @@ class Decay(Forgetful):
     above 1/2 where it is noisy too (Robbins and Monro, 1951).
     """
 
-    power: float
-    over: float = 1.0
+    power: Annotated[float, Field(ge=0, description="the step is multiplied by (1 + t/over)^-power after t ticks")]
+    over: Annotated[float, Field(gt=0, description="ticks in which the shrinking sets in")] = 1.0
     meaning: ClassVar = "(1 + t/over)^-power step, t the ticks so far: steps shrink as time goes on"
     information: ClassVar = "local"
 
@@ -342,7 +347,7 @@ class Decay(Forgetful):
 class Warmup(Forgetful):
     """`min(1, (t + 1)/ticks) * step`, `t` the number of ticks so far: steps that grow to their size."""
 
-    ticks: int
+    ticks: Annotated[Ticks, Field(description="in which steps grow to their size")]
     meaning: ClassVar = "min(1, (t + 1)/ticks) step, t the ticks so far: steps grow to their size"
     information: ClassVar = "local"
 
@@ -357,8 +362,8 @@ class Cosine(Forgetful):
     Without restarts; at a floor of 0 prices stand still in the end, wherever they are (Loshchilov and Hutter, 2017).
     """
 
-    ticks: int
-    floor: float = 0.1
+    ticks: Annotated[Whole, Field(ge=1, description="in which steps shrink")]
+    floor: Annotated[float, Field(ge=0, le=1, description="part of the step that is left")] = 0.1
     meaning: ClassVar = "(floor + (1 - floor) (1 + cos(pi t/ticks))/2) step, floor step from t = ticks on: annealing"
     information: ClassVar = "local"
 

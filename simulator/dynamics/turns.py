@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 Goods = NDArray[np.intp]
 """Places of goods."""
@@ -71,7 +72,7 @@ class RandomOrder:
 class Bernoulli:
     """Each price moves with `probability`, all independently of one another and of the past."""
 
-    probability: float
+    probability: Annotated[float, Field(gt=0, le=1, description="with which each price moves at a tick")]
     meaning: ClassVar = "each price moves at a tick with this probability, else it waits"
     information: ClassVar = "local"
 

@@ -10,14 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simulator.economics.forms import Array
 from simulator.economics.technology import Plan, Technology
-
-ROUNDING = 1e-12
-"""A relative wedge that rounding alone can leave."""
 
 
 class Behaviour(Protocol):
@@ -44,52 +38,3 @@ class BestResponse:
 
     def plan(self, technology: Technology, price: float, wages: Sequence[float], inputs: Array, *, first: bool) -> Plan:
         return technology.best_response(price, wages, inputs)
-
-
-@dataclass(frozen=True)
-class MarginalAdjustment:
-    """`ln x_i += rate (v_i - w_i) / max(|v_i|, w_i)`, `v_i = p df/dx_i` at the inputs planned last: quantities climb
-    marginal profit while prices follow excess demand, together a saddle path (Arrow, Hurwicz 1958).
-
-    No step exceeds the rate, and none goes past the largest profit on its way: such a step, and that of a firm that
-    idles, leads towards the best response. An input of 0 begins as a part of the best response once its first unit
-    pays. The plan of the first tick is the best response.
-    """
-
-    rate: float
-    meaning: ClassVar = (
-        "quantities climb marginal profit: ln x_i += rate (v_i - p_i) / max(|v_i|, p_i), v_i = p_out df/dx_i"
-    )
-
-    def plan(self, technology: Technology, price: float, wages: Sequence[float], inputs: Array, *, first: bool) -> Plan:
-        if first:
-            return technology.best_response(price, wages, inputs)
-        at = np.asarray(wages, dtype=float)
-        with np.errstate(all="ignore"):
-            values = _marginal_values(technology, price, at, inputs)
-            pull = np.where(values == np.inf, 1.0, (values - at) / np.maximum(np.abs(values), at))
-            step = self.rate * np.where(inputs > 0, np.nan_to_num(pull), 0.0)
-            moved = inputs * np.exp(step)
-            guided = np.isnan(values) | ((inputs == 0) & (values > at)) | _goes_past(technology, price, at, moved, step)
-            if guided.any():
-                best = technology.best_response(price, wages, inputs).inputs
-                towards = inputs * np.exp(np.clip(np.log(best / inputs), -self.rate, self.rate))
-                begun = (1.0 - np.exp(-self.rate)) * best
-                moved = np.where(guided, np.where(inputs > 0, towards, begun), moved)
-            return Plan(moved, technology.output(moved))
-
-
-def _marginal_values(technology: Technology, price: float, wages: Array, inputs: Array) -> Array:
-    """`p df/dx_i`, `(rows, inputs)`; not a number where a firm idles, 0 where what it makes is worth nothing."""
-    return price * technology.marginal_product(inputs, wages) if price > 0.0 else np.zeros(inputs.shape)
-
-
-def _goes_past(technology: Technology, price: float, wages: Array, moved: Array, step: Array) -> NDArray[np.bool_]:
-    """Whether profit falls again where a step in logarithms has led, `(rows, 1)`."""
-    wedge = _marginal_values(technology, price, wages, moved) - wages
-    rise = np.where(moved > 0, wedge * moved * step, 0.0).sum(axis=-1, keepdims=True)
-    noise = ROUNDING * np.abs(wages * moved * step).sum(axis=-1, keepdims=True)
-    return rise < -noise
-
-
-BEHAVIOURS: dict[str, type[Behaviour]] = {"best_response": BestResponse, "marginal_adjustment": MarginalAdjustment}

@@ -397,21 +397,3 @@ def _times(amounts: Array, bundle: Array) -> Array:
     """`amounts_a bundle_ai`, `(rows, inputs)`; 0 times infinity is 0."""
     with np.errstate(invalid="ignore"):
         return np.where((amounts[:, None] == 0) | (bundle == 0), 0.0, amounts[:, None] * bundle)
-
-
-class Kind(NamedTuple):
-    """A row of the table: the class, and its formula in a line."""
-
-    technology: type[Technology]
-    meaning: str
-
-
-TECHNOLOGIES: dict[str, Kind] = {
-    "formula": Kind(FormulaTechnology, 'y = A f(x): any strictly concave formula of the inputs (makes: "y = ...")'),
-    "power": Kind(HomotheticTechnology, "y = A x^r of one input, r < 1"),
-    "cobb_douglas": Kind(HomotheticTechnology, "y = A prod x^a with exponents a that sum to less than 1"),
-    "ces": Kind(
-        HomotheticTechnology, "y = A h^r, h of elasticity of substitution s over inputs or nests of them, r < 1"
-    ),
-    "leontief": Kind(HomotheticTechnology, "y = A (min x/a)^r with amounts a of each input, r < 1"),
-}

@@ -10,16 +10,12 @@ money and stops where money is worth more.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 
 from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import CES, Array, Form
-from simulator.economics.formula_utility import FormulaUtility
-from simulator.economics.linear import Linear
-from simulator.economics.quasilinear import QuasiLinear
-from simulator.economics.stone_geary import StoneGeary
 from simulator.economics.taste import Taste
 
 
@@ -156,23 +152,3 @@ class Homothetic(Taste):
         if isinstance(self.form, CES):
             return self.form.appraise(quantities, prices)
         return self.form.value(quantities), self.form.imputation(quantities, prices)
-
-
-class Kind(NamedTuple):
-    """A row of the table: the class (`Quadratic` is the quasi-linear one's sister), and its formula in a line."""
-
-    taste: type[Utility]
-    meaning: str
-
-
-UTILITIES: dict[str, Kind] = {
-    "cobb_douglas": Kind(Homothetic, "prod x^a with spending shares a"),
-    "ces": Kind(Homothetic, "(sum a^(1/s) x^((s-1)/s))^(s/(s-1)), elasticity of substitution s; goods may be nests"),
-    "leontief": Kind(Homothetic, "min x/a with amounts a per unit of utility"),
-    "linear": Kind(Linear, "sum v x: all money goes where a unit of money buys the most value"),
-    "quasilinear": Kind(
-        QuasiLinear, "money + sum w ln(x) (log), sum w x^(1-1/e)/(1-1/e) (power) or sum a x - b x^2/2 (quadratic)"
-    ),
-    "stone_geary": Kind(StoneGeary, "prod (x - g)^a: subsistence g comes first, what is left is spent in shares a"),
-    "formula": Kind(FormulaUtility, "any strictly concave, increasing formula of the goods"),
-}

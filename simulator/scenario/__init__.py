@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -13,20 +13,22 @@ from types import MappingProxyType
 from typing import Any
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.build import Regime, RunSettings, Scenario, after_shocks, build
-from simulator.scenario.checks import check
+from simulator.kinds.draws import DrawError, Draws
+from simulator.kinds.entry import NAME_PATTERN
+from simulator.kinds.wording import quoted
+from simulator.scenario.build import RunSettings, Scenario, build
+from simulator.scenario.checks import check, unlikely
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
-from simulator.scenario.draws import DrawError, files_of
-from simulator.scenario.entry import NAME_PATTERN
+from simulator.scenario.economies import Regime, Shocked
 from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.programs import expand_program
-from simulator.scenario.resolve import resolve, with_files_called
+from simulator.scenario.resolve import called, completed, files_of, resolve, with_files_called
 from simulator.scenario.rewrite import rewrite
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
-from simulator.scenario.shocks import ShockError
+from simulator.scenario.shocks import ShockError, changed
 from simulator.scenario.yaml_text import compose, read
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "text_with",
 ]
 
+MOST_COMPLAINTS = 100
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 NO_INPUTS: Mapping[str, Path] = MappingProxyType({})
 MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",)}
@@ -100,16 +103,16 @@ def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) ->
     `load` took; raises `ScenarioError` where they change what the file does not say itself, such as a program's goods.
     """
     document = compose(read(path), str(path))
-    changed = replace(document, data=deepcopy(document.data))
-    _outfit(changed, NO_PLUGINS)
-    apply_settings(changed, settings)
-    places = {file: Path(path).parent / file for file in files_of(changed.data)}
-    called = {file: _seen_from(folder, place) for file, place in places.items()}
-    data = with_files_called(changed.data, called)
+    edited = replace(document, data=deepcopy(document.data))
+    _outfit(edited, NO_PLUGINS)
+    apply_settings(edited, settings)
+    places = {file: Path(path).parent / file for file in files_of(edited.data).values()}
+    names = {file: _seen_from(folder, place) for file, place in places.items()}
+    data = with_files_called(edited.data, names)
     try:
-        if changed.faults:
-            raise ScenarioError(map(changed.problem, changed.faults))
-        load(data, inputs={called[file]: place for file, place in places.items()})
+        if edited.faults:
+            raise ScenarioError(map(edited.problem, edited.faults))
+        load(data, inputs={names[file]: place for file, place in places.items()})
     except ScenarioError as error:
         message = f"cannot be written into {path} ({error.problems[0].message}); expected it changed there by hand"
         raise ScenarioError([Problem("--set", 0, 0, "", message)]) from error
@@ -139,22 +142,38 @@ def _load(
         _outfit(document, plugins)
         apply_settings(document, {path: value for path, value in settings.items() if path not in within})
         expand_program(document)
+        strange = _strange_files(document, folder, inputs)
+        if path is None and strange:
+            # Nothing is read of a file that nobody who runs the scenario has named.
+            raise _refused(document, strange)
         expand_learning(document, folder, inputs)
         apply_settings(document, within)
         if settings:
             _outfit(document, plugins)
+        files = _name_files(document, folder, inputs)
         model = validate(document)
         if "name" not in document.data and not re.fullmatch(NAME_PATTERN, name):
             message = (
                 f"found no name, and the file's {name!r} cannot be one; expected letters, digits, '.', '_' and '-'"
             )
             document.faults.append(Fault(("name",), message, "parent"))
-        check(document)
-        if model is not None and not document.faults:
-            scenario = _built(model, model.name or name, document, path, folder, inputs)
+        check(document, model)
+        if not document.faults:
+            warnings = [str(document.problem(fault)) for fault in strange]
+            scenario = _built(model, model.name or name, document, path, files, warnings)
             if scenario is not None:
                 return scenario, document
-    raise ScenarioError(sorted(map(document.problem, document.faults), key=_order))
+    raise _refused(document, document.faults)
+
+
+def _refused(document: Document, faults: list[Fault]) -> ScenarioError:
+    """What is wrong with a document, in the order of its lines; a hundred complaints are enough."""
+    problems = sorted(map(document.problem, faults), key=_order)
+    rest = len(problems) - MOST_COMPLAINTS
+    if rest > 0:
+        message = f"{rest:,} more problem{'s are' if rest > 1 else ' is'} left out"
+        problems[MOST_COMPLAINTS:] = [Problem(document.where, 0, 0, "", message)]
+    return ScenarioError(problems)
 
 
 def _outfit(document: Document, plugins: Plugins) -> None:
@@ -165,16 +184,46 @@ def _outfit(document: Document, plugins: Plugins) -> None:
         document.faults.append(Fault((), str(error)))
 
 
+def _strange_files(document: Document, folder: Path, inputs: Mapping[str, Path]) -> list[Fault]:
+    """The files that a document reads and that lie neither beside it nor below, links followed, nor among `inputs`."""
+    base, strange = folder.resolve(), list[Fault]()
+    for path, file in files_of(document.data).items():
+        if file not in inputs and "\0" not in file and not (folder / file).resolve().is_relative_to(base):
+            message = f"found {quoted(file)}, which lies outside the scenario's folder"
+            strange.append(Fault(path, f"{message}; expected a file beside it or below, or one named by inputs="))
+    return strange
+
+
+def _name_files(document: Document, folder: Path, inputs: Mapping[str, Path]) -> dict[str, Path]:
+    """Call the files that a document reads `inputs/NAME`, and say where they lie: as `inputs` says, or as seen from
+    the folder.
+    """
+    rooms = [key for key in ("learning", "firms", "consumers", "shocks") if key in document.data]
+    places = {
+        file: inputs.get(file, folder / file) for file in files_of([document.data[key] for key in rooms]).values()
+    }
+    names = called(places)
+    document.data = document.data | {key: with_files_called(document.data[key], names) for key in rooms}
+    return {names[file]: place for file, place in places.items()}
+
+
 def _built(
-    model: ScenarioFile, name: str, document: Document, path: str | None, folder: Path, inputs: Mapping[str, Path]
+    model: ScenarioFile,
+    name: str,
+    document: Document,
+    path: str | None,
+    files: Mapping[str, Path],
+    warnings: list[str],
 ) -> Scenario | None:
     """The scenario of a document that has passed the checks; None where a draw or a shock is at fault."""
     try:
-        resolved, files = resolve(model, name, folder, inputs)
-        shocked = after_shocks(resolved)
-        for place, data in shocked:
-            _check_regime(document, place, data)
-        return None if document.faults else build(resolved, shocked, path, files, document.plugins)
+        model = completed(model, Draws(0, files))
+        resolved = resolve(model, name)
+        shocked = list(_after_shocks(document, model, resolved))
+        if document.faults:
+            return None
+        warnings += [f"{document.where}: {said}" for said in unlikely([model, *(shock.model for shock in shocked)])]
+        return build(model, shocked, resolved, path, files, document.plugins, tuple(warnings))
     except DrawError as error:
         document.faults.append(Fault(steps_of(document, error.path), error.message))
     except ShockError as error:
@@ -182,15 +231,29 @@ def _built(
     return None
 
 
-def _check_regime(document: Document, place: int, data: dict[str, Any]) -> None:
-    """Add what is wrong with the economy after a shock to the document's faults, at the shock."""
-    after = from_data(data)
-    after.plugins = document.plugins
-    validate(after)
-    check(after)
-    for fault in after.faults:
+def _after_shocks(document: Document, model: ScenarioFile, resolved: dict[str, Any]) -> Iterator[Shocked]:
+    """The scenario after each shock, in order of ticks; what is wrong with it is a fault of the document, at the shock.
+
+    Entries that a shock does not change are the same objects before and after. Raises `ShockError`.
+    """
+    plain: dict[str, Any] = {key: value for key, value in resolved.items() if key != "shocks"}
+    for place, shock in sorted(enumerate(model.shocks), key=lambda item: item[1].tick):
+        then = changed(plain, shock.changes, place)
+        after = from_data(then)
+        after.plugins = document.plugins
+        read: dict[str, list[Any]] = {}
+        for room, entries in (("firms", model.firms), ("consumers", model.consumers)):
+            triples = zip(then[room], plain[room], entries, strict=True)
+            read[room] = [entry if new == old else new for new, old, entry in triples]
+        model, plain = validate(after, read), then
+        check(after, model)
         where = ("shocks", place, "set")
-        document.faults.append(Fault(where, f"leads to {after.dotted(fault.path)}: {fault.message}"))
+        document.faults += [
+            Fault(where, f"leads to {after.dotted(fault.path)}: {fault.message}") for fault in after.faults
+        ]
+        if after.faults:
+            return
+        yield Shocked(place, shock.tick, model)
 
 
 def _order(problem: Problem) -> tuple[bool, int, int]:

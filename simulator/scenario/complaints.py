@@ -1,108 +1,234 @@
-"""What a value is and what it should be: pydantic's complaints in our words, at our places, with suggestions."""
+"""pydantic's complaints in our words, at our places, with suggestions; and what the schema knows at a place."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from functools import cache
+from statistics import median
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import RootModel, TypeAdapter, ValidationError
 
-from simulator.scenario.document import Document, Fault, Steps, found, quoted, scalar, shown
-from simulator.scenario.entry import MARKS, Entry
+from simulator.kinds.entry import MARKS, MAX_SUGGESTIONS, Entry, Known, Spot, Steps
+from simulator.kinds.wording import choice, found, nearest, number, unknown
+from simulator.scenario.document import Document, Fault, scalar
 from simulator.scenario.schema import ScenarioFile
 
-Schema = type[ScenarioFile]
-
-MAX_SUGGESTIONS = 200
-"""Complaints after which nobody is helped by one more guess, and a hostile file would only gain time."""
+NOTHING_READ: Mapping[str, list[Any]] = MappingProxyType({})
 
 
-def validate(document: Document) -> ScenarioFile | None:
-    """The scenario as typed by its author; None where the document has faults, which are left in `document.faults`."""
-    schema = document.plugins.schema
-    known = {fault.path for fault in document.faults}
-    document.faults.extend(fault for fault in _nothings(schema, document.data) if fault.path not in known)
-    try:
-        model = schema.model_validate(document.data)
-    except ValidationError as error:
-        known = {fault.path for fault in document.faults}
-        faults: list[Fault] = []
-        for details in error.errors(include_url=False, include_context=True):
-            fault = _fault(schema, cast("dict[str, Any]", details), suggest=len(faults) < MAX_SUGGESTIONS)
-            if not any(fault.path[:length] in known for length in range(1, len(fault.path) + 1)):
-                faults.append(fault)
-        other_kind = any(fault.path == ("scheduler", "kind") for fault in faults)
-        document.faults.extend(
-            fault for fault in faults if not (other_kind and fault.spot == "key" and fault.path[:1] == ("scheduler",))
-        )
-        return None
-    return None if document.faults else model
+class Language:
+    """What a scenario may say, with the kinds from outside that it speaks of."""
+
+    def __init__(self, document: Document) -> None:
+        self.document, self.known = document, document.plugins.known
+
+    def alternatives(self, annotation: Any, value: Any = None) -> list[Any]:
+        """The types an annotation allows, unions and marks taken apart; those of `value` where that tells them."""
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            inner, *marks = get_args(annotation)
+            for mark in marks:
+                if hasattr(mark, "models"):
+                    return mark.models(self.known, value)
+            return self.alternatives(inner, value)
+        if origin is Union or origin is UnionType:
+            return [single for part in get_args(annotation) for single in self.alternatives(part, value)]
+        if isinstance(annotation, type) and issubclass(annotation, RootModel):
+            return self.alternatives(annotation.model_fields["root"].rebuild_annotation(), value)
+        return [annotation]
+
+    def below(self, annotations: list[Any], step: str | int, value: Any = None) -> list[Any]:
+        """The types allowed one step further down; empty where the schema knows no such step."""
+        allowed: list[Any] = []
+        for annotation in annotations:
+            origin = get_origin(annotation)
+            if origin is list and isinstance(step, int):
+                allowed.extend(self.alternatives(get_args(annotation)[0], value))
+            elif origin is dict and isinstance(step, str):
+                allowed.extend(self.alternatives(get_args(annotation)[1], value))
+            elif is_entry(annotation) and step in fields_of(annotation):
+                allowed.extend(self.alternatives(fields_of(annotation)[str(step)].rebuild_annotation(), value))
+        return allowed
+
+    def at(self, path: Steps) -> list[Any]:
+        """The types allowed at a place of the document."""
+        annotations: list[Any] = [ScenarioFile]
+        for depth, step in enumerate(path):
+            annotations = self.below(annotations, step, self.document.at(path[: depth + 1]))
+        return annotations
+
+    def keys_at(self, path: Steps) -> tuple[str, list[str]]:
+        """What a key is called at a place, and the keys there are."""
+        model = model_of(self.at(path))
+        return ("key", []) if model is None else (model.key_word, list(fields_of(model)))
+
+    def meaning(self, path: Steps) -> str:
+        """What belongs at a place."""
+        model = model_of(self.at(path[:-1]))
+        item = fields_of(model).get(str(path[-1])) if model is not None else None
+        return str(item.description) if item is not None and item.description else "a value"
+
+    def nothings(self, value: Any, path: Steps = ()) -> Iterator[Fault]:
+        """Keys without a value: only a good may be written so."""
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield from self.nothings(item, (*path, key))
+        elif isinstance(value, list):
+            for at, item in enumerate(value):
+                yield from self.nothings(item, (*path, at))
+        elif value is None and self.at(path) and not (len(path) == 2 and path[0] == "goods"):
+            yield Fault(path, f"found nothing; expected {self.meaning(path)}")
+
+
+def is_entry(annotation: Any) -> bool:
+    """Whether a type is a mapping of known keys."""
+    return isinstance(annotation, type) and issubclass(annotation, Entry)
+
+
+def fields_of(model: type[Entry]) -> dict[str, Any]:
+    """Keys as written in a scenario, with the type and meaning of each."""
+    return {item.alias or name: item for name, item in model.model_fields.items()}
+
+
+def model_of(annotations: list[Any]) -> type[Entry] | None:
+    """The mapping of known keys among the types allowed at a place."""
+    return next((single for single in annotations if is_entry(single)), None)
+
+
+def declared_goods(data: dict[str, Any]) -> dict[str, Any] | None:
+    """The goods by name, None where they cannot all be read."""
+    goods = data.get("goods")
+    if isinstance(goods, list) and all(isinstance(name, str) for name in goods):
+        goods = dict.fromkeys(goods)
+    return goods or None if isinstance(goods, dict) else None
+
+
+def known_of(document: Document) -> Known:
+    """What is known of a document before its parts are read."""
+    known, data = document.plugins.known, document.data
+    scheduler = data.get("scheduler")
+    consumers = data.get("consumers")
+    entries = [entry for entry in consumers if isinstance(entry, dict)] if isinstance(consumers, list) else []
+    flows = [data.get("supply"), *(entry.get("endowment") for entry in entries)]
+    amounts = [amount for flow in flows if isinstance(flow, dict) for amount in flow.values()]
+    positive = [float(x) for x in amounts if isinstance(x, int | float) and not isinstance(x, bool) and 0 < x < 1e300]
+    known.goods = declared_goods(data)
+    known.scale = median(positive) if positive else 1.0
+    known.plans = not (isinstance(scheduler, dict) and scheduler.get("kind") == "marginal_bids")
+    return known
+
+
+def validate(document: Document, read: Mapping[str, list[Any]] = NOTHING_READ) -> ScenarioFile:
+    """The scenario as typed by its author, of what is sound in it; faults are left in `document.faults`.
+
+    Entries that have been `read` before stand in lists in the place of their data.
+    """
+    context = known_of(document)
+    faults = _faults(document, ScenarioFile, {**document.data, **read}, (), context)
+    if isinstance(faults, ScenarioFile):
+        return faults
+    document.faults.extend(faults)
+    return _Sound(document, context).entry(ScenarioFile, document.data, ())
 
 
 def validate_part(document: Document, key: str, model: type[Entry]) -> Any:
     """What stands under a key, as its `model`; None where it has faults, which are left in `document.faults`."""
-    schema, given = document.plugins.schema, document.data[key]
-    faults = list(_nothings(schema, given, (key,)))
+    part = _faults(document, model, document.data[key], (key,), known_of(document))
+    if isinstance(part, model):
+        return part
+    document.faults.extend(part)
+    return None
+
+
+def _faults(document: Document, model: type[Entry], data: Any, path: Steps, context: Known) -> Any:
+    """The model of data, or what is wrong with them."""
+    language = Language(document)
+    known = {fault.path for fault in document.faults}
+    faults = [fault for fault in language.nothings(data, path) if fault.path not in known]
     try:
-        part = model.model_validate(given)
+        sound = model.model_validate(data, context=context)
     except ValidationError as error:
+        known.update(fault.path for fault in faults)
         for details in error.errors(include_url=False, include_context=True):
-            fault = _fault(schema, {**cast("dict[str, Any]", details), "loc": (key, *details["loc"])}, suggest=True)
-            if not any(fault.path == nothing.path for nothing in faults):
+            fault = _fault(language, {**details, "loc": (*path, *details["loc"])}, len(faults) < MAX_SUGGESTIONS)
+            if not any(fault.path[:length] in known for length in range(1, len(fault.path) + 1)):
                 faults.append(fault)
-        part = None
-    document.faults.extend(faults)
-    return None if faults else part
+    else:
+        if not faults and not known:
+            return sound
+    return faults
 
 
-def _nothings(schema: Schema, value: Any, path: Steps = ()) -> Iterator[Fault]:
-    """Keys without a value: only a good may be written so."""
-    if isinstance(value, dict):
-        for key, item in cast("dict[str, Any]", value).items():
-            yield from _nothings(schema, item, (*path, key))
-    elif isinstance(value, list):
-        for at, item in enumerate(cast("list[Any]", value)):
-            yield from _nothings(schema, item, (*path, at))
-    elif value is None and _at(schema, path) and not (len(path) == 2 and path[0] == "goods"):
-        yield Fault(path, f"found nothing; expected {_meaning(schema, path)}")
+@cache
+def _item(model: type[Entry], name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(model.model_fields[name].rebuild_annotation())
 
 
-def sound_part(document: Document) -> dict[str, Any]:
-    """A copy of the data without the values that have a fault; an entry of a list becomes None and keeps its place."""
-    faulty = {fault.path for fault in document.faults if fault.spot != "parent" and fault.path}
+class _Sound:
+    """Reads the sound parts of data that have faults: what is at fault is None, entries of a list keep their places."""
 
-    def copy(value: Any, path: Steps) -> Any:
-        if isinstance(value, dict):
-            items = cast("dict[str, Any]", value).items()
-            return {key: copy(item, (*path, key)) for key, item in items if (*path, key) not in faulty}
-        if isinstance(value, list):
-            entries = enumerate(cast("list[Any]", value))
-            return [None if (*path, at) in faulty else copy(item, (*path, at)) for at, item in entries]
-        return value
+    def __init__(self, document: Document, context: Known) -> None:
+        self.language, self.context = Language(document), context
+        faults = [fault.path for fault in document.faults if fault.spot != "parent"]
+        self.broken = set(faults)
+        self.faulty = {path[:length] for path in faults for length in range(len(path) + 1)}
 
-    return copy(document.data, ())
+    def entry(self, model: type[Any], data: dict[str, Any], path: Steps) -> Any:
+        values: dict[str, Any] = {}
+        for name, item in model.model_fields.items():
+            key = item.alias or name
+            if data.get(key) is not None:
+                values[name] = self.value(model, name, data[key], (*path, key))
+            elif item.is_required() or key in data:
+                values[name] = None
+        return model.model_construct(**values)
 
+    def value(self, model: type[Entry], name: str, value: Any, path: Steps) -> Any:
+        if path in self.broken:
+            return None
+        if path in self.faulty:
+            return self.parts(
+                self.language.alternatives(model.model_fields[name].rebuild_annotation(), value), value, path
+            )
+        return self.read(_item(model, name), value)
 
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate a misspelt word probably means."""
-    choices = list(candidates)
-    if len(word) > 60 or len(choices) > 500:
+    def parts(self, annotations: list[Any], value: Any, path: Steps) -> Any:
+        inner = model_of(annotations)
+        if isinstance(value, dict) and inner is not None and inner.key_word == "key":
+            return self.entry(inner, value, path)
+        for annotation in annotations:
+            if isinstance(value, dict) and get_origin(annotation) is dict:
+                return self.items(get_args(annotation)[1], value, path)
+            if isinstance(value, list) and get_origin(annotation) is list:
+                items = self.items(get_args(annotation)[0], dict(enumerate(value)), path)
+                return [items.get(at) for at in range(len(value))]
         return None
-    lowered = {choice.lower().replace("-", "_"): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower().replace("-", "_"), lowered, n=1, cutoff=0.66)
-    return lowered[close[0]] if close else None
 
+    def items(self, annotation: Any, values: dict[Any, Any], path: Steps) -> dict[Any, Any]:
+        kinds = self.language.alternatives(annotation)
+        model = model_of(kinds)
+        adapter: Any = TypeAdapter(annotation) if model is None or model.key_word != "key" else None
+        read: dict[Any, Any] = {}
+        for key, value in values.items():
+            if (*path, key) in self.broken:
+                continue
+            if (*path, key) in self.faulty:
+                read[key] = self.parts(kinds, value, (*path, key))
+            elif adapter is None and isinstance(value, dict):
+                read[key] = model.model_validate(value, context=self.context) if model is not None else None
+            else:
+                read[key] = self.read(adapter or TypeAdapter(annotation), value)
+        return read
 
-def unknown(what: str, word: str, candidates: Iterable[str], suggest: bool = True) -> str:
-    """`unknown good 'bred'; expected one of bread, wine; did you mean bread?`"""
-    choices = list(candidates)
-    listed = ", ".join(map(shown, choices[:30])) + (", ..." if len(choices) > 30 else "")
-    expected = f"expected {'one of ' if len(choices) > 1 else ''}{listed}" if choices else "none is declared"
-    guess = nearest(word, choices) if suggest else None
-    return f"unknown {what} {quoted(word)}; {expected}" + (f"; did you mean {shown(guess)}?" if guess else "")
+    def read(self, adapter: TypeAdapter[Any], value: Any) -> Any:
+        try:
+            return adapter.validate_python(value, strict=True, context=self.context)
+        except ValidationError:
+            # At fault in a way that has been told at another place.
+            return None
 
 
 NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
@@ -130,22 +256,26 @@ _BOUNDS = {
 _QUOTED_WORD = re.compile(r"'([^']*)'")
 
 
-def _fault(schema: Schema, details: dict[str, Any], suggest: bool) -> Fault:
+def _fault(language: Language, details: dict[str, Any], suggest: bool) -> Fault:
     """A complaint of pydantic's in our words and at our path (without the marks of union members)."""
     location: tuple[str | int, ...] = details["loc"]
-    spot: Literal["value", "key"] = "value"
+    spot: Spot = "value"
     if location and location[-1] == "[key]":
         location, spot = location[:-1], "key"
     path: Steps = tuple(step for step in location if step not in MARKS)
-    kind, value, context = details["type"], details["input"], cast("dict[str, Any]", details.get("ctx") or {})
+    kind, value, context = details["type"], details["input"], details.get("ctx") or {}
+    if kind == "said":
+        return Fault(path, context["message"], "key" if spot == "key" else context["spot"], context["offset"])
+    if kind in ("value_error", "assertion_error"):
+        return Fault(path, str(context["error"]))
     if kind == "missing":
-        return Fault(path, f"missing key {path[-1]}; expected {_meaning(schema, path)}", "parent")
+        return Fault(path, f"missing key {path[-1]}; expected {language.meaning(path)}", "parent")
     if kind == "extra_forbidden":
-        key_word, keys = keys_at(schema, path[:-1])
+        key_word, keys = language.keys_at(path[:-1])
         return Fault(path, unknown(key_word, str(location[-1]), keys, suggest), "key")
     if kind == "literal_error":
         choices = _QUOTED_WORD.findall(str(context.get("expected", "")))
-        return Fault(path, _choice(value, choices or [str(context.get("expected", "")).lower()]))
+        return Fault(path, choice(value, choices or [str(context.get("expected", "")).lower()]))
     if kind in ("shape", "union_tag_not_found"):
         guess = _written(value, details["msg"]) if isinstance(value, str) else None
         return Fault(
@@ -153,7 +283,7 @@ def _fault(schema: Schema, details: dict[str, Any], suggest: bool) -> Fault:
         )
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return Fault(path, f"found {found(value)}; expected {words} {_number(context[key])}", spot)
+        return Fault(path, f"found {found(value)}; expected {words} {number(context[key])}", spot)
     expected = _EXPECTED.get(
         kind, "a number" if "int" in kind or "float" in kind else " ".join(str(details["msg"]).split())
     )
@@ -165,18 +295,6 @@ def _written(word: str, expected: str) -> str | None:
     ways = {way.lstrip("{").partition(":")[0]: way for way in re.split(r", (?![^{]*\})| or ", expected)}
     guess = nearest(word, ways)
     return ways[guess] if guess else None
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
-
-
-def _choice(value: object, choices: list[str]) -> str:
-    guess = nearest(value, choices) if isinstance(value, str) else None
-    if isinstance(value, bool) and {"on", "off"} <= set(choices):
-        guess = "on" if value else "off"
-    expected = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    return f"found {found(value)}; expected {expected}" + (f"; did you mean {guess}?" if guess else "")
 
 
 def _meant(value: object, expected: str) -> str:
@@ -193,56 +311,3 @@ def _meant(value: object, expected: str) -> str:
         words = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
         return f"; did you mean {words[text.lower()]}?" if text.lower() in words else ""
     return ""
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The types an annotation allows, unions and `Annotated` taken apart."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _alternatives(get_args(annotation)[0])
-    if origin is Union or origin is UnionType:
-        return [single for part in get_args(annotation) for single in _alternatives(part)]
-    return [annotation]
-
-
-def fields_of(model: type[Entry]) -> dict[str, Any]:
-    """Keys as written in a scenario, with the type and meaning of each."""
-    return {item.alias or name: item for name, item in model.model_fields.items()}
-
-
-def below(annotations: list[Any], step: str | int) -> list[Any]:
-    """The types allowed one step further down; empty where the schema knows no such step."""
-    allowed: list[Any] = []
-    for annotation in annotations:
-        origin = get_origin(annotation)
-        if origin is list and isinstance(step, int):
-            allowed.extend(_alternatives(get_args(annotation)[0]))
-        elif origin is dict and isinstance(step, str):
-            allowed.extend(_alternatives(get_args(annotation)[1]))
-        elif isinstance(annotation, type) and issubclass(annotation, Entry) and step in fields_of(annotation):
-            allowed.extend(_alternatives(fields_of(annotation)[str(step)].annotation))
-    return allowed
-
-
-def model_of(annotations: list[Any]) -> type[Entry] | None:
-    """The mapping of known keys among the types allowed at a place."""
-    return next((single for single in annotations if isinstance(single, type) and issubclass(single, Entry)), None)
-
-
-def _at(schema: Schema, path: Steps) -> list[Any]:
-    annotations: list[Any] = [schema]
-    for step in path:
-        annotations = below(annotations, step)
-    return annotations
-
-
-def keys_at(schema: Schema, path: Steps) -> tuple[str, list[str]]:
-    """What a key is called at a place of the schema, and the keys there are."""
-    model = model_of(_at(schema, path))
-    return ("key", []) if model is None else (model.key_word, list(fields_of(model)))
-
-
-def _meaning(schema: Schema, path: Steps) -> str:
-    model = model_of(_at(schema, path[:-1]))
-    item = fields_of(model).get(str(path[-1])) if model is not None else None
-    return str(item.description) if item is not None else "a value"

@@ -6,17 +6,16 @@ mean something other than what it shows is refused: anchors, aliases, tags, dupl
 
 from __future__ import annotations
 
-import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from simulator.errors import Problem
+from simulator.kinds.entry import Spot, Steps
+from simulator.kinds.wording import found, is_plain, shown
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
-
-Steps = tuple[str | int, ...]
 
 MAX_VALUES = 100_000
 MAX_DEPTH = 60
@@ -31,7 +30,6 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NAN = re.compile(r"\.(nan|NaN|NAN)")
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
@@ -45,7 +43,7 @@ class Fault:
 
     path: Steps
     message: str
-    spot: Literal["value", "key", "parent"] = "value"
+    spot: Spot = "value"
     offset: int | None = None
     index: int | None = None
 
@@ -129,7 +127,7 @@ class Document:
             if isinstance(step, int):
                 entry = self.at(path[: depth + 1])
                 name = cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else None
-                if not (isinstance(name, str) and _PLAIN_NAME.fullmatch(name)):
+                if not (is_plain(name)):
                     parts.append(f"[{step}]")
                     continue
                 step = name
@@ -138,38 +136,9 @@ class Document:
         return "".join(parts)
 
 
-def quoted(text: str, limit: int = 60) -> str:
-    """Text as shown in a message: in quotes, on one line, not longer than a glance."""
-    return repr(text if len(text) <= limit else text[: limit - 3] + "...")
-
-
-def shown(name: str) -> str:
-    """A name as shown in a message: bare where it is one, otherwise in quotes."""
-    return name if _PLAIN_NAME.fullmatch(name) else quoted(name)
-
-
 def leading(path: str, names: Iterable[str]) -> str | None:
     """The longest of the names that a dotted path is or begins with: names may have dots."""
     return max((name for name in names if path == name or path.startswith(f"{name}.")), key=len, default=None)
-
-
-def found(value: object) -> str:
-    """What a message says was found."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, int):
-        return str(value) if abs(value) < 10**30 else "a number of more than 30 digits"
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else "not a number" if math.isnan(value) else "infinity"
-    if isinstance(value, dict):
-        return "a mapping" if value else "an empty mapping"
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    return f"a Python {type(value).__name__}"
 
 
 def scalar(text: str) -> object:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from simulator.scenario.document import Document, Fault, quoted
-from simulator.scenario.draws import DrawError, Draws, files_of
-from simulator.scenario.entry import MOST_LETTERS
+from simulator.kinds.draws import DrawError, Draws
+from simulator.kinds.entry import MOST_LETTERS
+from simulator.kinds.wording import quoted, unknown
+from simulator.scenario.document import Document, Fault
 from simulator.scenario.patterns import CONSTANT, PATH, Table, held_out, table_of
+from simulator.scenario.resolve import files_of
 
 if TYPE_CHECKING:
     from simulator.dynamics.learning_tick import TrainingSet
     from simulator.dynamics.price_rules import PriceRule
     from simulator.scenario.learning_schema import Hidden, Learning
-    from simulator.scenario.scheduler_schema import Scheduler
+    from simulator.scenario.schedulers import Tatonnement
 
 INSTEAD = ("firms", "consumers", "program", "supply", "outside", "numeraire", "trade", "start", "shocks", "compare")
 """What has no place beside learning."""
@@ -39,7 +41,7 @@ def expand_learning(document: Document, folder: Path, inputs: Mapping[str, Path]
             document.faults.append(Fault((key,), message, "key"))
     learning = validate_part(document, "learning", Learning)
     if learning is not None and not any(fault.path[:1] == ("learning",) for fault in document.faults):
-        places = {file: inputs.get(file, folder / file) for file in files_of(document.data["learning"])}
+        places = {file: inputs.get(file, folder / file) for file in files_of(document.data["learning"]).values()}
         try:
             names = goods_of(learning, table_of(learning, Draws(0, places)))
         except DrawError as error:
@@ -55,8 +57,6 @@ def _given_goods(document: Document, names: list[str]) -> Any:
     """The goods of the bundles, with what the document says of some of them; as written where that is neither a list
     of names nor a mapping.
     """
-    from simulator.scenario.complaints import unknown
-
     given: Any = document.data.get("goods", names)
     entries: list[Any] = list(cast("Any", given)) if isinstance(given, list | dict) else [None]
     if given is names or not all(isinstance(entry, str) for entry in entries):
@@ -125,18 +125,13 @@ def lesson_of(learning: Learning, draws: Draws) -> TrainingSet:
     )
 
 
-def must_need_no_slope(rule: PriceRule, scheduler: Scheduler) -> None:
+def must_need_no_slope(rule: PriceRule, scheduler: Tatonnement) -> None:
     """Refuse a price rule that asks for more than excess demand at the going prices. Raises `DrawError`."""
     from simulator.dynamics.pieces import Delay, needs_jacobian
 
     for place, (piece, written) in enumerate(zip(rule.pieces, scheduler.pieces, strict=False)):
         if needs_jacobian(piece):
-            name = (
-                written
-                if isinstance(written, str)
-                else next(iter(written.model_dump(exclude_none=True, by_alias=True)))
-            )
-            found = f"found {name} beside learning, which goes by slopes of excess demand"
+            found = f"found {written.name} beside learning, which goes by slopes of excess demand"
             raise DrawError(f"scheduler.with.{place}", f"{found}; expected pieces that go by excess demand alone")
         if isinstance(piece, Delay) and any(piece.lag):
             message = "found own and neighbours beside learning; expected {delay: ticks}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
-from simulator.scenario.entry import LIST, MAPPING, NUMBER, TEXT, Entry, Name, Positive, Whole, shape
+from simulator.kinds.entry import LIST, MAPPING, NUMBER, TEXT, Entry, Name, Positive, Whole, by_shape
+from simulator.kinds.wording import quoted
 
+if TYPE_CHECKING:
+    from simulator.scenario.findings import Findings
 
-def _batch_shape(value: object) -> str | None:
-    return None if isinstance(value, str) and value not in ("all", "one") else shape(value)
+NEGATIVE = "prices of a market that learns may be negative"
 
 
 class Patterns(Entry):
@@ -48,15 +50,35 @@ class Learning(Entry):
     hidden: (
         Annotated[
             Annotated[Hidden, Tag(MAPPING)] | Annotated[list[Hidden], Field(min_length=1), Tag(LIST)],
-            Discriminator(
-                shape, custom_error_type="shape", custom_error_message="a layer of firms or a list of layers"
-            ),
+            by_shape("a layer of firms or a list of layers"),
         ]
         | None
     ) = Field(None, description="firms that redesign their goods, from the inputs up")
     batch: Annotated[
         Annotated[Literal["all", "one"], Tag(TEXT)] | Annotated[Whole, Field(ge=1), Tag(NUMBER)],
-        Discriminator(
-            _batch_shape, custom_error_type="shape", custom_error_message="all, one, or a number of patterns"
-        ),
+        by_shape("all, one, or a number of patterns", "all", "one"),
     ] = Field("all", description="how many patterns are in the market at a time; each comes once in a round")
+
+    def refuse(self, findings: Findings) -> None:
+        """Complain about what has no place beside learning."""
+        from simulator.dynamics.price_rules import RECIPES
+
+        for good, market in findings.model.markets.items():
+            if market.rival is False:
+                message = "found rival: false beside learning; expected none: every good has one price"
+                findings.fault(("goods", good, "rival"), message, "key")
+        scheduler, fault = findings.model.scheduler, findings.fault
+        if scheduler is None:
+            return
+        if scheduler.kind != "tatonnement":
+            fault(("scheduler", "kind"), f"found {quoted(scheduler.kind)} beside learning; expected tatonnement")
+            return
+        scheduler.refuse_rule(findings)
+        form = findings.written("scheduler").get("form")
+        if scheduler.recipe is None and form != "additive" and findings.sound("scheduler", "form"):
+            path = ("scheduler",) if form is None else ("scheduler", "form")
+            fault(path, f"found {form or 'no form'}; expected form: additive: {NEGATIVE}")
+        elif scheduler.recipe is not None and scheduler.multiplicative:
+            fitting = ", ".join(name for name, recipe in RECIPES.items() if recipe.form == "additive")
+            message = f"found {scheduler.rule}, which is multiplicative; expected an additive rule, one of {fitting}"
+            fault(("scheduler", "rule"), f"{message}: {NEGATIVE}")

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.bundles import binary
+from simulator.kinds.distributions import Array
+from simulator.kinds.draws import DrawError, Draws
+from simulator.kinds.entry import MOST_LETTERS, NAME_PATTERN
+from simulator.kinds.wording import quoted, shown
 from simulator.scenario.complaints import NAME_RULE
-from simulator.scenario.document import quoted, shown
-from simulator.scenario.draws import Array, DrawError, Draws
-from simulator.scenario.entry import MOST_LETTERS, NAME_PATTERN
 
 if TYPE_CHECKING:
     from simulator.scenario.learning_schema import Learning
@@ -54,7 +55,8 @@ def table_of(learning: Learning, draws: Draws) -> Table:
 
     def column(name: str) -> Array:
         if file:
-            return _of_file(draws, file, name, count, source)
+            named = name == target or patterns.inputs is not None
+            return _of_file(draws, file, name, count, source, named)
         if name not in columns:
             raise DrawError(source, f"found no {name!r}; expected one of {', '.join(columns)}")
         return columns[name]
@@ -62,8 +64,10 @@ def table_of(learning: Learning, draws: Draws) -> Table:
     ordered = column(target)
     inputs = patterns.inputs or [name for name in names if name != target]
     where = f" in {draws.place(file)}" if file else ""
+    # Numbers first: a name is repeated only of a file that is a table of them.
+    columns_of_inputs = [column(name) for name in inputs]
     _must_name_goods(inputs, target, f"{PATH}.inputs" if patterns.inputs else source, where)
-    values = np.stack([column(name) for name in inputs], axis=1)
+    values = np.stack(columns_of_inputs, axis=1)
     contracts, orders = _orders(learning, ordered)
     return Table(tuple(inputs), values, contracts, orders, ordered)
 
@@ -113,8 +117,8 @@ def _of_rows(rows: list[dict[str, float]], path: str) -> dict[str, Array]:
     return {name: np.array([row[name] for row in rows], dtype=float) for name in names}
 
 
-def _of_file(draws: Draws, file: str, name: str, count: int, path: str) -> Array:
-    values = draws.column(file, name, count, path)
+def _of_file(draws: Draws, file: str, name: str, count: int, path: str, named: bool) -> Array:
+    values = draws.column(file, name, count, path, named=named)
     off = np.flatnonzero(~np.isfinite(values))
     if len(off):
         where = draws.cell(file, name, int(off[0]), path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from simulator.scenario.document import LINE_BREAK, Document, Steps, dump
+from simulator.kinds.entry import Steps
+from simulator.scenario.document import LINE_BREAK, Document, dump
 
 
 def rewrite(document: Document, data: dict[str, Any]) -> str:
@@ -24,18 +25,15 @@ def _changes(document: Document, path: Steps, before: Any, after: Any) -> list[t
     """What to write in the place of which part of the text, `(start, end, new)` each."""
     if repr(before) == repr(after):  # To Python 1 is 1.0 and True, to a scenario it is not.
         return []
-    if isinstance(before, dict) and isinstance(after, dict):
-        old, new = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
-        # A key without a value has no place to write one.
-        if old and old.keys() <= new.keys() and all((*path, key) in document.ends for key in old):
-            kept = [change for key in old for change in _changes(document, (*path, key), old[key], new[key])]
-            added = {key: value for key, value in new.items() if key not in old}
-            return kept + (_added(document, path, old, added) if added else [])
-    if isinstance(before, list) and isinstance(after, list):
-        olds, news = cast("list[Any]", before), cast("list[Any]", after)
-        if len(olds) == len(news):
-            pairs = enumerate(zip(olds, news, strict=True))
-            return [change for at, pair in pairs for change in _changes(document, (*path, at), *pair)]
+    mappings = isinstance(before, dict) and isinstance(after, dict) and before and before.keys() <= after.keys()
+    # A key without a value has no place to write one.
+    if mappings and all((*path, key) in document.ends for key in before):
+        kept = [change for key in before for change in _changes(document, (*path, key), before[key], after[key])]
+        added = {key: value for key, value in after.items() if key not in before}
+        return kept + (_added(document, path, before, added) if added else [])
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [change for at, pair in pairs for change in _changes(document, (*path, at), *pair)]
     return [(document.values[path], document.ends[path], _on_one_line(after))]
 
 
@@ -53,8 +51,8 @@ def _added(document: Document, path: Steps, old: dict[str, Any], added: dict[str
 
 def _on_one_line(value: Any) -> str:
     if isinstance(value, dict):
-        entries = cast("dict[str, Any]", value).items()
+        entries = value.items()
         return f"{{{', '.join(f'{_on_one_line(key)}: {_on_one_line(entry)}' for key, entry in entries)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_on_one_line, cast('list[Any]', value)))}]"
+        return f"[{', '.join(map(_on_one_line, value))}]"
     return dump({"value": value}, flow=True).strip().removeprefix("{value: ").removesuffix("}")

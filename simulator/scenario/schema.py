@@ -6,23 +6,47 @@ at most 1) is judged in `checks`. The order of the fields is the order of the re
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Field, Tag, TypeAdapter
 
-from simulator.scenario.draws_schema import Amounts, AnyAmount, AnyPositive, Draw
-from simulator.scenario.entry import LIST, MAPPING, NUMBER, TEXT, Amount, Choice, Entry, Name, Positive, Whole, shape
-from simulator.scenario.kinds_schema import BehaviourOrName, Technology, Utility
+from simulator.dynamics.behaviours import BEHAVIOURS
+from simulator.economics.behaviour import Behaviour, BestResponse
+from simulator.kinds.entry import (
+    LIST,
+    MAPPING,
+    NUMBER,
+    TEXT,
+    Amount,
+    Chosen,
+    Entry,
+    GoodName,
+    Known,
+    Name,
+    OneOf,
+    Positive,
+    Whole,
+    by_shape,
+)
+from simulator.kinds.formulas import MakesText
+from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded
+from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
+from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
+from simulator.scenario import trial
 from simulator.scenario.learning_schema import Learning
-from simulator.scenario.scheduler_schema import Scheduler
+from simulator.scenario.schedulers import AnyScheduler, Tatonnement
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+    from simulator.economics.technology import Technology
+    from simulator.economics.utility import Utility
+    from simulator.kinds.draws import Reader
 
 DEFAULT_FLOOR = 1e-12
 SHARE_ROUNDING = 1e-9
 """By how much shares may exceed 1 together."""
-
-
-def _share_shape(value: object) -> str | None:
-    return None if isinstance(value, str) and value != "equal" else shape(value)
 
 
 class Good(Entry):
@@ -41,22 +65,55 @@ class Good(Entry):
     rival: bool = Field(True, description="false: a value that every user has whole, each at a price of its own")
 
 
+AnyTechnology = Annotated[Chosen[TechnologyKind], OneOf("technologies", "Technology", TECHNOLOGIES)]
+AnyUtility = Annotated[Chosen[UtilityKind], OneOf("utilities", "Utility", UTILITIES)]
+AnyBehaviour = Annotated[Chosen[Behaviour], OneOf("behaviours", "Behaviour", BEHAVIOURS, plain=True)]
+Count = Annotated[Whole, Field(ge=1, le=10**12)]
+
+
 class Firm(Entry):
     """A price-taking firm, or several."""
 
     name: Name = Field(description="name, unique among firms and consumers")
-    count: Annotated[Whole, Field(ge=1, le=10**12)] | None = Field(None, description="how many of them (default 1)")
-    makes: str | None = Field(None, description="technology, 'good = formula of goods', strictly concave")
+    count: Count | None = Field(None, description="how many of them (default 1)")
+    makes: MakesText | None = Field(None, description="technology, 'good = formula of goods', strictly concave")
     productivity: AnyPositive | None = Field(None, description="what the formula is multiplied by (default 1)")
-    technology: Technology | None = Field(None, description="technology by kind, in the place of makes")
-    behaviour: BehaviourOrName = Field(
-        "best_response", description="how a firm plans: for most profit, or step by step"
+    technology: AnyTechnology | None = Field(None, description="technology by kind, in the place of makes")
+    behaviour: AnyBehaviour = Field(
+        Chosen("best_response", BestResponse(), "best_response"),
+        description="how a firm plans: for most profit, or step by step",
     )
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The goods made."""
+        if self.makes is not None:
+            return self.makes.outputs
+        return () if self.technology is None else (self.technology.kind.output,)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The goods used, in the technology's order."""
+        if self.makes is not None:
+            return self.makes.formula.variables
+        return () if self.technology is None else self.technology.kind.goods()
+
+    def build(self, read: Reader, abroad: Set[str]) -> Technology:
+        """What the firms can make; goods that the outside alone buys, `abroad`, may be negative."""
+        from simulator.economics.technology import FormulaTechnology
+
+        if self.makes is not None:
+            productivity = read.number(1.0 if self.productivity is None else self.productivity, "productivity")
+            return FormulaTechnology(self.makes.formula, abroad >= set(self.outputs), productivity, read.count)
+        assert self.technology is not None
+        kind, below = self.technology.kind, replace(read.at("technology"), goods=self.inputs)
+        return kind.build(below) if self.technology.name in TECHNOLOGIES else trial.technology(kind, below)
 
 
 Share = Annotated[
-    Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)] | Annotated[Draw, Tag(MAPPING)],
-    Discriminator(_share_shape, custom_error_type="shape", custom_error_message="a share (number) or equal"),
+    Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)] | Drawn,
+    by_shape("a share (number) or equal", "equal"),
+    bounded(AT_LEAST_0),
 ]
 
 
@@ -64,10 +121,8 @@ class Consumer(Entry):
     """A consumer, or several."""
 
     name: Name = Field(description="name, unique among firms and consumers")
-    count: Annotated[Whole, Field(ge=1, le=10**12)] | None = Field(
-        None, description="how many of them (default 1, or the rows of their CSV file)"
-    )
-    utility: Utility = Field(description="what the consumer wants")
+    count: Count | None = Field(None, description="how many of them (default 1, or the rows of their CSV file)")
+    utility: AnyUtility = Field(description="what the consumer wants")
     endowment: Amounts = Field(default_factory=dict[str, Any], description="quantities owned anew every tick")
     budget: AnyAmount | None = Field(
         None, description="money received per tick; a quasi-linear consumer without one is unlimited"
@@ -78,6 +133,22 @@ class Consumer(Entry):
         "evenly among those who say so",
     )
     savings: bool = Field(False, description="keep the unspent part of the budget for later ticks")
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether the purse has no bottom."""
+        return self.budget is None and getattr(self.utility.kind, "unlimited", False)
+
+    @property
+    def uses(self) -> set[str]:
+        """The goods wanted."""
+        return set(goods_in(self.utility))
+
+    def build(self, read: Reader) -> Utility:
+        """What the consumers want."""
+        below = read.at("utility", self.utility.name)
+        kind = self.utility.kind
+        return kind.build(below) if self.utility.name in UTILITIES else trial.utility(kind, below)
 
 
 class EveryTick(Entry):
@@ -90,9 +161,11 @@ class EveryTick(Entry):
     inventories: bool | None = Field(None, description="keep unsold goods in stock (default: if spoilage is below 1)")
 
 
-class Trade(Choice):
+class Trade(Entry):
     """A kind of trade with its options."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    key_word: ClassVar[str] = "kind"
     every_tick: EveryTick | None = Field(None, description="goods and money move in every tick")
 
 
@@ -149,23 +222,23 @@ class ScenarioFile(Entry):
     program: (
         Annotated[
             Annotated[str, Tag(TEXT)] | Annotated[ProgramText, Tag(MAPPING)],
-            Discriminator(shape, custom_error_type="shape", custom_error_message="lines such as c = a*b + 1"),
+            by_shape("lines such as c = a*b + 1"),
         ]
         | None
     ) = Field(None, description="assignments that become goods and firms, in the place of goods, outside and firms")
     goods: Annotated[
         Annotated[list[Name], Field(min_length=1), Tag(LIST)]
         | Annotated[dict[Name, Good | None], Field(min_length=1), Tag(MAPPING)],
-        Discriminator(shape, custom_error_type="shape", custom_error_message="a list of names or a mapping of goods"),
+        by_shape("a list of names or a mapping of goods"),
     ] = Field(description="the goods, by name alone or with their market's details")
-    numeraire: str | None = Field(None, description="the good whose price stays 1; none: every price moves")
-    outside: dict[str, Positive] = Field(
+    numeraire: GoodName | None = Field(None, description="the good whose price stays 1; none: every price moves")
+    outside: dict[GoodName, Positive] = Field(
         default_factory=dict[str, float], description="goods the outside world trades in any amount, at this price"
     )
-    supply: dict[str, float] = Field(
+    supply: dict[GoodName, float] = Field(
         default_factory=dict[str, float], description="quantities that arrive every tick, owned by nobody"
     )
-    initial_prices: dict[str, float] = Field(
+    initial_prices: dict[GoodName, float] = Field(
         default_factory=dict[str, float], description="prices at tick 0 (default 1)"
     )
     learning: Learning | None = Field(
@@ -175,17 +248,15 @@ class ScenarioFile(Entry):
     consumers: list[Consumer] = Field(default_factory=list[Consumer], description="who wants goods")
     trade: Annotated[
         Annotated[Literal["every_tick", "at_equilibrium"], Tag(TEXT)] | Annotated[Trade, Tag(MAPPING)],
-        Discriminator(
-            shape,
-            custom_error_type="shape",
-            custom_error_message="every_tick, at_equilibrium or {every_tick: {...}}",
-        ),
+        by_shape("every_tick, at_equilibrium or {every_tick: {...}}"),
     ] = Field("every_tick", description="when goods and money change hands")
     start: Literal["stocked", "empty"] = Field(
         "stocked", description="whether firms begin with one tick of output in stock"
     )
     shocks: list[Shock] = Field(default_factory=list[Shock], description="changes on the way")
-    scheduler: Scheduler = Field(default_factory=lambda: Scheduler.model_validate({}), description="what moves prices")
+    scheduler: AnyScheduler = Field(
+        default_factory=lambda: Tatonnement.model_validate({}), description="what moves prices"
+    )
     compare: Compare = Field(
         default_factory=lambda: Compare.model_validate({}), description="what the market's path is compared with"
     )
@@ -194,29 +265,58 @@ class ScenarioFile(Entry):
     )
     expect: Annotated[
         Annotated[Outcome, Tag(TEXT)] | Annotated[list[Outcome], Field(min_length=1), Tag(LIST)],
-        Discriminator(shape, custom_error_type="shape", custom_error_message="an outcome or a list of outcomes"),
+        by_shape("an outcome or a list of outcomes"),
     ] = Field("cleared", description="how the run should end")
 
+    @property
+    def markets(self) -> dict[str, Good]:
+        """The goods by name, with what is said of each; those that cannot be read are left out."""
+        given = self.goods if isinstance(self.goods, dict) else dict.fromkeys(self.goods or ())
+        plain = Good.model_construct()
+        return {good: market or plain for good, market in given.items() if good}
 
-def scenario_schema(model: type[ScenarioFile] = ScenarioFile) -> dict[str, Any]:
-    """The JSON Schema of scenario files (draft 2020-12), for editors."""
-    from simulator.dynamics.price_rules import RECIPES
 
-    schema = _without_nothings(model.model_json_schema(by_alias=True))
-    schema["$defs"]["Scheduler"]["properties"]["rule"]["enum"] = list(RECIPES)
+def scenario_schema(known: Known | None = None) -> dict[str, Any]:
+    """The JSON Schema of scenario files (draft 2020-12), for editors; with the kinds that are `known` besides."""
+    known, models = known or Known(), list[Any]([ScenarioFile])
+    for model in models:
+        marks = _marks(TypeAdapter(model).json_schema(by_alias=True))
+        models += [below for mark in marks for below in mark.models(known) if below not in models]
+    named, whole = TypeAdapter.json_schemas([(m, "validation", TypeAdapter(m)) for m in models], by_alias=True)
+    references = {model: reference for (model, _), reference in named.items()}
+    definitions: dict[str, Any] = _finished(whole["$defs"], known, references)
+    schema: dict[str, Any] = {**definitions.pop(ScenarioFile.__name__), "$defs": definitions}
     schema["required"].remove("goods")
     learning = {"required": ["learning"], "not": {"required": ["goods"]}}
     schema["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}, learning]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A market-simulator scenario"}
 
 
-def _without_nothings(schema: Any) -> Any:
-    """The schema where a key that may be left out may not be written without a value."""
+def _marks(schema: Any) -> list[Any]:
+    """The choices in a schema, which stand for the kinds there are."""
     if isinstance(schema, list):
-        return [_without_nothings(part) for part in cast("list[Any]", schema)]
+        return [mark for part in schema for mark in _marks(part)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema["choice"]] if hasattr(schema.get("choice"), "models") else []
+    return own + [mark for part in schema.values() for mark in _marks(part)]
+
+
+def _finished(schema: Any, known: Known, references: dict[Any, Any]) -> Any:
+    """The schema with references to the kinds there are in the place of choices, in which a key that may be left out
+    may not be written without a value.
+    """
+    if isinstance(schema, list):
+        return [_finished(part, known, references) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    part = {key: _without_nothings(value) for key, value in cast("dict[str, Any]", schema).items()}
+    mark: Any = schema.get("choice")
+    if hasattr(mark, "models"):
+        names = mark.names(known) if getattr(mark, "plain", False) else []
+        ways = [*([{"enum": names}] if names else []), *(references[model] for model in mark.models(known))]
+        rest = {key: value for key, value in schema.items() if key != "choice"}
+        return {**rest, **(ways[0] if len(ways) == 1 else {"oneOf": ways})}
+    part = {key: _finished(value, known, references) for key, value in schema.items()}
     if "anyOf" in part and "default" in part and part["default"] is None:
         part["anyOf"] = [choice for choice in part["anyOf"] if choice != {"type": "null"}]
         del part["default"]

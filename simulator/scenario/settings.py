@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, cast, get_origin
+from typing import Any, get_origin
 
-from simulator.scenario.complaints import Schema, below, fields_of, keys_at, model_of, nearest, unknown
-from simulator.scenario.document import Document, Fault, Steps, leading, plain, quoted
-from simulator.scenario.draws_schema import Draw, is_dirichlet
+from simulator.kinds.entry import Steps
+from simulator.kinds.numbers import Draw, is_dirichlet
+from simulator.kinds.wording import nearest, quoted, unknown
+from simulator.scenario.complaints import Language, fields_of, model_of
+from simulator.scenario.document import Document, Fault, leading, plain
+from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.yaml_text import compose_value
 
 
@@ -24,7 +27,7 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
             complaints = [fault.message for fault in nested]
         path: Steps = (dotted,)
         if not complaints:
-            reached = _reach(document.plugins.schema, document.data, dotted)
+            reached = _reach(Language(document), document.data, dotted)
             if isinstance(reached, str):
                 complaints = [reached]
             else:
@@ -38,7 +41,7 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
 
 def steps_of(document: Document, dotted: str) -> Steps:
     """The steps of a dotted path with names in the place of list positions; as far as they lead."""
-    reached = _reach(document.plugins.schema, deepcopy(document.data), dotted)
+    reached = _reach(Language(document), deepcopy(document.data), dotted)
     if not isinstance(reached, str):
         return reached[1]
     shorter = dotted.rpartition(".")[0]
@@ -54,55 +57,56 @@ def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
         other = ("initial_prices", path[1])
     node: Any = data
     for step in other[:-1]:
-        node = cast("dict[Any, Any]", node).get(step) if isinstance(node, dict) else None
+        node = node.get(step) if isinstance(node, dict) else None
     if other and isinstance(node, dict):
-        cast("dict[Any, Any]", node).pop(other[-1], None)
+        node.pop(other[-1], None)
 
 
-def _reach(schema: Schema, data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
+def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
     """The container and path a dotted path leads to, mappings made on the way; or what is wrong with it."""
     node: Any = data
-    annotations: list[Any] = [schema]
+    annotations: list[Any] = [ScenarioFile]
     path: Steps = ()
     rest = dotted
     if dotted.endswith("."):
         return f"unknown path {quoted(dotted)}; expected a name after the last dot"
     while True:
-        step, after, names = _step(node, annotations, rest)
+        step, after, names = _step(language, node, annotations, rest)
         if step is None:
             return _unknown_path(dotted, rest, names)
-        annotations = below(annotations, step)
+        held = node[step] if isinstance(step, int) else node.get(step)
+        annotations = language.below(annotations, step, held)
         path = (*path, step)
         if not after:
             return node, path
-        held = node[step] if isinstance(step, int) else node.get(step)
-        node[step] = _opened(schema, held, annotations, path)
+        node[step] = _opened(held, annotations, path)
         if node[step] is None:
             node[step] = held
             return f"unknown path {quoted(dotted)}; expected to end at {quoted(dotted[: -len(after) - 1])}"
         node, rest = node[step], after
 
 
-def _opened(schema: Schema, held: Any, annotations: list[Any], path: Steps) -> Any:
+def _opened(held: Any, annotations: list[Any], path: Steps) -> Any:
     """What is held at a step, as something with steps of its own; None where the schema allows none there."""
     shapes = {get_origin(single) for single in annotations}
     mapping = dict in shapes or model_of(annotations) is not None
     if path == ("goods",) and isinstance(held, list):
-        return {name: None for name in cast("list[Any]", held) if isinstance(name, str)}
+        return {name: None for name in held if isinstance(name, str)}
     if (isinstance(held, dict) and mapping) or (isinstance(held, list) and list in shapes):
-        return cast("Any", held)
+        return held
     if mapping:
-        return {held: {}} if isinstance(held, str) and held in keys_at(schema, path)[1] else {}
+        model = model_of(annotations)
+        return {held: {}} if isinstance(held, str) and model is not None and held in fields_of(model) else {}
     return [] if list in shapes else None
 
 
-def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | None, str, list[str]]:
+def _step(language: Language, node: Any, annotations: list[Any], rest: str) -> tuple[str | int | None, str, list[str]]:
     """The longest first step of a dotted path that exists or may exist, what follows it, and the names there are."""
     if isinstance(node, list):
         places: dict[str, int] = {}
         names: list[str] = []
-        for at, entry in enumerate(cast("list[Any]", node)):
-            name: Any = cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else None
+        for at, entry in enumerate(node):
+            name: Any = entry.get("name") if isinstance(entry, dict) else None
             names.append(name if isinstance(name, str) else str(at))
             places[names[-1]] = at
         for at in range(len(names)):
@@ -110,13 +114,9 @@ def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | Non
         first = leading(rest, places)
         return (None, "", names) if first is None else (places[first], rest[len(first) + 1 :], [])
     model = None if _is_table(node, annotations, rest) else model_of(annotations)
-    names = (
-        [name for name in cast("dict[Any, Any]", node) if isinstance(name, str)]
-        if model is None
-        else [*fields_of(model)]
-    )
+    names = [name for name in node if isinstance(name, str)] if model is None else [*fields_of(model)]
     first = leading(rest, names)
-    if first is None and model is None and not _structured(below(annotations, rest)):
+    if first is None and model is None and not _structured(language.below(annotations, rest)):
         first = rest
     return (first, rest[len(first) + 1 :], []) if first else (None, "", names)
 
@@ -124,7 +124,7 @@ def _step(node: Any, annotations: list[Any], rest: str) -> tuple[str | int | Non
 def _is_table(node: Any, annotations: list[Any], rest: str) -> bool:
     """Whether a mapping that may be shares drawn together is one of numbers by good."""
     may_be = any(get_origin(single) is dict for single in annotations)
-    return may_be and not is_dirichlet(cast("dict[str, Any]", node)) and rest.partition(".")[0] != "dirichlet"
+    return may_be and not is_dirichlet(node) and rest.partition(".")[0] != "dirichlet"
 
 
 def _structured(annotations: list[Any]) -> bool:

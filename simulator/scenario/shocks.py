@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any
 
-from simulator.scenario.document import Steps, found, leading, quoted
-from simulator.scenario.draws import DISTRIBUTIONS
+from simulator.kinds.distributions import DISTRIBUTIONS
+from simulator.kinds.entry import Steps
+from simulator.kinds.wording import found, nearest, quoted
+from simulator.scenario.document import leading
 
 CHANGEABLE = "supply.GOOD, firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, " + (
     "consumers.NAME.budget, consumers.NAME.utility..."
@@ -43,7 +45,7 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> 
 def _modifier(change: Any) -> tuple[str, Any] | None:
     """`times` or `plus` with its number, if a change is one."""
     if isinstance(change, dict) and len(change) == 1:
-        ((kind, number),) = cast("dict[str, Any]", change).items()
+        ((kind, number),) = change.items()
         return (kind, number) if kind in ("times", "plus") else None
     return None
 
@@ -55,14 +57,13 @@ def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
     if value is None or isinstance(value, int | float):
         return float(value or 0.0) * number if kind == "times" else float(value or 0.0) + number
     if isinstance(value, dict):
-        mapping = cast("dict[str, Any]", value)
-        if any(name in mapping for name in (*DISTRIBUTIONS, "csv")):
-            times, plus = mapping.get("times", 1.0), mapping.get("plus", 0.0)
+        if any(name in value for name in (*DISTRIBUTIONS, "csv")):
+            times, plus = value.get("times", 1.0), value.get("plus", 0.0)
             if kind == "times":
-                return {**mapping, "times": times * number, "plus": plus * number}
-            return {**mapping, "plus": plus + number}
-        if "dirichlet" not in mapping:
-            return {key: _modified(item, kind, number, steps) for key, item in mapping.items()}
+                return {**value, "times": times * number, "plus": plus * number}
+            return {**value, "plus": plus + number}
+        if "dirichlet" not in value:
+            return {key: _modified(item, kind, number, steps) for key, item in value.items()}
     raise ShockError(steps, f"found {kind} for what is no number; expected a new value instead")
 
 
@@ -142,12 +143,10 @@ def _nested(node: dict[str, Any], rest: str, path: str, steps: Steps) -> tuple[d
         following = node[key]
         if not isinstance(following, dict):
             raise _unknown(path, steps, [before + key])
-        node, rest = cast("dict[str, Any]", following), rest[len(key) + 1 :]
+        node, rest = following, rest[len(key) + 1 :]
 
 
 def _unknown(path: str, steps: Steps, known: list[str], guesses: list[str] | None = None) -> ShockError:
-    from simulator.scenario.complaints import nearest
-
     guess = nearest(path, guesses or known)
     expected = ", ".join(known[:10]) if known else CHANGEABLE
     return ShockError(

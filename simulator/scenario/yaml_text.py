@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from simulator.errors import Problem, ScenarioError
-from simulator.scenario.document import MAX_DEPTH, MAX_VALUES, Document, Fault, Steps, found, quoted, scalar
+from simulator.kinds.entry import Steps
+from simulator.kinds.wording import found, quoted
+from simulator.scenario.document import MAX_DEPTH, MAX_VALUES, Document, Fault, scalar
 
 MAX_BYTES = 8_000_000
 _TOKEN = re.compile(r"\(?'?<([a-z ]+)>'?,?\)?")

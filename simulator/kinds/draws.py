@@ -1,4 +1,4 @@
-"""Numbers that differ from agent to agent: drawn from a stream of their own, or read from a column of a CSV file.
+"""How numbers that differ from agent to agent are had: drawn from a stream of their own, or read from a CSV file.
 
 Every drawn field has a random stream derived from the run's seed and the field's dotted path with the names in it
 (`consumers.households.endowment.labour`): neither the order of a file's entries nor another field changes what is
@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-
-MODIFIERS = ("times", "plus")
-
+from simulator.kinds.distributions import Array
+from simulator.kinds.numbers import Dirichlet, Draw, Table
+from simulator.kinds.wording import quoted
 
 _NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|inf|nan)", re.IGNORECASE)
+MAX_FILE = 1_000_000_000
+MAX_NAMES, MAX_LETTERS = 12, 30
+"""The columns of a file are named where there are no more of them, and no longer ones."""
 
 
 class _Read(NamedTuple):
@@ -43,43 +47,41 @@ class DrawError(Exception):
 class Draws:
     """Draws for one scenario: `seed` of the run, `files` from the names in it to where they lie."""
 
-    def __init__(self, seed: int, files: Mapping[str, str | Path]) -> None:
+    def __init__(self, seed: int, files: Mapping[str, Path]) -> None:
         self.seed, self.files = seed, files
         self._tables: dict[str, _Read] = {}
 
-    def number(self, given: Any, count: int, path: str, bound: Bound) -> Array:
+    def number(self, given: float | Draw, count: int, path: str) -> Array:
         """A number for all, `(1,)`, or a draw for each, `(count,)`; refused where one is out of bounds."""
-        if not isinstance(given, Mapping):
+        if not isinstance(given, Draw):
             return np.array([float(given)])
-        spec = cast("Mapping[str, Any]", given)
-        (kind,) = (key for key in spec if key not in (*MODIFIERS, "column"))
-        if kind == "csv":
-            values = self.column(str(spec["csv"]), str(spec["column"]), count, path)
-        else:
-            with np.errstate(all="ignore"):
-                values = DISTRIBUTIONS[kind](self.stream(path), spec[kind], count)
-        values = values * float(spec.get("times", 1.0)) + float(spec.get("plus", 0.0))
-        off = np.flatnonzero(~bound.holds(values))
+        values = self._drawn(given, count, path) * given.times + given.plus
+        off = np.flatnonzero(~given.bound.holds(values))
         if len(off):
             row, many = int(off[0]), f" and {len(off) - 1} more" if len(off) > 1 else ""
-            where = ""
-            if kind == "csv":
-                where = f" ({self.cell(str(spec['csv']), str(spec['column']), row, path)})"
+            where = "" if given.csv is None else f" ({self.cell(given.csv, given.column or '', row, path)})"
             found = f"found {float(values[row])!r} for agent {row + 1}{many}{where}"
-            raise DrawError(path, f"{found}; expected {bound.expected}")
+            raise DrawError(path, f"{found}; expected {given.bound.expected}")
         return values
 
-    def table(self, given: Mapping[str, Any], names: Iterable[str], count: int, path: str, bound: Bound) -> Array:
+    def _drawn(self, given: Draw, count: int, path: str) -> Array:
+        if given.csv is not None:
+            return self.column(given.csv, given.column or "", count, path)
+        (distribution,) = given.distributions.values()
+        with np.errstate(all="ignore"):
+            return distribution.draw(self.stream(path), count)
+
+    def table(self, given: Table, names: Iterable[str], count: int, path: str) -> Array:
         """Numbers by name, `(1, names)` if nothing in it is drawn, else `(count, names)` in Fortran order."""
         order = {name: place for place, name in enumerate(names)}
-        if set(given) == {"dirichlet"} and isinstance(given["dirichlet"], Mapping):
+        if isinstance(given, Dirichlet):
             # The order in which a file names them changes nothing.
-            weights = dict(sorted(cast("Mapping[str, float]", given["dirichlet"]).items()))
+            weights = dict(sorted(given.dirichlet.items()))
             table = np.zeros((count, len(order)), order="F")
             drawn = self.stream(path).dirichlet(list(weights.values()), count)
             table[:, [order[name] for name in weights]] = drawn
             return table
-        columns = {name: self.number(value, count, f"{path}.{name}", bound) for name, value in given.items()}
+        columns = {name: self.number(value, count, f"{path}.{name}") for name, value in given.items()}
         rows = max((len(values) for values in columns.values()), default=1)
         table = np.zeros((rows, len(order)), order="F")
         for name, values in columns.items():
@@ -91,12 +93,14 @@ class Draws:
         key = np.frombuffer(hashlib.sha256(path.encode()).digest(), dtype=np.uint32)
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key.tolist())))
 
-    def column(self, file: str, column: str, count: int, path: str) -> Array:
-        """A column of a CSV file as numbers, one for each agent."""
+    def column(self, file: str, column: str, count: int, path: str, *, named: bool = True) -> Array:
+        """A column of a CSV file as numbers, one for each agent; a name that the scenario does not give (not `named`)
+        is not repeated where they are none.
+        """
         table = self._read(file, path).columns
         if column not in table:
-            found = f"found no column {column!r} in {self.place(file)}"
-            raise DrawError(path, f"{found}; expected one of {', '.join(table)}")
+            found = f"found no column {quoted(column)} in {self.place(file)}"
+            raise DrawError(path, f"{found}; expected {_columns(table)}")
         cells = table[column]
         if len(cells) != count:
             found = f"found {len(cells):,} rows in {self.place(file)}"
@@ -105,7 +109,8 @@ class Draws:
         for row, cell in enumerate(cells):
             # Not all that Python reads as a number is one in a scenario.
             if not _NUMBER.fullmatch(cell.strip()):
-                found = f"found {cell[:60]!r} in {self.cell(file, column, row, path)}"
+                name = column if named else f"{list(table).index(column) + 1}"
+                found = f"found what is no number in {self.cell(file, name, row, path)}"
                 raise DrawError(path, f"{found}; expected a number")
             values[row] = float(cell)
         return values
@@ -133,6 +138,7 @@ class Draws:
         if file not in self._tables:
             place = self.place(file)
             try:
+                _must_be_a_file(place, path)
                 with open(place, newline="", encoding="utf-8-sig") as text:
                     reader = csv.reader(text)
                     (_, header), *numbered = [(reader.line_num, row) for row in reader if row or reader.line_num == 1]
@@ -148,90 +154,54 @@ class Draws:
             if short is not None:
                 found = f"found {len(rows[short])} cells in row {lines[short]} of {place}"
                 raise DrawError(path, f"{found}; expected {len(header)}, as in its first line")
-            twice = next((name for number, name in enumerate(header) if name in header[:number]), None)
+            twice = next((number for number, name in enumerate(header) if name in header[:number]), None)
             if twice is not None:
-                raise DrawError(path, f"found the column {twice!r} twice in {place}; expected names that differ")
+                found = f"found the name of column {twice + 1} of {place} twice in its first line"
+                raise DrawError(path, f"{found}; expected names that differ")
             columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
             self._tables[file] = _Read(lines, columns)
         return self._tables[file]
 
 
-class Bound:
-    """What a drawn number must satisfy: finite, `least` (or above it where `strict`), below `under`."""
+def _must_be_a_file(place: str | Path, path: str) -> None:
+    """Refuse what has no end, or is too large to read."""
+    found = os.stat(place)
+    if not stat.S_ISREG(found.st_mode):
+        raise DrawError(path, f"found {place}, which is no regular file; expected a CSV file")
+    if found.st_size > MAX_FILE:
+        raise DrawError(path, f"found {place} of {found.st_size:,} bytes; expected at most {MAX_FILE:,}")
 
-    def __init__(self, least: float = -np.inf, *, strict: bool = False, under: float = np.inf) -> None:
-        self.least, self.strict, self.under = least, strict, under
 
-    def holds(self, values: Array) -> NDArray[np.bool_]:
-        """Which of the values are within, elementwise."""
-        above = values > self.least if self.strict else values >= self.least
-        return np.isfinite(values) & above & (values < self.under)
+def _columns(table: Mapping[str, list[str]]) -> str:
+    """What to choose from. A file that is no table of numbers may hold anything: nothing of it is repeated."""
+    names = [name for name, cells in table.items() if cells and all(_NUMBER.fullmatch(cell.strip()) for cell in cells)]
+    if names and len(names) <= MAX_NAMES and all(name.isprintable() and len(name) <= MAX_LETTERS for name in names):
+        return f"one of {', '.join(names)}"
+    return f"one of its columns of numbers ({len(names):,} of {len(table):,} columns)"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the numbers of one entry of `count` agents: where in the scenario it stands, and the goods it may name."""
+
+    draws: Draws
+    goods: tuple[str, ...]
+    count: int
+    path: str
+
+    def at(self, *steps: str) -> Reader:
+        """The same further down."""
+        return replace(self, path=".".join((self.path, *steps)))
 
     @property
-    def expected(self) -> str:
-        """In words."""
-        least = f"above {self.least:g}" if self.strict else f"of at least {self.least:g}"
-        return f"numbers {least}" + (f" and below {self.under:g}" if np.isfinite(self.under) else "")
+    def above(self) -> Reader:
+        """The same one step up."""
+        return replace(self, path=self.path.rpartition(".")[0])
 
+    def number(self, given: float | Draw, *steps: str) -> Array:
+        """`(1,)`, or `(count,)` if drawn; the steps lead to where it stands."""
+        return self.draws.number(given, self.count, self.at(*steps).path)
 
-AT_LEAST_0 = Bound(0.0)
-ABOVE_0 = Bound(0.0, strict=True)
-BELOW_1 = Bound(under=1.0)
-
-Stream = np.random.Generator
-
-
-def _uniform(stream: Stream, given: Any, count: int) -> Array:
-    return stream.uniform(given[0], given[1], count)
-
-
-def _lognormal(stream: Stream, given: Any, count: int) -> Array:
-    return stream.lognormal(given["mean"], given["sigma"], count)
-
-
-def _normal(stream: Stream, given: Any, count: int) -> Array:
-    return stream.normal(given["mean"], given["sigma"], count)
-
-
-def _exponential(stream: Stream, given: Any, count: int) -> Array:
-    return stream.exponential(given, count)
-
-
-def _gamma(stream: Stream, given: Any, count: int) -> Array:
-    return stream.gamma(given["shape"], given.get("scale", 1.0), count)
-
-
-def _beta(stream: Stream, given: Any, count: int) -> Array:
-    return stream.beta(given["a"], given["b"], count)
-
-
-def _pareto(stream: Stream, given: Any, count: int) -> Array:
-    return given["minimum"] * (1.0 + stream.pareto(given["exponent"], count))
-
-
-def _choice(stream: Stream, given: Any, count: int) -> Array:
-    return stream.choice(np.array(given, dtype=float), count)
-
-
-DISTRIBUTIONS = {
-    "uniform": _uniform,
-    "lognormal": _lognormal,
-    "normal": _normal,
-    "exponential": _exponential,
-    "gamma": _gamma,
-    "beta": _beta,
-    "pareto": _pareto,
-    "choice": _choice,
-}
-"""How each kind is drawn: `(stream, parameters, count)` to `(count,)`."""
-
-
-def files_of(data: Any) -> list[str]:
-    """The CSV files that plain data speak of, in order."""
-    if isinstance(data, Mapping):
-        mapping = cast("Mapping[str, Any]", data)
-        own = [mapping["csv"]] if isinstance(mapping.get("csv"), str) else []
-        return own + [file for value in mapping.values() for file in files_of(value)]
-    if isinstance(data, list):
-        return [file for value in cast("list[Any]", data) for file in files_of(value)]
-    return []
+    def table(self, given: Table, *steps: str, names: Iterable[str] | None = None) -> Array:
+        """`(1, names)`, or `(count, names)` if drawn; names are the goods unless said."""
+        return self.draws.table(given, self.goods if names is None else names, self.count, self.at(*steps).path)

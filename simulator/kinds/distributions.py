@@ -1,0 +1,125 @@
+"""Distributions of numbers that differ from agent to agent: each its parameters, its meaning, and how it is drawn."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from simulator.kinds.entry import Amount, Complaint, Entry, Positive, Root, refusal
+
+Array = NDArray[np.float64]
+Stream = np.random.Generator
+
+
+class Distribution(Protocol):
+    """What every distribution can do."""
+
+    meaning: ClassVar[str]
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        """So many independent numbers, `(count,)`."""
+        ...
+
+
+class Uniform(Root[Annotated[list[float], Field(min_length=2, max_length=2)]]):
+    """`[least, most]`."""
+
+    meaning: ClassVar[str] = "[least, most], all as likely"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Uniform:
+        if self.root[0] > self.root[1]:
+            raise refusal(Complaint((), f"found {self.root}; expected [least, most], the smaller first"))
+        return self
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        least, most = self.root
+        return stream.uniform(least, most, count)
+
+
+class LogNormal(Entry):
+    """`exp(N(mean, sigma))`."""
+
+    meaning: ClassVar[str] = "exp of a normal"
+    mean: float = Field(description="mean of the logarithm")
+    sigma: Amount = Field(description="standard deviation of the logarithm")
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        return stream.lognormal(self.mean, self.sigma, count)
+
+
+class Normal(Entry):
+    """`N(mean, sigma)`."""
+
+    meaning: ClassVar[str] = "the normal distribution"
+    mean: float = Field(description="mean")
+    sigma: Amount = Field(description="standard deviation")
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        return stream.normal(self.mean, self.sigma, count)
+
+
+class Exponential(Root[Positive]):
+    """`P(X > x) = exp(-x/mean)`."""
+
+    meaning: ClassVar[str] = "the exponential distribution of this mean"
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        return stream.exponential(self.root, count)
+
+
+class Gamma(Entry):
+    """Density `x^(shape-1) exp(-x/scale)`."""
+
+    meaning: ClassVar[str] = "the gamma distribution"
+    shape: Positive = Field(description="shape")
+    scale: Positive = Field(1.0, description="scale; the mean is shape times scale")
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        return stream.gamma(self.shape, self.scale, count)
+
+
+class Beta(Entry):
+    """Density `x^(a-1) (1-x)^(b-1)` from 0 to 1."""
+
+    meaning: ClassVar[str] = "the beta distribution"
+    a: Positive = Field(description="a; the mean is a/(a+b)")
+    b: Positive = Field(description="b")
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        return stream.beta(self.a, self.b, count)
+
+
+class Pareto(Entry):
+    """`P(X > x) = (minimum/x)^exponent`."""
+
+    meaning: ClassVar[str] = "the Pareto distribution"
+    minimum: Positive = Field(description="least value")
+    exponent: Positive = Field(description="exponent of the tail")
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        return self.minimum * (1.0 + stream.pareto(self.exponent, count))
+
+
+class Choice(Root[Annotated[list[float], Field(min_length=1)]]):
+    """One of a list."""
+
+    meaning: ClassVar[str] = "one of these, all as likely"
+
+    def draw(self, stream: Stream, count: int) -> Array:
+        return stream.choice(np.array(self.root, dtype=float), count)
+
+
+DISTRIBUTIONS: dict[str, type[Distribution]] = {
+    "uniform": Uniform,
+    "lognormal": LogNormal,
+    "normal": Normal,
+    "exponential": Exponential,
+    "gamma": Gamma,
+    "beta": Beta,
+    "pareto": Pareto,
+    "choice": Choice,
+}

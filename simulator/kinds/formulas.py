@@ -1,0 +1,97 @@
+"""Formulas as fields of a scenario: read once, where they stand, and kept as what they mean."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import ValidationInfo
+from pydantic_core import PydanticCustomError, core_schema
+
+from simulator.formulas.concavity import judge
+from simulator.formulas.formula import Formula, FormulaError, parse, sides
+from simulator.kinds.entry import NAME_PATTERN, Complaint, Known, refusal
+from simulator.kinds.wording import quoted
+
+
+@dataclass(frozen=True)
+class Makes:
+    """`good = formula`: the goods made, and the formula of those used; `text` as it was written."""
+
+    text: str
+    outputs: tuple[str, ...]
+    formula: Formula
+
+
+class _Text:
+    """Marks a field that is read from a text and written as one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        written = core_schema.plain_serializer_function_ser_schema(lambda value: value.text)
+        return core_schema.with_info_plain_validator_function(self._read, serialization=written)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string"}
+
+    def _read(self, value: object, info: ValidationInfo) -> Any:
+        if isinstance(value, Formula | Makes):
+            return value
+        if not isinstance(value, str):
+            raise PydanticCustomError("string_type", "text")
+        return self.parsed(value, Known.of(info))
+
+    def parsed(self, text: str, known: Known) -> Any:
+        return formula_of(text, text, 0, known, "found a formula without goods; expected at least one")
+
+
+class _Makes(_Text):
+    def parsed(self, text: str, known: Known) -> Makes:
+        outputs, right = sides(text)
+        wrong = [good for good in outputs if not re.fullmatch(NAME_PATTERN, good)]
+        if wrong or not outputs:
+            advice = "expected 'good = formula' with one good on the left, or 'one = other = formula' of joint products"
+            raise refusal(Complaint((), f"found {quoted(wrong[0] if wrong else text)}; {advice}"))
+        twice = next((good for good in outputs if outputs.count(good) > 1), None)
+        if twice is not None:
+            raise refusal(Complaint((), f"found {quoted(twice)} twice on the left; expected it once"))
+        advice = f"expected at least one good (a constant flow is supply: {{{outputs[0]}: 1}})"
+        without = f"found a formula without inputs; {advice}"
+        begin = len(text) - len(right)
+        formula = formula_of(text, right, begin, known, without, outputs)
+        if known.plans:
+            _must_be_concave(formula, known.scale, begin)
+        return Makes(text, outputs, formula)
+
+
+FormulaText = Annotated[Formula, _Text()]
+MakesText = Annotated[Makes, _Makes()]
+
+
+def formula_of(text: str, right: str, begin: int, known: Known, without: str, outputs: tuple[str, ...] = ()) -> Formula:
+    """The formula that a text ends with, from the character `begin` on, of goods that there are."""
+    try:
+        formula = parse(right)
+    except FormulaError as error:
+        raise refusal(Complaint((), error.message, offset=begin + error.offset)) from None
+    if not formula.variables:
+        raise refusal(Complaint((), without, offset=begin if outputs else None))
+    places = [(good, _position(text, good)) for good in outputs]
+    places += [(good, begin + _position(right, good)) for good in formula.variables]
+    strange = [(known.stranger(good), place) for good, place in places]
+    complaints = [Complaint((), said, offset=place) for said, place in strange if said is not None]
+    if complaints:
+        raise refusal(*complaints)
+    return formula
+
+
+def _must_be_concave(formula: Formula, scale: float, offset: int) -> None:
+    verdict = judge(formula, scale)
+    if not verdict.strictly_concave:
+        advice = "expected returns that diminish in all inputs jointly, such as y = x^0.5"
+        raise refusal(Complaint((), f"{verdict.sentence.rstrip('.')}; {advice}", offset=offset))
+
+
+def _position(formula: str, name: str) -> int:
+    match = re.search(rf"(?<![A-Za-z0-9_.]){re.escape(name)}(?![A-Za-z0-9_.])", formula)
+    return match.start() if match else 0

@@ -1,0 +1,234 @@
+"""The economies of a valid scenario: who makes, owns and wants what, from the start and after each shock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simulator.economics.agents import Consumers, Firm
+from simulator.economics.economy import Economy
+from simulator.economics.markets import OUTSIDE, Markets
+from simulator.kinds.distributions import Array
+from simulator.kinds.draws import DrawError, Draws, Reader
+from simulator.kinds.numbers import Draw
+from simulator.scenario import schema
+from simulator.scenario.schema import SHARE_ROUNDING, ScenarioFile
+from simulator.scenario.shocks import ShockError
+
+
+class Regime(NamedTuple):
+    """An economy and the tick from which it is in force."""
+
+    tick: int
+    economy: Economy
+
+
+class Shocked(NamedTuple):
+    """A scenario as it is from a shock on, the tick of the shock and its place in the list."""
+
+    place: int
+    tick: int
+    model: ScenarioFile
+
+
+class Claims(NamedTuple):
+    """What consumers claim of a firm's profit: shares in numbers, and how many agents share the rest equally."""
+
+    claimed: float
+    sharers: int
+
+
+def markets_of(model: ScenarioFile) -> Markets:
+    """One market for each good; under tatonnement one for each user of a good that is not rival and has several.
+
+    An entry of several agents who are all alike is one user, who counts as many.
+    """
+    users: dict[str, dict[str, int]] = {}
+    if model.scheduler.kind == "tatonnement" and model.learning is None:
+        users = {good: {} for good, market in model.markets.items() if not market.rival}
+        for good in users.keys() & model.outside.keys():
+            users[good][OUTSIDE] = 1
+    if users:
+        uses = [(firm, set(firm.inputs)) for firm in model.firms]
+        for entry, used in [*uses, *((consumer, consumer.uses) for consumer in model.consumers)]:
+            for good in users.keys() & used:
+                users[good][entry.name] = entry.count or 1
+    several = {good: found for good, found in users.items() if len(found) > 1 or sum(found.values()) > 1}
+    return Markets.of(model.markets, several)
+
+
+def outside_prices(outside: Mapping[str, float], markets: Markets) -> Array:
+    """The price at which the outside trades in each market, `(markets,)`; not a number where it does not."""
+    prices = np.array([outside.get(good, np.nan) for good in markets.goods])[markets.good]
+    for places in markets.places:
+        for user, at in places.items():
+            if user != OUTSIDE:
+                prices[at] = np.nan
+    return prices
+
+
+def regimes_of(model: ScenarioFile, shocked: Sequence[Shocked], markets: Markets, draws: Draws) -> tuple[Regime, ...]:
+    """The economies of a scenario, one after another; what a shock does not touch is the same object in both."""
+    regimes = [Regime(0, _economy(model, markets, draws))]
+    before = model
+    for place, tick, data in shocked:
+        after = markets_of(data)
+        _same_users(markets, after, place)
+        try:
+            economy = _economy(data, after, draws, before, regimes[-1].economy)
+        except DrawError as error:
+            raise ShockError(("shocks", place, "set"), f"leads to {error.path}: {error.message}") from error
+        _same_rows(regimes[-1].economy, economy, place)
+        if tick == regimes[-1].tick:
+            regimes.pop()
+        regimes.append(Regime(tick, economy))
+        before, markets = data, after
+    return tuple(regimes)
+
+
+def _same_users(before: Markets, after: Markets, place: int) -> None:
+    """Raise `ShockError` where a good that is not rival has other users than before: each has a market of its own."""
+    for good, old, new in zip(before.goods, before.places, after.places, strict=True):
+        if {*old} != {*new}:
+            found = f"found users of {good} (not rival) other than before the shock: {' and '.join(new) or 'one alone'}"
+            raise ShockError(("shocks", place, "set"), f"{found}; expected {' and '.join(old) or 'one alone'}")
+
+
+def _same_rows(before: Economy, after: Economy, place: int) -> None:
+    """Raise `ShockError` where agents who were all alike begin to differ, or the other way round: they cannot be told
+    apart afterwards; or where firms make or use other goods than before.
+    """
+    for old, new in zip(before.firms, after.firms, strict=True):
+        if (old.outputs, {*old.inputs}) != (new.outputs, {*new.inputs}):
+            found = f"found {new.name} making {_said(after, new)}, and before the shock {_said(before, old)}"
+            raise ShockError(("shocks", place, "set"), f"{found}; expected the same goods with other numbers")
+    firms = zip(before.firms, after.firms, strict=True)
+    consumers = zip(before.consumers, after.consumers, strict=True)
+    changed_firms = [old.name for old, new in firms if old.rows != new.rows]
+    changed_consumers = [old.name for old, new in consumers if old.size != new.size]
+    for name in changed_firms + changed_consumers:
+        found = f"found agents of {name} who are all alike before or after the shock, and not both"
+        raise ShockError(("shocks", place, "set"), f"{found}; expected a distribution from the start, or none")
+
+
+def _said(economy: Economy, firm: Firm) -> str:
+    """What a firm makes of what."""
+    made, used = ([economy.goods[good] for good in goods] for goods in (firm.outputs, firm.inputs))
+    return f"{' and '.join(made)} of {' and '.join(used)}"
+
+
+def _economy(
+    model: ScenarioFile,
+    markets: Markets,
+    draws: Draws,
+    before: ScenarioFile | None = None,
+    last: Economy | None = None,
+) -> Economy:
+    goods = markets.goods
+    if model.learning is not None:
+        return Economy(goods, np.zeros(len(goods)), np.full(len(goods), np.nan))
+    outside = outside_prices(model.outside, markets)
+    # What others than the outside buy as well cannot be bought back there.
+    bought = np.bincount(markets.good, weights=np.isfinite(outside)) == np.bincount(markets.good)
+    abroad = {goods[place] for place in np.flatnonzero(bought)}
+    firms = [
+        last.firms[place]
+        if before is not None and last is not None and before.firms[place] is firm
+        else _firm(firm, abroad, markets, draws)
+        for place, firm in enumerate(model.firms)
+    ]
+    claims = _claims(model, goods, draws)
+    consumers = [
+        last.consumers[place]
+        if before is not None and last is not None and before.consumers[place] is consumer
+        else _consumers(consumer, claims, markets, draws)
+        for place, consumer in enumerate(model.consumers)
+    ]
+    return Economy(
+        goods=markets.names,
+        supply=locked(markets.spread(np.array([model.supply.get(good, 0.0) for good in goods]))),
+        outside=locked(outside),
+        firms=tuple(firms),
+        consumers=tuple(consumers),
+        several=markets,
+    )
+
+
+def _firm(firm: schema.Firm, abroad: Set[str], markets: Markets, draws: Draws) -> Firm:
+    read = Reader(draws, markets.goods, firm.count or 1, f"firms.{firm.name}")
+    technology = firm.build(read, abroad)
+    outputs, yields = zip(*(outlet for good in firm.outputs for outlet in markets.sold(good)), strict=True)
+    inputs = tuple(markets.bought(good, firm.name) for good in firm.inputs)
+    made = Firm(firm.name, technology, outputs, inputs, read.count, firm.behaviour.kind, yields)
+    _alike(made.rows, inputs, markets, read.path)
+    return made
+
+
+def _consumers(consumer: schema.Consumer, claims: Mapping[str, Claims], markets: Markets, draws: Draws) -> Consumers:
+    seen = markets.seen_by(consumer.name)
+    read = Reader(draws, markets.goods, consumer.count or 1, f"consumers.{consumer.name}")
+    shares = [owned(consumer.owns.get(firm, 0.0), claim, read, firm) for firm, claim in claims.items()]
+    rows = max((len(share) for share in shares), default=1)
+    owns = np.zeros((rows, len(shares)), order="F")
+    for place, share in enumerate(shares):
+        owns[:, place] = share
+    found = Consumers(
+        name=consumer.name,
+        utility=consumer.build(replace(read, goods=seen)),
+        endowment=locked(markets.spread(read.table(consumer.endowment, "endowment"))),
+        budget=locked(np.array([np.inf]) if consumer.budget is None else read.number(consumer.budget, "budget")),
+        owns=locked(owns),
+        count=read.count,
+        saves=consumer.savings,
+    )
+    goods = set(markets.goods)
+    _alike(found.size, [at for at, name in enumerate(seen) if name in goods], markets, read.path)
+    return found
+
+
+def _alike(rows: int, bought: Iterable[int], markets: Markets, path: str) -> None:
+    """Raise `DrawError` where agents who differ use a non-rival good: they would pay prices that differ too."""
+    if rows > 1 and any(markets.places[markets.good[at]] for at in bought):
+        found = f"found {rows:,} agents who differ and use a good that is not rival, each at a price of its own"
+        raise DrawError(path, f"{found}; expected agents who are all alike, or an entry for each")
+
+
+def locked(array: Any) -> Any:
+    """An array that nobody can write to."""
+    array.setflags(write=False)
+    return array
+
+
+def _claims(model: ScenarioFile, goods: tuple[str, ...], draws: Draws) -> dict[str, Claims]:
+    """What consumers claim of each firm's profit. Raises `DrawError` where drawn shares sum to more than 1."""
+    claimed = {firm.name: 0.0 for firm in model.firms}
+    sharers = dict.fromkeys(claimed, 0)
+    for consumer in model.consumers:
+        read = Reader(draws, goods, consumer.count or 1, f"consumers.{consumer.name}")
+        for firm, share in consumer.owns.items():
+            if isinstance(share, Draw):
+                claimed[firm] += float(read.number(share, "owns", firm).sum())
+            elif share == "equal":
+                sharers[firm] += read.count
+            else:
+                claimed[firm] += float(share)
+            if claimed[firm] > 1.0 + SHARE_ROUNDING:
+                found = f"found shares that sum to {claimed[firm]:.6g} with those of others"
+                raise DrawError(read.at("owns", firm).path, f"{found}; expected at most 1")
+    return {firm: Claims(claimed[firm], sharers[firm]) for firm in claimed}
+
+
+def owned(given: float | str | Draw, claims: Claims, read: Reader, firm: str) -> Array:
+    """One agent's share of a firm's profit, `(1,)` or `(count,)`: its part of what all own together, of what is left to
+    be shared equally, or its own if drawn.
+    """
+    # Shares that sum to more than 1 by rounding only are scaled to 1.
+    scale = 1.0 / max(1.0, claims.claimed)
+    if isinstance(given, Draw):
+        return scale * read.number(given, "owns", firm)
+    if given == "equal":
+        return np.array([max(0.0, 1.0 - claims.claimed) / claims.sharers])
+    return np.array([scale * float(given) / read.count])

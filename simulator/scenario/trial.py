@@ -1,0 +1,101 @@
+"""Kinds from outside are tried before a run: each is asked once for what the run will ask of it.
+
+Whatever goes wrong in their code is said with its place in the scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.kinds.distributions import Array
+from simulator.kinds.draws import DrawError, Reader
+
+if TYPE_CHECKING:
+    from simulator.dynamics.pieces import Piece
+    from simulator.economics.technology import Technology
+    from simulator.economics.utility import Utility
+
+
+class KindError(DrawError):
+    """A kind from outside that refuses its parameters, or answers what it may not."""
+
+
+def utility(kind: Any, read: Reader) -> Utility:
+    """A utility, which has been asked for everybody's best bundle at some prices and incomes, and what it is worth."""
+    made: Utility = _answer(read.path, lambda: kind.build(read))
+    goods = len(read.goods)
+    rows = _answer(read.path, lambda: made.size)
+    prices, income = 1.0 + np.arange(goods) / 8.0, np.ones(rows)
+    bundle = _array(read.path, "demand(prices, income)", lambda: made.demand(prices, income), (rows, goods))
+    _array(read.path, "utility(quantities, paid)", lambda: made.utility(bundle, income), (rows,))
+    spent = (bundle * prices).sum(axis=1)
+    if not (bundle >= 0.0).all():
+        raise KindError(read.path, f"found a demand of {float(bundle.min()):.6g}; expected quantities of at least 0")
+    if made.needs_income and not (spent <= income * (1.0 + 1e-9)).all():
+        found = f"found a demand that costs {float(spent.max()):.6g} at an income of 1"
+        raise KindError(read.path, f"{found}; expected a bundle that can be paid for")
+    return made
+
+
+def technology(kind: Any, read: Reader) -> Technology:
+    """A technology, which has been asked for the best response to prices of 1."""
+    made: Technology = _answer(read.path, lambda: kind.build(read))
+    if read.count > 1 or not hasattr(made, "count"):
+        # How many firms there are is not among its parameters, and it may be frozen.
+        object.__setattr__(made, "count", read.count)
+    goods = len(read.goods)
+    rows = _answer(read.path, lambda: made.size)
+    planned = _answer(read.path, lambda: made.best_response(1.0, [1.0] * goods, np.ones((rows, goods))))
+    _array(read.path, "the best response's inputs", lambda: planned.inputs, (rows, goods))
+    _array(read.path, "the best response's output", lambda: planned.output, (rows,))
+    return made
+
+
+def piece(made: Piece, path: str, goods: int, multiplicative: bool) -> None:
+    """A piece of a price rule is asked for its memory, and for a step on a quiet quote and on a lively one."""
+    from simulator.dynamics.pieces import Quote
+
+    prices, free = 1.0 + np.arange(goods) / 8.0, np.ones(goods, dtype=bool)
+    lively = np.where(np.arange(goods) % 2 == 0, 0.5, -0.25)
+    jacobian = -np.eye(goods)
+    memory = _answer(path, lambda: (made.start(goods), made.information))[0]
+    for tick, signal in enumerate((np.zeros(goods), lively)):
+        quote = Quote(
+            prices, signal, np.ones(goods), jacobian, np.ones(goods), multiplicative, 1e-12 * prices, free, tick, 0.1
+        )
+        answer = _answer(path, lambda quote=quote, memory=memory: made.step(0.1 * quote.signal, quote, memory))
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise KindError(path, f"found a {type(answer).__name__} for step(...); expected a step and a memory")
+        step, after = answer
+        _array(path, "step(step, quote, memory)", lambda step=step: step, (goods,))
+        if np.shape(after) != np.shape(memory):
+            found = f"found a memory of shape {np.shape(after)} after a step"
+            raise KindError(path, f"{found}; expected {np.shape(memory)}, as it starts")
+        memory = after
+
+
+def _answer(path: str, ask: Callable[[], Any]) -> Any:
+    """What is answered; whatever goes wrong in code from outside is said with its place."""
+    try:
+        with np.errstate(all="ignore"):
+            return ask()
+    except DrawError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or "no reason given"
+        raise KindError(path, f"refused by its own code: {type(error).__name__}: {said}") from error
+
+
+def _array(path: str, what: str, ask: Callable[[], Any], expected: tuple[int, ...]) -> Array:
+    """An answer that is an array of numbers of the shape expected."""
+    answer = _answer(path, ask)
+    if not isinstance(answer, np.ndarray):
+        raise KindError(path, f"found a {type(answer).__name__} for {what}; expected an array of shape {expected}")
+    if answer.shape != expected:
+        raise KindError(path, f"found an array of shape {answer.shape} for {what}; expected {expected}")
+    if np.isnan(answer).any():
+        raise KindError(path, f"found what is not a number in {what}; expected numbers")
+    return answer
