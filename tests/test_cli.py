@@ -86,7 +86,7 @@ def ended(*arguments: object, shell: str = "", cwd: Path) -> subprocess.Complete
     if shell:
         command = ["bash", "-c", shell, "bash", *command]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_a_run_says_how_it_ended_in_80_columns_and_a_sentence(call: Called) -> None:
@@ -373,7 +373,7 @@ def test_what_takes_minutes_is_broken_off_by_a_signal(command: str, references: 
     write(Path(), "slow", text=f"{SLOW}run: {{references: {references}, ticks: 5}}\n")
     began = stop_in(lambda: command != "run" or Path("outputs/slow/run.lock").exists())
     code, out, error = call(command, "slow.yaml", *(["--no-plots"] if command == "run" else []))
-    assert time.monotonic() - began[0] < 10.0
+    assert time.monotonic() - began[0] < 30.0
     assert (code, "internal" in error) == (130, False)
     if command != "run":
         assert (out, error) == ("", "")
