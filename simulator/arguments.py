@@ -172,7 +172,7 @@ def most_rows(scenario: Scenario) -> dict[str, int]:
 
         orders = lesson.orders.size if len(lesson.orders) <= MOST_ORDERS else 0
         agents = orders + sum(design.size for design in lesson.designs)
-    elif scenario.scheduler == "marginal_bids":
+    elif scenario.scheduler.kind == "marginal_bids":
         agents = edges + sum(len(firm.outputs) for firm in economy.firms)
     else:
         agents = goods * sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))

@@ -95,7 +95,7 @@ def schedulers() -> list[Section]:
 
     sections: dict[str, dict[str, str]] = {}
     for name, kind in SCHEDULERS.items():
-        sections.setdefault(kind.written, {})[name] = kind.meaning
+        sections.setdefault(kind.asked_for, {})[name] = kind.meaning
     return [Section(title, kinds) for title, kinds in sections.items()]
 
 

@@ -25,8 +25,7 @@ from simulator.results.folder import RunFolder
 from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.schedulers.model import MarketModel
-from simulator.schedulers.scheduler import Setup, ViewOptions, flatten, unflatten
-from simulator.schedulers.table import SCHEDULERS
+from simulator.schedulers.scheduler import ViewOptions, flatten, unflatten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +35,7 @@ if TYPE_CHECKING:
 
 def market_of(scenario: Scenario) -> MarketModel:
     """The market of a scenario before its first tick."""
-    setup = Setup(scenario.rule, scenario.initial_prices, scenario.trade, scenario.run.tolerance, scenario.lesson)
-    scheduler = SCHEDULERS[scenario.scheduler].of(setup)
-    return MarketModel(scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
+    return MarketModel(scenario.scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
 
 
 class Simulation:
@@ -260,7 +257,7 @@ def _conclude(
             "tolerance": scenario.run.tolerance,
             "expect": list(scenario.expect),
             "seed": scenario.run.seed,
-            "scheduler": scenario.scheduler,
+            "scheduler": scenario.scheduler.kind,
             "shocks": [regime.tick for regime in scenario.regimes[1:]],
             "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
             "distribution": distribution_summary(cohorts),

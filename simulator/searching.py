@@ -149,8 +149,8 @@ def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple
     from simulator.references.judges import References
 
     (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
-    if loaded.scheduler != "tatonnement":
-        found = f"found {loaded.scheduler}, under which nobody plans"
+    if loaded.scheduler.kind != "tatonnement":
+        found = f"found {loaded.scheduler.kind}, under which nobody plans"
         refuse(f"{scenario}: {found}; expected tatonnement, or simulator run")
     prices, drawn = loaded.initial_prices, loaded.run.seed
     return loaded, References(loaded.economy, loaded.rule, prices, drawn, random_starts=SOLVE_STARTS)

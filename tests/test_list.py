@@ -20,13 +20,13 @@ from tests.house import (
     LISTED,
     PIECES,
     RECIPES,
+    SCHEDULERS,
     SELLERS,
-    SETTINGS,
     SUMMARY,
     TECHNOLOGIES,
     USERS,
     UTILITIES,
-    Tatonnement,
+    TatonnementSettings,
     all_tables,
     load,
     main,
@@ -71,7 +71,7 @@ def listed(text: str) -> dict[str, str]:
         ("utilities", UTILITIES),
         ("technologies", ["formula", *TECHNOLOGIES, *SELLERS, *ACTIVATIONS]),
         ("rules", [*FORMS, *PIECES, *RECIPES]),
-        ("schedulers", [*SETTINGS, "learning"]),
+        ("schedulers", list(SCHEDULERS)),
         ("distributions", DISTRIBUTIONS),
         ("behaviours", BEHAVIOURS),
     ],
@@ -84,7 +84,7 @@ def test_every_kind_is_listed_with_its_meaning(heading: str, names: list[str], c
 
 
 def test_the_forms_listed_are_those_a_scenario_may_say() -> None:
-    assert set(FORMS) == set(get_args(Tatonnement.model_fields["form"].annotation))
+    assert set(FORMS) == set(get_args(TatonnementSettings.model_fields["form"].annotation))
 
 
 def test_rules_say_what_a_market_must_know_for_them(call: Called) -> None:

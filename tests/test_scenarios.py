@@ -70,7 +70,7 @@ def test_price_is_bid_is_derivative(path: Path) -> None:
     tolerance = max(1e-8, 10 * load(path).run.tolerance)
     np.testing.assert_allclose(rows.loc[used, "bid"], rows.loc[used, "price"], rtol=tolerance)
     np.testing.assert_allclose(rows["adjoint"], rows["price"], rtol=tolerance)
-    if load(path).scheduler == "marginal_bids":
+    if load(path).scheduler.kind == "marginal_bids":
         return
     found = run(path.stem).equilibrium
     equilibrium = found[found["from_tick"] == found["from_tick"].max()]

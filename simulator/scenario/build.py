@@ -18,6 +18,7 @@ from simulator.scenario.economies import Regime, Shocked, locked, markets_of, ou
 from simulator.scenario.learning import lesson_of, must_need_no_slope
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.schema import Good, ScenarioFile, Trade
+from simulator.schedulers.scheduler import Scheduler, SchedulerSettings, Setup
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules
@@ -53,7 +54,7 @@ class Scenario:
     regimes: tuple[Regime, ...]
     initial_prices: Array
     numeraire: str | None
-    scheduler: str
+    scheduler: Scheduler[Any, Any]
     lesson: TrainingSet | None
     rule: price_rules.PriceRule
     trade: TradeRule
@@ -114,20 +115,23 @@ def build(
     options = model.trade.every_tick if isinstance(model.trade, Trade) else None
     spoilage = None if options is None else options.spoilage
     kept = options is not None and options.inventories is True
+    trade = TradeRule(
+        every_tick=model.trade != "at_equilibrium",
+        spoilage=spoilage if spoilage is not None else 0.0 if kept else 1.0,
+        start=model.start,
+    )
+    lesson, first = None if learning is None else lesson_of(learning, draws), locked(np.array(prices))
+    settings: SchedulerSettings = model.scheduler if learning is None else learning
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
     return Scenario(
         name=resolved["name"],
         regimes=regimes_of(model, shocked, markets, draws),
-        initial_prices=locked(np.array(prices)),
+        initial_prices=first,
         numeraire=model.numeraire,
-        scheduler="learning" if learning is not None else model.scheduler.kind,
-        lesson=None if learning is None else lesson_of(learning, draws),
+        scheduler=settings.build(Setup(rule, first, trade, model.run.tolerance, lesson)),
+        lesson=lesson,
         rule=rule,
-        trade=TradeRule(
-            every_tick=model.trade != "at_equilibrium",
-            spoilage=spoilage if spoilage is not None else 0.0 if kept else 1.0,
-            start=model.start,
-        ),
+        trade=trade,
         gradient_path=model.compare.gradient_path,
         run=RunSettings(**run),
         expect=(model.expect,) if isinstance(model.expect, str) else tuple(model.expect),

@@ -27,6 +27,11 @@ class Findings:
         """The readable entries, by their places."""
         self.consumers: dict[int, Consumer] = _entries(model.consumers)
 
+    @property
+    def faultless(self) -> bool:
+        """Whether nothing has been complained about."""
+        return not self.document.faults
+
     def mark(self, fault: Fault) -> None:
         self.faulty.update(fault.path[:length] for length in range(len(fault.path) + 1))
 

@@ -19,8 +19,8 @@ from simulator.scenario.resolve import files_of
 if TYPE_CHECKING:
     from simulator.dynamics.learning_tick import TrainingSet
     from simulator.dynamics.price_rules import PriceRule
-    from simulator.scenario.learning_schema import Hidden, Learning
-    from simulator.scenario.schedulers import Tatonnement
+    from simulator.schedulers.learning import Hidden, LearningSettings
+    from simulator.schedulers.tatonnement import TatonnementSettings
 
 INSTEAD = ("firms", "consumers", "program", "supply", "outside", "numeraire", "trade", "start", "shocks", "compare")
 """What has no place beside learning."""
@@ -31,15 +31,15 @@ def expand_learning(document: Document, folder: Path, inputs: Mapping[str, Path]
     if "learning" not in document.data:
         return
     from simulator.scenario.complaints import validate_part
-    from simulator.scenario.learning_schema import Learning
     from simulator.scenario.settings import steps_of
+    from simulator.schedulers.learning import LearningSettings
 
     for key in INSTEAD:
         # A resolved scenario says so where there is none.
         if document.data.get(key) not in (None, {}, []):
             message = f"found {key} beside learning; expected none: patterns say what is ordered of what"
             document.faults.append(Fault((key,), message, "key"))
-    learning = validate_part(document, "learning", Learning)
+    learning = validate_part(document, "learning", LearningSettings)
     if learning is not None and not any(fault.path[:1] == ("learning",) for fault in document.faults):
         places = {file: inputs.get(file, folder / file) for file in files_of(document.data["learning"]).values()}
         try:
@@ -72,13 +72,13 @@ def _given_goods(document: Document, names: list[str]) -> Any:
     return {name: markets.get(name) for name in names}
 
 
-def layers_of(learning: Learning) -> list[Hidden]:
+def layers_of(learning: LearningSettings) -> list[Hidden]:
     """The layers of hidden firms, from the inputs up."""
     given = learning.hidden
     return [] if given is None else given if isinstance(given, list) else [given]
 
 
-def goods_of(learning: Learning, table: Table) -> list[str]:
+def goods_of(learning: LearningSettings, table: Table) -> list[str]:
     """The goods that have prices, contract after contract, a constant one last in each. Raises `DrawError`."""
     layers = layers_of(learning)
     bundled = [f"firm_{place + 1}" for place in range(layers[-1].firms)] if layers else list(table.inputs)
@@ -96,7 +96,7 @@ def goods_of(learning: Learning, table: Table) -> list[str]:
     return names
 
 
-def lesson_of(learning: Learning, draws: Draws) -> TrainingSet:
+def lesson_of(learning: LearningSettings, draws: Draws) -> TrainingSet:
     """What is to be learnt, with designs drawn as `N(0, 3/(goods below))`, a stream for each layer."""
     from simulator.dynamics.learning_tick import TrainingSet
     from simulator.economics.bundles import Layer
@@ -125,7 +125,7 @@ def lesson_of(learning: Learning, draws: Draws) -> TrainingSet:
     )
 
 
-def must_need_no_slope(rule: PriceRule, scheduler: Tatonnement) -> None:
+def must_need_no_slope(rule: PriceRule, scheduler: TatonnementSettings) -> None:
     """Refuse a price rule that asks for more than excess demand at the going prices. Raises `DrawError`."""
     from simulator.dynamics.pieces import Delay, needs_jacobian
 

@@ -16,7 +16,7 @@ from simulator.kinds.wording import quoted, shown
 from simulator.scenario.complaints import NAME_RULE
 
 if TYPE_CHECKING:
-    from simulator.scenario.learning_schema import Learning
+    from simulator.schedulers.learning import LearningSettings
 
 PATH = "learning.patterns"
 CONSTANT = "constant"
@@ -36,7 +36,7 @@ class Table(NamedTuple):
     target: Array
 
 
-def table_of(learning: Learning, draws: Draws) -> Table:
+def table_of(learning: LearningSettings, draws: Draws) -> Table:
     """The patterns of a scenario. Raises `DrawError`."""
     patterns = learning.patterns
     ways = [key for key in ("rows", "csv", "dataset") if getattr(patterns, key) is not None]
@@ -126,7 +126,7 @@ def _of_file(draws: Draws, file: str, name: str, count: int, path: str, named: b
     return values
 
 
-def _dataset(learning: Learning) -> Table:
+def _dataset(learning: LearningSettings) -> Table:
     """The handwritten digits that scikit-learn brings along: 1,797 of 8 by 8 pixels (Alpaydin, Kaynak 1998)."""
     for key in ("inputs", "target"):
         if getattr(learning.patterns, key) is not None:
@@ -143,7 +143,7 @@ def _dataset(learning: Learning) -> Table:
     return Table(names, values, contracts, orders, target)
 
 
-def _orders(learning: Learning, target: Array) -> tuple[tuple[str, ...], Array]:
+def _orders(learning: LearningSettings, target: Array) -> tuple[tuple[str, ...], Array]:
     """The contracts and what is ordered of them: one contract, or one for each value that the target takes."""
     kinds, path = np.unique(target) + 0.0, f"{PATH}.target"
     if learning.supply == "all_or_nothing" and not binary(target):

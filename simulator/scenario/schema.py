@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, Tag, TypeAdapter
 
+from simulator.dynamics import trial
 from simulator.dynamics.behaviours import BEHAVIOURS
 from simulator.economics.behaviour import Behaviour, BestResponse
 from simulator.kinds.entry import (
@@ -33,9 +34,9 @@ from simulator.kinds.formulas import MakesText
 from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded
 from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
-from simulator.scenario import trial
-from simulator.scenario.learning_schema import Learning
-from simulator.scenario.schedulers import AnyScheduler, Tatonnement
+from simulator.schedulers.learning import LearningSettings
+from simulator.schedulers.table import AnyScheduler
+from simulator.schedulers.tatonnement import TatonnementSettings
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -241,7 +242,7 @@ class ScenarioFile(Entry):
     initial_prices: dict[GoodName, float] = Field(
         default_factory=dict[str, float], description="prices at tick 0 (default 1)"
     )
-    learning: Learning | None = Field(
+    learning: LearningSettings | None = Field(
         None, description="patterns to be learnt by a market of bundles, in the place of goods, firms and consumers"
     )
     firms: list[Firm] = Field(default_factory=list[Firm], description="who makes goods out of goods")
@@ -255,7 +256,7 @@ class ScenarioFile(Entry):
     )
     shocks: list[Shock] = Field(default_factory=list[Shock], description="changes on the way")
     scheduler: AnyScheduler = Field(
-        default_factory=lambda: Tatonnement.model_validate({}), description="what moves prices"
+        default_factory=lambda: TatonnementSettings.model_validate({}), description="what moves prices"
     )
     compare: Compare = Field(
         default_factory=lambda: Compare.model_validate({}), description="what the market's path is compared with"

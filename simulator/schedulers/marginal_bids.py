@@ -12,73 +12,122 @@ and prices after at most `2 depth - 1`, `depth` the firms on the longest path to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
+from simulator.dynamics.bids_tick import BidsState, BidsTick
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import Verdict, VerdictRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.links import Links, unknown
-from simulator.records.columns import AGENTS, TICKS, TRAJECTORY, USERS, WEDGES, Columns
-from simulator.records.market_words import in_words
-from simulator.records.recorder import Rows, View
-from simulator.records.table import names
-from simulator.references.judges import relative_gap
-from simulator.schedulers.scheduler import Quotes, Scheduler, Setup, ViewOptions
-
-
-class BidsState(NamedTuple):
-    """What the coming tick, the number `tick`, begins with, in the links' order: what there is of each good, its
-    `quantities` `(goods,)`, and what is `paid` on each link `(edges,)`. What has not arrived yet is not a number.
-    """
-
-    tick: int
-    quantities: Array
-    paid: Array
-
-
-class BidsTick(NamedTuple):
-    """A tick, in the links' order: `quantities` and `prices` `(goods,)`, what is `paid` on each link `(edges,)`; and
-    what comes of them: what of each good is `made` (or supplied) next `(goods,)`, `slopes` `df/dx` and `bids`
-    `(edges,)`, together `bid` for each good `(goods,)`.
-
-    What has not arrived yet is not a number.
-    """
-
-    tick: int
-    quantities: Array
-    prices: Array
-    paid: Array
-    made: Array
-    slopes: Array
-    bids: Array
-    bid: Array
-
-    @property
-    def finite(self) -> bool:
-        """Whether the market can go on: what is not a number may still become one."""
-        return True
-
-    @property
-    def gaps(self) -> tuple[Array, Array]:
-        """`|made - quantity|` and `|bid - price|`, `(goods,)` each."""
-        with np.errstate(invalid="ignore"):
-            return np.abs(self.made - self.quantities), np.abs(self.bid - self.prices)
-
-    @property
-    def residual(self) -> float:
-        """The largest of all `gaps`; infinite while something has not arrived."""
-        largest = float(np.max([gap.max(initial=0.0) for gap in self.gaps]))
-        return largest if largest == largest else np.inf
-
+from simulator.kinds.entry import Complaint, Positive, Steps, refusal
+from simulator.kinds.wording import quoted, shown
+from simulator.records.bids_view import BidsView
+from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
 
 Bidding = Transition[BidsState, BidsTick]
+
+
+class MarginalBidsSettings(SchedulerSettings):
+    """Prices move towards their users' bids."""
+
+    meaning = "prices move towards bids p_out df/dx: quantities flow down and bids up, one link a tick"
+
+    kind: Literal["marginal_bids"] = Field(description="prices move towards their users' bids")
+    rate: Positive = Field(0.1, description="size of a price step, below 2")
+    multiplicative: ClassVar[bool] = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_alone(cls, given: Any) -> Any:
+        strange = [key for key in ("form", "with", "rule") if isinstance(given, dict) and key in given]
+        if strange:
+            said = "found {} under marginal_bids; expected a rate alone"
+            raise refusal(*(Complaint((key,), said.format(key), "key") for key in strange))
+        return given
+
+    def resolved(self) -> dict[str, Any]:
+        return {"kind": self.kind, "rate": self.rate}
+
+    def price_rule(self, floor: Array, fixed: NDArray[np.bool_], seed: int) -> PriceRule:
+        return PriceRule("multiplicative", self.rate, (), floor, fixed, seed)
+
+    def build(self, setup: Setup) -> MarginalBids:
+        return MarginalBids(setup.rule)
+
+    def refuse(self, findings: Findings) -> None:
+        """What a supply chain must be for its firms to bid: single firms with formulas, each link with one user."""
+        self._no_plans(findings)
+        self._firms(findings)
+        if findings.faultless:
+            self._links(findings)
+
+    def _no_plans(self, findings: Findings) -> None:
+        for key in ("trade", "start", "numeraire", "compare"):
+            if key in findings.written():
+                message = f"found {key} under marginal_bids; expected none: nobody plans or trades"
+                findings.fault((key,), message, "key")
+        if findings.sound("scheduler", "rate") and self.rate >= 2:
+            message = f"found {self.rate:g}; expected a rate below 2: from there on what is paid swings ever further"
+            findings.fault(("scheduler", "rate"), message)
+        if findings.written().get("consumers"):
+            message = "found consumers under marginal_bids; expected firms alone, and a good with an outside price"
+            findings.fault(("consumers",), message, "key")
+        if findings.sound("outside") and not findings.model.outside:
+            findings.fault((), "found no good with an outside price; expected outside: {result: 1}")
+
+    def _firms(self, findings: Findings) -> None:
+        makers: dict[str, str] = {}
+        for at, firm in findings.firms.items():
+            path: Steps = ("firms", at)
+            for key in ("technology", "productivity", "behaviour"):
+                if key in findings.written(*path):
+                    message = f"found {key} under marginal_bids; expected makes: a formula"
+                    findings.fault((*path, key), message, "key")
+            if firm.count not in (None, 1):
+                findings.fault((*path, "count"), "found several firms under marginal_bids; expected one")
+            for good in firm.makes.outputs if firm.makes is not None else ():
+                if makers.setdefault(good, str(firm.name)) != firm.name:
+                    advice = f"expected one (the other is {makers[good]})"
+                    findings.fault((*path, "makes"), f"found a second firm that makes {shown(good)}; {advice}")
+                if good in (findings.model.supply or ()):
+                    message = f"found a firm that makes {shown(good)}, which is supplied too; expected one of both"
+                    findings.fault((*path, "makes"), message)
+
+    def _links(self, findings: Findings) -> None:
+        model = findings.model
+        users: dict[str, int] = {}
+        made: dict[str, Iterable[str]] = {}
+        for firm in findings.firms.values():
+            made.update(dict.fromkeys(firm.outputs, firm.inputs))
+            for name in firm.inputs:
+                users[name] = users.get(name, 0) + 1
+        try:
+            TopologicalSorter(made).prepare()
+        except CycleError as error:
+            around = " of ".join(map(shown, reversed(error.args[1])))
+            message = f"found {around}: a good that is needed to make itself; expected no loop under marginal_bids"
+            findings.fault(("firms",), message, "key")
+        for good, several in users.items():
+            if several > 1 and model.markets[good].rival:
+                advice = f"expected {{{good}: {{rival: false}}}}, or one user"
+                message = f"found {several} firms that use {shown(good)} up; {advice}"
+                findings.fault(("goods", good), message, "key")
+            if good not in made and good not in model.supply:
+                message = f"found no supply of {quoted(good)}; expected a number for each input"
+                findings.fault(("supply",), message)
+        for good in model.outside:
+            if good not in made:
+                message = f"found {shown(good)}, which no firm makes; expected a firm that does"
+                findings.fault(("outside", good), message, "key")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +136,7 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
 
     rule: PriceRule
     _links: list[Links] = field(default_factory=list[Links], repr=False)
-    meaning = "prices move towards bids p_out df/dx: quantities flow down and bids up, one link a tick"
-
-    @classmethod
-    def of(cls, setup: Setup) -> MarginalBids:
-        return cls(setup.rule)
+    kind = "marginal_bids"
 
     def links(self, economy: Economy) -> Links:
         """The economy as links between firms, worked out once for the economy in force."""
@@ -140,7 +185,7 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
         return BidsVerdict(self, tolerance)
 
     def view(self, economy: Economy, prices: Array, options: ViewOptions) -> BidsView:
-        return BidsView(self, economy, sweeps=options.references)
+        return BidsView(self.links, economy, sweeps=options.references)
 
 
 class BidsVerdict(VerdictRule[BidsState, BidsTick]):
@@ -202,116 +247,3 @@ class BidsVerdict(VerdictRule[BidsState, BidsTick]):
                 at = ", ".join(f"{economy.goods[good]} = {x:.6g}" for good, x in named)
                 return f"{firm.name} has no finite value or slope at {at} (tick {tick.tick})"
         return None
-
-
-class BidsNote(NamedTuple):
-    """A tick, and the derivative of the result with respect to every good at its quantities `(goods,)`."""
-
-    tick: BidsTick
-    adjoint: Array
-
-
-class BidsView(View[BidsState, BidsTick, BidsNote]):
-    """Quantities that flow down and bids that come back, each beside the derivative of the result at the quantities of
-    the same tick, by a full reverse sweep (if it `sweeps`).
-    """
-
-    def __init__(self, scheduler: MarginalBids, economy: Economy, *, sweeps: bool) -> None:
-        self.scheduler, self.economy, self.sweeps = scheduler, economy, sweeps
-        links = self.links
-        self.free_goods = (~links.is_result & links.reaches)[links.place]
-
-    @property
-    def links(self) -> Links:
-        return self.scheduler.links(self.economy)
-
-    @property
-    def columns(self) -> Mapping[str, Columns]:
-        return {"trajectory": TRAJECTORY, "ticks": TICKS, "agents": (*AGENTS, *USERS), "wedges": WEDGES}
-
-    @property
-    def numbers(self) -> int:
-        return 2 * (len(self.links.good) + len(self.economy.goods))
-
-    def change_economy(self, tick: int, economy: Economy) -> None:
-        self.economy = economy
-
-    def note(self, now: Bidding, *, record: bool) -> BidsNote | None:
-        if not record:
-            return None
-        with np.errstate(all="ignore"):
-            adjoint = self.links.adjoint(now.tick.slopes) if self.sweeps else np.full(len(self.links.goods), np.nan)
-            return BidsNote(now.tick, adjoint)
-
-    def rows(self, notes: Sequence[BidsNote]) -> dict[str, Rows]:
-        columns = zip(*(note.tick for note in notes), strict=True)
-        ticks = BidsTick._make(map(np.array, columns))
-        adjoint = np.array([note.adjoint for note in notes])
-        return {
-            "trajectory": self._trajectory(ticks, adjoint),
-            "ticks": self._ticks(ticks, adjoint),
-            "agents": self._agents(ticks),
-            "wedges": self._wedges(ticks),
-        }
-
-    def _trajectory(self, ticks: Any, adjoint: Array) -> Rows:
-        goods, place = names(self.economy.goods), self.links.place
-        quantity, zero = ticks.quantities[:, place], np.zeros(adjoint.shape)
-        known = {"price": ticks.prices[:, place], "demand": quantity, "supply": quantity, "traded": quantity}
-        known |= {"excess_demand": zero, "inventory": zero, "bid": ticks.bid[:, place], "adjoint": adjoint[:, place]}
-        return Rows({"tick": np.repeat(ticks.tick, len(goods)), "good": np.tile(goods, len(adjoint))}, known)
-
-    def _ticks(self, ticks: Any, adjoint: Array) -> Rows:
-        free = self.free_goods[self.links.goods]
-        gaps = np.abs(np.concatenate([ticks.made - ticks.quantities, ticks.bid - ticks.prices], axis=1))
-        known = {
-            "max_relative_excess_demand": np.where(np.isnan(gaps).any(axis=1), np.inf, np.max(gaps, axis=1)),
-            "distance_to_adjoint": relative_gap(np.where(free, ticks.prices, np.nan), adjoint),
-        }
-        return Rows({"tick": ticks.tick}, known)
-
-    def _agents(self, ticks: Any) -> Rows:
-        """Of each firm its output and its inputs alone: with each good it has to do with, and what it pays for it."""
-        links, who, goods = self.links, *self._names()
-        count, outlets, edges = len(ticks.tick), len(links.maker), len(links.good)
-        made, used = ticks.made[:, links.raw :], ticks.quantities[:, links.good]
-        profit = np.zeros((count, len(links.firms)))
-        np.add.at(profit.T, links.maker, (ticks.prices[:, links.raw :] * made).T)
-        np.subtract.at(profit.T, links.firm, (ticks.paid * used).T)
-        sold, bought, zero = np.zeros((count, outlets)), np.zeros((count, edges)), np.zeros((count, outlets + edges))
-        known = {
-            "quantity": zero,
-            "input": np.concatenate([sold, used], axis=1),
-            "output": np.concatenate([made, bought], axis=1),
-            "profit": np.concatenate([profit[:, links.maker], profit[:, links.firm]], axis=1),
-            "money": zero,
-            "pays": np.concatenate([np.full(sold.shape, np.nan), ticks.paid], axis=1),
-        }
-        keys: dict[str, NDArray[Any]] = {
-            "tick": np.repeat(ticks.tick, outlets + edges),
-            "agent": np.tile(np.concatenate([who[links.maker], who[links.firm]]), count),
-            "kind": np.full(count * (outlets + edges), "firm"),
-            "good": np.tile(np.concatenate([goods[links.raw :], goods[links.good]]), count),
-        }
-        return Rows(keys, known)
-
-    def _wedges(self, ticks: Any) -> Rows:
-        links, who, goods = self.links, *self._names()
-        count = len(ticks.tick)
-        keys = {
-            "tick": np.repeat(ticks.tick, len(links.good)),
-            "firm": np.tile(who[links.firm], count),
-            "input": np.tile(goods[links.good], count),
-        }
-        return Rows(
-            keys, {"marginal_revenue_product": ticks.bids, "price": ticks.paid, "wedge": ticks.bids - ticks.paid}
-        )
-
-    def _names(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The names of firms and goods, in the links' order."""
-        economy, links = self.economy, self.links
-        return names(economy.firms[place].name for place in links.firms), names(economy.goods)[links.goods]
-
-    def words(self, verdict: Verdict, now: Bidding, last: Mapping[str, float]) -> list[str]:
-        gap = last.get("distance_to_adjoint", np.nan)
-        return [f"prices are the result's derivatives, to {in_words(gap)}"] if gap == gap else []

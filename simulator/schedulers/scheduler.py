@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.dynamics.verdicts import VerdictRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.kinds.entry import Entry, Spot, Steps
 from simulator.records.columns import Columns
 
 if TYPE_CHECKING:
@@ -58,20 +59,66 @@ class Setup(NamedTuple):
     training: TrainingSet | None
 
 
-class Scheduler(ABC, Generic[StateT, TickT]):
-    """What moves prices, from tick to tick."""
+class Findings(Protocol):
+    """What a check of a scenario knows, and how it complains: what is at fault is None in the `model`."""
+
+    @property
+    def model(self) -> Any:
+        """The scenario as its author wrote it."""
+        ...
+
+    @property
+    def firms(self) -> Mapping[int, Any]:
+        """The entries of firms that can be read, by their places."""
+        ...
+
+    @property
+    def consumers(self) -> Mapping[int, Any]:
+        """Those of consumers."""
+        ...
+
+    @property
+    def faultless(self) -> bool:
+        """Whether nothing has been complained about."""
+        ...
+
+    def fault(self, path: Steps, message: str, spot: Spot = "value") -> None:
+        """Complain."""
+        ...
+
+    def sound(self, *path: str | int) -> bool:
+        """Whether nothing at or below a path has been complained about."""
+        ...
+
+    def written(self, *path: str | int) -> dict[str, Any]:
+        """A mapping as it was written."""
+        ...
+
+
+class SchedulerSettings(Entry):
+    """What a scenario says of a scheduler: the keys of its section, and what it cannot do."""
 
     meaning: ClassVar[str]
-    written: ClassVar[str] = "scheduler: {kind: KIND}"
+    """What `simulator list` says of it, in a line."""
+    asked_for: ClassVar[str] = "scheduler: {kind: KIND}"
     """How a scenario asks for it."""
     columns: ClassVar[Mapping[str, Columns]] = {}
     """Columns of its own, by the table they are added to."""
-    rule: PriceRule
 
-    @classmethod
     @abstractmethod
-    def of(cls, setup: Setup) -> Self:
+    def refuse(self, findings: Findings) -> None:
+        """Complain about what the scheduler cannot do in a scenario."""
+
+    @abstractmethod
+    def build(self, setup: Setup) -> Scheduler[Any, Any]:
         """The scheduler of a scenario."""
+
+
+class Scheduler(ABC, Generic[StateT, TickT]):
+    """What moves prices, from tick to tick."""
+
+    kind: ClassVar[str]
+    rule: PriceRule
 
     @abstractmethod
     def start(self, economy: Economy, prices: Array, seed: int) -> StateT:

@@ -1,28 +1,61 @@
-"""The schedulers there are, a row each."""
+"""The schedulers there are, a row each, and the field of a scenario that holds the settings of one of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import ValidationInfo
+from pydantic_core import core_schema
+
+from simulator.kinds.entry import Complaint, Entry, Known, refusal
+from simulator.kinds.wording import choice
 from simulator.records.columns import TABLES, Sheet
-from simulator.schedulers.learning import Learning
-from simulator.schedulers.marginal_bids import MarginalBids
-from simulator.schedulers.scheduler import Scheduler
-from simulator.schedulers.tatonnement import Tatonnement
+from simulator.schedulers.learning import LearningSettings
+from simulator.schedulers.marginal_bids import MarginalBidsSettings
+from simulator.schedulers.scheduler import SchedulerSettings
+from simulator.schedulers.tatonnement import TatonnementSettings
 
-SCHEDULERS: dict[str, type[Scheduler[Any, Any]]] = {
-    "tatonnement": Tatonnement,
-    "marginal_bids": MarginalBids,
-    "learning": Learning,
+SCHEDULERS: dict[str, type[SchedulerSettings]] = {
+    "tatonnement": TatonnementSettings,
+    "marginal_bids": MarginalBidsSettings,
+    "learning": LearningSettings,
 }
+
+
+def by_kind() -> dict[str, type[SchedulerSettings]]:
+    """The schedulers that `scheduler: {kind: ...}` asks for."""
+    return {name: settings for name, settings in SCHEDULERS.items() if "kind" in settings.model_fields}
 
 
 def all_tables() -> dict[str, Sheet]:
     """Every CSV of a run with all the columns that some scheduler writes."""
-    kinds = SCHEDULERS.values()
-    return {
-        name: sheet._replace(
-            columns=(*sheet.columns, *(column for kind in kinds for column in kind.columns.get(name, ())))
-        )
-        for name, sheet in TABLES.items()
-    }
+    added = {name: [column for kind in SCHEDULERS.values() for column in kind.columns.get(name, ())] for name in TABLES}
+    return {name: sheet._replace(columns=(*sheet.columns, *added[name])) for name, sheet in TABLES.items()}
+
+
+class _ByKind:
+    """Marks the field that holds the settings of one scheduler, told by its `kind`."""
+
+    def models(self, known: Known, value: Any = None) -> list[type[Entry]]:
+        """The settings that a value may be."""
+        kind = value.get("kind", "tatonnement") if isinstance(value, dict) else None
+        return [by_kind()[kind]] if isinstance(kind, str) and kind in by_kind() else list(by_kind().values())
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"choice": self}
+
+    def _read(self, value: object, info: ValidationInfo) -> Any:
+        if isinstance(value, tuple(by_kind().values())):
+            return value
+        known = Known.of(info)
+        kind = value.get("kind", "tatonnement") if isinstance(value, dict) else "tatonnement"
+        if not isinstance(kind, str) or kind not in by_kind():
+            raise refusal(Complaint(("kind",), choice(kind, list(by_kind()))))
+        (model,) = self.models(known, {"kind": kind})
+        return model.model_validate(value, context=info.context)
+
+
+AnyScheduler = Annotated[Any, _ByKind()]
