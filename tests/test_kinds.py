@@ -350,3 +350,29 @@ def test_a_hundred_complaints_are_enough() -> None:
         load({"goods": ["a"], "supply": {f"b{place}": 1 for place in range(500)}})
     assert len(caught.value.problems) == 101
     assert str(caught.value).endswith("more problems are left out")
+
+
+def test_a_scheduler_of_no_kind_is_one_complaint_beside_learning_too() -> None:
+    learning = {"patterns": {"rows": [{"x": 1, "y": 1}], "target": "y"}}
+    for data in ({"goods": ["a"], "supply": {"a": 1}, "consumers": []}, {"learning": learning}):
+        with pytest.raises(ScenarioError) as caught:
+            load({**data, "scheduler": {"kind": 3, "form": "additive"}})
+        assert [problem.path for problem in caught.value.problems if problem.path] == ["scheduler.kind"]
+
+
+@pytest.mark.parametrize("value", [5, "ces", [], True])
+def test_what_is_no_mapping_of_a_kind_is_refused(value: Any) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load({"goods": ["a"], "supply": {"a": 1}, "consumers": [{"name": "c", "budget": 1, "utility": value}]})
+    (problem,) = caught.value.problems
+    assert problem.path == "consumers.c.utility"
+    assert problem.message.endswith("; expected a mapping")
+
+
+def test_a_missing_key_hides_no_other_mistake() -> None:
+    utility = {"leontief": {"a": 1}}
+    nameless, other = {"budget": 1, "utility": utility}, {"name": "c", "budget": 1, "utility": utility}
+    firm = {"name": "c", "makes": "a = a^0.5"}
+    with pytest.raises(ScenarioError) as caught:
+        load({"goods": ["a"], "supply": {"a": 1}, "firms": [firm], "consumers": [nameless, other]})
+    assert [problem.path for problem in caught.value.problems] == ["consumers[0].name", "consumers.c.name"]

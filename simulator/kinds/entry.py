@@ -198,8 +198,10 @@ class OneOf:
         if isinstance(value, str) and value in names:
             return Chosen(value, rows[value](), value)
         if not isinstance(value, dict):
+            if not self.plain:
+                raise PydanticCustomError("model_type", "a mapping")
             ways = [*names, *(f"{{{name}: {required(kind)[0]}}}" for name, kind in rows.items() if name not in names)]
-            raise PydanticCustomError("shape", "{ways}", {"ways": one_of(ways) if self.plain else "a mapping"})
+            raise PydanticCustomError("shape", "{ways}", {"ways": one_of(ways)})
         if len(value) != 1 and all(name in rows for name in value):
             several = " and ".join(value) or "an empty mapping"
             expected = f"{'one of ' if len(rows) > 1 else ''}{', '.join(rows)}"

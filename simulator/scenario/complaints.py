@@ -172,9 +172,9 @@ class _Sound:
 
     def __init__(self, document: Document, context: Known) -> None:
         self.language, self.context = Language(document), context
-        faults = [fault.path for fault in document.faults if fault.spot != "parent"]
-        self.broken = set(faults)
-        self.faulty = {path[:length] for path in faults for length in range(len(path) + 1)}
+        self.broken = {fault.path for fault in document.faults if fault.spot != "parent"}
+        paths = [fault.path for fault in document.faults]
+        self.faulty = {path[:length] for path in paths for length in range(len(path) + 1)}
 
     def entry(self, model: type[Any], data: dict[str, Any], path: Steps) -> Any:
         values: dict[str, Any] = {}

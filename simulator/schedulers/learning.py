@@ -98,7 +98,7 @@ class LearningSettings(SchedulerSettings):
                 message = "found rival: false beside learning; expected none: every good has one price"
                 findings.fault(("goods", good, "rival"), message, "key")
         scheduler, fault = findings.model.scheduler, findings.fault
-        if scheduler is None:
+        if scheduler is None or not findings.sound("scheduler", "kind"):
             return
         if scheduler.kind != "tatonnement":
             fault(("scheduler", "kind"), f"found {quoted(scheduler.kind)} beside learning; expected tatonnement")
