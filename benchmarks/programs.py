@@ -134,7 +134,7 @@ def main() -> None:
     print(f"{OPERATIONS:,} operations compiled in {compiled:.2f} s, read as a scenario in {opened:.2f} s")
     faster = f"{plain / tick:.0f} times faster"
     print(f"a tick takes {1e3 * tick:.3f} ms, a sweep in plain Python {1e3 * plain:.2f} ms: {faster}")
-    recorder = Recorder(market.scheduler.view(market.economy, prices, ViewOptions(0)))
+    recorder = Recorder(market.scheduler.view(market.economy, prices, ViewOptions(load(data).markets, 0)))
 
     def recorded() -> None:
         recorder.observe(market.advance(), record=True)

@@ -166,7 +166,7 @@ def most_rows(scenario: Scenario) -> dict[str, int]:
     """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
     run, economy, lesson = scenario.run, scenario.economy, scenario.lesson
     ticks = -(-run.ticks // run.record_every) + 1
-    goods, edges = len(economy.markets.goods), sum(len(firm.inputs) for firm in economy.firms)
+    goods, edges = len(scenario.markets.goods), sum(len(firm.inputs) for firm in economy.firms)
     if lesson is not None:
         from simulator.records.learning_view import MOST_ORDERS
 

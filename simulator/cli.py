@@ -179,7 +179,7 @@ def check(scenarios: Scenarios, settings: Settings = None) -> None:
             complain(warning)
         economy = scenario.economy
         firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
-        counts = (len(economy.markets.goods), firms, consumers)
+        counts = (len(scenario.markets.goods), firms, consumers)
         nouns = [_plural(n, noun) for n, noun in zip(counts, ("good", "firm", "consumer"), strict=True) if n]
         say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
 

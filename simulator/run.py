@@ -48,7 +48,7 @@ class Simulation:
         self.scenario, run = scenario, scenario.run
         self.market, prices = market_of(scenario), scenario.initial_prices
         self.verdict_rule = self.market.scheduler.verdict_rule(prices, run.tolerance)
-        options = ViewOptions(run.seed, run.references, scenario.gradient_path, run.diagnostics)
+        options = ViewOptions(scenario.markets, run.seed, run.references, scenario.gradient_path, run.diagnostics)
         self.recorder = Recorder(self.market.scheduler.view(scenario.economy, prices, options), scenario.last_ticks)
         self.verdict: Verdict | None = None
         self._pending = list(scenario.regimes[1:])
@@ -240,12 +240,13 @@ def _conclude(
         worth = float(quotes.prices @ np.maximum(quotes.demand, quotes.supply))
     cohorts = statistics_of(market.scheduler.cohorts(now) if now.tick.finite else ())
     written = {"distribution": distribution_table(cohorts)}
-    written["equilibrium"] = equilibrium_table(view.references, scenario.economy.markets, quotes.prices, worth)
+    written["equilibrium"] = equilibrium_table(view.references, scenario.markets, quotes.prices, worth)
     last = last_row(tables, view.free_goods)
     summary = summarise(
         verdict=verdict,
         ticks=now.tick.tick,
         economy=now.economy,
+        markets=scenario.markets,
         rule=market.scheduler.rule,
         prices=quotes.prices,
         worth=worth,

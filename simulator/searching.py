@@ -48,9 +48,9 @@ def solve(
 
     loaded, references = solved(scenario, settings, seed)
     if as_json:
-        print_json(equilibrium_records(references))
+        print_json(equilibrium_records(references, loaded.markets))
     else:
-        say("\n".join(equilibrium_lines(loaded.name, references)))
+        say("\n".join(equilibrium_lines(loaded.name, references, loaded.markets)))
     raise typer.Exit(AS_EXPECTED if references.equilibria else UNEXPECTED)
 
 
@@ -86,7 +86,13 @@ def perturb(
     economy, found = loaded.economy, references.equilibria
     number = _which(scenario, equilibrium, len(found))
     try:
-        subject = fragility.Fragility(economy, loaded.rule, found[number - 1], fragility.parameters(economy, change))
+        subject = fragility.Fragility(
+            economy,
+            loaded.markets,
+            loaded.rule,
+            found[number - 1],
+            fragility.parameters(economy, loaded.markets, change),
+        )
         told = perturbation(subject, size=size, norm=norm, number=random, seed=loaded.run.seed)
     except fragility.FragilityError as problem:
         refuse(f"{scenario}: {problem}")

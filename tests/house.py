@@ -40,7 +40,7 @@ ROOMS = {
     "simulator.economics.formula_utility": "FormulaUtility unfit",
     "simulator.economics.linear": "Linear",
     "simulator.economics.links": "Links",
-    "simulator.economics.markets": "Markets",
+    "simulator.economics.user_markets": "UserMarkets",
     "simulator.economics.nests": "Nest",
     "simulator.economics.potential": "Merit Reference SpendingPotential WealthPotential merit reference",
     "simulator.economics.production": "Production",

@@ -29,7 +29,13 @@ WITH_SHARES = ["bazaar", "crusoe", "fisher", "subsistence", "village"]
 def fragility(source: Any, what: str = "endowments", number: int = 0) -> Fragility:
     scenario = load(SCENARIOS / f"{source}.yaml" if isinstance(source, str) else source)
     found = find(scenario.economy, scenario.rule, [scenario.initial_prices], random_starts=30)
-    return Fragility(scenario.economy, scenario.rule, found[number], parameters(scenario.economy, what))
+    return Fragility(
+        scenario.economy,
+        scenario.markets,
+        scenario.rule,
+        found[number],
+        parameters(scenario.economy, scenario.markets, what),
+    )
 
 
 def two_by_two(**more: Any) -> dict[str, Any]:
@@ -73,7 +79,9 @@ def test_income_effects_agree_with_differences(name: str) -> None:
     subject, step = fragility(name), 6e-6
     for number, parameter in enumerate(subject.chosen):
         sides = [
-            changed(subject.economy, [parameter], np.array([sign * step])).balance(subject.found.prices).excess_demand
+            changed(subject.economy, subject.markets, [parameter], np.array([sign * step]))
+            .balance(subject.found.prices)
+            .excess_demand
             for sign in (1, -1)
         ]
         differences = (sides[0] - sides[1]) / (2 * step)
@@ -147,13 +155,13 @@ def test_signs_are_tried_all_or_bounded() -> None:
 
 
 def test_a_change_is_made_of_its_parameters() -> None:
-    economy = load(SCENARIOS / "fisher.yaml").economy
+    scenario = load(SCENARIOS / "fisher.yaml")
     chosen = [
         Parameter("supply.pears", "supply", -1, 1),
         Parameter("consumers.b.budget", "budget", 1, -1),
         Parameter("consumers.a.shares.figs", "shares", 0, 2),
     ]
-    other = changed(economy, chosen, np.log([2.0, 3.0, 5.0]))
+    other = changed(scenario.economy, scenario.markets, chosen, np.log([2.0, 3.0, 5.0]))
     assert other.supply == pytest.approx([10, 12, 3])
     assert other.consumers[1].budget == pytest.approx([12])
     form: Any = other.consumers[0].utility.form

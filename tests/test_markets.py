@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from simulator import ScenarioError, load, simulate
-from tests.house import Markets, flows_of
+from tests.house import UserMarkets, flows_of
 
 SHARED = Path(__file__).parents[1] / "scenarios" / "shared_intermediate.yaml"
 
@@ -28,18 +28,18 @@ def pays(run: Any, good: str) -> dict[str, float]:
 
 
 def test_markets_fold_users_into_goods() -> None:
-    markets = Markets.of(["ore", "plan", "park"], {"plan": {"a": 1, "b": 1}, "park": {"old": 4}})
+    markets = UserMarkets.of(["ore", "plan", "park"], {"plan": {"a": 1, "b": 1}, "park": {"old": 4}})
     assert markets.names == ("ore", "plan for a", "plan for b", "park for old")
     assert markets.seen_by("b") == ("ore", "plan for a", "plan", "park for old")
     assert markets.sold("plan") == [(1, 1.0), (2, 1.0)]
     assert markets.sold("park") == [(3, 4.0)]
     np.testing.assert_array_equal(markets.spread(np.array([5.0, 6.0, 7.0])), [5, 6, 6, 28])
     prices = np.array([1.0, 3.0, 1.0, 2.0])
-    np.testing.assert_array_equal(markets.together(prices), [1, 4, 8])
-    np.testing.assert_array_equal(markets.each(np.array([5.0, 6.0, 2.0, 8.0]), prices), [5, 5, 2])
-    np.testing.assert_array_equal(markets.each(np.array([5.0, 6.0, 2.0, 8.0]), 0 * prices), [5, 4, 2])
-    np.testing.assert_array_equal(markets.together(np.array([1, np.nan, 2, np.nan])), [1, 2, np.nan])
-    plain = Markets.of(("a", "b"), {})
+    np.testing.assert_array_equal(markets.sum_over_users(prices), [1, 4, 8])
+    np.testing.assert_array_equal(markets.mean_over_users(np.array([5.0, 6.0, 2.0, 8.0]), prices), [5, 5, 2])
+    np.testing.assert_array_equal(markets.mean_over_users(np.array([5.0, 6.0, 2.0, 8.0]), 0 * prices), [5, 4, 2])
+    np.testing.assert_array_equal(markets.sum_over_users(np.array([1, np.nan, 2, np.nan])), [1, 2, np.nan])
+    plain = UserMarkets.of(("a", "b"), {})
     values = np.array([1.0, 2.0])
     assert plain.together(values) is values
     assert not plain.separate
@@ -389,7 +389,7 @@ def test_users_are_those_who_use_it_whatever_it_is_called() -> None:
         ],
         "scheduler": {"kind": "tatonnement", "form": "multiplicative", "rate": 0.2},
     }
-    markets = load(data).economy.markets
+    markets = load(data).markets
     assert {good for good, places in zip(markets.goods, markets.places, strict=True) if places} == {"fuel"}
     assert set(markets.places[markets.goods.index("fuel")]) == {"two", "all", "four"}
 

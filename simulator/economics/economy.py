@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers, Firm
 from simulator.economics.forms import Array
-from simulator.economics.markets import Markets
 from simulator.economics.rows import over_blocks, sum_up
 
 Indices = NDArray[np.intp]
@@ -65,7 +64,7 @@ class Economy:
 
     `supply` `(goods,)` arrives every tick and is owned by nobody; `outside` `(goods,)` is the price at which the
     outside world trades a good in any amount, not a number where it does not. Where users of non-rival goods have
-    markets of their own, `goods` are these, and `several` says which good each is of.
+    markets of their own, `goods` are these (see `economics.user_markets`).
     """
 
     goods: tuple[str, ...]
@@ -73,12 +72,6 @@ class Economy:
     outside: Array
     firms: tuple[Firm, ...] = ()
     consumers: tuple[Consumers, ...] = ()
-    several: Markets | None = None
-
-    @cached_property
-    def markets(self) -> Markets:
-        """Which good each of `goods` is of."""
-        return self.several or Markets.of(self.goods, {})
 
     @cached_property
     def is_outside(self) -> NDArray[np.bool_]:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.dynamics.consumers import CohortTick, CohortTotals
+from simulator.dynamics.consumers import CohortTick
 from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.transition import Transition
-from simulator.economics.allocation import bids, marginal_products, share_out
+from simulator.economics.allocation import share_out
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.formula_utility import FormulaUtility
-from simulator.economics.markets import OUTSIDE
+from simulator.economics.user_markets import UserMarkets
 from simulator.records.columns import (
     AGENTS,
     MONEY,
@@ -35,12 +35,11 @@ from simulator.records.columns import (
     Column,
     Columns,
 )
+from simulator.records.market_block import Block, Judged
 from simulator.records.market_words import market_words, reached
 from simulator.records.recorder import Parts, Rows, View
-from simulator.records.report import good_of
 from simulator.records.table import names
-from simulator.references.adjoint import adjoints
-from simulator.references.judges import Opinion, References, relative_gap
+from simulator.references.judges import References, relative_gap
 from simulator.references.verification import Verification
 
 if TYPE_CHECKING:
@@ -59,18 +58,6 @@ TRADE_TICKS: Columns = (
 """Further columns of ticks.csv where agents trade in every tick."""
 
 
-class Judged(NamedTuple):
-    """What is noted of a recorded tick while it lasts: what the references say, the fraction of plans that a share-out
-    would allow `(goods,)` (none with trade in every tick), what each cohort of consumers did, and how far plans are
-    from the best for which the judges have no road of their own.
-    """
-
-    opinion: Opinion | None
-    fraction: Array | None
-    consumers: Sequence[CohortTotals]
-    plan_residual: float = math.nan
-
-
 class Note(NamedTuple):
     """A tick, and what is said of it if it is recorded."""
 
@@ -86,22 +73,24 @@ class MarketView(View[MarketState, MarketTick, Note]):
     def __init__(
         self,
         economy: Economy,
+        markets: UserMarkets,
         rule: PriceRule,
         cohorts: Callable[[Market], list[CohortTick]],
         references: References | None,
         *,
         every_tick: bool,
     ) -> None:
-        self.economy, self.rule, self.references, self.every_tick = economy, rule, references, every_tick
+        self.economy, self.markets, self.rule = economy, markets, rule
+        self.references, self.every_tick = references, every_tick
         self._cohorts = cohorts
-        self.free_goods = economy.markets.any(rule.free)
+        self.free_goods = markets.any_user(rule.free)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual = 0.0, math.nan
         self._verification = Verification(economy)
 
     @property
     def columns(self) -> Mapping[str, Columns]:
-        agents = (*AGENTS, *USERS) if self.economy.markets.separate else AGENTS
+        agents = (*AGENTS, *USERS) if self.markets.separate else AGENTS
         ticks = (*TICKS, *TRADE_TICKS) if self.every_tick else TICKS
         return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES}
 
@@ -176,7 +165,9 @@ class MarketView(View[MarketState, MarketTick, Note]):
         ticks = whole if len(recorded) == len(notes) else Ticks([note.tick for note in recorded])
         judged = [note.judged for note in recorded if note.judged is not None]
         places = [place for place, note in enumerate(notes) if note.judged is not None]
-        block = Block(self.economy, ticks, judged, every_tick=self.every_tick, judges=self.references is not None)
+        block = Block(
+            self.economy, self.markets, ticks, judged, every_tick=self.every_tick, judges=self.references is not None
+        )
         return {
             "trajectory": self._trajectory(block),
             "ticks": self._ticks(block, imbalances[:, places]),
@@ -195,7 +186,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         return imbalances
 
     def _trajectory(self, block: Block) -> Rows:
-        markets, ticks = self.economy.markets, block.ticks
+        markets, ticks = self.markets, block.ticks
         flows = {
             "demand": ticks.demand,
             "supply": ticks.supply,
@@ -209,8 +200,8 @@ class MarketView(View[MarketState, MarketTick, Note]):
             "gradient_price": block.gradient_price,
             "adjoint": block.adjoint,
         }
-        known = {name: markets.each(flow, ticks.prices) for name, flow in flows.items()}
-        known |= {name: markets.together(price) for name, price in prices.items()}
+        known = {name: markets.mean_over_users(flow, ticks.prices) for name, flow in flows.items()}
+        known |= {name: markets.sum_over_users(price) for name, price in prices.items()}
         goods = names(markets.goods)
         keys = {"tick": np.repeat(ticks.tick, len(goods)), "good": np.tile(goods, len(ticks.tick))}
         return Rows(keys, known)
@@ -248,7 +239,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
 
     def _agents(self, block: Block) -> Rows:
         """Firms, then consumers; a cohort of several as their mean and their total."""
-        economy, markets, ticks = self.economy, self.economy.markets, block.ticks
+        economy, markets, ticks = self.economy, self.markets, block.ticks
         count, goods, firms = len(ticks.tick), len(markets.goods), len(economy.firms)
         shape = (count, firms + len(economy.consumers), goods)
         totals = {name: np.zeros(shape) for name in ("quantity", "input", "output")}
@@ -260,17 +251,17 @@ class MarketView(View[MarketState, MarketTick, Note]):
             totals["input"][:, number, markets.good[list(firm.inputs)]] = uses
             stock = np.zeros(ticks.prices.shape)
             stock[:, list(firm.outputs)] = ticks.stock[:, outlets].reshape(count, firm.rows, -1).sum(axis=1)
-            totals["quantity"][:, number] = markets.each(stock, ticks.prices)
+            totals["quantity"][:, number] = markets.mean_over_users(stock, ticks.prices)
             made = ticks.outputs[:, rows].sum(axis=1)[:, None]
             totals["output"][:, number, markets.good[list(firm.outputs)]] = made
             totals["profit"][:, number] = ticks.cash_flow[:, rows].sum(axis=1)[:, None]
             totals["money"][:, number] = 0.0
-        totals["quantity"][:, firms:] = markets.added(ticks.consumption)
+        totals["quantity"][:, firms:] = markets.total_over_users(ticks.consumption)
         totals["money"][:, firms:] = ticks.money[..., None]
         for tick, noted in enumerate(block.judged):
             for number, cohort in enumerate(noted.consumers, firms):
-                totals["input"][tick, number] = markets.added(cohort.bought)
-                totals["output"][tick, number] = markets.each(cohort.sold, ticks.prices[tick])
+                totals["input"][tick, number] = markets.total_over_users(cohort.bought)
+                totals["output"][tick, number] = markets.mean_over_users(cohort.sold, ticks.prices[tick])
                 totals["utility"][tick, number] = cohort.utility
         who, kinds, entries, shares = agents(economy)
         known = {name: table[:, entries] * shares[:, None] for name, table in totals.items()}
@@ -288,7 +279,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         """What each entry of firms and consumers pays for a unit of each good that is not rival and that it uses,
         `(ticks, entries, goods)`.
         """
-        economy, markets = self.economy, self.economy.markets
+        economy, markets = self.economy, self.markets
         place = {entry.name: at for at, entry in enumerate((*economy.firms, *economy.consumers))}
         pays = np.full((len(prices), len(place), len(markets.goods)), np.nan)
         for good, places in enumerate(markets.places):
@@ -315,7 +306,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         keys = {
             "tick": np.repeat(ticks.tick, len(firms)),
             "firm": np.tile(who, count),
-            "input": np.tile(names(economy.markets.goods)[economy.markets.good[used]], count),
+            "input": np.tile(names(self.markets.goods)[self.markets.good[used]], count),
         }
         return Rows(keys, {"marginal_revenue_product": earned, "price": paid, "wedge": earned - paid})
 
@@ -335,53 +326,8 @@ class MarketView(View[MarketState, MarketTick, Note]):
             "reference": references.reference.kind,
             "equilibria": len(references.equilibria),
             "equilibrium": reached(references, now),
-            "dominant_mode": None if mode is None else _by_good(now.economy, mode),
+            "dominant_mode": None if mode is None else _by_good(self.markets, mode),
         }
-
-
-class Block:
-    """The recorded ticks of a block side by side, with what follows of them, `(ticks, goods)` unless said."""
-
-    def __init__(
-        self, economy: Economy, ticks: Ticks, judged: Sequence[Judged], *, every_tick: bool, judges: bool
-    ) -> None:
-        self.economy, self.ticks, self.judged = economy, ticks, judged
-        self.opinions = [noted.opinion for noted in judged if noted.opinion is not None]
-        self.inputs, consumption = ticks.inputs, ticks.consumption.sum(axis=1)
-        if not every_tick:
-            fraction = np.array([noted.fraction for noted in judged if noted.fraction is not None])
-            self.inputs, consumption = self.inputs * fraction[:, economy.edge_good], consumption * fraction
-        bid_worth, objective = self._worth()
-        self.products = marginal_products(economy, ticks.prices, self.inputs)
-        self.bid = bids(economy, ticks.prices, self.inputs, consumption, self.products, bid_worth)
-        self.adjoint = self.gradient_price = np.full(ticks.prices.shape, np.nan)
-        if judges:
-            self.adjoint = adjoints(economy, self.inputs, consumption, self.products, objective)
-            self.gradient_price = np.array([opinion.gradient_price for opinion in self.opinions])
-        broken, markets = ticks.finite == 0, economy.markets
-        self.bid[broken] = np.nan
-        if markets.separate:
-            # The outside, too, is a user of a good that is not rival: its bid is its price.
-            buys = np.isin(np.arange(self.bid.shape[-1]), markets.of_user(OUTSIDE))
-            self.bid = np.where(buys & ~broken[:, None], ticks.prices, self.bid)
-        self.traded = self._traded(every_tick=every_tick)
-
-    def _worth(self) -> tuple[Array, Array]:
-        """What consumers bid for all they use, and what it adds to the objective."""
-        totals = np.zeros((2, len(self.judged), len(self.economy.goods)))
-        for tick, noted in enumerate(self.judged):
-            for cohort in noted.consumers:
-                totals[:, tick] += cohort.worth
-        return totals[0], totals[1]
-
-    def _traded(self, *, every_tick: bool) -> Array:
-        """What changed hands; with the outside, the larger of all that was bought and all that was sold."""
-        economy, ticks = self.economy, self.ticks
-        made = ticks.delivered
-        bought = economy.over_edges(ticks.bought) + economy.over_outlets(np.maximum(-made, 0.0))
-        sold = ticks.supply_sold + economy.over_outlets(np.maximum(made, 0.0))
-        bought, sold = bought + ticks.consumers_bought.sum(axis=1), sold + ticks.consumers_sold.sum(axis=1)
-        return np.where(economy.is_outside & every_tick, np.maximum(bought, sold), ticks.traded)
 
 
 def agents(economy: Economy) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp], Array]:
@@ -410,8 +356,8 @@ def _mean(values: Array, weights: Array) -> Array:
     return np.divide(weighted, total, out=np.full(total.shape, np.nan), where=total > 0)
 
 
-def _by_good(economy: Economy, mode: Array) -> dict[str, float] | None:
+def _by_good(markets: UserMarkets, mode: Array) -> dict[str, float] | None:
     """The combination of goods most out of balance, by good; None where there is none."""
     if not np.isfinite(mode).all() or not mode.any():
         return None
-    return {good_of(economy, place): float(mode[place]) for place in np.flatnonzero(mode).tolist()}
+    return {markets.name_of(place): float(mode[place]) for place in np.flatnonzero(mode).tolist()}

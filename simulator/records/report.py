@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from simulator.dynamics.price_rules import PriceRule
     from simulator.dynamics.verdicts import Verdict
     from simulator.economics.economy import Economy
-    from simulator.economics.markets import Markets
+    from simulator.economics.user_markets import UserMarkets
 
 LIBRARIES = ("market-simulator", "mesa", "numpy", "pandas", "scipy")
 
 
-def equilibrium_table(references: References | None, markets: Markets, prices: Array, worth: float) -> Table:
+def equilibrium_table(references: References | None, markets: UserMarkets, prices: Array, worth: float) -> Table:
     """One row per equilibrium and good: where it is, what it means, and how far the market's last `prices` are from it.
 
     `price_gap` is `|market - price| / price`, `adjoint_gap` is `|adjoint - price| / price`. Where only relative
@@ -38,7 +38,7 @@ def equilibrium_table(references: References | None, markets: Markets, prices: A
     """
     segments = references.segments if references is not None else []
     found = [(segment, equilibrium) for segment in segments for equilibrium in segment.equilibria]
-    rows = [_known(references, *pair, prices, worth) for pair in found if references is not None]
+    rows = [_known(references, markets, *pair, prices, worth) for pair in found if references is not None]
     keys = {
         "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(markets.goods)),
         "good": np.tile(names(markets.goods), len(found)),
@@ -48,14 +48,19 @@ def equilibrium_table(references: References | None, markets: Markets, prices: A
 
 
 def _known(
-    references: References, segment: Segment, equilibrium: Equilibrium, prices: Array, worth: float
+    references: References,
+    markets: UserMarkets,
+    segment: Segment,
+    equilibrium: Equilibrium,
+    prices: Array,
+    worth: float,
 ) -> dict[str, Array]:
     """The columns of an equilibrium `(goods,)`, by name."""
     at = references.equilibrium_prices(equilibrium, np.asarray(worth), segment.economy)
     level = float(at.sum() / equilibrium.prices.sum())
-    markets, adjoint = segment.economy.markets, level * equilibrium_adjoints(segment.economy, equilibrium.balance)
-    quantity = markets.each(equilibrium.balance.demand, equilibrium.prices)
-    at, adjoint, prices = (markets.together(values) for values in (at, adjoint, prices))
+    adjoint = level * equilibrium_adjoints(segment.economy, equilibrium.balance)
+    quantity = markets.mean_over_users(equilibrium.balance.demand, equilibrium.prices)
+    at, adjoint, prices = (markets.sum_over_users(values) for values in (at, adjoint, prices))
     stable = np.nan if equilibrium.stable is None else float(equilibrium.stable)
     marks = {"index": equilibrium.index, "stable": stable, "from_tick": segment.from_tick}
     return {
@@ -69,9 +74,8 @@ def _known(
     }
 
 
-def equilibrium_records(references: References) -> list[dict[str, Any]]:
+def equilibrium_records(references: References, markets: UserMarkets) -> list[dict[str, Any]]:
     """Every equilibrium found as plain data: prices, quantities and adjoints by good, residual, index and stability."""
-    markets = references.economy.markets
     return [
         {
             "equilibrium": number,
@@ -79,15 +83,15 @@ def equilibrium_records(references: References) -> list[dict[str, Any]]:
             "index": found.index,
             "stable": found.stable,
             "spectral_radius": _plain(found.spectral_radius),
-            "price": dict(zip(markets.goods, markets.together(found.prices).tolist(), strict=True)),
+            "price": dict(zip(markets.goods, markets.sum_over_users(found.prices).tolist(), strict=True)),
             "quantity": dict(
-                zip(markets.goods, markets.each(found.balance.demand, found.prices).tolist(), strict=True)
+                zip(markets.goods, markets.mean_over_users(found.balance.demand, found.prices).tolist(), strict=True)
             ),
             "adjoint": {
                 good: _plain(value)
                 for good, value in zip(
                     markets.goods,
-                    markets.together(equilibrium_adjoints(references.economy, found.balance)).tolist(),
+                    markets.sum_over_users(equilibrium_adjoints(references.economy, found.balance)).tolist(),
                     strict=True,
                 )
             },
@@ -96,9 +100,9 @@ def equilibrium_records(references: References) -> list[dict[str, Any]]:
     ]
 
 
-def equilibrium_lines(name: str, references: References) -> list[str]:
+def equilibrium_lines(name: str, references: References, markets: UserMarkets) -> list[str]:
     """Every equilibrium found as text: a heading each, then a line per good."""
-    records = equilibrium_records(references)
+    records = equilibrium_records(references, markets)
     if not records:
         return [f"{name}: no equilibrium found (Newton from {references.starts} starts)"]
     lines = [
@@ -106,7 +110,7 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
     ]
     if level_free(references.economy, references.rule.fixed):
         lines[0] += "; only relative prices matter"
-    width = max(len(good) for good in references.economy.markets.goods)
+    width = max(len(good) for good in markets.goods)
     for record in records:
         radius = record["spectral_radius"]
         known = "" if radius is None else f" (spectral radius {radius:.4f})"
@@ -115,7 +119,7 @@ def equilibrium_lines(name: str, references: References) -> list[str]:
             f"the price rule {SETTLES[record['stable']]} here{known}"
         )
         lines.append(f"  {'good'.ljust(width)}  {'price':>14}  {'quantity':>14}  {'derivative':>14}")
-        for good in references.economy.markets.goods:
+        for good in markets.goods:
             cells = (record[column][good] for column in ("price", "quantity", "adjoint"))
             lines.append(
                 f"  {good.ljust(width)}  " + "  ".join(f"{'-' if c is None else format(c, '.9g'):>14}" for c in cells)
@@ -141,6 +145,7 @@ def summarise(
     verdict: Verdict,
     ticks: int,
     economy: Economy,
+    markets: UserMarkets,
     rule: PriceRule,
     prices: Array,
     worth: float,
@@ -164,8 +169,8 @@ def summarise(
         "adjoint_gap": last.get("distance_to_adjoint"),
         "period": verdict.period,
         "amplitude": verdict.amplitude,
-        "scale": scale(economy, rule, prices, worth),
-        "outside": [good_of(economy, at) for at in np.flatnonzero(economy.is_outside).tolist()],
+        "scale": scale(economy, markets, rule, prices, worth),
+        "outside": [markets.name_of(at) for at in np.flatnonzero(economy.is_outside).tolist()],
         "versions": versions(),
     }
     return {key: _plain(known.get(key)) for key in SUMMARY}
@@ -177,20 +182,15 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
 
 
-def scale(economy: Economy, rule: PriceRule, prices: Array, worth: float) -> str:
+def scale(economy: Economy, markets: UserMarkets, rule: PriceRule, prices: Array, worth: float) -> str:
     """Which price is 1, or held, or the sum that prices are measured by."""
-    moving = {good_of(economy, i) for i in np.flatnonzero(rule.free).tolist()}
-    fixed = [i for i in np.flatnonzero(rule.fixed).tolist() if good_of(economy, i) not in moving]
-    held = [f"{good_of(economy, i)} = {prices[i]:g}" for i in fixed]
+    moving = {markets.name_of(i) for i in np.flatnonzero(rule.free).tolist()}
+    fixed = [i for i in np.flatnonzero(rule.fixed).tolist() if markets.name_of(i) not in moving]
+    held = [f"{markets.name_of(i)} = {prices[i]:g}" for i in fixed]
     if held:
         return ", ".join(held)
     in_money = not economy.homogeneous or not (economy.firms or economy.consumers)
     return "money" if in_money else f"sum of price times quantity = {worth:.6g}"
-
-
-def good_of(economy: Economy, market: int) -> str:
-    """The good that a market is of."""
-    return economy.markets.goods[economy.markets.good[market]]
 
 
 OPENINGS = {

@@ -31,6 +31,7 @@ from simulator.economics.forms import CES, Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.stone_geary import StoneGeary
 from simulator.economics.ties import set_valued
+from simulator.economics.user_markets import UserMarkets
 from simulator.economics.utility import Homothetic, Utility
 from simulator.references.equilibrium import Equilibrium, find, newton
 
@@ -57,33 +58,33 @@ class Parameter(NamedTuple):
     good: int
 
 
-def parameters(economy: Economy, what: str = "endowments") -> tuple[Parameter, ...]:
+def parameters(economy: Economy, markets: UserMarkets, what: str = "endowments") -> tuple[Parameter, ...]:
     """All that may change: supplies, endowments and budgets above 0 (`endowments`), or the spending shares of
     Cobb-Douglas, CES and Stone-Geary tastes (`tastes`).
     """
-    goods = economy.markets.goods
+    goods = markets.goods
     found: list[Parameter] = []
     if what == "endowments":
-        found += [Parameter(f"supply.{goods[g]}", "supply", -1, g) for g in _goods_of(economy, economy.supply)]
+        found += [Parameter(f"supply.{goods[g]}", "supply", -1, g) for g in _goods_of(markets, economy.supply)]
     for number, cohort in enumerate(economy.consumers):
         whose = f"consumers.{cohort.name}"
         if what == "tastes":
             shares = _shares(cohort)
-            wanted = [] if shares is None else _goods_of(economy, shares.sum(axis=0))
+            wanted = [] if shares is None else _goods_of(markets, shares.sum(axis=0))
             found += [Parameter(f"{whose}.shares.{goods[g]}", "shares", number, g) for g in wanted if len(wanted) > 1]
             continue
-        owned = _goods_of(economy, cohort.total_endowment)
+        owned = _goods_of(markets, cohort.total_endowment)
         found += [Parameter(f"{whose}.endowment.{goods[g]}", "endowment", number, g) for g in owned]
         if cohort.budget.any() and not cohort.unlimited:
             found.append(Parameter(f"{whose}.budget", "budget", number, -1))
     return tuple(found)
 
 
-def changed(economy: Economy, chosen: Sequence[Parameter], theta: Array) -> Economy:
+def changed(economy: Economy, markets: UserMarkets, chosen: Sequence[Parameter], theta: Array) -> Economy:
     """The economy after the parameters' logarithms have changed by `theta` `(parameters,)`."""
     supply, consumers = economy.supply.copy(), list(economy.consumers)
     for parameter, factor in zip(chosen, np.exp(theta).tolist(), strict=True):
-        at = np.where(economy.markets.good == parameter.good, factor, 1.0)
+        at = np.where(markets.good == parameter.good, factor, 1.0)
         if parameter.kind == "supply":
             supply *= at
             continue
@@ -103,6 +104,7 @@ class Fragility:
     """An equilibrium of an economy under a price rule, and the parameters that may change."""
 
     economy: Economy
+    markets: UserMarkets
     rule: PriceRule
     found: Equilibrium
     chosen: tuple[Parameter, ...]
@@ -138,7 +140,7 @@ class Fragility:
     def _quantity(self, parameter: Parameter) -> Array:
         """The income effect, less what there is more of."""
         economy, balance = self.economy, self.found.balance
-        mine = economy.markets.good == parameter.good
+        mine = self.markets.good == parameter.good
         if parameter.kind == "supply":
             return -np.where(mine, economy.supply, 0.0)
         cohort, income = economy.consumers[parameter.cohort], balance.incomes[parameter.cohort]
@@ -150,7 +152,7 @@ class Fragility:
 
     def _taste(self, parameter: Parameter) -> Array:
         def excess(step: float) -> Array:
-            other = changed(self.economy, [parameter], np.array([step]))
+            other = changed(self.economy, self.markets, [parameter], np.array([step]))
             return other.balance(self.found.prices, self.found.balance.inputs).excess_demand
 
         return (excess(STEP) - excess(-STEP)) / (2.0 * STEP)
@@ -214,7 +216,7 @@ class Fragility:
         """How far log prices `(goods,)` go when the changed economy is solved again, by Newton's method from the old
         prices; None where that finds no equilibrium, after a `search` for the nearest from many starts if wanted.
         """
-        other = changed(self.economy, self.chosen, theta)
+        other = changed(self.economy, self.markets, self.chosen, theta)
         balance = newton(other, self.rule, self.found.prices)
         balances = [balance] if balance is not None else []
         if search and not balances:
@@ -262,9 +264,9 @@ def _income_effect(cohort: Consumers, prices: Array, income: Array, more: Array)
     return cohort.weight * sum_up(over_blocks(cohort.blocks, of))
 
 
-def _goods_of(economy: Economy, amounts: Array) -> list[int]:
+def _goods_of(markets: UserMarkets, amounts: Array) -> list[int]:
     """The goods of whose markets some amount `(markets,)` is not 0."""
-    return np.flatnonzero(economy.markets.any(amounts > 0)).tolist()
+    return np.flatnonzero(markets.any_user(amounts > 0)).tolist()
 
 
 def _shares(cohort: Consumers) -> Array | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.dynamics import price_rules
     from simulator.dynamics.learning_tick import TrainingSet
     from simulator.economics.economy import Economy
+    from simulator.economics.user_markets import UserMarkets
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,16 @@ class Scenario:
     """A scenario ready to run.
 
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
-    `initial_prices` `(markets,)` in numeraire per unit; `lesson` is what a market of bundles learns; `gradient_path` is
-    what its path is compared with, `dual` or `primal`; `inputs` are the files it reads, by their names in `resolved`.
+    `markets` say which good each of the economies' `goods` is of, and who buys there; `initial_prices` `(markets,)` in
+    numeraire per unit; `lesson` is what a market of bundles learns; `gradient_path` is what its path is compared with,
+    `dual` or `primal`; `inputs` are the files it reads, by their names in `resolved`.
     `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and loaded again it gives the
     same scenario. `path` is the file it came from; `warnings` say what is allowed and probably not meant.
     """
 
     name: str
     regimes: tuple[Regime, ...]
+    markets: UserMarkets
     initial_prices: Array
     numeraire: str | None
     scheduler: Scheduler[Any, Any]
@@ -126,6 +129,7 @@ def build(
     return Scenario(
         name=resolved["name"],
         regimes=regimes_of(model, shocked, markets, draws),
+        markets=markets,
         initial_prices=first,
         numeraire=model.numeraire,
         scheduler=settings.build(Setup(rule, first, trade, model.run.tolerance, lesson)),

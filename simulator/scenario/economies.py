@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.economics.agents import Consumers, Firm
 from simulator.economics.economy import Economy
-from simulator.economics.markets import OUTSIDE, Markets
+from simulator.economics.user_markets import OUTSIDE, UserMarkets
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Draws, Reader
 from simulator.kinds.numbers import Draw
@@ -41,7 +41,7 @@ class Claims(NamedTuple):
     sharers: int
 
 
-def markets_of(model: ScenarioFile) -> Markets:
+def markets_of(model: ScenarioFile) -> UserMarkets:
     """One market for each good; under tatonnement one for each user of a good that is not rival and has several.
 
     An entry of several agents who are all alike is one user, who counts as many.
@@ -57,10 +57,10 @@ def markets_of(model: ScenarioFile) -> Markets:
             for good in users.keys() & used:
                 users[good][entry.name] = entry.count or 1
     several = {good: found for good, found in users.items() if len(found) > 1 or sum(found.values()) > 1}
-    return Markets.of(model.markets, several)
+    return UserMarkets.of(model.markets, several)
 
 
-def outside_prices(outside: Mapping[str, float], markets: Markets) -> Array:
+def outside_prices(outside: Mapping[str, float], markets: UserMarkets) -> Array:
     """The price at which the outside trades in each market, `(markets,)`; not a number where it does not."""
     prices = np.array([outside.get(good, np.nan) for good in markets.goods])[markets.good]
     for places in markets.places:
@@ -70,7 +70,9 @@ def outside_prices(outside: Mapping[str, float], markets: Markets) -> Array:
     return prices
 
 
-def regimes_of(model: ScenarioFile, shocked: Sequence[Shocked], markets: Markets, draws: Draws) -> tuple[Regime, ...]:
+def regimes_of(
+    model: ScenarioFile, shocked: Sequence[Shocked], markets: UserMarkets, draws: Draws
+) -> tuple[Regime, ...]:
     """The economies of a scenario, one after another; what a shock does not touch is the same object in both."""
     regimes = [Regime(0, _economy(model, markets, draws))]
     before = model
@@ -89,7 +91,7 @@ def regimes_of(model: ScenarioFile, shocked: Sequence[Shocked], markets: Markets
     return tuple(regimes)
 
 
-def _same_users(before: Markets, after: Markets, place: int) -> None:
+def _same_users(before: UserMarkets, after: UserMarkets, place: int) -> None:
     """Raise `ShockError` where a good that is not rival has other users than before: each has a market of its own."""
     for good, old, new in zip(before.goods, before.places, after.places, strict=True):
         if {*old} != {*new}:
@@ -122,7 +124,7 @@ def _said(economy: Economy, firm: Firm) -> str:
 
 def _economy(
     model: ScenarioFile,
-    markets: Markets,
+    markets: UserMarkets,
     draws: Draws,
     before: ScenarioFile | None = None,
     last: Economy | None = None,
@@ -153,11 +155,10 @@ def _economy(
         outside=locked(outside),
         firms=tuple(firms),
         consumers=tuple(consumers),
-        several=markets,
     )
 
 
-def _firm(firm: schema.Firm, abroad: Set[str], markets: Markets, draws: Draws) -> Firm:
+def _firm(firm: schema.Firm, abroad: Set[str], markets: UserMarkets, draws: Draws) -> Firm:
     read = Reader(draws, markets.goods, firm.count or 1, f"firms.{firm.name}")
     technology = firm.build(read, abroad)
     outputs, yields = zip(*(outlet for good in firm.outputs for outlet in markets.sold(good)), strict=True)
@@ -167,7 +168,9 @@ def _firm(firm: schema.Firm, abroad: Set[str], markets: Markets, draws: Draws) -
     return made
 
 
-def _consumers(consumer: schema.Consumer, claims: Mapping[str, Claims], markets: Markets, draws: Draws) -> Consumers:
+def _consumers(
+    consumer: schema.Consumer, claims: Mapping[str, Claims], markets: UserMarkets, draws: Draws
+) -> Consumers:
     seen = markets.seen_by(consumer.name)
     read = Reader(draws, markets.goods, consumer.count or 1, f"consumers.{consumer.name}")
     shares = [owned(consumer.owns.get(firm, 0.0), claim, read, firm) for firm, claim in claims.items()]
@@ -189,7 +192,7 @@ def _consumers(consumer: schema.Consumer, claims: Mapping[str, Claims], markets:
     return found
 
 
-def _alike(rows: int, bought: Iterable[int], markets: Markets, path: str) -> None:
+def _alike(rows: int, bought: Iterable[int], markets: UserMarkets, path: str) -> None:
     """Raise `DrawError` where agents who differ use a non-rival good: they would pay prices that differ too."""
     if rows > 1 and any(markets.places[markets.good[at]] for at in bought):
         found = f"found {rows:,} agents who differ and use a good that is not rival, each at a price of its own"

@@ -22,6 +22,7 @@ from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.dynamics.verdicts import VerdictRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.user_markets import UserMarkets
 from simulator.kinds.entry import Entry, Spot, Steps
 from simulator.records.columns import Columns
 
@@ -159,10 +160,12 @@ class Scheduler(ABC, Generic[StateT, TickT]):
 
 
 class ViewOptions(NamedTuple):
-    """What of a run's settings its record depends on: the run's `seed`, whether the judges look on (`references`), what
-    the path is compared with (`dual` or `primal`), and every so many ticks the linear picture (`diagnostics`, 0 never).
+    """What of a run its record depends on: which good each market is of, the run's `seed`, whether the judges look on
+    (`references`), what the path is compared with (`dual` or `primal`), and every so many ticks the linear picture
+    (`diagnostics`, 0 never).
     """
 
+    markets: UserMarkets
     seed: int
     references: bool = True
     gradient_path: str = "dual"

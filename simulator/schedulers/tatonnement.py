@@ -247,7 +247,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         references = None
         if options.references:
             references = References(economy, self.rule, prices, options.seed, path=path, diagnostics=every)
-        return MarketView(economy, self.rule, self.cohorts, references, every_tick=self.trade.every_tick)
+        return MarketView(
+            economy, options.markets, self.rule, self.cohorts, references, every_tick=self.trade.every_tick
+        )
 
     def settle_at_equilibrium(self, now: Market) -> MarketTick:
         """The tick with its plans carried out, prices being found: what nobody keeps for itself changes hands."""

@@ -26,7 +26,7 @@ OUTSIDE = "the outside"
 
 
 @dataclass(frozen=True)
-class Markets:
+class UserMarkets:
     """The markets of `goods`, in the goods' order: `names`, which good each is of `(markets,)`, by whom each good is
     bought where (`places`: user to market), and for how many users each market stands `(markets,)`.
     """
@@ -38,7 +38,7 @@ class Markets:
     places: tuple[Mapping[str, int], ...]
 
     @classmethod
-    def of(cls, goods: Iterable[str], users: Mapping[str, Mapping[str, int]]) -> Markets:
+    def of(cls, goods: Iterable[str], users: Mapping[str, Mapping[str, int]]) -> UserMarkets:
         """One market for each of `goods`, or one for each of the `users` of a good, which says how many they are."""
         goods = tuple(goods)
         names: list[str] = []
@@ -58,6 +58,10 @@ class Markets:
     def separate(self) -> bool:
         """Whether some good is bought in several markets, or for several users in one."""
         return bool(any(self.places))
+
+    def name_of(self, market: int) -> str:
+        """The good that a market is of."""
+        return self.goods[self.good[market]]
 
     def seen_by(self, user: str) -> tuple[str, ...]:
         """The markets' names `(markets,)`, in which those where the user buys are called by the good they are of."""
@@ -86,7 +90,7 @@ class Markets:
         """Of quantities `(..., goods)` what comes to each market, `(..., markets)`: all of it, for every user."""
         return values[..., self.good] * self.users if self.separate else values
 
-    def together(self, values: Array) -> Array:
+    def sum_over_users(self, values: Array) -> Array:
         """What users pay, bid or find worth a unit, `(..., markets)`, added up to `(..., goods)`.
 
         Not a number where it is that in all of a good's markets.
@@ -97,7 +101,7 @@ class Markets:
         sums = self._add(np.where(known, values * self.users, 0.0))
         return np.where(self._add(known.astype(float)) > 0, sums, np.nan)
 
-    def each(self, quantities: Array, prices: Array) -> Array:
+    def mean_over_users(self, quantities: Array, prices: Array) -> Array:
         """What a user has of each good, `(..., goods)`, of quantities `(..., markets)`: the mean weighted by what users
         pay at `prices` `(..., markets)`, the plain mean where nobody pays.
         """
@@ -109,11 +113,11 @@ class Markets:
         with np.errstate(invalid="ignore"):
             return self._add(weights * (quantities / self.users)) / self._add(weights)
 
-    def added(self, quantities: Array) -> Array:
+    def total_over_users(self, quantities: Array) -> Array:
         """Quantities in all markets of a good, `(..., markets)`, added up to `(..., goods)`."""
         return self._add(quantities) if self.separate else quantities
 
-    def any(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def any_user(self, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which goods have a market that is marked, `(markets,)` to `(goods,)`."""
         return self._add(marks.astype(float)) > 0 if self.separate else marks
 
