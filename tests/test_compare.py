@@ -25,8 +25,8 @@ from tests.house import (
     TITLE,
     WIDTH,
     Comparison,
-    Course,
     RunFolderError,
+    RunMeasures,
     common_scale,
     compare,
     figure,
@@ -53,7 +53,7 @@ def course(
     excess: Sequence[float] | None = None,
     quantities: Sequence[float] | None = None,
     **summary: object,
-) -> Course:
+) -> RunMeasures:
     """A run as a comparison sees it, from prices (ticks, goods)."""
     prices = np.array(prices, dtype=float)
     n, k = prices.shape
@@ -62,10 +62,10 @@ def course(
     basket = np.ones(k) if quantities is None else np.array(quantities, dtype=float)
     columns = {good: column for column, good in enumerate(goods)}
     meanings = {column: prices for column in ("price", "bid", "adjoint", "gradient_price")}
-    return Course(label, said | summary, np.arange(float(n)), near, columns, prices, basket, meanings)
+    return RunMeasures(label, said | summary, np.arange(float(n)), near, columns, prices, basket, meanings)
 
 
-def comparison(*runs: Course, numeraire: str | None = None) -> Comparison:
+def comparison(*runs: RunMeasures, numeraire: str | None = None) -> Comparison:
     goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
     return Comparison(runs, goods, common_scale(runs, goods, numeraire))
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas
-from simulator.results.canvas import BODY, SMALL
-from simulator.results.frames import Floats, Frames, panel
+from simulator.figures import canvas
+from simulator.figures.canvas import BODY, SMALL
+from simulator.figures.frames import Floats, Frames, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

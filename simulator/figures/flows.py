@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.results.frames import Frames, panel
+from simulator.figures.frames import Frames, panel
 
 MOST_NODES, MOST_ROWS, MOST_TURNS = 40, 3, 3
 SMALLEST, LARGEST = 0.68, 1.3

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas, network, simplex
-from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, SMALL
-from simulator.results.diagnostics_figure import diagnostics
-from simulator.results.distances import convergence
-from simulator.results.frames import (
+from simulator.figures import canvas, network, simplex
+from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, SMALL
+from simulator.figures.convergence import convergence
+from simulator.figures.diagnostics import diagnostics
+from simulator.figures.frames import (
     Floats,
     Frames,
     fixed_prices,
@@ -23,11 +23,11 @@ from simulator.results.frames import (
     summary_number,
     texts,
 )
-from simulator.results.gains import gains
-from simulator.results.learnt import held_out, learnt
-from simulator.results.three_prices import three_prices
-from simulator.results.wave import wave
-from simulator.results.window import moves_early, rows_worth_drawing
+from simulator.figures.gains import gains
+from simulator.figures.learnt import held_out, learnt
+from simulator.figures.three_prices import three_prices
+from simulator.figures.wave import wave
+from simulator.figures.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from simulator.results.frames import Floats
+from simulator.figures.frames import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

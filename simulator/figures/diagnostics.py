@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas
-from simulator.results.canvas import BLUE, BODY, GREY, ORANGE, VERMILION
-from simulator.results.frames import Frames, numbers, summary_number
-from simulator.results.window import moves_early, rows_worth_drawing
+from simulator.figures import canvas
+from simulator.figures.canvas import BLUE, BODY, GREY, ORANGE, VERMILION
+from simulator.figures.frames import Frames, numbers, summary_number
+from simulator.figures.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

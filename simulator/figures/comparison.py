@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulator.errors import RunFolderError
-from simulator.results.course import MEASURES, Course, measures_of, read_course
-from simulator.results.frames import Floats, fixed_prices, summary_number
+from simulator.figures.frames import Floats, fixed_prices, summary_number
+from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, read_run_measures
 
 PRINTED = [name for name in MEASURES if name != "scale"]
 FILES = ("trajectory.csv", "ticks.csv", "summary.json")
@@ -44,7 +44,7 @@ class Scale(NamedTuple):
 class Comparison:
     """Several runs, the goods that all of them price, and the scale on which those prices are compared."""
 
-    runs: tuple[Course, ...]
+    runs: tuple[RunMeasures, ...]
     goods: tuple[str, ...]
     scale: Scale
 
@@ -113,14 +113,14 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
         ]
     if problems:
         raise RunFolderError("\n".join(dict.fromkeys(problems)))
-    runs = tuple(read_course(folder, label) for folder, label in zip(folders, labels(places), strict=True))
+    runs = tuple(read_run_measures(folder, label) for folder, label in zip(folders, labels(places), strict=True))
     goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
     if numeraire is not None:
         _check_numeraire(runs, goods, numeraire)
     return Comparison(runs, goods, common_scale(runs, goods, numeraire))
 
 
-def _check_numeraire(runs: Sequence[Course], goods: Sequence[str], numeraire: str) -> None:
+def _check_numeraire(runs: Sequence[RunMeasures], goods: Sequence[str], numeraire: str) -> None:
     """Raises `RunFolderError` if prices cannot be counted in a good: not all runs price it, or not always above 0."""
     if numeraire not in goods:
         common = _some(goods) or "none is common to all runs"
@@ -133,7 +133,7 @@ def _check_numeraire(runs: Sequence[Course], goods: Sequence[str], numeraire: st
             raise RunFolderError(f"--numeraire: {found}; expected a good whose price is above 0 at every tick")
 
 
-def common_scale(runs: Sequence[Course], goods: Sequence[str], numeraire: str | None = None) -> Scale:
+def common_scale(runs: Sequence[RunMeasures], goods: Sequence[str], numeraire: str | None = None) -> Scale:
     """What the prices of all runs are divided by, tick by tick.
 
     The price of `numeraire`; without one nothing, where all runs count in money or learn (prices are weights then), or
@@ -267,7 +267,7 @@ def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
     return f"{folder}: found no {' or '.join(missing)}; {expected}" if missing else ""
 
 
-def _after(run: Course) -> str:
+def _after(run: RunMeasures) -> str:
     return f"{run.length:,} tick{'' if run.length == 1 else 's'}"
 
 

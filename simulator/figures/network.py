@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas
-from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, GREY, SKY, SMALL, shorten
-from simulator.results.flows import MARGIN, Flow, Layout, Node, Turn, flows_of, layout
-from simulator.results.frames import Floats, Frames, panel
+from simulator.figures import canvas
+from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, GREY, SKY, SMALL, shorten
+from simulator.figures.flows import MARGIN, Flow, Layout, Node, Turn, flows_of, layout
+from simulator.figures.frames import Floats, Frames, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas
-from simulator.results.canvas import BLACK, BODY, SMALL
-from simulator.results.frames import (
+from simulator.figures import canvas
+from simulator.figures.canvas import BLACK, BODY, SMALL
+from simulator.figures.frames import (
     Floats,
     Frames,
     Panel,
@@ -23,7 +23,7 @@ from simulator.results.frames import (
     summary_number,
     texts,
 )
-from simulator.results.window import moves_early, rows_worth_drawing
+from simulator.figures.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.errors import RunFolderError
-from simulator.results import canvas
-from simulator.results.canvas import BODY, CYCLE, GREY, SMALL
-from simulator.results.compare import WRITTEN, Comparison, finding, price_finding
-from simulator.results.course import Course
-from simulator.results.frames import Floats, summary_number
-from simulator.results.window import moves_early, rows_worth_drawing
+from simulator.figures import canvas
+from simulator.figures.canvas import BODY, CYCLE, GREY, SMALL
+from simulator.figures.comparison import WRITTEN, Comparison, finding, price_finding
+from simulator.figures.frames import Floats, summary_number
+from simulator.figures.run_measures import RunMeasures
+from simulator.figures.window import moves_early, rows_worth_drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def figure(comparison: Comparison) -> Figure:
     return sheet
 
 
-def _residual(runs: Sequence[Course]) -> str:
+def _residual(runs: Sequence[RunMeasures]) -> str:
     """What is drawn of how far runs are from clearing."""
     kinds = {run.learns for run in runs}
     if len(kinds) > 1:
@@ -130,7 +130,7 @@ def _last_tick_to_draw(comparison: Comparison, number: int, goods: Sequence[str]
     return float(run.ticks[rows - 1])
 
 
-def _early(runs: Sequence[Course], rows: Sequence[int], paths: Sequence[Sequence[Floats]]) -> bool:
+def _early(runs: Sequence[RunMeasures], rows: Sequence[int], paths: Sequence[Sequence[Floats]]) -> bool:
     """Whether ticks are drawn by logarithm: where a run is over before another has well begun, or all moves early."""
     lengths = [float(run.ticks[n - 1]) for run, n in zip(runs, rows, strict=True)]
     if max(lengths) > LONGER * max(min(lengths), 1.0):
@@ -160,7 +160,7 @@ def _positive(values: Floats) -> Floats:
     return np.where(values > ROUNDING, values, np.nan)
 
 
-def _draw_convergence(axes: Axes, runs: Sequence[Course], rows: Sequence[int], styles: Sequence[Style]) -> None:
+def _draw_convergence(axes: Axes, runs: Sequence[RunMeasures], rows: Sequence[int], styles: Sequence[Style]) -> None:
     """Excess demand by logarithm, exact zeros on a floor of their own."""
     drawn = [np.abs(run.excess_demand[:n]) for run, n in zip(runs, rows, strict=True)]
     low, high = _range(np.concatenate(drawn))
@@ -176,7 +176,7 @@ def _draw_convergence(axes: Axes, runs: Sequence[Course], rows: Sequence[int], s
     canvas.tidy(axes)
 
 
-def _draw_prices(axes: Axes, runs: Sequence[Course], paths: Sequence[Floats], styles: Sequence[Style]) -> None:
+def _draw_prices(axes: Axes, runs: Sequence[RunMeasures], paths: Sequence[Floats], styles: Sequence[Style]) -> None:
     """A good's price in every run, by logarithm where it spans more than a decade."""
     _draw_lines(axes, runs, paths, styles)
     values = np.concatenate(paths)
@@ -193,7 +193,7 @@ def _draw_prices(axes: Axes, runs: Sequence[Course], paths: Sequence[Floats], st
     canvas.tidy(axes)
 
 
-def _draw_lines(axes: Axes, runs: Sequence[Course], lines: Sequence[Floats], styles: Sequence[Style]) -> None:
+def _draw_lines(axes: Axes, runs: Sequence[RunMeasures], lines: Sequence[Floats], styles: Sequence[Style]) -> None:
     """A line a run, with a dot at its last tick."""
     for run, values, style in zip(runs, lines, styles, strict=True):
         canvas.line(axes, run.ticks[: len(values)], values, **style)
@@ -208,7 +208,7 @@ def _range(values: Floats) -> tuple[float, float]:
     return (float(seen.min()), float(seen.max())) if len(seen) else (0.1, 1.0)
 
 
-def _tolerances(runs: Sequence[Course], low: float) -> list[float]:
+def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
     """The runs' tolerances as far as they are near the picture, whose smallest number is `low`."""
     known = {summary_number(run.summary, "tolerance") for run in runs}
     return sorted(tolerance for tolerance in known if tolerance > low / 1e4)
@@ -229,7 +229,7 @@ def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[st
     return notes
 
 
-def _legend(sheet: Figure, runs: Sequence[Course], styles: Sequence[Style]) -> None:
+def _legend(sheet: Figure, runs: Sequence[RunMeasures], styles: Sequence[Style]) -> None:
     """Every run with its line and how it ended, below all panels."""
     from matplotlib.lines import Line2D
 

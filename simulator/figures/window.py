@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.results.frames import Floats
+from simulator.figures.frames import Floats
 
 STILL = 0.01
 TURNS = 12

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas
-from simulator.results.canvas import BLUE, BODY, GREEN, GREY, VERMILION
-from simulator.results.frames import Floats, Frames, is_planned, numbers, summary_number
+from simulator.figures import canvas
+from simulator.figures.canvas import BLUE, BODY, GREEN, GREY, VERMILION
+from simulator.figures.frames import Floats, Frames, is_planned, numbers, summary_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

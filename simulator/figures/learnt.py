@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.results import canvas
-from simulator.results.canvas import BLUE, BODY, SMALL, VERMILION
-from simulator.results.frames import Floats, Frames, Panel, numbers, panel, summary_number
-from simulator.results.window import rows_worth_drawing
+from simulator.figures import canvas
+from simulator.figures.canvas import BLUE, BODY, SMALL, VERMILION
+from simulator.figures.frames import Floats, Frames, Panel, numbers, panel, summary_number
+from simulator.figures.window import rows_worth_drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
