@@ -26,7 +26,7 @@ from tests.house import (
     FIGURES,
     MOST_POINTS,
     ORANGE,
-    RecordedRun,
+    Frames,
     backward_edges,
     convergence,
     draw,
@@ -65,7 +65,7 @@ def frames(
     flows: Flows = (),
     wedges: Sequence[tuple[str, str, np.ndarray]] = (),
     **summary: object,
-) -> RecordedRun:
+) -> Frames:
     """A run's frames with the columns of its CSVs, made from price paths (ticks, goods)."""
     n, k = prices.shape
     target = prices[-1] if target is None else target
@@ -109,7 +109,7 @@ def frames(
     agents = [(t, a, kind, g, i + o, i, o, 0.1, np.nan, 0.0) for t in ticks[-3:] for a, kind, g, i, o in flows]
     table = [(t, f, g, (1 + w[t]) * 2.0, 2.0, w[t] * 2.0) for t in ticks for f, g, w in wedges]
     equilibrium = [(1, g, p, 1.0, p, p, 0.0, 0.0, 1, 1) for g, p in zip(goods, target, strict=True)]
-    return RecordedRun(
+    return Frames(
         trajectory,
         per_tick,
         pd.DataFrame(agents, columns=AGENT_COLUMNS),
@@ -120,9 +120,7 @@ def frames(
     )
 
 
-def chain(
-    names: tuple[str, ...] = ("natgas", "ethylene", "polyethylene", "tupperware"), ticks: int = 400
-) -> RecordedRun:
+def chain(names: tuple[str, ...] = ("natgas", "ethylene", "polyethylene", "tupperware"), ticks: int = 400) -> Frames:
     """A supply chain of firms in a row that settles early; the last good has a fixed price."""
     k = len(names)
     target = np.geomspace(0.02, 1, k)
@@ -144,7 +142,7 @@ def chain(
     )
 
 
-def orbit(ticks: int = 5000, size: float = 0.2, period: float = 400.0) -> RecordedRun:
+def orbit(ticks: int = 5000, size: float = 0.2, period: float = 400.0) -> Frames:
     """Three goods whose prices circle their equilibrium, while the gradient path walks into it; consumers only."""
     angle = 2 * np.pi * np.arange(ticks)[:, None] / period + 2 * np.pi * np.arange(3) / 3
     prices = 1 + size * np.cos(angle)
@@ -167,7 +165,7 @@ def orbit(ticks: int = 5000, size: float = 0.2, period: float = 400.0) -> Record
     )
 
 
-def diverging() -> RecordedRun:
+def diverging() -> Frames:
     """A price that runs to 1e15 while another runs to its floor."""
     t = np.arange(300)[:, None]
     prices = np.hstack([np.exp(t * 0.1155), np.maximum(np.exp(-t * 0.12), 1e-12), 1 + 0 * t])
@@ -176,7 +174,7 @@ def diverging() -> RecordedRun:
     return frames(prices, goods, target=np.ones(3), name="runaway", outcome="diverged", sentence=sentence)
 
 
-def without_references() -> RecordedRun:
+def without_references() -> Frames:
     """A run with `references: off`: those columns are empty, no equilibrium is known."""
     run = chain()
     trajectory = run.trajectory.assign(gradient_price=np.nan, adjoint=np.nan)
@@ -184,7 +182,7 @@ def without_references() -> RecordedRun:
     return replace(run, trajectory=trajectory, ticks=run.ticks.assign(**empty), equilibrium=run.equilibrium.iloc[:0])
 
 
-def many_goods(goods: int = 12, ticks: int = 200) -> RecordedRun:
+def many_goods(goods: int = 12, ticks: int = 200) -> Frames:
     """A roundabout economy of many goods: every firm uses the goods of two others."""
     random = np.random.default_rng(0)
     target, start = np.exp(random.normal(0, 1, goods)), np.exp(random.normal(0, 1, goods))
@@ -202,7 +200,7 @@ def many_goods(goods: int = 12, ticks: int = 200) -> RecordedRun:
     )
 
 
-def web(flows: Flows, **summary: object) -> RecordedRun:
+def web(flows: Flows, **summary: object) -> Frames:
     """Settling prices with the given flows of (agent, kind, good, input, output)."""
     goods = list(dict.fromkeys(flow[2] for flow in flows))
     target = np.geomspace(0.2, 1, len(goods))
@@ -210,7 +208,7 @@ def web(flows: Flows, **summary: object) -> RecordedRun:
     return frames(prices, goods, target=target, flows=flows, **summary)
 
 
-def shared_intermediate() -> RecordedRun:
+def shared_intermediate() -> Frames:
     """Two goods that each feed two firms."""
     recipe = {
         "smelter": ({"ore": 5.2}, "steel"),
@@ -227,7 +225,7 @@ def shared_intermediate() -> RecordedRun:
     return web(flows, name="shared_intermediate", scale="welfare = 1", outside=["welfare"])
 
 
-def town() -> RecordedRun:
+def town() -> Frames:
     """Households that sell labour and buy bread; a cohort, so a mean and a total of each."""
     flows: list[tuple[str, str, str, float, float]] = []
     for part, size in (("mean", 0.01), ("total", 1.0)):
@@ -250,7 +248,7 @@ def town() -> RecordedRun:
     return web(flows, name="town", scale="labour = 1")
 
 
-def roundabout() -> RecordedRun:
+def roundabout() -> Frames:
     """Steel needs machines and machines need steel: a loop."""
     flows = [
         ("mill", "firm", "machines", 1.0, 0.0),
@@ -262,7 +260,7 @@ def roundabout() -> RecordedRun:
     return web(flows, name="roundabout")
 
 
-def negative_output() -> RecordedRun:
+def negative_output() -> Frames:
     """A chain whose last firm makes less than nothing of a good with an outside price: it buys it there."""
     flows = [("A", "firm", "gas", 4.0, 0.0), ("A", "firm", "ethylene", 0.0, 2.0)]
     flows += [("B", "firm", "ethylene", 2.0, 0.0), ("B", "firm", "boxes", 0.0, -0.405)]
@@ -272,7 +270,7 @@ def negative_output() -> RecordedRun:
 LONG = tuple(
     f"{word} of a quite remarkable length {i}" for i, word in enumerate(("petroleum", "ethylene", "polymer", "boxes"))
 )
-CASES: dict[str, Callable[[], RecordedRun]] = {
+CASES: dict[str, Callable[[], Frames]] = {
     "chain": chain,
     "long_names": lambda: chain(LONG),
     "long_chain": lambda: chain(tuple(f"good{i}" for i in range(11))),
@@ -288,20 +286,20 @@ CASES: dict[str, Callable[[], RecordedRun]] = {
 }
 
 
-def empty() -> RecordedRun:
+def empty() -> Frames:
     """Frames without a row or a column, as a run leaves them that was stopped before its first tick."""
     nothing = pd.DataFrame()
-    return RecordedRun(nothing, nothing, nothing, nothing, nothing, nothing, {})
+    return Frames(nothing, nothing, nothing, nothing, nothing, nothing, {})
 
 
-def cut(run: RecordedRun, rows: int) -> RecordedRun:
+def cut(run: Frames, rows: int) -> Frames:
     """Only the first recorded ticks of a run."""
     keep = {name: getattr(run, name) for name in ("trajectory", "ticks", "agents", "wedges")}
     last = run.ticks["tick"].iloc[rows - 1]
     return replace(run, **{name: frame[frame["tick"] <= last] for name, frame in keep.items()})
 
 
-DEGENERATE: dict[str, Callable[[], RecordedRun]] = {
+DEGENERATE: dict[str, Callable[[], Frames]] = {
     "empty": empty,
     "no_rows": lambda: replace(
         chain(), **{n: getattr(chain(), n).iloc[:0] for n in ("trajectory", "ticks", "agents", "wedges")}
@@ -481,7 +479,7 @@ def test_a_run_that_does_not_settle_says_so_and_shows_a_turn() -> None:
 
 
 def test_an_adjoint_that_jumps_stays_behind_the_prices() -> None:
-    def adjoint_line(run: RecordedRun) -> Line2D:
+    def adjoint_line(run: Frames) -> Line2D:
         figure = prices(run)
         assert figure is not None
         return next(line for line in figure.legends[0].get_lines() if line.get_label() == "adjoint (derivative)")

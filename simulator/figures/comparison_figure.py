@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from simulator.errors import RunFolderError
 from simulator.figures import canvas
-from simulator.figures.canvas import BODY, CYCLE, GREY, SMALL
+from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
 from simulator.figures.comparison import WRITTEN, Comparison, finding, price_finding
 from simulator.figures.frames import Floats, summary_number
 from simulator.figures.run_measures import RunMeasures
 from simulator.figures.window import moves_early, rows_worth_drawing
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 FIGURE = "comparison"
 OURS = {*WRITTEN, *(f"{FIGURE}.{kind}" for kind in canvas.METADATA)}
 """The files of a comparison."""
 MOST_RUNS = len(CYCLE)
 MOST_GOODS = 4
-# Relative gaps up to this are what floating point leaves of 0.
-ROUNDING = 1e-14
 # A run so many times longer than another leaves of it nothing to see on a linear axis.
 LONGER = 10.0
 # A path that turns more often than this in one panel is a band, not a line.
 MOST_TURNS = 60
-BAND: Mapping[str, Any] = {"linestyle": "-", "linewidth": 1.4, "alpha": 0.5, "zorder": 1.4}
-TOLERANCE: Mapping[str, Any] = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (2, 2)), "zorder": 1.5}
+BAND: Style = {"linestyle": "-", "linewidth": 1.4, "alpha": 0.5, "zorder": 1.4}
 GRIDS = ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2))
-
-Style = Mapping[str, Any]
 
 
 def figure(comparison: Comparison) -> Figure:
@@ -60,20 +52,19 @@ def figure(comparison: Comparison) -> Figure:
     )
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
     _draw_convergence(axes, runs, rows, styles)
-    canvas.tick_axis(axes, first, last, early=early)
-    axes.set_title(_residual(runs), loc="left", fontsize=BODY, fontweight="bold")
+    canvas.tick_axis(axes, (first, last), early=early)
+    canvas.title(axes, _residual(runs))
     down, across = GRIDS[len(goods)]
     grid = sheet.add_gridspec(down, across, left=0.545, right=0.975, top=0.775, bottom=0.225, wspace=0.3, hspace=0.32)
     for place, good in enumerate(goods):
         panel = sheet.add_subplot(grid[divmod(place, across)])
         _draw_prices(panel, runs, paths[place], styles)
-        canvas.tick_axis(panel, first, last, early=early)
+        canvas.tick_axis(panel, (first, last), early=early)
         if not early:
             panel.locator_params(axis="x", nbins=5 - across)
         panel.tick_params(labelbottom=place + across >= len(goods))
-        name = panel.set_title(canvas.plain(f"price of {good}"), loc="left", fontsize=BODY, fontweight="bold")
-        canvas.fit_name(name, panel.get_window_extent().width)
-    sheet.supxlabel("tick" + (" (logarithmic)" if early else ""), y=0.15, fontsize=BODY)
+        canvas.title(panel, f"price of {good}", panel.get_window_extent().width)
+    sheet.supxlabel(canvas.tick_label(early), y=0.15, fontsize=BODY)
     _legend(sheet, runs, styles)
     return sheet
 
@@ -163,16 +154,14 @@ def _positive(values: Floats) -> Floats:
 def _draw_convergence(axes: Axes, runs: Sequence[RunMeasures], rows: Sequence[int], styles: Sequence[Style]) -> None:
     """Excess demand by logarithm, exact zeros on a floor of their own."""
     drawn = [np.abs(run.excess_demand[:n]) for run, n in zip(runs, rows, strict=True)]
-    low, high = _range(np.concatenate(drawn))
+    low, high = canvas.gap_range(np.concatenate(drawn))
     floor = 10.0 ** (np.floor(np.log10(low)) - 1)
     zero = floor if any((values <= ROUNDING).any() for values in drawn) else 0.0
     for tolerance in _tolerances(runs, low):
-        axes.axhline(tolerance, **TOLERANCE)
+        axes.axhline(tolerance, zorder=1.5, **canvas.TOLERANCE)
         low = min(low, tolerance)
     _draw_lines(axes, runs, [np.where(values <= ROUNDING, floor, values) for values in drawn], styles)
-    axes.set_ylim(10 ** (1.06 * np.log10(zero) - 0.06 * np.log10(high)) if zero else low / 2, min(high * 2, 1e307))
-    axes.set_yscale("log")
-    canvas.log_axis(axes.yaxis, low / 2, high * 2, zero)
+    canvas.log_axis(axes, low / 2, high * 2, zero)
     canvas.tidy(axes)
 
 
@@ -180,16 +169,7 @@ def _draw_prices(axes: Axes, runs: Sequence[RunMeasures], paths: Sequence[Floats
     """A good's price in every run, by logarithm where it spans more than a decade."""
     _draw_lines(axes, runs, paths, styles)
     values = np.concatenate(paths)
-    values = values[np.isfinite(values)]
-    if canvas.price_scale(values) == "log":
-        room = float(values.max() / values.min()) ** 0.06
-        low, high = max(float(values.min()) / room, 1e-307), min(float(values.max()) * room, 1e307)
-        axes.set_ylim(low, high)
-        axes.set_yscale("log")
-        canvas.log_axis(axes.yaxis, low, high)
-    else:
-        axes.ticklabel_format(axis="y", useOffset=False)
-        axes.locator_params(axis="y", nbins=5)
+    canvas.price_axis(axes, values[np.isfinite(values)])
     canvas.tidy(axes)
 
 
@@ -198,14 +178,8 @@ def _draw_lines(axes: Axes, runs: Sequence[RunMeasures], lines: Sequence[Floats]
     for run, values, style in zip(runs, lines, styles, strict=True):
         canvas.line(axes, run.ticks[: len(values)], values, **style)
         if len(values) == len(run.ticks) and np.isfinite(values[-1]):
-            dot: dict[str, Any] = {"color": style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
+            dot: Style = {"color": style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
             axes.plot(run.ticks[-1:], values[-1:], "o", **dot)
-
-
-def _range(values: Floats) -> tuple[float, float]:
-    """The smallest and the largest number that is no rounding error."""
-    seen = values[np.isfinite(values) & (values > ROUNDING)]
-    return (float(seen.min()), float(seen.max())) if len(seen) else (0.1, 1.0)
 
 
 def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
@@ -217,7 +191,7 @@ def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
 def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[str]:
     """What stands at the foot: the tolerance, and what is left out."""
     runs = comparison.runs[:MOST_RUNS]
-    low, _ = _range(np.concatenate([np.abs(run.excess_demand) for run in runs]))
+    low, _ = canvas.gap_range(np.concatenate([np.abs(run.excess_demand) for run in runs]))
     lines = _tolerances(runs, low)
     notes = [f"Thin dotted line: the tolerance, {', '.join(map(canvas.number, lines[:3]))}."] if lines else []
     if len(runs) < len(comparison.runs):
@@ -231,20 +205,11 @@ def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[st
 
 def _legend(sheet: Figure, runs: Sequence[RunMeasures], styles: Sequence[Style]) -> None:
     """Every run with its line and how it ended, below all panels."""
-    from matplotlib.lines import Line2D
-
-    samples: list[dict[str, Any]] = [{"dash_capstyle": "round", **style} for style in styles]
-    for sample in samples:
-        sample["linewidth"] = 8 if "alpha" in sample else sample["linewidth"]
+    samples: list[tuple[str, Style]] = []
+    for run, style in zip(runs, styles, strict=True):
+        width = 8 if "alpha" in style else style["linewidth"]
+        samples.append((f"{run.label}: {run.outcome}", {"dash_capstyle": "round", **style, "linewidth": width}))
     across = -(-len(runs) // -(-len(runs) // 4))
-    layout: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "handlelength": 3.5, "columnspacing": 2.5}
-    legend = sheet.legend(
-        handles=[Line2D([], [], **sample) for sample in samples],
-        labels=[canvas.plain(f"{run.label}: {run.outcome}") for run in runs],
-        loc="center",
-        ncols=across,
-        bbox_to_anchor=(0.5, 0.09),
-        **layout,
-    )
+    legend = canvas.legend(sheet, samples, loc="center", ncols=across, bbox_to_anchor=(0.5, 0.09), handlelength=3.5)
     for text in legend.get_texts():
         canvas.fit_name(text, 0.95 * canvas.WIDTH / across - 130)

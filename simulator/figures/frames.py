@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -21,28 +19,9 @@ TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distributio
 NAME_COLUMNS = ("good", "agent", "kind", "firm", "input")
 
 
-class Frames(Protocol):
-    """A finished run as data frames and its summary; a `Run` is one, and so is what `read_run` returns."""
-
-    @property
-    def trajectory(self) -> pd.DataFrame: ...
-    @property
-    def ticks(self) -> pd.DataFrame: ...
-    @property
-    def agents(self) -> pd.DataFrame: ...
-    @property
-    def wedges(self) -> pd.DataFrame: ...
-    @property
-    def equilibrium(self) -> pd.DataFrame: ...
-    @property
-    def distribution(self) -> pd.DataFrame: ...
-    @property
-    def summary(self) -> Mapping[str, Any]: ...
-
-
 @dataclass(frozen=True)
-class RecordedRun:
-    """The frames of a run folder; a table the run did not write is an empty frame."""
+class Frames:
+    """A finished run as data frames and its summary; a table that the run did not write is an empty frame."""
 
     trajectory: pd.DataFrame
     ticks: pd.DataFrame
@@ -53,13 +32,13 @@ class RecordedRun:
     summary: Mapping[str, Any]
 
 
-def read_run(folder: str | Path) -> RecordedRun:
+def read_run(folder: str | Path) -> Frames:
     """The CSVs and `summary.json` of a run folder; `FileNotFoundError` where there is no `trajectory.csv`."""
     folder = Path(folder)
     if not (folder / "trajectory.csv").is_file():
         raise FileNotFoundError(f"{folder}: no trajectory.csv here; expected the folder of a run, such as outputs/NAME")
     tables = {name: read_table(folder / f"{name}.csv") for name in TABLES}
-    return RecordedRun(**tables, summary=read_summary(folder))
+    return Frames(**tables, summary=read_summary(folder))
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -71,8 +50,6 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A CSV of a run, or the named columns of it alone; `ValueError` if it lacks one of them."""
-    import pandas as pd
-
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
     with file.open(encoding="utf-8") as lines:
