@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.figures import canvas
-from simulator.figures.canvas import BLACK, BODY, GREY, SMALL, VERMILION
+from simulator.figures.canvas import BLACK, BODY, GREY, SMALL, VERMILION, Style
 from simulator.figures.frames import Floats, Frames, fixed_prices, is_planned, numbers, panel, texts
 from simulator.figures.window import rows_worth_drawing
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 # Where the share of each corner's good is written beside the triangle: below, to the right, to the left.
-OUTWARD: tuple[dict[str, Any], ...] = (
-    {"ha": "center", "va": "top"},
-    {"ha": "left", "va": "center"},
-    {"ha": "right", "va": "center"},
-)
-OUTWARD_BY = ((0, -5), (6, 0), (-6, 0))
+OUTWARD = (((0, -5), "center", "top"), ((6, 0), "left", "center"), ((-6, 0), "right", "center"))
+PAPER: Style = {"facecolor": "#fafafa", "edgecolor": GREY, "linewidth": 1.5}
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
 GUIDE = (
     "Each point is the three prices as shares of their sum: nearer to a corner, that good is dearer. "
     "Grey lines: equal share of one good."
 )
+STABLE = {"1": "stable", "0": "unstable"}
 STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002)
+
+
+class View(NamedTuple):
+    """The window that is shown of the triangle: its middle and half its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether it is a part of the triangle."""
+        return self.height < 0.4
 
 
 def simplex(run: Frames) -> Figure | None:
@@ -37,34 +50,32 @@ def simplex(run: Frames) -> Figure | None:
     None where two of the three prices are fixed: the path would be a straight line. None where a market learns: what
     prices do there is not a matter of their shares, and they may be negative.
     """
-    if run.summary.get("scheduler") == "learning":
-        return None
     goods = panel(run.trajectory, ("good",), ("price", "gradient_price"))
-    names = [item[0] for item in goods.items]
-    if len(names) != 3 or len(fixed_prices(run.summary).intersection(names)) > 1:
+    names = [good for (good,) in goods.items]
+    straight = len(fixed_prices(run.summary).intersection(names)) > 1
+    if len(names) != 3 or straight or run.summary.get("scheduler") == "learning":
         return None
     path, gradient = points(goods["price"]), points(goods["gradient_price"])
     known = np.isfinite(path).all(axis=1)
-    if not known.any():
+    ticks, path = goods.ticks[known], path[known]
+    if not len(path):
         return None
     equilibria = _equilibria(run, names)
     figure = canvas.sheet(run.summary, GUIDE)
     axes = figure.add_axes((0.04, 0.05, 0.6, 0.74))
-    centre, half = _view(np.vstack([path[known], *(at for at, _ in equilibria)]))
-    zoomed = half < 0.4
-    width = half * (0.6 * canvas.WIDTH) / (0.74 * canvas.HEIGHT)
-    axes.set_xlim(centre[0] - width, centre[0] + width)
-    axes.set_ylim(centre[1] - half, centre[1] + half)
+    view = _view(np.vstack([path, *(at for at, _ in equilibria)]))
+    axes.set_xlim(view.x - view.width, view.x + view.width)
+    axes.set_ylim(view.y - view.height, view.y + view.height)
     axes.set_axis_off()
-    _grid(axes, names, zoomed)
+    _grid(axes, names, view)
     label = "planner's gradient ascent" if is_planned(run.summary) else "gradient descent"
     canvas.line(axes, gradient[:, 0], gradient[:, 1], label=label, **canvas.BEADS)
-    rows, _ = rows_worth_drawing(goods.ticks[known], path[known], logarithms=False)
-    _coloured_path(figure, axes, goods.ticks[known], path[known], rows)
-    _arrows(axes, path[known][:rows], 2 * half)
-    _marks(axes, path[known], equilibria)
-    side = figure.add_axes((0.67, 0.47, 0.31, 0.3))
-    _whole(side, names, path[known], (centre, width, half) if zoomed else None)
+    rows, _ = rows_worth_drawing(ticks, path, logarithms=False)
+    _coloured_path(figure, axes, ticks, path, rows)
+    _arrows(axes, path[:rows], 2 * view.height)
+    _marks(axes, path, equilibria)
+    if view.zoomed:
+        _whole(figure.add_axes((0.67, 0.47, 0.31, 0.3)), names, path, view)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.68, 0.29), frameon=False, fontsize=SMALL)
     return figure
@@ -83,63 +94,62 @@ def points(prices: Floats) -> Floats:
 def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
     """Where the equilibria lie, and what to call them: number, then index and stability, or since when."""
     frame = run.equilibrium
-    rows = zip(texts(frame, "equilibrium"), texts(frame, "good"), numbers(frame, "price"), strict=False)
+    columns = texts(frame, "equilibrium"), texts(frame, "good"), numbers(frame, "price")
     prices: dict[str, dict[str, float]] = {}
-    for which, good, price in rows:
+    for which, good, price in zip(*columns, strict=False):
         prices.setdefault(which, {})[good] = float(price)
-    index = dict(zip(texts(frame, "equilibrium"), numbers(frame, "index"), strict=False))
-    stable = dict(zip(texts(frame, "equilibrium"), texts(frame, "stable"), strict=False))
-    since = dict(zip(texts(frame, "equilibrium"), texts(frame, "from_tick"), strict=False))
-    shocked = len(set(since.values())) > 1
+    index = dict(zip(columns[0], numbers(frame, "index"), strict=False))
+    stable, since = (dict(zip(columns[0], texts(frame, name), strict=False)) for name in ("stable", "from_tick"))
     found: list[tuple[Floats, str]] = []
     for which, by_good in prices.items():
         at = points(np.array([[by_good.get(name, np.nan) for name in names]]))[0]
         if np.isfinite(at).all():
-            sign = f"index {index[which]:+.0f}" if np.isfinite(index.get(which, np.nan)) else ""
-            facts = ", ".join(fact for fact in (_STABLE.get(stable.get(which, ""), ""), sign) if fact)
+            sign = f"index {index[which]:+.0f}" if np.isfinite(index[which]) else ""
+            facts = ", ".join(filter(None, (STABLE.get(stable.get(which, "")), sign)))
             number = f" {which}" if len(prices) > 1 else ""
+            shocked = len(set(since.values())) > 1
             more = f" from tick {since[which]}" if shocked else f" ({facts})" if facts else ""
             found.append((at, f"equilibrium{number}{more}"))
     return found
 
 
-_STABLE = {"1": "stable", "0": "unstable"}
-
-
-def _view(shown: Floats) -> tuple[Floats, float]:
-    """Centre and half height of the window: the path with some room, or the whole triangle if the path is large."""
+def _view(shown: Floats) -> View:
+    """The path with some room, or the whole triangle if the path is large."""
     low, high = shown.min(axis=0), shown.max(axis=0)
     half = max(float((high - low).max()) * 0.62, 1e-3)
-    if half > 0.3:
-        return np.array([0.5, 0.43]), 0.53
-    return (low + high) / 2, half
+    (x, y), half = ((0.5, 0.43), 0.53) if half > 0.3 else ((low + high) / 2, half)
+    return View(x, y, half * (0.6 * canvas.WIDTH) / (0.74 * canvas.HEIGHT), half)
 
 
-def _grid(axes: Axes, names: Sequence[str], zoomed: bool) -> None:
+def _grid(axes: Axes, names: Sequence[str], view: View) -> None:
     """Lines of equal share for each good, each labelled with its share where it leaves the window (or the triangle)."""
-    axes.fill(*CORNERS.T, facecolor="#fafafa", edgecolor=GREY, linewidth=1.5, zorder=0)
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    step = min((s for s in STEPS if (top - bottom) / s <= 4.5), default=STEPS[0]) if zoomed else 0.2
-    inset = np.array([0.05 * (right - left), 0.03 * (top - bottom)])
-    low, high = np.array([left, bottom]) + inset, np.array([right, top]) - inset
-    for good in range(3):
+    axes.fill(*CORNERS.T, zorder=0, **PAPER)
+    size = np.array([axes.get_xlim(), axes.get_ylim()])
+    height = size[1, 1] - size[1, 0]
+    step = min((s for s in STEPS if height / s <= 4.5), default=STEPS[0]) if view.zoomed else 0.2
+    inset = np.array([0.05, 0.03]) * (size[:, 1] - size[:, 0])
+    low, high = size[:, 0] + inset, size[:, 1] - inset
+    for good, name in enumerate(names):
         first, second = CORNERS[(good + 1) % 3], CORNERS[(good + 2) % 3]
         for share in np.arange(step, 1 - step / 2, step):
             ends = np.array([first, second]) * (1 - share) + CORNERS[good] * share
-            first_at, last_at = _clip(ends, low, high) if zoomed else (0.0, 1.0)
-            if zoomed and (last_at - first_at) * np.linalg.norm(ends[1] - ends[0]) < 0.25 * (top - bottom):
+            first_at, last_at = _clip(ends, low, high) if view.zoomed else (0.0, 1.0)
+            if view.zoomed and (last_at - first_at) * np.linalg.norm(ends[1] - ends[0]) < 0.25 * height:
                 continue
             axes.plot(*ends.T, color="#cccccc", linewidth=1, zorder=0.5)
             at = ends[0] + first_at * (ends[1] - ends[0])
-            words = f"{canvas.shorten(names[good], 10)} {canvas.number(100 * share)}\N{NO-BREAK SPACE}%"
-            style: dict[str, Any] = {"fontsize": SMALL - 2, "color": GREY, "textcoords": "offset points"}
-            style |= {"ha": "center", "va": "center"} if zoomed else OUTWARD[good]
-            style |= {"bbox": {"facecolor": "#fafafa", "edgecolor": "none", "pad": 1}} if zoomed else {}
-            text = axes.annotate(canvas.plain(words), (at[0], at[1]), (0, 0) if zoomed else OUTWARD_BY[good], **style)
-            over = text.get_window_extent().width / 2 - inset[0] * axes.bbox.width / (right - left)
-            if zoomed and over > 0 and min(at[0] - low[0], high[0] - at[0]) < 1e-9:
-                text.set_position((over * 0.72 * (1 if at[0] < (left + right) / 2 else -1), 0))
-    if not zoomed:
+            words = canvas.plain(f"{canvas.shorten(name, 10)} {canvas.number(100 * share)}\N{NO-BREAK SPACE}%")
+            style: Style = {"fontsize": SMALL - 2, "color": GREY, "textcoords": "offset points"}
+            if not view.zoomed:
+                offset, across, upright = OUTWARD[good]
+                axes.annotate(words, (at[0], at[1]), offset, ha=across, va=upright, **style)
+                continue
+            paper: Style = {"facecolor": "#fafafa", "edgecolor": "none", "pad": 1}
+            text = axes.annotate(words, (at[0], at[1]), (0, 0), ha="center", va="center", bbox=paper, **style)
+            over = text.get_window_extent().width / 2 - inset[0] * axes.bbox.width / (size[0, 1] - size[0, 0])
+            if over > 0 and min(at[0] - low[0], high[0] - at[0]) < 1e-9:
+                text.set_position((over * 0.72 * (1 if at[0] < view.x else -1), 0))
+    if not view.zoomed:
         _corner_names(axes, names, BODY)
 
 
@@ -153,20 +163,13 @@ def _clip(ends: Floats, low: Floats, high: Floats) -> tuple[float, float]:
 def _corner_names(axes: Axes, names: Sequence[str], size: int) -> None:
     """The goods' names at their corners."""
     for name, (x, y), side in zip(names, CORNERS, ("left", "right", "center"), strict=True):
-        style: dict[str, Any] = {"fontsize": size, "fontweight": "bold", "ha": side}
-        offset = (0, 9) if side == "center" else (0, -26 if size == BODY else -9)
-        text = canvas.plain(canvas.shorten(name, 24))
-        va = "bottom" if side == "center" else "top"
-        axes.annotate(text, (x, y), offset, textcoords="offset points", va=va, annotation_clip=False, **style)
+        above, upright = (9, "bottom") if side == "center" else (-26 if size == BODY else -9, "top")
+        style: Style = {"fontsize": size, "fontweight": "bold", "ha": side, "va": upright, "annotation_clip": False}
+        axes.annotate(canvas.plain(canvas.shorten(name, 24)), (x, y), (0, above), textcoords="offset points", **style)
 
 
 def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats, rows: int) -> None:
     """The market's path, darker early and lighter late until it settles after so many rows, with a scale of ticks."""
-    from matplotlib import colormaps
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import ListedColormap
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
     settled = ticks[rows - 1]
     keep = np.unique(np.linspace(0, len(ticks) - 1, min(len(ticks), canvas.MOST_POINTS)).astype(int))
     ticks, path = ticks[keep], path[keep]
@@ -189,19 +192,18 @@ def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats, rows
 def _arrows(axes: Axes, path: Floats, height: float) -> None:
     """Which way the path runs: an arrowhead a third of its first stretch of one window height along."""
     length = np.concatenate([[0.0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
+    if length[-1] <= 0.1 * height:
+        return
+    style: Style = {"arrowstyle": "-|>", "mutation_scale": 28, "color": BLACK, "linewidth": 0}
     for share in (0.33, 0.66):
-        along = share * min(float(length[-1]), height)
-        tail, head = (
-            [float(np.interp(along + ahead * height, length, path[:, axis])) for axis in (0, 1)] for ahead in (0, 0.005)
-        )
-        if length[-1] > 0.1 * height:
-            style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 28, "color": BLACK, "linewidth": 0}
-            axes.annotate("", (head[0], head[1]), (tail[0], tail[1]), arrowprops=style, zorder=4)
+        ways = np.array([0.0, 0.005]) * height + share * min(float(length[-1]), height)
+        tail, head = np.column_stack([np.interp(ways, length, path[:, axis]) for axis in (0, 1)]).tolist()
+        axes.annotate("", head, tail, arrowprops=style, zorder=4)
 
 
 def _marks(axes: Axes, path: Floats, equilibria: Sequence[tuple[Floats, str]]) -> None:
     """Start, end, and the equilibria, each with a sign of its own."""
-    style: dict[str, Any] = {"linestyle": "", "markeredgecolor": BLACK, "zorder": 5}
+    style: Style = {"linestyle": "", "markeredgecolor": BLACK, "zorder": 5}
     axes.plot(*path[0], marker="s", markersize=13, markerfacecolor="white", label="start", **style)
     axes.plot(*path[-1], marker="o", markersize=21, markerfacecolor=VERMILION, label="end", **style)
     for number, (at, label) in enumerate(equilibria[:6]):
@@ -209,19 +211,15 @@ def _marks(axes: Axes, path: Floats, equilibria: Sequence[tuple[Floats, str]]) -
         axes.plot(*at, marker=marker, markersize=15, markerfacecolor="white", label=label, **style)
 
 
-def _whole(axes: Axes, names: Sequence[str], path: Floats, window: tuple[Floats, float, float] | None) -> None:
+def _whole(axes: Axes, names: Sequence[str], path: Floats, view: View) -> None:
     """The whole triangle beside a zoomed path, with the window in it."""
     axes.set_axis_off()
-    if window is None:
-        return
-    (x, y), width, half = window
-    axes.fill(*CORNERS.T, facecolor="#fafafa", edgecolor=GREY, linewidth=1.5)
+    axes.fill(*CORNERS.T, **PAPER)
     axes.plot(*path.T, color=BLACK, linewidth=1)
-    axes.plot(
-        [x - width, x + width, x + width, x - width, x - width], [y - half, y - half, y + half, y + half, y - half],
-        color=VERMILION, linewidth=2,
-    )  # fmt: skip
-    if half < 0.02:
-        axes.plot(x, y, marker="o", markersize=18, markerfacecolor="none", markeredgecolor=VERMILION, markeredgewidth=2)
+    window = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * (view.width, view.height) + (view.x, view.y)
+    axes.plot(*window.T, color=VERMILION, linewidth=2)
+    if view.height < 0.02:
+        ring: Style = {"markersize": 18, "markerfacecolor": "none", "markeredgecolor": VERMILION, "markeredgewidth": 2}
+        axes.plot(view.x, view.y, marker="o", **ring)
     axes.set_aspect("equal")
     _corner_names(axes, names, SMALL)
