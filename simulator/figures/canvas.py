@@ -34,15 +34,23 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 GREY = "#595959"
+DASHED, DOTTED, DASH_DOT = (0, (4, 2)), (0, (0.1, 2)), (0, (5, 2, 0.1, 2))
+
+
+def stroke(colour: str, width: float, dashes: Any = "-") -> Style:
+    """The style of a line."""
+    return {"color": colour, "linewidth": width, "linestyle": dashes}
+
+
 CYCLE: tuple[Style, ...] = (
-    {"color": BLUE, "linestyle": "-", "linewidth": 3},
-    {"color": VERMILION, "linestyle": (0, (4, 2)), "linewidth": 3},
-    {"color": GREEN, "linestyle": (0, (5, 2, 0.1, 2)), "linewidth": 3},
-    {"color": PURPLE, "linestyle": (0, (0.1, 2)), "linewidth": 4},
-    {"color": BLACK, "linestyle": (0, (5, 2, 0.1, 2, 0.1, 2)), "linewidth": 3},
-    {"color": SKY, "linestyle": "-", "linewidth": 6},
-    {"color": ORANGE, "linestyle": (0, (1.5, 1.5)), "linewidth": 4},
-    {"color": GREY, "linestyle": (0, (0.1, 4)), "linewidth": 4},
+    stroke(BLUE, 3),
+    stroke(VERMILION, 3, DASHED),
+    stroke(GREEN, 3, DASH_DOT),
+    stroke(PURPLE, 4, DOTTED),
+    stroke(BLACK, 3, (0, (5, 2, 0.1, 2, 0.1, 2))),
+    stroke(SKY, 6),
+    stroke(ORANGE, 4, (0, (1.5, 1.5))),
+    stroke(GREY, 4, (0, (0.1, 4))),
 )
 
 # A wide row of beads: another line on top of it stays visible, and so does that the two coincide.
@@ -193,9 +201,9 @@ def title(axes: Axes, words: str, pixels: float = math.inf) -> None:
     fit_name(axes.set_title(plain(words), loc="left", fontsize=BODY, fontweight="bold"), pixels)
 
 
-def gap_range(gaps: Floats) -> tuple[float, float]:
-    """The smallest and the largest gap that is no rounding error."""
-    seen = gaps[np.isfinite(gaps) & (gaps > ROUNDING)]
+def range_above(bound: float, values: Floats) -> tuple[float, float]:
+    """The smallest and the largest of the values above a bound, for a logarithmic axis."""
+    seen = values[np.isfinite(values) & (values > bound)]
     return (float(seen.min()), float(seen.max())) if len(seen) else (0.1, 1.0)
 
 
@@ -267,8 +275,7 @@ def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style) -> End:
 
 def shocks(summary: Mapping[str, Any]) -> list[float]:
     """The ticks at which a shock changed the economy."""
-    found = summary.get("shocks")
-    return [float(tick) for tick in found] if isinstance(found, list) else []
+    return [float(tick) for tick in summary.get("shocks") or ()]
 
 
 def shocks_note(summary: Mapping[str, Any]) -> str:

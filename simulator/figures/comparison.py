@@ -6,16 +6,15 @@ units (bread, money, or none where only relative prices matter), so they are fir
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from simulator.errors import RunFolderError
 from simulator.figures.frames import Floats, fixed_prices, summary_number
@@ -94,8 +93,11 @@ class Comparison:
             for run, last in zip(self.runs, self.last, strict=True)
             for good, price in zip(self.goods, last.tolist(), strict=True)
         ]
-        texts = _csv(("run", *MEASURES), by_run), _csv(("run", "good", "price", "recorded_price"), by_good)
-        return dict(zip(WRITTEN, texts, strict=True))
+        tables = (["run", *MEASURES], by_run), (["run", "good", "price", "recorded_price"], by_good)
+        frames = (pd.DataFrame(rows, columns=header, dtype=object) for header, rows in tables)
+        return {
+            name: frame.to_csv(index=False, lineterminator="\n") for name, frame in zip(WRITTEN, frames, strict=True)
+        }
 
 
 def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison:
@@ -108,9 +110,8 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
     places = [folder.resolve() for folder in folders]
     problems += [f"{folder}: found the same run twice" for i, folder in enumerate(folders) if places[i] in places[:i]]
     if len(folders) < 2 and not problems:
-        problems = [
-            f"{folders[0]}: found one run; expected two or more" if folders else "found no run; expected two or more"
-        ]
+        found = f"{folders[0]}: found one run" if folders else "found no run"
+        problems = [f"{found}; expected two or more"]
     if problems:
         raise RunFolderError("\n".join(dict.fromkeys(problems)))
     runs = tuple(read_run_measures(folder, label) for folder, label in zip(folders, labels(places), strict=True))
@@ -169,21 +170,23 @@ def finding(comparison: Comparison) -> str:
     runs = comparison.runs
     cleared = sorted((run for run in runs if run.cleared), key=lambda run: run.length)
     others = [run for run in runs if not run.cleared]
+    nobody, all_of_them = ("neither", "both") if len(runs) == 2 else (f"none of {len(runs)}", f"all {len(runs)}")
     if not cleared:
-        nobody = "neither" if len(runs) == 2 else f"none of {len(runs)}"
-        if len({run.outcome for run in runs}) == 1:
-            return f"{nobody} clears: {'both' if len(runs) == 2 else 'all'} {runs[0].outcome}"
-        return f"{nobody} clears: {_some([f'{run.label} {run.outcome}' for run in runs], 3)}"
+        same = len({run.outcome for run in runs}) == 1
+        how = (
+            [f"{all_of_them.split()[0]} {runs[0].outcome}"] if same else [f"{run.label} {run.outcome}" for run in runs]
+        )
+        return f"{nobody} clears: {_some(how, 3)}"
     first, last = cleared[0], cleared[-1]
-    if others:
-        if len(runs) == 2:
-            return f"{first.label} clears after {_after(first)}, {others[0].label} {others[0].outcome}"
-        return f"{len(cleared)} of {len(runs)} clear, {first.label} first after {_after(first)}"
-    if first.length == last.length:
-        return f"{'both' if len(runs) == 2 else f'all {len(runs)}'} clear after {_after(first)}"
+    after = f"{first.length:,} tick{'' if first.length == 1 else 's'}"
+    if not others and first.length == last.length:
+        return f"{all_of_them} clear after {after}"
     if len(runs) == 2:
-        return f"{first.label} clears after {_after(first)}, {last.label} after {last.length:,}"
-    return f"{first.label} clears first ({_after(first)}), {last.label} last ({last.length:,})"
+        end = f"{others[0].label} {others[0].outcome}" if others else f"{last.label} after {last.length:,}"
+        return f"{first.label} clears after {after}, {end}"
+    if others:
+        return f"{len(cleared)} of {len(runs)} clear, {first.label} first after {after}"
+    return f"{first.label} clears first ({after}), {last.label} last ({last.length:,})"
 
 
 def price_finding(comparison: Comparison) -> str:
@@ -267,10 +270,6 @@ def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
     return f"{folder}: found no {' or '.join(missing)}; {expected}" if missing else ""
 
 
-def _after(run: RunMeasures) -> str:
-    return f"{run.length:,} tick{'' if run.length == 1 else 's'}"
-
-
 def _count(number: float) -> str:
     return f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
 
@@ -287,11 +286,3 @@ def _cell(value: Any, digits: int = 4) -> str:
     if value is None:
         return "-"
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value).replace("_", " ")
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -30,7 +30,7 @@ BAND: Style = {"linestyle": "-", "linewidth": 1.4, "alpha": 0.5, "zorder": 1.4}
 GRIDS = ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2))
 
 
-def figure(comparison: Comparison) -> Figure:
+def comparison_figure(comparison: Comparison) -> Figure:
     """Left, every run's largest relative excess demand on one logarithmic scale; right, a panel for each of the goods
     whose prices differ most. A run keeps its line throughout; the first eight runs are drawn.
     """
@@ -88,7 +88,7 @@ def check_vacant(folder: Path, *, overwrite: bool) -> None:
         raise RunFolderError(f"{folder}: found a comparison; --overwrite replaces it, --out writes elsewhere")
 
 
-def save(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
+def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Write the CSVs of a comparison and its figure in each format, in place of an older one; returns the files."""
     figures = {folder / f"{FIGURE}.{kind}": kind for kind in formats}
     file = folder
@@ -100,7 +100,7 @@ def save(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[P
             file = folder / name
             file.write_bytes(text.encode())
         if figures:
-            sheet = figure(comparison)
+            sheet = comparison_figure(comparison)
             for file, kind in figures.items():
                 canvas.save(sheet, file, kind)
     except OSError as error:
@@ -154,7 +154,7 @@ def _positive(values: Floats) -> Floats:
 def _draw_convergence(axes: Axes, runs: Sequence[RunMeasures], rows: Sequence[int], styles: Sequence[Style]) -> None:
     """Excess demand by logarithm, exact zeros on a floor of their own."""
     drawn = [np.abs(run.excess_demand[:n]) for run, n in zip(runs, rows, strict=True)]
-    low, high = canvas.gap_range(np.concatenate(drawn))
+    low, high = canvas.range_above(ROUNDING, np.concatenate(drawn))
     floor = 10.0 ** (np.floor(np.log10(low)) - 1)
     zero = floor if any((values <= ROUNDING).any() for values in drawn) else 0.0
     for tolerance in _tolerances(runs, low):
@@ -191,7 +191,7 @@ def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
 def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[str]:
     """What stands at the foot: the tolerance, and what is left out."""
     runs = comparison.runs[:MOST_RUNS]
-    low, _ = canvas.gap_range(np.concatenate([np.abs(run.excess_demand) for run in runs]))
+    low, _ = canvas.range_above(ROUNDING, np.concatenate([np.abs(run.excess_demand) for run in runs]))
     lines = _tolerances(runs, low)
     notes = [f"Thin dotted line: the tolerance, {', '.join(map(canvas.number, lines[:3]))}."] if lines else []
     if len(runs) < len(comparison.runs):

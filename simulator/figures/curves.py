@@ -25,15 +25,9 @@ UNSETTLED = {
 # column: label, style; wide ones first, so that lines which coincide stay visible
 GAPS: Mapping[str, tuple[str, Style]] = {
     "distance_to_gradient_path": ("price against\ngradient path", canvas.BEADS),
-    "max_relative_excess_demand": ("excess demand against\ndemand (or supply)", {"color": BLUE, "linewidth": 3.5}),
-    "distance_to_adjoint": (
-        "price against adjoint\n(derivative of the whole)",
-        {"color": GREEN, "linewidth": 3, "linestyle": (0, (4, 2))},
-    ),
-    "distance_to_equilibrium": (
-        "price against\nequilibrium",
-        {"color": VERMILION, "linewidth": 2.2, "linestyle": (0, (5, 2, 0.1, 2))},
-    ),
+    "max_relative_excess_demand": ("excess demand against\ndemand (or supply)", canvas.stroke(BLUE, 3.5)),
+    "distance_to_adjoint": ("price against adjoint\n(derivative of the whole)", canvas.stroke(GREEN, 3, canvas.DASHED)),
+    "distance_to_equilibrium": ("price against\nequilibrium", canvas.stroke(VERMILION, 2.2, canvas.DASH_DOT)),
 }
 RESIDUALS = {
     "marginal_bids": "bids against prices,\nwhat is made against\nwhat there was",
@@ -47,12 +41,9 @@ DIAGNOSTICS_GUIDE = (
 )
 # column: label, style; wide ones first
 DIAGNOSTICS: Mapping[str, tuple[str, Style]] = {
-    "cosine_to_gradient": ("cosine to the\ngradient: downhill?", {"color": ORANGE, "linewidth": 6}),
-    "cosine_home": ("cosine home: to where\nmarkets would clear?", {"color": BLUE, "linewidth": 2.6}),
-    "rotation_index": (
-        "rotation index:\ndoes the field turn?",
-        {"color": VERMILION, "linewidth": 4, "linestyle": (0, (0.1, 2)), "dash_capstyle": "round"},
-    ),
+    "cosine_to_gradient": ("cosine to the\ngradient: downhill?", canvas.stroke(ORANGE, 6)),
+    "cosine_home": ("cosine home: to where\nmarkets would clear?", canvas.stroke(BLUE, 2.6)),
+    "rotation_index": ("rotation index:\ndoes the field turn?", canvas.stroke(VERMILION, 4, canvas.DOTTED)),
 }
 
 WEDGES_GUIDE = (
@@ -72,7 +63,7 @@ def convergence(run: Frames) -> Figure | None:
     if not gaps:
         return None
     everything = np.concatenate(list(gaps.values()))
-    low, high = canvas.gap_range(everything)
+    low, high = canvas.range_above(ROUNDING, everything)
     tolerance = summary_number(run.summary, "tolerance")
     near = tolerance > low / 1e4
     low, high = (min(low, tolerance), max(high, tolerance)) if near else (low, high)

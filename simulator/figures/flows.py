@@ -140,7 +140,7 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
     layers, routes = _layered(nodes, forward)
     links = [link for (source, target), bends in routes.items() for link in pairwise([source, *bends, target])]
     _uncross(layers, links)
-    rows = _rows(layers, links, bool(loops), width, height)
+    rows = _rows(layers, links, 1 if loops else MOST_ROWS, width, height)
     if rows is None:
         return None
     across, pitch = math.ceil(len(layers) / rows), (height + GUTTER) / rows
@@ -153,11 +153,13 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
         heights = _heights(part, links, pitch - GUTTER, scale)
         for depth, column in enumerate(part):
             at |= {node: (margin + (depth + 0.5) * step, height - row * pitch - heights[node]) for node in column}
+    row_of = {node: depth // across for depth, column in enumerate(layers) for node in column}
     turns: dict[Edge, Turn] = {}
-    for link, place, count in _nested(layers, links, across, at):
-        row = next(depth for depth, column in enumerate(layers) if link[0] in column) // across
-        part = (place + 1) / (count + 1)
-        turns[link] = Turn(width - MARGIN * part, height - (row + 1) * pitch + GUTTER * part, MARGIN * (1 - part))
+    for row in range(rows):
+        leaving = [link for link in links if row_of[link[0]] == row < row_of[link[1]]]
+        for place, link in enumerate(sorted(leaving, key=lambda link: -at[link[0]][1]), start=1):
+            part = place / (len(leaving) + 1)
+            turns[link] = Turn(width - MARGIN * part, height - (row + 1) * pitch + GUTTER * part, MARGIN * (1 - part))
     return Layout(at, routes, loops, turns, step, scale)
 
 
@@ -184,21 +186,17 @@ def _tallest(layers: Sequence[Sequence[Node]]) -> float:
     return max(sum(ROOM[kind] for kind, _ in column) for column in layers)
 
 
-def _crossing(layers: Sequence[Sequence[Node]], links: Sequence[Edge], across: int) -> list[Edge]:
-    """The links that lead from the end of a row of so many columns to the start of the next."""
-    row = {node: depth // across for depth, column in enumerate(layers) for node in column}
-    return [link for link in links if row[link[0]] != row[link[1]]]
-
-
 def _rows(
-    layers: Sequence[Sequence[Node]], links: Sequence[Edge], loops: bool, width: float, height: float
+    layers: Sequence[Sequence[Node]], links: Sequence[Edge], most: int, width: float, height: float
 ) -> int | None:
     """In how many rows the layers read best: more than one only if much better, and few arrows lead on to the next."""
+    depth = {node: depth for depth, column in enumerate(layers) for node in column}
     best: tuple[float, int | None] = (SMALLEST / MUCH_BETTER, None)
-    for rows in range(1, 2 if loops else MOST_ROWS + 1):
-        few = len(_crossing(layers, links, math.ceil(len(layers) / rows))) <= MOST_TURNS * (rows - 1)
+    for rows in range(1, most + 1):
+        across = math.ceil(len(layers) / rows)
+        turns = sum(depth[source] // across != depth[target] // across for source, target in links)
         scale = _scale(layers, rows, width, height)
-        if few and scale > MUCH_BETTER * best[0]:
+        if turns <= MOST_TURNS * (rows - 1) and scale > MUCH_BETTER * best[0]:
             best = (scale, rows)
     return best[1]
 
@@ -241,17 +239,6 @@ def _apart(wanted: Sequence[float], rooms: Sequence[float], height: float) -> li
     up = np.minimum.accumulate((np.array(wanted) - ends)[::-1])[::-1] + ends
     places = np.clip((down + up) / 2, ends, ends + height - sum(rooms))
     return [float(place) for place in places]
-
-
-def _nested(
-    layers: Sequence[Sequence[Node]], links: Sequence[Edge], across: int, at: Mapping[Node, tuple[float, float]]
-) -> Iterator[tuple[Edge, int, int]]:
-    """Each link to the next row, with its place from the top among the links that leave the same row, and how many."""
-    crossing = _crossing(layers, links, across)
-    for first in range(0, len(layers), across):
-        ends = {node for column in layers[first : first + across] for node in column}
-        here = sorted((link for link in crossing if link[0] in ends), key=lambda link: -at[link[0]][1])
-        yield from ((link, place, len(here)) for place, link in enumerate(here))
 
 
 def _neighbours(edges: Iterable[Edge]) -> tuple[defaultdict[Node, list[Node]], defaultdict[Node, list[Node]]]:

@@ -52,14 +52,13 @@ def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     """A CSV of a run, or the named columns of it alone; `ValueError` if it lacks one of them."""
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
-    with file.open(encoding="utf-8") as lines:
-        header = lines.readline().strip().split(",")
     # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
-    names = {c: str for c in NAME_COLUMNS if c in header and not (c == "input" and "agent" in header)}
+    # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
+    names: Any = {name: str for name in NAME_COLUMNS if not (name == "input" and file.stem == "agents")}
     rows = BytesIO(file.read_bytes())
     # A run that is at work, or was killed, may have left the beginning of a row.
     rows.truncate(rows.getvalue().rfind(b"\n") + 1)
-    return pd.read_csv(rows, usecols=cast(Any, columns), dtype=cast(Any, names), keep_default_na=False, na_values=[""])
+    return pd.read_csv(rows, usecols=cast(Any, columns), dtype=names, keep_default_na=False, na_values=[""])
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Floats:

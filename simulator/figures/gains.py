@@ -13,9 +13,9 @@ GUIDE = (
     "Gain: the money that the utility beyond that of one's endowment is worth. The nearer to the grey line, the evener."
 )
 STYLES: tuple[Style, ...] = (
-    {"color": BLUE, "linewidth": 3.0},
-    {"color": VERMILION, "linewidth": 2.6, "linestyle": (0, (5, 2, 0.1, 2))},
-    {"color": GREEN, "linewidth": 2.6, "linestyle": (0, (4, 2))},
+    canvas.stroke(BLUE, 3.0),
+    canvas.stroke(VERMILION, 2.6, canvas.DASH_DOT),
+    canvas.stroke(GREEN, 2.6, canvas.DASHED),
 )
 
 

@@ -129,9 +129,7 @@ def _name_lines(axes: Axes, ends: list[canvas.End]) -> None:
 def _losses(run: Frames, axes: Axes, rows: int) -> None:
     ticks, loss = numbers(run.ticks, "tick")[:rows], numbers(run.ticks, "loss")[:rows]
     wrong = 1.0 - numbers(run.ticks, "accuracy")[:rows]
-    drawn = np.concatenate([loss, wrong])
-    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
-    low, high = (float(drawn.min()), float(drawn.max())) if len(drawn) else (0.1, 1.0)
+    low, high = canvas.range_above(0.0, np.concatenate([loss, wrong]))
     canvas.log_axis(axes, low / 1.5, high * 1.5)
     _title(axes, "loss, and what is decided wrong")
     ends: list[canvas.End] = []

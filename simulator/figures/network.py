@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
-from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, GREY, SKY, SMALL, Style, shorten
+from simulator.figures.canvas import BLACK, BLUE, BODY, DASHED, GREEN, GREY, SKY, SMALL, Style, shorten
 from simulator.figures.flows import MARGIN, Flow, Layout, Node, Turn, flows_of, layout
 from simulator.figures.frames import Floats, Frames, panel
 
@@ -190,7 +190,7 @@ def _turn(left: Point, right: Point, turn: Turn) -> list[Point]:
 def _arrow(axes: Axes, flow: Flow, plan: Layout, most: float) -> None:
     share = flow.value / most if most > 0 and np.isfinite(flow.value) else 0.0
     style: Style = {"arrowstyle": "-|>", "mutation_scale": 18, "color": GREY, "linewidth": 1.3 + 3.2 * share}
-    dashes = (0, (4, 2)) if flow.quantity == 0 else "-"
+    dashes = DASHED if flow.quantity == 0 else "-"
     axes.add_patch(FancyArrowPatch(path=_route(flow, plan), linestyle=dashes, zorder=1, **style))
 
 

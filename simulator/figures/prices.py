@@ -24,12 +24,12 @@ PLANNER_GUIDE = (
 # column: label, style; in drawing order
 PATHS: Mapping[str, tuple[str, Style]] = {
     "gradient_price": ("gradient descent, same start and rule", canvas.BEADS),
-    "price": ("market price", {"color": BLUE, "linewidth": 2.5}),
-    "adjoint": ("adjoint (derivative)", {"color": GREEN, "linewidth": 2.5, "linestyle": (0, (4, 2))}),
+    "price": ("market price", canvas.stroke(BLUE, 2.5)),
+    "adjoint": ("adjoint (derivative)", canvas.stroke(GREEN, 2.5, canvas.DASHED)),
 }
 PLANNER = "planner's gradient ascent"
 # An adjoint that jumps at kinks, far beyond the prices, stays in the background.
-PALE_ADJOINT: Style = {"color": "#8CCFBB", "linewidth": 1.4, "linestyle": "-", "zorder": 1.4}
+PALE_ADJOINT: Style = {**canvas.stroke("#8CCFBB", 1.4), "zorder": 1.4}
 EQUILIBRIUM: Style = {"color": BLACK, "linewidth": 1, "zorder": 1.5}
 GRIDS = ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (2, 4), (2, 4), (3, 3))
 

@@ -18,20 +18,9 @@ from simulator.figures.simplex import simplex
 from simulator.figures.three_prices import three_prices
 from simulator.figures.wave import wave
 
-FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {
-    "prices": prices,
-    "three_prices": three_prices,
-    "convergence": convergence,
-    "wedges": wedges,
-    "network": network,
-    "simplex": simplex,
-    "gains": gains,
-    "wave": wave,
-    "learnt": learnt,
-    "held_out": held_out,
-    "diagnostics": diagnostics,
-}
-"""File name: the figure of a run, None where it would say nothing."""
+BUILDERS = (prices, three_prices, convergence, wedges, network, simplex, gains, wave, learnt, held_out, diagnostics)
+FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: build for build in BUILDERS}
+"""The figures of a run by the names of their files; None where one would say nothing."""
 
 
 def draw(run: str | Path | Frames, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
