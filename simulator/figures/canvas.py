@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from simulator.figures.frames import Floats
+from simulator.figures.frames import Floats, shocks
 
 Style = Mapping[str, Any]
 """How something is drawn, as keywords of matplotlib."""
@@ -271,11 +271,6 @@ def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style) -> End:
     """Draw a line that is named at its end."""
     line(axes, x, y, **style)
     return last_finite(y), words, style
-
-
-def shocks(summary: Mapping[str, Any]) -> list[float]:
-    """The ticks at which a shock changed the economy."""
-    return [float(tick) for tick in summary.get("shocks") or ()]
 
 
 def shocks_note(summary: Mapping[str, Any]) -> str:

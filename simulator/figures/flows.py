@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ Node = tuple[str, str]
 Edge = tuple[Node, Node]
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """So much of a good goes from one node to another in the last recorded tick; value is quantity times price.
 
     `reverse` marks the output of a firm that is negative: what it buys instead of making it.
@@ -40,8 +39,7 @@ class Flow:
     reverse: bool = False
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """How an arrow gets from the end of a row to the start of the next: right, along a lane, left."""
 
     right: float
@@ -49,8 +47,7 @@ class Turn:
     left: float
 
 
-@dataclass(frozen=True)
-class Layout:
+class NetworkLayout(NamedTuple):
     """Where nodes stand, in pixels; `routes` are the bends of forward arrows, `loops` the arrows that run backward.
 
     What is long and narrow is wrapped like text; `turns` are the steps of an arrow that lead to the next row.
@@ -129,7 +126,7 @@ def _rest(
         yield Flow(*ends, good, abs(there - needed), abs((there - needed) * price))
 
 
-def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
+def layout(flows: Sequence[Flow], width: float, height: float) -> NetworkLayout | None:
     """Layers from left to right by longest path, in as many rows as read best; None where it could not be read."""
     edges = list(dict.fromkeys((flow.source, flow.target) for flow in flows))
     nodes = list(dict.fromkeys(node for edge in edges for node in edge))
@@ -160,7 +157,7 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
         for place, link in enumerate(sorted(leaving, key=lambda link: -at[link[0]][1]), start=1):
             part = place / (len(leaving) + 1)
             turns[link] = Turn(width - MARGIN * part, height - (row + 1) * pitch + GUTTER * part, MARGIN * (1 - part))
-    return Layout(at, routes, loops, turns, step, scale)
+    return NetworkLayout(at, routes, loops, turns, step, scale)
 
 
 def _layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[list[Node]], dict[Edge, list[Node]]]:

@@ -90,6 +90,11 @@ def summary_number(summary: Mapping[str, Any], key: str) -> float:
     return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
+def shocks(summary: Mapping[str, Any]) -> list[float]:
+    """The ticks at which a shock changed the economy."""
+    return [float(tick) for tick in summary.get("shocks") or ()]
+
+
 @dataclass(frozen=True)
 class Panel:
     """Columns of a tidy frame as arrays of shape (ticks, items); nan where a row is missing.
@@ -105,11 +110,11 @@ class Panel:
         return self.columns[column]
 
 
-def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...]) -> Panel:
-    """Lay a tidy frame out by tick (sorted) and item (in order of appearance)."""
-    if len(frame) == 0 or any(key not in frame.columns for key in ("tick", *keys)):
+def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...], by: str = "tick") -> Panel:
+    """Lay a tidy frame out by tick, or another number (sorted), and item (in order of appearance)."""
+    if len(frame) == 0 or any(key not in frame.columns for key in (by, *keys)):
         return Panel(np.empty(0), (), {column: np.empty((0, 0)) for column in columns})
-    ticks, row = np.unique(numbers(frame, "tick"), return_inverse=True)
+    ticks, row = np.unique(numbers(frame, by), return_inverse=True)
     item: NDArray[np.int64] = frame.groupby(list(keys), sort=False).ngroup().to_numpy()
     first = np.unique(item, return_index=True)[1]
     items = tuple(zip(*(frame[key].to_numpy()[first].astype(str).tolist() for key in keys), strict=True))
@@ -118,3 +123,15 @@ def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...]) 
         laid[column] = np.full((len(ticks), len(items)), np.nan)
         laid[column][row, item] = numbers(frame, column)
     return Panel(ticks, items, laid)
+
+
+def known_equilibria(run: Frames, goods: Sequence[str]) -> Panel:
+    """The equilibria that were found, `(equilibria, goods)`, by their numbers."""
+    found = panel(run.equilibrium, ("good",), ("price", "from_tick", "index", "stable"), by="equilibrium")
+    places = {good: place for place, (good,) in enumerate(found.items)}
+    unknown = np.full(len(found.ticks), np.nan)
+    laid: dict[str, Floats] = {}
+    for column, values in found.columns.items():
+        laid[column] = np.stack([values[:, places[good]] if good in places else unknown for good in goods], axis=1)
+    laid["from_tick"] = np.nan_to_num(laid["from_tick"])
+    return Panel(found.ticks, tuple((good,) for good in goods), laid)

@@ -19,7 +19,7 @@ from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BLUE, BODY, DASHED, GREEN, GREY, SKY, SMALL, Style, shorten
-from simulator.figures.flows import MARGIN, Flow, Layout, Node, Turn, flows_of, layout
+from simulator.figures.flows import MARGIN, Flow, NetworkLayout, Node, Turn, flows_of, layout
 from simulator.figures.frames import Floats, Frames, panel
 
 Point = tuple[float, float]
@@ -48,7 +48,7 @@ def network(run: Frames) -> Figure | None:
     return _bars(run, flows) if plan is None else _drawing(run, flows, plan)
 
 
-def _drawing(run: Frames, flows: Sequence[Flow], plan: Layout) -> Figure:
+def _drawing(run: Frames, flows: Sequence[Flow], plan: NetworkLayout) -> Figure:
     tick = panel(run.agents, ("agent",), ()).ticks[-1]
     goods = panel(run.trajectory, ("good",), ("price", "traded", "adjoint"))
     known = np.isfinite(goods["adjoint"][-1:]).any()
@@ -81,7 +81,7 @@ def _write(axes: Axes, x: float, y: float, words: str, size: float, **style: Any
     return axes.text(x, y, canvas.plain(words), fontsize=size, ha="center", zorder=4, **style)
 
 
-def _circle(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], flows: Sequence[Flow]) -> Bbox:
+def _circle(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, float], flows: Sequence[Flow]) -> Bbox:
     """A good: a circle with the amount traded in it (what would arrive, where trade waits for equilibrium)."""
     (x, y), radius = plan.at[node], _radius(plan)
     circle = Circle((x, y), radius, facecolor="white", edgecolor=BLACK, linewidth=2, zorder=3)
@@ -92,7 +92,7 @@ def _circle(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], fl
     return circle.get_window_extent().expanded(0.8, 1)
 
 
-def _tell(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], taken: list[Bbox]) -> None:
+def _tell(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, float], taken: list[Bbox]) -> None:
     """A good's name above its circle, its price and its derivative below; narrow where a neighbour stands close."""
     (x, y), size = plan.at[node], FONT * plan.scale
     gap = 6 + max(_radius(plan), _box_size(plan)[1] / 2)
@@ -112,7 +112,7 @@ def _tell(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], take
     taken += [text.get_window_extent() for text in drawn]
 
 
-def _box(axes: Axes, node: Node, plan: Layout) -> Bbox:
+def _box(axes: Axes, node: Node, plan: NetworkLayout) -> Bbox:
     """A firm, a consumer or the outside: a box with its name."""
     (x, y), (width, height) = plan.at[node], _box_size(plan)
     corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=8"
@@ -139,15 +139,15 @@ def _name_inside(text: Text, width: float, height: float) -> None:
                 return
 
 
-def _box_size(plan: Layout) -> tuple[float, float]:
+def _box_size(plan: NetworkLayout) -> tuple[float, float]:
     return min(150.0 * plan.scale, 0.72 * plan.column), BOX_HEIGHT * plan.scale
 
 
-def _radius(plan: Layout) -> float:
+def _radius(plan: NetworkLayout) -> float:
     return min(RADIUS * plan.scale, 0.23 * plan.column)
 
 
-def _route(flow: Flow, plan: Layout) -> Path:
+def _route(flow: Flow, plan: NetworkLayout) -> Path:
     """The arrow's way: smooth, level where it leaves, arrives and passes a layer; a loop runs back underneath."""
 
     def half_width(node: Node) -> float:
@@ -187,14 +187,14 @@ def _turn(left: Point, right: Point, turn: Turn) -> list[Point]:
     ]  # fmt: skip
 
 
-def _arrow(axes: Axes, flow: Flow, plan: Layout, most: float) -> None:
+def _arrow(axes: Axes, flow: Flow, plan: NetworkLayout, most: float) -> None:
     share = flow.value / most if most > 0 and np.isfinite(flow.value) else 0.0
     style: Style = {"arrowstyle": "-|>", "mutation_scale": 18, "color": GREY, "linewidth": 1.3 + 3.2 * share}
     dashes = DASHED if flow.quantity == 0 else "-"
     axes.add_patch(FancyArrowPatch(path=_route(flow, plan), linestyle=dashes, zorder=1, **style))
 
 
-def _sampled(flow: Flow, plan: Layout) -> Floats:
+def _sampled(flow: Flow, plan: NetworkLayout) -> Floats:
     """Points along an arrow, some four pixels apart, (points, 2)."""
     way = np.asarray(_route(flow, plan).to_polygons(closed_only=False)[0], dtype=float)
     length = np.concatenate([[0.0], np.hypot(*np.diff(way, axis=0).T).cumsum()])
@@ -202,7 +202,7 @@ def _sampled(flow: Flow, plan: Layout) -> Floats:
     return np.column_stack([np.interp(steps, length, way[:, axis]) for axis in (0, 1)])
 
 
-def _amount(axes: Axes, flow: Flow, plan: Layout, taken: list[Bbox], others: Floats) -> None:
+def _amount(axes: Axes, flow: Flow, plan: NetworkLayout, taken: list[Bbox], others: Floats) -> None:
     """The quantity on its arrow (above it where level), away from other text and arrows; left out if without place."""
     way = _sampled(flow, plan)
     size = min(0.93 * FONT * plan.scale, plan.column / 10)

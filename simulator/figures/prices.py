@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, SMALL, Style
-from simulator.figures.frames import Floats, Frames, fixed_prices, is_planned, numbers, panel, texts
+from simulator.figures.frames import Floats, Frames, fixed_prices, is_planned, known_equilibria, panel, shocks
 from simulator.figures.window import window_of
 
 MOST_PANELS = 9
@@ -37,7 +37,8 @@ GRIDS = ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (2, 4), (2, 4), (3, 3))
 def prices(run: Frames) -> Figure | None:
     """One panel per good: the market's price, the gradient path and the adjoint over ticks, the equilibria as lines."""
     goods = panel(run.trajectory, ("good",), tuple(PATHS))
-    chosen, note = _goods_to_show(goods["price"], [good for (good,) in goods.items], run.summary)
+    names = [good for (good,) in goods.items]
+    chosen, note = _goods_to_show(goods["price"], names, run.summary)
     if not chosen:
         return None
     moving = np.hstack([goods["price"][:, chosen], goods["gradient_price"][:, chosen]])
@@ -53,22 +54,23 @@ def prices(run: Frames) -> Figure | None:
     figure = canvas.sheet(run.summary, guide, note, window.note, canvas.shocks_note(run.summary))
     down, across = GRIDS[len(chosen) - 1]
     grid = figure.add_gridspec(down, across, left=0.075, right=0.975, top=0.76, bottom=0.18, wspace=0.27, hspace=0.32)
-    equilibria = _equilibrium_prices(run)
+    known, ends = known_equilibria(run, names), np.array([*shocks(run.summary), np.inf])
     for place, column in enumerate(chosen):
-        axes, good = figure.add_subplot(grid[divmod(place, across)]), goods.items[column][0]
+        axes = figure.add_subplot(grid[divmod(place, across)])
         for name, values in lines.items():
             canvas.line(axes, ticks, values[:, place], **styles[name])
-        there = equilibria.get(good, [])
-        for value, first, last in there:
-            axes.plot([first, min(last, ticks[-1])], [value, value], **EQUILIBRIUM)
-            seen.add("equilibrium")
+        there = dict.fromkeys(zip(known["price"][:, column], known["from_tick"][:, column], strict=True))
+        for value, first in there:
+            if np.isfinite(value):
+                axes.plot([first, min(ends[ends > first][0], ticks[-1])], [value, value], **EQUILIBRIUM)
+                seen.add("equilibrium")
         canvas.mark_shocks(axes, run.summary)
         paths = [values[:, place] for values in lines.values()]
-        _price_axis(axes, np.concatenate([*paths, [value for value, _, _ in there]]))
+        _price_axis(axes, np.concatenate([*paths, [value for value, _ in there]]))
         canvas.tick_axis(axes, ticks, early=window.early)
         canvas.tidy(axes)
         axes.tick_params(labelbottom=place + across >= len(chosen))
-        _panel_title(axes, good, goods["price"][:, column])
+        _panel_title(axes, names[column], goods["price"][:, column])
     figure.supxlabel(canvas.tick_label(window.early), y=0.092, fontsize=BODY)
     scale = str(run.summary.get("scale") or "")
     unit = canvas.plain(f"price per unit ({canvas.shorten(scale, 40)})" if scale else "price per unit")
@@ -100,19 +102,6 @@ def _moved(price: Floats) -> float:
     if price.min() > 0:
         return float(np.log(price.max() / price.min()))
     return float((price.max() - price.min()) / max(np.abs(price).max(), 1e-300))
-
-
-def _equilibrium_prices(run: Frames) -> dict[str, list[tuple[float, float, float]]]:
-    """Good -> its price in every equilibrium found, with the first and the last tick at which it is one."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    ends = np.array([*canvas.shocks(run.summary), np.inf])
-    firsts = np.nan_to_num(numbers(run.equilibrium, "from_tick"))
-    columns = (texts(run.equilibrium, "good"), numbers(run.equilibrium, "price"), firsts)
-    for good, price, first in zip(*columns, strict=False):
-        line = (float(price), float(first), float(ends[ends > first][0]))
-        if np.isfinite(price) and line not in found.setdefault(good, []):
-            found[good].append(line)
-    return found
 
 
 def _price_axis(axes: Axes, values: Floats) -> None:

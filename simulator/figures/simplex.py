@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BODY, GREY, SMALL, VERMILION, Style
-from simulator.figures.frames import Floats, Frames, fixed_prices, is_planned, numbers, panel, texts
+from simulator.figures.frames import Floats, Frames, fixed_prices, is_planned, known_equilibria, panel
 from simulator.figures.window import rows_worth_drawing
 
 # Where the share of each corner's good is written beside the triangle: below, to the right, to the left.
@@ -26,7 +26,7 @@ GUIDE = (
     "Each point is the three prices as shares of their sum: nearer to a corner, that good is dearer. "
     "Grey lines: equal share of one good."
 )
-STABLE = {"1": "stable", "0": "unstable"}
+STABLE = {1.0: "stable", 0.0: "unstable"}
 STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002)
 
 
@@ -93,22 +93,16 @@ def points(prices: Floats) -> Floats:
 
 def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
     """Where the equilibria lie, and what to call them: number, then index and stability, or since when."""
-    frame = run.equilibrium
-    columns = texts(frame, "equilibrium"), texts(frame, "good"), numbers(frame, "price")
-    prices: dict[str, dict[str, float]] = {}
-    for which, good, price in zip(*columns, strict=False):
-        prices.setdefault(which, {})[good] = float(price)
-    index = dict(zip(columns[0], numbers(frame, "index"), strict=False))
-    stable, since = (dict(zip(columns[0], texts(frame, name), strict=False)) for name in ("stable", "from_tick"))
+    known = known_equilibria(run, names)
+    shocked = len(np.unique(known["from_tick"])) > 1
     found: list[tuple[Floats, str]] = []
-    for which, by_good in prices.items():
-        at = points(np.array([[by_good.get(name, np.nan) for name in names]]))[0]
+    for row, at in enumerate(points(known["price"])):
         if np.isfinite(at).all():
-            sign = f"index {index[which]:+.0f}" if np.isfinite(index[which]) else ""
-            facts = ", ".join(filter(None, (STABLE.get(stable.get(which, "")), sign)))
-            number = f" {which}" if len(prices) > 1 else ""
-            shocked = len(set(since.values())) > 1
-            more = f" from tick {since[which]}" if shocked else f" ({facts})" if facts else ""
+            index, stable, since = (known[column][row, 0] for column in ("index", "stable", "from_tick"))
+            sign = f"index {index:+.0f}" if np.isfinite(index) else ""
+            facts = ", ".join(filter(None, (STABLE.get(stable), sign)))
+            number = f" {known.ticks[row]:.0f}" if len(known.ticks) > 1 else ""
+            more = f" from tick {since:.0f}" if shocked else f" ({facts})" if facts else ""
             found.append((at, f"equilibrium{number}{more}"))
     return found
 

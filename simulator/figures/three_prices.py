@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BODY
-from simulator.figures.frames import Floats, Frames, Panel, fixed_prices, is_planned, numbers, panel, texts
+from simulator.figures.frames import Floats, Frames, Panel, fixed_prices, is_planned, known_equilibria, panel, shocks
 from simulator.figures.window import window_of
 
 GUIDE = "Curves are goods, over their price at equilibrium. A bid is one step of backprop, the adjoint the whole sweep."
@@ -29,7 +29,9 @@ def three_prices(run: Frames) -> Figure | None:
     equilibrium's price, by tick. None where there is no equilibrium or nobody bids.
     """
     goods = panel(run.trajectory, ("good",), (*PANELS, "gradient_price"))
-    names = [item[0] for item in goods.items]
+    if len(goods.ticks) < 2:
+        return None
+    names = [good for (good,) in goods.items]
     target = _targets(run, goods)
     with np.errstate(all="ignore"):
         ratios = {column: values / target for column, values in goods.columns.items()}
@@ -39,7 +41,7 @@ def three_prices(run: Frames) -> Figure | None:
         for place, name in enumerate(names)
         if name not in fixed and all(np.isfinite(ratios[column][:, place]).any() for column in PANELS)
     ]
-    if len(goods.ticks) < 2 or not told:
+    if not told:
         return None
     chosen = sorted(sorted(told, key=lambda place: -_spread(ratios["price"][:, place]))[:MOST_GOODS])
     shown = {column: values[:, chosen] for column, values in ratios.items() if np.isfinite(values[:, chosen]).any()}
@@ -77,20 +79,15 @@ def _targets(run: Frames, goods: Panel) -> Floats:
     ticks, price, adjoint = goods.ticks, goods["price"], goods["adjoint"]
     target = np.full(adjoint.shape, np.nan)
     if run.summary.get("scheduler") == "marginal_bids":
-        if run.summary.get("outcome") == "cleared" and not canvas.shocks(run.summary):
+        if run.summary.get("outcome") == "cleared" and not shocks(run.summary):
             target[:] = adjoint[-1]
         return target
-    number, first = (np.nan_to_num(numbers(run.equilibrium, column)) for column in ("equilibrium", "from_tick"))
-    good, value = texts(run.equilibrium, "good"), numbers(run.equilibrium, "price")
-    known = dict(zip(zip(number, good, strict=True), value, strict=True))
-    begins = [0.0, *canvas.shocks(run.summary)]
+    known, begins = known_equilibria(run, [name for (name,) in goods.items]), [0.0, *shocks(run.summary)]
     for begin, end in zip(begins, [*begins[1:], np.inf], strict=True):
-        rows, found = (ticks >= begin) & (ticks < end), np.unique(number[first == begin])
-        if not rows.any() or not len(found):
-            continue
-        there = np.array([[known.get((one, name), np.nan) for (name,) in goods.items] for one in found])
-        reached = run.summary.get("equilibrium") if end == np.inf else None
-        target[rows] = there[reached - 1 if reached else _nearest(there, price[rows][-1])]
+        rows, there = (ticks >= begin) & (ticks < end), known["price"][(known["from_tick"] == begin).any(axis=1)]
+        if rows.any() and len(there):
+            reached = run.summary.get("equilibrium") if end == np.inf else None
+            target[rows] = there[reached - 1 if reached else _nearest(there, price[rows][-1])]
     return np.where(target != 0, target, np.nan)
 
 
