@@ -231,7 +231,8 @@ def log_axis(axes: Axes, low: float, high: float, zero: float = 0.0) -> None:
 
 
 def price_axis(axes: Axes, values: Floats) -> None:
-    """A y axis with room around prices (all finite), and no zooming into rounding errors."""
+    """A y axis with room around prices, and no zooming into rounding errors."""
+    values = values[np.isfinite(values)]
     if price_scale(values) == "log":
         low, high = float(values.min()), float(values.max())
         room = (high / low) ** 0.06

@@ -93,11 +93,8 @@ class Comparison:
             for run, last in zip(self.runs, self.last, strict=True)
             for good, price in zip(self.goods, last.tolist(), strict=True)
         ]
-        tables = (["run", *MEASURES], by_run), (["run", "good", "price", "recorded_price"], by_good)
-        frames = (pd.DataFrame(rows, columns=header, dtype=object) for header, rows in tables)
-        return {
-            name: frame.to_csv(index=False, lineterminator="\n") for name, frame in zip(WRITTEN, frames, strict=True)
-        }
+        texts = _csv(["run", *MEASURES], by_run), _csv(["run", "good", "price", "recorded_price"], by_good)
+        return dict(zip(WRITTEN, texts, strict=True))
 
 
 def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison:
@@ -138,9 +135,9 @@ def common_scale(runs: Sequence[RunMeasures], goods: Sequence[str], numeraire: s
     """What the prices of all runs are divided by, tick by tick.
 
     The price of `numeraire`; without one nothing, where all runs count in money or learn (prices are weights then), or
-    where they have no good in common; else the price of a good that is held
-    fixed, by all runs and at 1 if there is such a good; or, where only relative prices matter, that of a basket: the
-    goods in the quantities of the last tick of the first run that cleared (of the first run if none did).
+    where they have no good in common; else the price of a good that is held fixed, by all runs and at 1 if there is
+    such a good; or, where only relative prices matter, that of a basket: the goods in the quantities of the last tick
+    of the first run that cleared (of the first run if none did).
     """
     absolute = numeraire is None and all(run.learns or run.summary.get("scale") == "money" for run in runs)
     if absolute or not goods:
@@ -172,11 +169,9 @@ def finding(comparison: Comparison) -> str:
     others = [run for run in runs if not run.cleared]
     nobody, all_of_them = ("neither", "both") if len(runs) == 2 else (f"none of {len(runs)}", f"all {len(runs)}")
     if not cleared:
-        same = len({run.outcome for run in runs}) == 1
-        how = (
-            [f"{all_of_them.split()[0]} {runs[0].outcome}"] if same else [f"{run.label} {run.outcome}" for run in runs]
-        )
-        return f"{nobody} clears: {_some(how, 3)}"
+        if len({run.outcome for run in runs}) == 1:
+            return f"{nobody} clears: {'both' if len(runs) == 2 else 'all'} {runs[0].outcome}"
+        return f"{nobody} clears: {_some([f'{run.label} {run.outcome}' for run in runs], 3)}"
     first, last = cleared[0], cleared[-1]
     after = f"{first.length:,} tick{'' if first.length == 1 else 's'}"
     if not others and first.length == last.length:
@@ -286,3 +281,7 @@ def _cell(value: Any, digits: int = 4) -> str:
     if value is None:
         return "-"
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value).replace("_", " ")
+
+
+def _csv(header: list[str], rows: list[list[Any]]) -> str:
+    return pd.DataFrame(rows, columns=header, dtype=object).to_csv(index=False, lineterminator="\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,18 +31,25 @@ BAND: Style = {"linestyle": "-", "linewidth": 1.4, "alpha": 0.5, "zorder": 1.4}
 GRIDS = ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2))
 
 
+class Drawn(NamedTuple):
+    """What is drawn of a run: gaps to clearing and price paths, one per good, over the ticks worth drawing, and how."""
+
+    run: RunMeasures
+    ticks: Floats
+    gaps: Floats
+    paths: Sequence[Floats]
+    style: Style
+
+
 def comparison_figure(comparison: Comparison) -> Figure:
     """Left, every run's largest relative excess demand on one logarithmic scale; right, a panel for each of the goods
     whose prices differ most. A run keeps its line throughout; the first eight runs are drawn.
     """
-    runs = comparison.runs[:MOST_RUNS]
     goods = comparison.goods_that_differ(MOST_GOODS, besides=comparison.scale.good)
-    first = min(float(run.ticks[0]) for run in runs)
-    last = max(_last_tick_to_draw(comparison, number, goods) for number in range(len(runs)))
-    rows = [max(1, int(np.searchsorted(run.ticks, last, side="right"))) for run in runs]
-    paths = [[comparison.path(number, good)[:n] for number, n in enumerate(rows)] for good in goods]
-    early = _early(runs, rows, paths)
-    styles = _styles(paths, len(runs))
+    numbers = range(min(len(comparison.runs), MOST_RUNS))
+    last = max(_last_tick_to_draw(comparison, number, goods) for number in numbers)
+    runs = [_drawn(comparison, number, goods, last) for number in numbers]
+    span, early = (min(float(one.ticks[0]) for one in runs), last), _early(runs)
     right = " Right: prices, all on one scale." if goods else ""
     title, sentence = finding(comparison), price_finding(comparison)
     sheet = canvas.page(
@@ -51,27 +59,38 @@ def comparison_figure(comparison: Comparison) -> Figure:
         *_notes(comparison, goods, last),
     )
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
-    _draw_convergence(axes, runs, rows, styles)
-    canvas.tick_axis(axes, (first, last), early=early)
+    _draw_gaps(axes, runs)
+    canvas.tick_axis(axes, span, early=early)
     canvas.title(axes, _residual(runs))
     down, across = GRIDS[len(goods)]
     grid = sheet.add_gridspec(down, across, left=0.545, right=0.975, top=0.775, bottom=0.225, wspace=0.3, hspace=0.32)
     for place, good in enumerate(goods):
-        panel = sheet.add_subplot(grid[divmod(place, across)])
-        _draw_prices(panel, runs, paths[place], styles)
-        canvas.tick_axis(panel, (first, last), early=early)
+        panel, prices = sheet.add_subplot(grid[divmod(place, across)]), [one.paths[place] for one in runs]
+        _draw_lines(panel, runs, prices)
+        canvas.price_axis(panel, np.concatenate(prices))
+        canvas.tidy(panel)
+        canvas.tick_axis(panel, span, early=early)
         if not early:
             panel.locator_params(axis="x", nbins=5 - across)
         panel.tick_params(labelbottom=place + across >= len(goods))
         canvas.title(panel, f"price of {good}", panel.get_window_extent().width)
     sheet.supxlabel(canvas.tick_label(early), y=0.15, fontsize=BODY)
-    _legend(sheet, runs, styles)
+    _legend(sheet, runs)
     return sheet
 
 
-def _residual(runs: Sequence[RunMeasures]) -> str:
+def _drawn(comparison: Comparison, number: int, goods: Sequence[str], last: float) -> Drawn:
+    """A run up to a tick; its line is faint and behind the others where it goes up and down without end."""
+    run, style = comparison.runs[number], CYCLE[number]
+    rows = max(1, int(np.searchsorted(run.ticks, last, side="right")))
+    paths = [comparison.path(number, good)[:rows] for good in goods]
+    style = {**style, **BAND} if any(_turns(path) > MOST_TURNS for path in paths) else style
+    return Drawn(run, run.ticks[:rows], np.abs(run.excess_demand[:rows]), paths, style)
+
+
+def _residual(runs: Sequence[Drawn]) -> str:
     """What is drawn of how far runs are from clearing."""
-    kinds = {run.learns for run in runs}
+    kinds = {one.run.learns for one in runs}
     if len(kinds) > 1:
         return "largest excess demand, or unfilled order"
     return "largest order that stays unfilled" if kinds == {True} else "largest relative excess demand"
@@ -116,25 +135,18 @@ def _capital(words: str) -> str:
 def _last_tick_to_draw(comparison: Comparison, number: int, goods: Sequence[str]) -> float:
     """The tick up to which a run is worth drawing: until it ends, or has settled, or for some turns of its cycle."""
     run = comparison.runs[number]
-    moving = np.column_stack([*(comparison.path(number, good) for good in goods), _positive(run.excess_demand)])
+    gaps = np.where(run.excess_demand > ROUNDING, run.excess_demand, np.nan)
+    moving = np.column_stack([*(comparison.path(number, good) for good in goods), gaps])
     rows, _ = rows_worth_drawing(run.ticks, moving, summary_number(run.summary, "period"))
     return float(run.ticks[rows - 1])
 
 
-def _early(runs: Sequence[RunMeasures], rows: Sequence[int], paths: Sequence[Sequence[Floats]]) -> bool:
+def _early(runs: Sequence[Drawn]) -> bool:
     """Whether ticks are drawn by logarithm: where a run is over before another has well begun, or all moves early."""
-    lengths = [float(run.ticks[n - 1]) for run, n in zip(runs, rows, strict=True)]
-    if max(lengths) > LONGER * max(min(lengths), 1.0):
+    longest, shortest = (extreme(runs, key=lambda one: one.ticks[-1]) for extreme in (max, min))
+    if longest.ticks[-1] > LONGER * max(shortest.ticks[-1], 1.0):
         return True
-    longest = int(np.argmax(lengths))
-    moving = [path[longest] for path in paths]
-    return bool(moving) and moves_early(runs[longest].ticks[: rows[longest]], np.column_stack(moving))
-
-
-def _styles(paths: Sequence[Sequence[Floats]], runs: int) -> list[Style]:
-    """Each run's line, faint and behind the others where it goes up and down without end."""
-    restless = [any(_turns(path[number]) > MOST_TURNS for path in paths) for number in range(runs)]
-    return [{**style, **BAND} if band else style for style, band in zip(CYCLE, restless, strict=False)]
+    return bool(longest.paths) and moves_early(longest.ticks, np.column_stack(longest.paths))
 
 
 def _turns(path: Floats) -> int:
@@ -147,39 +159,26 @@ def _turns(path: Floats) -> int:
     return int(np.count_nonzero(steps[1:] * steps[:-1] < 0))
 
 
-def _positive(values: Floats) -> Floats:
-    return np.where(values > ROUNDING, values, np.nan)
-
-
-def _draw_convergence(axes: Axes, runs: Sequence[RunMeasures], rows: Sequence[int], styles: Sequence[Style]) -> None:
+def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
     """Excess demand by logarithm, exact zeros on a floor of their own."""
-    drawn = [np.abs(run.excess_demand[:n]) for run, n in zip(runs, rows, strict=True)]
-    low, high = canvas.range_above(ROUNDING, np.concatenate(drawn))
+    everything = np.concatenate([one.gaps for one in runs])
+    low, high = canvas.range_above(ROUNDING, everything)
     floor = 10.0 ** (np.floor(np.log10(low)) - 1)
-    zero = floor if any((values <= ROUNDING).any() for values in drawn) else 0.0
-    for tolerance in _tolerances(runs, low):
+    for tolerance in _tolerances([one.run for one in runs], low):
         axes.axhline(tolerance, zorder=1.5, **canvas.TOLERANCE)
         low = min(low, tolerance)
-    _draw_lines(axes, runs, [np.where(values <= ROUNDING, floor, values) for values in drawn], styles)
-    canvas.log_axis(axes, low / 2, high * 2, zero)
+    _draw_lines(axes, runs, [np.where(one.gaps <= ROUNDING, floor, one.gaps) for one in runs])
+    canvas.log_axis(axes, low / 2, high * 2, floor if (everything <= ROUNDING).any() else 0.0)
     canvas.tidy(axes)
 
 
-def _draw_prices(axes: Axes, runs: Sequence[RunMeasures], paths: Sequence[Floats], styles: Sequence[Style]) -> None:
-    """A good's price in every run, by logarithm where it spans more than a decade."""
-    _draw_lines(axes, runs, paths, styles)
-    values = np.concatenate(paths)
-    canvas.price_axis(axes, values[np.isfinite(values)])
-    canvas.tidy(axes)
-
-
-def _draw_lines(axes: Axes, runs: Sequence[RunMeasures], lines: Sequence[Floats], styles: Sequence[Style]) -> None:
+def _draw_lines(axes: Axes, runs: Sequence[Drawn], lines: Sequence[Floats]) -> None:
     """A line a run, with a dot at its last tick."""
-    for run, values, style in zip(runs, lines, styles, strict=True):
-        canvas.line(axes, run.ticks[: len(values)], values, **style)
-        if len(values) == len(run.ticks) and np.isfinite(values[-1]):
-            dot: Style = {"color": style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
-            axes.plot(run.ticks[-1:], values[-1:], "o", **dot)
+    for one, values in zip(runs, lines, strict=True):
+        canvas.line(axes, one.ticks, values, **one.style)
+        if len(one.ticks) == len(one.run.ticks) and np.isfinite(values[-1]):
+            dot: Style = {"color": one.style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
+            axes.plot(one.ticks[-1:], values[-1:], "o", **dot)
 
 
 def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
@@ -203,10 +202,10 @@ def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[st
     return notes
 
 
-def _legend(sheet: Figure, runs: Sequence[RunMeasures], styles: Sequence[Style]) -> None:
+def _legend(sheet: Figure, runs: Sequence[Drawn]) -> None:
     """Every run with its line and how it ended, below all panels."""
     samples: list[tuple[str, Style]] = []
-    for run, style in zip(runs, styles, strict=True):
+    for run, _, _, _, style in runs:
         width = 8 if "alpha" in style else style["linewidth"]
         samples.append((f"{run.label}: {run.outcome}", {"dash_capstyle": "round", **style, "linewidth": width}))
     across = -(-len(runs) // -(-len(runs) // 4))
