@@ -53,7 +53,6 @@ def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
     # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
-    # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
     names: Any = {name: str for name in NAME_COLUMNS if not (name == "input" and file.stem == "agents")}
     rows = BytesIO(file.read_bytes())
     # A run that is at work, or was killed, may have left the beginning of a row.
