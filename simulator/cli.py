@@ -155,15 +155,14 @@ def compare(
     from shutil import get_terminal_size
 
     from simulator.figures import comparison as comparing
-    from simulator.figures.comparison_figure import check_vacant, write_comparison
 
     check_folder(out)
-    check_vacant(out, overwrite=overwrite)
+    comparing.check_vacant(out, overwrite=overwrite)
     folders = run_folders(runs)
     for folder in filter(comparing.is_comparison, folders):
         complain(f"{folder}: left out, a comparison and no run")
     comparison = comparing.compare([folder for folder in folders if not comparing.is_comparison(folder)], numeraire)
-    files = write_comparison(comparison, out, () if no_plots else chosen)
+    files = comparing.write_comparison(comparison, out, () if no_plots else chosen)
     if as_json:
         print_json(comparison.data())
     else:

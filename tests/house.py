@@ -72,8 +72,10 @@ ROOMS = {
     "simulator.dynamics.transition": "Transition",
     "simulator.records": "market_view",
     "simulator.records.columns": "Column SUMMARY TICKS USERS",
-    "simulator.figures.comparison": "Comparison common_scale compare finding labels lines price_finding",
-    "simulator.figures.comparison_figure": "MOST_RUNS comparison_figure write_comparison",
+    "simulator.figures.comparison": (
+        "Comparison common_scale compare finding labels lines price_finding write_comparison"
+    ),
+    "simulator.figures.comparison_figure": "MOST_RUNS comparison_figure",
     "simulator.figures.curves": "convergence diagnostics wedges",
     "simulator.figures.flows": "backward_edges flows_of layout longest_paths",
     "simulator.results.folder": "RunFolder",

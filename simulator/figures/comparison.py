@@ -23,6 +23,8 @@ from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, r
 PRINTED = [name for name in MEASURES if name != "scale"]
 FILES = ("trajectory.csv", "ticks.csv", "summary.json")
 WRITTEN = ("measures.csv", "prices.csv")
+OURS = {*WRITTEN, "comparison.png", "comparison.svg", "comparison.pdf"}
+"""The files of a comparison."""
 MOST_GOODS = 12
 """Goods whose prices are printed; all are written."""
 SAME = 1e-4
@@ -220,26 +222,59 @@ def lines(comparison: Comparison, width: int) -> list[str]:
     if len(goods) < len(comparison.goods):
         text.append(f"Shown: {len(goods)} of {len(comparison.goods)} goods, those that differ most; all in prices.csv.")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    columns, room = list[int](), width - widths[0]
-    for column in range(1, len(widths)):
-        if columns and room < widths[column] + 2:
-            text += ["", *_block(rows, columns, widths)]
-            columns, room = [], width - widths[0]
-        columns.append(column)
-        room -= widths[column] + 2
-    return [*text, "", *_block(rows, columns, widths)]
+    first = 1
+    while first < len(widths):
+        end = first + 1
+        while end < len(widths) and widths[0] + sum(w + 2 for w in widths[first : end + 1]) <= width:
+            end += 1
+        text += ["", *(_line(row, widths, first, end) for row in rows)]
+        first = end
+    return text
 
 
-def _block(rows: Sequence[Sequence[str]], columns: Sequence[int], widths: Sequence[int]) -> list[str]:
-    return [
-        (row[0].ljust(widths[0]) + "".join(f"  {row[column].rjust(widths[column])}" for column in columns)).rstrip()
-        for row in rows
-    ]
+def _line(row: Sequence[str], widths: Sequence[int], first: int, end: int) -> str:
+    cells = (f"  {cell.rjust(width)}" for cell, width in zip(row[first:end], widths[first:end], strict=True))
+    return (row[0].ljust(widths[0]) + "".join(cells)).rstrip()
 
 
 def is_comparison(folder: Path) -> bool:
     """Whether a folder holds a comparison: `outputs/*` names the runs and what was made of them."""
     return all((folder / name).is_file() for name in WRITTEN) and not (folder / FILES[0]).exists()
+
+
+def check_vacant(folder: Path, *, overwrite: bool) -> None:
+    """Raises `RunFolderError` if a folder holds a comparison that may not be replaced, or anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
+    names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
+    if names - OURS:
+        raise RunFolderError(f"{folder}: found a folder with other files than a comparison's; --out writes elsewhere")
+    if names and not overwrite:
+        raise RunFolderError(f"{folder}: found a comparison; --overwrite replaces it, --out writes elsewhere")
+
+
+def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write the CSVs of a comparison and its figure in each format, in place of an older one; returns the files."""
+    figures = {folder / f"comparison.{kind}": kind for kind in formats}
+    file = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in OURS:
+            (folder / name).unlink(missing_ok=True)
+        for name, text in comparison.csvs().items():
+            file = folder / name
+            file.write_bytes(text.encode())
+        if figures:
+            from simulator.figures.canvas import save
+            from simulator.figures.comparison_figure import comparison_figure
+
+            sheet = comparison_figure(comparison)
+            for file, kind in figures.items():
+                save(sheet, file, kind)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RunFolderError(f"{error.filename or file}: cannot be written: {reason}") from error
+    return [*(folder / name for name in WRITTEN), *figures]
 
 
 def labels(folders: Sequence[Path]) -> list[str]:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.errors import RunFolderError
 from simulator.figures import canvas
 from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
-from simulator.figures.comparison import WRITTEN, Comparison, finding, price_finding
+from simulator.figures.comparison import Comparison, finding, price_finding
 from simulator.figures.frames import Floats, summary_number
 from simulator.figures.run_measures import RunMeasures
 from simulator.figures.window import moves_early, rows_worth_drawing
 
-FIGURE = "comparison"
-OURS = {*WRITTEN, *(f"{FIGURE}.{kind}" for kind in canvas.METADATA)}
-"""The files of a comparison."""
 MOST_RUNS = len(CYCLE)
 MOST_GOODS = 4
 # A run so many times longer than another leaves of it nothing to see on a linear axis.
@@ -94,38 +89,6 @@ def _residual(runs: Sequence[Drawn]) -> str:
     if len(kinds) > 1:
         return "largest excess demand, or unfilled order"
     return "largest order that stays unfilled" if kinds == {True} else "largest relative excess demand"
-
-
-def check_vacant(folder: Path, *, overwrite: bool) -> None:
-    """Raises `RunFolderError` if a folder holds a comparison that may not be replaced, or anything else."""
-    if folder.exists() and not folder.is_dir():
-        raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
-    names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
-    if names - OURS:
-        raise RunFolderError(f"{folder}: found a folder with other files than a comparison's; --out writes elsewhere")
-    if names and not overwrite:
-        raise RunFolderError(f"{folder}: found a comparison; --overwrite replaces it, --out writes elsewhere")
-
-
-def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write the CSVs of a comparison and its figure in each format, in place of an older one; returns the files."""
-    figures = {folder / f"{FIGURE}.{kind}": kind for kind in formats}
-    file = folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in OURS:
-            (folder / name).unlink(missing_ok=True)
-        for name, text in comparison.csvs().items():
-            file = folder / name
-            file.write_bytes(text.encode())
-        if figures:
-            sheet = comparison_figure(comparison)
-            for file, kind in figures.items():
-                canvas.save(sheet, file, kind)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RunFolderError(f"{error.filename or file}: cannot be written: {reason}") from error
-    return [*(folder / name for name in WRITTEN), *figures]
 
 
 def _capital(words: str) -> str:

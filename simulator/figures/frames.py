@@ -125,12 +125,12 @@ def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...], 
 
 
 def known_equilibria(run: Frames, goods: Sequence[str]) -> Panel:
-    """The equilibria that were found, `(equilibria, goods)`, by their numbers."""
+    """The equilibria that were found, `(equilibria, goods)`, by their numbers; nan where a good is not told of."""
     found = panel(run.equilibrium, ("good",), ("price", "from_tick", "index", "stable"), by="equilibrium")
     places = {good: place for place, (good,) in enumerate(found.items)}
     unknown = np.full(len(found.ticks), np.nan)
     laid: dict[str, Floats] = {}
     for column, values in found.columns.items():
+        values = np.nan_to_num(values) if column == "from_tick" else values
         laid[column] = np.stack([values[:, places[good]] if good in places else unknown for good in goods], axis=1)
-    laid["from_tick"] = np.nan_to_num(laid["from_tick"])
     return Panel(found.ticks, tuple((good,) for good in goods), laid)
