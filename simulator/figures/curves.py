@@ -149,7 +149,8 @@ def wedges(run: Frames) -> Figure | None:
     ends: list[canvas.End] = []
     for pair, values, style in zip(names, shown.T, canvas.CYCLE, strict=False):
         words = between.join(canvas.shorten(name, 24) for name in pair)
-        ends.append(canvas.curve(axes, ticks, values, words, {**style, "zorder": 2 + 1 / style["linewidth"]}))
+        canvas.line(axes, ticks, values, zorder=2 + 1 / style["linewidth"], **style)
+        ends.append((canvas.last_finite(values), words, style))
     low, high = np.nanmin(shown), np.nanmax(shown)
     room = max(0.06 * (high - low), 0.01)
     axes.set_ylim(min(low, 0) - room, max(high, 0) + room)
