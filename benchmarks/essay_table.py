@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator import simulate
-from simulator.results.learnt import draw_surface
+from simulator.figures.learnt import draw_surface
 
 ROOT = Path(__file__).parents[1]
 TABLE = {

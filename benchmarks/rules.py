@@ -114,7 +114,7 @@ def draw(found: dict[tuple[str, str], Trial | None]) -> None:
     """A panel per economy with a bar per rule, ticks on a logarithmic scale."""
     from matplotlib.figure import Figure
 
-    from simulator.results.canvas import BLUE, GREY, METADATA, ORANGE, VERMILION
+    from simulator.figures.canvas import BLUE, GREY, METADATA, ORANGE, VERMILION
 
     colours = {"local": BLUE, "own slope": ORANGE, "global": VERMILION}
     figure = Figure(figsize=(16, 8.8), dpi=100, layout="constrained")

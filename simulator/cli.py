@@ -116,8 +116,8 @@ def run(
 def plot(runs: Runs, formats: Formats = "png") -> None:
     """Redraw the figures of finished runs from their CSVs alone."""
     chosen = figure_formats(formats)
-    from simulator.results.compare import why_no_run
-    from simulator.results.plots import draw
+    from simulator.figures.comparison import why_no_run
+    from simulator.figures.table import draw
 
     folders = run_folders(runs)
     strangers = [why for folder in folders if (why := why_no_run(folder, ["trajectory.csv"]))]
@@ -154,16 +154,15 @@ def compare(
     chosen = figure_formats(formats)
     from shutil import get_terminal_size
 
-    from simulator.results import compare as comparing
-    from simulator.results.compare_figure import check_vacant, save
+    from simulator.figures import comparison as comparing
 
     check_folder(out)
-    check_vacant(out, overwrite=overwrite)
+    comparing.check_vacant(out, overwrite=overwrite)
     folders = run_folders(runs)
     for folder in filter(comparing.is_comparison, folders):
         complain(f"{folder}: left out, a comparison and no run")
     comparison = comparing.compare([folder for folder in folders if not comparing.is_comparison(folder)], numeraire)
-    files = save(comparison, out, () if no_plots else chosen)
+    files = comparing.write_comparison(comparison, out, () if no_plots else chosen)
     if as_json:
         print_json(comparison.data())
     else:

@@ -146,7 +146,7 @@ def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Resul
 
         summary = run_to_disk(scenario, folder, resume=resume, progress=advance, stopped=stop.heed)
         if formats and summary["outcome"] != "interrupted":
-            from simulator.results.plots import draw
+            from simulator.figures.table import draw
 
             draw(folder, folder / "figures", formats)
     except KeyboardInterrupt:

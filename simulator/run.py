@@ -131,10 +131,12 @@ class Run:
 
     def plot(self, folder: str | Path | None = None, formats: tuple[str, ...] = ("png",)) -> list[Path]:
         """Draw every figure that applies; into `folder`, else the run's own `figures/`, else `figures/` right here."""
-        from simulator.results.plots import draw
+        from simulator.figures.frames import TABLES, Frames
+        from simulator.figures.table import draw
 
         target = Path(folder) if folder is not None else (self.folder or Path()) / "figures"
-        return draw(self, target, formats)
+        tables = {name: getattr(self, name) for name in TABLES}
+        return draw(Frames(**tables, summary=self.summary), target, formats)
 
 
 def simulate(

@@ -25,11 +25,11 @@ from tests.house import (
     TITLE,
     WIDTH,
     Comparison,
-    Course,
     RunFolderError,
+    RunMeasures,
     common_scale,
     compare,
-    figure,
+    comparison_figure,
     finding,
     labels,
     lines,
@@ -37,7 +37,7 @@ from tests.house import (
     main,
     price_finding,
     run_to_disk,
-    save,
+    write_comparison,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def course(
     excess: Sequence[float] | None = None,
     quantities: Sequence[float] | None = None,
     **summary: object,
-) -> Course:
+) -> RunMeasures:
     """A run as a comparison sees it, from prices (ticks, goods)."""
     prices = np.array(prices, dtype=float)
     n, k = prices.shape
@@ -62,10 +62,10 @@ def course(
     basket = np.ones(k) if quantities is None else np.array(quantities, dtype=float)
     columns = {good: column for column, good in enumerate(goods)}
     meanings = {column: prices for column in ("price", "bid", "adjoint", "gradient_price")}
-    return Course(label, said | summary, np.arange(float(n)), near, columns, prices, basket, meanings)
+    return RunMeasures(label, said | summary, np.arange(float(n)), near, columns, prices, basket, meanings)
 
 
-def comparison(*runs: Course, numeraire: str | None = None) -> Comparison:
+def comparison(*runs: RunMeasures, numeraire: str | None = None) -> Comparison:
     goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
     return Comparison(runs, goods, common_scale(runs, goods, numeraire))
 
@@ -245,7 +245,7 @@ def test_of_many_goods_those_that_differ_most_are_printed_and_all_are_written() 
 @pytest.mark.parametrize("case", FIGURES)
 def test_the_figure_shows_every_run_and_covers_none(case: str) -> None:
     found = FIGURES[case]()
-    sheet = figure(found)
+    sheet = comparison_figure(found)
     sheet.canvas.draw()
     (legend,) = sheet.legends
     runs = found.runs[:MOST_RUNS]
@@ -266,15 +266,15 @@ def test_the_figure_shows_every_run_and_covers_none(case: str) -> None:
 
 
 def test_of_many_goods_those_that_differ_most_are_drawn() -> None:
-    titles = [axes.get_title(loc="left") for axes in figure(FIGURES["five_goods"]()).axes]
+    titles = [axes.get_title(loc="left") for axes in comparison_figure(FIGURES["five_goods"]()).axes]
     assert titles[1:] == ["price of a", "price of c", "price of d", "price of e"]
     numeraire = comparison(*FIGURES["five_goods"]().runs, numeraire="e")
-    assert [axes.get_title(loc="left")[-1] for axes in figure(numeraire).axes[1:]] == ["a", "b", "c", "d"]
+    assert [axes.get_title(loc="left")[-1] for axes in comparison_figure(numeraire).axes[1:]] == ["a", "b", "c", "d"]
 
 
 def test_the_figure_draws_the_very_data() -> None:
     found = FIGURES["two"]()
-    left, *prices = figure(found).axes
+    left, *prices = comparison_figure(found).axes
     for number, run in enumerate(found.runs):
         line = [line for line in left.lines if len(line.get_xdata()) > 2][number]
         assert np.array_equal(line.get_xdata(), run.ticks[: len(line.get_xdata())])
@@ -288,7 +288,7 @@ def test_the_figure_draws_the_very_data() -> None:
 def test_a_long_title_is_made_smaller_before_it_is_cut() -> None:
     for long, cut in (("_with_a_long_name", False), ("_with_a_very_long_name_that_fits_in_no_title", True)):
         runs = [course(f"{name}{long}", approach([1, 2], ticks)) for name, ticks in (("one", 20), ("other", 9000))]
-        sheet = figure(comparison(*runs, course("third", approach([1, 2], 99))))
+        sheet = comparison_figure(comparison(*runs, course("third", approach([1, 2], 99))))
         title = sheet.texts[[text.get_fontweight() for text in sheet.texts].index("bold")]
         assert title.get_text().endswith("…") == cut
         assert 0.7 * TITLE <= title.get_fontsize() < TITLE
@@ -298,7 +298,7 @@ def test_a_long_title_is_made_smaller_before_it_is_cut() -> None:
 def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
     found = FIGURES["two"]()
     for folder in ("one", "two"):
-        save(found, tmp_path / folder, ("png", "svg", "pdf"))
+        write_comparison(found, tmp_path / folder, ("png", "svg", "pdf"))
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
     assert set(one) == {"measures.csv", "prices.csv", "comparison.png", "comparison.svg", "comparison.pdf"}
@@ -452,10 +452,12 @@ def test_prices_of_markets_that_learn_are_compared_as_they_are() -> None:
     ]
     found = comparison(*lessons)
     assert found.last.tolist() == [[1, -1], [2, -3]]
-    titles = {axes.get_title(loc="left") for axes in figure(found).axes}
+    titles = {axes.get_title(loc="left") for axes in comparison_figure(found).axes}
     assert "largest order that stays unfilled" in titles
     mixed = comparison(lessons[0], course("trade", [[1, 1], [1, 2]], scale="money"))
-    assert "largest excess demand, or unfilled order" in {axes.get_title(loc="left") for axes in figure(mixed).axes}
+    assert "largest excess demand, or unfilled order" in {
+        axes.get_title(loc="left") for axes in comparison_figure(mixed).axes
+    }
 
 
 @pytest.mark.parametrize(

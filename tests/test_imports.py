@@ -29,21 +29,14 @@ ORDER = (
     {"scenario"},
     {"run"},
     {"tune"},
-    {"plots"},
+    {"figures"},
     {"front"},
 )
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 
 # The only climbs: inside a function, for what is done on request.
-LATE_CLIMBS = {("run", "plots")}
+LATE_CLIMBS = {("run", "figures")}
 
-ROOMS_OF_RESULTS = dict.fromkeys(
-    (
-        "folder",
-        "perturbation",
-    ),
-    "records",
-)
 FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "jobs", "searching", "terminal")
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
@@ -69,11 +62,11 @@ FILES = {module_name(path): path for path in sorted((ROOT / "simulator").rglob("
 
 
 def room(module: str) -> str:
-    """The room of one of our modules; what draws (everything else in `results`) is the room `plots`."""
+    """The room of one of our modules."""
     if module in FRONT:
         return "front"
-    _, name, *rest = module.split(".")
-    return ROOMS_OF_RESULTS.get(rest[0] if rest else "", "plots") if name == "results" else name
+    name = module.split(".")[1]
+    return "records" if name == "results" else name
 
 
 def imports_of(module: str) -> Iterator[Import]:
@@ -157,9 +150,9 @@ def test_the_judges_do_not_see_the_market(module: str) -> None:
     assert not [str(found) for found in IMPORTS[module] if top(found.target) == "mesa"]
 
 
-@pytest.mark.parametrize("module", [module for module in FILES if room(module) == "plots"])
-def test_plots_draw_from_what_was_written(module: str) -> None:
-    assert {room(other) for other in reach(module)} <= {"errors", "plots"}
+@pytest.mark.parametrize("module", [module for module in FILES if room(module) == "figures"])
+def test_figures_draw_from_what_was_written(module: str) -> None:
+    assert {room(other) for other in reach(module)} <= {"errors", "figures"}
     assert not [str(found) for found in IMPORTS[module] if top(found.target) == "mesa"]
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from simulator.results.frames import Floats
+from simulator.figures.frames import Floats, shocks
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
+Style = Mapping[str, Any]
+"""How something is drawn, as keywords of matplotlib."""
 
 WIDTH, HEIGHT, DPI = 1600, 900, 100
 TITLE, SUBTITLE, BODY, SMALL = 27, 16, 17, 15
@@ -30,19 +34,32 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 GREY = "#595959"
-CYCLE: tuple[Mapping[str, Any], ...] = (
-    {"color": BLUE, "linestyle": "-", "linewidth": 3},
-    {"color": VERMILION, "linestyle": (0, (4, 2)), "linewidth": 3},
-    {"color": GREEN, "linestyle": (0, (5, 2, 0.1, 2)), "linewidth": 3},
-    {"color": PURPLE, "linestyle": (0, (0.1, 2)), "linewidth": 4},
-    {"color": BLACK, "linestyle": (0, (5, 2, 0.1, 2, 0.1, 2)), "linewidth": 3},
-    {"color": SKY, "linestyle": "-", "linewidth": 6},
-    {"color": ORANGE, "linestyle": (0, (1.5, 1.5)), "linewidth": 4},
-    {"color": GREY, "linestyle": (0, (0.1, 4)), "linewidth": 4},
+DASHED, DOTTED, DASH_DOT = (0, (4, 2)), (0, (0.1, 2)), (0, (5, 2, 0.1, 2))
+
+
+def stroke(colour: str, width: float, dashes: Any = "-") -> Style:
+    """The style of a line."""
+    return {"color": colour, "linewidth": width, "linestyle": dashes}
+
+
+CYCLE: tuple[Style, ...] = (
+    stroke(BLUE, 3),
+    stroke(VERMILION, 3, DASHED),
+    stroke(GREEN, 3, DASH_DOT),
+    stroke(PURPLE, 4, DOTTED),
+    stroke(BLACK, 3, (0, (5, 2, 0.1, 2, 0.1, 2))),
+    stroke(SKY, 6),
+    stroke(ORANGE, 4, (0, (1.5, 1.5))),
+    stroke(GREY, 4, (0, (0.1, 4))),
 )
 
 # A wide row of beads: another line on top of it stays visible, and so does that the two coincide.
-BEADS: Mapping[str, Any] = {"color": ORANGE, "linewidth": 7, "linestyle": (0, (0.1, 1.4)), "dash_capstyle": "round"}
+BEADS: Style = {"color": ORANGE, "linewidth": 7, "linestyle": (0, (0.1, 1.4)), "dash_capstyle": "round"}
+
+TOLERANCE: Style = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (2, 2))}
+
+# Gaps up to this are what floating point leaves of 0.
+ROUNDING = 1e-14
 
 # What keeps a second drawing byte-identical: no dates, no versions.
 METADATA: Mapping[str, dict[str, Any]] = {
@@ -61,19 +78,16 @@ def sheet(summary: Mapping[str, Any], guide: str, *footnotes: str) -> Figure:
 
 def page(title: str, sentence: str, guide: str, *footnotes: str) -> Figure:
     """An empty page: a title, a sentence of at most two lines, how to read the picture; footnotes at the bottom."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     rows = wrap(together(sentence), SENTENCE_LETTERS, break_on_hyphens=False)
     if len(rows) > 2:
         rows[1:] = [f"{rows[1].rstrip(' ,;:')} …"]
-    small: dict[str, Any] = {"fontsize": SMALL, "color": GREY}
-    lines: list[tuple[float, str, dict[str, Any]]] = [
+    small = {"fontsize": SMALL, "color": GREY}
+    lines: list[tuple[float, str, Style]] = [
         *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows)),
         (0.9 - 0.032 * len(rows), guide, small),
-        (0.014, "  ".join(note for note in footnotes if note), small),
+        (0.014, "  ".join(filter(None, footnotes)), small),
     ]
     heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
     shrink(heading, 0.94 * WIDTH, least=0.7 * TITLE)
@@ -85,10 +99,8 @@ def page(title: str, sentence: str, guide: str, *footnotes: str) -> Figure:
 
 def save(figure: Figure, file: Path, kind: str) -> None:
     """Write a figure as png, svg or pdf; the same figure gives the same bytes."""
-    from matplotlib import rc_context
-
     # SVG numbers its parts at random unless told otherwise, and takes that from matplotlib's settings alone.
-    with rc_context({"svg.hashsalt": file.stem}) if kind == "svg" else nullcontext():
+    with rc_context({"svg.hashsalt": file.stem}):
         figure.savefig(file, format=kind, metadata=METADATA[kind])
 
 
@@ -167,8 +179,8 @@ def line(axes: Axes, x: Floats, y: Floats, **style: Any) -> None:
     x, y = thin(x, np.where(np.isfinite(y), y, np.nan))
     if np.isfinite(y).any():
         dot = "o" if np.isfinite(y).sum() == 1 else ""
-        look: dict[str, Any] = {"marker": dot, "markersize": 10, "dash_capstyle": "round", **style}
-        axes.plot(x, y, **look)
+        style = {"marker": dot, "markersize": 10, "dash_capstyle": "round", **style}
+        axes.plot(x, y, **style)
 
 
 def ink(colour: str) -> str:
@@ -184,30 +196,55 @@ def tidy(axes: Axes) -> None:
     axes.tick_params(labelsize=SMALL)
 
 
-def log_axis(axis: Axis, low: float, high: float, zero: float = 0.0) -> None:
-    """Plain numbers on a logarithmic axis from low to high, powers of ten where there are many; `zero` stands for 0."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+def title(axes: Axes, words: str, pixels: float = math.inf) -> None:
+    """What a panel shows, above its left end; a name too long is cut in its middle."""
+    fit_name(axes.set_title(plain(words), loc="left", fontsize=BODY, fontweight="bold"), pixels)
 
+
+def range_above(bound: float, values: Floats) -> tuple[float, float]:
+    """The smallest and the largest of the values above a bound, for a logarithmic axis."""
+    seen = values[np.isfinite(values) & (values > bound)]
+    return (float(seen.min()), float(seen.max())) if len(seen) else (0.1, 1.0)
+
+
+def log_axis(axes: Axes, low: float, high: float, zero: float = 0.0) -> None:
+    """A logarithmic y axis from low to high with plain numbers, powers of ten where there are many; `zero`, if given,
+    stands below for 0.
+    """
+    low, high = max(low, 1e-307), min(high, 1e307)
+    axes.set_ylim(10 ** (1.06 * np.log10(zero) - 0.06 * np.log10(high / 2)) if zero else low, high)
+    axes.set_yscale("log")
     first, last = math.log10(low), math.log10(high)
     digits = (1.0, 2.0, 5.0) if last - first < 2 else (1.0,)
     step = max(1, math.ceil((last - first) / 6))
     decades = [d for d in range(math.floor(first) - 1, math.ceil(last) + 1) if d % step == 0]
     marks = [digit * 10.0**d for d in decades for digit in digits if first <= d + math.log10(digit) <= last]
-    axis.set_major_locator(FixedLocator([zero, *(m for m in marks if m > 3 * zero)] if zero > 0 else marks))
-    axis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(FixedLocator([zero, *(m for m in marks if m > 3 * zero)] if zero else marks))
+    axes.yaxis.set_minor_locator(NullLocator())
 
     def label(value: float, _position: object) -> str:
-        if zero > 0 and value <= 1.01 * zero:
+        if zero and value <= 1.01 * zero:
             return "0 to\nrounding"
         return number(value) if low > 1e-4 and high < 1e5 else f"$10^{{{round(math.log10(value))}}}$"
 
-    axis.set_major_formatter(FuncFormatter(label))
+    axes.yaxis.set_major_formatter(FuncFormatter(label))
 
 
-def tick_axis(axes: Axes, first: float, last: float, *, early: bool = False) -> None:
+def price_axis(axes: Axes, values: Floats) -> None:
+    """A y axis with room around prices, and no zooming into rounding errors."""
+    values = values[np.isfinite(values)]
+    if price_scale(values) == "log":
+        low, high = float(values.min()), float(values.max())
+        room = (high / low) ** 0.06
+        log_axis(axes, low / room, high * room)
+    else:
+        axes.ticklabel_format(axis="y", useOffset=False)
+        axes.locator_params(axis="y", nbins=5)
+
+
+def tick_axis(axes: Axes, ticks: Floats | tuple[float, float], *, early: bool = False) -> None:
     """The time axis: linear, or logarithmic from the first tick on where most happens early."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
+    first, last = ticks[0], ticks[-1]
     if early:
         axes.set_xscale("symlog", linthresh=max(1.0, first + 1), linscale=0.5)
     else:
@@ -216,14 +253,25 @@ def tick_axis(axes: Axes, first: float, last: float, *, early: bool = False) -> 
     axes.set_xlim(*((first, last) if last > first else (first - 1, first + 1)))
 
 
-End = tuple[float, str, Mapping[str, Any]]
+def tick_label(early: bool) -> str:
+    """What stands at the time axis."""
+    return "tick (logarithmic)" if early else "tick"
+
+
+End = tuple[float, str, Style]
 """Where a line ends (y), what it is called, and its style."""
 
 
-def shocks(summary: Mapping[str, Any]) -> list[float]:
-    """The ticks at which a shock changed the economy."""
-    found = summary.get("shocks")
-    return [float(tick) for tick in found] if isinstance(found, list) else []
+def last_finite(values: Floats) -> float:
+    """The last number of a line; 0 where it has none."""
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if len(known) else 0.0
+
+
+def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style) -> End:
+    """Draw a line that is named at its end."""
+    line(axes, x, y, **style)
+    return last_finite(y), words, style
 
 
 def shocks_note(summary: Mapping[str, Any]) -> str:
@@ -245,13 +293,19 @@ def label_ends(axes: Axes, ends: Sequence[End], pixels: float, row: float = 0.06
     heights = [float(axes.transAxes.inverted().transform(axes.transData.transform((0, y)))[1]) for y, _, _ in ends]
     heights = [min(max(height, 0.0), 1.0) for height in heights]
     gap = row * max((words.count("\n") + 1 for _, words, _ in ends), default=1)
-    outside: dict[str, Any] = {"clip_on": False, "transform": axes.transAxes}
+    outside: Style = {"clip_on": False, "transform": axes.transAxes}
+    text: Style = {"va": "center", "fontsize": SMALL, "linespacing": 1.05, "transform": axes.transAxes}
     for (_, words, style), height, place in zip(ends, heights, spread(heights, gap), strict=True):
         axes.plot([1.0, 1.02], [height, place], color=style["color"], linewidth=1, **outside)
         axes.plot([1.025, 1.075], [place, place], **{"dash_capstyle": "round", **style}, **outside)
-        colour = ink(str(style["color"]))
-        layout: dict[str, Any] = {"va": "center", "fontsize": SMALL, "color": colour, "linespacing": 1.05}
-        fit_name(axes.text(1.085, place, plain(words), transform=axes.transAxes, **layout), pixels)
+        fit_name(axes.text(1.085, place, plain(words), color=ink(style["color"]), **text), pixels)
+
+
+def legend(figure: Figure, samples: Iterable[tuple[str, Style]], **layout: Any) -> Legend:
+    """The kinds of line by name, below all panels."""
+    lines = [Line2D([], [], label=plain(words), **style) for words, style in samples]
+    layout = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.036), "columnspacing": 2.5, **layout}
+    return figure.legend(handles=lines, frameon=False, fontsize=SMALL, **layout)
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:

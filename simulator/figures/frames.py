@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -21,28 +19,9 @@ TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distributio
 NAME_COLUMNS = ("good", "agent", "kind", "firm", "input")
 
 
-class Frames(Protocol):
-    """A finished run as data frames and its summary; a `Run` is one, and so is what `read_run` returns."""
-
-    @property
-    def trajectory(self) -> pd.DataFrame: ...
-    @property
-    def ticks(self) -> pd.DataFrame: ...
-    @property
-    def agents(self) -> pd.DataFrame: ...
-    @property
-    def wedges(self) -> pd.DataFrame: ...
-    @property
-    def equilibrium(self) -> pd.DataFrame: ...
-    @property
-    def distribution(self) -> pd.DataFrame: ...
-    @property
-    def summary(self) -> Mapping[str, Any]: ...
-
-
 @dataclass(frozen=True)
-class RecordedRun:
-    """The frames of a run folder; a table the run did not write is an empty frame."""
+class Frames:
+    """A finished run as data frames and its summary; a table that the run did not write is an empty frame."""
 
     trajectory: pd.DataFrame
     ticks: pd.DataFrame
@@ -53,13 +32,13 @@ class RecordedRun:
     summary: Mapping[str, Any]
 
 
-def read_run(folder: str | Path) -> RecordedRun:
+def read_run(folder: str | Path) -> Frames:
     """The CSVs and `summary.json` of a run folder; `FileNotFoundError` where there is no `trajectory.csv`."""
     folder = Path(folder)
     if not (folder / "trajectory.csv").is_file():
         raise FileNotFoundError(f"{folder}: no trajectory.csv here; expected the folder of a run, such as outputs/NAME")
     tables = {name: read_table(folder / f"{name}.csv") for name in TABLES}
-    return RecordedRun(**tables, summary=read_summary(folder))
+    return Frames(**tables, summary=read_summary(folder))
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -71,18 +50,14 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A CSV of a run, or the named columns of it alone; `ValueError` if it lacks one of them."""
-    import pandas as pd
-
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
-    with file.open(encoding="utf-8") as lines:
-        header = lines.readline().strip().split(",")
     # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.
-    names = {c: str for c in NAME_COLUMNS if c in header and not (c == "input" and "agent" in header)}
+    names: Any = {name: str for name in NAME_COLUMNS if not (name == "input" and file.stem == "agents")}
     rows = BytesIO(file.read_bytes())
     # A run that is at work, or was killed, may have left the beginning of a row.
     rows.truncate(rows.getvalue().rfind(b"\n") + 1)
-    return pd.read_csv(rows, usecols=cast(Any, columns), dtype=cast(Any, names), keep_default_na=False, na_values=[""])
+    return pd.read_csv(rows, usecols=cast(Any, columns), dtype=names, keep_default_na=False, na_values=[""])
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Floats:
@@ -114,6 +89,11 @@ def summary_number(summary: Mapping[str, Any], key: str) -> float:
     return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
+def shocks(summary: Mapping[str, Any]) -> list[float]:
+    """The ticks at which a shock changed the economy."""
+    return [float(tick) for tick in summary.get("shocks") or ()]
+
+
 @dataclass(frozen=True)
 class Panel:
     """Columns of a tidy frame as arrays of shape (ticks, items); nan where a row is missing.
@@ -129,11 +109,11 @@ class Panel:
         return self.columns[column]
 
 
-def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...]) -> Panel:
-    """Lay a tidy frame out by tick (sorted) and item (in order of appearance)."""
-    if len(frame) == 0 or any(key not in frame.columns for key in ("tick", *keys)):
+def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...], by: str = "tick") -> Panel:
+    """Lay a tidy frame out by tick, or another number (sorted), and item (in order of appearance)."""
+    if len(frame) == 0 or any(key not in frame.columns for key in (by, *keys)):
         return Panel(np.empty(0), (), {column: np.empty((0, 0)) for column in columns})
-    ticks, row = np.unique(numbers(frame, "tick"), return_inverse=True)
+    ticks, row = np.unique(numbers(frame, by), return_inverse=True)
     item: NDArray[np.int64] = frame.groupby(list(keys), sort=False).ngroup().to_numpy()
     first = np.unique(item, return_index=True)[1]
     items = tuple(zip(*(frame[key].to_numpy()[first].astype(str).tolist() for key in keys), strict=True))
@@ -142,3 +122,15 @@ def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...]) 
         laid[column] = np.full((len(ticks), len(items)), np.nan)
         laid[column][row, item] = numbers(frame, column)
     return Panel(ticks, items, laid)
+
+
+def known_equilibria(run: Frames, goods: Sequence[str]) -> Panel:
+    """The equilibria that were found, `(equilibria, goods)`, by their numbers; nan where a good is not told of."""
+    found = panel(run.equilibrium, ("good",), ("price", "from_tick", "index", "stable"), by="equilibrium")
+    places = {good: place for place, (good,) in enumerate(found.items)}
+    unknown = np.full(len(found.ticks), np.nan)
+    laid: dict[str, Floats] = {}
+    for column, values in found.columns.items():
+        values = np.nan_to_num(values) if column == "from_tick" else values
+        laid[column] = np.stack([values[:, places[good]] if good in places else unknown for good in goods], axis=1)
+    return Panel(found.ticks, tuple((good,) for good in goods), laid)

@@ -6,21 +6,21 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
-from simulator.results import canvas
-from simulator.results.canvas import BLACK, BLUE, BODY, GREEN, GREY, SKY, SMALL, shorten
-from simulator.results.flows import MARGIN, Flow, Layout, Node, Turn, flows_of, layout
-from simulator.results.frames import Floats, Frames, panel
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.path import Path
-    from matplotlib.text import Text
-    from matplotlib.transforms import Bbox
+from simulator.figures import canvas
+from simulator.figures.canvas import BLACK, BLUE, BODY, DASHED, GREEN, GREY, SKY, SMALL, Style, shorten
+from simulator.figures.flows import MARGIN, Flow, NetworkLayout, Node, Turn, flows_of, layout
+from simulator.figures.frames import Floats, Frames, panel
 
 Point = tuple[float, float]
 PAGE_WIDTH, PAGE_HEIGHT = 1560.0, 665.0
@@ -48,7 +48,7 @@ def network(run: Frames) -> Figure | None:
     return _bars(run, flows) if plan is None else _drawing(run, flows, plan)
 
 
-def _drawing(run: Frames, flows: Sequence[Flow], plan: Layout) -> Figure:
+def _drawing(run: Frames, flows: Sequence[Flow], plan: NetworkLayout) -> Figure:
     tick = panel(run.agents, ("agent",), ()).ticks[-1]
     goods = panel(run.trajectory, ("good",), ("price", "traded", "adjoint"))
     known = np.isfinite(goods["adjoint"][-1:]).any()
@@ -77,30 +77,22 @@ def _drawing(run: Frames, flows: Sequence[Flow], plan: Layout) -> Figure:
 
 def _write(axes: Axes, x: float, y: float, words: str, size: float, **style: Any) -> Text:
     """Centred text with a white rim, so that an arrow behind it does not make it harder to read."""
-    from matplotlib.patheffects import withStroke
-
-    rim: dict[str, Any] = (
-        {"path_effects": [withStroke(linewidth=3.5, foreground="white")]} if style.pop("rim", True) else {}
-    )
-    return axes.text(x, y, canvas.plain(words), fontsize=size, ha="center", zorder=4, **rim, **style)
+    style = {"path_effects": [withStroke(linewidth=3.5, foreground="white")], **style}
+    return axes.text(x, y, canvas.plain(words), fontsize=size, ha="center", zorder=4, **style)
 
 
-def _circle(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], flows: Sequence[Flow]) -> Bbox:
+def _circle(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, float], flows: Sequence[Flow]) -> Bbox:
     """A good: a circle with the amount traded in it (what would arrive, where trade waits for equilibrium)."""
-    from matplotlib.patches import Circle
-
     (x, y), radius = plan.at[node], _radius(plan)
     circle = Circle((x, y), radius, facecolor="white", edgecolor=BLACK, linewidth=2, zorder=3)
     axes.add_patch(circle)
     traded = facts.get("traded", np.nan)
-    amount = (
-        traded if np.isfinite(traded) and traded != 0 else sum(flow.quantity for flow in flows if flow.target == node)
-    )
+    amount = traded if np.isfinite(traded) and traded else sum(flow.quantity for flow in flows if flow.target == node)
     canvas.shrink(_write(axes, x, y, canvas.number(amount, 3), FONT * plan.scale, va="center"), 1.75 * radius)
     return circle.get_window_extent().expanded(0.8, 1)
 
 
-def _tell(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], taken: list[Bbox]) -> None:
+def _tell(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, float], taken: list[Bbox]) -> None:
     """A good's name above its circle, its price and its derivative below; narrow where a neighbour stands close."""
     (x, y), size = plan.at[node], FONT * plan.scale
     gap = 6 + max(_radius(plan), _box_size(plan)[1] / 2)
@@ -120,17 +112,14 @@ def _tell(axes: Axes, node: Node, plan: Layout, facts: Mapping[str, float], take
     taken += [text.get_window_extent() for text in drawn]
 
 
-def _box(axes: Axes, node: Node, plan: Layout) -> Bbox:
+def _box(axes: Axes, node: Node, plan: NetworkLayout) -> Bbox:
     """A firm, a consumer or the outside: a box with its name."""
-    from matplotlib.patches import FancyBboxPatch
-
     (x, y), (width, height) = plan.at[node], _box_size(plan)
     corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=8"
     box = FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=FILL[node[0]], edgecolor=BLACK, zorder=3)
     axes.add_patch(box)
-    _name_inside(
-        _write(axes, x, y, node[1], FONT * plan.scale, va="center", linespacing=1.0, rim=False), 0.86 * width, height
-    )
+    name = _write(axes, x, y, node[1], FONT * plan.scale, va="center", linespacing=1.0, path_effects=[])
+    _name_inside(name, 0.86 * width, height)
     return box.get_window_extent()
 
 
@@ -150,17 +139,16 @@ def _name_inside(text: Text, width: float, height: float) -> None:
                 return
 
 
-def _box_size(plan: Layout) -> tuple[float, float]:
+def _box_size(plan: NetworkLayout) -> tuple[float, float]:
     return min(150.0 * plan.scale, 0.72 * plan.column), BOX_HEIGHT * plan.scale
 
 
-def _radius(plan: Layout) -> float:
+def _radius(plan: NetworkLayout) -> float:
     return min(RADIUS * plan.scale, 0.23 * plan.column)
 
 
-def _route(flow: Flow, plan: Layout) -> Path:
+def _route(flow: Flow, plan: NetworkLayout) -> Path:
     """The arrow's way: smooth, level where it leaves, arrives and passes a layer; a loop runs back underneath."""
-    from matplotlib.path import Path
 
     def half_width(node: Node) -> float:
         return _radius(plan) if node[0] == "good" else _box_size(plan)[0] / 2
@@ -169,9 +157,10 @@ def _route(flow: Flow, plan: Layout) -> Path:
     if (flow.source, flow.target) in plan.loops:
         low = min(y0, y1) - 150 * plan.scale
         return Path([(x0, y0 - 30), (x0, low), (x1, low), (x1, y1 - 30)], [Path.MOVETO] + [Path.CURVE4] * 3)
-    ways = [(x0 + half_width(flow.source), y0), *(plan.at[bend] for bend in plan.routes[flow.source, flow.target])]
-    ways.append((x1 - half_width(flow.target), y1))
-    nodes = [flow.source, *plan.routes[flow.source, flow.target], flow.target]
+    bends = plan.routes[flow.source, flow.target]
+    nodes = [flow.source, *bends, flow.target]
+    start, end = (x0 + half_width(flow.source), y0), (x1 - half_width(flow.target), y1)
+    ways = [start, *(plan.at[bend] for bend in bends), end]
     way, codes = [ways[0]], [Path.MOVETO]
     for link, (left, right) in zip(pairwise(nodes), pairwise(ways), strict=True):
         if link in plan.turns:
@@ -198,16 +187,14 @@ def _turn(left: Point, right: Point, turn: Turn) -> list[Point]:
     ]  # fmt: skip
 
 
-def _arrow(axes: Axes, flow: Flow, plan: Layout, most: float) -> None:
-    from matplotlib.patches import FancyArrowPatch
-
+def _arrow(axes: Axes, flow: Flow, plan: NetworkLayout, most: float) -> None:
     share = flow.value / most if most > 0 and np.isfinite(flow.value) else 0.0
-    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 18, "color": GREY, "linewidth": 1.3 + 3.2 * share}
-    dashes = (0, (4, 2)) if flow.quantity == 0 else "-"
+    style: Style = {"arrowstyle": "-|>", "mutation_scale": 18, "color": GREY, "linewidth": 1.3 + 3.2 * share}
+    dashes = DASHED if flow.quantity == 0 else "-"
     axes.add_patch(FancyArrowPatch(path=_route(flow, plan), linestyle=dashes, zorder=1, **style))
 
 
-def _sampled(flow: Flow, plan: Layout) -> Floats:
+def _sampled(flow: Flow, plan: NetworkLayout) -> Floats:
     """Points along an arrow, some four pixels apart, (points, 2)."""
     way = np.asarray(_route(flow, plan).to_polygons(closed_only=False)[0], dtype=float)
     length = np.concatenate([[0.0], np.hypot(*np.diff(way, axis=0).T).cumsum()])
@@ -215,11 +202,10 @@ def _sampled(flow: Flow, plan: Layout) -> Floats:
     return np.column_stack([np.interp(steps, length, way[:, axis]) for axis in (0, 1)])
 
 
-def _amount(axes: Axes, flow: Flow, plan: Layout, taken: list[Bbox], others: Floats) -> None:
+def _amount(axes: Axes, flow: Flow, plan: NetworkLayout, taken: list[Bbox], others: Floats) -> None:
     """The quantity on its arrow (above it where level), away from other text and arrows; left out if without place."""
     way = _sampled(flow, plan)
     size = min(0.93 * FONT * plan.scale, plan.column / 10)
-    back: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     text = _write(axes, 0, 0, canvas.number(flow.quantity, 3), size, va="center")
     canvas.shrink(text, 0.85 * abs(way[-1, 0] - way[0, 0]))
     extent = text.get_window_extent()
@@ -238,33 +224,28 @@ def _amount(axes: Axes, flow: Flow, plan: Layout, taken: list[Bbox], others: Flo
         return
     _, x, y, level = max(places)
     text.set_position((x, y))
-    text.set_bbox(None if level else back)
+    text.set_bbox(None if level else {"facecolor": "white", "edgecolor": "none", "pad": 1})
     taken.append(text.get_window_extent())
 
 
 def _bars(run: Frames, flows: Sequence[Flow]) -> Figure:
     """The largest flows by value, as bars."""
-    worth = sorted((flow for flow in flows if flow.value > 0), key=lambda flow: -flow.value)
-    if not worth:
-        worth = sorted(flows, key=lambda flow: -abs(flow.quantity))
-    shown = worth[:MOST_BARS]
-    sizes = [flow.value if np.isfinite(flow.value) else abs(flow.quantity) for flow in shown]
+    largest = sorted((flow for flow in flows if flow.value > 0), key=lambda flow: -flow.value)
+    shown = (largest or sorted(flows, key=lambda flow: -flow.quantity))[:MOST_BARS]
+    sizes = [flow.value if np.isfinite(flow.value) else flow.quantity for flow in shown]
     total = sum(flow.value for flow in flows if np.isfinite(flow.value))
-    part = f"{len(shown)} of {len(flows)} flows" + (
-        f", {100 * sum(sizes) / total:.0f} % of all value." if total else "."
-    )
-    figure = canvas.sheet(run.summary, BARS_GUIDE, part)
+    part = f", {100 * sum(sizes) / total:.0f} % of all value" if total else ""
+    figure = canvas.sheet(run.summary, BARS_GUIDE, f"{len(shown)} of {len(flows)} flows{part}.")
     axes = figure.add_axes((0.36, 0.13, 0.53, 0.67))
     places = np.arange(len(shown))[::-1]
     colours = [FILL[(flow.source if flow.source[0] != "good" else flow.target)[0]] for flow in shown]
     axes.barh(places, sizes, color=colours, edgecolor=BLACK, height=0.7)
     axes.set_yticks(places, [""] * len(shown))
+    beside: Style = {"ha": "right", "va": "center", "fontsize": SMALL, "transform": axes.get_yaxis_transform()}
     for flow, place, size in zip(shown, places, sizes, strict=True):
-        ends = f"{canvas.shorten(flow.source[1], 22)} → {canvas.shorten(flow.target[1], 22)}"
-        label = axes.text(-0.01, place, canvas.plain(ends), ha="right", va="center", fontsize=SMALL)
-        label.set_transform(axes.get_yaxis_transform())
-        canvas.fit_name(label, 0.33 * canvas.WIDTH)
-        words = f" {canvas.number(flow.quantity, 3)} at {canvas.number(size / max(abs(flow.quantity), 1e-300), 3)}"
+        ends = f"{shorten(flow.source[1], 22)} → {shorten(flow.target[1], 22)}"
+        canvas.fit_name(axes.text(-0.01, place, canvas.plain(ends), **beside), 0.33 * canvas.WIDTH)
+        words = f" {canvas.number(flow.quantity, 3)} at {canvas.number(size / max(flow.quantity, 1e-300), 3)}"
         axes.text(size, place, words, va="center", fontsize=SMALL)
     axes.set_xlim(0, max(sizes) * 1.02)
     canvas.tidy(axes)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from simulator.results.frames import Frames, panel
+from simulator.figures.frames import Frames, panel
 
 MOST_NODES, MOST_ROWS, MOST_TURNS = 40, 3, 3
 SMALLEST, LARGEST = 0.68, 1.3
@@ -25,8 +25,7 @@ Node = tuple[str, str]
 Edge = tuple[Node, Node]
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """So much of a good goes from one node to another in the last recorded tick; value is quantity times price.
 
     `reverse` marks the output of a firm that is negative: what it buys instead of making it.
@@ -40,8 +39,7 @@ class Flow:
     reverse: bool = False
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """How an arrow gets from the end of a row to the start of the next: right, along a lane, left."""
 
     right: float
@@ -49,8 +47,7 @@ class Turn:
     left: float
 
 
-@dataclass(frozen=True)
-class Layout:
+class NetworkLayout(NamedTuple):
     """Where nodes stand, in pixels; `routes` are the bends of forward arrows, `loops` the arrows that run backward.
 
     What is long and narrow is wrapped like text; `turns` are the steps of an arrow that lead to the next row.
@@ -74,74 +71,62 @@ def flows_of(run: Frames) -> list[Flow]:
     price = {good: float(p) for (good,), p in zip(goods.items, goods["price"][-1], strict=True)} if goods.items else {}
     bidding = run.summary.get("scheduler") == "marginal_bids"
     is_consumer = np.array([kind == "consumer" for _, kind, _ in agents.items], dtype=bool)
-    taken = agents["input"]
-    if is_consumer.any() and not np.nan_to_num(taken[:, is_consumer]).any():
-        taken = np.where(is_consumer, agents["quantity"], taken)
-    moved: list[tuple[Node, Node, str, float]] = []
-    reverse: set[tuple[Node, Node]] = set()
-    paid: dict[tuple[Node, Node], float] = {}
+    taken, made = np.nan_to_num(agents["input"]), np.nan_to_num(agents["output"])
+    if is_consumer.any() and not taken[:, is_consumer].any():
+        taken = np.where(is_consumer, np.nan_to_num(agents["quantity"]), taken)
+    flows: list[Flow] = []
+    shared: set[str] = set()
     whole: dict[tuple[str, str], float] = {}
     for i, (agent, kind, good) in enumerate(agents.items):
         if agent.endswith(":mean"):
-            whole[agent.removesuffix(":mean"), good] = float(np.nan_to_num(taken[-1, i]))
+            whole[agent.removesuffix(":mean"), good] = float(taken[-1, i])
             continue
-        name, item = agent.removesuffix(":total"), ("good", good)
-        for amounts, box, inward in ((taken, "buyer", True), (agents["output"], "seller", False)):
-            if not np.nan_to_num(amounts[:, i]).any():
+        name, pays = agent.removesuffix(":total"), float(agents["pays"][-1, i])
+        for amounts, box, inward in ((taken, "buyer", True), (made, "seller", False)):
+            if not amounts[:, i].any():
                 continue
-            node, amount = ("firm" if kind == "firm" else box, name), float(np.nan_to_num(amounts[-1, i]))
+            amount, node = float(amounts[-1, i]), ("firm" if kind == "firm" else box, name)
             # A negative output is bought; in a program a value may be negative.
             turned = amount < 0 and not bidding
-            ends = (item, node) if inward != turned else (node, item)
-            reverse |= {ends} if turned else set()
-            pays = float(agents["pays"][-1, i])
+            ends = (("good", good), node) if inward != turned else (node, ("good", good))
             if inward and not bidding and not math.isnan(pays):
-                paid[ends] = amount * pays
-                amount = whole.get((name, good), amount)
-            moved.append((*ends, good, abs(amount)))
-    shared = {source[1] for source, _ in paid}
-    moved += _with_outside(moved, run.summary, shared)
-    values = [paid.get((a, b), abs(q * price.get(good, np.nan))) for a, b, good, q in moved]
-    for place, (_, target, good, _) in enumerate(moved):
-        if good in shared and target[0] == "sink":
-            values[place] = max(0.0, values[place] - sum(paid[ends] for ends in paid if ends[0][1] == good))
-    return [Flow(a, b, good, q, value, (a, b) in reverse) for (a, b, good, q), value in zip(moved, values, strict=True)]
+                shared.add(good)
+                flows.append(Flow(*ends, good, abs(whole.get((name, good), amount)), amount * pays, turned))
+            else:
+                flows.append(Flow(*ends, good, abs(amount), abs(amount * price.get(good, np.nan)), turned))
+    outside = set[str](run.summary.get("outside") or ())
+    return flows + [
+        flow
+        for good in dict.fromkeys(flow.good for flow in flows)
+        for flow in _rest(good, flows, price.get(good, np.nan), good in outside, good in shared, bidding)
+    ]
 
 
-def _with_outside(
-    moved: Sequence[tuple[Node, Node, str, float]], summary: Mapping[str, Any], shared: Set[str]
-) -> list[tuple[Node, Node, str, float]]:
-    """What the outside takes and brings of the goods it has a price for, what else nobody makes, what nobody uses; of
-    `shared` goods, which are not rival, it takes all, and uses of them do not add up.
+def _rest(
+    good: str, flows: Sequence[Flow], price: float, traded_outside: bool, shared: bool, bidding: bool
+) -> Iterator[Flow]:
+    """What the outside takes or brings of a good that it has a price for, else what nobody makes, what nobody uses; of
+    a `shared` good, which is not rival, it takes all, for what users do not pay, and uses of it do not add up.
     """
-    made: dict[str, float] = {}
-    used: dict[str, float] = {}
-    for source, _, good, quantity in moved:
-        side = used if source[0] == "good" else made
-        side[good] = side.get(good, 0.0) + quantity
-    outside: set[str] = set(summary.get("outside") or ())
-    flows: list[tuple[Node, Node, str, float]] = []
-    for good in dict.fromkeys(flow[2] for flow in moved):
-        node, rest = ("good", good), made.get(good, 0.0) - used.get(good, 0.0)
-        small = abs(rest) <= 1e-3 * made.get(good, 0.0)
-        if good not in made:
-            if good in shared or summary.get("scheduler") == "marginal_bids":
-                # What is not used up is there once, however many have it.
-                rest = -max(quantity for source, _, name, quantity in moved if source == node and name == good)
-            flows.append(
-                (("source", "outside" if good in outside and good not in shared else "supply"), node, good, -rest)
-            )
-        elif good not in used:
-            flows.append((node, ("sink", "outside" if good in outside else "unsold"), good, rest))
-        elif good in shared:
-            flows += [(node, ("sink", "outside"), good, made[good])] if good in outside else []
-        elif good in outside and not small:
-            ends = (node, ("sink", "outside")) if rest > 0 else (("source", "outside"), node)
-            flows.append((*ends, good, abs(rest)))
-    return flows
+    node = ("good", good)
+    made, used = ([f for f in flows if f.good == good and (f.source == node) == uses] for uses in (False, True))
+    there, needed = sum(flow.quantity for flow in made), sum(flow.quantity for flow in used)
+    sink, source = ("sink", "outside" if traded_outside else "unsold"), ("source", "outside")
+    if not made:
+        # What is not used up is there once, however many have it.
+        needed = max(flow.quantity for flow in used) if shared or bidding else needed
+        source = ("source", "outside" if traded_outside and not shared else "supply")
+        yield Flow(source, node, good, needed, abs(needed * price))
+    elif shared and (traded_outside or not used):
+        yield Flow(node, sink, good, there, max(0.0, abs(there * price) - sum(flow.value for flow in used)))
+    elif not used:
+        yield Flow(node, sink, good, there, abs(there * price))
+    elif traded_outside and not shared and abs(there - needed) > 1e-3 * there:
+        ends = (node, sink) if there > needed else (source, node)
+        yield Flow(*ends, good, abs(there - needed), abs((there - needed) * price))
 
 
-def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
+def layout(flows: Sequence[Flow], width: float, height: float) -> NetworkLayout | None:
     """Layers from left to right by longest path, in as many rows as read best; None where it could not be read."""
     edges = list(dict.fromkeys((flow.source, flow.target) for flow in flows))
     nodes = list(dict.fromkeys(node for edge in edges for node in edge))
@@ -152,7 +137,7 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
     layers, routes = _layered(nodes, forward)
     links = [link for (source, target), bends in routes.items() for link in pairwise([source, *bends, target])]
     _uncross(layers, links)
-    rows = _rows(layers, links, bool(loops), width, height)
+    rows = _rows(layers, links, 1 if loops else MOST_ROWS, width, height)
     if rows is None:
         return None
     across, pitch = math.ceil(len(layers) / rows), (height + GUTTER) / rows
@@ -165,21 +150,21 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> Layout | None:
         heights = _heights(part, links, pitch - GUTTER, scale)
         for depth, column in enumerate(part):
             at |= {node: (margin + (depth + 0.5) * step, height - row * pitch - heights[node]) for node in column}
+    row_of = {node: depth // across for depth, column in enumerate(layers) for node in column}
     turns: dict[Edge, Turn] = {}
-    for link, place, count in _nested(layers, links, across, at):
-        row = next(depth for depth, column in enumerate(layers) if link[0] in column) // across
-        part = (place + 1) / (count + 1)
-        turns[link] = Turn(width - MARGIN * part, height - (row + 1) * pitch + GUTTER * part, MARGIN * (1 - part))
-    return Layout(at, routes, loops, turns, step, scale)
+    for row in range(rows):
+        leaving = [link for link in links if row_of[link[0]] == row < row_of[link[1]]]
+        for place, link in enumerate(sorted(leaving, key=lambda link: -at[link[0]][1]), start=1):
+            part = place / (len(leaving) + 1)
+            turns[link] = Turn(width - MARGIN * part, height - (row + 1) * pitch + GUTTER * part, MARGIN * (1 - part))
+    return NetworkLayout(at, routes, loops, turns, step, scale)
 
 
 def _layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[list[Node]], dict[Edge, list[Node]]]:
     """The nodes of each layer, with bends where an arrow passes one, and the bends of each arrow."""
-    layer = longest_paths(nodes, edges)
+    layer, (before, after) = longest_paths(nodes, edges), _neighbours(edges)
     last = max(layer.values())
     layer |= {node: last for node in nodes if node[0] in ("buyer", "sink")}
-    after = {node: [target for source, target in edges if source == node] for node in nodes}
-    before = {node: [source for source, target in edges if target == node] for node in nodes}
     for node in sorted(nodes, key=lambda node: -layer[node]):
         makers = before[node] or [node]
         if after[node] and all(maker[0] in ("source", "seller") and len(after[maker]) == 1 for maker in makers):
@@ -198,21 +183,17 @@ def _tallest(layers: Sequence[Sequence[Node]]) -> float:
     return max(sum(ROOM[kind] for kind, _ in column) for column in layers)
 
 
-def _crossing(layers: Sequence[Sequence[Node]], links: Sequence[Edge], across: int) -> list[Edge]:
-    """The links that lead from the end of a row of so many columns to the start of the next."""
-    row = {node: depth // across for depth, column in enumerate(layers) for node in column}
-    return [link for link in links if row[link[0]] != row[link[1]]]
-
-
 def _rows(
-    layers: Sequence[Sequence[Node]], links: Sequence[Edge], loops: bool, width: float, height: float
+    layers: Sequence[Sequence[Node]], links: Sequence[Edge], most: int, width: float, height: float
 ) -> int | None:
     """In how many rows the layers read best: more than one only if much better, and few arrows lead on to the next."""
+    depth = {node: depth for depth, column in enumerate(layers) for node in column}
     best: tuple[float, int | None] = (SMALLEST / MUCH_BETTER, None)
-    for rows in range(1, 2 if loops else MOST_ROWS + 1):
-        few = len(_crossing(layers, links, math.ceil(len(layers) / rows))) <= MOST_TURNS * (rows - 1)
+    for rows in range(1, most + 1):
+        across = math.ceil(len(layers) / rows)
+        turns = sum(depth[source] // across != depth[target] // across for source, target in links)
         scale = _scale(layers, rows, width, height)
-        if few and scale > MUCH_BETTER * best[0]:
+        if turns <= MOST_TURNS * (rows - 1) and scale > MUCH_BETTER * best[0]:
             best = (scale, rows)
     return best[1]
 
@@ -230,10 +211,10 @@ def _heights(layers: Sequence[Sequence[Node]], links: Sequence[Edge], height: fl
         spread = min(1.45, height / (scale * _tallest([column])))
         room |= {node: spread * scale * ROOM[node[0]] for node in column}
     inside = [(source, target) for source, target in links if source in room and target in room]
-    leaving, arriving = Counter(source for source, _ in inside), Counter(target for _, target in inside)
+    before, after = _neighbours(inside)
     near: dict[Node, list[tuple[Node, float]]] = {node: [] for node in room}
     for source, target in inside:
-        weight = (leaving[source] * arriving[target]) ** -4.0
+        weight = (len(after[source]) * len(before[target])) ** -4.0
         near[source].append((target, weight))
         near[target].append((source, weight))
     heights = dict.fromkeys(room, height / 2)
@@ -257,65 +238,50 @@ def _apart(wanted: Sequence[float], rooms: Sequence[float], height: float) -> li
     return [float(place) for place in places]
 
 
-def _nested(
-    layers: Sequence[Sequence[Node]], links: Sequence[Edge], across: int, at: Mapping[Node, tuple[float, float]]
-) -> Iterator[tuple[Edge, int, int]]:
-    """Each link to the next row, with its place from the top among the links that leave the same row, and how many."""
-    crossing = _crossing(layers, links, across)
-    for first in range(0, len(layers), across):
-        ends = {node for column in layers[first : first + across] for node in column}
-        here = sorted((link for link in crossing if link[0] in ends), key=lambda link: -at[link[0]][1])
-        yield from ((link, place, len(here)) for place, link in enumerate(here))
+def _neighbours(edges: Iterable[Edge]) -> tuple[defaultdict[Node, list[Node]], defaultdict[Node, list[Node]]]:
+    """The sources of what leads to each node, and the targets of what leaves it."""
+    before, after = defaultdict[Node, list[Node]](list), defaultdict[Node, list[Node]](list)
+    for source, target in edges:
+        before[target].append(source)
+        after[source].append(target)
+    return before, after
 
 
 def backward_edges(nodes: Iterable[Node], edges: Sequence[Edge]) -> frozenset[Edge]:
     """The edges that close a loop in a depth-first walk; without them there is none."""
-    after: dict[Node, list[Node]] = {}
-    for source, target in edges:
-        after.setdefault(source, []).append(target)
-    first = {target for _, target in edges}
+    before, after = _neighbours(edges)
     loops: set[Edge] = set()
     done: set[Node] = set()
-    for start in sorted(nodes, key=lambda node: node in first):
-        path, stack = [start], [iter(after.get(start, []))]
-        while stack and start not in done:
-            step = next(stack[-1], None)
-            if step is None:
-                done.add(path.pop())
-                stack.pop()
-            elif step in path:
-                loops.add((path[-1], step))
+
+    def walk(node: Node, path: tuple[Node, ...]) -> None:
+        for step in after[node]:
+            if step in path:
+                loops.add((node, step))
             elif step not in done:
-                path.append(step)
-                stack.append(iter(after.get(step, [])))
+                walk(step, (*path, step))
+        done.add(node)
+
+    for start in sorted(nodes, key=lambda node: bool(before[node])):
+        if start not in done:
+            walk(start, (start,))
     return frozenset(loops)
 
 
 def longest_paths(nodes: Sequence[Node], edges: Sequence[Edge]) -> dict[Node, int]:
     """How many edges the longest way to each node has; the edges must be free of loops."""
-    waiting = {node: sum(target == node for _, target in edges) for node in nodes}
-    depth = dict.fromkeys(nodes, 0)
-    ready = [node for node in nodes if waiting[node] == 0]
-    while ready:
-        node = ready.pop()
-        for source, target in edges:
-            if source == node:
-                depth[target] = max(depth[target], depth[node] + 1)
-                waiting[target] -= 1
-                ready += [target] if waiting[target] == 0 else []
+    before, _ = _neighbours(edges)
+    depth: dict[Node, int] = {}
+    for node in TopologicalSorter({node: before[node] for node in nodes}).static_order():
+        depth[node] = max((depth[source] + 1 for source in before[node]), default=0)
     return depth
 
 
-def _uncross(layers: list[list[Node]], links: Sequence[Edge], sweeps: int = 12) -> None:
+def _uncross(layers: list[list[Node]], links: Sequence[Edge]) -> None:
     """Order each layer by the mean place of its neighbours, to and fro."""
-    before: dict[Node, list[Node]] = {}
-    after: dict[Node, list[Node]] = {}
-    for source, target in links:
-        before.setdefault(target, []).append(source)
-        after.setdefault(source, []).append(target)
-    for sweep in range(sweeps):
+    before, after = _neighbours(links)
+    for sweep in range(12):
         neighbours, order = (before, layers[1:]) if sweep % 2 == 0 else (after, layers[-2::-1])
         for column in order:
             place = {node: (i + 0.5) / len(each) for each in layers for i, node in enumerate(each)}
-            near = {node: [place[other] for other in neighbours.get(node, [])] for node in column}
+            near = {node: [place[other] for other in neighbours[node]] for node in column}
             column.sort(key=lambda node: float(np.mean(near[node])) if near[node] else place[node])

@@ -5,29 +5,17 @@ Each is drawn against what it is in the end: the derivative at the equilibrium. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from simulator.results import canvas
-from simulator.results.canvas import BLACK, BODY, SMALL
-from simulator.results.frames import (
-    Floats,
-    Frames,
-    Panel,
-    fixed_prices,
-    is_planned,
-    numbers,
-    panel,
-    summary_number,
-    texts,
-)
-from simulator.results.window import moves_early, rows_worth_drawing
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from simulator.figures import canvas
+from simulator.figures.canvas import BLACK, BODY
+from simulator.figures.frames import Floats, Frames, Panel, fixed_prices, is_planned, known_equilibria, panel, shocks
+from simulator.figures.window import window_of
 
 GUIDE = "Curves are goods, over their price at equilibrium. A bid is one step of backprop, the adjoint the whole sweep."
 PANELS: Mapping[str, str] = {"price": "market price", "bid": "bid (one step)", "adjoint": "adjoint (full sweep)"}
@@ -41,7 +29,9 @@ def three_prices(run: Frames) -> Figure | None:
     equilibrium's price, by tick. None where there is no equilibrium or nobody bids.
     """
     goods = panel(run.trajectory, ("good",), (*PANELS, "gradient_price"))
-    names = [item[0] for item in goods.items]
+    if len(goods.ticks) < 2:
+        return None
+    names = [good for (good,) in goods.items]
     target = _targets(run, goods)
     with np.errstate(all="ignore"):
         ratios = {column: values / target for column, values in goods.columns.items()}
@@ -51,30 +41,34 @@ def three_prices(run: Frames) -> Figure | None:
         for place, name in enumerate(names)
         if name not in fixed and all(np.isfinite(ratios[column][:, place]).any() for column in PANELS)
     ]
-    if len(goods.ticks) < 2 or not told:
+    if not told:
         return None
     chosen = sorted(sorted(told, key=lambda place: -_spread(ratios["price"][:, place]))[:MOST_GOODS])
     shown = {column: values[:, chosen] for column, values in ratios.items() if np.isfinite(values[:, chosen]).any()}
     moving = np.hstack([shown["price"], shown["adjoint"]])
-    rows, window = rows_worth_drawing(goods.ticks, moving, summary_number(run.summary, "period"), logarithms=False)
-    ticks, early = goods.ticks[:rows], moves_early(goods.ticks[:rows], moving[:rows])
+    window = window_of(goods.ticks, moving, run.summary, logarithms=False)
     some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
-    figure = canvas.sheet(run.summary, GUIDE, some, window, canvas.shocks_note(run.summary))
-    titles = {**PANELS, "gradient_price": _path_title(run.summary)}
+    figure = canvas.sheet(run.summary, GUIDE, some, window.note, canvas.shocks_note(run.summary))
+    path = "planner's ascent" if is_planned(run.summary) else "gradient descent"
     grid = figure.add_gridspec(1, len(shown), left=0.075, right=0.975, top=0.74, bottom=0.235, wspace=0.08)
-    limits = _limits(np.hstack([values[:rows].ravel() for values in shown.values()]))
-    colours = _colours(len(chosen))
+    limits = _limits(np.hstack([values[: window.rows].ravel() for values in shown.values()]))
+    colours = [colormaps["viridis"](0.9 * place / max(len(chosen) - 1, 1)) for place in range(len(chosen))]
     for place, (column, values) in enumerate(shown.items()):
         axes = figure.add_subplot(grid[0, place])
         axes.axhline(1.0, color=BLACK, linewidth=1)
-        for curve, colour in zip(values[:rows].T, colours, strict=True):
-            canvas.line(axes, ticks, curve, color=colour, linewidth=2)
-        _dress(axes, titles[column], limits, first=place == 0)
+        for curve, colour in zip(values.T, colours, strict=True):
+            canvas.line(axes, goods.ticks[: window.rows], curve[: window.rows], color=colour, linewidth=2)
+        _ratio_axis(axes, *limits)
+        axes.tick_params(labelleft=place == 0)
+        canvas.title(axes, PANELS.get(column, path))
+        canvas.tidy(axes)
         canvas.mark_shocks(axes, run.summary)
-        canvas.tick_axis(axes, ticks[0], ticks[-1], early=early)
-    figure.supxlabel("tick" + (" (logarithmic)" if early else ""), y=0.13, fontsize=BODY)
+        canvas.tick_axis(axes, goods.ticks[: window.rows], early=window.early)
+    figure.supxlabel(canvas.tick_label(window.early), y=0.13, fontsize=BODY)
     figure.supylabel("over the price at equilibrium", x=0.008, fontsize=BODY)
-    _legend(figure, [names[place] for place in chosen], colours)
+    short = [canvas.shorten(names[place], 16) for place in chosen]
+    samples = [(name, {"color": colour, "linewidth": 2.5}) for name, colour in zip(short, colours, strict=True)]
+    canvas.legend(figure, samples, ncols=8, handlelength=1.6, columnspacing=1.6)
     return figure
 
 
@@ -85,20 +79,15 @@ def _targets(run: Frames, goods: Panel) -> Floats:
     ticks, price, adjoint = goods.ticks, goods["price"], goods["adjoint"]
     target = np.full(adjoint.shape, np.nan)
     if run.summary.get("scheduler") == "marginal_bids":
-        if run.summary.get("outcome") == "cleared" and not canvas.shocks(run.summary):
+        if run.summary.get("outcome") == "cleared" and not shocks(run.summary):
             target[:] = adjoint[-1]
         return target
-    number, first = (np.nan_to_num(numbers(run.equilibrium, column)) for column in ("equilibrium", "from_tick"))
-    good, value = texts(run.equilibrium, "good"), numbers(run.equilibrium, "price")
-    known = dict(zip(zip(number, good, strict=True), value, strict=True))
-    begins = [0.0, *canvas.shocks(run.summary)]
+    known, begins = known_equilibria(run, [name for (name,) in goods.items]), [0.0, *shocks(run.summary)]
     for begin, end in zip(begins, [*begins[1:], np.inf], strict=True):
-        rows, found = (ticks >= begin) & (ticks < end), np.unique(number[first == begin])
-        if not rows.any() or not len(found):
-            continue
-        there = np.array([[known.get((one, name), np.nan) for (name,) in goods.items] for one in found])
-        reached = run.summary.get("equilibrium") if end == np.inf else None
-        target[rows] = there[reached - 1 if reached else _nearest(there, price[rows][-1])]
+        rows, there = (ticks >= begin) & (ticks < end), known["price"][(known["from_tick"] == begin).any(axis=1)]
+        if rows.any() and len(there):
+            reached = run.summary.get("equilibrium") if end == np.inf else None
+            target[rows] = there[reached - 1 if reached else _nearest(there, price[rows][-1])]
     return np.where(target != 0, target, np.nan)
 
 
@@ -117,10 +106,6 @@ def _spread(ratio: Floats) -> float:
     return float(seen.max() - seen.min()) if len(seen) else 0.0
 
 
-def _path_title(summary: Mapping[str, Any]) -> str:
-    return "planner's ascent" if is_planned(summary) else "gradient descent"
-
-
 def _limits(ratios: Floats) -> tuple[float, float]:
     seen = ratios[np.isfinite(ratios)]
     if seen.min() <= 0:
@@ -130,29 +115,8 @@ def _limits(ratios: Floats) -> tuple[float, float]:
     return min(low / 1.05, 0.97), max(high * 1.05, 1.03)
 
 
-def _dress(axes: Axes, title: str, limits: tuple[float, float], *, first: bool) -> None:
-    low, high = limits
-    axes.set_ylim(low, high)
+def _ratio_axis(axes: Axes, low: float, high: float) -> None:
     if low > 0 and high / low > 8:
-        axes.set_yscale("log")
-        canvas.log_axis(axes.yaxis, low, high)
-    axes.set_title(title, fontsize=BODY, loc="left", fontweight="bold")
-    axes.tick_params(labelleft=first)
-    canvas.tidy(axes)
-
-
-def _colours(count: int) -> list[Any]:
-    from matplotlib import colormaps
-
-    return [colormaps["viridis"](0.9 * place / max(count - 1, 1)) for place in range(count)]
-
-
-def _legend(figure: Figure, names: Sequence[str], colours: Sequence[Any]) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color=colour, linewidth=2.5, label=canvas.plain(canvas.shorten(name, 16)))
-        for name, colour in zip(names, colours, strict=True)
-    ]
-    style: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "handlelength": 1.6, "columnspacing": 1.6}
-    figure.legend(handles=handles, loc="lower center", ncols=8, bbox_to_anchor=(0.5, 0.036), **style)
+        canvas.log_axis(axes, low, high)
+    else:
+        axes.set_ylim(low, high)

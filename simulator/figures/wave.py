@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
-from simulator.results import canvas
-from simulator.results.canvas import BODY, SMALL
-from simulator.results.frames import Floats, Frames, panel
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from simulator.figures import canvas
+from simulator.figures.canvas import BODY, SMALL
+from simulator.figures.frames import Floats, Frames, panel
 
 GUIDE = "A row is a good, from raw supply up to the result. Dark: as it will be in the end. White: nothing has arrived."
 PANELS = {"supply": "quantities flow down", "price": "bids come back"}
@@ -21,8 +20,6 @@ MOST_NAMES = 30
 
 def wave(run: Frames) -> Figure | None:
     """Two panels, good by tick: how far quantities and prices are from their last values, on a log scale."""
-    from matplotlib.colors import LogNorm
-
     if run.summary.get("scheduler") != "marginal_bids":
         return None
     goods = panel(run.trajectory, ("good",), ("supply", "price"))
@@ -35,7 +32,7 @@ def wave(run: Frames) -> Figure | None:
     images: list[Any] = []
     for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
         images.append(axes.pcolormesh(edges, rows, _gap(goods[column]).T, norm=norm, cmap="viridis"))
-        axes.set_title(title, fontsize=BODY, loc="left", fontweight="bold")
+        canvas.title(axes, title)
         axes.set_xlabel("tick", fontsize=BODY)
         canvas.mark_shocks(axes, run.summary)
     names = [canvas.shorten(item[0], 12) for item in goods.items]

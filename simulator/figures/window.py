@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from simulator.results.frames import Floats
+from simulator.figures.frames import Floats, summary_number
 
 STILL = 0.01
 TURNS = 12
+
+
+class Window(NamedTuple):
+    """So many leading rows are worth drawing, a note where that is not all, and whether most happens early in them."""
+
+    rows: int
+    note: str
+    early: bool
+
+
+def window_of(ticks: Floats, lines: Floats, summary: Mapping[str, Any], *, logarithms: bool = True) -> Window:
+    """The window of lines `(ticks, lines)` of a run."""
+    rows, note = rows_worth_drawing(ticks, lines, summary_number(summary, "period"), logarithms=logarithms)
+    return Window(rows, note, moves_early(ticks[:rows], lines[:rows]))
 
 
 def unit_range(lines: Floats, *, logarithms: bool = True) -> Floats:
@@ -30,18 +47,14 @@ def rows_worth_drawing(
     scaled = unit_range(lines, logarithms=logarithms)
     if np.isfinite(period) and period > 0 and ticks[-1] - ticks[0] > 2 * TURNS * period:
         keep = _rows_to_steady_turns(ticks, scaled, period)
-        reason = f"the first {number_of_turns(ticks, keep, period)} turns of the cycle; the rest repeats them"
+        turns = int((ticks[keep - 1] - ticks[0]) / period + 0.5)
+        reason = f"the first {turns} turns of the cycle; the rest repeats them"
     else:
         keep = max(20, int(1.4 * _settled_row(scaled)))
         reason = "afterwards nothing is more than 1 % of its range away from its end"
     if keep > 0.7 * rows:
         return rows, ""
     return keep, f"Ticks {ticks[0]:,.0f} to {ticks[keep - 1]:,.0f} of {ticks[-1]:,.0f}: {reason}."
-
-
-def number_of_turns(ticks: Floats, rows: int, period: float) -> int:
-    """How many whole periods the first rows cover."""
-    return int((ticks[rows - 1] - ticks[0]) / period + 0.5)
 
 
 def _settled_row(scaled: Floats) -> int:

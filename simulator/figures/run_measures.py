@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import RunFolderError
-from simulator.results.frames import Floats, numbers, panel, read_summary, read_table, summary_number
+from simulator.figures.frames import Floats, numbers, panel, read_summary, read_table, summary_number
 
 MEASURES = {
     "outcome": "how the run ended",
@@ -46,7 +46,7 @@ NEARS = {f"{column}_to_1e-2": column for column in ("price", "bid", "adjoint", "
 
 
 @dataclass(frozen=True)
-class Course:
+class RunMeasures:
     """What a comparison takes from one run: how far it is from clearing `(ticks,)`, the column of each good, prices
     `(ticks, goods)` in the run's own units, and `basket` `(goods,)`, the quantities of the last tick at which all were
     finite, per tick. `meanings` are bids, adjoints and the reference path's prices, `(ticks, goods)` each.
@@ -86,7 +86,7 @@ class Course:
         return int(ticks if np.isfinite(ticks) else self.ticks[-1])
 
 
-def read_course(folder: Path, label: str) -> Course:
+def read_run_measures(folder: Path, label: str) -> RunMeasures:
     """What a comparison takes from the folder of a run. Raises `RunFolderError` if its files cannot be read."""
     try:
         summary = read_summary(folder)
@@ -104,17 +104,17 @@ def read_course(folder: Path, label: str) -> Course:
     basket = whole[-1] if len(whole) else np.zeros(len(goods.items))
     places = {item[0]: place for place, item in enumerate(goods.items)}
     meanings = {column: goods[column] for column in NEARS.values()}
-    return Course(label, summary, goods.ticks, excess, places, goods["price"], basket, meanings)
+    return RunMeasures(label, summary, goods.ticks, excess, places, goods["price"], basket, meanings)
 
 
-def measures_of(run: Course) -> dict[str, Any]:
+def measures_of(run: RunMeasures) -> dict[str, Any]:
     """What is compared of a run, by the names of `MEASURES`; None where it has no such number."""
     reached = {name: _reached(run, level) for name, level in REACHES.items()}
     reached |= {name: _near(run, run.meanings[column]) for name, column in NEARS.items()}
     return {name: reached[name] if name in reached else run.summary.get(name) for name in MEASURES}
 
 
-def _near(run: Course, values: Floats) -> int | None:
+def _near(run: RunMeasures, values: Floats) -> int | None:
     """The first recorded tick from which `values` `(ticks, goods)` stay within 1 % of the last prices; goods of which
     nothing is known at the end are left out. None unless the run cleared.
     """
@@ -126,14 +126,14 @@ def _near(run: Course, values: Floats) -> int | None:
     return _from_then_on(run, near.all(axis=1))
 
 
-def _reached(run: Course, level: float) -> int | None:
+def _reached(run: RunMeasures, level: float) -> int | None:
     """The first recorded tick from which excess demand stays at most `level`; None if it ends above, or cycles."""
     if run.outcome == "cycled":
         return None  # Wherever it stopped, it would have come back.
     return _from_then_on(run, run.excess_demand <= level)
 
 
-def _from_then_on(run: Course, met: NDArray[np.bool_]) -> int | None:
+def _from_then_on(run: RunMeasures, met: NDArray[np.bool_]) -> int | None:
     """The first recorded tick from which something is `met` `(ticks,)` to the end; None if it is not at the end."""
     unmet = np.flatnonzero(~met)
     first = int(unmet[-1]) + 1 if len(unmet) else 0

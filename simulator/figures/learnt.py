@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
-from simulator.results import canvas
-from simulator.results.canvas import BLUE, BODY, SMALL, VERMILION
-from simulator.results.frames import Floats, Frames, Panel, numbers, panel, summary_number
-from simulator.results.window import rows_worth_drawing
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from simulator.figures import canvas
+from simulator.figures.canvas import BLUE, BODY, SMALL, VERMILION, Style
+from simulator.figures.frames import Floats, Frames, Panel, numbers, panel
+from simulator.figures.window import window_of
 
 GUIDE = "Prices are the weights, unfilled orders the errors. A bundle's order is filled where supply meets it."
 TEST_GUIDE = "Patterns that the market never saw: which contract was ordered, and which would be supplied most."
@@ -37,12 +37,12 @@ def learnt(run: Frames) -> Figure | None:
     goods = panel(run.trajectory, ("good",), ("price",))
     with np.errstate(all="ignore"):
         moving = np.column_stack([goods["price"], np.log(numbers(run.ticks, "loss"))])
-    rows, window = rows_worth_drawing(goods.ticks, moving, summary_number(run.summary, "period"), logarithms=False)
-    figure = canvas.sheet(run.summary, GUIDE, window)
+    rows, note, _ = window_of(goods.ticks, moving, run.summary, logarithms=False)
+    figure = canvas.sheet(run.summary, GUIDE, note)
     orders, surface = _orders_told(run), run.summary.get("surface")
     below = (orders is not None) + (surface is not None)
-    place: dict[str, float] = {"left": 0.07, "right": 0.97, "top": 0.79, "bottom": 0.115, "wspace": 0.2}
-    grid = figure.add_gridspec(2 if below else 1, 2, hspace=0.42, **place)
+    place: Style = {"left": 0.07, "right": 0.97, "top": 0.79, "bottom": 0.115, "wspace": 0.2, "hspace": 0.42}
+    grid = figure.add_gridspec(2 if below else 1, 2, **place)
     _losses(run, figure.add_subplot(grid[0, 0]), rows)
     _prices(goods, figure.add_subplot(grid[0, 1]), rows)
     if orders is not None:
@@ -59,8 +59,9 @@ def held_out(run: Frames) -> Figure | None:
     test: Any = run.summary.get("test")
     if not test:
         return None
-    side = round(len(test["samples"][0][0]) ** 0.5)
-    pictures = side >= SMALLEST_SIDE and side * side == len(test["samples"][0][0])
+    inputs = len(test["samples"][0][0])
+    side = round(inputs**0.5)
+    pictures = side >= SMALLEST_SIDE and side * side == inputs
     figure = canvas.sheet(run.summary, TEST_GUIDE + (" Red, 5 → 9: a 5 decided wrong." if pictures else ""))
     _decisions(figure.add_axes((0.07, 0.11, 0.39 if pictures else 0.9, 0.66)), test)
     if pictures:
@@ -69,9 +70,8 @@ def held_out(run: Frames) -> Figure | None:
             picture = figure.add_subplot(grid[divmod(place, PICTURES[1])])
             picture.imshow(np.array(bundle).reshape(side, side), cmap="Greys")
             picture.axis("off")
-            wrong = ordered != decided
-            words = f"{ordered} → {decided}" if wrong else str(ordered)
-            picture.set_title(words, fontsize=SMALL - 1, color=VERMILION if wrong else "black")
+            words, colour = (str(ordered), "black") if ordered == decided else (f"{ordered} → {decided}", VERMILION)
+            picture.set_title(words, fontsize=SMALL - 1, color=colour)
     return figure
 
 
@@ -89,12 +89,10 @@ def _decisions(axes: Axes, test: Mapping[str, Any]) -> None:
             if count:
                 bold = "bold" if row == column else "normal"
                 colour = "white" if wrong[row, column] > DARK * most else "black"
-                style: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": bold, "color": colour}
+                style: Style = {"ha": "center", "va": "center", "fontweight": bold, "color": colour}
                 axes.text(column, row, str(count), fontsize=size, **style)
     else:
-        figure: Any = axes.figure
-        scale = figure.colorbar(image, ax=axes, pad=0.02, ticks=_some(most + 1, 6))
-        scale.set_label("decided wrong", fontsize=SMALL)
+        _colour_scale(axes, image, "decided wrong", pad=0.02, ticks=_some(most + 1, 6))
     letters = max(len(contract) for contract in contracts) + 1
     for ticks, pixels in ((axes.set_xticks, box.width / letters / 12), (axes.set_yticks, box.height / 24)):
         named = _some(len(contracts), max(2, int(pixels)))
@@ -108,8 +106,14 @@ def _some(count: int, most: int) -> list[int]:
     return list(range(0, count, -(-count // most)))
 
 
+def _colour_scale(axes: Axes, image: Any, words: str, **style: Any) -> None:
+    """What colours mean, to the right of the axes."""
+    figure: Any = axes.figure
+    figure.colorbar(image, ax=axes, **style).set_label(words, fontsize=SMALL)
+
+
 def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, fontsize=BODY, loc="left", fontweight="bold")
+    canvas.title(axes, text)
     canvas.tidy(axes)
 
 
@@ -125,40 +129,32 @@ def _name_lines(axes: Axes, ends: list[canvas.End]) -> None:
 def _losses(run: Frames, axes: Axes, rows: int) -> None:
     ticks, loss = numbers(run.ticks, "tick")[:rows], numbers(run.ticks, "loss")[:rows]
     wrong = 1.0 - numbers(run.ticks, "accuracy")[:rows]
-    # The wide one first: where all that is wrong is wrong by one, they are the same line.
-    lines = (("loss", loss, BLUE, 4.5), ("part decided\nwrong", wrong, VERMILION, 1.6))
-    drawn = np.concatenate([loss, wrong])
-    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
-    low, high = (float(drawn.min()), float(drawn.max())) if len(drawn) else (0.1, 1.0)
-    axes.set_ylim(low / 1.5, min(high * 1.5, 1e307))
-    axes.set_yscale("log")
-    canvas.log_axis(axes.yaxis, low / 1.5, high * 1.5)
+    low, high = canvas.range_above(0.0, np.concatenate([loss, wrong]))
+    canvas.log_axis(axes, low / 1.5, high * 1.5)
     _title(axes, "loss, and what is decided wrong")
     ends: list[canvas.End] = []
-    for name, values, colour, width in lines:
-        style: dict[str, Any] = {"color": colour, "linewidth": width}
+    # The wide one first: where all that is wrong is wrong by one, they are the same line.
+    for name, values, colour, width in (("loss", loss, BLUE, 4.5), ("part decided\nwrong", wrong, VERMILION, 1.6)):
+        style: Style = {"color": colour, "linewidth": width}
         canvas.line(axes, ticks, np.where(values > 0, values, np.nan), **style)
-        known = values[np.isfinite(values)]
-        last = float(known[-1]) if len(known) else 0.0
-        ends.append((last if last > 0 else low / 1.5, name if last > 0 else f"{name}: none", style))
-    canvas.tick_axis(axes, ticks[0], ticks[-1])
+        last = canvas.last_finite(values)
+        ends.append((last, name, style) if last > 0 else (low / 1.5, f"{name}: none", style))
+    canvas.tick_axis(axes, ticks)
     _name_lines(axes, ends)
 
 
 def _prices(goods: Panel, axes: Axes, rows: int) -> None:
-    moved = np.ptp(np.nan_to_num(goods["price"]), axis=0)
+    moved, ticks = np.ptp(np.nan_to_num(goods["price"]), axis=0), goods.ticks[:rows]
     chosen = sorted(np.argsort(-moved, kind="stable")[:MOST_LINES].tolist())
-    ends: list[canvas.End] = []
-    for good, style in zip(chosen, canvas.CYCLE, strict=False):
-        values = goods["price"][:rows, good]
-        canvas.line(axes, goods.ticks[:rows], values, **style)
-        known = values[np.isfinite(values)]
-        ends.append((float(known[-1]) if len(known) else 0.0, goods.items[good][0], style))
+    ends = [
+        canvas.curve(axes, ticks, goods["price"][:rows, good], goods.items[good][0], style)
+        for good, style in zip(chosen, canvas.CYCLE, strict=False)
+    ]
     axes.axhline(0, color="black", linewidth=0.8)
     some = "" if len(chosen) == len(goods.items) else f" ({len(chosen)} of {len(goods.items)} that moved most)"
     _title(axes, f"prices{some}")
     axes.yaxis.set_major_formatter(lambda value, _: canvas.number(value))
-    canvas.tick_axis(axes, goods.ticks[0], goods.ticks[rows - 1])
+    canvas.tick_axis(axes, ticks)
     _name_lines(axes, ends)
 
 
@@ -178,13 +174,11 @@ def _orders(orders: Panel, axes: Axes, rows: int) -> None:
     largest = float(np.abs(shown[np.isfinite(shown)]).max(initial=0.0))
     bound = min(largest, float(np.abs(orders["input"]).max(initial=0.0)) or 1.0) or 1.0
     edges = np.concatenate([ticks, [ticks[-1] + 1]]) - 0.5
-    style: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound}
-    image = axes.pcolormesh(edges, np.arange(shown.shape[1] + 1) + 0.5, shown.T, **style)
+    places = np.arange(shown.shape[1] + 1) + 0.5
+    image = axes.pcolormesh(edges, places, shown.T, cmap="RdBu_r", vmin=-bound, vmax=bound)
     axes.set_xlabel("tick", fontsize=SMALL)
     axes.set_ylabel("order", fontsize=SMALL)
-    figure: Any = axes.figure
-    extend = "both" if largest > bound else "neither"
-    figure.colorbar(image, ax=axes, pad=0.01, extend=extend).set_label("unfilled", fontsize=SMALL)
+    _colour_scale(axes, image, "unfilled", pad=0.01, extend="both" if largest > bound else "neither")
     if shown.shape[1] <= 10:
         axes.set_yticks(range(1, shown.shape[1] + 1))
     some = "" if shown.shape[1] == len(orders.items) else f" (the first {MOST_ORDERS} of {len(orders.items)})"
@@ -200,8 +194,7 @@ def _surface(surface: Mapping[str, Any], axes: Axes) -> None:
     elif shades is None:
         _title(axes, f"contract supplied most; dots: ordered{some}")
     else:
-        figure: Any = axes.figure
-        figure.colorbar(shades, ax=axes, pad=0.01).set_label("supplied", fontsize=SMALL)
+        _colour_scale(axes, shades, "supplied", pad=0.01)
         line = "; line: a half" if _has_halves(surface) else ""
         _title(axes, f"supply by bundle{line}; dots: ordered{some}")
 
@@ -216,7 +209,7 @@ def draw_surface(axes: Axes, surface: Mapping[str, Any]) -> Any:
     sides, contracts, shades = surface["sides"], surface["contracts"], None
     several, supplied = len(contracts) > 1, surface["supplied"]
     if several:
-        style: dict[str, Any] = _palette(len(contracts))
+        style = _palette(len(contracts))
         if supplied is not None:
             axes.pcolormesh(*sides, np.array(supplied), alpha=0.45, **style)
     else:
@@ -247,16 +240,13 @@ def _has_halves(surface: Mapping[str, Any]) -> bool:
 def _shades(axes: Axes, sides: Any, supplied: Floats, style: Mapping[str, Any]) -> Any:
     """Twenty shades, with arrows on their scale where supply goes beyond them."""
     low, high = style["vmin"], style["vmax"]
-    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[
-        int(supplied.min() < low), int(supplied.max() > high)
-    ]
+    below, above = supplied.min() < low, supplied.max() > high
+    extend = ("both" if above else "min") if below else "max" if above else "neither"
     return axes.contourf(*sides, supplied, levels=np.linspace(low, high, 21), extend=extend, **style)
 
 
-def _palette(contracts: int) -> dict[str, Any]:
+def _palette(contracts: int) -> Style:
     """A colour for each contract: of ten different ones, or of a rainbow that runs through all in order."""
-    from matplotlib import colormaps
-
     few = contracts <= 10
     colours = colormaps["tab10"] if few else colormaps["turbo"].resampled(contracts)
     return {"cmap": colours, "vmin": -0.5, "vmax": (10 if few else contracts) - 0.5}
@@ -264,13 +254,11 @@ def _palette(contracts: int) -> dict[str, Any]:
 
 def _name_contracts(axes: Axes, places: Floats, orders: Floats, contracts: list[str]) -> None:
     """The names of contracts, each above the dot nearest to the middle of those it is ordered of; of many, some."""
-    from matplotlib.patheffects import withStroke
-
     white = [withStroke(linewidth=4, foreground="white")]
     for number in _some(len(contracts), MOST_NAMES):
         own = places[orders == number]
         if len(own):
             x, y = own[np.argmin(((own - own.mean(axis=0)) ** 2).sum(axis=1))]
-            style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontweight": "bold", "path_effects": white}
-            words, above = canvas.plain(contracts[number]), {"xytext": (0, 6), "textcoords": "offset points"}
-            axes.annotate(words, (x, y), fontsize=SMALL, zorder=4, **above, **style)
+            style: Style = {"ha": "center", "va": "bottom", "fontweight": "bold", "path_effects": white}
+            words = canvas.plain(contracts[number])
+            axes.annotate(words, (x, y), (0, 6), textcoords="offset points", fontsize=SMALL, zorder=4, **style)

@@ -6,24 +6,25 @@ units (bread, money, or none where only relative prices matter), so they are fir
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from simulator.errors import RunFolderError
-from simulator.results.course import MEASURES, Course, measures_of, read_course
-from simulator.results.frames import Floats, fixed_prices, summary_number
+from simulator.figures.frames import Floats, fixed_prices, summary_number
+from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, read_run_measures
 
 PRINTED = [name for name in MEASURES if name != "scale"]
 FILES = ("trajectory.csv", "ticks.csv", "summary.json")
 WRITTEN = ("measures.csv", "prices.csv")
+OURS = {*WRITTEN, "comparison.png", "comparison.svg", "comparison.pdf"}
+"""The files of a comparison."""
 MOST_GOODS = 12
 """Goods whose prices are printed; all are written."""
 SAME = 1e-4
@@ -44,7 +45,7 @@ class Scale(NamedTuple):
 class Comparison:
     """Several runs, the goods that all of them price, and the scale on which those prices are compared."""
 
-    runs: tuple[Course, ...]
+    runs: tuple[RunMeasures, ...]
     goods: tuple[str, ...]
     scale: Scale
 
@@ -94,7 +95,7 @@ class Comparison:
             for run, last in zip(self.runs, self.last, strict=True)
             for good, price in zip(self.goods, last.tolist(), strict=True)
         ]
-        texts = _csv(("run", *MEASURES), by_run), _csv(("run", "good", "price", "recorded_price"), by_good)
+        texts = _csv(["run", *MEASURES], by_run), _csv(["run", "good", "price", "recorded_price"], by_good)
         return dict(zip(WRITTEN, texts, strict=True))
 
 
@@ -108,19 +109,18 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
     places = [folder.resolve() for folder in folders]
     problems += [f"{folder}: found the same run twice" for i, folder in enumerate(folders) if places[i] in places[:i]]
     if len(folders) < 2 and not problems:
-        problems = [
-            f"{folders[0]}: found one run; expected two or more" if folders else "found no run; expected two or more"
-        ]
+        found = f"{folders[0]}: found one run" if folders else "found no run"
+        problems = [f"{found}; expected two or more"]
     if problems:
         raise RunFolderError("\n".join(dict.fromkeys(problems)))
-    runs = tuple(read_course(folder, label) for folder, label in zip(folders, labels(places), strict=True))
+    runs = tuple(read_run_measures(folder, label) for folder, label in zip(folders, labels(places), strict=True))
     goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
     if numeraire is not None:
         _check_numeraire(runs, goods, numeraire)
     return Comparison(runs, goods, common_scale(runs, goods, numeraire))
 
 
-def _check_numeraire(runs: Sequence[Course], goods: Sequence[str], numeraire: str) -> None:
+def _check_numeraire(runs: Sequence[RunMeasures], goods: Sequence[str], numeraire: str) -> None:
     """Raises `RunFolderError` if prices cannot be counted in a good: not all runs price it, or not always above 0."""
     if numeraire not in goods:
         common = _some(goods) or "none is common to all runs"
@@ -133,13 +133,13 @@ def _check_numeraire(runs: Sequence[Course], goods: Sequence[str], numeraire: st
             raise RunFolderError(f"--numeraire: {found}; expected a good whose price is above 0 at every tick")
 
 
-def common_scale(runs: Sequence[Course], goods: Sequence[str], numeraire: str | None = None) -> Scale:
+def common_scale(runs: Sequence[RunMeasures], goods: Sequence[str], numeraire: str | None = None) -> Scale:
     """What the prices of all runs are divided by, tick by tick.
 
     The price of `numeraire`; without one nothing, where all runs count in money or learn (prices are weights then), or
-    where they have no good in common; else the price of a good that is held
-    fixed, by all runs and at 1 if there is such a good; or, where only relative prices matter, that of a basket: the
-    goods in the quantities of the last tick of the first run that cleared (of the first run if none did).
+    where they have no good in common; else the price of a good that is held fixed, by all runs and at 1 if there is
+    such a good; or, where only relative prices matter, that of a basket: the goods in the quantities of the last tick
+    of the first run that cleared (of the first run if none did).
     """
     absolute = numeraire is None and all(run.learns or run.summary.get("scale") == "money" for run in runs)
     if absolute or not goods:
@@ -169,21 +169,21 @@ def finding(comparison: Comparison) -> str:
     runs = comparison.runs
     cleared = sorted((run for run in runs if run.cleared), key=lambda run: run.length)
     others = [run for run in runs if not run.cleared]
+    nobody, all_of_them = ("neither", "both") if len(runs) == 2 else (f"none of {len(runs)}", f"all {len(runs)}")
     if not cleared:
-        nobody = "neither" if len(runs) == 2 else f"none of {len(runs)}"
         if len({run.outcome for run in runs}) == 1:
             return f"{nobody} clears: {'both' if len(runs) == 2 else 'all'} {runs[0].outcome}"
         return f"{nobody} clears: {_some([f'{run.label} {run.outcome}' for run in runs], 3)}"
     first, last = cleared[0], cleared[-1]
-    if others:
-        if len(runs) == 2:
-            return f"{first.label} clears after {_after(first)}, {others[0].label} {others[0].outcome}"
-        return f"{len(cleared)} of {len(runs)} clear, {first.label} first after {_after(first)}"
-    if first.length == last.length:
-        return f"{'both' if len(runs) == 2 else f'all {len(runs)}'} clear after {_after(first)}"
+    after = f"{first.length:,} tick{'' if first.length == 1 else 's'}"
+    if not others and first.length == last.length:
+        return f"{all_of_them} clear after {after}"
     if len(runs) == 2:
-        return f"{first.label} clears after {_after(first)}, {last.label} after {last.length:,}"
-    return f"{first.label} clears first ({_after(first)}), {last.label} last ({last.length:,})"
+        end = f"{others[0].label} {others[0].outcome}" if others else f"{last.label} after {last.length:,}"
+        return f"{first.label} clears after {after}, {end}"
+    if others:
+        return f"{len(cleared)} of {len(runs)} clear, {first.label} first after {after}"
+    return f"{first.label} clears first ({after}), {last.label} last ({last.length:,})"
 
 
 def price_finding(comparison: Comparison) -> str:
@@ -222,26 +222,59 @@ def lines(comparison: Comparison, width: int) -> list[str]:
     if len(goods) < len(comparison.goods):
         text.append(f"Shown: {len(goods)} of {len(comparison.goods)} goods, those that differ most; all in prices.csv.")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    columns, room = list[int](), width - widths[0]
-    for column in range(1, len(widths)):
-        if columns and room < widths[column] + 2:
-            text += ["", *_block(rows, columns, widths)]
-            columns, room = [], width - widths[0]
-        columns.append(column)
-        room -= widths[column] + 2
-    return [*text, "", *_block(rows, columns, widths)]
+    first = 1
+    while first < len(widths):
+        end = first + 1
+        while end < len(widths) and widths[0] + sum(w + 2 for w in widths[first : end + 1]) <= width:
+            end += 1
+        text += ["", *(_line(row, widths, first, end) for row in rows)]
+        first = end
+    return text
 
 
-def _block(rows: Sequence[Sequence[str]], columns: Sequence[int], widths: Sequence[int]) -> list[str]:
-    return [
-        (row[0].ljust(widths[0]) + "".join(f"  {row[column].rjust(widths[column])}" for column in columns)).rstrip()
-        for row in rows
-    ]
+def _line(row: Sequence[str], widths: Sequence[int], first: int, end: int) -> str:
+    cells = (f"  {cell.rjust(width)}" for cell, width in zip(row[first:end], widths[first:end], strict=True))
+    return (row[0].ljust(widths[0]) + "".join(cells)).rstrip()
 
 
 def is_comparison(folder: Path) -> bool:
     """Whether a folder holds a comparison: `outputs/*` names the runs and what was made of them."""
     return all((folder / name).is_file() for name in WRITTEN) and not (folder / FILES[0]).exists()
+
+
+def check_vacant(folder: Path, *, overwrite: bool) -> None:
+    """Raises `RunFolderError` if a folder holds a comparison that may not be replaced, or anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
+    names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
+    if names - OURS:
+        raise RunFolderError(f"{folder}: found a folder with other files than a comparison's; --out writes elsewhere")
+    if names and not overwrite:
+        raise RunFolderError(f"{folder}: found a comparison; --overwrite replaces it, --out writes elsewhere")
+
+
+def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write the CSVs of a comparison and its figure in each format, in place of an older one; returns the files."""
+    figures = {folder / f"comparison.{kind}": kind for kind in formats}
+    file = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in OURS:
+            (folder / name).unlink(missing_ok=True)
+        for name, text in comparison.csvs().items():
+            file = folder / name
+            file.write_bytes(text.encode())
+        if figures:
+            from simulator.figures.canvas import save
+            from simulator.figures.comparison_figure import comparison_figure
+
+            sheet = comparison_figure(comparison)
+            for file, kind in figures.items():
+                save(sheet, file, kind)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RunFolderError(f"{error.filename or file}: cannot be written: {reason}") from error
+    return [*(folder / name for name in WRITTEN), *figures]
 
 
 def labels(folders: Sequence[Path]) -> list[str]:
@@ -267,10 +300,6 @@ def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
     return f"{folder}: found no {' or '.join(missing)}; {expected}" if missing else ""
 
 
-def _after(run: Course) -> str:
-    return f"{run.length:,} tick{'' if run.length == 1 else 's'}"
-
-
 def _count(number: float) -> str:
     return f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
 
@@ -289,9 +318,5 @@ def _cell(value: Any, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value).replace("_", " ")
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+def _csv(header: list[str], rows: list[list[Any]]) -> str:
+    return pd.DataFrame(rows, columns=header, dtype=object).to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,177 @@
+"""The figure of a comparison: how far every run is from clearing, and the paths of its prices on the common scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from simulator.figures import canvas
+from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
+from simulator.figures.comparison import Comparison, finding, price_finding
+from simulator.figures.frames import Floats, summary_number
+from simulator.figures.run_measures import RunMeasures
+from simulator.figures.window import moves_early, rows_worth_drawing
+
+MOST_RUNS = len(CYCLE)
+MOST_GOODS = 4
+# A run so many times longer than another leaves of it nothing to see on a linear axis.
+LONGER = 10.0
+# A path that turns more often than this in one panel is a band, not a line.
+MOST_TURNS = 60
+BAND: Style = {"linestyle": "-", "linewidth": 1.4, "alpha": 0.5, "zorder": 1.4}
+GRIDS = ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2))
+
+
+class Drawn(NamedTuple):
+    """What is drawn of a run: gaps to clearing and price paths, one per good, over the ticks worth drawing, and how."""
+
+    run: RunMeasures
+    ticks: Floats
+    gaps: Floats
+    paths: Sequence[Floats]
+    style: Style
+
+
+def comparison_figure(comparison: Comparison) -> Figure:
+    """Left, every run's largest relative excess demand on one logarithmic scale; right, a panel for each of the goods
+    whose prices differ most. A run keeps its line throughout; the first eight runs are drawn.
+    """
+    goods = comparison.goods_that_differ(MOST_GOODS, besides=comparison.scale.good)
+    numbers = range(min(len(comparison.runs), MOST_RUNS))
+    last = max(_last_tick_to_draw(comparison, number, goods) for number in numbers)
+    runs = [_drawn(comparison, number, goods, last) for number in numbers]
+    span, early = (min(float(one.ticks[0]) for one in runs), last), _early(runs)
+    right = " Right: prices, all on one scale." if goods else ""
+    title, sentence = finding(comparison), price_finding(comparison)
+    sheet = canvas.page(
+        _capital(title) if title.startswith(("neither ", "none ", "both ", "all ")) else title,
+        f"{_capital(sentence)}." + (f" Price scale: {comparison.scale.words}." if goods else ""),
+        f"{'Left: lower' if goods else 'Lower'} is closer to clearing; a dot is where a run ended.{right}",
+        *_notes(comparison, goods, last),
+    )
+    axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
+    _draw_gaps(axes, runs)
+    canvas.tick_axis(axes, span, early=early)
+    canvas.title(axes, _residual(runs))
+    down, across = GRIDS[len(goods)]
+    grid = sheet.add_gridspec(down, across, left=0.545, right=0.975, top=0.775, bottom=0.225, wspace=0.3, hspace=0.32)
+    for place, good in enumerate(goods):
+        panel, prices = sheet.add_subplot(grid[divmod(place, across)]), [one.paths[place] for one in runs]
+        _draw_lines(panel, runs, prices)
+        canvas.price_axis(panel, np.concatenate(prices))
+        canvas.tidy(panel)
+        canvas.tick_axis(panel, span, early=early)
+        if not early:
+            panel.locator_params(axis="x", nbins=5 - across)
+        panel.tick_params(labelbottom=place + across >= len(goods))
+        canvas.title(panel, f"price of {good}", panel.get_window_extent().width)
+    sheet.supxlabel(canvas.tick_label(early), y=0.15, fontsize=BODY)
+    _legend(sheet, runs)
+    return sheet
+
+
+def _drawn(comparison: Comparison, number: int, goods: Sequence[str], last: float) -> Drawn:
+    """A run up to a tick; its line is faint and behind the others where it goes up and down without end."""
+    run, style = comparison.runs[number], CYCLE[number]
+    rows = max(1, int(np.searchsorted(run.ticks, last, side="right")))
+    paths = [comparison.path(number, good)[:rows] for good in goods]
+    style = {**style, **BAND} if any(_turns(path) > MOST_TURNS for path in paths) else style
+    return Drawn(run, run.ticks[:rows], np.abs(run.excess_demand[:rows]), paths, style)
+
+
+def _residual(runs: Sequence[Drawn]) -> str:
+    """What is drawn of how far runs are from clearing."""
+    kinds = {one.run.learns for one in runs}
+    if len(kinds) > 1:
+        return "largest excess demand, or unfilled order"
+    return "largest order that stays unfilled" if kinds == {True} else "largest relative excess demand"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _last_tick_to_draw(comparison: Comparison, number: int, goods: Sequence[str]) -> float:
+    """The tick up to which a run is worth drawing: until it ends, or has settled, or for some turns of its cycle."""
+    run = comparison.runs[number]
+    gaps = np.where(run.excess_demand > ROUNDING, run.excess_demand, np.nan)
+    moving = np.column_stack([*(comparison.path(number, good) for good in goods), gaps])
+    rows, _ = rows_worth_drawing(run.ticks, moving, summary_number(run.summary, "period"))
+    return float(run.ticks[rows - 1])
+
+
+def _early(runs: Sequence[Drawn]) -> bool:
+    """Whether ticks are drawn by logarithm: where a run is over before another has well begun, or all moves early."""
+    longest, shortest = (extreme(runs, key=lambda one: one.ticks[-1]) for extreme in (max, min))
+    if longest.ticks[-1] > LONGER * max(shortest.ticks[-1], 1.0):
+        return True
+    return bool(longest.paths) and moves_early(longest.ticks, np.column_stack(longest.paths))
+
+
+def _turns(path: Floats) -> int:
+    """How often a path turns by more than a hundredth of its range."""
+    path = path[np.isfinite(path)]
+    if len(path) < 3 or np.ptp(path) == 0:
+        return 0
+    steps = np.diff(np.round(100 * (path - path.min()) / np.ptp(path)))
+    steps = steps[steps != 0]
+    return int(np.count_nonzero(steps[1:] * steps[:-1] < 0))
+
+
+def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
+    """Excess demand by logarithm, exact zeros on a floor of their own."""
+    everything = np.concatenate([one.gaps for one in runs])
+    low, high = canvas.range_above(ROUNDING, everything)
+    floor = 10.0 ** (np.floor(np.log10(low)) - 1)
+    for tolerance in _tolerances([one.run for one in runs], low):
+        axes.axhline(tolerance, zorder=1.5, **canvas.TOLERANCE)
+        low = min(low, tolerance)
+    _draw_lines(axes, runs, [np.where(one.gaps <= ROUNDING, floor, one.gaps) for one in runs])
+    canvas.log_axis(axes, low / 2, high * 2, floor if (everything <= ROUNDING).any() else 0.0)
+    canvas.tidy(axes)
+
+
+def _draw_lines(axes: Axes, runs: Sequence[Drawn], lines: Sequence[Floats]) -> None:
+    """A line a run, with a dot at its last tick."""
+    for one, values in zip(runs, lines, strict=True):
+        canvas.line(axes, one.ticks, values, **one.style)
+        if len(one.ticks) == len(one.run.ticks) and np.isfinite(values[-1]):
+            dot: Style = {"color": one.style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
+            axes.plot(one.ticks[-1:], values[-1:], "o", **dot)
+
+
+def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
+    """The runs' tolerances as far as they are near the picture, whose smallest number is `low`."""
+    known = {summary_number(run.summary, "tolerance") for run in runs}
+    return sorted(tolerance for tolerance in known if tolerance > low / 1e4)
+
+
+def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[str]:
+    """What stands at the foot: the tolerance, and what is left out."""
+    runs = comparison.runs[:MOST_RUNS]
+    low, _ = canvas.range_above(ROUNDING, np.concatenate([np.abs(run.excess_demand) for run in runs]))
+    lines = _tolerances(runs, low)
+    notes = [f"Thin dotted line: the tolerance, {', '.join(map(canvas.number, lines[:3]))}."] if lines else []
+    if len(runs) < len(comparison.runs):
+        notes.append(f"Shown: {len(runs)} of {len(comparison.runs)} runs.")
+    if len(goods) < sum(good != comparison.scale.good for good in comparison.goods):
+        notes.append(f"Prices of {len(goods)} of {len(comparison.goods)} goods, those that differ most.")
+    if last < max(float(run.ticks[-1]) for run in runs):
+        notes.append(f"Ticks 0 to {last:,.0f}: afterwards everything stands still or repeats itself.")
+    return notes
+
+
+def _legend(sheet: Figure, runs: Sequence[Drawn]) -> None:
+    """Every run with its line and how it ended, below all panels."""
+    samples: list[tuple[str, Style]] = []
+    for run, _, _, _, style in runs:
+        width = 8 if "alpha" in style else style["linewidth"]
+        samples.append((f"{run.label}: {run.outcome}", {"dash_capstyle": "round", **style, "linewidth": width}))
+    across = -(-len(runs) // -(-len(runs) // 4))
+    legend = canvas.legend(sheet, samples, loc="center", ncols=across, bbox_to_anchor=(0.5, 0.09), handlelength=3.5)
+    for text in legend.get_texts():
+        canvas.fit_name(text, 0.95 * canvas.WIDTH / across - 130)

@@ -1,0 +1,192 @@
+"""Named curves over ticks: how far a run is from its references, how it is out of equilibrium, what inputs earn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from simulator.figures import canvas
+from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, GREY, ORANGE, ROUNDING, VERMILION, Style
+from simulator.figures.frames import Floats, Frames, is_planned, numbers, panel, summary_number
+from simulator.figures.window import window_of
+
+PLACE = (0.105, 0.135, 0.6, 0.66)
+"""Where the axes of each stand: names of curves are to the right."""
+
+GAPS_GUIDE = "Lower is closer: 0.01 is 1 % apart, at the good where the gap is largest."
+LEARNING_GUIDE = "Lower is closer to every order being filled: 0.01 is a hundredth of a unit, of the worst order."
+UNSETTLED = {
+    "cycled": "The gaps do not close: they come back in every turn.",
+    "out_of_ticks": "Ticks ran out before the gaps closed.",
+}
+# column: label, style; wide ones first, so that lines which coincide stay visible
+GAPS: Mapping[str, tuple[str, Style]] = {
+    "distance_to_gradient_path": ("price against\ngradient path", canvas.BEADS),
+    "max_relative_excess_demand": ("excess demand against\ndemand (or supply)", canvas.stroke(BLUE, 3.5)),
+    "distance_to_adjoint": ("price against adjoint\n(derivative of the whole)", canvas.stroke(GREEN, 3, canvas.DASHED)),
+    "distance_to_equilibrium": ("price against\nequilibrium", canvas.stroke(VERMILION, 2.2, canvas.DASH_DOT)),
+}
+RESIDUALS = {
+    "marginal_bids": "bids against prices,\nwhat is made against\nwhat there was",
+    "learning": "largest order\nthat stays unfilled",
+}
+"""What is called excess demand where nobody trades goods at a price."""
+
+DIAGNOSTICS_GUIDE = (
+    "Rotation: 0, excess demand falls like a gradient; 1, it only turns. "
+    "Cosines: 1, prices move straight that way; 0, across; below 0, away."
+)
+# column: label, style; wide ones first
+DIAGNOSTICS: Mapping[str, tuple[str, Style]] = {
+    "cosine_to_gradient": ("cosine to the\ngradient: downhill?", canvas.stroke(ORANGE, 6)),
+    "cosine_home": ("cosine home: to where\nmarkets would clear?", canvas.stroke(BLUE, 2.6)),
+    "rotation_index": ("rotation index:\ndoes the field turn?", canvas.stroke(VERMILION, 4, canvas.DOTTED)),
+}
+
+WEDGES_GUIDE = (
+    "Above 0 % the firm is short of the input (rationed, or slow): one more unit would earn more than it costs. "
+    "Below, it has too much."
+)
+BIDS_GUIDE = "Above 0 % the firm bids more for the input than it pays so far, and its price rises. Below, it falls."
+MOST_WEDGES = 8
+# Relative wedges up to this are left of a market that has cleared.
+NO_WEDGE = 1e-9
+
+
+def convergence(run: Frames) -> Figure | None:
+    """How far from clearing and from each reference price, by logarithm; zeros on a floor of their own."""
+    ticks, scheduler = numbers(run.ticks, "tick"), str(run.summary.get("scheduler"))
+    gaps = {column: y for column, y in ((c, _gap(run, c)) for c in GAPS) if np.isfinite(y).any()}
+    if not gaps:
+        return None
+    everything = np.concatenate(list(gaps.values()))
+    low, high = canvas.range_above(ROUNDING, everything)
+    tolerance = summary_number(run.summary, "tolerance")
+    near = tolerance > low / 1e4
+    low, high = (min(low, tolerance), max(high, tolerance)) if near else (low, high)
+    floor = 10.0 ** (np.floor(np.log10(low)) - 1)
+    guide = LEARNING_GUIDE if scheduler == "learning" else GAPS_GUIDE
+    guide = f"{guide} {UNSETTLED.get(str(run.summary.get('outcome')), '')}".strip()
+    period = summary_number(run.summary, "period")
+    turns = 0 < period < ticks[-1] - ticks[0]
+    shaded = f"Shaded: one turn, {period:,.0f} ticks." if turns else ""
+    notes = _tolerance_note(tolerance, near), _absent(gaps), shaded, canvas.shocks_note(run.summary)
+    figure = canvas.sheet(run.summary, guide, *notes)
+    axes = figure.add_axes(PLACE)
+    labels = {column: label for column, (label, _) in GAPS.items()}
+    labels["max_relative_excess_demand"] = RESIDUALS.get(scheduler, labels["max_relative_excess_demand"])
+    if is_planned(run.summary):
+        labels["distance_to_gradient_path"] = "price against\nplanner's ascent"
+    ends = [
+        canvas.curve(axes, ticks, np.where(values <= ROUNDING, floor, values), labels[column], GAPS[column][1])
+        for column, values in gaps.items()
+    ]
+    if near:
+        axes.axhline(tolerance, **canvas.TOLERANCE)
+    canvas.log_axis(axes, low / 2, high * 2, floor if (everything <= ROUNDING).any() else 0.0)
+    canvas.mark_shocks(axes, run.summary)
+    if turns:
+        axes.axvspan(ticks[-1] - period, ticks[-1], color="#f0f0f0", zorder=0)
+    _finish(axes, ticks, ends, "units of a bundle" if scheduler == "learning" else "relative gap (no unit)")
+    return figure
+
+
+def diagnostics(run: Frames) -> Figure | None:
+    """Does the market's field turn, do prices move downhill, and home? None if it was not looked at in any tick."""
+    columns = {name: numbers(run.ticks, name) for name in DIAGNOSTICS}
+    known = np.isfinite(columns["rotation_index"]) | np.isfinite(columns["cosine_home"])
+    if not known.any():
+        return None
+    ticks = numbers(run.ticks, "tick")[known]
+    # Rounding about 0 is no motion.
+    values = np.round(np.stack([column[known] for column in columns.values()], axis=1), 9)
+    window = window_of(ticks, values, run.summary, logarithms=False)
+    ticks, values = ticks[: window.rows], values[: window.rows]
+    reference = run.summary.get("reference")
+    gradient = f"The gradient: of minus the {reference}." if reference else ""
+    notes = gradient, window.note, canvas.shocks_note(run.summary)
+    figure = canvas.sheet(run.summary, DIAGNOSTICS_GUIDE, *notes)
+    axes = figure.add_axes(PLACE)
+    axes.axhline(0.0, color=GREY, linewidth=1.2)
+    ends = [
+        canvas.curve(axes, ticks, column, label, style)
+        for (label, style), column in zip(DIAGNOSTICS.values(), values.T, strict=True)
+        if np.isfinite(column).any()
+    ]
+    axes.set_ylim(min(-0.08, float(np.nanmin(values)) * 1.08), 1.08)
+    canvas.mark_shocks(axes, run.summary)
+    _finish(axes, ticks, ends, "cosine, or index (no unit)", early=window.early)
+    return figure
+
+
+def wedges(run: Frames) -> Figure | None:
+    """Per firm and input, `(p_out df/dx - p) / p` over ticks: what one more unit of the input earns above its cost."""
+    inputs = panel(run.wedges, ("firm", "input"), ("wedge", "price"))
+    with np.errstate(all="ignore"):
+        relative = inputs["wedge"] / np.abs(inputs["price"])
+    relative = np.where(np.isfinite(relative), relative, np.nan)
+    relative = np.where(np.abs(relative) <= NO_WEDGE, 0.0, relative)
+    known = [i for i in range(len(inputs.items)) if np.isfinite(relative[:, i]).any()]
+    if not known:
+        return None
+    moved = [i for i in known if np.nan_to_num(relative[:, i]).any()] or known
+    largest = sorted(moved, key=lambda i: (-float(np.nanmean(np.abs(relative[:, i]))), i))
+    chosen = sorted(largest[:MOST_WEDGES])
+    window = window_of(inputs.ticks, relative[:, chosen], run.summary, logarithms=False)
+    some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
+    some += " The others are 0." if some and len(chosen) == len(moved) else ""
+    none = "" if np.nan_to_num(relative).any() else "No firm was ever short of an input, or had too much."
+    guide = BIDS_GUIDE if run.summary.get("scheduler") == "marginal_bids" else WEDGES_GUIDE
+    figure = canvas.sheet(run.summary, guide, none, some, window.note)
+    axes = figure.add_axes(PLACE)
+    axes.axhline(0, color=BLACK, linewidth=1.2)
+    ticks, shown = inputs.ticks[: window.rows], relative[: window.rows, chosen]
+    names = [inputs.items[i] for i in chosen]
+    between = "\n← " if any(len(firm) + len(good) > 22 for firm, good in names) else " ← "
+    ends: list[canvas.End] = []
+    for pair, values, style in zip(names, shown.T, canvas.CYCLE, strict=False):
+        words = between.join(canvas.shorten(name, 24) for name in pair)
+        canvas.line(axes, ticks, values, zorder=2 + 1 / style["linewidth"], **style)
+        ends.append((canvas.last_finite(values), words, style))
+    low, high = np.nanmin(shown), np.nanmax(shown)
+    room = max(0.06 * (high - low), 0.01)
+    axes.set_ylim(min(low, 0) - room, max(high, 0) + room)
+    if max(-low, high) > 10:
+        axes.set_yscale("symlog", linthresh=1)
+        axes.set_ylim(min(low, 0) - 0.5, max(high, 0) * 2 + 0.5)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{canvas.number(100 * value)}\N{NO-BREAK SPACE}%")
+    _finish(axes, ticks, ends, "what one more unit earns above its price", early=window.early)
+    return figure
+
+
+def _finish(axes: Axes, ticks: Floats, ends: list[canvas.End], unit: str, *, early: bool = False) -> None:
+    """Write ticks, the unit and the names of curves."""
+    canvas.tick_axis(axes, ticks, early=early)
+    canvas.tidy(axes)
+    canvas.label_ends(axes, ends, 0.23 * canvas.WIDTH)
+    axes.set_xlabel(canvas.tick_label(early), fontsize=BODY)
+    axes.set_ylabel(unit, fontsize=BODY)
+
+
+def _tolerance_note(tolerance: float, near: bool) -> str:
+    """Where the tolerance is."""
+    words = canvas.number(tolerance)
+    if near:
+        return f"Dotted line: the tolerance, {words}; what lies below it counts as cleared."
+    return f"The tolerance, {words}, lies far below." if tolerance > 0 else ""
+
+
+def _absent(gaps: Mapping[str, Floats]) -> str:
+    """What is missing from the picture."""
+    missing = [column.removeprefix("distance_to_").replace("_", " ") for column in GAPS if column not in gaps]
+    return f"Not recorded: {', '.join(missing)}." if missing else ""
+
+
+def _gap(run: Frames, column: str) -> Floats:
+    """A distance over ticks; the zeros before paths part are left out."""
+    gap = np.abs(numbers(run.ticks, column))
+    apart = np.flatnonzero(gap > ROUNDING)
+    return np.where(np.arange(len(gap)) < apart[0], np.nan, gap) if len(apart) else gap
