@@ -142,7 +142,7 @@ def write_new(file: Path, text: str, *, overwrite: bool = False) -> None:
 def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: bool) -> None:
     """Refuse, before anything is run, what cannot be written to, and runs that would be lost or cannot be resumed."""
     from simulator.errors import RunFolderError
-    from simulator.results.folder import RunFolder
+    from simulator.records.folder import RunFolder
 
     check_folder(out)
     complaints: list[str] = []

@@ -21,7 +21,7 @@ from simulator.records.distribution import distribution_summary, distribution_ta
 from simulator.records.recorder import Recorder
 from simulator.records.report import equilibrium_table, last_row, summarise
 from simulator.records.table import Table, frames
-from simulator.results.folder import RunFolder
+from simulator.records.folder import RunFolder
 from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.schedulers.model import MarketModel

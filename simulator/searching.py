@@ -77,7 +77,7 @@ def perturb(
     if random < 1:
         refuse(f"--random: found {random}; expected 1 or more")
     from simulator.references import fragility
-    from simulator.results.perturbation import perturbation, perturbation_lines
+    from simulator.records.perturbation import perturbation, perturbation_lines
 
     for option, given, known in (("--change", change, fragility.WHAT), ("--norm", norm, fragility.NORMS)):
         if given not in known:

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import simulator.results.folder as folder_module
+import simulator.records.folder as folder_module
 from tests.builders import blocks_of
 from tests.house import Recorder, RunFolder, RunFolderError, Scenario, Table, load, names, run_to_disk
 from tests.run_folders import CSVS, contents, summary
