@@ -65,8 +65,7 @@ def room(module: str) -> str:
     """The room of one of our modules."""
     if module in FRONT:
         return "front"
-    name = module.split(".")[1]
-    return "records" if name == "results" else name
+    return module.split(".")[1]
 
 
 def imports_of(module: str) -> Iterator[Import]:
