@@ -178,7 +178,8 @@ class LearningView(View[LearningState, LearningTick, Note]):
         return {"test": self.test(tick), "surface": self.surface(tick), "separable": self.training.separable}
 
     def surface(self, tick: LearningTick) -> dict[str, Any] | None:
-        """What would be supplied of bundles all over the square of two inputs, as plain data; None of other inputs.
+        """What would be supplied of bundles all over the square of two inputs, as plain data; None of other inputs, and
+        where the square leaves the range of numbers.
 
         `inputs` and `sides` of the square; `contracts`; `supplied`, row by row of the second input, or under several
         contracts the number of the one supplied most, None where that is no longer finite; where one contract's orders
@@ -189,8 +190,11 @@ class LearningView(View[LearningState, LearningTick, Note]):
         if training.inputs.shape[1] != 2:
             return None
         low, high = training.inputs.min(axis=0), training.inputs.max(axis=0)
-        room = 0.35 * np.where(high > low, high - low, 1.0)
-        sides = [np.linspace(a, b, FINE) for a, b in zip(low - room, high + room, strict=True)]
+        with np.errstate(all="ignore"):
+            room = 0.35 * np.where(high > low, high - low, 1.0)
+            sides = [np.linspace(a, b, FINE) for a, b in zip(low - room, high + room, strict=True)]
+        if not np.isfinite(sides).all():
+            return None
         paid, supplied = self.market.answers(tick, np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))
         finite, several = bool(np.isfinite(paid).all()), len(training.contracts) > 1
         whether = finite and not several and binary(training.orders)

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,7 +211,9 @@ def sentence(verdict: Verdict, ticks: int, words: Sequence[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON knows: numbers that are none become None."""
+    """A value that JSON knows, as deep as it goes: numbers that are none or infinite become None."""
     if isinstance(value, (float, np.floating)):
         return float(value) if np.isfinite(value) else None
-    return value
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in cast("dict[str, Any]", value).items()}
+    return [_plain(part) for part in cast("list[Any]", value)] if isinstance(value, list) else value
