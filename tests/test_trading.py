@@ -371,10 +371,10 @@ def test_rationing_gives_the_long_side_its_share_of_the_short_one(markets: list[
 def test_goods_fill_an_empty_chain_one_link_a_tick() -> None:
     market = market_of(CHAIN, start="empty")
     market.step()
-    assert market.scheduler.traded.tolist() == [4.0, 0.0, 0.0]
+    assert market.traded.tolist() == [4.0, 0.0, 0.0]
     assert market.outputs.tolist() == [2.0, 0.0]
     market.step()
-    assert market.scheduler.traded[1] > 0
+    assert market.traded[1] > 0
 
 
 def test_a_firm_outside_its_domain_idles_and_its_inputs_spoil() -> None:
@@ -405,5 +405,5 @@ def test_the_auctioneer_carries_out_plans_only_once_markets_clear() -> None:
     bought = sum(cohort.totals(None, objective=False).bought for cohort in cohorts_of(market))
     used = market.economy.over_edges(market.planned_inputs)
     # Nobody buys what it has: labour that its owner keeps for itself changes no hands.
-    np.testing.assert_allclose(market.scheduler.traded, bought + used, rtol=1e-9)
-    assert market.scheduler.traded[0] < 0.9 * market.demand[0]
+    np.testing.assert_allclose(market.traded, bought + used, rtol=1e-9)
+    assert market.traded[0] < 0.9 * market.demand[0]

@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
+from simulator.dynamics.orbits import Orbit, Ranges
 from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.forms import Array
 
@@ -20,14 +21,15 @@ STILL_TICKS = 100
 
 
 class Verdict(NamedTuple):
-    """An outcome, why, and for cycles their period in ticks and amplitude: half the swing over the mid price, or in a
-    market that learns, where prices may have any sign, half the swing itself.
+    """An outcome, why, and for cycles their period in ticks and amplitude (half the swing over the mid price, or in a
+    market that learns, where prices may have any sign, half the swing itself), and the prices `(goods,)` in the middle.
     """
 
     outcome: str
     reason: str
     period: float | None = None
     amplitude: float | None = None
+    centre: Array | None = None
 
 
 class VerdictRule(ABC, Generic[StateT, TickT]):
@@ -56,13 +58,16 @@ class VerdictRule(ABC, Generic[StateT, TickT]):
 
 
 class PriceHistory:
-    """The last prices of a run, tick by tick, as many as fit in `capacity` numbers, `(ticks, goods)`."""
+    """The last prices of a run, tick by tick, as many as fit in `capacity` numbers, `(ticks, goods)`, and the `ranges`
+    of all before them that were folded away.
+    """
 
     def __init__(self, goods: int, capacity: int = 4_000_000) -> None:
         self.length = max(256, min(65_536, capacity // max(goods, 1)))
         self._rows = np.zeros((256, goods))
         self.count = 0
         """How many ticks it has seen."""
+        self.ranges = Ranges.of(goods)
 
     def append(self, prices: Array | tuple[float, ...]) -> None:
         """Add one tick."""
@@ -81,13 +86,30 @@ class PriceHistory:
         place = self.count % self.length
         return np.concatenate([self._rows[place:], self._rows[:place]])
 
+    @property
+    def full(self) -> bool:
+        """Whether the coming ticks would write over prices that are not folded away yet."""
+        return self.count == self.ranges.ticks + self.length
+
+    def fold(self, path: Array) -> None:
+        """Keep the ranges of a `path` made of the last prices, `(ticks, goods)`, of all that are not folded away."""
+        self.ranges = self._with(path)
+
+    def orbit(self, path: Array, period: float) -> Orbit:
+        """The orbit that goes round in so many ticks, of the whole run; `path` as in `fold`."""
+        return self._with(path).orbit(period)
+
+    def _with(self, path: Array) -> Ranges:
+        return self.ranges.extended(path[len(path) - (self.count - self.ranges.ticks) :])
+
     def state(self) -> dict[str, Array]:
         """The history, as arrays."""
-        return {"history": self.prices(), "count": np.array(self.count)}
+        return {"history": self.prices(), "count": np.array(self.count), **self.ranges.state()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
         prices, count = state["history"], int(state["count"])
+        self.ranges = Ranges.restored(*(state[name] for name in ("lowest", "highest", "stretches")))
         self.count = 0
         for row in prices:
             self.append(row)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers, Firm
 from simulator.economics.forms import Array
+from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
 
 Indices = NDArray[np.intp]
@@ -168,6 +169,15 @@ class Economy:
             and not any(cohort.budget.any() for cohort in self.consumers)
             and all(cohort.utility.needs_income for cohort in self.consumers)
         )
+
+    @cached_property
+    def jumping(self) -> Indices:
+        """Goods that somebody has a linear taste for: demand jumps from one to another of them."""
+        wanted = np.zeros(len(self.goods), dtype=bool)
+        for cohort in self.consumers:
+            if isinstance(cohort.utility, Linear):
+                wanted |= (cohort.utility.values > 0).any(axis=0)
+        return np.flatnonzero(wanted)
 
     @cached_property
     def _outside(self) -> Indices:

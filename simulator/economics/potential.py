@@ -17,6 +17,7 @@ from simulator.economics.agents import Consumers
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, sum_up
+from simulator.economics.signal import signal_scale
 
 
 class Descent(NamedTuple):
@@ -24,13 +25,15 @@ class Descent(NamedTuple):
 
     `value` is the potential or merit; `signal` `(goods,)` is minus its gradient, in quantities: what a price rule is
     fed in the place of excess demand; `scale` `(goods,)` is the larger of the demand and the supply side of the
-    signal, and `inputs` `(edges,)` where the firms' profits are reached, the guess for the next call. `jacobian`
-    `(goods, goods)`, if asked for, is the derivative of each signal in every price.
+    signal, `unit` `(goods,)` what a rule measures it by, and `inputs` `(edges,)` where the firms' profits are reached,
+    the guess for the next call. `jacobian` `(goods, goods)`, if asked for, is the derivative of each signal in every
+    price.
     """
 
     value: float
     signal: Array
     scale: Array
+    unit: Array
     inputs: Array
     jacobian: Array | None = None
 
@@ -73,9 +76,7 @@ class SpendingPotential:
             surplus, demand = _surplus(cohort, prices, cohort.budget)
             value, bought = value + surplus, bought + demand
         demand, supply = economy.totals(bought, inputs, outputs)
-        return Descent(
-            value, demand - supply, np.maximum(demand, supply), inputs, _jacobian(economy, prices, inputs, jacobian)
-        )
+        return _descent(economy, value, (demand, supply), prices, inputs, jacobian)
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,7 @@ class WealthPotential:
             surplus, demand = _surplus(cohort, prices, proportions)
             value, bought = value + surplus, bought + wealth * demand
         demand, supply = economy.totals(bought, inputs, outputs)
-        return Descent(
-            value, demand - supply, np.maximum(demand, supply), inputs, _jacobian(economy, prices, inputs, jacobian)
-        )
+        return _descent(economy, value, (demand, supply), prices, inputs, jacobian)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,8 @@ class Merit:
         wealth = float(prices @ balance.scale)
         weights = np.divide(prices, balance.scale, out=np.zeros(len(prices)), where=balance.scale > 0)
         squared = -slopes.T @ (weights[:, None] * slopes) if jacobian else None
-        return Descent(value, -wealth * gradient, balance.scale, balance.inputs, squared)
+        unit = signal_scale(self.economy, balance.demand, balance.supply)
+        return Descent(value, -wealth * gradient, balance.scale, unit, balance.inputs, squared)
 
 
 def _surplus(cohort: Consumers, prices: Array, money: Array) -> tuple[float, Array]:
@@ -140,9 +140,16 @@ def _surplus(cohort: Consumers, prices: Array, money: Array) -> tuple[float, Arr
     return cohort.weight * sum_up([value for value, _ in parts]), cohort.weight * sum_up([x for _, x in parts])
 
 
-def _jacobian(economy: Economy, prices: Array, inputs: Array, wanted: bool) -> Array | None:
-    """That of a potential's signal, `(goods, goods)`: the Jacobian of excess demand, `-d2V/dp2` where `-dV/dp = z`."""
-    return economy.jacobian(economy.balance(prices, inputs)) if wanted else None
+def _descent(
+    economy: Economy, value: float, sides: tuple[Array, Array], prices: Array, inputs: Array, jacobian: bool
+) -> Descent:
+    """That of a potential whose gradient has a demand and a supply side, `(goods,)` each; its Jacobian is that of
+    excess demand: `-d2V/dp2` where `-dV/dp = z`.
+    """
+    demand, supply = sides
+    slopes = economy.jacobian(economy.balance(prices, inputs)) if jacobian else None
+    unit = signal_scale(economy, demand, supply)
+    return Descent(value, demand - supply, np.maximum(demand, supply), unit, inputs, slopes)
 
 
 def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:

@@ -36,7 +36,7 @@ from simulator.records.columns import (
     Columns,
 )
 from simulator.records.market_block import Block, Judged
-from simulator.records.market_words import market_words, reached
+from simulator.records.market_words import Descended, market_words, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
@@ -85,7 +85,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         self._cohorts = cohorts
         self.free_goods = markets.any_user(rule.free)
         self.conservation = Conservation(economy)
-        self.gradient_path_gap, self.plan_residual = 0.0, math.nan
+        self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
         self._verification = Verification(economy)
 
     @property
@@ -109,7 +109,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
 
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = self.conservation.economy = economy
-        self._verification = Verification(economy)
+        self._verification, self.descended = Verification(economy), Descended()
         if self.references is not None:
             self.references.enter(tick, economy)
 
@@ -119,6 +119,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
             "view": {
                 "gradient_path_gap": np.array(self.gradient_path_gap),
                 "plan_residual": np.array(self.plan_residual),
+                "descended": np.array(self.descended),
             },
         }
         return parts if self.references is None else {**parts, "path": self.references.path.state()}
@@ -127,6 +128,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         self.conservation.restore(parts["conservation"])
         self.gradient_path_gap = float(parts["view"]["gradient_path_gap"])
         self.plan_residual = float(parts["view"]["plan_residual"])
+        self.descended = Descended(*parts["view"]["descended"].tolist())
         if self.references is not None:
             self.references.path.restore(parts["path"])
 
@@ -224,6 +226,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         if self.references is None:
             return {}
         ticks, said = block.ticks, block.opinions
+        self.descended = self.descended.followed_by(np.array([opinion.value for opinion in said]))
         columns = self.references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
         columns |= self.references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
@@ -312,7 +315,11 @@ class MarketView(View[MarketState, MarketTick, Note]):
 
     def words(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> list[str]:
         references = self.references
-        return [] if references is None else market_words(verdict, now, references, last, self.gradient_path_gap)
+        return (
+            []
+            if references is None
+            else market_words(verdict, now, references, last, self.gradient_path_gap, self.descended)
+        )
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, {"worst_imbalance": self.conservation.worst}

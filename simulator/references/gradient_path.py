@@ -43,7 +43,7 @@ class GradientPath:
         while self.tick < tick:
             descent = self.look()
             self.guess = np.where(np.isfinite(descent.inputs), descent.inputs, self.guess)
-            signal, scale = self._heard() or (descent.signal, descent.scale)
+            signal, scale = self._heard() or (descent.signal, descent.unit)
             self.prices, self.memory = self.rule.next_prices(self.prices, signal, scale, self.memory, descent.jacobian)
             self.tick, self._descent = self.tick + 1, None
         return self.prices
@@ -62,7 +62,7 @@ class GradientPath:
         if rows is None:
             return None
         by_market = [self.reference.descent(row, self.guess) for row in rows]
-        signal, scale = (np.array([getattr(each, what) for each in by_market]) for what in ("signal", "scale"))
+        signal, scale = (np.array([getattr(each, what) for each in by_market]) for what in ("signal", "unit"))
         return signal.diagonal(), scale.diagonal()
 
     def state(self) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from simulator.economics.clearing import as_good_as_free, level_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
+from simulator.economics.signal import signal_scale
 from simulator.references.diagnostics import Diagnosis, diagnose
 from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
@@ -134,7 +135,7 @@ class References:
         self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, demand: Array, supply: Array
     ) -> dict[str, Array]:
         """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`."""
-        scale = np.maximum(demand, supply)
+        scale = signal_scale(self.economy, demand, supply)
         value = np.array([opinion.value for opinion in opinions])
         signal = np.array([opinion.signal for opinion in opinions])
         own_scale = np.array([opinion.scale for opinion in opinions])

@@ -26,6 +26,7 @@ from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.programs import expand_program
 from simulator.scenario.resolve import called, completed, files_of, resolve, with_files_called
 from simulator.scenario.rewrite import rewrite
+from simulator.scenario.scale_check import scale_faults
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError, changed
@@ -223,7 +224,9 @@ def _built(
         if document.faults:
             return None
         warnings += [f"{document.where}: {said}" for said in unlikely([model, *(shock.model for shock in shocked)])]
-        return build(model, shocked, resolved, path, files, document.plugins, tuple(warnings))
+        scenario = build(model, shocked, resolved, path, files, document.plugins, tuple(warnings))
+        document.faults.extend(scale_faults(scenario))
+        return None if document.faults else scenario
     except DrawError as error:
         document.faults.append(Fault(steps_of(document, error.path), error.message))
     except ShockError as error:

@@ -222,6 +222,8 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
 
     def observe(self, now: Lesson) -> None:
         self.history.append(now.tick.prices)
+        if self.history.full:
+            self.history.fold(self.history.prices())
         free = self.scheduler.rule.free
         before, after = (now.tick.prices[free], *now.tick.designs), (now.after.prices[free], *now.after.designs)
         self.still = self.still + 1 if all(map(_still, before, after)) else 0
@@ -254,12 +256,14 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
         prices = self.history.prices()
         # In logarithms a price that is negative has no place; what returns in prices returns in their exponents.
         span = np.abs(prices).max() or 1.0
-        cycle = find_cycle(prices / span, self.tolerance)
-        if cycle is not None and not self.training.batch:
+        cycle = None if self.training.batch else find_cycle(prices / span, self.tolerance)
+        orbit = None if cycle is None else self.history.orbit(prices, cycle.period)
+        if cycle is not None and orbit is not None and not orbit.drifts:
             half = 0.5 * float(np.ptp(prices[-int(np.ceil(cycle.period)) - 1 :, cycle.good]))
-            swing = f"that of {now.economy.goods[cycle.good]} swings by {half:.3g} either way"
+            first = f"({0.5 * orbit.first.size[cycle.good]:.3g} at first)"
+            swing = f"that of {now.economy.goods[cycle.good]} swings by {half:.3g} either way {first}"
             reason = f"prices return every {cycle.period:.4g} ticks, {swing}, while {self._left(now.tick)}"
-            return Verdict("cycled", reason, cycle.period, half)
+            return Verdict("cycled", reason, cycle.period, half, orbit.last.centre)
         return Verdict("out_of_ticks", self._left(now.tick))
 
     def _left(self, tick: LearningTick) -> str:

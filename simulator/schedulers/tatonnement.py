@@ -28,6 +28,7 @@ from simulator.economics.clearing import bottom, relative_excess_demand
 from simulator.economics.economy import Balance, Economy
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
+from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Edges, Split, bundles, clearing_split, ties
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import number, shown, unknown
@@ -220,7 +221,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             else:
                 trades, accounts = no_trade(layout, prices, plans, np.asarray(state.stock)), state.accounts
             jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
-            signal, size = self._observed(layout, state, prices) or (excess_demand, scale)
+            heard = self._heard(layout, state, prices)
+            signal = excess_demand if heard is None else heard[0] - heard[1]
+            size = signal_scale(economy, *(heard or (demand, supply)))
             next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
             residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
         numbers = (state.tick, finite, residual, math.nan)
@@ -290,8 +293,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
                 return planned
         return self._choose(economy, before, tick)[1] if tick.split_gap <= self.tolerance else {}
 
-    def _observed(self, layout: Layout, state: MarketState, prices: Array) -> tuple[Array, Array] | None:
-        """Excess demand and `s` of each market `(goods,)` at the prices that it has heard of; None where all of them go
+    def _heard(self, layout: Layout, state: MarketState, prices: Array) -> tuple[Array, Array] | None:
+        """Demand and supply of each market `(goods,)` at the prices that it has heard of; None where all of them go
         by the `prices` quoted. Everybody plans as they stand, with what is in their accounts.
         """
         rows = self.rule.heard(prices, state.memory)
@@ -302,7 +305,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             plans, _ = plan_all(layout, state, rows[good])
             totals = layout.economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
             demand[good], supply[good] = totals[0][good], totals[1][good]
-        return demand - supply, np.maximum(demand, supply)
+        return demand, supply
 
     def _jacobian(self, economy: Economy, state: MarketState, prices: Array, plans: Plans) -> Array:
         """`dz/dp` of planned excess demand, `(goods, goods)`, at the incomes really planned with."""

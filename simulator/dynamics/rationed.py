@@ -1,0 +1,62 @@
+"""Who is rationed in a tick in which all trade, of what, and how much of it they get or sell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.dynamics.market_tick import MarketState, MarketTick
+from simulator.dynamics.transition import Transition
+from simulator.economics.forms import Array
+
+Market = Transition[MarketState, MarketTick]
+
+MOST_NAMED = 3
+"""So many of those who are rationed are named for each good."""
+
+
+def rationed(market: Market, good: int) -> str:
+    """Who buys, or sells, how much less of a good than planned: `bought: ann 2 of 5, ben 1 of 4`; the hardest hit
+    first. Nothing if nobody does.
+    """
+    short = float(market.tick.demand[good]) > float(market.tick.supply[good])
+    sides = _buyers(market, good) if short else _sellers(market, good)
+    hit = sorted(sides, key=lambda side: side[2] - side[1])
+    parts = [f"{who} {done:.3g} of {planned:.3g}" for who, done, planned in reversed(hit) if done < planned]
+    more = [f"{len(parts) - MOST_NAMED} more"] if len(parts) > MOST_NAMED else []
+    return f"{'bought' if short else 'sold'}: {', '.join([*parts[:MOST_NAMED], *more])}" if parts else ""
+
+
+def _buyers(market: Market, good: int) -> Iterator[tuple[str, float, float]]:
+    """Who buys a good, how much, and how much they ordered."""
+    economy, tick = market.economy, market.tick
+    for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
+        own = economy.edge_good[edges] == good
+        missing = _sum(tick.planned_inputs[edges], own) - _sum(tick.inputs[edges], own)
+        bought = _sum(tick.bought[edges], own)
+        yield firm.name, bought, bought + missing
+    for number, cohort in enumerate(economy.consumers):
+        bought = float(tick.consumers_bought[number, good])
+        missing = float(tick.planned_consumption[number, good] - tick.consumption[number, good])
+        yield cohort.name, bought, bought + missing
+
+
+def _sellers(market: Market, good: int) -> Iterator[tuple[str, float, float]]:
+    """Who sells a good, how much, and how much of it was offered."""
+    economy, tick = market.economy, market.tick
+    yield "the outside", float(tick.supply_sold[good]), float(economy.supply[good])
+    for firm, outlets in zip(economy.firms, economy.outlet_rows, strict=True):
+        own = economy.outlet_good[outlets] == good
+        sold = _sum(tick.delivered[outlets], own)
+        yield firm.name, sold, max(sold, _sum(np.asarray(market.before.stock)[outlets], own))
+    for number, cohort in enumerate(economy.consumers):
+        sold, filled = float(tick.consumers_sold[number, good]), float(tick.sold_fraction[good])
+        # Of what nothing is sold, all that is not used was offered.
+        left = float(cohort.total_endowment[good] - tick.planned_consumption[number, good])
+        yield cohort.name, sold, sold / filled if filled > 0 else max(left, 0.0)
+
+
+def _sum(values: Array, own: NDArray[np.bool_]) -> float:
+    return float(np.asarray(values)[own].sum())
