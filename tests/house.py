@@ -16,6 +16,7 @@ ROOMS = {
     "simulator.dynamics.consumers": "CohortTick",
     "simulator.dynamics.cycles": "find_cycle",
     "simulator.dynamics.global_pieces": "Anderson Consensus Newton Symplectic",
+    "simulator.dynamics.orbits": "Ranges",
     "simulator.dynamics.observers": "Conservation walras_residual",
     "simulator.dynamics.verdicts": "PriceHistory Verdict VerdictRule",
     "simulator.dynamics.pieces": (

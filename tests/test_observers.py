@@ -55,10 +55,34 @@ def test_imbalances_by_hand() -> None:
     assert goods[0] == pytest.approx(1 / (bought + 1))
     assert money[0] <= 1e-15
     goods, money = conservation.observe(Ticks([now._replace(accounts_change=now.accounts_change + 0.5)]))
-    turnover = float((now.consumers_bought @ now.prices).sum())
+    size = float((now.consumers_bought @ now.prices).sum() + np.abs(now.money).sum())
     assert goods[0] <= 1e-15
-    assert money[0] == pytest.approx(0.5 / turnover)
-    assert conservation.worst == pytest.approx(max(1 / (bought + 1), 0.5 / turnover))
+    assert money[0] == pytest.approx(0.5 / size)
+    assert conservation.worst == pytest.approx(max(1 / (bought + 1), 0.5 / size))
+
+
+def test_what_is_sold_to_nobody_is_an_imbalance() -> None:
+    market, (now,) = snapshots(EXCHANGE, 1)
+    none = np.zeros(now.consumers_bought.shape)
+    goods, _ = Conservation(market.economy).observe(Ticks([now._replace(consumers_bought=none)]))
+    assert goods[0] == 1.0
+
+
+def test_rounding_of_accounts_is_no_imbalance_where_hardly_anything_changes_hands() -> None:
+    data = {
+        "goods": ["x", "y", "z"],
+        "consumers": [
+            {"name": "first", "utility": {"leontief": {"x": 1, "y": 1}}, "endowment": {"x": 1}},
+            {"name": "second", "utility": {"leontief": {"y": 1, "z": 1}}, "endowment": {"y": 1}},
+            {"name": "third", "utility": {"leontief": {"z": 1, "x": 1}}, "endowment": {"z": 1}, "count": 10**9},
+        ],
+        "initial_prices": {"x": 1.2, "y": 1.0, "z": 0.85},
+        "scheduler": {"form": "additive", "rate": 0.01},
+        "run": {"ticks": 40, "tolerance": 1e-9, "references": "off"},
+    }
+    run = simulate(data)
+    assert run.ticks["money_imbalance"].max() <= 1e-15
+    assert run.summary["worst_imbalance"] <= 1e-15
 
 
 def test_running_sums_tell_what_ticks_of_both_signs_cancel_and_what_they_do_not() -> None:

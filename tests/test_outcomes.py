@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +14,18 @@ from hypothesis import strategies as st
 
 from tests.builders import market_of
 from tests.economies import RUNAWAY_CONSUMERS, SCARF_CONSUMERS, TWO_BARTERERS
-from tests.house import MarketModel, PriceHistory, Run, Verdict, VerdictRule, find_cycle, load, simulate
+from tests.house import (
+    MarketModel,
+    PriceHistory,
+    Ranges,
+    Run,
+    Verdict,
+    VerdictRule,
+    find_cycle,
+    load,
+    run_to_disk,
+    simulate,
+)
 
 SCARF: dict[str, Any] = {
     "goods": ["x", "y", "z"],
@@ -490,3 +503,285 @@ def test_a_judge_forgets_what_came_before_a_shock() -> None:
     shocked = judged(data, 3200, forget_at=3000)
     assert shocked.close().outcome == "out_of_ticks"
     assert shocked.rule.history.count == 200
+
+
+def own(name: str, utility: dict[str, Any], **endowment: float) -> dict[str, Any]:
+    return {"name": name, "utility": utility, "endowment": endowment}
+
+
+FREE: dict[str, tuple[dict[str, Any], str | None]] = {
+    "weeds": (
+        {
+            "goods": ["weeds", "y"],
+            "consumers": [
+                own("ann", {"cobb_douglas": {"y": 1}}, weeds=10, y=1),
+                own("ben", {"cobb_douglas": {"y": 1}}, y=4),
+            ],
+        },
+        "weeds",
+    ),
+    "weeds, slopes by differences": (
+        {
+            "goods": ["weeds", "y"],
+            "consumers": [
+                own("ann", {"formula": "ln(y)"}, weeds=10, y=1),
+                own("ben", {"formula": "ln(y)"}, y=4),
+            ],
+        },
+        "weeds",
+    ),
+    "left shoes": (
+        {
+            "goods": ["left", "right"],
+            "consumers": [
+                own("ann", {"leontief": {"left": 1, "right": 1}}, left=10),
+                own("ben", {"leontief": {"left": 1, "right": 1}}, right=4),
+            ],
+            "trade": "at_equilibrium",
+        },
+        "left",
+    ),
+    "curtailed power": (
+        {
+            "goods": ["power"],
+            "supply": {"power": 100},
+            "consumers": [
+                {
+                    "name": "town",
+                    "utility": {"quasilinear": {"quadratic": {"intercept": {"power": 60}, "slope": {"power": 1}}}},
+                }
+            ],
+            "run": {"references": "off"},
+        },
+        "power",
+    ),
+}
+IDLE: dict[str, Any] = {
+    "goods": ["q", "r", "money"],
+    "outside": {"money": 1},
+    "supply": {"r": 3},
+    "firms": [{"name": "maker", "makes": "q = sqrt(144 + 2*money) - 12"}],
+    "consumers": [
+        {
+            "name": "buyer",
+            "utility": {"quasilinear": {"quadratic": {"intercept": {"q": 10, "r": 10}, "slope": {"q": 1, "r": 1}}}},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_a_free_good_is_no_runaway_though_only_relative_prices_matter(name: str) -> None:
+    data, free = FREE[name]
+    run = simulate(data)
+    assert run.summary["outcome"] == "cleared", run.summary["sentence"]
+    assert step_of(run, str(free))[-1] <= 1e-9 * np.max(run.trajectory["price"])
+
+
+@pytest.mark.parametrize("price", [1, 30])
+def test_a_good_that_nobody_makes_or_buys_is_at_rest(price: float) -> None:
+    """Its first unit costs 12 and is worth 10: nothing is traded, and no slope is finite at some of its prices."""
+    run = simulate({**IDLE, "initial_prices": {"q": price}})
+    assert run.summary["outcome"] == "cleared", run.summary["sentence"]
+    traded = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")["traded"]
+    assert traded["q"] <= 1e-6
+    assert step_of(run, "r")[-1] == pytest.approx(7, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "scheduler", [{"rate": 1e10}, {"rate": 1000, "with": ["rmsprop"]}, {"rate": 8, "with": ["adam"]}]
+)
+def test_a_rate_beyond_what_any_market_bears_ends_in_a_sentence(scheduler: dict[str, Any]) -> None:
+    consumer = {"name": "c", "budget": 10, "utility": {"ces": {"elasticity": 0.5, "shares": {"x": 2, "y": 1}}}}
+    data = {"goods": ["x", "y"], "supply": {"x": 10, "y": 4}, "consumers": [consumer], "scheduler": scheduler}
+    summary = outcome(data, run={"ticks": 30})
+    assert summary["outcome"] in ("diverged", "cycled", "out_of_ticks")
+    if scheduler["rate"] == 1e10:
+        assert summary["outcome"] == "diverged"
+        assert "the price of" in summary["sentence"]
+
+
+SAME: dict[str, Any] = {
+    "goods": ["red", "blue"],
+    "supply": {"red": 3, "blue": 5},
+    "trade": "at_equilibrium",
+    "run": {"ticks": 600, "references": "off"},
+}
+
+
+def nearly_the_same(elasticity: float) -> list[dict[str, Any]]:
+    return [
+        {"name": "ann", "utility": {"ces": {"elasticity": elasticity, "shares": {"red": 1, "blue": 1}}}, "budget": 4}
+    ]
+
+
+def test_an_orbit_that_goes_somewhere_is_no_cycle() -> None:
+    """Demand that all but jumps pulls prices down for ever, to and fro."""
+    summary = outcome(SAME, consumers=nearly_the_same(1e4))
+    assert summary["outcome"] == "out_of_ticks"
+    assert "about a centre that has moved by" in summary["sentence"]
+
+
+def test_a_cycle_says_how_far_its_middle_is_from_equilibrium() -> None:
+    run = simulate({**SAME, "consumers": nearly_the_same(50), "run": {"ticks": 600}})
+    assert run.summary["outcome"] == "cycled"
+    middle = math.sqrt(np.prod(step_of(run, "red")[-2:]))
+    assert middle == pytest.approx(0.22 * 0.503, rel=0.1)
+    told = run.summary["sentence"].partition("its middle is off the nearest equilibrium by ")[2].partition("%")[0]
+    assert 70 < float(told) < 80
+    assert "it has risen from" in run.summary["sentence"]
+
+
+def swings(path: np.ndarray) -> np.ndarray:
+    return np.tanh(0.5 * np.ptp(np.log(path), axis=0))
+
+
+@pytest.mark.parametrize("cut", [1, 2500, 3000, 4999])
+def test_scarf_s_orbit_tells_its_first_swing_though_history_is_short(cut: int) -> None:
+    scenario = load({**SCARF, "scheduler": {"form": "additive", "rate": 0.02}})
+    market = market_of(scenario)
+
+    def short() -> VerdictRule:
+        rule = market.scheduler.verdict_rule(scenario.initial_prices, scenario.run.tolerance)
+        rule.history = PriceHistory(3, capacity=7500)
+        return rule
+
+    rule, path = short(), list[np.ndarray]()
+    for tick in range(6000):
+        market.step()
+        path.append(market.prices / market.prices.sum())
+        if tick == cut:
+            kept = {name: np.array(value) for name, value in rule.state().items()}
+            rule = short()
+            rule.restore(kept)
+        rule.observe(market.transition)
+    verdict = rule.close(market.transition)
+    assert verdict.outcome == "cycled"
+    assert verdict.period is not None
+    period = round(verdict.period)
+    first, last = swings(np.array(path[:period])), swings(np.array(path[-period:]))
+    good = int(np.argmax(last))
+    assert first[good] < 0.9 * last[good]
+    told = float(verdict.reason.partition("(")[2].partition("%")[0]) / 100
+    assert told == pytest.approx(first[good], rel=0.03)
+    assert verdict.amplitude == pytest.approx(last[good], rel=0.03)
+
+
+@given(st.lists(st.integers(0, 700), max_size=6))
+def test_ranges_do_not_depend_on_the_parts_a_path_comes_in(parts: list[int]) -> None:
+    path = np.random.default_rng(7).normal(size=(sum(parts), 2))
+    whole, ranges, at = Ranges.of(2).extended(path), Ranges.of(2), 0
+    for part in parts:
+        ranges, at = ranges.extended(path[at : at + part]), at + part
+    np.testing.assert_array_equal(ranges.lowest, whole.lowest)
+    np.testing.assert_array_equal(ranges.highest, whole.highest)
+    assert len(whole.lowest) <= 512
+    if at:
+        np.testing.assert_array_equal(whole.lowest[0], path[: whole.length].min(axis=0))
+        np.testing.assert_array_equal(whole.highest.max(axis=0), path.max(axis=0))
+
+
+def test_a_price_that_is_thrown_far_beyond_all_others_is_named() -> None:
+    """It falls to its floor, where demand is 1e12 times as high; from there it would fall by 1.5 a tick."""
+    half = {"cobb_douglas": {"x": 1, "y": 1}}
+    data = {
+        "goods": ["x", "y"],
+        "numeraire": "y",
+        "consumers": [own("ann", half, x=2, y=1), own("ben", half, x=1)],
+        "trade": "at_equilibrium",
+        "scheduler": {"form": "additive", "rate": 1},
+        "run": {"ticks": 200},
+    }
+    summary = outcome(data)
+    assert summary["outcome"] == "diverged"
+    assert "the price of x was thrown from 1e-12 to 5e+11 in tick 2, and is still 5e+11" in summary["sentence"]
+
+
+HELD: dict[str, tuple[dict[str, Any], str]] = {
+    "a wage": (
+        {
+            "goods": {"labour": {"fixed_price": 1}, "exports": {}},
+            "outside": {"exports": 2},
+            "firms": [{"name": "mill", "makes": "exports = 2*sqrt(labour)"}],
+            "consumers": [own("households", {"cobb_douglas": {"exports": 1}}, labour=12)],
+        },
+        "at its fixed price labour is left over by 66.7% (sold: households 4 of 12); "
+        "in the accounts of households lie -8",
+    ),
+    "a rent": (
+        {
+            "goods": {"flats": {"fixed_price": 1}, "food": {"price": 1}},
+            "supply": {"flats": 5, "food": 20},
+            "consumers": [{"name": "tenants", "utility": {"cobb_douglas": {"flats": 1, "food": 1}}, "budget": 40}],
+        },
+        "at its fixed price flats is short by 75% (bought: tenants 5 of 20)",
+    ),
+    "a price of an input": (
+        {
+            "goods": {"ore": {"fixed_price": 0.1}, "steel": {}},
+            "outside": {"steel": 1},
+            "supply": {"ore": 4},
+            "firms": [{"name": "smelter", "makes": "steel = 2*sqrt(ore)", "count": 2}],
+        },
+        "at its fixed price ore is short by 98% (bought: smelter 4 of 200)",
+    ),
+    "a price of what is made": (
+        {
+            "goods": {"ore": {}, "steel": {"fixed_price": 4}, "money": {}},
+            "outside": {"money": 1, "ore": 1},
+            "firms": [{"name": "smelter", "makes": "steel = sqrt(ore)"}],
+            "consumers": [{"name": "builder", "utility": {"quasilinear": {"log": {"steel": 2}}}}],
+            "trade": {"every_tick": {"spoilage": 1}},
+        },
+        "at its fixed price steel is left over by 75% (sold: smelter 0.5 of 2)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_who_is_rationed_at_a_held_price_is_said(name: str) -> None:
+    data, said = HELD[name]
+    summary = outcome(data, run={"ticks": 400})
+    assert summary["outcome"] == "settled_off_equilibrium", summary["sentence"]
+    assert said in summary["sentence"]
+
+
+UNBOUNDED: dict[str, dict[str, Any]] = {
+    "a pattern of 1e308": {
+        "learning": {
+            "patterns": {"target": "y", "rows": [{"x": 1.7e308, "z": 1, "y": 1}, {"x": 1, "z": 0, "y": 1}]},
+        },
+        "scheduler": {"form": "additive", "rate": 1},
+    },
+    "a rate of 1e10": {
+        "goods": ["x"],
+        "supply": {"x": 1},
+        "consumers": [{**BUYER, "utility": {"cobb_douglas": {"x": 1}}}],
+        "scheduler": {"rate": 1e10},
+    },
+    "supplies of 1e308": {
+        "goods": ["x", "y"],
+        "supply": {"x": 1e308, "y": 1e308},
+        "consumers": [BUYER],
+        "initial_prices": {"x": 10, "y": 10},
+    },
+    "prices of 1e300": {
+        "goods": ["x", "y"],
+        "consumers": [own("ann", {"cobb_douglas": {"x": 1, "y": 1}}, x=1e10, y=1)],
+        "initial_prices": {"x": 1e300, "y": 1e300},
+    },
+}
+
+
+def refuse(text: str) -> float:
+    raise AssertionError(f"{text} in JSON")
+
+
+@pytest.mark.parametrize("name", UNBOUNDED)
+def test_what_is_not_finite_ends_the_run_and_is_in_no_file(name: str, tmp_path: Path) -> None:
+    summary = run_to_disk(load({**UNBOUNDED[name], "run": {"ticks": 12}}), tmp_path / "run")
+    assert summary["outcome"] == "diverged"
+    assert summary["ticks"] < 12
+    json.loads((tmp_path / "run" / "summary.json").read_text(), parse_constant=refuse)
+    for file in (tmp_path / "run").glob("*.csv"):
+        assert not {"inf", "-inf", "nan"} & set(file.read_text().replace("\n", ",").split(",")), file.name

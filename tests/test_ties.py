@@ -17,11 +17,13 @@ from tests.house import (
     Homothetic,
     Linear,
     PriceRule,
+    ScenarioError,
     Utility,
     bought,
     clearing_split,
     equilibrium_adjoints,
     find,
+    load,
     parse,
     set_valued,
     simulate,
@@ -145,6 +147,76 @@ def test_a_linear_market_with_a_decaying_step_clears_by_a_split(trade: str) -> N
         np.testing.assert_allclose(last["bid"], last["price"], rtol=1e-2)
         bought = run.agents[run.agents["tick"] == run.summary["ticks"]].groupby("good")["quantity"].sum()
         np.testing.assert_allclose(bought, 1, atol=2e-2)
+
+
+def linear_fisher(**changes: object) -> dict[str, object]:
+    goods = {f"g{good}": {"price": 20} for good in range(1, 6)}
+    buyers = [
+        {"name": f"buyer{b}", "budget": b, "utility": {"linear": dict(zip(goods, values, strict=True))}}
+        for values, b in zip(VALUES, BUDGETS, strict=True)
+    ]
+    return {
+        "goods": goods,
+        "supply": dict.fromkeys(goods, 1),
+        "consumers": buyers,
+        "trade": "at_equilibrium",
+        **changes,
+    }
+
+
+def test_steps_per_unit_of_supply_have_no_pull_at_the_right_price() -> None:
+    """With `max(d, s)` in its place each step pulls at most 1 up and 1 down whatever the shortage, and prices sink."""
+    pieces = [{"decay": {"power": 1, "over": 200}}]
+    for form, scale in (("multiplicative", []), ("additive", ["relative"])):
+        scheduler = {"form": form, "rate": 0.1 if form == "multiplicative" else 1, "with": [*scale, *pieces]}
+        run = simulate(linear_fisher(scheduler=scheduler, run={"ticks": 6000, "tolerance": 1e-3}))
+        assert run.summary["outcome"] == "cleared", run.summary["sentence"]
+        assert run.summary["price_gap"] < 5e-3
+        potential = run.ticks["potential"].to_numpy()
+        assert potential[-1] < potential[0]
+        assert "gradient descent on the potential" in run.summary["sentence"]
+        assert run.summary["gradient_path_gap"] < 1e-12
+        assert run.ticks["cosine_to_gradient"].iloc[:-1].min() > 1 - 1e-9
+
+
+def test_a_step_of_one_size_hovers_about_the_right_prices() -> None:
+    run = simulate(linear_fisher(scheduler={"rate": 0.02}, run={"ticks": 3000, "record_every": 10}))
+    potential = run.ticks["potential"].to_numpy()
+    assert potential[-1] < potential[0]
+    assert run.ticks["distance_to_equilibrium"].iloc[-50:].max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "place"),
+    [
+        ({}, "scheduler.form"),
+        ({"rule": "adam", "rate": 0.1}, "scheduler.rule"),
+        ({"form": "additive", "with": ["relative"]}, "scheduler.with"),
+    ],
+)
+def test_steps_per_unit_of_a_supply_that_moves_are_refused_where_demand_jumps(
+    scheduler: dict[str, object], place: str
+) -> None:
+    data = {
+        "goods": ["ore", "b", "c"],
+        "outside": {"ore": 1},
+        "supply": {"c": 1},
+        "firms": [{"name": "f", "makes": "b = sqrt(ore)"}],
+        "consumers": [{"name": "v", "budget": 1, "utility": {"linear": {"b": 1, "c": 2}}}],
+        "run": {"ticks": 3},
+    }
+    with pytest.raises(ScenarioError) as refused:
+        load({**data, "scheduler": scheduler})
+    (problem,) = refused.value.problems
+    assert problem.path == place
+    assert "a linear taste makes demand for b jump" in problem.message
+    assert "expected form: additive" in problem.message
+    load({**data, "scheduler": {"form": "additive"}})
+    load({**data, "scheduler": {"rule": "jacobi_newton", "rate": 0.1}})
+    # What firms make may be wanted smoothly, and what arrives linearly.
+    load({**data, "consumers": [{"name": "v", "budget": 1, "utility": {"linear": {"c": 2}}}]})
+    # At a price that is held nobody's step is measured.
+    load({**data, "goods": {"ore": {}, "b": {"fixed_price": 1}, "c": {}}})
 
 
 def test_consumers_with_one_linear_taste_descend_a_potential() -> None:

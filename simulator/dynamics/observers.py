@@ -39,7 +39,9 @@ class Conservation:
     """Goods and money of every tick: what is bought is sold, what one purse loses another gains.
 
     `worst` is the largest imbalance seen, of a tick relative to its turnover or of the running sums relative to
-    cumulated turnover. Goods with an outside price balance by definition and are left out.
+    cumulated turnover. Beside turnover counts what money there is: budgets and what lies in accounts, as rounding is in
+    proportion to these where hardly anything changes hands. Goods with an outside price balance by definition and are
+    left out.
     """
 
     economy: Economy
@@ -60,15 +62,21 @@ class Conservation:
         )
         money = ticks.accounts_change + outside_money
         imbalance = np.concatenate([np.where(outside, 0.0, bought - sold), money[:, None]], axis=1)
-        turnover = np.concatenate(
-            [bought, np.sum(prices * (np.abs(bought) + np.abs(sold)), axis=1, keepdims=True) / 2.0], axis=1
-        )
-        relative = _relative(imbalance, turnover)
+        paid = np.sum(prices * (np.abs(bought) + np.abs(sold)), axis=1, keepdims=True) / 2.0
+        turnover = np.concatenate([np.where(bought != 0.0, bought, sold), paid], axis=1)
+        held = np.zeros(turnover.shape)
+        held[:, -1] = self._budgets + np.abs(ticks.money).sum(axis=1)
+        relative = _relative(imbalance, turnover, held)
         both = np.stack([imbalance, turnover])
         running = np.cumsum(both, axis=1) + (self.sums[:, None] if self.sums.size else 0.0)
         self.sums = running[:, -1]
-        self.worst = max(self.worst, float(relative.max()), float(_relative(running[0], running[1]).max()))
+        self.worst = max(self.worst, float(relative.max()), float(_relative(*running, held).max()))
         return relative[:, :-1].max(axis=1), relative[:, -1]
+
+    @property
+    def _budgets(self) -> float:
+        """What consumers receive in a tick, if not without end."""
+        return sum(float(cohort.total(cohort.budget)) for cohort in self.economy.consumers if not cohort.unlimited)
 
     def state(self) -> dict[str, Array]:
         """What has been seen so far, as arrays."""
@@ -79,5 +87,6 @@ class Conservation:
         self.sums, self.worst = state["sums"], float(state["worst"])
 
 
-def _relative(imbalance: Array, turnover: Array) -> Array:
-    return np.divide(np.abs(imbalance), np.abs(turnover), out=np.zeros(imbalance.shape), where=turnover != 0)
+def _relative(imbalance: Array, turnover: Array, held: Array) -> Array:
+    size = np.abs(turnover) + held
+    return np.divide(np.abs(imbalance), size, out=np.zeros(imbalance.shape), where=size > 0)

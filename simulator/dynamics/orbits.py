@@ -86,7 +86,11 @@ class Ranges:
 
     def state(self) -> dict[str, Array]:
         """The ranges, as arrays."""
-        return {"lowest": self.lowest, "highest": self.highest, "stretches": np.array([self.ticks, self.length])}
+        return {
+            "range_lowest": self.lowest,
+            "range_highest": self.highest,
+            "stretches": np.array([self.ticks, self.length]),
+        }
 
     @classmethod
     def restored(cls, lowest: Array, highest: Array, stretches: Array) -> Ranges:

@@ -109,7 +109,7 @@ class PriceHistory:
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
         prices, count = state["history"], int(state["count"])
-        self.ranges = Ranges.restored(*(state[name] for name in ("lowest", "highest", "stretches")))
+        self.ranges = Ranges.restored(*(state[name] for name in ("range_lowest", "range_highest", "stretches")))
         self.count = 0
         for row in prices:
             self.append(row)

@@ -53,7 +53,7 @@ SEARCH, SEARCHES = 500, 200
 TRADE_TICKS: Columns = (
     Column("money", MONEY, "sum of the consumers' accounts after the tick"),
     Column("goods_imbalance", NUMBER, "largest |bought - sold| of a good relative to what is bought"),
-    Column("money_imbalance", NUMBER, "|sum of all changes of purses| relative to the tick's turnover"),
+    Column("money_imbalance", NUMBER, "|sum of all changes of purses| relative to turnover, budgets and accounts"),
 )
 """Further columns of ticks.csv where agents trade in every tick."""
 
