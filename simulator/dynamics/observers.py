@@ -70,7 +70,7 @@ class Conservation:
         both = np.stack([imbalance, turnover])
         running = np.cumsum(both, axis=1) + (self.sums[:, None] if self.sums.size else 0.0)
         self.sums = running[:, -1]
-        self.worst = max(self.worst, float(relative.max()), float(_relative(*running, held).max()))
+        self.worst = max(self.worst, float(relative.max()), float(_relative(running[0], running[1], held).max()))
         return relative[:, :-1].max(axis=1), relative[:, -1]
 
     @property

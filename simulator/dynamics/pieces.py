@@ -107,7 +107,9 @@ class Remembering:
 
 @dataclass(frozen=True)
 class Relative(Forgetful):
-    """`step / s`: excess demand per unit of the larger of demand and supply; 0 where both are 0."""
+    """`step / s`: excess demand per unit of the larger of demand and supply, 0 where both are 0; of supply alone where
+    demand jumps (linear tastes).
+    """
 
     meaning: ClassVar = "step / s, s = max(demand, supply): per unit of what is traded; part of multiplicative"
     information: ClassVar = "local"

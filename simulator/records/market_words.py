@@ -53,7 +53,8 @@ def market_words(
     gap, bid_gap = last.get("distance_to_adjoint", np.nan), last.get("bid_gap", np.nan)
     if gap == gap and bid_gap == bid_gap:
         parts.append(_meaning(verdict.outcome, gap, bid_gap))
-    rose = verdict.outcome != "cleared" and descended.last > descended.first
+    # What is not a number has not fallen either.
+    rose = verdict.outcome != "cleared" and math.isfinite(descended.first) and not descended.last <= descended.first
     return [*parts, _path(references, path_gap, descended if rose else None)]
 
 
