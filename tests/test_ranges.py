@@ -125,6 +125,7 @@ OUT_OF_RANGE: dict[str, dict[str, Any]] = {
             {"name": "p", "utility": {"linear": {"a": 1, "b": 2}}, "owns": {"f": 0.3}},
             {"name": "q", "budget": 1, "utility": {"cobb_douglas": {"a": 1, "b": 1}}, "owns": {"f": "equal"}},
         ],
+        "scheduler": {"form": "additive"},
         "run": {"ticks": 5},
     },
 }
