@@ -18,10 +18,10 @@ import numpy as np
 from simulator.dynamics.verdicts import Verdict
 from simulator.economics.forms import Array
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of
+from simulator.records.folder import RunFolder
 from simulator.records.recorder import Recorder
 from simulator.records.report import equilibrium_table, last_row, summarise
 from simulator.records.table import Table, frames
-from simulator.records.folder import RunFolder
 from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.schedulers.model import MarketModel
@@ -212,15 +212,16 @@ def run_to_disk(
             if simulation.verdict is not None or simulation.recorder.full:
                 block = simulation.recorder.tables()
                 files.append(block)
-                if simulation.verdict is None and files.due:
-                    files.save(simulation.state())
+                if simulation.verdict is None:
+                    files.hold(simulation.state())
                 tables = block or tables
         last, summary = _conclude(simulation, tables, time.perf_counter() - began)
         files.finish(last, summary)
         # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
-        # What was interrupted keeps the checkpoint of its last whole block.
+        # What was interrupted goes on after its last whole block.
         if summary["outcome"] != "interrupted":
-            files.save(simulation.state())
+            files.hold(simulation.state())
+        files.save()
     return summary
 
 

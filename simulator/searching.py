@@ -76,8 +76,8 @@ def perturb(
         refuse(f"--size: found {size:g}; expected a number above 0, at most 1, such as 0.01")
     if random < 1:
         refuse(f"--random: found {random}; expected 1 or more")
-    from simulator.references import fragility
     from simulator.records.perturbation import perturbation, perturbation_lines
+    from simulator.references import fragility
 
     for option, given, known in (("--change", change, fragility.WHAT), ("--norm", norm, fragility.NORMS)):
         if given not in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -43,3 +44,9 @@ def links_of(market: MarketModel) -> Links:
 def blocks_of(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
     """Let the recorder write blocks of so many ticks."""
     monkeypatch.setattr(Recorder, "most_ticks", property(lambda _: ticks))
+
+
+def saved_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run write its checkpoint after every block, however little time has gone by."""
+    monkeypatch.setattr("simulator.records.folder.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("simulator.records.folder.SAVE_SHARE", math.inf)

@@ -152,7 +152,7 @@ def test_old_news_of_others_does_no_harm_where_each_good_answers_most_to_its_own
 @pytest.mark.parametrize(
     ("delay", "message"),
     [
-        ({"own": 1}, "missing key neighbours; expected ticks until"),
+        ({"neighbours": 1}, "missing key own; expected ticks until"),
         ({"own": 1, "neighbours": -1}, "found -1; expected a number of at least 0"),
         ({"own": 0.5, "neighbours": 1}, "found 0.5; expected a whole number"),
         ("late", "found 'late'; expected ticks or {own, neighbours}"),

@@ -144,8 +144,13 @@ def path_of(scenario: Scenario) -> GradientPath:
     return GradientPath(scenario.economy, reference(scenario.economy), scenario.rule, scenario.initial_prices)
 
 
+def with_pieces(scenario: Scenario, *pieces: Any) -> Scenario:
+    rule = replace(scenario.rule, pieces=pieces)
+    return replace(scenario, scheduler=replace(scenario.scheduler, rule=rule))
+
+
 def by_own_slope(scenario: Scenario, *more: Any) -> Scenario:
-    return replace(scenario, rule=replace(scenario.rule, pieces=(OwnSlope(), *more)))
+    return with_pieces(scenario, OwnSlope(), *more)
 
 
 def parting(scenario: Scenario, ticks: int) -> float:
@@ -358,7 +363,7 @@ def test_the_reference_never_asks_the_market(monkeypatch: pytest.MonkeyPatch, na
 @pytest.mark.parametrize("pieces", [(Momentum(0.4),), (OwnSlope(), Decay(0.5, over=20), Momentum(0.4))], ids=str)
 def test_a_path_taken_up_again_goes_on_to_the_last_bit(pieces: Any) -> None:
     scenario = loaded(NETWORK, "multiplicative")
-    scenario = replace(scenario, rule=replace(scenario.rule, pieces=pieces))
+    scenario = with_pieces(scenario, *pieces)
     whole, first, second = path_of(scenario), path_of(scenario), path_of(scenario)
     first.advance(40)
     second.restore(first.state())

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from tests.faults import Change, Inject
 from tests.house import (
     CES,
+    Amounts,
     Array,
     CobbDouglas,
+    Entry,
     FormulaTechnology,
     FormulaUtility,
+    GoodName,
     HomotheticTechnology,
     Leontief,
     Linear,
@@ -27,7 +31,6 @@ from tests.house import (
     Production,
     Quadratic,
     QuasiLinear,
-    Scenario,
     StoneGeary,
     Taste,
     best_input,
@@ -66,6 +69,26 @@ class Bare(Taste):
 
     def utility(self, quantities: Array, paid: Array) -> Array:
         return (self.weights * np.sqrt(quantities)).sum(axis=-1)
+
+
+class BareKind(Entry):
+    meaning: ClassVar[str] = "sum w sqrt(x)"
+    weights: Amounts = Field(description="weights w, by good")
+
+    def build(self, read: Any) -> Bare:
+        return Bare(read.table(self.weights, "weights"))
+
+
+class RootsKind(Entry):
+    meaning: ClassVar[str] = "sqrt(x_1) + sqrt(x_2)"
+    output: GoodName = Field(description="the good made")
+    inputs: list[GoodName] = Field(description="the goods used")
+
+    def goods(self) -> list[str]:
+        return self.inputs
+
+    def build(self, read: Any) -> Roots:
+        return Roots(np.ones(1))
 
 
 def made(outputs: Any, **firm: Any) -> dict[str, Any]:
@@ -203,12 +226,12 @@ CONSUMERS: dict[str, Fault] = {
 FAULTS = {f"firm, {name}": fault for name, fault in FIRMS.items()} | {
     f"consumer, {name}": fault for name, fault in CONSUMERS.items()
 }
-OWN = Plugins(utilities={"bare": Bare}, technologies={"roots": lambda: Roots(np.ones(1))})
+OWN = Plugins(utilities={"bare": BareKind}, technologies={"roots": RootsKind})
 
 
-def gaps(scenario: Scenario) -> dict[str, float]:
+def gaps(data: dict[str, Any]) -> dict[str, float]:
     """What tells whether the market planned well, the adjoint apart."""
-    summary = simulate(scenario).summary
+    summary = simulate(data, plugins=OWN).summary
     told = {name: summary[name] for name in ("price_gap", "gradient_path_gap", "plan_residual")}
     return {name: gap for name, gap in told.items() if gap is not None and not math.isnan(gap)}
 
@@ -216,11 +239,11 @@ def gaps(scenario: Scenario) -> dict[str, float]:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_plan_one_percent_off_is_noticed_without_the_adjoint(inject: Inject, name: str) -> None:
     data, owner, method, fault = FAULTS[name]
-    scenario = load({**data, "run": {"ticks": 400, "tolerance": 1e-7}}, plugins=OWN)
-    assert not scenario.rule.fixed.all()
-    honest = gaps(scenario)
+    data = {**data, "run": {"ticks": 400, "tolerance": 1e-7}}
+    assert not load(data, plugins=OWN).rule.fixed.all()
+    honest = gaps(data)
     inject(owner, method, fault)
-    broken = gaps(scenario)
+    broken = gaps(data)
     assert any(gap < 1e-5 and broken[name] > 1e-3 for name, gap in honest.items()), (honest, broken)
 
 

@@ -40,8 +40,6 @@ def test_markets_fold_users_into_goods() -> None:
     np.testing.assert_array_equal(markets.mean_over_users(np.array([5.0, 6.0, 2.0, 8.0]), 0 * prices), [5, 4, 2])
     np.testing.assert_array_equal(markets.sum_over_users(np.array([1, np.nan, 2, np.nan])), [1, 2, np.nan])
     plain = UserMarkets.of(("a", "b"), {})
-    values = np.array([1.0, 2.0])
-    assert plain.together(values) is values
     assert not plain.separate
 
 

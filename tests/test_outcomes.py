@@ -785,3 +785,25 @@ def test_what_is_not_finite_ends_the_run_and_is_in_no_file(name: str, tmp_path: 
     json.loads((tmp_path / "run" / "summary.json").read_text(), parse_constant=refuse)
     for file in (tmp_path / "run").glob("*.csv"):
         assert not {"inf", "-inf", "nan"} & set(file.read_text().replace("\n", ",").split(",")), file.name
+
+
+def test_a_verdict_does_not_depend_on_the_unit_of_money() -> None:
+    """The default floor is a part of the initial price: a glut that becomes free does so in any unit."""
+
+    def ended(unit: float) -> tuple[str, int, float]:
+        data = {
+            "goods": ["bread", "weeds"],
+            "supply": {"bread": 2, "weeds": 5},
+            "initial_prices": {"bread": unit, "weeds": unit},
+            "consumers": [{"name": "a", "budget": 4 * unit, "utility": {"leontief": {"bread": 1, "weeds": 1}}}],
+            "trade": "at_equilibrium",
+            "scheduler": {"form": "multiplicative", "rate": 0.3},
+            "run": {"ticks": 500},
+        }
+        run = simulate(data)
+        return run.summary["outcome"], run.summary["ticks"], run.trajectory["price"].to_numpy()[-2] / unit
+
+    outcome, ticks, price = ended(1.0)
+    assert outcome == "cleared"
+    for unit in (1e-9, 1e9):
+        assert ended(unit) == (outcome, ticks, pytest.approx(price, rel=1e-9))

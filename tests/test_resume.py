@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.house import RunFolder, RunFolderError, load, run_to_disk, simulate
+from tests.builders import saved_every_block
+from tests.house import RunFolderError, load, run_to_disk, simulate
 from tests.run_folders import contents, run_with_stops, summary
 
 EXCHANGE: dict[str, Any] = {
@@ -71,7 +72,7 @@ def test_two_runs_and_the_written_scenario_give_the_same_bytes(data: dict[str, A
 def test_every_kind_of_run_that_is_killed_again_and_again_ends_in_the_same_bytes(
     name: str, ticks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RunFolder, "due", True)
+    saved_every_block(monkeypatch)
     scenario = load(SHIPPED / f"{name}.yaml", settings={"run.ticks": ticks, "run.stop": "never"})
     run_to_disk(scenario, tmp_path / "whole")
     at = random.Random(name)

@@ -22,14 +22,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simulator.records.folder as folder_module
-from tests.builders import blocks_of
+from tests.builders import blocks_of, saved_every_block
 from tests.house import Recorder, RunFolder, RunFolderError, Scenario, Table, load, names, run_to_disk
 from tests.run_folders import CSVS, contents, summary
 
 COLUMNS = {
     "trajectory.csv": "tick,good,price,demand,supply,excess_demand,traded,inventory,bid,gradient_price,adjoint",
     "ticks.csv": "tick,max_relative_excess_demand,walras_residual,potential,merit,cosine_to_gradient,"
-    "distance_to_gradient_path,distance_to_equilibrium,distance_to_adjoint,rotation_index,cosine_home,dominant_mode",
+    "distance_to_gradient_path,distance_to_equilibrium,distance_to_adjoint,plan_residual,rotation_index,cosine_home,dominant_mode",
     "wedges.csv": "tick,firm,input,marginal_revenue_product,price,wedge",
     "equilibrium.csv": "equilibrium,good,price,quantity,adjoint,market_price,price_gap,adjoint_gap,index,stable,"
     "from_tick",
@@ -103,7 +103,7 @@ def break_write(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseExcepti
 @pytest.fixture
 def _every_tick_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recorder, "full", property(lambda _: True))
-    monkeypatch.setattr(RunFolder, "due", True)
+    saved_every_block(monkeypatch)
 
 
 @pytest.mark.parametrize(("name", "trade"), EVERY_TRADE)
@@ -357,9 +357,9 @@ def test_checkpoints_are_as_rare_as_can_be_borne(every: int, tmp_path: Path, mon
     monkeypatch.setattr(Recorder, "full", property(lambda _: True))
     saved, save = count(), RunFolder.save
 
-    def counting(self: RunFolder, state: Any) -> None:
+    def counting(self: RunFolder) -> None:
         next(saved)
-        save(self, state)
+        save(self)
 
     monkeypatch.setattr(RunFolder, "save", counting)
     run_to_disk(scenario("chain", ticks=200, record_every=every), tmp_path)

@@ -133,10 +133,10 @@ def arrays(scenario: Scenario) -> list[np.ndarray]:
 def assert_same(one: Scenario, other: Scenario) -> None:
     assert one.resolved == other.resolved
     assert list(one.resolved) == list(other.resolved)
-    assert (one.name, one.numeraire, one.trade, one.run, one.expect) == (
+    assert (one.name, one.numeraire, one.scheduler.trade, one.run, one.expect) == (
         other.name,
         other.numeraire,
-        other.trade,
+        other.scheduler.trade,
         other.run,
         other.expect,
     )
@@ -168,7 +168,7 @@ def test_tupperware_becomes_a_chain_of_firms(tmp_path: Path) -> None:
     assert economy.firms[1].technology.formula.value(np.array([3.0])) == 0.75
     assert (scenario.rule.form, scenario.rule.rate, scenario.rule.pieces) == ("multiplicative", 0.3, ())
     assert scenario.run == RunSettings(ticks=1000, tolerance=1e-9)
-    assert scenario.trade == Trade()
+    assert scenario.scheduler.trade == Trade()
     assert scenario.expect == ("cleared",)
 
 
@@ -185,7 +185,7 @@ def test_fisher_and_scarf(tmp_path: Path) -> None:
     assert not fisher.rule.fixed.any()
     scarf = load(written(tmp_path, SCARF))
     np.testing.assert_array_equal(np.vstack([each.endowment for each in scarf.economy.consumers]), np.eye(3))
-    assert scarf.trade == Trade(every_tick=False)
+    assert scarf.scheduler.trade == Trade(every_tick=False)
     assert scarf.expect == ("cycled",)
 
 
@@ -194,11 +194,11 @@ def test_every_word_of_a_varied_scenario(tmp_path: Path) -> None:
     assert scenario.name == "variety"
     np.testing.assert_array_equal(scenario.initial_prices, [2, 3, 1, 2])
     np.testing.assert_array_equal(scenario.rule.fixed, [False, True, True, True])
-    np.testing.assert_array_equal(scenario.rule.floor, [1e-3, 1e-12, 1e-12, 1e-12])
+    np.testing.assert_array_equal(scenario.rule.floor, [1e-3, 3e-12, 1e-12, 2e-12])
     np.testing.assert_array_equal(scenario.economy.supply, [16, 0, 0, 0])
     np.testing.assert_array_equal(scenario.economy.outside, [math.nan, math.nan, 1, 2])
     assert scenario.rule.pieces == (Momentum(0.5), Clip(0.1), Relative())
-    assert scenario.trade == Trade(every_tick=True, spoilage=0.0, start="empty")
+    assert scenario.scheduler.trade == Trade(every_tick=True, spoilage=0.0, start="empty")
     assert scenario.run == RunSettings(ticks=2000, seed=7, record_every=5, references=False, stop="never")
     assert scenario.expect == ("cleared", "cycled")
     consumers = scenario.economy.consumers
@@ -246,7 +246,7 @@ def test_defaults() -> None:
     assert scenario.name == "scenario"
     assert scenario.path is None
     assert scenario.run == RunSettings()
-    assert scenario.trade == Trade()
+    assert scenario.scheduler.trade == Trade()
     assert (scenario.rule.form, scenario.rule.rate, scenario.rule.pieces) == ("multiplicative", 0.1, ())
     np.testing.assert_array_equal(scenario.initial_prices, [1])
     assert scenario.expect == ("cleared",)

@@ -303,6 +303,7 @@ class Delay:
 
     own: Annotated[Late, Field(description="ticks until a market sees its own price, or takes its step")]
     neighbours: Annotated[Late | None, Field(description="ticks until it sees the prices of all others")] = None
+    number: ClassVar = "ticks"
     meaning: ClassVar = (
         "the step of so many ticks ago; with {own, neighbours}, z_j at its own and all others' prices of these ages"
     )

@@ -25,9 +25,9 @@ def signal_scale(economy: Economy, demand: Array, supply: Array) -> Array:
     return scale
 
 
-def without_scale(economy: Economy, fixed: NDArray[np.bool_]) -> list[str]:
+def without_scale(economy: Economy, fixed: NDArray[np.bool_]) -> list[int]:
     """Goods whose price may move (is not `fixed` `(goods,)`) that have no `s`: demand jumps, and supply moves with
     prices, as firms make them.
     """
     made = np.intersect1d(economy.jumping, economy.outlet_good)
-    return [economy.goods[good] for good in made.tolist() if not fixed[good]]
+    return [good for good in made.tolist() if not fixed[good]]

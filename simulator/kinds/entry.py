@@ -255,7 +255,8 @@ def meaning_of(kind: Any) -> str:
 def form_of(kind: type) -> Any:
     """How a kind's parameters are written: as a model says, or the fields of a plain dataclass.
 
-    Of those a dataclass that requires one may be given the number alone, and one without fields is given `true`.
+    Of those a dataclass that requires one may be given the number alone, which is called as it or its `number` says,
+    and one without fields is given `true`.
     """
     if issubclass(kind, BaseModel):
         return kind
@@ -277,7 +278,7 @@ def form_of(kind: type) -> Any:
         return Annotated[
             Annotated[number, Tag(NUMBER)] | Annotated[whole, Tag(MAPPING)], Discriminator(number_or_mapping)
         ]
-    expected = f"{first} or {{{', '.join(model.model_fields)}}}"
+    expected = f"{getattr(kind, 'number', first)} or {{{', '.join(model.model_fields)}}}"
     return Annotated[Annotated[number, Tag(NUMBER)] | Annotated[whole, Tag(MAPPING)], by_shape(expected)]
 
 

@@ -50,6 +50,7 @@ class RunFolder:
         self._made = False
         self._files: dict[str, GrowingFile] = {}
         self._last: dict[str, Written] = {}
+        self._held: tuple[State, dict[str, Written]] | None = None
         self._due = 0.0
 
     def __enter__(self) -> Self:
@@ -80,11 +81,6 @@ class RunFolder:
     def vacant(self) -> bool:
         """Whether a run may be written here without anything being lost: no such folder, or an empty one."""
         return not self.path.exists() or (self.path.is_dir() and self._names() <= {LOCK})
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time for a checkpoint."""
-        return time.monotonic() >= self._due
 
     def refuse_strangers(self) -> None:
         """Refuse a place that holds something other than a run, which is not ours to replace."""
@@ -181,12 +177,21 @@ class RunFolder:
                 text = table.lines()
                 file.write((text if file.written.length else table.header + text).encode())
 
-    def save(self, state: State) -> None:
-        """Write the checkpoint: the state after all rows written so far, and after `finish` all that was written."""
+    def hold(self, state: State) -> None:
+        """Keep the state after all rows written so far, and after `finish` all that was written; save it if due."""
+        files = {name: file.written for name, file in self._files.items()} | self._last
+        self._held = {name: array.copy() for name, array in state.items()}, files
+        if time.monotonic() >= self._due:
+            self.save()
+
+    def save(self) -> None:
+        """Write the state kept last as the checkpoint, if that has not been done."""
+        if self._held is None:
+            return
         began = time.monotonic()
-        files = {name: file.written for name, file in self._files.items()}
         with self._plainly("written"):
-            self._write(CHECKPOINT, packed(state, {**files, **self._last}))
+            self._write(CHECKPOINT, packed(*self._held))
+        self._held = None
         now = time.monotonic()
         self._due = now + max(SAVE_EVERY, (now - began) / SAVE_SHARE)
 

@@ -17,7 +17,7 @@ from simulator.scenario.document import dump
 from simulator.scenario.economies import Regime, Shocked, locked, markets_of, outside_prices, regimes_of
 from simulator.scenario.learning import lesson_of, must_need_no_slope
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
-from simulator.scenario.schema import Good, ScenarioFile, Trade
+from simulator.scenario.schema import ScenarioFile, Trade
 from simulator.schedulers.scheduler import Scheduler, SchedulerSettings, Setup
 
 if TYPE_CHECKING:
@@ -59,8 +59,6 @@ class Scenario:
     numeraire: str | None
     scheduler: Scheduler[Any, Any]
     lesson: TrainingSet | None
-    rule: price_rules.PriceRule
-    trade: TradeRule
     gradient_path: str
     run: RunSettings
     expect: tuple[str, ...]
@@ -74,6 +72,11 @@ class Scenario:
     def text(self) -> str:
         """The scenario as resolved, in YAML: what is written beside a run."""
         return dump(self.resolved)
+
+    @property
+    def rule(self) -> price_rules.PriceRule:
+        """How its scheduler moves prices."""
+        return self.scheduler.rule
 
     @property
     def last_ticks(self) -> frozenset[int]:
@@ -106,12 +109,10 @@ def build(
     prices, floors, fixed = list[float](), list[float](), list[bool]()
     for at, place in enumerate(markets.good.tolist()):
         good, market = goods[place]
-        price, held = _first_price(good, market, model)
-        abroad = not np.isnan(outside[at])
-        prices.append(outside[at].item() if abroad else price / users[place].item())
-        fixed.append(held or abroad)
-        bottomless = learning is not None and "floor" not in market.model_fields_set
-        floors.append(-np.inf if bottomless else market.floor)
+        abroad, floor = not np.isnan(outside[at]), model.floor(good)
+        prices.append(outside[at].item() if abroad else model.initial_price(good) / users[place].item())
+        fixed.append(abroad or good == model.numeraire or market.fixed_price is not None)
+        floors.append(-np.inf if floor is None else floor)
     rule = model.scheduler.price_rule(locked(np.array(floors)), locked(np.array(fixed)), model.run.seed)
     if learning is not None:
         must_need_no_slope(rule, model.scheduler)
@@ -134,8 +135,6 @@ def build(
         numeraire=model.numeraire,
         scheduler=settings.build(Setup(rule, first, trade, model.run.tolerance, lesson)),
         lesson=lesson,
-        rule=rule,
-        trade=trade,
         gradient_path=model.compare.gradient_path,
         run=RunSettings(**run),
         expect=(model.expect,) if isinstance(model.expect, str) else tuple(model.expect),
@@ -145,15 +144,3 @@ def build(
         plugins=plugins,
         warnings=warnings,
     )
-
-
-def _first_price(good: str, market: Good, model: ScenarioFile) -> tuple[float, bool]:
-    """The price at tick 0, and whether it never moves."""
-    if good in model.outside:
-        return model.outside[good], good == model.numeraire or market.fixed_price is not None
-    if good == model.numeraire:
-        return 1.0, True
-    if market.fixed_price is not None:
-        return market.fixed_price, True
-    first = 1.0 if model.learning is None else 0.0
-    return model.initial_prices.get(good, first if market.price is None else market.price), False

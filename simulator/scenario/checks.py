@@ -66,12 +66,12 @@ def _prices(findings: Findings, learns: bool) -> None:
     multiplicative = not learns and getattr(model.scheduler, "multiplicative", False)
     multiplicative = multiplicative and findings.sound("scheduler", "form")
     for good, market in model.markets.items():
-        fixed, floor = market.fixed_price, market.floor
+        fixed, floor = market.fixed_price, -math.inf if market.floor is None else market.floor
         if not learns and fixed is not None and fixed <= 0:
             fault(("goods", good, "fixed_price"), f"found {number(fixed)}; expected a number above 0")
         if not findings.sound("goods", good, "floor"):
             floor = -math.inf
-        elif not learns and floor < 0:
+        elif not learns and -math.inf < floor < 0:
             fault(("goods", good, "floor"), f"found {number(floor)}; expected a number of at least 0")
         places: dict[Steps, float] = {}
         for key in ("price", "fixed_price"):
@@ -84,8 +84,6 @@ def _prices(findings: Findings, learns: bool) -> None:
             if path is not None and first is not None:
                 elsewhere = findings.document.dotted(first)
                 fault(path, f"found a second price of {shown(good)}; expected one (the other is {elsewhere})", "key")
-        if learns and "floor" not in market.model_fields_set:
-            floor = -math.inf
         if first is not None and findings.sound(*first):
             _first_price(findings, good, first, places[first], floor, multiplicative, learns)
         if good == numeraire and outside.get(good, 1) != 1:

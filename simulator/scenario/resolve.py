@@ -58,8 +58,6 @@ def _plain(entry: Any) -> dict[str, Any]:
 def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
     listed = model.goods if isinstance(model.goods, dict) else dict.fromkeys(model.goods)
     goods: dict[str, Any] = {}
-    # Where patterns are learnt nothing is known at first.
-    first_price = 1.0 if model.learning is None else 0.0
     for good, given in listed.items():
         market = given or Good.model_construct()
         if market.fixed_price is not None:
@@ -67,10 +65,13 @@ def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
         elif good == model.numeraire or good in model.outside:
             price = {}
         else:
-            price = {"price": model.initial_prices.get(good, first_price if market.price is None else market.price)}
-        bottomless = model.learning is not None and "floor" not in market.model_fields_set
-        floor = {} if bottomless else {"floor": market.floor}
-        goods[good] = {**price, **floor, **({} if market.rival else {"rival": False})}
+            price = {"price": model.initial_price(good)}
+        floor = model.floor(good)
+        goods[good] = {
+            **price,
+            **({} if floor is None else {"floor": floor}),
+            **({} if market.rival else {"rival": False}),
+        }
     return goods
 
 

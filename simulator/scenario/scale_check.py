@@ -20,9 +20,10 @@ def scale_faults(scenario: Scenario) -> Iterator[Fault]:
         return
     scheduler = scenario.resolved["scheduler"]
     key = "rule" if scheduler.get("rule") else "with" if scheduler.get("form") == "additive" else "form"
-    goods = {good: None for regime in scenario.regimes for good in without_scale(regime.economy, scenario.rule.fixed)}
-    if goods:
-        named = ", ".join(goods)
+    economies, markets = [regime.economy for regime in scenario.regimes], scenario.markets
+    without = {place for economy in economies for place in without_scale(economy, scenario.rule.fixed)}
+    if without:
+        named = ", ".join(dict.fromkeys(markets.goods[markets.good[place]] for place in sorted(without)))
         message = f"found steps per unit of s, but a linear taste makes demand for {named} jump and firms supply it"
         advice = "expected form: additive, without relative (the mean of z/s at the right price is not 0)"
         yield Fault(("scheduler", key), f"{message}; {advice}")

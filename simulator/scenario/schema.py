@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from simulator.kinds.draws import Reader
 
 DEFAULT_FLOOR = 1e-12
+"""Of a good's initial price: far enough below for it to count as 0 in whatever unit prices are told."""
 SHARE_ROUNDING = 1e-9
 """By how much shares may exceed 1 together."""
 
@@ -59,9 +60,10 @@ class Good(Entry):
     fixed_price: float | None = Field(
         None, description="a price that never moves; the good is rationed like any other; above 0 but in learning"
     )
-    floor: float = Field(
-        DEFAULT_FLOOR,
-        description="the price is projected here when a rule would take it lower; at least 0 but in learning",
+    floor: float | None = Field(
+        None,
+        description="the price is projected here when a rule would take it lower; at least 0 but in learning (default "
+        "1e-12 of the initial price)",
     )
     rival: bool = Field(True, description="false: a value that every user has whole, each at a price of its own")
 
@@ -275,6 +277,25 @@ class ScenarioFile(Entry):
         given = self.goods if isinstance(self.goods, dict) else dict.fromkeys(self.goods or ())
         plain = Good.model_construct()
         return {good: market or plain for good, market in given.items() if good}
+
+    def initial_price(self, good: str) -> float:
+        """The price of a good at tick 0: 1 unless said, and 0 where patterns are learnt and nothing is known yet."""
+        market = self.markets[good]
+        if good in self.outside:
+            return self.outside[good]
+        if good == self.numeraire:
+            return 1.0
+        if market.fixed_price is not None:
+            return market.fixed_price
+        first = 1.0 if self.learning is None else 0.0
+        return self.initial_prices.get(good, first if market.price is None else market.price)
+
+    def floor(self, good: str) -> float | None:
+        """Where the price of a good is projected; None where it has no floor."""
+        given, price = self.markets[good].floor, self.initial_price(good)
+        if given is not None or self.learning is not None:
+            return given
+        return DEFAULT_FLOOR * price if price > 0 else DEFAULT_FLOOR
 
 
 def scenario_schema(known: Known | None = None) -> dict[str, Any]:

@@ -196,7 +196,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
     nothing: Array | float = -1.0
     aggregates: bool = True
     floats: bool = True
-    _scratch: list[Scratch] = field(default_factory=list[Scratch], repr=False)
+    _scratch: list[Scratch] = field(default_factory=list[Scratch], init=False, repr=False)
     kind = "tatonnement"
 
     def start(self, economy: Economy, prices: Array, seed: int) -> MarketState:
