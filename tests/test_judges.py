@@ -31,6 +31,7 @@ from tests.house import (
     Production,
     Quadratic,
     QuasiLinear,
+    Scenario,
     StoneGeary,
     Taste,
     best_input,
