@@ -26,7 +26,7 @@ ROOMS = {
     "simulator.dynamics.price_rules": "PIECES PRICE_FORMS=FORMS PriceRule RECIPES",
     "simulator.dynamics.market_tick": "MarketTick Ticks",
     "simulator.dynamics.trading": "Fills Trade ration",
-    "simulator.dynamics.turns": "Bernoulli RandomOrder Sequential",
+    "simulator.dynamics.price_order": "Bernoulli RandomOrder Sequential",
     "simulator.economics": "formula_utility forms rows technology",
     "simulator.economics.aggregate": "aggregate",
     "simulator.economics.agents": "Consumers Firm",

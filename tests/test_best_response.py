@@ -27,18 +27,18 @@ def concave(draw: st.DrawFn, most: int = 3) -> Formula:
     return parse(" + ".join(terms))
 
 
-def misfit(formula: Formula, price: float, wages: np.ndarray, inputs: np.ndarray) -> float:
+def misfit(formula: Formula, price: float, input_prices: np.ndarray, inputs: np.ndarray) -> float:
     """How far `p df/dx = w` (or `<=` at 0) is from being met, relative to the wage."""
     worst = 0.0
     for i, slope in enumerate(formula.gradient(inputs)):
-        gap = price * slope / wages[i] - 1.0
+        gap = price * slope / input_prices[i] - 1.0
         worst = max(worst, abs(gap) if inputs[i] > 0 else gap)
     return worst
 
 
 @given(concave(), st.floats(-3, 3), st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.floats(-6, 6))
-def test_first_order_conditions(formula: Formula, price: float, wages: list[float], guess: float) -> None:
-    p, w = 10.0**price, 10.0 ** np.array(wages[: len(formula.variables)])
+def test_first_order_conditions(formula: Formula, price: float, input_prices: list[float], guess: float) -> None:
+    p, w = 10.0**price, 10.0 ** np.array(input_prices[: len(formula.variables)])
     start = np.full((1, len(w)), 10.0**guess)
     plan = FormulaTechnology(formula).best_response(p, w.tolist(), start)
     assert misfit(formula, p, w, plan.inputs[0]) < 1e-12
@@ -74,9 +74,9 @@ def test_rows_do_not_see_each_other(formula: Formula, price: float, wage: float)
 
 
 @given(concave(), st.floats(0.2, 5), st.lists(st.floats(0.2, 5), min_size=3, max_size=3))
-def test_hotelling_and_the_slope_of_supply(formula: Formula, price: float, wages: list[float]) -> None:
+def test_hotelling_and_the_slope_of_supply(formula: Formula, price: float, input_prices: list[float]) -> None:
     technology, count = FormulaTechnology(formula), len(formula.variables)
-    prices, guess, h = np.array([price, *wages[:count]]), np.ones((1, count)), 1e-5
+    prices, guess, h = np.array([price, *input_prices[:count]]), np.ones((1, count)), 1e-5
 
     def profit(at: np.ndarray) -> tuple[float, np.ndarray]:
         value, plan = technology.profit(float(at[0]), at[1:].tolist(), guess)

@@ -177,7 +177,7 @@ def test_a_loss_that_might_ruin_somebody_is_left_to_the_individuals() -> None:
 def test_a_population_is_its_members_as_single_consumers(kind: str, every_tick: bool) -> None:
     count = 40
     people = consumers(Homothetic(FORMS[kind](count, 7)), count, 8)
-    members = [replace(people.rows(slice(i, i + 1)), name=f"h{i}", count=1) for i in range(count)]
+    members = [replace(people.take(slice(i, i + 1)), name=f"h{i}", count=1) for i in range(count)]
     assert_same(run(economy(people), every_tick=every_tick), run(economy(*members), every_tick=every_tick))
 
 

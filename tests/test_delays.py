@@ -91,11 +91,11 @@ def test_a_delay_is_counted_in_ticks_where_prices_take_turns() -> None:
     memory = rule.start(prices=prices)
     for tick in range(8):
         past.append(prices)
-        heard = rule.heard(prices, memory)
-        assert heard is not None
+        observed_prices = rule.observed_prices(prices, memory)
+        assert observed_prices is not None
         expected = np.tile(past[max(tick - 2, 0)], (3, 1))
         np.fill_diagonal(expected, prices)
-        np.testing.assert_array_equal(heard, expected)
+        np.testing.assert_array_equal(observed_prices, expected)
         prices, memory = rule.next_prices(prices, ones, ones, memory)
 
 
@@ -173,4 +173,4 @@ def test_the_first_prices_are_asked_for_where_they_are_needed() -> None:
     with pytest.raises(ValueError, match="prices"):
         late.start()
     assert [len(memo) for memo in late.start(prices=np.ones(3))] == [1, 0, 3, 6]
-    assert PriceRule("additive", 0.1, (Delay(2), Momentum(0.5)), floor, free).heard(np.ones(3), ()) is None
+    assert PriceRule("additive", 0.1, (Delay(2), Momentum(0.5)), floor, free).observed_prices(np.ones(3), ()) is None

@@ -89,20 +89,24 @@ def test_production_derives_what_the_formula_says() -> None:
         def output_of_one(self, inputs: np.ndarray) -> np.ndarray:
             return self.scale * (np.sqrt(inputs[..., 0]) + 2 * np.sqrt(inputs[..., 1]))
 
-        def best_response_of_one(self, price: float, wages: np.ndarray) -> np.ndarray:
-            return (price * self.scale[:, None] * np.array([1.0, 2.0]) / (2.0 * wages)) ** 2
+        def best_response_of_one(self, price: float, input_prices: np.ndarray) -> np.ndarray:
+            return (price * self.scale[:, None] * np.array([1.0, 2.0]) / (2.0 * input_prices)) ** 2
 
-    wages, inputs = np.array([0.7, 1.3]), np.array([[2.0, 0.4]])
+    input_prices, inputs = np.array([0.7, 1.3]), np.array([[2.0, 0.4]])
     own, formula = Roots(np.ones(1)), FormulaTechnology(parse("x^0.5 + 2*y^0.5"), count=3)
     object.__setattr__(own, "count", 3)
-    plan, expected = (kind.best_response(1.7, list(wages), inputs) for kind in (own, formula))
+    plan, expected = (kind.best_response(1.7, list(input_prices), inputs) for kind in (own, formula))
     np.testing.assert_allclose(plan.inputs, expected.inputs, rtol=1e-10)
     np.testing.assert_allclose(plan.output, expected.output, rtol=1e-10)
-    np.testing.assert_allclose(own.profit(1.7, wages, inputs)[0], formula.profit(1.7, wages, inputs)[0], rtol=1e-10)
-    np.testing.assert_allclose(own.marginal_product(inputs, wages), formula.marginal_product(inputs, wages), rtol=1e-8)
+    np.testing.assert_allclose(
+        own.profit(1.7, input_prices, inputs)[0], formula.profit(1.7, input_prices, inputs)[0], rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        own.marginal_product(inputs, input_prices), formula.marginal_product(inputs, input_prices), rtol=1e-8
+    )
     at = expected.inputs
     np.testing.assert_allclose(
-        own.supply_slope(1.7, wages, at), formula.supply_slope(1.7, wages, at), rtol=1e-7, atol=1e-9
+        own.supply_slope(1.7, input_prices, at), formula.supply_slope(1.7, input_prices, at), rtol=1e-7, atol=1e-9
     )
 
 

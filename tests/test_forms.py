@@ -145,7 +145,7 @@ def test_value_and_unit_cost_are_of_degree_one(kind: str, seed: int, level: floa
 def test_imputation_of_the_demanded_bundle_is_what_it_costs(kind: str, seed: int) -> None:
     form, prices, income, _ = draw(kind, seed)
     bundle = form.demand(prices, income)
-    np.testing.assert_allclose(income[:, None] * form.imputation(bundle, prices), prices * bundle, rtol=1e-12)
+    np.testing.assert_allclose(income[:, None] * form.value_shares(bundle, prices), prices * bundle, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", SMOOTH)
@@ -155,7 +155,7 @@ def test_imputation_is_the_elasticity_of_value(kind: str, seed: int) -> None:
     bundle = np.exp(stream.normal(0, 1.5, form.wanted.shape))
     worth = bundle * own_gradient(form, bundle)
     np.testing.assert_allclose(
-        form.imputation(bundle, prices), worth / worth.sum(axis=-1, keepdims=True), rtol=1e-12, atol=1e-15
+        form.value_shares(bundle, prices), worth / worth.sum(axis=-1, keepdims=True), rtol=1e-12, atol=1e-15
     )
 
 
@@ -164,7 +164,7 @@ def test_imputation_is_the_elasticity_of_value(kind: str, seed: int) -> None:
 def test_imputed_worth_exhausts_the_bundle_even_where_goods_are_missing(kind: str, seed: int) -> None:
     form, prices, _, stream = draw(kind, seed)
     bundle = np.exp(stream.normal(0, 1, form.wanted.shape)) * (stream.random(form.wanted.shape) < 0.6)
-    imputed = form.imputation(bundle, prices)
+    imputed = form.value_shares(bundle, prices)
     np.testing.assert_allclose(imputed.sum(axis=-1), 1.0, rtol=EPS)
     assert (imputed >= 0).all()
     assert (imputed[~form.wanted] == 0).all()
@@ -181,7 +181,7 @@ def test_ces_without_a_good_is_the_limit_of_ces_with_little_of_it(seed: int, ela
     gone, scarce = np.where(missing, 0.0, bundle), np.where(missing, 1e-100 * form.shares, bundle)
     scarce[0, 0] = gone[0, 0]
     np.testing.assert_allclose(form.value(gone), form.value(scarce), rtol=1e-9, atol=1e-9)
-    near, at = form.imputation(scarce, np.ones(4)), form.imputation(gone, np.ones(4))
+    near, at = form.value_shares(scarce, np.ones(4)), form.value_shares(gone, np.ones(4))
     np.testing.assert_allclose(at, near, rtol=1e-9, atol=1e-9)
 
 
@@ -191,7 +191,7 @@ def test_nothing_at_all_is_worth_nothing(kind: str, seed: int) -> None:
     form, prices, _, _ = draw(kind, seed)
     nothing = np.zeros(form.wanted.shape)
     assert (form.value(nothing) == 0).all()
-    np.testing.assert_allclose(form.imputation(nothing, prices).sum(axis=-1), 1.0, rtol=EPS)
+    np.testing.assert_allclose(form.value_shares(nothing, prices).sum(axis=-1), 1.0, rtol=EPS)
 
 
 @KINDS
@@ -205,8 +205,8 @@ def test_many_ticks_at_once_are_the_loop_over_ticks(kind: str, seed: int) -> Non
     rounding = 0.0 if kind in FORMS else 1e-14
     np.testing.assert_allclose(form.value(bundles), [form.value(b) for b in bundles], rtol=rounding)
     np.testing.assert_allclose(form.unit_cost(quoted), [form.unit_cost(p[0]) for p in quoted], rtol=rounding)
-    together = form.imputation(bundles, quoted)
-    alone = [form.imputation(b, p[0]) for b, p in zip(bundles, quoted, strict=True)]
+    together = form.value_shares(bundles, quoted)
+    alone = [form.value_shares(b, p[0]) for b, p in zip(bundles, quoted, strict=True)]
     np.testing.assert_allclose(together, alone, rtol=rounding)
     demands = [form.unit_demand(p[0]) for p in quoted]
     np.testing.assert_allclose(form.unit_demand(quoted), demands, rtol=rounding)
@@ -244,7 +244,7 @@ def test_some_rows_are_views_that_do_what_they_did_among_the_others(kind: str, s
     size = len(form.wanted)
     assert form.size == size
     part = slice(*sorted(stream.choice(size + 1, 2, replace=False)))
-    some = form.rows(part)
+    some = form.take(part)
     for view, whole in zip(parameters_of(some), parameters_of(form), strict=True):
         assert view.base is not None or len(whole) == 1
     np.testing.assert_array_equal(some.wanted, form.wanted[part])
@@ -257,7 +257,7 @@ def test_some_rows_are_views_that_do_what_they_did_among_the_others(kind: str, s
 def test_one_row_stands_for_all(kind: str, seed: int) -> None:
     """A parameter with one row and one with equal rows are the same, alone or beside others that differ."""
     stream = np.random.default_rng(seed)
-    one, prices, income = draw(kind, seed)[0].rows(slice(0, 1)), *draw(kind, seed)[1:3]
+    one, prices, income = draw(kind, seed)[0].take(slice(0, 1)), *draw(kind, seed)[1:3]
     income = np.concatenate([income, income])
     count = len(income)
     many = repeated(one, count)
@@ -267,7 +267,7 @@ def test_one_row_stands_for_all(kind: str, seed: int) -> None:
     for get in (
         lambda form: form.demand(prices, income),
         lambda form: form.value(bundle),
-        lambda form: form.imputation(bundle, prices),
+        lambda form: form.value_shares(bundle, prices),
         lambda form: np.broadcast_to(form.unit_cost(prices), count),
         lambda form: np.broadcast_to(form.unit_demand(prices), bundle.shape),
         lambda form: form.curvature(prices, income),
@@ -295,7 +295,7 @@ def test_ces_with_one_row_of_one_parameter_and_many_of_another(which: str, seed:
     prices, income, bundle = np.exp(stream.normal(0, 1, 3)), np.exp(stream.normal(0, 1, 4)), np.ones((4, 3))
     np.testing.assert_allclose(form.demand(prices, income), other.demand(prices, income), rtol=EPS)
     np.testing.assert_allclose(form.value(bundle), other.value(bundle), rtol=EPS)
-    np.testing.assert_allclose(form.imputation(bundle, prices), other.imputation(bundle, prices), rtol=EPS)
+    np.testing.assert_allclose(form.value_shares(bundle, prices), other.value_shares(bundle, prices), rtol=EPS)
     np.testing.assert_allclose(form.unit_demand(prices) - other.unit_demand(prices), 0, atol=1e-12)
     np.testing.assert_allclose(form.curvature(prices, income), other.curvature(prices, income), rtol=EPS)
 
@@ -306,7 +306,7 @@ def test_many_rows_stay_stored_good_by_good(kind: str) -> None:
     raw, prices = np.asfortranarray(np.exp(stream.normal(0, 1, (50, 4)))), np.exp(stream.normal(0, 1, 4))
     form = build(kind, raw, np.random.default_rng(1))
     row_by_row = build(kind, np.ascontiguousarray(raw), np.random.default_rng(1))
-    alike = form.rows(slice(0, 1))
+    alike = form.take(slice(0, 1))
     for parameter in parameters_of(form):
         assert parameter.ndim == 1 or parameter.flags.f_contiguous
     for bundle in (form.demand(prices, np.ones(50)), form.unit_demand(prices), alike.demand(prices, np.ones(50))):
@@ -439,7 +439,7 @@ def test_ces_survives_any_elasticity_over_twelve_decades(seed: int, elasticity: 
         np.testing.assert_allclose(form.unit_demand(prices) @ prices, form.unit_cost(prices), rtol=1e-12)
         quantities = 10.0 ** stream.uniform(-6, 6, (3, 5))
         assert np.isfinite(form.value(quantities)).all()
-        np.testing.assert_allclose(form.imputation(quantities, prices).sum(axis=-1), 1.0, rtol=EPS)
+        np.testing.assert_allclose(form.value_shares(quantities, prices).sum(axis=-1), 1.0, rtol=EPS)
 
 
 @given(seed=seeds)
@@ -567,7 +567,7 @@ def test_leontief_imputes_the_nearest_marginal_value_at_a_kink(seed: int) -> Non
         constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1},
         options={"ftol": 1e-14},
     ).x
-    imputed = Leontief(coefficients).imputation(bundle, prices)[0]
+    imputed = Leontief(coefficients).value_shares(bundle, prices)[0]
     assert (imputed[ratios > 1] == 0).all()
     np.testing.assert_allclose(imputed[scarcest], nearest, atol=1e-5)
 
@@ -581,7 +581,7 @@ def test_leontief_worth_falls_on_the_scarcest_good_alone(seed: int) -> None:
         more = bundle.copy()
         more[:, good] *= 1 + step
         elasticity = (form.value(more) / form.value(bundle) - 1) / step
-        np.testing.assert_allclose(form.imputation(bundle, prices)[:, good], elasticity, atol=1e-5)
+        np.testing.assert_allclose(form.value_shares(bundle, prices)[:, good], elasticity, atol=1e-5)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.2, 0.999999, 1.0, 1.7, 12.0]))
@@ -591,6 +591,6 @@ def test_a_bundle_is_appraised_at_once_as_it_is_in_two_steps(seed: int, elastici
     shares[0, 1] = stream.choice([0.0, shares[0, 1]])
     form = CES(np.full(5, elasticity) * stream.choice([1.0, 1.1], 5), shares)
     bundle = stream.lognormal(0, 2, (5, 3)) * stream.choice([0.0, 1.0, 1.0, 1.0], (5, 1))
-    value, imputation = form.appraise(bundle, np.ones(3))
+    value, value_shares = form.appraise(bundle, np.ones(3))
     np.testing.assert_allclose(value, form.value(bundle), rtol=1e-12)
-    np.testing.assert_allclose(imputation, form.imputation(bundle, np.ones(3)), rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(value_shares, form.value_shares(bundle, np.ones(3)), rtol=1e-11, atol=1e-14)

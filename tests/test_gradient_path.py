@@ -329,7 +329,7 @@ def test_the_merit_falls_at_small_steps_where_there_is_no_potential() -> None:
         values: list[float] = []
         for tick in range(1500):
             path.advance(tick)
-            values.append(path.look().value)
+            values.append(path.evaluate().value)
         falling = np.array(values)[np.array(values) > 1e-20]
         assert len(falling) > 50
         assert np.all(np.diff(falling) < 0)

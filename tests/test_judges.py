@@ -54,8 +54,8 @@ class Roots(Production):
     def output_of_one(self, inputs: Array) -> Array:
         return self.productivity * np.sqrt(inputs).sum(axis=-1)
 
-    def best_response_of_one(self, price: float, wages: Array) -> Array:
-        return (price * self.productivity[:, None] / (2.0 * wages)) ** 2
+    def best_response_of_one(self, price: float, input_prices: Array) -> Array:
+        return (price * self.productivity[:, None] / (2.0 * input_prices)) ** 2
 
 
 @dataclass(frozen=True)

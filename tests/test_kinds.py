@@ -65,8 +65,8 @@ class Lazy:
     speed: Annotated[float, Field(gt=0, le=1, description="the part of the way gone in a tick")]
     meaning: ClassVar[str] = "x <- x + speed (best x - x)"
 
-    def plan(self, technology: Any, price: float, wages: Any, inputs: Any, *, first: bool) -> Plan:
-        best = technology.best_response(price, wages, inputs)
+    def plan(self, technology: Any, price: float, input_prices: Any, inputs: Any, *, first: bool) -> Plan:
+        best = technology.best_response(price, input_prices, inputs)
         moved = best.inputs if first else inputs + self.speed * (best.inputs - inputs)
         return Plan(moved, technology.output(moved))
 

@@ -33,8 +33,8 @@ class Brewing(Production):
     def output_of_one(self, inputs: np.ndarray) -> np.ndarray:
         return 2.0 * np.sqrt(inputs[..., 0]) + np.sqrt(inputs[..., 1])
 
-    def best_response_of_one(self, price: float, wages: np.ndarray) -> np.ndarray:
-        return (price * np.array([[1.0, 0.5]]) / wages) ** 2
+    def best_response_of_one(self, price: float, input_prices: np.ndarray) -> np.ndarray:
+        return (price * np.array([[1.0, 0.5]]) / input_prices) ** 2
 
 
 class Brewery(Entry):
@@ -130,14 +130,14 @@ def test_no_step_exceeds_the_rate_nor_lowers_profit(name: str, rate: float) -> N
     firm = load(brewery(TECHNIQUES[name]), plugins=KINDS).economy.firms[0]
     technology, stream, inside = firm.technology, np.random.default_rng(1), 0
     for _ in range(40):
-        price, *wages = np.exp(stream.normal(0, 0.7, 1 + len(firm.inputs))).tolist()
+        price, *input_prices = np.exp(stream.normal(0, 0.7, 1 + len(firm.inputs))).tolist()
         inputs = firm.count * np.exp(stream.normal(0, 1.0, (firm.rows, len(firm.inputs))))
-        plan = MarginalAdjustment(rate).plan(technology, price, wages, inputs, first=False)
+        plan = MarginalAdjustment(rate).plan(technology, price, input_prices, inputs, first=False)
         assert np.max(np.abs(np.log(plan.inputs / inputs))) <= rate * (1 + 1e-12)
         np.testing.assert_array_equal(plan.output, technology.output(plan.inputs))
-        profit = [price * technology.output(x) - x @ wages for x in (inputs, plan.inputs)]
-        best = technology.best_response(price, wages, inputs)
-        least = np.minimum(profit[0], price * best.output - best.inputs @ wages)
+        profit = [price * technology.output(x) - x @ input_prices for x in (inputs, plan.inputs)]
+        best = technology.best_response(price, input_prices, inputs)
+        least = np.minimum(profit[0], price * best.output - best.inputs @ input_prices)
         inside += np.sum(profit[1] > least)
         # Towards the best response profit need not rise at every point of the way, but not below where it began.
         assert np.all(profit[1] >= least - 1e-9 * (np.abs(least) + 1))

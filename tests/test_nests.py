@@ -41,7 +41,7 @@ def same(one: Form, other: Form, prices: Array, income: Array, bundle: Array) ->
     np.testing.assert_array_equal(one.wanted, other.wanted)
     np.testing.assert_allclose(one.demand(prices, income), other.demand(prices, income), **near)
     np.testing.assert_allclose(one.value(bundle), other.value(bundle), **near)
-    np.testing.assert_allclose(one.imputation(bundle, prices), other.imputation(bundle, prices), **near)
+    np.testing.assert_allclose(one.value_shares(bundle, prices), other.value_shares(bundle, prices), **near)
     np.testing.assert_allclose(one.unit_cost(prices), other.unit_cost(prices), **near)
     np.testing.assert_allclose(one.unit_demand(prices), other.unit_demand(prices), **near)
     np.testing.assert_allclose(one.log_cost_gradient(prices), other.log_cost_gradient(prices), **near)
@@ -173,10 +173,10 @@ def test_shares_of_many_rows_at_any_level() -> None:
     form = Nest.of_shares(3, [0, nest], np.full(1, 1.5), np.ones((1, 2)))
     prices = np.array([1.0, 2.0, 3.0])
     assert form.size == 6
-    assert form.rows(slice(2, 4)).size == 2
+    assert form.take(slice(2, 4)).size == 2
     demand = form.demand(prices, np.ones(6))
     for row in range(6):
-        alone = form.rows(slice(row, row + 1)).demand(prices, np.ones(1))[0]
+        alone = form.take(slice(row, row + 1)).demand(prices, np.ones(1))[0]
         np.testing.assert_allclose(alone, demand[row], rtol=1e-13)
 
 

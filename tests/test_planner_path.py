@@ -151,7 +151,7 @@ def moved(path: PlannerPath, *, edge: int | None = None, cohort: int = 0, place:
     other = PlannerPath.__new__(PlannerPath)
     other.__dict__.update(path.__dict__)
     other.restore(state)
-    return objective(other, other.look())
+    return objective(other, other.evaluate())
 
 
 @pytest.mark.parametrize("tick", [0, 7])
@@ -160,7 +160,7 @@ def test_what_a_use_is_worth_above_the_price_is_the_objective_s_gradient(name: s
     """`dW / d ln d_e = x_e (v_e - a_g)`, against differences of the objective itself under the share-out."""
     path, step = path_of(loaded(SMOOTH[name])), 1e-5
     path.advance(tick)
-    sweep, economy = path.look(), path.economy
+    sweep, economy = path.evaluate(), path.economy
     scale, judged = abs(objective(path, sweep)), 0
     for edge, good in enumerate(economy.edge_good):
         slope = (moved(path, edge=edge, by=step) - moved(path, edge=edge, by=-step)) / (2 * step)
@@ -185,7 +185,7 @@ def test_the_objective_never_falls_where_steps_are_small(name: str) -> None:
     values: list[float] = []
     for tick in range(600):
         path.advance(tick)
-        values.append(objective(path, path.look()))
+        values.append(objective(path, path.evaluate()))
     rise = np.diff(values)
     assert np.all(rise >= -1e-13 * np.abs(values[1:]))
     assert values[-1] > values[0] + 1e-3
@@ -404,7 +404,7 @@ def test_bids_have_no_path_to_be_compared_with() -> None:
 def test_intentions_are_counted_in_what_there_is_and_nobody_is_given_what_is_of_no_use() -> None:
     path = path_of(loaded(FISHER))
     path.advance(300)
-    np.testing.assert_allclose(path.look().fraction, 1.0, rtol=1e-3)
+    np.testing.assert_allclose(path.evaluate().fraction, 1.0, rtol=1e-3)
     first, second, _ = path.intended_consumption
     assert first[0, 1] == second[0, 0] == 0.0
     assert np.all(first[0, [0, 2]] > 0)
@@ -423,7 +423,7 @@ def test_a_firm_that_idles_is_worth_nothing_and_leaves_the_others_their_price() 
     }
     path = path_of(loaded(data))
     np.testing.assert_allclose(path.advance(200), [4**-0.5, 1.0, 1.0], rtol=1e-9)
-    assert path.look().edge_values[1] == 0.0
+    assert path.evaluate().edge_values[1] == 0.0
 
 
 def test_figures_name_him() -> None:

@@ -180,6 +180,7 @@ LINEAR = {
 def test_a_search_that_takes_too_long_is_given_up_and_says_so() -> None:
     scenario = load(LINEAR)
     assert search_equilibria(scenario.economy, scenario.rule, [scenario.initial_prices]).given_up
+    assert "the search for equilibria was ended early" in simulate(scenario, ticks=20).summary["sentence"]
     small = load(TWO)
     assert not search_equilibria(small.economy, small.rule, [small.initial_prices]).given_up
 
@@ -222,7 +223,7 @@ ASKED = {
     "spending": lambda taste, prices, income: taste.spending(prices, income) + 0.0 * income,
     "surplus": lambda taste, prices, income: taste.surplus(prices, income) + 0.0 * income,
     "jacobian": lambda taste, prices, income: taste.jacobian(prices, income, np.ones((3, 2))),
-    "imputation": lambda taste, prices, income: taste.imputation(taste.demand(prices, income), prices),
+    "value_shares": lambda taste, prices, income: taste.value_shares(taste.demand(prices, income), prices),
     "worth": lambda taste, prices, income: taste.worth(taste.demand(prices, income), prices, income),
     "utility": lambda taste, prices, income: taste.utility(taste.demand(prices, income), income),
 }

@@ -37,7 +37,7 @@ def test_sums_and_spending_are_those_of_the_demand() -> None:
     np.testing.assert_array_equal(BARE.dual_demand(PRICES, INCOME), BARE.demand(PRICES, INCOME))
     np.testing.assert_allclose(BARE.surplus(PRICES, INCOME), INCOME / FORM.unit_cost(PRICES), rtol=1e-13)
     assert BARE.size == 3
-    assert BARE.rows(slice(1, 3)).demand(PRICES, INCOME[1:]).shape == (2, 3)
+    assert BARE.take(slice(1, 3)).demand(PRICES, INCOME[1:]).shape == (2, 3)
 
 
 def test_derivatives_are_those_of_the_closed_form() -> None:
@@ -48,12 +48,12 @@ def test_derivatives_are_those_of_the_closed_form() -> None:
 
 def test_worth_and_imputation_are_those_of_the_closed_form() -> None:
     bundle = np.array([[1.0, 2.0, 0.5], [0.3, 0.1, 4.0], [1.0, 1.0, 1.0]])
-    np.testing.assert_allclose(BARE.imputation(bundle, PRICES), CLOSED.imputation(bundle, PRICES), rtol=1e-8)
+    np.testing.assert_allclose(BARE.value_shares(bundle, PRICES), CLOSED.value_shares(bundle, PRICES), rtol=1e-8)
     np.testing.assert_allclose(BARE.worth(bundle, PRICES, INCOME), CLOSED.worth(bundle, PRICES, INCOME), rtol=1e-8)
 
 
 def test_nothing_consumed_is_imputed_as_the_first_money_is_spent() -> None:
-    found = BARE.imputation(np.zeros((3, 3)), PRICES)
+    found = BARE.value_shares(np.zeros((3, 3)), PRICES)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
     np.testing.assert_allclose(found, FORM.demand(PRICES, np.ones(3)) * PRICES, rtol=1e-12)
 

@@ -54,56 +54,58 @@ def draw(kind: str, seed: int, rows: int = 3) -> tuple[Technology, float, Array,
     return technology, price, np.exp(stream.normal(0, 1, form.wanted.shape[1])), stream
 
 
-def guess(technology: Technology, wages: Array) -> Array:
-    return np.ones((technology.size, len(wages)))
+def guess(technology: Technology, input_prices: Array) -> Array:
+    return np.ones((technology.size, len(input_prices)))
 
 
 def alone(technology: Technology, row: int, count: int = 1) -> Technology:
     """So many firms alike, each as those of one row."""
-    return replace(technology.rows(slice(row, row + 1)), count=count)
+    return replace(technology.take(slice(row, row + 1)), count=count)
 
 
 @KINDS
 @given(seed=seeds)
 def test_first_order_conditions_hold_at_the_best_response(kind: str, seed: int) -> None:
-    technology, price, wages, _ = draw(kind, seed)
-    plan = technology.best_response(price, wages.tolist(), guess(technology, wages))
-    earned = price * technology.marginal_product(plan.inputs, wages)
+    technology, price, input_prices, _ = draw(kind, seed)
+    plan = technology.best_response(price, input_prices.tolist(), guess(technology, input_prices))
+    earned = price * technology.marginal_product(plan.inputs, input_prices)
     used = plan.inputs > 0
-    np.testing.assert_allclose(np.where(used, earned, wages), np.broadcast_to(wages, earned.shape), rtol=1e-12)
-    assert (earned[~used] <= np.broadcast_to(wages, earned.shape)[~used]).all()
+    np.testing.assert_allclose(
+        np.where(used, earned, input_prices), np.broadcast_to(input_prices, earned.shape), rtol=1e-12
+    )
+    assert (earned[~used] <= np.broadcast_to(input_prices, earned.shape)[~used]).all()
     np.testing.assert_allclose(technology.output(plan.inputs), plan.output, rtol=1e-12)
 
 
 @KINDS
 @given(seed=seeds)
 def test_both_roads_lead_to_one_plan_and_its_profit(kind: str, seed: int) -> None:
-    technology, price, wages, _ = draw(kind, seed)
-    plan = technology.best_response(price, wages.tolist(), guess(technology, wages))
-    value, other = technology.profit(price, wages.tolist(), guess(technology, wages))
+    technology, price, input_prices, _ = draw(kind, seed)
+    plan = technology.best_response(price, input_prices.tolist(), guess(technology, input_prices))
+    value, other = technology.profit(price, input_prices.tolist(), guess(technology, input_prices))
     np.testing.assert_allclose(other.inputs, plan.inputs, rtol=1e-11)
     np.testing.assert_allclose(other.output, plan.output, rtol=1e-11)
-    np.testing.assert_allclose(value, price * plan.output - plan.inputs @ wages, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(value, price * plan.output - plan.inputs @ input_prices, rtol=1e-10, atol=1e-12)
     assert value.shape == plan.output.shape == (technology.size,)
-    assert plan.inputs.shape == other.inputs.shape == (technology.size, len(wages))
+    assert plan.inputs.shape == other.inputs.shape == (technology.size, len(input_prices))
 
 
 @KINDS
 @given(seed=seeds)
 def test_no_other_plan_earns_more(kind: str, seed: int) -> None:
-    technology, price, wages, stream = draw(kind, seed)
-    value, plan = technology.profit(price, wages.tolist(), guess(technology, wages))
+    technology, price, input_prices, stream = draw(kind, seed)
+    value, plan = technology.profit(price, input_prices.tolist(), guess(technology, input_prices))
     for spread in (0.01, 0.3, 3.0):
         others = np.maximum(plan.inputs, 1e-3) * np.exp(stream.normal(0, spread, (100, *plan.inputs.shape)))
-        earned = price * technology.output(others) - others @ wages
-        assert (earned <= value + 1e-12 * (np.abs(value) + others @ wages)).all()
+        earned = price * technology.output(others) - others @ input_prices
+        assert (earned <= value + 1e-12 * (np.abs(value) + others @ input_prices)).all()
 
 
 @KINDS
 @given(seed=seeds)
 def test_hotelling_and_the_slope_of_supply(kind: str, seed: int) -> None:
-    technology, price, wages, _ = draw(kind, seed)
-    start, prices = guess(technology, wages), np.array([price, *wages])
+    technology, price, input_prices, _ = draw(kind, seed)
+    start, prices = guess(technology, input_prices), np.array([price, *input_prices])
 
     def supply(at: Array) -> tuple[Array, Array]:
         value, plan = technology.profit(float(at[0]), at[1:].tolist(), start)
@@ -113,7 +115,7 @@ def test_hotelling_and_the_slope_of_supply(kind: str, seed: int) -> None:
     if (np.abs(net) < 1e-3).any():
         return
     size = (np.abs(net) * prices).sum(axis=1)
-    slope = technology.supply_slope(price, wages, -net[:, 1:])
+    slope = technology.supply_slope(price, input_prices, -net[:, 1:])
     for good in range(len(prices)):
         change = 1e-5 * prices * (np.arange(len(prices)) == good)
         up, down = supply(prices + change), supply(prices - change)
@@ -132,66 +134,72 @@ def test_hotelling_and_the_slope_of_supply(kind: str, seed: int) -> None:
 @KINDS
 @given(seed=seeds, count=st.integers(2, 1000))
 def test_firms_that_are_alike_are_one_row(kind: str, seed: int, count: int) -> None:
-    technology, price, wages, stream = draw(kind, seed)
+    technology, price, input_prices, stream = draw(kind, seed)
     for row in range(technology.size):
         one, together = alone(technology, row), alone(technology, row, count)
         assert (one.size, together.size, together.count) == (1, 1, count)
-        start = guess(one, wages)
-        plan, plans = one.best_response(price, wages, start), together.best_response(price, wages, count * start)
+        start = guess(one, input_prices)
+        plan, plans = (
+            one.best_response(price, input_prices, start),
+            together.best_response(price, input_prices, count * start),
+        )
         np.testing.assert_allclose(plans.inputs, count * plan.inputs, rtol=1e-11)
         np.testing.assert_allclose(plans.output, count * plan.output, rtol=1e-11)
-        value, values = one.profit(price, wages, start)[0], together.profit(price, wages, count * start)[0]
+        value, values = (
+            one.profit(price, input_prices, start)[0],
+            together.profit(price, input_prices, count * start)[0],
+        )
         np.testing.assert_allclose(values, count * value, rtol=1e-10)
         inputs = np.exp(stream.normal(0, 1, start.shape))
         np.testing.assert_allclose(together.output(count * inputs), count * one.output(inputs), rtol=1e-12)
-        product = one.marginal_product(inputs, wages)
-        np.testing.assert_allclose(together.marginal_product(count * inputs, wages), product, rtol=1e-12)
-        slope = one.supply_slope(price, wages, plan.inputs)
-        np.testing.assert_allclose(together.supply_slope(price, wages, plans.inputs), count * slope, rtol=1e-8)
+        product = one.marginal_product(inputs, input_prices)
+        np.testing.assert_allclose(together.marginal_product(count * inputs, input_prices), product, rtol=1e-12)
+        slope = one.supply_slope(price, input_prices, plan.inputs)
+        np.testing.assert_allclose(together.supply_slope(price, input_prices, plans.inputs), count * slope, rtol=1e-8)
 
 
 @KINDS
 @given(seed=seeds)
 def test_rows_do_not_see_each_other(kind: str, seed: int) -> None:
-    technology, price, wages, _ = draw(kind, seed)
-    value, plan = technology.profit(price, wages, guess(technology, wages))
-    best = technology.best_response(price, wages, guess(technology, wages))
+    technology, price, input_prices, _ = draw(kind, seed)
+    value, plan = technology.profit(price, input_prices, guess(technology, input_prices))
+    best = technology.best_response(price, input_prices, guess(technology, input_prices))
     for row in range(technology.size):
         one = alone(technology, row)
-        own, other = one.profit(price, wages, guess(one, wages))
+        own, other = one.profit(price, input_prices, guess(one, input_prices))
         np.testing.assert_allclose(own[0], value[row], rtol=1e-10)
         np.testing.assert_allclose(other.inputs[0], plan.inputs[row], rtol=1e-10)
         np.testing.assert_allclose(
-            one.best_response(price, wages, guess(one, wages))[1][0], best.output[row], rtol=1e-10
+            one.best_response(price, input_prices, guess(one, input_prices))[1][0], best.output[row], rtol=1e-10
         )
 
 
 @pytest.mark.parametrize("what", ["form", "productivity", "returns"])
 @given(seed=seeds)
 def test_what_does_not_differ_is_one_row(what: str, seed: int) -> None:
-    technology, price, wages, _ = draw("ces", seed)
-    first = technology.rows(slice(0, 1))
+    technology, price, input_prices, _ = draw("ces", seed)
+    first = technology.take(slice(0, 1))
     mixed = replace(first, **{what: getattr(technology, what)}, count=3)
-    each = [replace(first, **{what: getattr(technology.rows(slice(row, row + 1)), what)}, count=1) for row in range(3)]
+    each = [replace(first, **{what: getattr(technology.take(slice(row, row + 1)), what)}, count=1) for row in range(3)]
     assert mixed.size == 3
-    value, plan = mixed.profit(price, wages, guess(mixed, wages))
-    best = mixed.best_response(price, wages, guess(mixed, wages))
+    value, plan = mixed.profit(price, input_prices, guess(mixed, input_prices))
+    best = mixed.best_response(price, input_prices, guess(mixed, input_prices))
     for row, one in enumerate(each):
-        own, other = one.profit(price, wages, guess(one, wages))
+        own, other = one.profit(price, input_prices, guess(one, input_prices))
         np.testing.assert_allclose(own[0], value[row], rtol=1e-11)
         np.testing.assert_allclose(other.inputs[0], plan.inputs[row], rtol=1e-11)
         np.testing.assert_allclose(other.inputs[0], best.inputs[row], rtol=1e-11)
-        slope = one.supply_slope(price, wages, other.inputs)[0]
-        np.testing.assert_allclose(mixed.supply_slope(price, wages, plan.inputs)[row], slope, rtol=1e-9)
+        slope = one.supply_slope(price, input_prices, other.inputs)[0]
+        np.testing.assert_allclose(mixed.supply_slope(price, input_prices, plan.inputs)[row], slope, rtol=1e-9)
 
 
 @KINDS
 @given(seed=seeds, factor=st.floats(0.01, 100))
 def test_productivity_works_like_the_price(kind: str, seed: int, factor: float) -> None:
-    technology, price, wages, _ = draw(kind, seed)
+    technology, price, input_prices, _ = draw(kind, seed)
     better = replace(technology, productivity=factor * technology.productivity)
-    plan = better.best_response(price, wages, guess(better, wages))
-    dearer = technology.best_response(factor * price, wages, guess(better, wages))
+    plan = better.best_response(price, input_prices, guess(better, input_prices))
+    dearer = technology.best_response(factor * price, input_prices, guess(better, input_prices))
     np.testing.assert_allclose(plan.inputs, dearer.inputs, rtol=1e-10, atol=1e-100)
     np.testing.assert_allclose(plan.output, factor * dearer.output, rtol=1e-10)
 
@@ -222,15 +230,15 @@ def test_a_formula_is_the_same_cobb_douglas(seed: int, count: int) -> None:
     productivity = np.array([2.5])
     formula = FormulaTechnology(parse(f"x^{a!r}*y^{b!r}"), productivity=productivity, count=count)
     closed = HomotheticTechnology(CobbDouglas(np.array([[a, b]])), productivity, np.array([a + b]), count=count)
-    price, wages = float(np.exp(stream.normal())), np.exp(stream.normal(0, 1, 2))
-    ours, theirs = (firm.best_response(price, wages, np.ones((1, 2))) for firm in (formula, closed))
+    price, input_prices = float(np.exp(stream.normal())), np.exp(stream.normal(0, 1, 2))
+    ours, theirs = (firm.best_response(price, input_prices, np.ones((1, 2))) for firm in (formula, closed))
     np.testing.assert_allclose(ours.inputs, theirs.inputs, rtol=1e-9)
     np.testing.assert_allclose(ours.output, theirs.output, rtol=1e-9)
     inputs = np.exp(stream.normal(0, 1, (4, 1, 2)))
     np.testing.assert_allclose(formula.output(inputs), closed.output(inputs), rtol=1e-12)
     products = closed.marginal_product(inputs, np.ones((4, 2)))
     np.testing.assert_allclose(formula.marginal_product(inputs, np.ones((4, 2))), products, rtol=1e-12)
-    slopes = (firm.supply_slope(price, wages, theirs.inputs) for firm in (formula, closed))
+    slopes = (firm.supply_slope(price, input_prices, theirs.inputs) for firm in (formula, closed))
     np.testing.assert_allclose(*slopes, rtol=1e-9)
 
 
@@ -262,9 +270,9 @@ def test_one_input_in_plain_floats_is_the_same_firm(seed: int, count: int, r: fl
 @pytest.mark.parametrize("kind", HOMOTHETIC)
 @given(seed=seeds)
 def test_many_ticks_at_once_are_the_loop_over_ticks(kind: str, seed: int) -> None:
-    technology, _, wages, stream = draw(kind, seed)
-    inputs = np.exp(stream.normal(0, 1, (4, technology.size, len(wages))))
-    quoted = wages * np.exp(stream.normal(0, 1, (4, len(wages))))
+    technology, _, input_prices, stream = draw(kind, seed)
+    inputs = np.exp(stream.normal(0, 1, (4, technology.size, len(input_prices))))
+    quoted = input_prices * np.exp(stream.normal(0, 1, (4, len(input_prices))))
     each = [technology.marginal_product(x, w) for x, w in zip(inputs, quoted, strict=True)]
     np.testing.assert_allclose(technology.marginal_product(inputs, quoted), each, rtol=1e-13)
     np.testing.assert_allclose(technology.output(inputs), [technology.output(x) for x in inputs], rtol=1e-13)
@@ -272,11 +280,11 @@ def test_many_ticks_at_once_are_the_loop_over_ticks(kind: str, seed: int) -> Non
 
 def test_marginal_products_of_fixed_proportions_fall_on_what_is_scarce() -> None:
     technology = HomotheticTechnology(Leontief(np.array([[1.0, 2.0, 0.0]])), np.ones(1), np.array([0.5]))
-    wages = np.array([3.0, 1.0, 1.0])
-    assert technology.marginal_product(np.array([[1.0, 4.0, 1.0]]), wages).tolist() == [[0.5, 0.0, 0.0]]
-    assert technology.marginal_product(np.array([[4.0, 2.0, 1.0]]), wages).tolist() == [[0.0, 0.25, 0.0]]
-    # At the kink they are in proportion to the wages, and together worth r y.
-    at_kink = technology.marginal_product(np.array([[1.0, 2.0, 1.0]]), wages)[0]
+    input_prices = np.array([3.0, 1.0, 1.0])
+    assert technology.marginal_product(np.array([[1.0, 4.0, 1.0]]), input_prices).tolist() == [[0.5, 0.0, 0.0]]
+    assert technology.marginal_product(np.array([[4.0, 2.0, 1.0]]), input_prices).tolist() == [[0.0, 0.25, 0.0]]
+    # At the kink they are in proportion to the input prices, and together worth r y.
+    at_kink = technology.marginal_product(np.array([[1.0, 2.0, 1.0]]), input_prices)[0]
     np.testing.assert_allclose(at_kink, 0.1 * np.array([3.0, 1.0, 0.0]))
 
 
@@ -288,11 +296,11 @@ def test_where_there_is_nothing_a_first_unit_is_worth_all() -> None:
 
 @KINDS
 def test_an_output_without_price_is_not_made(kind: str) -> None:
-    technology, _, wages, _ = draw(kind, 0)
+    technology, _, input_prices, _ = draw(kind, 0)
     for price in (0.0, -1.0):
         for plan in (
-            technology.best_response(price, wages, guess(technology, wages)),
-            technology.profit(price, wages, guess(technology, wages))[1],
+            technology.best_response(price, input_prices, guess(technology, input_prices)),
+            technology.profit(price, input_prices, guess(technology, input_prices))[1],
         ):
             assert not plan.inputs.any()
             assert not plan.output.any()
@@ -300,16 +308,16 @@ def test_an_output_without_price_is_not_made(kind: str) -> None:
         if one.single_input:
             assert one.plan_one(price, 1.0, 1.0) == (0.0, 0.0)
             assert one.profit_one(price, 1.0, 1.0) == (0.0, 0.0, 0.0)
-    nothing = np.zeros((3, len(wages)))
-    assert not technology.supply_slope(0.0, wages, nothing).any()
+    nothing = np.zeros((3, len(input_prices)))
+    assert not technology.supply_slope(0.0, input_prices, nothing).any()
 
 
 @KINDS
 def test_who_can_make_nothing_plans_nothing(kind: str) -> None:
-    technology, price, wages, _ = draw(kind, 0)
+    technology, price, input_prices, _ = draw(kind, 0)
     useless = replace(technology, productivity=0.0 * technology.productivity)
-    free = wages * (np.arange(len(wages)) > 0)
-    for at in (wages, free):
+    free = input_prices * (np.arange(len(input_prices)) > 0)
+    for at in (input_prices, free):
         plan = useless.best_response(price, at, guess(useless, at))
         assert not plan.inputs.any()
         assert not plan.output.any()
@@ -323,16 +331,16 @@ def test_who_can_make_nothing_plans_nothing(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["power", "cobb_douglas", "ces"])
 def test_a_free_input_is_used_without_end(kind: str) -> None:
-    technology, price, wages, _ = draw(kind, 1)
-    wages[0] = 0.0
+    technology, price, input_prices, _ = draw(kind, 1)
+    input_prices[0] = 0.0
     for plan in (
-        technology.best_response(price, wages, guess(technology, wages)),
-        technology.profit(price, wages, guess(technology, wages))[1],
+        technology.best_response(price, input_prices, guess(technology, input_prices)),
+        technology.profit(price, input_prices, guess(technology, input_prices))[1],
     ):
         assert np.isinf(plan.inputs[:, 0]).all()
         assert not np.isnan(plan.inputs).any()
         assert (plan.output > 0).all()
-    assert np.isfinite(technology.supply_slope(price, wages, plan.inputs)).all()
+    assert np.isfinite(technology.supply_slope(price, input_prices, plan.inputs)).all()
     one = alone(technology, 0)
     if one.single_input:
         assert one.plan_one(price, 0.0, 1.0) == (math.inf, math.inf)
@@ -341,13 +349,13 @@ def test_a_free_input_is_used_without_end(kind: str) -> None:
 
 def test_fixed_proportions_need_no_more_of_a_free_input() -> None:
     technology = HomotheticTechnology(Leontief(np.array([[1.0, 2.0]])), np.ones(1), np.array([0.5]))
-    wages = np.array([1.0, 0.0])
-    value, plan = technology.profit(2.0, wages.tolist(), np.ones((1, 2)))
+    input_prices = np.array([1.0, 0.0])
+    value, plan = technology.profit(2.0, input_prices.tolist(), np.ones((1, 2)))
     assert plan.inputs.tolist() == [[1.0, 2.0]]
     assert (value[0], plan.output[0]) == (1.0, 1.0)
-    best = technology.best_response(2.0, wages.tolist(), np.ones((1, 2)))
+    best = technology.best_response(2.0, input_prices.tolist(), np.ones((1, 2)))
     np.testing.assert_allclose(best.inputs, plan.inputs)
-    slope = technology.supply_slope(2.0, wages, plan.inputs)[0]
+    slope = technology.supply_slope(2.0, input_prices, plan.inputs)[0]
     np.testing.assert_allclose(slope[1:, 1:] @ [1.0, 2.0], slope[1:, 1:] @ [5.0, 0.0])
     assert np.linalg.eigvalsh(slope).min() > -1e-12
 
@@ -360,8 +368,8 @@ def test_returns_without_a_best_response_are_refused(returns: float) -> None:
 
 @pytest.mark.parametrize("kind", HOMOTHETIC)
 def test_what_breaks_the_markets_plans_does_not_move_the_judges(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    technology, price, wages, _ = draw(kind, 2)
-    before = technology.profit(price, wages, guess(technology, wages))[1]
+    technology, price, input_prices, _ = draw(kind, 2)
+    before = technology.profit(price, input_prices, guess(technology, input_prices))[1]
 
     def broken(*arguments: object) -> Array:
         raise AssertionError("the market was asked")
@@ -370,8 +378,8 @@ def test_what_breaks_the_markets_plans_does_not_move_the_judges(kind: str, monke
         monkeypatch.setattr(owner, "demand", broken)
     monkeypatch.setattr(HomotheticTechnology, "best_response", broken)
     monkeypatch.setattr(HomotheticTechnology, "plan_one", broken)
-    after = technology.profit(price, wages, guess(technology, wages))[1]
-    technology.supply_slope(price, wages, after.inputs)
+    after = technology.profit(price, input_prices, guess(technology, input_prices))[1]
+    technology.supply_slope(price, input_prices, after.inputs)
     np.testing.assert_array_equal(after.inputs, before.inputs)
 
 

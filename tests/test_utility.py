@@ -264,7 +264,7 @@ def test_worth_is_imputed_by_marginal_utility(kind: str, seed: int) -> None:
     utility, prices, income, stream = draw(kind, seed)
     quantities = some_bundles(utility, prices, income, stream)
     measured = marginal_worth(utility, quantities)
-    imputed = utility.imputation(quantities, prices)
+    imputed = utility.value_shares(quantities, prices)
     np.testing.assert_allclose(imputed.sum(axis=-1), 1.0, rtol=1e-12)
     np.testing.assert_allclose(imputed, measured / measured.sum(axis=-1, keepdims=True), rtol=1e-6, atol=1e-7)
 
@@ -294,7 +294,7 @@ def test_worth_is_marginal_utility_in_money(kind: str, seed: int) -> None:
 def test_a_planned_bundle_is_worth_its_price(kind: str, seed: int) -> None:
     utility, prices, income, _ = draw(kind, seed)
     bundle = utility.demand(prices, income)
-    worth, imputed = utility.worth(bundle, prices, income), utility.imputation(bundle, prices)
+    worth, imputed = utility.worth(bundle, prices, income), utility.value_shares(bundle, prices)
     bought = bundle > 0
     spent = prices * bundle
     np.testing.assert_allclose((worth[:, None] * imputed)[bought], spent[bought], rtol=1e-7, atol=1e-9 * spent.max())
@@ -307,7 +307,7 @@ METHODS: dict[str, Callable[[Utility, Array, Array, Array], Array]] = {
     "spending": lambda utility, prices, income, bundle: utility.spending(prices, income),
     "surplus": lambda utility, prices, income, bundle: utility.surplus(prices, income),
     "utility": lambda utility, prices, income, bundle: utility.utility(bundle, bundle @ prices),
-    "imputation": lambda utility, prices, income, bundle: utility.imputation(bundle, prices),
+    "value_shares": lambda utility, prices, income, bundle: utility.value_shares(bundle, prices),
     "worth": lambda utility, prices, income, bundle: utility.worth(bundle, prices, income),
 }
 
@@ -319,13 +319,13 @@ def test_rows_are_consumers_of_their_own(kind: str, seed: int) -> None:
     """A part of the rows does what it does among all, and one row serves any number of incomes."""
     utility, prices, income, stream = draw(kind, seed)
     bundles = some_bundles(utility, prices, income, stream)
-    one, many = utility.rows(slice(0, 1)), np.concatenate([income, income[::-1]])
+    one, many = utility.take(slice(0, 1)), np.concatenate([income, income[::-1]])
     assert one.size == 1
     for name, method in METHODS.items():
         together = method(utility, prices, income, bundles)
         for row in range(len(income)):
             part = slice(row, row + 1)
-            alone = method(utility.rows(part), prices, income[part], bundles[part])
+            alone = method(utility.take(part), prices, income[part], bundles[part])
             np.testing.assert_allclose(alone, together[part], rtol=1e-12, err_msg=name)
         serves = np.concatenate([bundles, bundles])
         shared = method(one, prices, many, serves)
@@ -333,7 +333,7 @@ def test_rows_are_consumers_of_their_own(kind: str, seed: int) -> None:
         np.testing.assert_allclose(shared, np.concatenate(each), rtol=1e-12, err_msg=name)
     slopes = stream.normal(0, 1, (len(income), len(prices)))
     parts = [slice(row, row + 1) for row in range(len(income))]
-    summed = sum(utility.rows(part).jacobian(prices, income[part], slopes[part]) for part in parts)
+    summed = sum(utility.take(part).jacobian(prices, income[part], slopes[part]) for part in parts)
     whole = utility.jacobian(prices, income, slopes)
     np.testing.assert_allclose(whole, summed, rtol=1e-9, atol=1e-12 * np.abs(whole).max())
 
@@ -376,7 +376,7 @@ def test_whatever_is_consumed_has_a_worth(kind: str, seed: int) -> None:
     utility, prices, income, stream = draw(kind, seed)
     quantities = np.exp(stream.normal(0, 1, (len(income), len(prices))))
     quantities[stream.random(quantities.shape) < 0.5] = 0.0
-    imputed, worth = utility.imputation(quantities, prices), utility.worth(quantities, prices, income)
+    imputed, worth = utility.value_shares(quantities, prices), utility.worth(quantities, prices, income)
     np.testing.assert_allclose(imputed.sum(axis=-1), 1.0, rtol=1e-12)
     assert not np.isnan(worth).any()
     with np.errstate(invalid="ignore"):
@@ -396,7 +396,7 @@ def test_a_linear_expenditure_system_by_hand() -> None:
 def test_a_bundle_below_subsistence_is_valued_by_what_is_scarcest() -> None:
     utility = StoneGeary(CobbDouglas(np.array([[1.0, 1.0, 1.0]])), np.array([[2.0, 1.0, 0.0]]))
     lacking, prices = np.array([[1.0, 3.0, 5.0]]), np.array([1.0, 4.0, 1.0])
-    np.testing.assert_array_equal(utility.imputation(lacking, prices), [[1.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(utility.value_shares(lacking, prices), [[1.0, 0.0, 0.0]])
     np.testing.assert_allclose(utility.worth(lacking, prices, np.array([3.0])), 0.5 * 6.0, rtol=1e-15)
 
 

@@ -33,10 +33,12 @@ class MarginalAdjustment:
         "quantities climb marginal profit: ln x_i += rate (v_i - p_i) / max(|v_i|, p_i), v_i = p_out df/dx_i"
     )
 
-    def plan(self, technology: Technology, price: float, wages: Sequence[float], inputs: Array, *, first: bool) -> Plan:
+    def plan(
+        self, technology: Technology, price: float, input_prices: Sequence[float], inputs: Array, *, first: bool
+    ) -> Plan:
         if first:
-            return technology.best_response(price, wages, inputs)
-        at = np.asarray(wages, dtype=float)
+            return technology.best_response(price, input_prices, inputs)
+        at = np.asarray(input_prices, dtype=float)
         with np.errstate(all="ignore"):
             values = _marginal_values(technology, price, at, inputs)
             pull = np.where(values == np.inf, 1.0, (values - at) / np.maximum(np.abs(values), at))
@@ -44,23 +46,25 @@ class MarginalAdjustment:
             moved = inputs * np.exp(step)
             guided = np.isnan(values) | ((inputs == 0) & (values > at)) | _goes_past(technology, price, at, moved, step)
             if guided.any():
-                best = technology.best_response(price, wages, inputs).inputs
+                best = technology.best_response(price, input_prices, inputs).inputs
                 towards = inputs * np.exp(np.clip(np.log(best / inputs), -self.rate, self.rate))
                 begun = (1.0 - np.exp(-self.rate)) * best
                 moved = np.where(guided, np.where(inputs > 0, towards, begun), moved)
             return Plan(moved, technology.output(moved))
 
 
-def _marginal_values(technology: Technology, price: float, wages: Array, inputs: Array) -> Array:
+def _marginal_values(technology: Technology, price: float, input_prices: Array, inputs: Array) -> Array:
     """`p df/dx_i`, `(rows, inputs)`; not a number where a firm idles, 0 where what it makes is worth nothing."""
-    return price * technology.marginal_product(inputs, wages) if price > 0.0 else np.zeros(inputs.shape)
+    return price * technology.marginal_product(inputs, input_prices) if price > 0.0 else np.zeros(inputs.shape)
 
 
-def _goes_past(technology: Technology, price: float, wages: Array, moved: Array, step: Array) -> NDArray[np.bool_]:
+def _goes_past(
+    technology: Technology, price: float, input_prices: Array, moved: Array, step: Array
+) -> NDArray[np.bool_]:
     """Whether profit falls again where a step in logarithms has led, `(rows, 1)`."""
-    wedge = _marginal_values(technology, price, wages, moved) - wages
+    wedge = _marginal_values(technology, price, input_prices, moved) - input_prices
     rise = np.where(moved > 0, wedge * moved * step, 0.0).sum(axis=-1, keepdims=True)
-    noise = ROUNDING * np.abs(wages * moved * step).sum(axis=-1, keepdims=True)
+    noise = ROUNDING * np.abs(input_prices * moved * step).sum(axis=-1, keepdims=True)
     return rise < -noise
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from simulator.dynamics.pieces import Forgetful, Memo, Quote, Ticks, steepness
+from simulator.dynamics.pieces import Memo, Quote, Stateless, Ticks, steepness
 from simulator.economics.clearing import newton_displacement
 from simulator.economics.forms import Array
 
@@ -29,7 +29,7 @@ DEPENDENT = 1e-8
 as saying the same thing twice."""
 
 
-class ByJacobian(Forgetful, ABC):
+class ByJacobian(Stateless, ABC):
     """A piece that turns the motion of prices by the Jacobian of the signal."""
 
     information: ClassVar = "global"

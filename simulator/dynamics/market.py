@@ -26,7 +26,7 @@ class Layout:
         self.made_for_outside = economy.is_outside[economy.outlet_good].astype(float)
         self.outside = np.flatnonzero(economy.is_outside)
         self.set_valued = set_valued(economy)
-        edges, outlets = economy.passes
+        edges, outlets = economy.input_output_pairs
         own = economy.edge_good[edges] == economy.outlet_good[outlets]
         self._own_edges, self._own_outlets = edges[own], outlets[own]
         budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)

@@ -22,7 +22,7 @@ from simulator.economics.clearing import (
     log_newton_displacement,
     nobody_holds_the_level,
 )
-from simulator.economics.economy import Balance
+from simulator.economics.economy import MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
 
@@ -256,7 +256,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         """How far log prices still have to go from `prices`, `(goods,)`; not a number where that cannot be told."""
         guess = np.where(np.isfinite(market.tick.planned_inputs), market.tick.planned_inputs, 1.0)
         with np.errstate(all="ignore"):
-            balance: Balance = market.economy.balance(prices, guess)
+            balance: MarketPlans = market.economy.balance(prices, guess)
         free = ~self.rule.fixed
         # A free good lies about; one that clears at its floor must have come to rest there, not run away.
         clears = free & (np.abs(balance.excess_demand) <= self.tolerance * balance.scale)

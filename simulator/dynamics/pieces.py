@@ -87,7 +87,7 @@ class Piece(Protocol):
         ...
 
 
-class Forgetful:
+class Stateless:
     """A piece that remembers nothing."""
 
     cycle: ClassVar[int | None] = 1
@@ -96,7 +96,7 @@ class Forgetful:
         return NOTHING
 
 
-class Remembering:
+class WithMemory:
     """A piece that remembers one number per good, 0 at first and at rest."""
 
     cycle: ClassVar[int | None] = 1
@@ -106,7 +106,7 @@ class Remembering:
 
 
 @dataclass(frozen=True)
-class Relative(Forgetful):
+class Relative(Stateless):
     """`step / s`: excess demand per unit of the larger of demand and supply, 0 where both are 0; of supply alone where
     demand jumps (linear tastes).
     """
@@ -120,7 +120,7 @@ class Relative(Forgetful):
 
 
 @dataclass(frozen=True)
-class OwnSlope(Forgetful):
+class OwnSlope(Stateless):
     """`step / |dz/dp|`, or `step / (p |dz/dp|)` where multiplicative: the step per unit of the signal's own slope.
 
     At rate 1 every market takes the Newton step that would clear it if no other price moved: Jacobi's method. A slope
@@ -139,7 +139,7 @@ class OwnSlope(Forgetful):
 
 
 @dataclass(frozen=True)
-class Clip(Forgetful):
+class Clip(Stateless):
     """`max(-limit, min(limit, step))`: no price moves further in a tick (in its logarithm where multiplicative)."""
 
     limit: Annotated[float, Field(gt=0, description="no step is larger")]
@@ -151,7 +151,7 @@ class Clip(Forgetful):
 
 
 @dataclass(frozen=True)
-class Momentum(Remembering):
+class Momentum(WithMemory):
     """`v <- decay * v + step`: the heavy ball; the step becomes `v` (Polyak, 1964).
 
     A negative `decay` takes part of the last step back (Gidel and others, 2019).
@@ -167,7 +167,7 @@ class Momentum(Remembering):
 
 
 @dataclass(frozen=True)
-class Nesterov(Remembering):
+class Nesterov(WithMemory):
     """`v <- decay * v + step`, `step <- step + decay * v`: momentum that looks ahead.
 
     Prices quoted are those ahead, `y = x + decay (x - x_last)`, so that a tick asks for excess demand once (Nesterov,
@@ -184,7 +184,7 @@ class Nesterov(Remembering):
 
 
 @dataclass(frozen=True)
-class RMSprop(Remembering):
+class RMSprop(WithMemory):
     """`v <- decay * v + (1 - decay) g^2`, `step <- step / (sqrt(v) + epsilon)` with `g = step / rate`.
 
     Every price moves by about `rate`, however large its signal; where the signal shrinks below `epsilon` (in its own
@@ -237,7 +237,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class PD(Remembering):
+class PD(WithMemory):
     """`step + weight * (step - last step)`: a derivative term beside the proportional one.
 
     At weight 1 the optimistic gradient (Popov, 1980; Daskalakis and others, 2018). The step before the first is 0.
@@ -252,7 +252,7 @@ class PD(Remembering):
 
 
 @dataclass(frozen=True)
-class Extragradient(Remembering):
+class Extragradient(WithMemory):
     """A trial quote first: from base prices to the trial by the step there, then to base prices + the trial's step.
 
     A full step takes two ticks, with one look at excess demand each: the first moves by `step1`, the second by
@@ -276,7 +276,7 @@ class Extragradient(Remembering):
 
 
 @dataclass(frozen=True)
-class Averaging(Remembering):
+class Averaging(WithMemory):
     """The price quoted is the mean of all iterates, and the iterate moves by the signal there: primal averaging.
 
     With `x <- x + step` the step becomes `(x - p) / (t + 2)`, `t` the ticks before: `p` is the mean of `x_0 .. x_t`,
@@ -330,7 +330,7 @@ class Delay:
 
 
 @dataclass(frozen=True)
-class Decay(Forgetful):
+class Decay(Stateless):
     """`(1 + t/over)^-power * step`, `t` the number of ticks so far: steps that shrink as time goes on.
 
     Up to a power of 1 prices can still go any distance; they settle where demand jumps at a kink, and with a power
@@ -347,7 +347,7 @@ class Decay(Forgetful):
 
 
 @dataclass(frozen=True)
-class Warmup(Forgetful):
+class Warmup(Stateless):
     """`min(1, (t + 1)/ticks) * step`, `t` the number of ticks so far: steps that grow to their size."""
 
     ticks: Annotated[Ticks, Field(description="in which steps grow to their size")]
@@ -359,7 +359,7 @@ class Warmup(Forgetful):
 
 
 @dataclass(frozen=True)
-class Cosine(Forgetful):
+class Cosine(Stateless):
     """`(floor + (1 - floor) (1 + cos(pi t/ticks))/2) * step`, from `ticks` on `floor * step`: annealing.
 
     Without restarts; at a floor of 0 prices stand still in the end, wherever they are (Loshchilov and Hutter, 2017).

@@ -44,7 +44,7 @@ from simulator.dynamics.pieces import (
     needs_jacobian,
     steepness,
 )
-from simulator.dynamics.turns import Bernoulli, RandomOrder, Sequential, Turns
+from simulator.dynamics.price_order import Bernoulli, PriceOrder, RandomOrder, Sequential
 from simulator.economics.forms import Array
 
 Memory = tuple[Memo, ...]
@@ -52,7 +52,7 @@ Memory = tuple[Memo, ...]
 after tick, where markets hear of some prices later than of others.
 """
 
-PIECES: dict[str, type[Piece] | type[Turns]] = {
+PIECES: dict[str, type[Piece] | type[PriceOrder]] = {
     "relative": Relative,
     "own_slope": OwnSlope,
     "clip": Clip,
@@ -86,7 +86,7 @@ class Recipe(NamedTuple):
     """A rule with a name of its own: a form and pieces, to be taken at any rate."""
 
     form: str
-    pieces: tuple[Piece | Turns, ...]
+    pieces: tuple[Piece | PriceOrder, ...]
     meaning: str
     source: str
 
@@ -217,7 +217,7 @@ class PriceRule:
 
     form: str
     rate: float
-    pieces: tuple[Piece | Turns, ...]
+    pieces: tuple[Piece | PriceOrder, ...]
     floor: Array
     fixed: NDArray[np.bool_]
     seed: int = 0
@@ -227,13 +227,13 @@ class PriceRule:
         """The pieces that change the step, in order; the multiplicative form begins with `Relative` unless it goes by
         the own slope.
         """
-        pieces = tuple(piece for piece in self.pieces if not isinstance(piece, Turns))
+        pieces = tuple(piece for piece in self.pieces if not isinstance(piece, PriceOrder))
         return pieces if self.form == "additive" or self.by_own_slope else (Relative(), *pieces)
 
     @cached_property
-    def turns(self) -> Turns | None:
+    def price_order(self) -> PriceOrder | None:
         """Which prices move at a tick; None where all move at once."""
-        return next((piece for piece in self.pieces if isinstance(piece, Turns)), None)
+        return next((piece for piece in self.pieces if isinstance(piece, PriceOrder)), None)
 
     @cached_property
     def free(self) -> NDArray[np.bool_]:
@@ -264,7 +264,7 @@ class PriceRule:
     @property
     def wait(self) -> int:
         """For how many ticks a price may stand still though its step is not 0: until it hears, and until its turn."""
-        turns = 0 if self.turns is None else self.turns.wait(len(self._free))
+        turns = 0 if self.price_order is None else self.price_order.wait(len(self._free))
         return turns + sum(piece.ticks for piece in self.chain if isinstance(piece, Delay)) + max(self.lag)
 
     @property
@@ -286,7 +286,7 @@ class PriceRule:
         """
         # A piece from outside need not say.
         cycles = [getattr(piece, "cycle", 1) for piece in self.chain]
-        cycles.append(1 if self.turns is None else self.turns.cycle(len(self._free)))
+        cycles.append(1 if self.price_order is None else self.price_order.cycle(len(self._free)))
         known = [cycle for cycle in cycles if cycle is not None]
         return math.lcm(*known) if len(known) == len(cycles) else None
 
@@ -302,7 +302,7 @@ class PriceRule:
             raise ValueError("markets that hear late need the first prices: pass `prices` where `rule.lag`")
         return np.array([steps], dtype=np.int64), *memos, np.tile(prices, max(self.lag))
 
-    def heard(self, prices: Array, memory: Memory) -> Array | None:
+    def observed_prices(self, prices: Array, memory: Memory) -> Array | None:
         """The prices that each market goes by, `(goods, goods)`, a row for each; None where all go by `prices`.
 
         A signal whose entry `j` is that of the market `j` at the row `j` is what `next_prices` is then to be given, and
@@ -336,7 +336,7 @@ class PriceRule:
         remembered: list[Memo] = [count + 1]
         for piece, memo in zip(self.chain, memos, strict=True):
             step, after = piece.step(step, quote, memo)
-            remembered.append(after if self.turns is None else _kept(memo, after, held))
+            remembered.append(after if self.price_order is None else _kept(memo, after, held))
         moved = prices * np.exp(step) if multiplicative else prices + step
         moved = np.maximum(moved, self.floor)
         moved[held] = prices[held]
@@ -361,10 +361,10 @@ class PriceRule:
 
     def _held(self, tick: int) -> NDArray[np.bool_]:
         """Which prices do not move at a tick, `(goods,)`."""
-        if self.turns is None or not len(self._free):
+        if self.price_order is None or not len(self._free):
             return self.fixed
         held = np.ones(len(self.fixed), dtype=bool)
-        held[self.turns.turn(self._free, tick, self.seed)] = False
+        held[self.price_order.turn(self._free, tick, self.seed)] = False
         return held
 
 
@@ -375,6 +375,6 @@ def _kept(before: Memo, after: Memo, held: NDArray[np.bool_]) -> Memo:
     return np.where(held, before.reshape(-1, len(held)), after.reshape(-1, len(held))).ravel()
 
 
-def widest(pieces: Iterable[Piece | Turns]) -> str:
+def widest(pieces: Iterable[Piece | PriceOrder]) -> str:
     """The most that any of the pieces uses, one of `INFORMATION`; a signal alone is local."""
     return max((piece.information for piece in pieces), key=INFORMATION.index, default="local")

@@ -35,7 +35,7 @@ class ScalarEngine:
         single = all(firm.technology.single_input for firm in economy.firms)
         single &= all(isinstance(firm.behaviour, BestResponse) for firm in economy.firms)
         others = all(firm.outputs[0] not in firm.inputs for firm in economy.firms)
-        plain = rule.turns is None and all(isinstance(piece, Relative) for piece in rule.chain)
+        plain = rule.price_order is None and all(isinstance(piece, Relative) for piece in rule.chain)
         some = 0 < len(economy.firms) <= LARGEST and not economy.consumers and not economy.joint
         return some and single and others and plain
 

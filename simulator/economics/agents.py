@@ -94,7 +94,7 @@ class Consumers(Rows):
         """The cohort in blocks of rows that fit the caches, with their places."""
         if self.size == 1:
             return ((slice(0, 1), self),)
-        return tuple((part, self.rows(part)) for part in blocks(self.size))
+        return tuple((part, self.take(part)) for part in blocks(self.size))
 
     @cached_property
     def unlimited(self) -> bool:

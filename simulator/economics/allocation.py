@@ -38,14 +38,14 @@ def worth(
     imputed: Array | None = None,
 ) -> Worth:
     """What consumers' `quantities` `(rows, goods)` are worth to them at planned `income` `(rows,)`; their part of the
-    `objective` only if asked for. `imputed` is the utility's imputation there, if it is known.
+    `objective` only if asked for. `imputed` is the utility's `value_shares` there, if it is known.
 
     The objective is `B ln u` of those who spend a money budget in homothetic tastes, else `u / mu` with the marginal
     utility of money `mu` frozen at the prices (surplus of quasi-linear consumers, whose `mu` is 1).
     """
     utility = consumers.utility
     with np.errstate(invalid="ignore"):
-        imputed = utility.imputation(quantities, prices) if imputed is None else imputed
+        imputed = utility.value_shares(quantities, prices) if imputed is None else imputed
         imputed = imputed if (quantities > 0).all() else np.where(quantities > 0, imputed, 0.0)
         if utility.needs_income and not objective:
             return Worth(np.einsum("a,ag->g", utility.spending(prices, income), imputed), np.full(len(prices), np.nan))

@@ -19,8 +19,10 @@ class Behaviour(Protocol):
 
     meaning: ClassVar[str]
 
-    def plan(self, technology: Technology, price: float, wages: Sequence[float], inputs: Array, *, first: bool) -> Plan:
-        """Inputs `(rows, inputs)` and output `(rows,)` planned at the output's `price` and the inputs' `wages`.
+    def plan(
+        self, technology: Technology, price: float, input_prices: Sequence[float], inputs: Array, *, first: bool
+    ) -> Plan:
+        """Inputs `(rows, inputs)` and output `(rows,)` planned at the output's `price` and the inputs' `input_prices`.
 
         `inputs` `(rows, inputs)` are those of the last plan; at the `first` tick there is none, and they are only a
         guess from which a search may begin.
@@ -36,5 +38,7 @@ class BestResponse:
         "a firm plans for the largest profit at going prices: p_out df/dx_i = p_i for each input it uses"
     )
 
-    def plan(self, technology: Technology, price: float, wages: Sequence[float], inputs: Array, *, first: bool) -> Plan:
-        return technology.best_response(price, wages, inputs)
+    def plan(
+        self, technology: Technology, price: float, input_prices: Sequence[float], inputs: Array, *, first: bool
+    ) -> Plan:
+        return technology.best_response(price, input_prices, inputs)

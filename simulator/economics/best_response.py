@@ -119,9 +119,9 @@ def _limit(formula: ScalarFormula, known: float) -> float:
     return known if math.isnan(value) else value
 
 
-def many_inputs(formula: Formula, price: float | Array, wages: Array, guess: Array) -> Array:
+def many_inputs(formula: Formula, price: float | Array, input_prices: Array, guess: Array) -> Array:
     """The best inputs `(agents, inputs)` of firms that share a formula, at one output price, or one for each
-    `(agents,)`, and input prices `wages`.
+    `(agents,)`, and input prices `input_prices`.
 
     Damped Newton on the logarithmic first-order conditions, a row an agent. With `r_i = ln(p f_i / w_i)`, `D =
     diag(x p f')` and `M = -p X f'' X` a sweep solves `(M + damping (D + diag M)) d ln x = D r`: undamped it is Newton's
@@ -130,8 +130,8 @@ def many_inputs(formula: Formula, price: float | Array, wages: Array, guess: Arr
     """
     if not np.any(price > 0.0):
         return np.zeros(guess.shape)
-    free = ~(wages > 0)
-    search = _Search(formula, price, np.where(free, 1e-300, wages), guess)
+    free = ~(input_prices > 0)
+    search = _Search(formula, price, np.where(free, 1e-300, input_prices), guess)
     with np.errstate(all="ignore"):
         for _ in range(300):
             if not search.rows.size:
@@ -148,8 +148,8 @@ def many_inputs(formula: Formula, price: float | Array, wages: Array, guess: Arr
 class _Search:
     """The state of `many_inputs`: the `inputs` of all agents, and the `rows` of those still searching."""
 
-    def __init__(self, formula: Formula, price: float | Array, wages: Array, guess: Array) -> None:
-        self.formula, self.wages = formula, wages
+    def __init__(self, formula: Formula, price: float | Array, input_prices: Array, guess: Array) -> None:
+        self.formula, self.input_prices = formula, input_prices
         self.price = np.broadcast_to(price, (len(guess),))[:, None]
         usable = (guess >= 0) & np.isfinite(guess)
         corner = usable & np.isfinite(formula.gradient(np.where(usable, guess, 1.0))).all(axis=-1, keepdims=True)
@@ -161,7 +161,7 @@ class _Search:
 
     def sweep(self) -> None:
         """One step of every row still searching; those that have arrived, or can improve no more, leave `rows`."""
-        rows, wages = self.rows, self.wages
+        rows, input_prices = self.rows, self.input_prices
         self._take_back()
         inputs, idle = self.inputs[rows], self.idle[rows]
         earned, step, blur = self._step(inputs, idle)
@@ -174,8 +174,8 @@ class _Search:
         # Profit is concave: it has risen if it still rises at the trial along the way. Near the maximum rounding hides
         # that, and Newton's own measure, the largest gap, takes its place.
         along = trial - inputs
-        uphill = np.sum((earned - wages) * along, axis=-1) > 0
-        rises = uphill & (np.sum((earned_there - wages) * along, axis=-1) >= 0)
+        uphill = np.sum((earned - input_prices) * along, axis=-1) > 0
+        rises = uphill & (np.sum((earned_there - input_prices) * along, axis=-1) >= 0)
         gap, gap_there = self._gap(earned, idle), self._gap(earned_there, idle)
         closer = (fraction == 1.0) & (np.max(np.abs(gap_there), axis=-1) <= 0.5 * np.max(np.abs(gap), axis=-1))
         accepted = np.isfinite(earned_there).all(axis=-1) & (rises | closer) & ~left_out
@@ -196,7 +196,7 @@ class _Search:
 
     def _gap(self, earned: Array, idle: NDArray[np.bool_]) -> Array:
         """`ln(p f_i / w_i)`, 0 for the idle, minus infinity where another unit does harm."""
-        return np.where(idle, 0.0, np.where(earned > 0, np.log(earned / self.wages), -np.inf))
+        return np.where(idle, 0.0, np.where(earned > 0, np.log(earned / self.input_prices), -np.inf))
 
     def _step(self, inputs: Array, idle: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
         """What the last units earn, `p f_i`, the change of `ln x`, and what of it may be rounding, of the rows still
@@ -206,8 +206,8 @@ class _Search:
         earned = price * self.formula.gradient(inputs)
         curvature = -price[:, None] * self.formula.hessian(inputs) * inputs[:, :, None] * inputs[:, None, :]
         rising = earned > 0
-        weight = np.sqrt(np.maximum(np.where(rising, earned, self.wages) * inputs, 1e-300))
-        urge = np.where(rising, np.log(earned / self.wages), earned / self.wages - 1.0)
+        weight = np.sqrt(np.maximum(np.where(rising, earned, self.input_prices) * inputs, 1e-300))
+        urge = np.where(rising, np.log(earned / self.input_prices), earned / self.input_prices - 1.0)
         system = curvature / (weight[:, :, None] * weight[:, None, :])
         system = np.where(idle[:, :, None] | idle[:, None, :] | ~np.isfinite(system), 0.0, system)
         own = np.abs(np.einsum("aii->ai", system))
@@ -224,10 +224,10 @@ class _Search:
         inputs = self.inputs[rows]
         price = self.price[rows]
         earned = price * self.formula.gradient(inputs)
-        back = self.idle[rows] & (inputs == 0) & (earned > self.wages)
+        back = self.idle[rows] & (inputs == 0) & (earned > self.input_prices)
         if back.any():
             curvature = -price * np.diagonal(self.formula.hessian(inputs), axis1=1, axis2=2)
-            first = (earned - self.wages) / curvature
+            first = (earned - self.input_prices) / curvature
             some = 1e-3 * np.max(inputs, axis=-1, keepdims=True) + 1e-12
             self.inputs[rows] = np.where(back, np.where(np.isfinite(first) & (first > 0), first, some), inputs)
             self.idle[rows] &= ~back
@@ -245,7 +245,7 @@ class _Search:
             without = self.inputs[rows]
             without[:, column] = 0.0
             first = self.price[rows, 0] * self.formula.gradient(without)[:, column]
-            pays = ~(np.isfinite(self.formula.value(without)) & (first <= self.wages[column]))
+            pays = ~(np.isfinite(self.formula.value(without)) & (first <= self.input_prices[column]))
             corner = falling[:, column] & ~pays
             small = falling[:, column] & (self.inputs[rows, column] * np.exp(fraction * step[:, column]) <= SMALLEST)
             gone = corner | small

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 
 
@@ -72,13 +72,13 @@ def as_good_as_free(prices: Array, demand: Array, supply: Array) -> NDArray[np.b
     return (scale == 0) | (cheap & (demand < 0.99 * supply))
 
 
-def active_goods(balance: Balance, free: NDArray[np.bool_], floor: Array) -> NDArray[np.bool_]:
+def active_goods(balance: MarketPlans, free: NDArray[np.bool_], floor: Array) -> NDArray[np.bool_]:
     """Goods whose price may move and is not held at its floor by a glut, `(goods,)`."""
     held = (balance.prices <= floor) & (balance.excess_demand <= 0)
     return free & ~held & (balance.scale > 0) & (balance.prices > 0)
 
 
-def nobody_holds_the_level(economy: Economy, fixed: NDArray[np.bool_], balance: Balance) -> bool:
+def nobody_holds_the_level(economy: Economy, fixed: NDArray[np.bool_], balance: MarketPlans) -> bool:
     """Whether only relative prices matter and no price that is `fixed` `(goods,)` holds the level: there is none, or
     nobody trades its good.
     """
@@ -86,7 +86,7 @@ def nobody_holds_the_level(economy: Economy, fixed: NDArray[np.bool_], balance: 
 
 
 def log_newton_displacement(
-    balance: Balance, jacobian: Array, active: NDArray[np.bool_], *, relative: bool = False
+    balance: MarketPlans, jacobian: Array, active: NDArray[np.bool_], *, relative: bool = False
 ) -> Array:
     """Change of log prices `(goods,)` that would clear the active markets to first order: `J diag(p) dl = -z`.
 

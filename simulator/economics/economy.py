@@ -31,7 +31,7 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Balance:
+class MarketPlans:
     """What everybody wants at some prices: totals `(goods,)`, and what the totals are made of.
 
     `demand` and `supply` include the outside's part at goods with an outside price, so `excess_demand` is 0 there.
@@ -127,7 +127,7 @@ class Economy:
         return any(firm.products != ((firm.outputs[0], 1.0),) for firm in self.firms)
 
     @cached_property
-    def passes(self) -> tuple[Indices, Indices]:
+    def input_output_pairs(self) -> tuple[Indices, Indices]:
         """Every edge with every outlet of its firm, `(passes,)` each: an input's good becomes an output's."""
         firms = len(self.firm_entry)
         width = np.bincount(self.outlet_firm, minlength=firms)[self.edge_firm]
@@ -191,7 +191,7 @@ class Economy:
     @cached_property
     def has_loop(self) -> bool:
         """Whether some good is needed, through any number of firms, to make itself."""
-        edges, outlets = self.passes
+        edges, outlets = self.input_output_pairs
         needs: dict[int, set[int]] = {}
         for used, made in zip(self.edge_good[edges].tolist(), self.outlet_good[outlets].tolist(), strict=True):
             needs.setdefault(made, set()).add(used)
@@ -206,7 +206,7 @@ class Economy:
         near enough to begin a search in.
         """
         strides = [max(1, cohort.size // rows) for cohort in self.consumers]
-        thin = [cohort.rows(slice(None, None, step)) for cohort, step in zip(self.consumers, strides, strict=True)]
+        thin = [cohort.take(slice(None, None, step)) for cohort, step in zip(self.consumers, strides, strict=True)]
         if max(strides, default=1) == 1:
             return self
         # Budgets add up (Walras's law) only where as much of the firms is owned as before.
@@ -231,13 +231,15 @@ class Economy:
                 found = firm.technology.profit_one(firm.output_price(price), price[firm.inputs[0]], start)
                 profits[number], inputs[edges.start], outputs[row] = found
                 continue
-            wages = [price[good] for good in firm.inputs]
-            value, plan = firm.technology.profit(firm.output_price(price), wages, guess[edges].reshape(firm.rows, -1))
+            input_prices = [price[good] for good in firm.inputs]
+            value, plan = firm.technology.profit(
+                firm.output_price(price), input_prices, guess[edges].reshape(firm.rows, -1)
+            )
             profits[number] = value.sum()
             outputs[rows], inputs[edges] = plan.output, plan.inputs.ravel()
         return profits, outputs, inputs
 
-    def balance(self, prices: Array, guess: Array | None = None) -> Balance:
+    def balance(self, prices: Array, guess: Array | None = None) -> MarketPlans:
         """Everybody's plans at `prices` `(goods,)`; `guess` `(edges,)` are inputs near the best ones."""
         profits, outputs, inputs = self.profits(prices, self.first_guess() if guess is None else guess)
         consumption = np.zeros((len(self.consumers), len(self.goods)))
@@ -247,7 +249,7 @@ class Economy:
             incomes.append(np.concatenate([income for income, _ in planned]))
             consumption[number] = cohort.weight * sum_up([bundle for _, bundle in planned])
         demand, supply = self.totals(consumption.sum(axis=0), inputs, outputs)
-        return Balance(prices, demand, supply, consumption, tuple(incomes), inputs, outputs, profits)
+        return MarketPlans(prices, demand, supply, consumption, tuple(incomes), inputs, outputs, profits)
 
     def over_edges(self, values: Array) -> Array:
         """Sums over the edges of each good: `(..., edges)` to `(..., goods)`."""
@@ -281,7 +283,7 @@ class Economy:
             demand[self._outside] = supply[self._outside] = np.maximum(demand, supply)[self._outside]
         return demand, supply
 
-    def jacobian(self, balance: Balance) -> Array:
+    def jacobian(self, balance: MarketPlans) -> Array:
         """`J = dz/dp` `(goods, goods)` at a balance; rows of goods with an outside price are 0 (the outside fills any
         gap).
 

@@ -6,7 +6,7 @@ first. The judges of a run use this dual pair; the market itself orders by the c
 two roads agree is a test.
 
 Shapes: parameters `(rows, goods)`, a row for each of `n` agents or one row for all; quantities `(n, goods)`, prices
-`(goods,)`, incomes `(n,)`. `value`, `imputation`, `unit_cost` and `unit_demand` also take many ticks at once,
+`(goods,)`, incomes `(n,)`. `value`, `value_shares`, `unit_cost` and `unit_demand` also take many ticks at once,
 quantities `(ticks, n, goods)` and prices `(ticks, 1, goods)`. Tables of many agents are best stored good by good
 (Fortran order), and so are the results. Quantities are per tick, prices in numeraire per unit. Wanted goods have a
 positive parameter, the others 0.
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.means import Array, dot, log_power_mean, log_powers, normalised, product, shared_out
-from simulator.economics.rows import Rows, room
+from simulator.economics.rows import Rows, scratch
 
 PRECISE_EXPONENT = 100.0
 """`e` to at most this power keeps fourteen digits."""
@@ -39,7 +39,7 @@ class Form(Protocol):
         """The number of rows of its parameters, 1 if all are alike."""
         ...
 
-    def rows(self, part: slice) -> Self:
+    def take(self, part: slice) -> Self:
         """The forms of some of the rows, as views."""
         ...
 
@@ -52,7 +52,7 @@ class Form(Protocol):
         """`u(x)`, `(n,)`."""
         ...
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """`x_i u_i / (grad u . x)`: how the worth of a bundle is imputed to its goods, `(n, goods)`, rows sum to 1.
 
         At a kink it is the element of the subdifferential nearest the prices in the value metric, where wanted goods
@@ -146,7 +146,7 @@ class CobbDouglas(Rows):
     def value(self, quantities: Array) -> Array:
         return np.prod(quantities**self.shares, axis=-1)
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         return np.broadcast_to(self.shares, quantities.shape)
 
     @cached_property
@@ -248,15 +248,15 @@ class CES(Rows):
         return bool((self.shares > 0).all())
 
     def appraise(self, quantities: Array, prices: Array) -> tuple[Array, Array]:
-        """`value` and `imputation` at once: both come of the same powers."""
+        """`value` and `value_shares` at once: both come of the same powers."""
         order, terms = 1.0 - 1.0 / self.elasticity, self._log_terms(quantities)
         if not np.isfinite(terms).all():
-            return self.value(quantities), self.imputation(quantities, prices)
+            return self.value(quantities), self.value_shares(quantities, prices)
         centre = dot(self.shares, terms)
         terms -= centre[..., None]
         terms *= order[:, None]
         if not terms.max() < PRECISE_EXPONENT:
-            return self.value(quantities), self.imputation(quantities, prices)
+            return self.value(quantities), self.value_shares(quantities, prices)
         powers = np.expm1(terms, out=terms)
         gain = dot(self.shares, powers)
         mean = centre + np.divide(np.log1p(gain), order, out=np.zeros_like(gain), where=order != 0.0)
@@ -269,7 +269,7 @@ class CES(Rows):
         order = 1.0 - 1.0 / self.elasticity
         return np.exp(log_power_mean(self._log_terms(quantities), self.shares, order)) / self.scale
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         return shared_out(log_powers(1.0 - 1.0 / self.elasticity, self._log_terms(quantities)), self.shares)
 
     def unit_cost(self, prices: Array) -> Array:
@@ -290,7 +290,7 @@ class CES(Rows):
         lowest = float(prices.min())
         if not lowest > 0.0:
             return self.demand(prices, income).sum(axis=0)
-        powers = self._powers(prices, lowest, room(self.size, len(prices)))
+        powers = self._powers(prices, lowest, scratch(self.size, len(prices)))
         return np.einsum("ag,a->g", powers, income / dot(powers, prices))
 
     def _demand_with_free_goods(self, prices: Array, income: Array) -> Array:
@@ -329,7 +329,7 @@ class CES(Rows):
 class Leontief(Rows):
     """`u(x) = min_i x_i / a_i` over the goods with `a_i > 0`: fixed proportions.
 
-    Unit cost `a.p`, demand `a_i m / (a.p)`. At the kink a marginal value is a set; `imputation` picks from it.
+    Unit cost `a.p`, demand `a_i m / (a.p)`. At the kink a marginal value is a set; `value_shares` picks from it.
     """
 
     coefficients: Array
@@ -351,7 +351,7 @@ class Leontief(Rows):
     def value(self, quantities: Array) -> Array:
         return np.min(self._ratios(quantities), axis=-1)
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """Worth falls on the scarcest goods alone, among them in proportion to what they cost.
 
         The subdifferential is `{b : b_i = 0 off the scarcest goods, b.x = m}`; its element nearest the prices in the

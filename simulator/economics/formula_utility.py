@@ -28,7 +28,7 @@ SATED_LOG = -690.0
 NEXT_TO_FREE = 1e-30
 """A free good is counted as costing this, relative to the dearest, to find what is bought beside it."""
 MISSING = 1e-60
-"""The quantity that stands for a missing good in the limit of an imputation."""
+"""The quantity that stands for a missing good in the limit of value shares."""
 
 
 class _Plan(NamedTuple):
@@ -106,7 +106,7 @@ class FormulaUtility(Taste):
     def utility(self, quantities: Array, paid: Array) -> Array:
         return self.formula.value(quantities[..., list(self.goods)])
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """In proportion to `f_i x_i`, of a missing good in the limit; equal parts where that says nothing."""
         used = np.maximum(quantities[..., list(self.goods)], MISSING)
         with np.errstate(all="ignore"):

@@ -80,7 +80,7 @@ class Linear(Taste):
     def utility(self, quantities: Array, paid: Array) -> Array:
         return np.sum(self.values * quantities, axis=-1)
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """In proportion to `v_i x_i`; to the values where nothing of use is consumed."""
         parts = self.values * quantities
         total = parts.sum(axis=-1, keepdims=True)

@@ -19,16 +19,16 @@ ROUNDING = 1e-15
 """What sums to 1 but for this sums to 1."""
 
 
-def product(left: Array, right: Array, *rooms: Array | None) -> Array:
-    """`left * right`, written to the first of the `rooms` that has their common shape, else to a new table."""
+def product(left: Array, right: Array, *scratches: Array | None) -> Array:
+    """`left * right`, written to the first of the `scratches` that has their common shape, else to a new table."""
     shape = np.broadcast(left, right).shape
-    for room in rooms:
-        if room is not None and room.shape == shape:
-            return np.multiply(left, right, out=room)
-    return np.multiply(left, right, out=_room(left, right))
+    for scratch in scratches:
+        if scratch is not None and scratch.shape == shape:
+            return np.multiply(left, right, out=scratch)
+    return np.multiply(left, right, out=_scratch(left, right))
 
 
-def _room(*tables: Array) -> Array:
+def _scratch(*tables: Array) -> Array:
     """An empty table of their common shape, stored as the first of them that has it, else good by good."""
     shape, kind = np.broadcast(*tables).shape, np.result_type(*tables)
     for table in tables:
@@ -57,7 +57,7 @@ def log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
     """
     if not np.isfinite(log_values).all():
         return _log_mean_of_extremes(log_values, weights, order)
-    exponents = _room(log_values, weights, order[:, None])
+    exponents = _scratch(log_values, weights, order[:, None])
     centre = dot(weights, log_values)
     np.multiply(np.subtract(log_values, centre[..., None], out=exponents), order[:, None], out=exponents)
     if np.real(exponents).max() > LARGEST_EXPONENT:

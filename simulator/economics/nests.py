@@ -23,7 +23,8 @@ class Nest(Rows):
     """A tree: `level`, `(rows, branches)`, is a form of `branches`, each the index of a good or a nest of other goods.
 
     `goods` is the length of bundles and prices; goods outside the tree are not wanted. No good may stand in it twice.
-    Shapes are those of `economics.forms`. Where goods of a nest are missing its imputation is the limit level by level.
+    Shapes are those of `economics.forms`.
+    Where goods of a nest are missing, `value_shares` is the limit level by level.
     """
 
     level: CES | Leontief
@@ -68,9 +69,9 @@ class Nest(Rows):
     def size(self) -> int:
         return max([self.level.size, *[nest.size for _, nest in self._nests]])
 
-    def rows(self, part: slice) -> Self:
-        branches = tuple(branch.rows(part) if isinstance(branch, Nest) else branch for branch in self.branches)
-        return replace(self, level=self.level.rows(part), branches=branches)
+    def take(self, part: slice) -> Self:
+        branches = tuple(branch.take(part) if isinstance(branch, Nest) else branch for branch in self.branches)
+        return replace(self, level=self.level.take(part), branches=branches)
 
     @property
     def _nests(self) -> list[tuple[int, Nest]]:
@@ -90,9 +91,9 @@ class Nest(Rows):
     def value(self, quantities: Array) -> Array:
         return self.level.value(self._values(quantities))
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
-        imputed = self.level.imputation(self._values(quantities), self._costs(prices))
-        nested = [imputed[..., place, None] * nest.imputation(quantities, prices) for place, nest in self._nests]
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
+        imputed = self.level.value_shares(self._values(quantities), self._costs(prices))
+        nested = [imputed[..., place, None] * nest.value_shares(quantities, prices) for place, nest in self._nests]
         return self._spread(imputed, nested)
 
     def unit_cost(self, prices: Array) -> Array:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from simulator.economics.agents import Consumers
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.signal import signal_scale
@@ -159,7 +159,7 @@ def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:
         return parts.sum(axis=-1) / (2.0 * (prices * scale).sum(axis=-1))
 
 
-def merit(balance: Balance, jacobian: Array) -> tuple[float, Array]:
+def merit(balance: MarketPlans, jacobian: Array) -> tuple[float, Array]:
     """The merit of a balance and its gradient in prices, `(goods,)`, given `J = dz/dp`."""
     prices, excess, scale = balance.prices, balance.excess_demand, balance.scale
     value, wealth = float(merit_value(prices, excess, scale)), float(prices @ scale)
@@ -220,11 +220,11 @@ def _alike(economy: Economy) -> bool:
         # Where tastes jump (linear), a few prices do not tell any two of them apart.
         return len(tastes) == 1 and tastes[0].size == 1
     probes = _probes(len(economy.goods))
-    first = [bundle[:1] for bundle in _unit_bundles(economy.consumers[0].rows(slice(0, 1)), probes)]
+    first = [bundle[:1] for bundle in _unit_bundles(economy.consumers[0].take(slice(0, 1)), probes)]
     return all(
         np.allclose(bundle, like, rtol=1e-12, atol=1e-300)
         for cohort in economy.consumers
-        for _, block in (cohort.blocks if cohort.utility.size > 1 else ((None, cohort.rows(slice(0, 1))),))
+        for _, block in (cohort.blocks if cohort.utility.size > 1 else ((None, cohort.take(slice(0, 1))),))
         for bundle, like in zip(_unit_bundles(block, probes), first, strict=True)
     )
 

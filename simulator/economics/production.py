@@ -34,7 +34,7 @@ class Production(Rows, ABC):
         """`y(x)` of one firm: `(..., rows, inputs)` to `(..., rows)`; concave, 0 where it idles."""
 
     @abstractmethod
-    def best_response_of_one(self, price: float, wages: Array) -> Array:
+    def best_response_of_one(self, price: float, input_prices: Array) -> Array:
         """The inputs `(rows, inputs)` of one firm's largest profit; infinite where profit has no bound."""
 
     @property
@@ -45,7 +45,7 @@ class Production(Rows, ABC):
     def output(self, inputs: Array) -> Array:
         return self.weight * self.output_of_one(inputs / self.weight)
 
-    def marginal_product(self, inputs: Array, wages: Array) -> Array:
+    def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
         slopes = np.empty(inputs.shape)
         for place in range(inputs.shape[-1]):
             amount = inputs[..., place]
@@ -56,36 +56,36 @@ class Production(Rows, ABC):
             slopes[..., place] = rise / (above[..., place] - below[..., place])
         return slopes
 
-    def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
-        each = self.best_response_of_one(float(price), np.asarray(wages, dtype=float))
+    def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
+        each = self.best_response_of_one(float(price), np.asarray(input_prices, dtype=float))
         return Plan(self.weight * each, self.weight * self.output_of_one(each))
 
-    def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
-        plan = self.best_response(price, wages, guess)
+    def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
+        plan = self.best_response(price, input_prices, guess)
         with np.errstate(invalid="ignore"):
-            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
+            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
 
     @property
     def verified(self) -> bool:
         """True unless a kind says how its profit is found by another road."""
         return type(self).profit is Production.profit
 
-    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+    def plan_residual(self, price: float, input_prices: Array, plan: Plan) -> float:
         if not self.verified:
             return math.nan
         made, idle = self.output(plan.inputs), ~plan.inputs.any(axis=-1)
         with np.errstate(all="ignore"):
             steps = NUDGE * np.where(plan.inputs > 0, plan.inputs, 1.0)
-            noise = np.nan_to_num(ROUNDED * price * np.abs(made)[:, None] / (steps * wages))
+            noise = np.nan_to_num(ROUNDED * price * np.abs(made)[:, None] / (steps * input_prices))
 
         def worth(inputs: Array) -> Array:
-            return price * self.marginal_product(inputs, wages)
+            return price * self.marginal_product(inputs, input_prices)
 
-        residual = first_order_residual(worth, plan.inputs, wages, noise, kinked=True)
+        residual = first_order_residual(worth, plan.inputs, input_prices, noise, kinked=True)
         return largest(np.where(idle, 0.0, residual) + misfit(made, plan.output))
 
-    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
-        at = np.array([price, *wages], dtype=float)
+    def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
+        at = np.array([price, *input_prices], dtype=float)
         slope = np.zeros((len(inputs), len(at), len(at)))
         for place, step in enumerate(NUDGE * np.where(at > 0, at, 1.0)):
             moved = [at.copy(), at.copy()]

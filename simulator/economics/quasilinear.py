@@ -129,10 +129,10 @@ class QuasiLinear(Taste):
             counts = (quantities > 0) | (exponent >= 0)
             return np.where(counts & (self.weights > 0), self.weights * quantities**exponent, 0.0)
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """In proportion to `w_i x_i^(1-1/e)`; to the weights where nothing at all is consumed."""
         if self._logarithmic:
-            return self.aggregator.imputation(quantities, prices)
+            return self.aggregator.value_shares(quantities, prices)
         return _in_proportion(self._marginal_worth(quantities), self.weights)
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
@@ -249,7 +249,7 @@ class Quadratic(Taste):
         """`phi_i(x) x_i`, `(n, goods)`; nothing for more than is of use."""
         return np.maximum(self.intercept - self.slope * quantities, 0.0) * quantities
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """In proportion to `(a_i - b_i x_i)+ x_i`; to `a_i^2/b_i` where no more of anything is of use, or nothing is
         consumed.
         """

@@ -42,13 +42,13 @@ class Rows:
     def _size(self) -> int:
         return max((_length(value) for value in self._row_values()), default=1)
 
-    def rows(self, part: slice) -> Self:
+    def take(self, part: slice) -> Self:
         """The same for some of the rows, as views; what is one row for all stays so."""
         taken = object.__new__(type(self))
         for name in (item.name for item in fields(self)):  # pyright: ignore[reportArgumentType]  (always a dataclass)
             value = getattr(self, name)
             if isinstance(value, Rows):
-                value = value.rows(part)
+                value = value.take(part)
             elif isinstance(value, np.ndarray) and len(value) > 1:
                 value = value[part]
             object.__setattr__(taken, name, value)
@@ -88,7 +88,7 @@ def _threads() -> ThreadPoolExecutor:
 _desk = threading.local()
 
 
-def room(rows: int, goods: int) -> Array:
+def scratch(rows: int, goods: int) -> Array:
     """A table `(rows, goods)` to write on, stored good by good; this thread's next call hands out the same again.
 
     What a block needs for a moment only need not be asked of the system, which clears its pages at the price of the

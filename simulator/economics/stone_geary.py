@@ -89,14 +89,14 @@ class StoneGeary(Taste):
         """`h_i(x - g) x_i / h(x - g)`, `(n, goods)`: marginal values count for all of a good, subsistence included."""
         with np.errstate(divide="ignore", invalid="ignore"):
             whole = np.where((self.subsistence > 0) & (beyond > 0), quantities / beyond, 1.0)
-        return self.taste.imputation(beyond, prices) * whole
+        return self.taste.value_shares(beyond, prices) * whole
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """As the marginal values of `h`; of a bundle that lacks subsistence as those of `min_i x_i/g_i`."""
         beyond, lacks = self._beyond(quantities)
         parts = self._parts(beyond, quantities, prices)
         parts = parts / parts.sum(axis=-1, keepdims=True)
-        return np.where(lacks[:, None], self.below.imputation(quantities, prices), parts) if lacks.any() else parts
+        return np.where(lacks[:, None], self.below.value_shares(quantities, prices), parts) if lacks.any() else parts
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
         """`grad h . x` times `c(p)`; of a bundle that lacks subsistence the part of it there is, times its cost."""

@@ -72,7 +72,7 @@ class Taste(Rows, ABC):
             slopes[:, good] = rise / (above[:, good] - below[:, good])
         return slopes
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         parts = quantities * self.marginal_utility(quantities)
         total = parts.sum(axis=-1, keepdims=True)
         # Of nothing, in the proportions in which one unit of money is spent.

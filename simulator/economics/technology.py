@@ -38,7 +38,7 @@ class Technology(Protocol):
     """What the firms of one entry can make: `count` of them, all alike in one row, or a row each.
 
     Inputs are `(rows, inputs)`, outputs `(rows,)`, both per tick and the row's total; the output's `price` and the
-    input prices `wages` `(inputs,)` are the same for all rows, in numeraire per unit.
+    input prices `input_prices` `(inputs,)` are the same for all rows, in numeraire per unit.
     """
 
     @property
@@ -65,18 +65,18 @@ class Technology(Protocol):
         """`y(x)`, `(..., rows)`; 0 where the firm idles."""
         ...
 
-    def marginal_product(self, inputs: Array, wages: Array) -> Array:
-        """`dy/dx`, `(..., rows, inputs)`, with wages `(..., inputs)`; not a number where the firm idles.
+    def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
+        """`dy/dx`, `(..., rows, inputs)`, with input prices `(..., inputs)`; not a number where the firm idles.
 
-        At a kink of fixed proportions it is the element of the subdifferential nearest the wages.
+        At a kink of fixed proportions it is the element of the subdifferential nearest the input prices.
         """
         ...
 
-    def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
+    def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         """The plan of largest profit; `guess` `(rows, inputs)` is the last one. Infinite where profit has no bound."""
         ...
 
-    def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
+    def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """`pi(p, w) = max_x p y(x) - w.x`, `(rows,)`, and its gradient `(y, -x)` as the plan there."""
         ...
 
@@ -85,13 +85,13 @@ class Technology(Protocol):
         """Whether `profit` has no road of its own, so that what is planned must be verified."""
         ...
 
-    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+    def plan_residual(self, price: float, input_prices: Array, plan: Plan) -> float:
         """How far a plan is from first-order conditions and from what its inputs make, relative; not a number where
         `profit` has a road of its own.
         """
         ...
 
-    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
+    def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
         """Hessian of profit at the best `inputs`, `(rows, 1 + inputs, 1 + inputs)`: rows `dy` and `-dx`, price first.
 
         Inputs that are not used, or used without end, do not move.
@@ -161,7 +161,7 @@ class FormulaTechnology(Rows):
         # Not a number is neither.
         return made if 0.0 <= made < math.inf or (self.negative_output and -math.inf < made < 0.0) else 0.0
 
-    def marginal_product(self, inputs: Array, wages: Array) -> Array:
+    def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
         each = inputs / self.weight
         idle = self._idle(self.formula.value(each))[..., None]
         with np.errstate(invalid="ignore"):
@@ -170,23 +170,23 @@ class FormulaTechnology(Rows):
     def _idle(self, made: Array) -> NDArray[np.bool_]:
         return ~np.isfinite(made) if self.negative_output else ~(np.isfinite(made) & (made >= 0.0))
 
-    def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
-        return self._maximise(price, wages, guess)
+    def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
+        return self._maximise(price, input_prices, guess)
 
-    def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
+    def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """With a single input a road of its own; with several the market's search, whose plan is verified."""
         if self.single_input:
-            profit, x, made = self.profit_one(price, float(wages[0]), guess.item())
+            profit, x, made = self.profit_one(price, float(input_prices[0]), guess.item())
             return np.array([profit]), _plan_of_one(x, made)
-        plan = self._maximise(price, wages, guess)
+        plan = self._maximise(price, input_prices, guess)
         with np.errstate(invalid="ignore"):
-            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(wages, dtype=float)), plan
+            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
 
     @property
     def verified(self) -> bool:
         return not self.single_input
 
-    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+    def plan_residual(self, price: float, input_prices: Array, plan: Plan) -> float:
         if self.single_input:
             return math.nan
         inputs = plan.inputs / self.weight
@@ -196,12 +196,12 @@ class FormulaTechnology(Rows):
             some = np.where(each.any(axis=-1, keepdims=True), np.maximum(each, SMALLEST), each)
             return price * self.productivity[:, None] * self.formula.gradient(some)
 
-        residual = first_order_residual(worth, inputs, wages, kinked=self.formula.has_kinks)
+        residual = first_order_residual(worth, inputs, input_prices, kinked=self.formula.has_kinks)
         # Who plans nothing at all may idle whatever a first unit earns, if that is not enough.
         idles = ~inputs.any(axis=-1) & self._idle(self.formula.value(inputs))
         return largest(np.where(idles, 0.0, residual) + misfit(self.output(plan.inputs), plan.output))
 
-    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
+    def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
         """From `p A f'(x/W) = w` at the inputs in use: `dx/dw = (p y'')^-1`, `dx/dp = -(p y'')^-1 y'`."""
         if self.single_input:
             return self._supply_slope_of_one(price, inputs.item())
@@ -248,11 +248,11 @@ class FormulaTechnology(Rows):
             x = made = 0.0
         return price * made - wage * x, x, made
 
-    def _maximise(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
+    def _maximise(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         if self.single_input:
-            return _plan_of_one(*self.plan_one(price, wages[0], guess.item()))
+            return _plan_of_one(*self.plan_one(price, input_prices[0], guess.item()))
         earned = price * self.productivity
-        each = many_inputs(self.formula, earned, np.asarray(wages, dtype=float), guess / self.weight)
+        each = many_inputs(self.formula, earned, np.asarray(input_prices, dtype=float), guess / self.weight)
         made = self.formula.value(each)
         idle = ~(made > -np.inf) if self.negative_output else ~(made >= 0)
         each, made = np.where(idle[:, None], 0.0, each), np.where(idle, 0.0, made)
@@ -305,18 +305,18 @@ class HomotheticTechnology(Rows):
     def output(self, inputs: Array) -> Array:
         return self._scale * self.form.value(inputs) ** self.returns
 
-    def marginal_product(self, inputs: Array, wages: Array) -> Array:
+    def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
         """`r y v_i / x_i` with the worth `v_i` that the form imputes to each input; infinite for a first unit."""
-        imputed = self.form.imputation(inputs, np.asarray(wages)[..., None, :])
+        imputed = self.form.value_shares(inputs, np.asarray(input_prices)[..., None, :])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             products = (self.returns * self.output(inputs))[..., None] * (imputed / inputs)
         return np.where(inputs > 0, products, np.where(self.form.wanted, np.inf, 0.0))
 
-    def best_response(self, price: float, wages: Sequence[float], guess: Array) -> Plan:
+    def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         """By what money buys: a bundle worth `v` for a unit of money, and `r p y = m` spent on it in all."""
-        at, rows = np.asarray(wages, dtype=float), self.size
+        at, rows = np.asarray(input_prices, dtype=float), self.size
         if self.single_input:
-            return _plan_of_one(*self.plan_one(price, float(wages[0]), 1.0))
+            return _plan_of_one(*self.plan_one(price, float(input_prices[0]), 1.0))
         if not price > 0.0:
             return Plan(np.zeros((rows, len(at))), np.zeros(rows))
         bundle, earned = self.form.demand(at, np.ones(rows)), price * self._scale
@@ -325,20 +325,20 @@ class HomotheticTechnology(Rows):
         spent = np.where(earned > 0, spent, 0.0)
         return Plan(_times(spent, bundle), spent / (self.returns * price))
 
-    def profit(self, price: float, wages: Sequence[float], guess: Array) -> tuple[Array, Plan]:
+    def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """The judges' road, by the unit cost and its gradient."""
         if self.single_input:
-            profit, x, made = self.profit_one(price, float(wages[0]), 1.0)
+            profit, x, made = self.profit_one(price, float(input_prices[0]), 1.0)
             return np.array([profit]), _plan_of_one(x, made)
-        at = np.asarray(wages, dtype=float)
+        at = np.asarray(input_prices, dtype=float)
         level = self._best_level(price, at)
         output = self._scale * level**self.returns
         return (1.0 - self.returns) * price * output, Plan(_times(level, self.form.unit_demand(at)), output)
 
-    def plan_residual(self, price: float, wages: Array, plan: Plan) -> float:
+    def plan_residual(self, price: float, input_prices: Array, plan: Plan) -> float:
         return math.nan
 
-    def supply_slope(self, price: float, wages: Array, inputs: Array) -> Array:
+    def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
         """From `x = r p y g` with `g = d ln c/dw`, and `y` as `p^(r/(1-r)) c^(-r/(1-r))`."""
         rows, count = inputs.shape
         slope = np.zeros((rows, 1 + count, 1 + count))
@@ -346,8 +346,11 @@ class HomotheticTechnology(Rows):
             return slope
         used = (inputs > 0) & np.isfinite(inputs)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            bent, gradient = self.form.hessian(wages), np.where(used, self.form.log_cost_gradient(wages), 0.0)
-            output = self._scale * self._best_level(price, wages) ** self.returns
+            bent, gradient = (
+                self.form.hessian(input_prices),
+                np.where(used, self.form.log_cost_gradient(input_prices), 0.0),
+            )
+            output = self._scale * self._best_level(price, input_prices) ** self.returns
             spent, answers = self.returns * price * output, self.returns / (1.0 - self.returns)
             slope[:, 0, 0] = answers * output / price
             slope[:, 0, 1:] = slope[:, 1:, 0] = -((1.0 + answers) * spent / price)[:, None] * gradient
@@ -355,11 +358,11 @@ class HomotheticTechnology(Rows):
             slope[:, 1:, 1:] = np.where(used[:, :, None] & used[:, None, :], spent[:, None, None] * cross, 0.0)
         return np.where(np.isfinite(slope), slope, 0.0)
 
-    def _best_level(self, price: float, wages: Array) -> Array:
+    def _best_level(self, price: float, input_prices: Array) -> Array:
         """`h = (p A r / c)^(1/(1-r))`, `(rows,)`."""
         earned = price * self._scale
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            level = (earned * self.returns / self.form.unit_cost(wages)) ** (1.0 / (1.0 - self.returns))
+            level = (earned * self.returns / self.form.unit_cost(input_prices)) ** (1.0 / (1.0 - self.returns))
         return np.where(earned > 0, level, 0.0)
 
     def output_of(self, x: float) -> float:

@@ -30,7 +30,7 @@ class Split(NamedTuple):
     gap: float
 
 
-class Edges(NamedTuple):
+class TiedSpending(NamedTuple):
     """Spending of set-valued consumers on their best goods, flat: `(ties,)` each. `row` counts all their rows, `money`
     `(rows,)` is what each has, times the consumers it stands for; `value` is worth per unit.
     """
@@ -41,9 +41,9 @@ class Edges(NamedTuple):
     value: Array
     money: Array
 
-    def among(self, chosen: NDArray[np.bool_]) -> Edges:
+    def among(self, chosen: NDArray[np.bool_]) -> TiedSpending:
         """Those that are `chosen` `(ties,)`, with the money of all rows."""
-        return Edges(self.cohort[chosen], self.row[chosen], self.good[chosen], self.value[chosen], self.money)
+        return TiedSpending(self.cohort[chosen], self.row[chosen], self.good[chosen], self.value[chosen], self.money)
 
 
 def set_valued(economy: Economy) -> bool:
@@ -56,7 +56,7 @@ def single_valued(economy: Economy) -> tuple[Consumers, ...]:
     return tuple(cohort for cohort in economy.consumers if not isinstance(cohort.utility, Linear))
 
 
-def ties(economy: Economy, prices: Array, incomes: tuple[Array, ...], tolerance: float) -> Edges:
+def ties(economy: Economy, prices: Array, incomes: tuple[Array, ...], tolerance: float) -> TiedSpending:
     """The goods that are best for each set-valued consumer, to a relative tolerance."""
     cohorts, rows, goods, values, money, first = [], [], [], [], [], 0
     for number, (cohort, income) in enumerate(zip(economy.consumers, incomes, strict=True)):
@@ -72,17 +72,17 @@ def ties(economy: Economy, prices: Array, incomes: tuple[Array, ...], tolerance:
         money.append(income * cohort.weight)
         first += cohort.size
     parts = (np.concatenate(part) for part in (cohorts, rows, goods, values, money))
-    return Edges(*parts)
+    return TiedSpending(*parts)
 
 
-def bought(economy: Economy, prices: Array, edges: Edges, spending: Array) -> Array:
+def bought(economy: Economy, prices: Array, edges: TiedSpending, spending: Array) -> Array:
     """What the set-valued cohorts buy if they spend so much `(ties,)` on their ties, `(cohorts, goods)`."""
     consumption = np.zeros((len(economy.consumers), len(prices)))
     np.add.at(consumption, (edges.cohort, edges.good), spending / prices[edges.good])
     return consumption
 
 
-def bundles(economy: Economy, prices: Array, edges: Edges, spending: Array) -> dict[int, Array]:
+def bundles(economy: Economy, prices: Array, edges: TiedSpending, spending: Array) -> dict[int, Array]:
     """What each row of the set-valued cohorts buys then, `(rows, goods)` by the cohort's number."""
     found: dict[int, Array] = {}
     first = 0
@@ -96,7 +96,9 @@ def bundles(economy: Economy, prices: Array, edges: Edges, spending: Array) -> d
     return found
 
 
-def clearing_split(prices: Array, others: Array, supply: Array, edges: Edges, free: NDArray[np.bool_]) -> Split | None:
+def clearing_split(
+    prices: Array, others: Array, supply: Array, edges: TiedSpending, free: NDArray[np.bool_]
+) -> Split | None:
     """The split of spending over ties that clears the markets of `free` goods best; None if none comes near.
 
     `others` `(goods,)` is what everybody else demands.
@@ -131,7 +133,7 @@ def clearing_split(prices: Array, others: Array, supply: Array, edges: Edges, fr
     return Split(found.x[:count], float(found.x[-1]))
 
 
-def _forced(edges: Edges, goods: int) -> Array:
+def _forced(edges: TiedSpending, goods: int) -> Array:
     """Spending that has no choice: of those with one best good, `(goods,)`."""
     choices = np.bincount(edges.row, minlength=len(edges.money))
     alone = choices[edges.row] == 1

@@ -49,7 +49,7 @@ class Utility(Protocol):
         """The number of rows of its parameters, 1 if all are alike."""
         ...
 
-    def rows(self, part: slice) -> Self:
+    def take(self, part: slice) -> Self:
         """The tastes of some of the rows, as views."""
         ...
 
@@ -95,7 +95,7 @@ class Utility(Protocol):
         """Utility of a bundle for which `paid` `(n,)` was given in money (a quasi-linear consumer's loss), `(n,)`."""
         ...
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
         """`u_i x_i / (grad u . x)`, `(n, goods)`: how the worth of a bundle is imputed to its goods; rows sum to 1.
 
         At a kink the element of the subdifferential nearest the prices; where the quotient says nothing, a limit.
@@ -141,14 +141,14 @@ class Homothetic(Taste):
     def utility(self, quantities: Array, paid: Array) -> Array:
         return self.form.value(quantities)
 
-    def imputation(self, quantities: Array, prices: Array) -> Array:
-        return self.form.imputation(quantities, prices)
+    def value_shares(self, quantities: Array, prices: Array) -> Array:
+        return self.form.value_shares(quantities, prices)
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
         return self.form.value(quantities) * self.form.unit_cost(prices)
 
     def appraise(self, quantities: Array, prices: Array) -> tuple[Array, Array]:
-        """`utility` and `imputation` of the same bundles."""
+        """`utility` and `value_shares` of the same bundles."""
         if isinstance(self.form, CES):
             return self.form.appraise(quantities, prices)
-        return self.form.value(quantities), self.form.imputation(quantities, prices)
+        return self.form.value(quantities), self.form.value_shares(quantities, prices)

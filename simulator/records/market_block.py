@@ -15,7 +15,7 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
 from simulator.references.adjoint import adjoints
-from simulator.references.judges import Opinion
+from simulator.references.judges import ReferenceValues
 
 
 class Judged(NamedTuple):
@@ -24,7 +24,7 @@ class Judged(NamedTuple):
     from the best for which the judges have no road of their own.
     """
 
-    opinion: Opinion | None
+    values: ReferenceValues | None
     fraction: Array | None
     consumers: Sequence[CohortTotals]
     plan_residual: float = math.nan
@@ -44,7 +44,7 @@ class Block:
         judges: bool,
     ) -> None:
         self.economy, self.ticks, self.judged = economy, ticks, judged
-        self.opinions = [noted.opinion for noted in judged if noted.opinion is not None]
+        self.reference_values = [noted.values for noted in judged if noted.values is not None]
         self.inputs, consumption = ticks.inputs, ticks.consumption.sum(axis=1)
         if not every_tick:
             fraction = np.array([noted.fraction for noted in judged if noted.fraction is not None])
@@ -55,7 +55,7 @@ class Block:
         self.adjoint = self.gradient_price = np.full(ticks.prices.shape, np.nan)
         if judges:
             self.adjoint = adjoints(economy, self.inputs, consumption, self.products, objective)
-            self.gradient_price = np.array([opinion.gradient_price for opinion in self.opinions])
+            self.gradient_price = np.array([values.gradient_price for values in self.reference_values])
         broken = ticks.finite == 0
         self.bid[broken] = np.nan
         if markets.separate:

@@ -144,12 +144,12 @@ class MarketView(View[MarketState, MarketTick, Note]):
             if self.references is None:
                 return Judged(None, fraction, totals)
             prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
-            opinion, residual = self.references.look(tick.tick, prices, inputs), math.nan
+            values, residual = self.references.evaluate(tick.tick, prices, inputs), math.nan
             if self._verification.needed:
                 incomes = tuple(cohort.income for cohort in cohorts)
                 outputs = np.asarray(tick.planned_outputs)
                 residual = self._verification.plan_residual(prices, inputs, outputs, incomes)
-            return Judged(opinion, fraction, totals, residual)
+            return Judged(values, fraction, totals, residual)
 
     def _share_out(self, tick: MarketTick) -> Array:
         if not tick.finite:
@@ -225,8 +225,8 @@ class MarketView(View[MarketState, MarketTick, Note]):
         """Columns of ticks.csv that the judges have a say in, `(ticks,)` each."""
         if self.references is None:
             return {}
-        ticks, said = block.ticks, block.opinions
-        self.descended = self.descended.followed_by(np.array([opinion.value for opinion in said]))
+        ticks, said = block.ticks, block.reference_values
+        self.descended = self.descended.followed_by(np.array([values.value for values in said]))
         columns = self.references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
         columns |= self.references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)

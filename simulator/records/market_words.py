@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SETTLES = {True: "settles", False: "does not settle", None: "may settle"}
 """What a price rule does near an equilibrium that is stable, unstable, or not known to be either."""
 
+GIVEN_UP = "the search for equilibria was ended early, so there may be others"
+
 Market = Transition[MarketState, MarketTick]
 
 
@@ -50,6 +52,8 @@ def market_words(
         at = found[number - 1]
         settles = f"the rule {SETTLES[at.stable]} there"
         parts.append(f"number {number} of {len(found)} equilibria, of index {at.index:+d}; {settles}")
+    if references.given_up:
+        parts.append(GIVEN_UP)
     gap, bid_gap = last.get("distance_to_adjoint", np.nan), last.get("bid_gap", np.nan)
     if gap == gap and bid_gap == bid_gap:
         parts.append(_meaning(verdict.outcome, gap, bid_gap))

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from simulator.economics.clearing import as_good_as_free, level_free
 from simulator.economics.forms import Array
 from simulator.records.columns import EQUILIBRIUM, SUMMARY
-from simulator.records.market_words import SETTLES
+from simulator.records.market_words import GIVEN_UP, SETTLES
 from simulator.records.table import Table, names
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
-from simulator.references.judges import References, Segment, relative_gap
+from simulator.references.judges import References, RegimeEquilibria, relative_gap
 
 if TYPE_CHECKING:
     from simulator.dynamics.price_rules import PriceRule
@@ -36,8 +36,8 @@ def equilibrium_table(references: References | None, markets: UserMarkets, price
     prices matter and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`. `from_tick` is the tick
     from which the equilibrium is one: after a shock there are others.
     """
-    segments = references.segments if references is not None else []
-    found = [(segment, equilibrium) for segment in segments for equilibrium in segment.equilibria]
+    regimes = references.regimes if references is not None else []
+    found = [(regime, equilibrium) for regime in regimes for equilibrium in regime.equilibria]
     rows = [_known(references, markets, *pair, prices, worth) for pair in found if references is not None]
     keys = {
         "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(markets.goods)),
@@ -50,19 +50,19 @@ def equilibrium_table(references: References | None, markets: UserMarkets, price
 def _known(
     references: References,
     markets: UserMarkets,
-    segment: Segment,
+    regime: RegimeEquilibria,
     equilibrium: Equilibrium,
     prices: Array,
     worth: float,
 ) -> dict[str, Array]:
     """The columns of an equilibrium `(goods,)`, by name."""
-    at = references.equilibrium_prices(equilibrium, np.asarray(worth), segment.economy)
+    at = references.equilibrium_prices(equilibrium, np.asarray(worth), regime.economy)
     level = float(at.sum() / equilibrium.prices.sum())
-    adjoint = level * equilibrium_adjoints(segment.economy, equilibrium.balance)
+    adjoint = level * equilibrium_adjoints(regime.economy, equilibrium.balance)
     quantity = markets.mean_over_users(equilibrium.balance.demand, equilibrium.prices)
     at, adjoint, prices = (markets.sum_over_users(values) for values in (at, adjoint, prices))
     stable = np.nan if equilibrium.stable is None else float(equilibrium.stable)
-    marks = {"index": equilibrium.index, "stable": stable, "from_tick": segment.from_tick}
+    marks = {"index": equilibrium.index, "stable": stable, "from_tick": regime.from_tick}
     return {
         "price": at,
         "quantity": quantity,
@@ -104,12 +104,15 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
     """Every equilibrium found as text: a heading each, then a line per good."""
     records = equilibrium_records(references, markets)
     if not records:
-        return [f"{name}: no equilibrium found (Newton from {references.starts} starts)"]
+        given_up = f"; {GIVEN_UP}" if references.given_up else ""
+        return [f"{name}: no equilibrium found (Newton from {references.starts} starts){given_up}"]
     lines = [
         f"{name}: {len(records)} equilibri{'um' if len(records) == 1 else 'a'} found from {references.starts} starts"
     ]
     if level_free(references.economy, references.rule.fixed):
         lines[0] += "; only relative prices matter"
+    if references.given_up:
+        lines[0] += f"; {GIVEN_UP}"
     width = max(len(good) for good in markets.goods)
     for record in records:
         radius = record["spectral_radius"]

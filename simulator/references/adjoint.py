@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers
 from simulator.economics.allocation import marginal_products, used, worth
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
@@ -39,7 +39,7 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     known = _reached(economy, inputs, products, quantity)
     per_unit = np.where(inputs > 0, inputs * products / quantity[..., economy.edge_good], 0.0)
     final = np.where(outside, economy.outside, objective / quantity)
-    edges, outlets = economy.passes
+    edges, outlets = economy.input_output_pairs
     places = economy.edge_good[edges] * goods + economy.outlet_good[outlets]
     passed = per_unit[..., edges] * economy.outlet_yield[outlets]
     sweep = np.zeros((*per_unit.shape[:-1], goods * goods))
@@ -85,7 +85,7 @@ def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) 
 
 
 @np.errstate(all="ignore")
-def equilibrium_adjoints(economy: Economy, balance: Balance) -> Array:
+def equilibrium_adjoints(economy: Economy, balance: MarketPlans) -> Array:
     """Adjoints where the plans of a balance are carried out, `(goods,)`."""
     prices, objective = balance.prices, np.zeros(len(economy.goods))
     for cohort, income, bundle in zip(economy.consumers, balance.incomes, balance.consumption, strict=True):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.clearing import SINGULAR, active_goods, relative_only
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
 
@@ -151,7 +151,7 @@ def _norm(matrix: Array) -> Array:
 
 
 @np.errstate(all="ignore")
-def diagnose(economy: Economy, rule: PriceRule, balance: Balance) -> Diagnosis | None:
+def diagnose(economy: Economy, rule: PriceRule, balance: MarketPlans) -> Diagnosis | None:
     """The linear picture at a balance; None where no price moves, or demand jumps (linear tastes: no derivative).
 
     `K` is analytic, from `Economy.jacobian`.

@@ -24,7 +24,7 @@ from simulator.economics.clearing import (
     relative_excess_demand,
     relative_only,
 )
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
 from simulator.references.effort import Effort
@@ -56,7 +56,7 @@ class Equilibrium:
     nearby. Not a number where it is not known.
     """
 
-    balance: Balance
+    balance: MarketPlans
     residual: float
     index: int
     spectral_radius: float
@@ -158,7 +158,7 @@ def _limit(economy: Economy, rule: PriceRule, found: Equilibrium, effort: Effort
 def _distinct(
     economy: Economy,
     rule: PriceRule,
-    balances: Iterable[Balance | None],
+    balances: Iterable[MarketPlans | None],
     effort: Effort,
     known: Iterable[Equilibrium] = (),
 ) -> list[Equilibrium]:
@@ -202,11 +202,11 @@ def _freed(economy: Economy, rule: PriceRule, prices: Array) -> Array:
 @np.errstate(all="ignore")
 def newton(
     economy: Economy, rule: PriceRule, start: Array, iterations: int = 100, effort: Effort | None = None
-) -> Balance | None:
+) -> MarketPlans | None:
     """The balance at an equilibrium reached from `start` `(goods,)`, or None: also where the `effort` is spent."""
     free, effort = ~rule.fixed, effort or Effort()
 
-    def relative(balance: Balance) -> bool:
+    def relative(balance: MarketPlans) -> bool:
         return nobody_holds_the_level(economy, rule.fixed, balance)
 
     prices = np.where(free, np.maximum(start, np.maximum(rule.floor, 1e-300)), start)
@@ -243,8 +243,8 @@ def newton(
 
 
 def _line_search(
-    economy: Economy, rule: PriceRule, balance: Balance, step: Array, merit: float, effort: Effort
-) -> tuple[Balance, float] | None:
+    economy: Economy, rule: PriceRule, balance: MarketPlans, step: Array, merit: float, effort: Effort
+) -> tuple[MarketPlans, float] | None:
     """The first of the steps 1, 1/2, 1/4 ... that reduces the residual."""
     free = ~rule.fixed
     for halving in range(30):
@@ -259,7 +259,7 @@ def _line_search(
     return None
 
 
-def _merit(balance: Balance, free: NDArray[np.bool_]) -> float:
+def _merit(balance: MarketPlans, free: NDArray[np.bool_]) -> float:
     """Sum of squares of what markets are short or long of, per unit of `s`; a glut counts by its worth (a free good is
     none).
     """
@@ -273,7 +273,7 @@ def _merit(balance: Balance, free: NDArray[np.bool_]) -> float:
 
 
 @np.errstate(all="ignore")
-def describe(economy: Economy, rule: PriceRule, balance: Balance, effort: Effort | None = None) -> Equilibrium:
+def describe(economy: Economy, rule: PriceRule, balance: MarketPlans, effort: Effort | None = None) -> Equilibrium:
     """An equilibrium with its residual, index and spectral radius (not a number if that takes more than the effort
     left).
     """
@@ -291,7 +291,7 @@ def describe(economy: Economy, rule: PriceRule, balance: Balance, effort: Effort
 
 @np.errstate(all="ignore")
 def spectral_radius(
-    economy: Economy, rule: PriceRule, balance: Balance, jacobian: Array, effort: Effort | None = None
+    economy: Economy, rule: PriceRule, balance: MarketPlans, jacobian: Array, effort: Effort | None = None
 ) -> float:
     """Largest modulus of the eigenvalues of one step of the rule near a balance, its memory included.
 
@@ -313,8 +313,8 @@ def spectral_radius(
         for place, part in zip(moving, np.split(state[len(free) :], np.cumsum(widths)[:-1]), strict=False):
             memos[place] = part
         for _ in range(cycle or 0):
-            heard = rule.heard(prices, tuple(memos))
-            gaps = (prices if heard is None else heard) - balance.prices
+            observed_prices = rule.observed_prices(prices, tuple(memos))
+            gaps = (prices if observed_prices is None else observed_prices) - balance.prices
             signal = balance.excess_demand + np.sum(jacobian * gaps, axis=1)
             prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian)
         return np.concatenate([prices[free], *(memos[place] for place in moving)])
@@ -335,7 +335,7 @@ def spectral_radius(
     return float(np.max(np.abs(eigenvalues), initial=0.0)) ** (1.0 / cycle)
 
 
-def _same(one: Balance, other: Balance, economy: Economy, rule: PriceRule) -> bool:
+def _same(one: MarketPlans, other: MarketPlans, economy: Economy, rule: PriceRule) -> bool:
     """Whether two balances are one equilibrium: up to the price level where it does not matter, up to how low a free
     good's floor lies below it, and up to the prices of goods that nobody trades.
     """

@@ -41,24 +41,24 @@ class GradientPath:
         bounds.
         """
         while self.tick < tick:
-            descent = self.look()
+            descent = self.evaluate()
             self.guess = np.where(np.isfinite(descent.inputs), descent.inputs, self.guess)
-            signal, scale = self._heard() or (descent.signal, descent.unit)
+            signal, scale = self._at_observed_prices() or (descent.signal, descent.unit)
             self.prices, self.memory = self.rule.next_prices(self.prices, signal, scale, self.memory, descent.jacobian)
             self.tick, self._descent = self.tick + 1, None
         return self.prices
 
-    def look(self) -> Descent:
+    def evaluate(self) -> Descent:
         """The reference function at the path's present prices."""
         if self._descent is None:
             self._descent = self.reference.descent(self.prices, self.guess, self.rule.needs_jacobian)
         return self._descent
 
-    def _heard(self) -> tuple[Array, Array] | None:
+    def _at_observed_prices(self) -> tuple[Array, Array] | None:
         """The signal and its scale, `(goods,)` each, of every market at the prices that it has heard of; None where all
         go by the present ones.
         """
-        rows = self.rule.heard(self.prices, self.memory)
+        rows = self.rule.observed_prices(self.prices, self.memory)
         if rows is None:
             return None
         by_market = [self.reference.descent(row, self.guess) for row in rows]

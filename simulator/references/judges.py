@@ -48,7 +48,7 @@ function of prices, and a planner's gradient ascent on the allocation.
 """
 
 
-class Opinion(NamedTuple):
+class ReferenceValues(NamedTuple):
     """What the references say of a tick: the path's prices there, and the reference function at the market's own
     prices.
 
@@ -63,7 +63,7 @@ class Opinion(NamedTuple):
     slope: Array | None
 
 
-class Segment(NamedTuple):
+class RegimeEquilibria(NamedTuple):
     """A regime in the eyes of the judges: the tick it begins with, its economy, the equilibria found, and whether the
     search for them was given up before it had gone everywhere it meant to.
     """
@@ -99,7 +99,7 @@ class References:
         self.starts = random_starts + 3
         self.economy, self.reference = economy, reference(economy)
         self.path = PATHS[path](economy, self.reference, rule, initial_prices)
-        self.segments = [self._segment(0, economy)]
+        self.regimes = [self._regime(0, economy, [])]
 
     @np.errstate(all="ignore")
     def enter(self, from_tick: int, economy: Economy) -> None:
@@ -107,41 +107,50 @@ class References:
         self.path.advance(from_tick)
         self.economy, self.reference = economy, reference(economy)
         self.path.enter(economy, self.reference)
-        self.segments.append(self._segment(from_tick, economy))
+        self.regimes.append(self._regime(from_tick, economy, self.equilibria))
 
-    def _segment(self, from_tick: int, economy: Economy) -> Segment:
-        before = [found.prices for segment in getattr(self, "segments", [])[-1:] for found in segment.equilibria]
-        starts = [self._initial_prices, *before]
+    def _regime(self, from_tick: int, economy: Economy, before: list[Equilibrium]) -> RegimeEquilibria:
+        starts = [self._initial_prices, *(found.prices for found in before)]
         found = search(economy, self.rule, starts, random_starts=self._random_starts, seed=self._seed)
-        return Segment(from_tick, economy, found.equilibria, found.given_up)
+        return RegimeEquilibria(from_tick, economy, found.equilibria, found.given_up)
 
     @property
     def equilibria(self) -> list[Equilibrium]:
         """Those of the regime in force."""
-        return self.segments[-1].equilibria
+        return self.regimes[-1].equilibria
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the search for them was given up, so that there may be others."""
+        return self.regimes[-1].given_up
 
     @np.errstate(all="ignore")
-    def look(self, tick: int, prices: Array, guess: Array) -> Opinion:
+    def evaluate(self, tick: int, prices: Array, guess: Array) -> ReferenceValues:
         """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""
         gradient_price = self.path.advance(tick)
         if isinstance(self.path, GradientPath) and np.array_equal(prices, gradient_price):
-            descent = self.path.look()
+            descent = self.path.evaluate()
         else:
             descent = self.reference.descent(prices, guess, self.rule.needs_jacobian)
-        return Opinion(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
+        return ReferenceValues(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
 
     @np.errstate(all="ignore")
     def columns(
-        self, opinions: Sequence[Opinion], prices: Array, next_prices: Array, demand: Array, supply: Array
+        self,
+        reference_values: Sequence[ReferenceValues],
+        prices: Array,
+        next_prices: Array,
+        demand: Array,
+        supply: Array,
     ) -> dict[str, Array]:
         """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`."""
         scale = signal_scale(self.economy, demand, supply)
-        value = np.array([opinion.value for opinion in opinions])
-        signal = np.array([opinion.signal for opinion in opinions])
-        own_scale = np.array([opinion.scale for opinion in opinions])
+        value = np.array([values.value for values in reference_values])
+        signal = np.array([values.signal for values in reference_values])
+        own_scale = np.array([values.scale for values in reference_values])
         is_potential = self.reference.kind == "potential"
         motion = self._motion(prices, next_prices)
-        slopes = [opinion.slope for opinion in opinions if opinion.slope is not None]
+        slopes = [values.slope for values in reference_values if values.slope is not None]
         free, metric = self._free, self.rule.metric(prices, scale, np.array(slopes) if slopes else None)
         return {
             "potential": value if is_potential else np.full(len(value), np.nan),

@@ -100,11 +100,11 @@ class PlannerPath:
     def advance(self, tick: int) -> Array:
         """Climb up to `tick` and return the sweep's prices there, `(goods,)`; not a number where a good has no use."""
         while self.tick < tick:
-            self._climb(self.look())
+            self._climb(self.evaluate())
             self.tick, self._sweep = self.tick + 1, None
-        return self.look().prices
+        return self.evaluate().prices
 
-    def look(self) -> Sweep:
+    def evaluate(self) -> Sweep:
         """The sweep at the present intentions."""
         if self._sweep is None:
             with np.errstate(all="ignore"):
@@ -210,7 +210,7 @@ def _worth(consumers: Consumers, quantities: Array, prices: Array) -> Array:
     """
     utility, money = consumers.utility, np.broadcast_to(consumers.budget, (consumers.size,))
     enjoyed = money if utility.needs_income else utility.worth(quantities, prices, money)
-    return np.where(quantities > 0, enjoyed[:, None] * utility.imputation(quantities, prices), 0.0)
+    return np.where(quantities > 0, enjoyed[:, None] * utility.value_shares(quantities, prices), 0.0)
 
 
 def _wanted(cohort: Consumers) -> NDArray[np.bool_]:

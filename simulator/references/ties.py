@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import CES, Array
 from simulator.economics.linear import Linear
-from simulator.economics.ties import Edges, bought, clearing_split, single_valued, ties
+from simulator.economics.ties import TiedSpending, bought, clearing_split, single_valued, ties
 from simulator.economics.utility import Homothetic
 from simulator.references.effort import Effort
 
@@ -39,7 +39,7 @@ def smoothed(economy: Economy, elasticity: float) -> Economy:
     return replace(economy, consumers=consumers)
 
 
-def exact(economy: Economy, rule: PriceRule, near: Array, elasticity: float, effort: Effort) -> Balance | None:
+def exact(economy: Economy, rule: PriceRule, near: Array, elasticity: float, effort: Effort) -> MarketPlans | None:
     """The balance at the equilibrium of an economy with linear tastes next to prices `near` `(goods,)`, or None.
 
     `near` is an equilibrium of the economy smoothed to an elasticity of substitution. Unknown are the free prices, and
@@ -56,7 +56,7 @@ def exact(economy: Economy, rule: PriceRule, near: Array, elasticity: float, eff
     choosing, chosen = choices > 1, choices[edges.row] > 1
     rest, scale = _without_linear(economy), close.supply + 1e-300
 
-    def unknowns(state: Array) -> tuple[Array, Balance, Array, Array]:
+    def unknowns(state: Array) -> tuple[Array, MarketPlans, Array, Array]:
         """Prices, what all others plan there, and the linear consumers' money and spending."""
         prices = near.copy()
         prices[free] = near[free] * np.exp(state[: len(free)])
@@ -99,17 +99,17 @@ def _without_linear(economy: Economy) -> Economy:
     return replace(economy, consumers=single_valued(economy), supply=economy.supply + sum(linear))
 
 
-def _settled(economy: Economy, others: Balance, prices: Array, edges: Edges, spent: Array) -> Balance:
+def _settled(economy: Economy, others: MarketPlans, prices: Array, edges: TiedSpending, spent: Array) -> MarketPlans:
     """Everybody's plans at prices: those of the `others`, and linear consumers' spending on their ties, `(ties,)`."""
     consumption = bought(economy, prices, edges, spent)
     plain = [number for number, cohort in enumerate(economy.consumers) if not isinstance(cohort.utility, Linear)]
     consumption[plain] = others.consumption
     incomes = tuple(cohort.income(prices, others.profits) for cohort in economy.consumers)
     demand, supply = economy.totals(consumption.sum(axis=0), others.inputs, others.outputs)
-    return Balance(prices, demand, supply, consumption, incomes, others.inputs, others.outputs, others.profits)
+    return MarketPlans(prices, demand, supply, consumption, incomes, others.inputs, others.outputs, others.profits)
 
 
-def _linear_money(economy: Economy, prices: Array, others: Balance) -> list[Array]:
+def _linear_money(economy: Economy, prices: Array, others: MarketPlans) -> list[Array]:
     """Money of the linear consumers, `(rows,)` each, times the consumers a row stands for."""
     return [
         cohort.income(prices, others.profits) * cohort.weight
@@ -118,7 +118,7 @@ def _linear_money(economy: Economy, prices: Array, others: Balance) -> list[Arra
     ]
 
 
-def _differences(edges: Edges, prices: Array) -> Array:
+def _differences(edges: TiedSpending, prices: Array) -> Array:
     """`ln(p_j/v_j) - ln(p_k/v_k)` of neighbouring ties of each row."""
     costs = np.log(prices[edges.good] / edges.value)
     return np.diff(costs)[np.diff(edges.row) == 0]

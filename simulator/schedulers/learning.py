@@ -36,7 +36,7 @@ from simulator.schedulers.scheduler import (
 )
 
 NEGATIVE = "prices of a market that learns may be negative"
-Lesson = Transition[LearningState, LearningTick]
+LearningTransition = Transition[LearningState, LearningTick]
 
 
 class Patterns(Entry):
@@ -220,7 +220,7 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
         self.still = 0
         """For how many ticks nothing has moved."""
 
-    def observe(self, now: Lesson) -> None:
+    def observe(self, now: LearningTransition) -> None:
         self.history.append(now.tick.prices)
         if self.history.full:
             self.history.fold(self.history.prices())
@@ -235,7 +235,7 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
         self.history.restore(state)
         self.still = int(state["still"])
 
-    def verdict(self, now: Lesson) -> Verdict | None:
+    def verdict(self, now: LearningTransition) -> Verdict | None:
         tick, training = now.tick, self.training
         if not tick.finite or not np.abs(tick.prices).max() <= self.bound:
             beyond = np.flatnonzero(~(np.abs(tick.prices) <= self.bound))
@@ -252,7 +252,7 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
             return Verdict("settled_off_equilibrium", f"{which} stand still while {self._left(tick)}")
         return None
 
-    def close(self, now: Lesson) -> Verdict:
+    def close(self, now: LearningTransition) -> Verdict:
         prices = self.history.prices()
         # In logarithms a price that is negative has no place; what returns in prices returns in their exponents.
         span = np.abs(prices).max() or 1.0

@@ -25,11 +25,11 @@ from simulator.dynamics.scalar_engine import ScalarEngine
 from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
 from simulator.economics.clearing import bottom, relative_excess_demand
-from simulator.economics.economy import Balance, Economy
+from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.signal import signal_scale
-from simulator.economics.ties import Edges, Split, bundles, clearing_split, ties
+from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import number, shown, unknown
 from simulator.records.market_view import TRADE_TICKS, MarketView
@@ -221,9 +221,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             else:
                 trades, accounts = no_trade(layout, prices, plans, np.asarray(state.stock)), state.accounts
             jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
-            heard = self._heard(layout, state, prices)
-            signal = excess_demand if heard is None else heard[0] - heard[1]
-            size = signal_scale(economy, *(heard or (demand, supply)))
+            observed_prices = self._at_observed_prices(layout, state, prices)
+            signal = excess_demand if observed_prices is None else observed_prices[0] - observed_prices[1]
+            size = signal_scale(economy, *(observed_prices or (demand, supply)))
             next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
             residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
         numbers = (state.tick, finite, residual, math.nan)
@@ -293,11 +293,11 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
                 return planned
         return self._choose(economy, before, tick)[1] if tick.split_gap <= self.tolerance else {}
 
-    def _heard(self, layout: Layout, state: MarketState, prices: Array) -> tuple[Array, Array] | None:
+    def _at_observed_prices(self, layout: Layout, state: MarketState, prices: Array) -> tuple[Array, Array] | None:
         """Demand and supply of each market `(goods,)` at the prices that it has heard of; None where all of them go
         by the `prices` quoted. Everybody plans as they stand, with what is in their accounts.
         """
-        rows = self.rule.heard(prices, state.memory)
+        rows = self.rule.observed_prices(prices, state.memory)
         if rows is None:
             return None
         demand, supply = np.zeros(len(prices)), np.zeros(len(prices))
@@ -315,7 +315,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         incomes = _incomes(economy, state, prices, profits)
         quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
         totals = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
-        return economy.jacobian(Balance(prices, *totals, *quantities))
+        return economy.jacobian(MarketPlans(prices, *totals, *quantities))
 
     def _choose(self, economy: Economy, state: MarketState, tick: MarketTick) -> tuple[MarketTick, Bundles]:
         """Where demand is a set, markets clear if some of its elements would clear them: the auctioneer chooses those.
@@ -346,7 +346,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         }
         return resolved, parts
 
-    def _best_split(self, economy: Economy, tick: MarketTick, incomes: tuple[Array, ...]) -> tuple[Edges, Split | None]:
+    def _best_split(
+        self, economy: Economy, tick: MarketTick, incomes: tuple[Array, ...]
+    ) -> tuple[TiedSpending, Split | None]:
         """How consumers of linear tastes would have to split their spending on equally good goods."""
         edges = ties(economy, tick.prices, incomes, self.tolerance)
         linear = [number for number, cohort in enumerate(economy.consumers) if isinstance(cohort.utility, Linear)]

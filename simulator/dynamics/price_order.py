@@ -89,7 +89,7 @@ class Bernoulli:
         return free[_stream(seed, _COINS, tick).random(len(free)) < self.probability]
 
 
-Turns = Sequential | RandomOrder | Bernoulli
+PriceOrder = Sequential | RandomOrder | Bernoulli
 
 
 def _stream(seed: int, stream: int, number: int) -> np.random.Generator:
