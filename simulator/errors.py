@@ -42,10 +42,10 @@ class ScenarioError(Exception):
 
 
 class RunFolderError(Exception):
-    """A run folder that cannot be continued; the text says why and what to do instead."""
+    """Run folders that cannot be continued or compared: a line for each says why and what to do instead."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(printable(text))
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(map(printable, lines)))
 
 
 def printable(text: str) -> str:

@@ -252,9 +252,10 @@ def _tuning_lines(scenario: Scenario, tried: list[Trial], best: Trial) -> list[s
 
 
 def _ended(trial: Trial) -> str:
+    ticks = f"{trial.ticks} tick{'' if trial.ticks == 1 else 's'}"
     if trial.cleared:
-        return f"cleared after {trial.ticks} ticks"
-    return f"{trial.outcome.replace('_', ' ')} after {trial.ticks} ticks with residual {trial.residual:.2g}"
+        return f"cleared after {ticks}"
+    return f"{trial.outcome.replace('_', ' ')} after {ticks} with residual {trial.residual:.2g}"
 
 
 def _plain(trial: Trial) -> dict[str, Any]:

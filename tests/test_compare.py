@@ -493,6 +493,7 @@ def test_a_damaged_run_is_refused_in_a_line(name: str, content: bytes | None, sa
 def test_every_folder_that_is_no_run_is_named() -> None:
     with pytest.raises(RunFolderError) as refused:
         compare([Path("/none"), Path("/nor/this")])
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == ["/none", "/nor/this"]
     assert str(refused.value).count("no such folder") == 2
 
 

@@ -238,6 +238,24 @@ REFUSALS = [
         "found 'half'; expected a share (number) or equal",
     ),
     (
+        FARM + "consumers: [{name: h, utility: {leontief: {a: 1}}, owns: {farm: {farm: 1}}}]\n",
+        "3:66",
+        "consumers.h.owns.farm.farm",
+        "unknown distribution 'farm'",
+    ),
+    (
+        FARM + "consumers: [{name: h, utility: {leontief: {a: 1}}, owns: {farm: {uniform: 1}}}]\n",
+        "3:75",
+        "consumers.h.owns.farm.uniform",
+        "found 1",
+    ),
+    (
+        FARM + "consumers: [{name: h, utility: {leontief: {a: 1}}, owns: {farm: {normal: {mean: 0}}}}]\n",
+        "3:66",
+        "consumers.h.owns.farm.normal.sigma",
+        "missing key sigma",
+    ),
+    (
         FARM
         + "consumers:\n"
         + "  - {name: h, utility: {leontief: {a: 1}}, owns: {farm: 0.7}}\n"
@@ -344,6 +362,7 @@ REFUSALS = [
     ),
     (BASE + "start: stoked\n", "3:8", "start", "found 'stoked'; expected one of stocked, empty; did you mean stocked?"),
     (BASE + "run: {ticks: -1}\n", "3:14", "run.ticks", "found -1; expected a number of at least 0"),
+    (BASE + "run: {ticks: 1e16}\n", "3:14", "run.ticks", "found 1e+16; expected a number of at most"),
     (BASE + "run: {ticks: 1.5}\n", "3:14", "run.ticks", "found 1.5; expected a whole number"),
     (BASE + "run: {record_every: 0}\n", "3:21", "run.record_every", "found 0; expected a number of at least 1"),
     (BASE + "run: {tolerance: 0}\n", "3:18", "run.tolerance", "found 0; expected a number above 0"),

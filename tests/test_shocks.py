@@ -647,6 +647,12 @@ def test_a_shock_at_no_tick_of_its_own_is_refused(tick: Any, path: str, message:
     assert (problem.line, problem.path, problem.message) == (SECOND_LINE, path, message)
 
 
+@pytest.mark.parametrize("kind", ["times", "plus"])
+def test_a_number_beyond_all_floats_changes_nothing(kind: str) -> None:
+    with pytest.raises(ScenarioError, match=f"found {kind} of a number beyond 1e308"):
+        load(shocked((3, {"supply.land": {kind: 10**400}})))
+
+
 def test_agents_cannot_begin_to_differ() -> None:
     alike = deepcopy(TOWN)
     alike["firms"][1]["productivity"] = 1

@@ -112,7 +112,7 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
         found = f"{folders[0]}: found one run" if folders else "found no run"
         problems = [f"{found}; expected two or more"]
     if problems:
-        raise RunFolderError("\n".join(dict.fromkeys(problems)))
+        raise RunFolderError(*dict.fromkeys(problems))
     runs = tuple(read_run_measures(folder, label) for folder, label in zip(folders, labels(places), strict=True))
     goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
     if numeraire is not None:

@@ -129,7 +129,7 @@ def by_shape(expected: str, *words: str) -> Discriminator:
 
 def _whole(value: object) -> object:
     """`1e4` is a whole number too."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 

@@ -161,7 +161,7 @@ def _ownership(findings: Findings) -> None:
             if firms is not None and firm not in known:
                 few = len(findings.document.faults) < MAX_SUGGESTIONS
                 findings.fault(path, unknown("firm", firm, firms, few), "key")
-            elif not isinstance(share, str | Draw):
+            elif isinstance(share, int | float):
                 before = totals.get(firm, 0.0)
                 totals[firm] = before + share
                 if before <= 1 + SHARE_ROUNDING < totals[firm]:

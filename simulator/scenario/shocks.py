@@ -1,4 +1,4 @@
-"""Shocks: what a scenario's economy is from a tick on, after changes to supplies, endowments, techniques and tastes.
+"""Shocks: what a scenario's economy is from a tick on, after changes to supplies, endowments, technologies and tastes.
 
 A shock changes the resolved scenario, as plain data; the regime that follows is built from the result like any other.
 `{times: x}` and `{plus: x}` act on drawn numbers as they were drawn.
@@ -6,6 +6,7 @@ A shock changes the resolved scenario, as plain data; the regime that follows is
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -54,6 +55,8 @@ def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
     """A number, a drawn number, or all numbers of a mapping, times or plus another."""
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise ShockError(steps, f"found {kind}: {found(number)}; expected a number")
+    if abs(number) > sys.float_info.max:
+        raise ShockError(steps, f"found {kind} of a number beyond 1e308; expected one below")
     if value is None or isinstance(value, int | float):
         return float(value or 0.0) * number if kind == "times" else float(value or 0.0) + number
     if isinstance(value, dict):
