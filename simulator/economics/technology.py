@@ -346,10 +346,8 @@ class HomotheticTechnology(Rows):
             return slope
         used = (inputs > 0) & np.isfinite(inputs)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            bent, gradient = (
-                self.form.hessian(input_prices),
-                np.where(used, self.form.log_cost_gradient(input_prices), 0.0),
-            )
+            bent = self.form.hessian(input_prices)
+            gradient = np.where(used, self.form.log_cost_gradient(input_prices), 0.0)
             output = self._scale * self._best_level(price, input_prices) ** self.returns
             spent, answers = self.returns * price * output, self.returns / (1.0 - self.returns)
             slope[:, 0, 0] = answers * output / price
