@@ -319,7 +319,7 @@ def test_a_scenario_s_pieces_are_the_ones_written_down() -> None:
         Cosine(9),
         Cosine(9, 0),
     )
-    assert (made.turns, made.seed, made.information) == (Bernoulli(0.5), 12, "local")
+    assert (made.price_order, made.seed, made.information) == (Bernoulli(0.5), 12, "local")
     assert load(BASE | {"scheduler": {"with": [{"anderson": {"depth": 2}}]}}).rule.information == "global"
 
 
