@@ -67,7 +67,7 @@ ROOMS = {
     "simulator.references.fragility": "ENUMERATED Fragility FragilityError Parameter changed parameters",
     "simulator.references.gradient_path": "GradientPath",
     "simulator.references.planner_path": "PlannerPath Sweep",
-    "simulator.references.verification": "Verification",
+    "simulator.references.verification": "FirmVerification",
     "simulator.scenario.plugins": "Plugins",
     "simulator.figures.canvas": "BLUE MOST_POINTS ORANGE TITLE WIDTH number shorten spread thin",
     "simulator.dynamics.transition": "Transition",

@@ -252,7 +252,7 @@ def test_it_goes_on_from_its_allocation_after_a_shock() -> None:
     before, after = loaded(STEEL), loaded({**STEEL, "shocks": [shock]}).regimes[1].economy
     path = path_of(before)
     path.advance(400)
-    path.enter(after, reference(after))
+    path.change_economy(after, reference(after))
     np.testing.assert_array_equal(path.advance(400), planned[400])
     assert np.max(np.abs(planned[400] / rests[400] - 1)) > 1e-3
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -50,12 +50,15 @@ class AccountTotals(NamedTuple):
 
 
 class CohortTotals(NamedTuple):
-    """Sums over a cohort, for the record: `bought` and `sold` `(goods,)`, `utility`, and what is consumed is worth."""
+    """Sums over a cohort, for the record: `bought` and `sold` `(goods,)`, `utility`, and what is consumed is worth; and
+    the largest `plan_residual` of its members, not a number where the judges have a road of their own.
+    """
 
     bought: Array
     sold: Array
     utility: float
     worth: Worth
+    plan_residual: float
 
 
 class MemberTrades(NamedTuple):
@@ -170,29 +173,31 @@ class CohortTick:
         return self.consumers.total_endowment - self.totals(None, objective=False).sold
 
     def totals(self, fraction: Array | None, *, objective: bool) -> CohortTotals:
-        """What the cohort did, for the record, and what it adds to the `objective` if asked for.
+        """What the cohort did, for the record, and, if asked for, what it adds to the `objective` and how far its plans
+        are from first-order conditions and the budget, for which the judges have no road of their own.
 
         Where plans stand, `fraction` `(goods,)` of them is what a share-out would allow: at those quantities bids are
         worked out.
         """
 
-        def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[Array, ...]:
+        def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[Any, ...]:
             number, (part, some) = numbered
-            income = self.income[part]
-            done = self._trades(number, some, income)
-            utility, used, imputed = some.utility, done.consumption, None
+            income, utility, imputed = self.income[part], some.utility, None
+            bundle = self._planned(number, some, income)
+            residual = utility.plan_residual(self.prices, income, bundle) if objective else np.nan
+            done = self._trades(bundle, some, income)
+            used = done.consumption
             if fraction is None and isinstance(utility, Homothetic):
                 enjoyed, imputed = utility.appraise(used, self.prices)
             else:
                 enjoyed = utility.utility(used, done.paid)
             used = used if fraction is None else used * fraction
             valued = worth(some, self.prices, income, used, objective=objective, imputed=imputed)
-            return done.bought.sum(axis=0), done.sold.sum(axis=0), enjoyed.sum(), *valued
+            return done.bought.sum(axis=0), done.sold.sum(axis=0), enjoyed.sum(), *valued, residual
 
-        sums = over_blocks(list(enumerate(self.consumers.blocks)), of)
-        weight = self.consumers.weight
-        bought, sold, utility, bid, added = (weight * sum_up(list(part)) for part in zip(*sums, strict=True))
-        return CohortTotals(bought, sold, utility, Worth(bid, added))
+        *sums, residuals = zip(*over_blocks(list(enumerate(self.consumers.blocks)), of), strict=True)
+        bought, sold, utility, bid, added = (self.consumers.weight * sum_up(list(part)) for part in sums)
+        return CohortTotals(bought, sold, utility, Worth(bid, added), float(np.max(residuals)))
 
     def statistics(self) -> MemberStatistics:
         """How everybody stands."""
@@ -200,7 +205,7 @@ class CohortTick:
         def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[Array, Array, Array]:
             number, (part, some) = numbered
             utility, income = some.utility, self.income[part]
-            done = self._trades(number, some, income)
+            done = self._trades(self._planned(number, some, income), some, income)
             enjoyed = utility.utility(done.consumption, done.paid)
             alone = utility.utility(np.broadcast_to(some.endowment, done.consumption.shape), np.zeros(some.size))
             if not utility.needs_income:
@@ -212,9 +217,12 @@ class CohortTick:
         parts = over_blocks(list(enumerate(self.consumers.blocks)), of)
         return MemberStatistics(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def _trades(self, number: int, some: Consumers, income: Array) -> MemberTrades:
+    def _planned(self, number: int, some: Consumers, income: Array) -> Array:
+        """What the members of a block planned, `(rows, goods)`."""
+        return some.utility.demand(self.prices, income) if self.bundles is None else self.bundles[number]
+
+    def _trades(self, bundle: Array, some: Consumers, income: Array) -> MemberTrades:
         """What the members of a block did."""
-        bundle = some.utility.demand(self.prices, income) if self.bundles is None else self.bundles[number]
         if self.fills is None:
             wanted, offered = _wanted(bundle, some).copy(), _offered(bundle, some)
             return MemberTrades(bundle, wanted, offered, some.utility.spending(self.prices, income))

@@ -66,7 +66,7 @@ class Learner(Protocol):
     def everything(self, tick: LearningTick) -> tuple[Array, Array]: ...
 
 
-class Note(NamedTuple):
+class LearningNote(NamedTuple):
     """A tick, and what bundles of all patterns pay and how much of them is supplied, `(patterns, contracts)` each;
     likewise of those held out.
     """
@@ -78,7 +78,7 @@ class Note(NamedTuple):
     test_supplied: Array
 
 
-class LearningView(View[LearningState, LearningTick, Note]):
+class LearningView(View[LearningState, LearningTick, LearningNote]):
     """The view of a market that learns prices of `goods`, of which `free_goods` `(goods,)` may move."""
 
     def __init__(self, market: Learner, goods: tuple[str, ...], free_goods: NDArray[np.bool_]) -> None:
@@ -96,13 +96,13 @@ class LearningView(View[LearningState, LearningTick, Note]):
         designs = sum(design.size for design in self.training.designs)
         return 2 * (len(self.goods) + designs + 4 * self.training.orders.size)
 
-    def note(self, now: Transition[LearningState, LearningTick], *, record: bool) -> Note | None:
+    def note(self, now: Transition[LearningState, LearningTick], *, record: bool) -> LearningNote | None:
         if not record:
             return None
         tested = self._untested or self.market.answers(now.tick, self.training.test_inputs)
-        return Note(now.tick, *self.market.everything(now.tick), *tested)
+        return LearningNote(now.tick, *self.market.everything(now.tick), *tested)
 
-    def rows(self, notes: Sequence[Note]) -> dict[str, Rows]:
+    def rows(self, notes: Sequence[LearningNote]) -> dict[str, Rows]:
         ticks = np.array([note.tick.tick for note in notes], dtype=np.int64)
         none = np.zeros(0)
         nobody = Rows({"tick": none.astype(np.int64), "firm": none.astype(str), "input": none.astype(str)}, {})
@@ -113,7 +113,7 @@ class LearningView(View[LearningState, LearningTick, Note]):
             "wedges": nobody,
         }
 
-    def _trajectory(self, ticks: NDArray[np.int64], notes: Sequence[Note]) -> Rows:
+    def _trajectory(self, ticks: NDArray[np.int64], notes: Sequence[LearningNote]) -> Rows:
         goods = names(self.goods)
         fields = ("prices", "demand", "supply")
         prices, demand, supply = (np.array([getattr(note.tick, name) for note in notes]) for name in fields)
@@ -121,7 +121,7 @@ class LearningView(View[LearningState, LearningTick, Note]):
         known |= {"traded": np.minimum(demand, supply), "inventory": np.zeros(prices.shape)}
         return Rows({"tick": np.repeat(ticks, len(goods)), "good": np.tile(goods, len(ticks))}, known)
 
-    def _ticks(self, ticks: NDArray[np.int64], notes: Sequence[Note]) -> Rows:
+    def _ticks(self, ticks: NDArray[np.int64], notes: Sequence[LearningNote]) -> Rows:
         sellers, training = self.market.sellers, self.training
         orders, test_orders = training.orders, training.test_orders
         known = {
@@ -133,7 +133,7 @@ class LearningView(View[LearningState, LearningTick, Note]):
         }
         return Rows({"tick": ticks}, {name: np.array(values) for name, values in known.items()})
 
-    def _agents(self, ticks: NDArray[np.int64], notes: Sequence[Note]) -> Rows:
+    def _agents(self, ticks: NDArray[np.int64], notes: Sequence[LearningNote]) -> Rows:
         training, contracts = self.training, self.training.contracts
         told = len(training.orders) <= MOST_ORDERS
         who, made_of = self._designers()

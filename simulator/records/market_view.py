@@ -40,7 +40,7 @@ from simulator.records.market_words import Descended, market_words, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
-from simulator.references.verification import Verification
+from simulator.references.verification import FirmVerification
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
@@ -58,14 +58,14 @@ TRADE_TICKS: Columns = (
 """Further columns of ticks.csv where agents trade in every tick."""
 
 
-class Note(NamedTuple):
+class MarketNote(NamedTuple):
     """A tick, and what is said of it if it is recorded."""
 
     tick: MarketTick
     judged: Judged | None
 
 
-class MarketView(View[MarketState, MarketTick, Note]):
+class MarketView(View[MarketState, MarketTick, MarketNote]):
     """The view of an economy's market under a `rule`, with trade in every tick or not; `cohorts` tells what consumers
     went through in a tick.
     """
@@ -86,7 +86,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         self.free_goods = markets.any_user(rule.free)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
-        self._verification = Verification(economy)
+        self._verification = FirmVerification(economy)
 
     @property
     def columns(self) -> Mapping[str, Columns]:
@@ -109,9 +109,9 @@ class MarketView(View[MarketState, MarketTick, Note]):
 
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = self.conservation.economy = economy
-        self._verification, self.descended = Verification(economy), Descended()
+        self._verification, self.descended = FirmVerification(economy), Descended()
         if self.references is not None:
-            self.references.enter(tick, economy)
+            self.references.change_economy(tick, economy)
 
     def state(self) -> Parts:
         parts: Parts = {
@@ -132,8 +132,8 @@ class MarketView(View[MarketState, MarketTick, Note]):
         if self.references is not None:
             self.references.path.restore(parts["path"])
 
-    def note(self, now: Market, *, record: bool) -> Note:
-        return Note(now.tick, self._judge(now) if record else None)
+    def note(self, now: Market, *, record: bool) -> MarketNote:
+        return MarketNote(now.tick, self._judge(now) if record else None)
 
     def _judge(self, now: Market) -> Judged:
         tick, judged = now.tick, self.references is not None
@@ -144,11 +144,9 @@ class MarketView(View[MarketState, MarketTick, Note]):
             if self.references is None:
                 return Judged(None, fraction, totals)
             prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
-            values, residual = self.references.evaluate(tick.tick, prices, inputs), math.nan
-            if self._verification.needed:
-                incomes = tuple(cohort.income for cohort in cohorts)
-                outputs = np.asarray(tick.planned_outputs)
-                residual = self._verification.plan_residual(prices, inputs, outputs, incomes)
+            values = self.references.evaluate(tick.tick, prices, inputs)
+            firms = self._verification.plan_residual(prices, inputs, np.asarray(tick.planned_outputs))
+            residual = float(np.fmax.reduce([firms, *(each.plan_residual for each in totals)]))
             return Judged(values, fraction, totals, residual)
 
     def _share_out(self, tick: MarketTick) -> Array:
@@ -158,7 +156,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
         with np.errstate(all="ignore"):
             return share_out(self.economy, *map(np.asarray, planned))
 
-    def rows(self, notes: Sequence[Note]) -> dict[str, Rows]:
+    def rows(self, notes: Sequence[MarketNote]) -> dict[str, Rows]:
         recorded = [note for note in notes if note.judged is not None]
         whole = Ticks([note.tick for note in notes])
         imbalances = self._conserve(notes, whole)
@@ -177,7 +175,7 @@ class MarketView(View[MarketState, MarketTick, Note]):
             "wedges": self._wedges(block),
         }
 
-    def _conserve(self, notes: Sequence[Note], ticks: Ticks) -> Array:
+    def _conserve(self, notes: Sequence[MarketNote], ticks: Ticks) -> Array:
         """Relative imbalances of goods and of money, `(2, ticks)`; not a number in a last tick without finite plans."""
         imbalances = np.full((2, len(notes)), np.nan)
         if self.every_tick:

@@ -32,7 +32,7 @@ class GradientPath:
         self.guess = economy.first_guess()
         self._descent: Descent | None = None
 
-    def enter(self, economy: Economy, reference: Reference) -> None:
+    def change_economy(self, economy: Economy, reference: Reference) -> None:
         """Go on from here by the function of another economy (after a shock)."""
         self.reference, self.guess, self._descent = reference, economy.first_guess(), None
 

@@ -30,7 +30,7 @@ class Path(Protocol):
         """The prices at `tick`, not before the last one asked for."""
         ...
 
-    def enter(self, economy: Economy, reference: Reference) -> None:
+    def change_economy(self, economy: Economy, reference: Reference) -> None:
         """Go on from here in another economy, which has another `reference` function."""
         ...
 
@@ -102,11 +102,11 @@ class References:
         self.regimes = [self._regime(0, economy, [])]
 
     @np.errstate(all="ignore")
-    def enter(self, from_tick: int, economy: Economy) -> None:
+    def change_economy(self, from_tick: int, economy: Economy) -> None:
         """Begin a regime: from this tick on the economy is another."""
         self.path.advance(from_tick)
         self.economy, self.reference = economy, reference(economy)
-        self.path.enter(economy, self.reference)
+        self.path.change_economy(economy, self.reference)
         self.regimes.append(self._regime(from_tick, economy, self.equilibria))
 
     def _regime(self, from_tick: int, economy: Economy, before: list[Equilibrium]) -> RegimeEquilibria:

@@ -79,7 +79,7 @@ class PlannerPath:
         self.intended_consumption = [_finite(bundle) for bundle in bundles]
         self._settle_in()
 
-    def enter(self, economy: Economy, reference: Reference) -> None:
+    def change_economy(self, economy: Economy, reference: Reference) -> None:
         """Go on with the same intentions in another economy (after a shock)."""
         self.economy = economy
         self._settle_in()
