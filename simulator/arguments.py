@@ -164,18 +164,9 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
 
 def most_rows(scenario: Scenario) -> dict[str, int]:
     """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
-    run, economy, lesson = scenario.run, scenario.economy, scenario.lesson
-    ticks = -(-run.ticks // run.record_every) + 1
-    goods, edges = len(scenario.markets.goods), sum(len(firm.inputs) for firm in economy.firms)
-    if lesson is not None:
-        from simulator.records.learning_view import MOST_ORDERS
-
-        orders = lesson.orders.size if len(lesson.orders) <= MOST_ORDERS else 0
-        agents = orders + sum(design.size for design in lesson.designs)
-    elif scenario.scheduler.kind == "marginal_bids":
-        agents = edges + sum(len(firm.outputs) for firm in economy.firms)
-    else:
-        agents = goods * sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
+    run, economy, goods = scenario.run, scenario.economy, len(scenario.markets.goods)
+    ticks, edges = -(-run.ticks // run.record_every) + 1, sum(len(firm.inputs) for firm in economy.firms)
+    agents = scenario.scheduler.agent_rows(economy, goods)
     return {"trajectory.csv": ticks * goods, "agents.csv": ticks * agents, "wedges.csv": ticks * edges}
 
 

@@ -153,9 +153,10 @@ def tune(
 def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple[Scenario, References]:
     """A scenario whose agents plan, and its equilibria, looked for from many starts."""
     from simulator.references.judges import References
+    from simulator.schedulers.table import plans
 
     (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
-    if loaded.scheduler.kind != "tatonnement":
+    if not plans(loaded.scheduler.kind):
         found = f"found {loaded.scheduler.kind}, under which nobody plans"
         refuse(f"{scenario}: {found}; expected tatonnement, or simulator run")
     prices, drawn = loaded.initial_prices, loaded.run.seed

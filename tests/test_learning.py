@@ -431,7 +431,7 @@ def test_what_is_held_out_is_counted_and_shown() -> None:
     run = simulate(scenario)
     test, last = run.summary["test"], run.ticks.iloc[-1]
     counts = np.array(test["confusion"])
-    assert counts.sum() == len(scenario.lesson.test_inputs) == 450
+    assert counts.sum() == len(scenario.scheduler.training.test_inputs) == 450
     assert np.trace(counts) / counts.sum() == pytest.approx(last["test_accuracy"], rel=1e-12)
     assert [wanted != got for _, wanted, got in test["samples"]] == sorted(
         (wanted != got for _, wanted, got in test["samples"]), reverse=True

@@ -171,7 +171,7 @@ def test_contracts_are_called_by_the_shortest_exact_text(values: tuple[float, ..
     data = patterns([{"a": place, "y": value} for place, value in enumerate(values)], supply="logit")
     scenario = load(data)
     assert scenario.economy.goods == tuple(f"{good}.{name}" for name in contracts for good in ("a", "constant"))
-    assert list(scenario.lesson.contracts) == contracts
+    assert list(scenario.scheduler.training.contracts) == contracts
     assert list(map(float, contracts)) == sorted(values)
 
 
@@ -184,14 +184,14 @@ def test_contracts_that_make_no_names_are_refused_where_they_come_from() -> None
 
 
 def test_amounts_are_held_out_of_all_together() -> None:
-    learnt = load(patterns([{"a": x, "y": x / 7} for x in range(40)], test=0.25)).lesson
+    learnt = load(patterns([{"a": x, "y": x / 7} for x in range(40)], test=0.25)).scheduler.training
     assert (len(learnt.test_inputs), len(learnt.inputs)) == (10, 30)
     assert sorted(learnt.inputs[:, 0].tolist() + learnt.test_inputs[:, 0].tolist()) == list(range(40))
 
 
 def test_no_contract_is_held_out_whole() -> None:
     rows = [{"a": x, "y": y} for x, y in enumerate([3] * 8 + [5] + [7] * 2)]
-    learnt = load(patterns(rows, supply="logit", test=0.8)).lesson
+    learnt = load(patterns(rows, supply="logit", test=0.8)).scheduler.training
     assert learnt.orders.sum(axis=0).tolist() == [2, 1, 1]
     assert learnt.test_orders.sum(axis=0).tolist() == [6, 0, 1]
     (said,) = problems(patterns(rows, supply="logit", test=0.05))

@@ -101,10 +101,10 @@ class Production(Rows, ABC):
     def output_of(self, x: float) -> float:
         return float(self.output(np.array([[x]]))[0])
 
-    def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
-        plan = self.best_response(price, [wage], np.array([[guess]]))
+    def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
+        plan = self.best_response(price, [input_price], np.array([[guess]]))
         return float(plan.inputs[0, 0]), float(plan.output[0])
 
-    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
-        x, made = self.plan_one(price, wage, guess)
-        return price * made - wage * x, x, made
+    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
+        x, made = self.plan_one(price, input_price, guess)
+        return price * made - input_price * x, x, made

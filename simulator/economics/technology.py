@@ -38,7 +38,7 @@ class Technology(Protocol):
     """What the firms of one entry can make: `count` of them, all alike in one row, or a row each.
 
     Inputs are `(rows, inputs)`, outputs `(rows,)`, both per tick and the row's total; the output's `price` and the
-    input prices `input_prices` `(inputs,)` are the same for all rows, in numeraire per unit.
+    `input_prices` `(inputs,)`, in numeraire per unit, are the same for all rows.
     """
 
     @property
@@ -102,11 +102,11 @@ class Technology(Protocol):
         """`output` of a single input."""
         ...
 
-    def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
+    def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         """`best_response` with a single input: input and output."""
         ...
 
-    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
+    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
         """`profit` with a single input: its value, and the input and output where it is reached."""
         ...
 
@@ -232,21 +232,21 @@ class FormulaTechnology(Rows):
         by_price = -by_wage * slope
         return np.array([[[slope * by_price, -by_price], [-by_price, -by_wage]]])
 
-    def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
+    def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         productivity, weight, scale, first_slope, scalar = self._alone
         earned = price * productivity
-        x, made = one_input(scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
+        x, made = one_input(scalar, input_price / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
         return (weight * x, scale * made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
 
-    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
+    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
         """Where the conjugate of the formula is reached, by a search of its own."""
         productivity, weight, scale, first_slope, scalar = self._alone
         earned = price * productivity
-        x, made = best_input(scalar, wage / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
+        x, made = best_input(scalar, input_price / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
         x, made = weight * x, scale * made
         if not (made >= 0.0 or (self.negative_output and made > -math.inf)):
             x = made = 0.0
-        return price * made - wage * x, x, made
+        return price * made - input_price * x, x, made
 
     def _maximise(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         if self.single_input:
@@ -367,23 +367,23 @@ class HomotheticTechnology(Rows):
         scale, unit, returns = self._alone
         return scale * (unit * x) ** returns
 
-    def plan_one(self, price: float, wage: float, guess: float) -> tuple[float, float]:
+    def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         scale, unit, returns = self._alone
         slope = scale * unit**returns
         if not price * slope > 0.0:
             return 0.0, 0.0
         try:
-            x = (price * slope * returns / wage) ** (1.0 / (1.0 - returns))
+            x = (price * slope * returns / input_price) ** (1.0 / (1.0 - returns))
         except (OverflowError, ZeroDivisionError):
             x = math.inf
         return x, slope * x**returns
 
-    def profit_one(self, price: float, wage: float, guess: float) -> tuple[float, float, float]:
+    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
         scale, unit, returns = self._alone
         if not price * scale > 0.0:
             return 0.0, 0.0, 0.0
         try:
-            level = (price * scale * returns * unit / wage) ** (1.0 / (1.0 - returns))
+            level = (price * scale * returns * unit / input_price) ** (1.0 / (1.0 - returns))
         except (OverflowError, ZeroDivisionError):
             level = math.inf
         made = scale * level**returns

@@ -76,10 +76,12 @@ def formula_of(text: str, right: str, begin: int, known: Known, without: str, ou
         raise refusal(Complaint((), error.message, offset=begin + error.offset)) from None
     if not formula.variables:
         raise refusal(Complaint((), without, offset=begin if outputs else None))
-    places = [(good, _position(text, good)) for good in outputs]
-    places += [(good, begin + _position(right, good)) for good in formula.variables]
-    strange = [(known.stranger(good), place) for good, place in places]
-    complaints = [Complaint((), said, offset=place) for said, place in strange if said is not None]
+    named = [(good, text, 0) for good in outputs] + [(good, right, begin) for good in formula.variables]
+    complaints = [
+        Complaint((), said, offset=start + _position(where, good))
+        for good, where, start in named
+        if (said := known.stranger(good)) is not None
+    ]
     if complaints:
         raise refusal(*complaints)
     return formula

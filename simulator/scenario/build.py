@@ -15,14 +15,13 @@ from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
 from simulator.scenario.document import dump
 from simulator.scenario.economies import Regime, Shocked, locked, markets_of, outside_prices, regimes_of
-from simulator.scenario.learning import lesson_of, must_need_no_slope
+from simulator.scenario.learning import must_need_no_slope, training_set_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.schema import ScenarioFile, Trade
-from simulator.schedulers.scheduler import Scheduler, SchedulerSettings, Setup
+from simulator.schedulers.scheduler import Scheduler, Setup
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules
-    from simulator.dynamics.learning_tick import TrainingSet
     from simulator.economics.economy import Economy
     from simulator.economics.user_markets import UserMarkets
 
@@ -46,7 +45,7 @@ class Scenario:
 
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
     `markets` say which good each of the economies' `goods` is of, and who buys there; `initial_prices` `(markets,)` in
-    numeraire per unit; `lesson` is what a market of bundles learns; `gradient_path` is what its path is compared with,
+    numeraire per unit; `gradient_path` is what its path is compared with,
     `dual` or `primal`; `inputs` are the files it reads, by their names in `resolved`.
     `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and loaded again it gives the
     same scenario. `path` is the file it came from; `warnings` say what is allowed and probably not meant.
@@ -58,7 +57,6 @@ class Scenario:
     initial_prices: Array
     numeraire: str | None
     scheduler: Scheduler[Any, Any]
-    lesson: TrainingSet | None
     gradient_path: str
     run: RunSettings
     expect: tuple[str, ...]
@@ -124,8 +122,7 @@ def build(
         spoilage=spoilage if spoilage is not None else 0.0 if kept else 1.0,
         start=model.start,
     )
-    lesson, first = None if learning is None else lesson_of(learning, draws), locked(np.array(prices))
-    settings: SchedulerSettings = model.scheduler if learning is None else learning
+    training, first = None if learning is None else training_set_of(learning, draws), locked(np.array(prices))
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
     return Scenario(
         name=resolved["name"],
@@ -133,8 +130,7 @@ def build(
         markets=markets,
         initial_prices=first,
         numeraire=model.numeraire,
-        scheduler=settings.build(Setup(rule, first, trade, model.run.tolerance, lesson)),
-        lesson=lesson,
+        scheduler=model.moved_by.build(Setup(rule, first, trade, model.run.tolerance, training)),
         gradient_path=model.compare.gradient_path,
         run=RunSettings(**run),
         expect=(model.expect,) if isinstance(model.expect, str) else tuple(model.expect),

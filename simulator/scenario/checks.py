@@ -124,7 +124,7 @@ def _agents(findings: Findings) -> bool:
     elif all(isinstance(entries, list) for entries in lists):
         firms, consumers = map(len, lists)
         cells = max(len(findings.goods or ()) * (firms + consumers), firms * consumers)
-        if cells > MAX_CELLS and getattr(findings.model.scheduler, "kind", None) != "marginal_bids":
+        if cells > MAX_CELLS and getattr(findings.model.scheduler, "plans", True):
             findings.fault((), f"found {cells:,} pairs of agents and goods; expected at most {MAX_CELLS:,}")
             return False
     return True

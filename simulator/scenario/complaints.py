@@ -15,6 +15,7 @@ from simulator.kinds.entry import MARKS, MAX_SUGGESTIONS, Entry, Known, Spot, St
 from simulator.kinds.wording import choice, found, nearest, number, unknown
 from simulator.scenario.document import Document, Fault, scalar
 from simulator.scenario.schema import ScenarioFile
+from simulator.schedulers.table import plans
 
 NOTHING_READ: Mapping[str, list[Any]] = MappingProxyType({})
 
@@ -117,7 +118,7 @@ def known_of(document: Document) -> Known:
     positive = [float(x) for x in amounts if isinstance(x, int | float) and not isinstance(x, bool) and 0 < x < 1e300]
     known.goods = declared_goods(data)
     known.scale = median(positive) if positive else 1.0
-    known.plans = not (isinstance(scheduler, dict) and scheduler.get("kind") == "marginal_bids")
+    known.plans = plans(scheduler.get("kind") if isinstance(scheduler, dict) else None)
     return known
 
 

@@ -42,12 +42,12 @@ class Claims(NamedTuple):
 
 
 def markets_of(model: ScenarioFile) -> UserMarkets:
-    """One market for each good; under tatonnement one for each user of a good that is not rival and has several.
+    """One market for each good; where agents plan one for each user of a good that is not rival and has several.
 
     An entry of several agents who are all alike is one user, who counts as many.
     """
     users: dict[str, dict[str, int]] = {}
-    if model.scheduler.kind == "tatonnement" and model.learning is None:
+    if model.moved_by.plans:
         users = {good: {} for good, market in model.markets.items() if not market.rival}
         for good in users.keys() & model.outside.keys():
             users[good][OUTSIDE] = 1

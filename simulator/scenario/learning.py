@@ -96,7 +96,7 @@ def goods_of(learning: LearningSettings, table: Table) -> list[str]:
     return names
 
 
-def lesson_of(learning: LearningSettings, draws: Draws) -> TrainingSet:
+def training_set_of(learning: LearningSettings, draws: Draws) -> TrainingSet:
     """What is to be learnt, with designs drawn as `N(0, 3/(goods below))`, a stream for each layer."""
     from simulator.dynamics.learning_tick import TrainingSet
     from simulator.economics.bundles import Layer

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from simulator.scenario.document import Document, Fault
+from simulator.schedulers.table import plans
 
 if TYPE_CHECKING:
     from simulator.programs.program import Program, ProgramError
@@ -44,8 +45,7 @@ def expand_program(document: Document) -> None:
         document.faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
     elif program is not None:
         scheduler = document.data.get("scheduler")
-        bids = isinstance(scheduler, dict) and cast("dict[str, Any]", scheduler).get("kind") == "marginal_bids"
-        if program.copiers and not bids:
+        if program.copiers and plans(cast("Any", scheduler).get("kind") if isinstance(scheduler, dict) else None):
             # A copier has constant returns: there is no best plan for it.
             message = "found copiers where firms plan; expected scheduler: {kind: marginal_bids}, or goods not rival"
             document.faults.append(Fault(("program", "copiers"), message))

@@ -38,16 +38,11 @@ def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
     resolved: dict[str, Any] = {"name": name, "goods": _resolved_goods(model)}
     resolved |= {"learning": _plain(model.learning)} if model.learning is not None else _resolved_economy(model)
     resolved["scheduler"] = model.scheduler.resolved()
-    if _plans(model):
+    if model.moved_by.plans:
         resolved["compare"] = model.compare.model_dump()
     resolved["run"] = model.run.model_dump()
     resolved["expect"] = model.expect
     return resolved
-
-
-def _plans(model: ScenarioFile) -> bool:
-    """Whether anybody plans: nobody does who bids, or learns."""
-    return model.learning is None and model.scheduler.kind == "tatonnement"
 
 
 def _plain(entry: Any) -> dict[str, Any]:
@@ -81,11 +76,11 @@ def _resolved_economy(model: ScenarioFile) -> dict[str, Any]:
     resolved["outside"] = dict(model.outside)
     resolved["supply"] = dict(model.supply)
     resolved["firms"] = [_plain(firm) for firm in model.firms]
-    if not _plans(model):
+    if not model.moved_by.plans:
         for firm in resolved["firms"]:
             del firm["behaviour"]
     resolved["consumers"] = [_plain(consumer) for consumer in model.consumers]
-    if _plans(model):
+    if model.moved_by.plans:
         resolved["trade"] = _resolved_trade(model)
         resolved["start"] = model.start
     if model.shocks:

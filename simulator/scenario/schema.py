@@ -7,6 +7,7 @@ at most 1) is judged in `checks`. The order of the fields is the order of the re
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, Tag, TypeAdapter
@@ -35,6 +36,7 @@ from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive,
 from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
 from simulator.schedulers.learning import LearningSettings
+from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.table import AnyScheduler
 from simulator.schedulers.tatonnement import TatonnementSettings
 
@@ -272,6 +274,11 @@ class ScenarioFile(Entry):
     ] = Field("cleared", description="how the run should end")
 
     @property
+    def moved_by(self) -> SchedulerSettings:
+        """What moves prices: who learns patterns has a scheduler of its own."""
+        return self.scheduler if self.learning is None else self.learning
+
+    @cached_property
     def markets(self) -> dict[str, Good]:
         """The goods by name, with what is said of each; those that cannot be read are left out."""
         given = self.goods if isinstance(self.goods, dict) else dict.fromkeys(self.goods or ())

@@ -24,7 +24,7 @@ from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
 from simulator.kinds.entry import LIST, MAPPING, NUMBER, TEXT, Entry, Name, Positive, Whole, by_shape
 from simulator.kinds.wording import quoted
-from simulator.records.learning_view import LEARNING_TICKS, LearningView
+from simulator.records.learning_view import LEARNING_TICKS, MOST_ORDERS, LearningView
 from simulator.schedulers.scheduler import (
     Findings,
     Participant,
@@ -70,6 +70,7 @@ class LearningSettings(SchedulerSettings):
     """Orders for bundles, who fills them, and who makes what is in them."""
 
     asked_for = "learning: {...}, in the place of goods, firms and consumers"
+    plans = False
     meaning = "a market of bundles whose prices are weights: excess demand is what is in unfilled orders"
     columns: ClassVar = {"ticks": LEARNING_TICKS}
 
@@ -192,6 +193,11 @@ class Learning(Scheduler[LearningState, LearningTick]):
 
     def view(self, economy: Economy, prices: Array, options: ViewOptions) -> LearningView:
         return LearningView(self, economy.goods, self.rule.free)
+
+    def agent_rows(self, economy: Economy, goods: int) -> int:
+        orders = self.training.orders
+        told = orders.size if len(orders) <= MOST_ORDERS else 0
+        return told + sum(design.size for design in self.training.designs)
 
     def participants(self, economy: Economy) -> list[Participant]:
         layers = [

@@ -39,6 +39,7 @@ Bidding = Transition[BidsState, BidsTick]
 class MarginalBidsSettings(SchedulerSettings):
     """Prices move towards their users' bids."""
 
+    plans = False
     meaning = "prices move towards bids p_out df/dx: quantities flow down and bids up, one link a tick"
 
     kind: Literal["marginal_bids"] = Field(description="prices move towards their users' bids")
@@ -186,6 +187,9 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
 
     def view(self, economy: Economy, prices: Array, options: ViewOptions) -> BidsView:
         return BidsView(self.links, economy, sweeps=options.references)
+
+    def agent_rows(self, economy: Economy, goods: int) -> int:
+        return sum(len(firm.inputs) + len(firm.outputs) for firm in economy.firms)
 
 
 class BidsVerdict(VerdictRule[BidsState, BidsTick]):

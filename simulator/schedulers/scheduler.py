@@ -103,6 +103,8 @@ class SchedulerSettings(Entry):
     """What `simulator list` says of it, in a line."""
     asked_for: ClassVar[str] = "scheduler: {kind: KIND}"
     """How a scenario asks for it."""
+    plans: ClassVar[bool] = True
+    """Whether agents plan what is best for them at going prices."""
     columns: ClassVar[Mapping[str, Columns]] = {}
     """Columns of its own, by the table they are added to."""
 
@@ -152,6 +154,10 @@ class Scheduler(ABC, Generic[StateT, TickT]):
     def cohorts(self, now: Transition[StateT, TickT]) -> list[CohortTick]:
         """What each cohort of consumers went through in a tick."""
         return []
+
+    def agent_rows(self, economy: Economy, goods: int) -> int:
+        """How many rows of agents.csv a tick has: one for each agent and each of so many `goods`, two for several."""
+        return goods * sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
 
     def participants(self, economy: Economy) -> list[Participant]:
         """The entries of agents that take part."""

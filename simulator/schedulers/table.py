@@ -27,6 +27,11 @@ def by_kind() -> dict[str, type[SchedulerSettings]]:
     return {name: settings for name, settings in SCHEDULERS.items() if "kind" in settings.model_fields}
 
 
+def plans(kind: object) -> bool:
+    """Whether agents plan under a scheduler of this kind; they would under one that is not known."""
+    return not isinstance(kind, str) or kind not in SCHEDULERS or SCHEDULERS[kind].plans
+
+
 def all_tables() -> dict[str, Sheet]:
     """Every CSV of a run with all the columns that some scheduler writes."""
     added = {name: [column for kind in SCHEDULERS.values() for column in kind.columns.get(name, ())] for name in TABLES}
