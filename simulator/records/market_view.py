@@ -57,6 +57,9 @@ TRADE_TICKS: Columns = (
 )
 """Further columns of ticks.csv where agents trade in every tick."""
 
+NOTHING = Judged(None, None, ())
+"""What is noted of a tick by which nobody is to be asked."""
+
 
 class MarketNote(NamedTuple):
     """A tick, and what is said of it if it is recorded."""
@@ -136,15 +139,17 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         return MarketNote(now.tick, self._judge(now) if record else None)
 
     def _judge(self, now: Market) -> Judged:
-        tick, judged = now.tick, self.references is not None
+        tick, references = now.tick, self.references
         fraction = None if self.every_tick and tick.finite else self._share_out(tick)
+        if references is None and fraction is None and not now.economy.consumers:
+            return NOTHING
         with np.errstate(all="ignore"):
             cohorts = self._cohorts(now) if now.economy.consumers else []
-            totals = [cohort.totals(fraction, objective=judged) for cohort in cohorts]
-            if self.references is None:
+            totals = [cohort.totals(fraction, objective=references is not None) for cohort in cohorts]
+            if references is None:
                 return Judged(None, fraction, totals)
             prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
-            values = self.references.evaluate(tick.tick, prices, inputs)
+            values = references.evaluate(tick.tick, prices, inputs)
             firms = self._verification.plan_residual(prices, inputs, np.asarray(tick.planned_outputs))
             residual = float(np.fmax.reduce([firms, *(each.plan_residual for each in totals)]))
             return Judged(values, fraction, totals, residual)
