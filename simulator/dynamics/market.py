@@ -37,12 +37,6 @@ class Layout:
         """Each cohort as one planner where its demand adds up exactly and nobody trades before markets clear."""
         return [aggregate(cohort) if self._aggregates else None for cohort in self.economy.consumers]
 
-    def cash_flow(self, prices: Array, sold: Array, inputs: Array) -> Array:
-        """Value of what is `sold` `(outlets,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
-        economy = self.economy
-        cost = np.bincount(economy.edge_firm, inputs * prices[economy.edge_good], len(economy.firm_entry))
-        return economy.over_firms(sold * prices[economy.outlet_good]) - cost
-
     def by_entry(self, firms: Array) -> Array:
         """Sums over the firms of each entry, `(firm entries,)`."""
         return np.bincount(self.economy.firm_entry, firms, len(self.economy.firms)).astype(float, copy=False)
@@ -60,26 +54,28 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
     """Everybody plans at the going prices; consumers count on the profits the firms plan, and where there is trade in
     every tick their plans come with orders.
     """
-    economy, quoted = layout.economy, prices.tolist()
+    economy, user_prices = layout.economy, layout.economy.user_prices
     inputs, outputs = np.array(state.planned_inputs, dtype=float), np.empty(len(economy.firm_entry))
-    for firm, rows, edges in zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True):
-        last, input_prices = inputs[edges].reshape(firm.rows, -1), [quoted[good] for good in firm.inputs]
-        price, first = firm.output_price(quoted), state.tick == 0
+    first, faced = state.tick == 0, user_prices.for_firms(prices)
+    for firm, rows, edges, (price, input_prices) in zip(
+        economy.firms, economy.firm_rows, economy.edge_rows, faced, strict=True
+    ):
+        last = inputs[edges].reshape(firm.rows, -1)
         planned = firm.behaviour.plan(firm.technology, price, input_prices, last, first=first)
         inputs[edges], outputs[rows] = planned.inputs.ravel(), planned.output
     count, goods = len(economy.consumers), len(prices)
     spending, consumption, orders = np.empty(count), np.empty((count, goods)), list[Orders]()
     if not count:
         return Plans(inputs, outputs, np.zeros(0), spending, consumption, np.zeros(goods)), orders
-    profits = layout.by_entry(layout.cash_flow(prices, economy.at_outlets(outputs), inputs))
+    profits = layout.by_entry(user_prices.cash_flow(prices, economy.at_outlets(outputs), inputs))
     for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
-        together = layout.aggregates[number]
+        paid, together = user_prices.of_cohort(number, prices), layout.aggregates[number]
         if layout.trade.every_tick:
-            orders.append(order(cohort, prices, profits, account))
+            orders.append(order(cohort, prices, paid, profits, account))
             consumption[number], spending[number] = orders[-1].consumption, orders[-1].spending
         else:
-            summed = None if together is None else together.plan(prices, profits)
-            consumption[number], spending[number] = summed or plan(cohort, prices, profits, account)
+            summed = None if together is None else together.plan(prices, paid, profits)
+            consumption[number], spending[number] = summed or plan(cohort, prices, paid, profits, account)
     return Plans(inputs, outputs, profits, spending, consumption, consumption.sum(axis=0)), orders
 
 
@@ -111,11 +107,13 @@ def settle(
     sold = stock * fills.sales[economy.outlet_good]
     left = (stock - sold) * (1.0 - trade.spoilage) + (made - exported)
     delivered = sold + exported
-    cash_flow = layout.cash_flow(prices, delivered, bought)
+    cash_flow = economy.user_prices.cash_flow(prices, delivered, bought)
 
     earned = layout.by_entry(cash_flow)
-    cohorts = zip(economy.consumers, orders, state.accounts, strict=True)
-    booked = [book(some, prices, each.bundles, fills, earned, account) for some, each, account in cohorts]
+    booked = [
+        book(cohort, prices, economy.user_prices.of_cohort(number, prices), each.bundles, fills, earned, account)
+        for number, (cohort, each, account) in enumerate(zip(economy.consumers, orders, state.accounts, strict=True))
+    ]
     received, given = wanted * fills.purchases, offered * fills.sales
     trades = Trades(
         traded=fills.traded,
@@ -140,7 +138,8 @@ def settle(
 
 def no_trade(layout: Layout, prices: Array, plans: Plans, stock: Array) -> Trades:
     """What is recorded where nobody trades: plans stand in the place of deeds, stocks stay as they were."""
-    goods, none, nothing = np.zeros(len(prices)), np.zeros(0), np.zeros(plans.planned_consumption.shape)
+    economy, goods, none = layout.economy, np.zeros(len(prices)), np.zeros(0)
+    nothing, made = np.zeros(plans.planned_consumption.shape), economy.at_outlets(plans.planned_outputs)
     return Trades(
         traded=goods,
         bought_fraction=none,
@@ -151,7 +150,7 @@ def no_trade(layout: Layout, prices: Array, plans: Plans, stock: Array) -> Trade
         outputs=plans.planned_outputs,
         stock=stock,
         delivered=np.zeros(len(stock)),
-        cash_flow=layout.cash_flow(prices, layout.economy.at_outlets(plans.planned_outputs), plans.planned_inputs),
+        cash_flow=economy.user_prices.cash_flow(prices, made, plans.planned_inputs),
         consumers_bought=nothing,
         consumers_sold=nothing,
         money=np.zeros(len(nothing)),

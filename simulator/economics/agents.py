@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -58,13 +57,6 @@ class Firm:
         spread[0, :outlets] = [amount for _, amount in self.products]
         spread[1:, outlets:] = np.eye(inputs)
         return spread
-
-    def output_price(self, prices: Sequence[float]) -> float:
-        """What a unit of output fetches: the prices of all it is, together."""
-        if len(self.products) == 1:
-            ((good, amount),) = self.products
-            return amount * prices[good]
-        return sum(amount * prices[good] for good, amount in self.products)
 
 
 @dataclass(frozen=True)

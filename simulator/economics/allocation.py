@@ -75,10 +75,10 @@ def marginal_products(economy: Economy, prices: Array, inputs: Array) -> Array:
     """`df/dx` of each edge, `(..., edges)`; not a number where the firm idles; at a kink the element nearest the
     `prices` `(..., goods)`.
     """
-    products = np.zeros(inputs.shape)
+    products, paid = np.zeros(inputs.shape), economy.user_prices.paid(prices)
     for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
         quantities = inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1)
-        slopes = firm.technology.marginal_product(quantities, prices[..., list(firm.inputs)])
+        slopes = firm.technology.marginal_product(quantities, paid[..., edges.start : edges.start + len(firm.inputs)])
         products[..., edges] = slopes.reshape(*inputs.shape[:-1], -1)
     return products
 
@@ -94,7 +94,7 @@ def bids(
     """
     active = (inputs > 0) & np.isfinite(products)
     flows = np.where(active, inputs, 0.0)
-    earned = economy.output_price(prices)[..., economy.edge_firm] * np.where(active, products, 0.0) * flows
+    earned = economy.user_prices.of_outputs(prices)[..., economy.edge_firm] * np.where(active, products, 0.0) * flows
     flow = economy.over_edges(flows) + consumption
     total = economy.over_edges(earned) + consumers_bid
     return np.divide(total, flow, out=np.full(total.shape, np.nan), where=flow > 0)

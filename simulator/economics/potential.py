@@ -72,8 +72,9 @@ class SpendingPotential:
         economy = self.economy
         profits, outputs, inputs = economy.profits(prices, guess)
         value, bought = float(prices @ economy.total_supply + profits.sum()), np.zeros(len(prices))
-        for cohort in economy.consumers:
-            surplus, demand = _surplus(cohort, prices, cohort.budget)
+        for number, cohort in enumerate(economy.consumers):
+            paid = economy.user_prices.of_cohort(number, prices)
+            surplus, demand = _surplus(cohort, paid, cohort.budget)
             value, bought = value + surplus, bought + demand
         demand, supply = economy.totals(bought, inputs, outputs)
         return _descent(economy, value, (demand, supply), prices, inputs, jacobian)
@@ -97,8 +98,9 @@ class WealthPotential:
         budgets = sum(float(cohort.total(cohort.budget)) for cohort in economy.consumers)
         wealth = float(prices @ economy.total_supply + profits.sum()) + budgets
         value, bought = float(np.log(wealth)), np.zeros(len(prices))
-        for cohort, proportions in zip(economy.consumers, self.proportions, strict=True):
-            surplus, demand = _surplus(cohort, prices, proportions)
+        for number, (cohort, proportions) in enumerate(zip(economy.consumers, self.proportions, strict=True)):
+            paid = economy.user_prices.of_cohort(number, prices)
+            surplus, demand = _surplus(cohort, paid, proportions)
             value, bought = value + surplus, bought + wealth * demand
         demand, supply = economy.totals(bought, inputs, outputs)
         return _descent(economy, value, (demand, supply), prices, inputs, jacobian)

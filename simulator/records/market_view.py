@@ -299,7 +299,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         they use.
         """
         economy, ticks = self.economy, block.ticks
-        earned, count = economy.output_price(ticks.prices)[:, economy.edge_firm] * block.products, len(ticks.tick)
+        fetched, count = economy.user_prices.of_outputs(ticks.prices), len(ticks.tick)
+        earned = fetched[:, economy.edge_firm] * block.products
         firms = [(number, good) for number, firm in enumerate(economy.firms) for good in firm.inputs]
         means: list[Array] = []
         for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):

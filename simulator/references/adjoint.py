@@ -64,7 +64,7 @@ def edge_values(economy: Economy, prices: Array, products: Array) -> Array:
     """What one more unit of an input is worth to its user, `a_out df/dx`, `(..., edges)`, of marginal `products`
     `(..., edges)` if what firms make is worth `prices` `(..., goods)`.
     """
-    return economy.output_price(prices)[..., economy.edge_firm] * products
+    return economy.output_value(prices)[..., economy.edge_firm] * products
 
 
 def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) -> NDArray[np.bool_]:
@@ -88,16 +88,18 @@ def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) 
 def equilibrium_adjoints(economy: Economy, balance: MarketPlans) -> Array:
     """Adjoints where the plans of a balance are carried out, `(goods,)`."""
     prices, objective = balance.prices, np.zeros(len(economy.goods))
-    for cohort, income, bundle in zip(economy.consumers, balance.incomes, balance.consumption, strict=True):
+    cohorts = zip(economy.consumers, balance.incomes, balance.consumption, strict=True)
+    for number, (cohort, income, bundle) in enumerate(cohorts):
+        paid = economy.user_prices.of_cohort(number, prices)
         if isinstance(cohort.utility, Linear):
             # Of a set of best bundles the balance holds the one that clears: each good in it is worth its price.
-            objective += prices * bundle
+            objective += paid * bundle
             continue
 
-        def imputed(block: tuple[slice, Consumers], income: Array = income) -> Array:
+        def imputed(block: tuple[slice, Consumers], income: Array = income, paid: Array = paid) -> Array:
             part, some = block
-            quantities = some.utility.dual_demand(prices, income[part])
-            return worth(some, prices, income[part], quantities).objective
+            quantities = some.utility.dual_demand(paid, income[part])
+            return worth(some, paid, income[part], quantities).objective
 
         objective += cohort.weight * sum_up(over_blocks(cohort.blocks, imputed))
     products = marginal_products(economy, prices, balance.inputs)

@@ -165,7 +165,8 @@ def diagnose(economy: Economy, rule: PriceRule, balance: MarketPlans) -> Diagnos
     prices, scale = balance.prices[active], balance.scale[active]
     field, slope = balance.excess_demand[active], jacobian[np.ix_(active, active)]
     if relative:
-        net_supply = economy.total_supply + economy.made(balance.outputs) - economy.over_edges(balance.inputs)
+        made: Array = economy.user_prices.profit_slopes(balance.outputs, balance.inputs).sum(axis=0)
+        net_supply = economy.total_supply + made
         wealth = float(balance.prices @ net_supply)
         # Hotelling: net supply is the gradient of wealth.
         slope = slope - np.outer(field, net_supply[active]) / wealth

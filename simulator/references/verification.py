@@ -23,9 +23,12 @@ class FirmVerification:
     """
 
     def __init__(self, economy: Economy) -> None:
+        self._user_prices = economy.user_prices
         self._firms = [
-            (firm, rows, edges)
-            for firm, rows, edges in zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True)
+            (number, firm, rows, edges)
+            for number, (firm, rows, edges) in enumerate(
+                zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True)
+            )
             if firm.technology.verified and isinstance(firm.behaviour, BestResponse)
         ]
 
@@ -35,13 +38,13 @@ class FirmVerification:
         """
         if not self._firms:
             return math.nan
-        quoted = prices.tolist()
+        faced = self._user_prices.for_firms(prices)
         found = [
             firm.technology.plan_residual(
-                firm.output_price(quoted),
-                prices[list(firm.inputs)],
+                faced[number][0],
+                np.array(faced[number][1]),
                 Plan(inputs[edges].reshape(firm.rows, -1), outputs[rows]),
             )
-            for firm, rows, edges in self._firms
+            for number, firm, rows, edges in self._firms
         ]
         return float(np.max(found))

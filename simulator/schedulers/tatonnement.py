@@ -7,8 +7,8 @@ find the next prices. `Tatonnement.step` reads like that.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -270,8 +270,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         fills = Fills(tick.bought_fraction, tick.sold_fraction, tick.traded) if len(tick.bought_fraction) else None
         planned = self._bundles(now)
         return [
-            CohortTick(cohort, tick.prices, tick.planned_profits, account, fills, planned.get(number))
-            for number, (cohort, account) in enumerate(zip(economy.consumers, before.accounts, strict=True))
+            replace(cohort, fills=fills, bundles=planned.get(number))
+            for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits))
         ]
 
     def _known(self, economy: Economy) -> Scratch:
@@ -311,7 +311,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         """`dz/dp` of planned excess demand, `(goods, goods)`, at the incomes really planned with."""
         made = economy.at_outlets(plans.planned_outputs)
         layout = self._known(economy).layout
-        profits = layout.by_entry(layout.cash_flow(prices, made, plans.planned_inputs))
+        profits = layout.by_entry(economy.user_prices.cash_flow(prices, made, plans.planned_inputs))
         incomes = _incomes(economy, state, prices, profits)
         quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
         totals = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
@@ -358,5 +358,10 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
 def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array) -> tuple[Array, ...]:
     """Income planned with, `(rows,)` for each cohort."""
-    cohorts = zip(economy.consumers, state.accounts, strict=True)
-    return tuple(CohortTick(cohort, prices, profits, account).income for cohort, account in cohorts)
+    return tuple(cohort.income for cohort in _cohorts(economy, state, prices, profits))
+
+
+def _cohorts(economy: Economy, state: MarketState, prices: Array, profits: Array) -> Iterator[CohortTick]:
+    """Each cohort as it plans at `prices` `(goods,)`, counting on `profits` `(firm entries,)`."""
+    for place, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
+        yield CohortTick(cohort, prices, economy.user_prices.of_cohort(place, prices), profits, account)

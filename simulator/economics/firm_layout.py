@@ -1,0 +1,141 @@
+"""Where what firms use, make and sell lies in flat arrays, and sums over it.
+
+Firms of all entries are stacked as outputs `(firms,)`, and their inputs lie flat, firm by firm, as `(edges,)`: an edge
+is one firm's use of one good. What they sell lies flat as `(outlets,)`: an outlet is one firm's making of one good, and
+a firm with joint products has several. Firms that are all alike are one row.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.economics.agents import Firm
+from simulator.economics.forms import Array
+
+Indices = NDArray[np.intp]
+
+
+class FirmLayout:
+    """The firms of `goods` side by side."""
+
+    goods: tuple[str, ...]
+    firms: tuple[Firm, ...]
+
+    @cached_property
+    def edge_rows(self) -> tuple[slice, ...]:
+        """Where each firm entry's inputs lie in an `(edges,)` array."""
+        return _slices([firm.rows * len(firm.inputs) for firm in self.firms])
+
+    @cached_property
+    def firm_rows(self) -> tuple[slice, ...]:
+        """Where each firm entry's outputs lie in a `(firms,)` array."""
+        return _slices([firm.rows for firm in self.firms])
+
+    @cached_property
+    def edge_good(self) -> Indices:
+        """The good each edge uses, `(edges,)`."""
+        return np.array([good for firm in self.firms for good in firm.inputs * firm.rows], dtype=np.intp)
+
+    @cached_property
+    def edge_firm(self) -> Indices:
+        """The firm (row of outputs) each edge belongs to, `(edges,)`."""
+        widths = [len(firm.inputs) for firm in self.firms for _ in range(firm.rows)]
+        return np.repeat(np.arange(len(widths), dtype=np.intp), widths)
+
+    @cached_property
+    def outlet_rows(self) -> tuple[slice, ...]:
+        """Where what each firm entry sells lies in an `(outlets,)` array."""
+        return _slices([firm.rows * len(firm.outputs) for firm in self.firms])
+
+    @cached_property
+    def outlet_good(self) -> Indices:
+        """The good made at each outlet, `(outlets,)`."""
+        return np.array([good for firm in self.firms for good in firm.outputs * firm.rows], dtype=np.intp)
+
+    @cached_property
+    def outlet_firm(self) -> Indices:
+        """The firm (row of outputs) each outlet belongs to, `(outlets,)`."""
+        widths = [len(firm.outputs) for firm in self.firms for _ in range(firm.rows)]
+        return np.repeat(np.arange(len(widths), dtype=np.intp), widths)
+
+    @cached_property
+    def outlet_yield(self) -> Array:
+        """How much of its good a unit of output is at each outlet, `(outlets,)`."""
+        return np.array([amount for firm in self.firms for _, amount in firm.products * firm.rows])
+
+    @cached_property
+    def joint(self) -> bool:
+        """Whether some firm's output is anything but one unit of one good."""
+        return any(firm.products != ((firm.outputs[0], 1.0),) for firm in self.firms)
+
+    @cached_property
+    def input_output_pairs(self) -> tuple[Indices, Indices]:
+        """Every edge with every outlet of its firm, `(passes,)` each: an input's good becomes an output's."""
+        firms = len(self.firm_entry)
+        width = np.bincount(self.outlet_firm, minlength=firms)[self.edge_firm]
+        first = np.searchsorted(self.outlet_firm, self.edge_firm)
+        edges = np.repeat(np.arange(len(self.edge_firm), dtype=np.intp), width)
+        before = np.concatenate([[0], np.cumsum(width)[:-1]]) if len(width) else width
+        return edges, np.arange(len(edges), dtype=np.intp) - np.repeat(before - first, width)
+
+    def output_value(self, values: Array) -> Array:
+        """What a unit of each firm's output is worth if goods are worth `values`, `(..., goods)` to `(..., firms)`."""
+        return self.over_firms(values[..., self.outlet_good] * self.outlet_yield)
+
+    def at_outlets(self, outputs: Array) -> Array:
+        """What outputs `(..., firms)` are at each outlet, `(..., outlets)`."""
+        return outputs[..., self.outlet_firm] * self.outlet_yield if self.joint else outputs
+
+    @cached_property
+    def firm_entry(self) -> Indices:
+        """The entry each firm belongs to, `(firms,)`."""
+        return np.repeat(np.arange(len(self.firms), dtype=np.intp), [firm.rows for firm in self.firms])
+
+    @cached_property
+    def has_loop(self) -> bool:
+        """Whether some good is needed, through any number of firms, to make itself."""
+        edges, outlets = self.input_output_pairs
+        needs: dict[int, set[int]] = {}
+        for used, made in zip(self.edge_good[edges].tolist(), self.outlet_good[outlets].tolist(), strict=True):
+            needs.setdefault(made, set()).add(used)
+        try:
+            TopologicalSorter(needs).prepare()
+        except CycleError:
+            return True
+        return False
+
+    def over_edges(self, values: Array) -> Array:
+        """Sums over the edges of each good: `(..., edges)` to `(..., goods)`."""
+        return _sum_by(self.edge_good, values, len(self.goods))
+
+    def over_firms(self, values: Array) -> Array:
+        """Sums over the outlets of each firm: `(..., outlets)` to `(..., firms)`."""
+        return _sum_by(self.outlet_firm, values, len(self.firm_entry)) if self.joint else values
+
+    def over_outlets(self, values: Array) -> Array:
+        """Sums over the outlets of each good: `(..., outlets)` to `(..., goods)`."""
+        return _sum_by(self.outlet_good, values, len(self.goods))
+
+    def made(self, outputs: Array) -> Array:
+        """What of each good outputs `(..., firms)` are together: `(..., goods)`."""
+        return self.over_outlets(self.at_outlets(outputs))
+
+
+def _sum_by(group: Indices, values: Array, groups: int) -> Array:
+    leading = values.shape[:-1]
+    rows = math.prod(leading)
+    places = group + groups * np.arange(rows)[:, None]
+    return (
+        np.bincount(places.ravel(), values.ravel(), groups * rows).astype(float, copy=False).reshape(*leading, groups)
+    )
+
+
+def _slices(widths: list[int]) -> tuple[slice, ...]:
+    ends = np.cumsum([0, *widths]).tolist()
+    return tuple(slice(a, b) for a, b in pairwise(ends))
