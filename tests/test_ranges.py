@@ -20,9 +20,9 @@ from tests.house import (
     Quadratic,
     QuasiLinear,
     StoneGeary,
+    Unknowns,
     find,
     load,
-    log_newton_displacement,
     search_equilibria,
     simulate,
 )
@@ -154,8 +154,10 @@ def test_the_price_level_is_no_direction_whatever_rounding_makes_of_it() -> None
     balance = economy.balance(np.array([3.0, 1e-12]))
     noisy = economy.jacobian(balance) + 1e-7
     active = np.array([True, False])
-    assert log_newton_displacement(balance, noisy, active, relative=True).tolist() == [0.0, 0.0]
-    assert abs(log_newton_displacement(balance, noisy, active)[0]) > 1e-6
+    nobody, weeds = np.array([False, False]), np.array([False, True])
+    free, held = (Unknowns(economy, fixed, np.full(2, 1e-12)) for fixed in (nobody, weeds))
+    assert free.displacement(balance, active, noisy).tolist() == [0.0, 0.0]
+    assert abs(held.displacement(balance, active, noisy)[0]) > 1e-6
 
 
 def test_a_floor_that_is_a_fact_is_no_free_good() -> None:

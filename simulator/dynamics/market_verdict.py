@@ -15,16 +15,10 @@ from simulator.dynamics.rationed import rationed
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
-from simulator.economics.clearing import (
-    BOTTOM,
-    active_goods,
-    level_free,
-    log_newton_displacement,
-    nobody_holds_the_level,
-)
-from simulator.economics.economy import MarketPlans
+from simulator.economics.clearing import BOTTOM
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
+from simulator.economics.unknowns import Unknowns
 
 Market = Transition[MarketState, MarketTick]
 """A tick of a market, its fields as arrays."""
@@ -155,7 +149,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
     def _log_prices(self, market: Market) -> Array:
         """The history in logarithms, `(ticks, goods)`; of relative prices, if only these matter and none is fixed."""
         prices = np.clip(self.history.prices(), 1e-300, 1e300)
-        relative = level_free(market.economy, self.rule.fixed)
+        relative = self._unknowns(market).level_free
         return np.log(prices / prices.sum(axis=1, keepdims=True) if relative else prices)
 
     def _runaway(self, market: Market) -> str | None:
@@ -255,16 +249,12 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
     def _displacements(self, market: Market, prices: Array) -> Array:
         """How far log prices still have to go from `prices`, `(goods,)`; not a number where that cannot be told."""
         guess = np.where(np.isfinite(market.tick.planned_inputs), market.tick.planned_inputs, 1.0)
+        unknowns = self._unknowns(market)
         with np.errstate(all="ignore"):
-            balance: MarketPlans = market.economy.balance(prices, guess)
-        free = ~self.rule.fixed
-        # A free good lies about; one that clears at its floor must have come to rest there, not run away.
-        clears = free & (np.abs(balance.excess_demand) <= self.tolerance * balance.scale)
-        active = active_goods(balance, free, self.rule.floor)
-        active |= clears & (balance.scale > 0) & (balance.prices > 0)
-        with np.errstate(all="ignore"):
-            relative = nobody_holds_the_level(market.economy, self.rule.fixed, balance)
-            return log_newton_displacement(balance, market.economy.jacobian(balance), active, relative=relative)
+            return unknowns.certificate(unknowns.plans(prices, guess), self.tolerance).displacement
+
+    def _unknowns(self, market: Market) -> Unknowns:
+        return Unknowns(market.economy, self.rule.fixed, self.rule.floor)
 
 
 def _longest(displacements: Array) -> float:

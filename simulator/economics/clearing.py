@@ -1,7 +1,5 @@
-"""How far markets are from clearing: the complementarity residual, and the Newton displacement of prices.
-
-`z <= 0, p >= 0, p z = 0` for every good. The residual alone can deceive: where a price runs away it shrinks although no
-equilibrium is near. The Newton displacement says how far prices would still have to go.
+"""How far markets are from clearing, told of prices and quantities alone: the complementarity residual of `z <= 0,
+p >= 0, p z = 0`, and the solution of Newton's system.
 """
 
 from __future__ import annotations
@@ -11,18 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
-
-
-def relative_only(economy: Economy, fixed: NDArray[np.bool_]) -> bool:
-    """Whether only relative prices matter: at most one price, a numeraire's, is `fixed` `(goods,)`."""
-    return economy.homogeneous and int(np.count_nonzero(fixed)) <= 1
-
-
-def level_free(economy: Economy, fixed: NDArray[np.bool_]) -> bool:
-    """Whether only relative prices matter and none is `fixed` `(goods,)`: an equilibrium is then a ray."""
-    return economy.homogeneous and not fixed.any()
 
 
 def bottom(floor: Array, prices: Array) -> Array:
@@ -70,40 +57,6 @@ def as_good_as_free(prices: Array, demand: Array, supply: Array) -> NDArray[np.b
         worth = prices * scale
         cheap = worth <= NEXT_TO_NOTHING * worth.sum(axis=-1, keepdims=True)
     return (scale == 0) | (cheap & (demand < 0.99 * supply))
-
-
-def active_goods(balance: MarketPlans, free: NDArray[np.bool_], floor: Array) -> NDArray[np.bool_]:
-    """Goods whose price may move and is not held at its floor by a glut, `(goods,)`."""
-    held = (balance.prices <= floor) & (balance.excess_demand <= 0)
-    return free & ~held & (balance.scale > 0) & (balance.prices > 0)
-
-
-def nobody_holds_the_level(economy: Economy, fixed: NDArray[np.bool_], balance: MarketPlans) -> bool:
-    """Whether only relative prices matter and no price that is `fixed` `(goods,)` holds the level: there is none, or
-    nobody trades its good.
-    """
-    return relative_only(economy, fixed) and not (balance.scale[fixed] > 0).any()
-
-
-def log_newton_displacement(
-    balance: MarketPlans, jacobian: Array, active: NDArray[np.bool_], *, relative: bool = False
-) -> Array:
-    """Change of log prices `(goods,)` that would clear the active markets to first order: `J diag(p) dl = -z`.
-
-    Solved in the value metric. Where only `relative` prices matter the price level is projected out: what is left of
-    an answer to it comes of the prices that are not active (of free goods at their floor) or of rounding. Not a number
-    where the system is not finite.
-    """
-    displacement, prices = np.zeros(len(active)), balance.prices[active]
-    block, excess_demand = jacobian[np.ix_(active, active)], balance.excess_demand[active]
-    weights = np.sqrt(prices / balance.scale[active])
-    if relative and len(prices):
-        # In units of the weights the level is the direction p / weights.
-        level = prices / weights
-        level = level / np.linalg.norm(level)
-        block = block - np.outer(block @ (weights * level), level / weights)
-    displacement[active] = newton_displacement(block, excess_demand, weights) / prices
-    return displacement
 
 
 def newton_displacement(jacobian: Array, excess_demand: Array, weights: Array) -> Array:

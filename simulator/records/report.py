@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.clearing import as_good_as_free, level_free
+from simulator.economics.clearing import as_good_as_free
 from simulator.economics.forms import Array
 from simulator.records.columns import EQUILIBRIUM, SUMMARY
 from simulator.records.market_words import GIVEN_UP, SETTLES
@@ -109,7 +109,7 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
     lines = [
         f"{name}: {len(records)} equilibri{'um' if len(records) == 1 else 'a'} found from {references.starts} starts"
     ]
-    if level_free(references.economy, references.rule.fixed):
+    if references.level_free:
         lines[0] += "; only relative prices matter"
     if references.given_up:
         lines[0] += f"; {GIVEN_UP}"

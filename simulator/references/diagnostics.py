@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import SINGULAR, active_goods, relative_only
+from simulator.economics.clearing import SINGULAR
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
+from simulator.economics.unknowns import Unknowns, active_goods
 
 ALIKE = 1e-6
 """Eigenvalues of `S` that differ by less than this part of `norm(K)` belong to one mode."""
@@ -156,12 +157,13 @@ def diagnose(economy: Economy, rule: PriceRule, balance: MarketPlans) -> Diagnos
 
     `K` is analytic, from `Economy.jacobian`.
     """
-    relative = relative_only(economy, rule.fixed)
+    unknowns = Unknowns(economy, rule.fixed, rule.floor)
+    relative = unknowns.relative_only
     moving = np.ones(len(economy.goods), dtype=bool) if relative else ~rule.fixed
     active = active_goods(balance, moving & ~economy.is_outside, rule.floor)
     if not active.any() or set_valued(economy):
         return None
-    jacobian = economy.jacobian(balance)
+    jacobian = unknowns.jacobian(balance)
     prices, scale = balance.prices[active], balance.scale[active]
     field, slope = balance.excess_demand[active], jacobian[np.ix_(active, active)]
     if relative:

@@ -1,9 +1,9 @@
 """Equilibria: prices at which every market clears, found by a damped Newton method from several starts.
 
-Unknowns are the logarithms of the free prices; a price that reaches its floor in a glut is held there (a free good).
-A point counts as found when the complementarity residual and the Newton displacement both vanish. The index `sign
-det(-J)` on the active relative prices is +1 or -1 and sums to +1 over all equilibria of a regular economy; stability
-is that of the scenario's own price rule, by the eigenvalues of its step.
+What is to be found, and when it is found, `economics.unknowns` says; a price that reaches its floor in a glut is held
+there (a free good). A point counts as found when the complementarity residual and the Newton displacement both vanish.
+The index `sign det(-J)` on the active relative prices is +1 or -1 and sums to +1 over all equilibria of a regular
+economy; stability is that of the scenario's own price rule, by the eigenvalues of its step.
 """
 
 from __future__ import annotations
@@ -13,28 +13,18 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import (
-    active_goods,
-    level_free,
-    log_newton_displacement,
-    nobody_holds_the_level,
-    relative_excess_demand,
-    relative_only,
-)
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
+from simulator.economics.unknowns import Unknowns
 from simulator.references.effort import Effort
 from simulator.references.ties import ELASTICITIES, exact, smoothed
 
 RESIDUAL = 1e-9
 """Largest complementarity residual and log-price displacement of an accepted equilibrium; Newton usually leaves 1e-15.
 """
-SAME = 1e-6
-"""Equilibria whose log prices differ by less than this are one."""
 PATIENCE = 8
 """Newton steps that must halve the sum of squares, or the search from this start is given up."""
 MORE_STARTS = 60
@@ -109,25 +99,26 @@ def _search(
         effort.joined_by(half)
         limits = (_limit(economy, rule, found, effort) for found in smooth if effort.left > 0)
         return [found for found in limits if found is not None]
+    unknowns = Unknowns(economy, rule.fixed, rule.floor)
     thin = economy.thinned(SEARCHED_ROWS)
     if thin is not economy:
         near = _in_order(_search(thin, rule, starts, random_starts, seed, effort))
-        return _distinct(economy, rule, (newton(economy, rule, close.prices, effort=effort) for close in near), effort)
+        return _distinct(economy, rule, (newton(unknowns, close.prices, effort=effort) for close in near), effort)
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
-    free = ~rule.fixed
+    free = unknowns.free
     first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
     spread = np.exp(stream.normal(0.0, 1.5, (random_starts, len(first))))
     level = np.where(free, np.exp(np.mean(np.log(first))), first)
     everywhere = [*starts, level, *np.where(free, first * spread, first)]
-    near = [_approach(economy, rule, start, effort) for start in starts]
-    everywhere += [*near, *(_freed(economy, rule, prices) for prices in near)]
-    found = _distinct(economy, rule, (newton(economy, rule, start, effort=effort) for start in everywhere), effort)
+    near = [_approach(unknowns, start, effort) for start in starts]
+    everywhere += [*near, *(_freed(unknowns, prices) for prices in near)]
+    found = _distinct(economy, rule, (newton(unknowns, start, effort=effort) for start in everywhere), effort)
     # The indices of a regular economy add up to 1: where they do not, an equilibrium is missing.
     for _ in range(MORE_STARTS):
         if not found or sum(each.index for each in found) == 1 or effort.exhausted:
             break
         further = np.where(free, first * np.exp(stream.normal(0.0, 1.5, len(first))), first)
-        balance = newton(economy, rule, further, effort=effort)
+        balance = newton(unknowns, further, effort=effort)
         found = _distinct(economy, rule, [balance], effort, found)
     return found
 
@@ -144,15 +135,14 @@ def _limit(economy: Economy, rule: PriceRule, found: Equilibrium, effort: Effort
     elasticity = ELASTICITIES[0]
     for steeper in ELASTICITIES[1:]:
         smooth = smoothed(economy, steeper)
-        balance = newton(smooth, rule, found.prices, effort=effort)
+        balance = newton(Unknowns(smooth, rule.fixed, rule.floor), found.prices, effort=effort)
         if balance is None:
             break
         found, elasticity = describe(smooth, rule, balance, effort), steeper
     balance = exact(economy, rule, found.prices, elasticity, effort)
     if balance is None:
         return None
-    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, ~rule.fixed)
-    return replace(found, balance=balance, residual=residual)
+    return replace(found, balance=balance, residual=Unknowns(economy, rule.fixed, rule.floor).residual(balance))
 
 
 def _distinct(
@@ -163,113 +153,80 @@ def _distinct(
     known: Iterable[Equilibrium] = (),
 ) -> list[Equilibrium]:
     """Those `known`, and the equilibria among these balances, each once."""
-    found = list(known)
+    found, unknowns = list(known), Unknowns(economy, rule.fixed, rule.floor)
     for balance in balances:
-        if balance is not None and not any(_same(balance, other.balance, economy, rule) for other in found):
+        if balance is not None and not any(unknowns.same(balance, other.balance) for other in found):
             found.append(describe(economy, rule, balance, effort))
     return found
 
 
-def _approach(
-    economy: Economy, rule: PriceRule, start: Array, effort: Effort, rate: float = 0.3, ticks: int = 200
-) -> Array:
-    """Prices after some ticks of `p *= exp(rate z/s)`: Newton cannot see that a good nobody wants will be free, this
+def _approach(unknowns: Unknowns, start: Array, effort: Effort, rate: float = 0.3, ticks: int = 200) -> Array:
+    """Values after some ticks of `p *= exp(rate z/s)`: Newton cannot see that a good nobody wants will be free, this
     can.
     """
-    free, prices, guess = ~rule.fixed, np.array(start, dtype=float), economy.first_guess()
+    values, guess = np.array(start, dtype=float), unknowns.economy.first_guess()
     for _ in range(ticks):
-        if not effort.balance(economy):
+        if not effort.balance(unknowns.economy):
             break
-        balance = economy.balance(prices, guess)
-        if not np.isfinite(prices @ balance.scale):
+        plans = unknowns.plans(values, guess)
+        if not np.isfinite(plans.prices @ plans.scale):
             break
-        step = rate * balance.excess_demand / np.maximum(balance.scale, 1e-300)
-        prices = np.where(free, np.maximum(prices * np.exp(step), rule.floor), prices)
-        guess = balance.inputs
-    return prices
+        values = unknowns.moved(values, rate * plans.excess_demand / np.maximum(plans.scale, 1e-300))
+        guess = plans.inputs
+    return values
 
 
-def _freed(economy: Economy, rule: PriceRule, prices: Array) -> Array:
+def _freed(unknowns: Unknowns, prices: Array) -> Array:
     """The prices with that of every good in glut which is worth little brought to its floor: it may take for ever to
     fall.
     """
-    balance = economy.balance(prices)
-    worth = prices * balance.scale
-    falls = ~rule.fixed & (balance.excess_demand < -0.01 * balance.scale) & (worth < 0.01 * worth.sum())
-    return np.where(falls, rule.floor, prices)
+    plans = unknowns.plans(prices)
+    worth = prices * plans.scale
+    falls = unknowns.free & (plans.excess_demand < -0.01 * plans.scale) & (worth < 0.01 * worth.sum())
+    return np.where(falls, unknowns.floor, prices)
 
 
 @np.errstate(all="ignore")
-def newton(
-    economy: Economy, rule: PriceRule, start: Array, iterations: int = 100, effort: Effort | None = None
-) -> MarketPlans | None:
-    """The balance at an equilibrium reached from `start` `(goods,)`, or None: also where the `effort` is spent."""
-    free, effort = ~rule.fixed, effort or Effort()
-
-    def relative(balance: MarketPlans) -> bool:
-        return nobody_holds_the_level(economy, rule.fixed, balance)
-
-    prices = np.where(free, np.maximum(start, np.maximum(rule.floor, 1e-300)), start)
-    balance = economy.balance(prices)
-    merit = _merit(balance, free)
-    before = merit
+def newton(unknowns: Unknowns, start: Array, iterations: int = 100, effort: Effort | None = None) -> MarketPlans | None:
+    """The plans at an equilibrium reached from `start` `(unknowns,)`, or None: also where the `effort` is spent."""
+    effort, values = effort or Effort(), unknowns.values(start)
+    plans = unknowns.plans(values)
+    merit = before = unknowns.squares(plans)
     for iteration in range(iterations):
-        if not np.isfinite(merit) or not effort.slopes(economy):
+        if not np.isfinite(merit) or not effort.slopes(unknowns.economy):
             return None
         if iteration and iteration % PATIENCE == 0:
             if merit > 0.5 * before:
                 break
             before = merit
-        active = active_goods(balance, free, rule.floor)
-        step = log_newton_displacement(balance, economy.jacobian(balance), active, relative=relative(balance))
+        step = unknowns.displacement(plans, unknowns.active(plans))
         longest = float(np.max(np.abs(step)))
         if not np.isfinite(longest):
             return None
         if longest < 1e-15:
             break
         step *= min(1.0, 2.0 / longest)
-        better = _line_search(economy, rule, balance, step, merit, effort)
+        better = _line_search(unknowns, values, plans, step, merit, effort)
         if better is None:
             break
-        balance, merit = better
-    # Walras's law spares a numeraire's market only where the numeraire is worth something beside the others.
-    judged = free | relative_only(economy, rule.fixed)
-    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, judged)
-    # A free good lies about; one that clears at its floor must have come to rest there, not run away.
-    clears = free & (np.abs(balance.excess_demand) <= RESIDUAL * balance.scale)
-    active = active_goods(balance, free, rule.floor) | (clears & (balance.scale > 0) & (balance.prices > 0))
-    displacement = log_newton_displacement(balance, economy.jacobian(balance), active, relative=relative(balance))
-    return balance if residual <= RESIDUAL and np.max(np.abs(displacement)) <= RESIDUAL else None
+        values, plans, merit = better
+    return plans if unknowns.certificate(plans, RESIDUAL).holds(RESIDUAL) else None
 
 
 def _line_search(
-    economy: Economy, rule: PriceRule, balance: MarketPlans, step: Array, merit: float, effort: Effort
-) -> tuple[MarketPlans, float] | None:
-    """The first of the steps 1, 1/2, 1/4 ... that reduces the residual."""
-    free = ~rule.fixed
+    unknowns: Unknowns, values: Array, plans: MarketPlans, step: Array, merit: float, effort: Effort
+) -> tuple[Array, MarketPlans, float] | None:
+    """The first of the steps 1, 1/2, 1/4 ... that reduces the sum of squares: where it leads, and the plans there."""
+    guess = np.where(np.isfinite(plans.inputs), plans.inputs, 1.0)
     for halving in range(30):
-        if not effort.balance(economy):
+        if not effort.balance(unknowns.economy):
             break
-        moved = np.where(free, np.maximum(balance.prices * np.exp(step * 0.5**halving), rule.floor), balance.prices)
-        guess = np.where(np.isfinite(balance.inputs), balance.inputs, 1.0)
-        trial = economy.balance(moved, guess)
-        trial_merit = _merit(trial, free)
+        moved = unknowns.moved(values, step * 0.5**halving)
+        trial = unknowns.plans(moved, guess)
+        trial_merit = unknowns.squares(trial)
         if trial_merit < merit:
-            return trial, trial_merit
+            return moved, trial, trial_merit
     return None
-
-
-def _merit(balance: MarketPlans, free: NDArray[np.bool_]) -> float:
-    """Sum of squares of what markets are short or long of, per unit of `s`; a glut counts by its worth (a free good is
-    none).
-    """
-    scale, prices = balance.scale, balance.prices
-    worth = float(prices @ scale)
-    if not np.isfinite(worth) or not worth > 0:
-        return np.inf
-    relative = np.divide(balance.excess_demand, scale, out=np.zeros(len(scale)), where=scale > 0)
-    weight = np.where(relative > 0, 1.0, np.minimum(1.0, len(scale) * prices * scale / worth))
-    return float(np.sum((relative**2 * weight)[free]))
 
 
 @np.errstate(all="ignore")
@@ -277,21 +234,15 @@ def describe(economy: Economy, rule: PriceRule, balance: MarketPlans, effort: Ef
     """An equilibrium with its residual, index and spectral radius (not a number if that takes more than the effort
     left).
     """
-    free, effort = ~rule.fixed, effort or Effort()
-    jacobian = economy.jacobian(balance)
-    active = active_goods(balance, free, rule.floor)
-    residual = relative_excess_demand(balance.excess_demand, balance.scale, balance.prices, free)
-    relative = active.copy()
-    if level_free(economy, rule.fixed) and active.any():
-        relative[np.flatnonzero(active)[-1]] = False
-    sign, _ = np.linalg.slogdet(-jacobian[np.ix_(relative, relative)]) if relative.any() else (1.0, 0.0)
-    index = int(np.sign(sign)) if np.isfinite(sign) else 0
-    return Equilibrium(balance, residual, index, spectral_radius(economy, rule, balance, jacobian, effort))
+    unknowns, effort = Unknowns(economy, rule.fixed, rule.floor), effort or Effort()
+    jacobian, residual = unknowns.jacobian(balance), unknowns.residual(balance)
+    radius = spectral_radius(unknowns, rule, balance, jacobian, effort)
+    return Equilibrium(balance, residual, unknowns.index(balance, jacobian), radius)
 
 
 @np.errstate(all="ignore")
 def spectral_radius(
-    economy: Economy, rule: PriceRule, balance: MarketPlans, jacobian: Array, effort: Effort | None = None
+    unknowns: Unknowns, rule: PriceRule, balance: MarketPlans, jacobian: Array, effort: Effort | None = None
 ) -> float:
     """Largest modulus of the eigenvalues of one step of the rule near a balance, its memory included.
 
@@ -330,19 +281,6 @@ def spectral_radius(
     if not np.isfinite(columns).all():
         return float("nan")
     eigenvalues = np.linalg.eigvals(np.array(columns).T)
-    if level_free(economy, rule.fixed):
+    if unknowns.level_free:
         eigenvalues = np.delete(eigenvalues, np.argmin(np.abs(eigenvalues - 1.0)))
     return float(np.max(np.abs(eigenvalues), initial=0.0)) ** (1.0 / cycle)
-
-
-def _same(one: MarketPlans, other: MarketPlans, economy: Economy, rule: PriceRule) -> bool:
-    """Whether two balances are one equilibrium: up to the price level where it does not matter, up to how low a free
-    good's floor lies below it, and up to the prices of goods that nobody trades.
-    """
-    a, b = one.prices, other.prices
-    gap = np.log(np.maximum(a, 1e-300)) - np.log(np.maximum(b, 1e-300))
-    if level_free(economy, rule.fixed):
-        gap = gap - gap[np.argmax(a * one.scale)]
-    gap[(one.scale == 0) & (other.scale == 0)] = 0.0
-    gap[(a <= rule.floor) & (b <= rule.floor)] = 0.0
-    return bool(np.max(np.abs(gap), initial=0.0) < SAME)

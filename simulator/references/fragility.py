@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.agents import Consumers
-from simulator.economics.clearing import active_goods, as_good_as_free, level_free, relative_only
+from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.stone_geary import StoneGeary
 from simulator.economics.ties import set_valued
+from simulator.economics.unknowns import Unknowns
 from simulator.economics.user_markets import UserMarkets
 from simulator.economics.utility import Homothetic, Utility
 from simulator.references.equilibrium import Equilibrium, find, newton
@@ -121,15 +122,19 @@ class Fragility:
             raise FragilityError("found no price that may move; expected one")
 
     @cached_property
+    def _unknowns(self) -> Unknowns:
+        return Unknowns(self.economy, self.rule.fixed, self.rule.floor)
+
+    @cached_property
     def _active(self) -> NDArray[np.bool_]:
         balance = self.found.balance
         free = as_good_as_free(balance.prices, balance.demand, balance.supply)
-        return active_goods(balance, ~self.rule.fixed, self.rule.floor) & ~free
+        return self._unknowns.active(balance) & ~free
 
     @property
     def relative_only(self) -> bool:
         """Whether only relative prices matter: log prices are then counted with mean 0."""
-        return relative_only(self.economy, self.rule.fixed)
+        return self._unknowns.relative_only
 
     @cached_property
     def excess_slopes(self) -> Array:
@@ -164,12 +169,10 @@ class Fragility:
 
         Raises `FragilityError` at a fold.
         """
-        balance, relative = self.found.balance, self._active.copy()
-        if level_free(self.economy, self.rule.fixed):
-            relative[np.flatnonzero(relative)[-1]] = False
+        balance, relative = self.found.balance, self._unknowns.determined(self._active)
         prices, scale = balance.prices[relative], balance.scale[relative]
         weight = np.sqrt(prices / scale)
-        system = weight[:, None] * self.economy.jacobian(balance)[np.ix_(relative, relative)] * weight
+        system = weight[:, None] * self._unknowns.jacobian(balance)[np.ix_(relative, relative)] * weight
         moved = np.zeros((len(self._active), len(self.chosen)))
         try:
             whitened = np.linalg.solve(system, -weight[:, None] * self.excess_slopes[relative])
@@ -218,7 +221,7 @@ class Fragility:
         prices; None where that finds no equilibrium, after a `search` for the nearest from many starts if wanted.
         """
         other = changed(self.economy, self.markets, self.chosen, theta)
-        balance = newton(other, self.rule, self.found.prices)
+        balance = newton(Unknowns(other, self.rule.fixed, self.rule.floor), self.found.prices)
         balances = [balance] if balance is not None else []
         if search and not balances:
             balances = [each.balance for each in find(other, self.rule, [self.found.prices])]

@@ -8,11 +8,12 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import as_good_as_free, level_free
+from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
 from simulator.economics.signal import signal_scale
+from simulator.economics.unknowns import Unknowns
 from simulator.references.diagnostics import Diagnosis, diagnose
 from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
@@ -120,6 +121,11 @@ class References:
         return self.regimes[-1].equilibria
 
     @property
+    def level_free(self) -> bool:
+        """Whether an equilibrium of the regime in force is a ray of prices."""
+        return Unknowns(self.economy, self.rule.fixed, self.rule.floor).level_free
+
+    @property
     def given_up(self) -> bool:
         """Whether the search for them was given up, so that there may be others."""
         return self.regimes[-1].given_up
@@ -213,7 +219,7 @@ class References:
         """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if their level is
         free in its `economy` (the one in force, unless said).
         """
-        if not level_free(economy or self.economy, self.rule.fixed):
+        if not Unknowns(economy or self.economy, self.rule.fixed, self.rule.floor).level_free:
             return np.broadcast_to(found.prices, (*worth.shape, len(found.prices)))
         return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))
 

@@ -1,0 +1,66 @@
+"""The vector of an equilibrium's unknowns: its parts, its derivative, its certificate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.economies import BAZAAR_CONSUMERS
+from tests.house import Unknowns, find, load
+from tests.test_economy import economies, prices_of
+
+BAZAAR: dict[str, Any] = {"goods": ["x", "y", "z"], "consumers": BAZAAR_CONSUMERS}
+
+
+def unknowns_of(data: dict[str, Any]) -> Unknowns:
+    scenario = load(data)
+    return Unknowns(scenario.economy, scenario.rule.fixed, scenario.rule.floor)
+
+
+@given(economies(), st.integers(0, 99))
+def test_parts_cover_the_vector_and_its_jacobian_is_their_slope(data: dict[str, Any], seed: int) -> None:
+    unknowns = unknowns_of(data)
+    values = unknowns.values(prices_of(unknowns.economy, seed))
+    places = [place for part in unknowns.parts.values() for place in range(*part.indices(len(values)))]
+    assert sorted(places) == list(range(len(values)))
+    plans = unknowns.plans(values)
+    jacobian = unknowns.jacobian(plans)
+    for place, unit in enumerate(1e-6 * np.eye(len(values))):
+        up, down = (unknowns.plans(values + step, plans.inputs).excess_demand for step in (unit, -unit))
+        slope = (up - down) / 2e-6
+        np.testing.assert_allclose(jacobian[:, place], slope, rtol=2e-4, atol=2e-5 * np.abs(jacobian).max())
+
+
+@given(economies(), st.integers(0, 99))
+def test_a_step_moves_what_is_free_and_stops_at_the_floor(data: dict[str, Any], seed: int) -> None:
+    unknowns = unknowns_of(data)
+    values = unknowns.values(prices_of(unknowns.economy, seed))
+    down, up = (unknowns.moved(values, np.full(len(values), step)) for step in (-1e3, 0.5))
+    np.testing.assert_array_equal(down, np.where(unknowns.free, unknowns.floor, values))
+    np.testing.assert_allclose(up, np.where(unknowns.free, values * np.exp(0.5), values))
+
+
+def test_a_certificate_holds_at_an_equilibrium_and_at_no_price_beside_it() -> None:
+    scenario, unknowns = load(BAZAAR), unknowns_of(BAZAAR)
+    (found,) = find(scenario.economy, scenario.rule, [scenario.initial_prices])
+    plans = unknowns.plans(found.prices)
+    assert unknowns.certificate(plans, 1e-9).holds(1e-9)
+    beside = unknowns.plans(found.prices * np.array([1.0 + 1e-6, 1.0, 1.0]))
+    certificate = unknowns.certificate(beside, 1e-9)
+    assert not certificate.holds(1e-9)
+    # Only relative prices matter: the price of x must fall by as much against the others.
+    assert np.ptp(certificate.displacement) == pytest.approx(1e-6, rel=1e-4)
+    assert unknowns.index(plans, unknowns.jacobian(plans)) == 1
+
+
+def test_only_the_level_tells_no_two_equilibria_apart() -> None:
+    unknowns = unknowns_of(BAZAAR)
+    one = unknowns.plans(np.array([1.0, 2.0, 3.0]))
+    assert unknowns.same(one, unknowns.plans(5.0 * one.prices))
+    assert not unknowns.same(one, unknowns.plans(one.prices * np.array([1.001, 1.0, 1.0])))
+    held = unknowns_of({**BAZAAR, "numeraire": "z"})
+    assert not held.same(one, held.plans(5.0 * one.prices))
