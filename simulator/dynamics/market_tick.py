@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -117,10 +118,10 @@ class Ticks:
     """Ticks side by side: `ticks.prices` is `(ticks, goods)`, and so on for every field of `MarketTick`."""
 
     def __init__(self, ticks: Sequence[MarketTick]) -> None:
-        self._columns = dict(zip(MarketTick._fields, zip(*ticks, strict=True), strict=True))
+        self._ticks = ticks
 
     def __getattr__(self, name: str) -> Array:
-        column = self._columns[name]
+        column = list(map(attrgetter(name), self._ticks))
         shape = (len(column), *np.shape(column[0]))
         if isinstance(column[0], tuple):
             # Several times faster than asking NumPy to look into a list of tuples.

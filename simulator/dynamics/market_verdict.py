@@ -39,6 +39,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         self.history = PriceHistory(len(initial_prices))
         self.highest = max(float(np.max(initial_prices)), 1.0)
         """The highest price so far."""
+        self._top = 0.0
         self.thrown = np.zeros(0)
         """The last throw of a price: its tick and good, the price before and after, and the highest before."""
 
@@ -56,10 +57,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
 
     def observe(self, now: Market) -> None:
         prices = now.tick.prices
-        self.history.append(prices)
-        if self.history.full:
+        if self.history.append(prices):
             self.history.fold(self._log_prices(now))
-        top = max(prices)
+        self._top = top = max(prices)
         if top > self.highest:
             if top > THROWN * self.highest:
                 good = int(np.argmax(prices))
@@ -69,7 +69,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
 
     def verdict(self, now: Market) -> Verdict | None:
         tick = now.tick
-        if not tick.finite or not max(tick.prices) <= self.bound:
+        if not tick.finite or not self._top <= self.bound:
             return Verdict("diverged", self._where_to(_in_arrays(now)))
         if set_valued(now.economy):
             if not tick.split_gap <= self.tolerance:

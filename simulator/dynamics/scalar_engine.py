@@ -8,6 +8,7 @@ up, trade, produce, reprice. That both give the same numbers is a test.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -72,13 +73,15 @@ class ScalarEngine:
         else:
             traded, *trades = self._no_trade(prices, inputs, outputs, _floats(state.stock))
         # Tuples of floats do not concern the garbage collector; thousands of lists would cost more than the tick.
-        planned = map(tuple, (prices, next_prices, demand, supply, inputs, outputs))
-        done = (tuple(traded), *self.no_fractions, *map(tuple, trades), *self.no_trades)
-        tick = MarketTick._make((number, finite, residual, math.nan, *planned, *self.no_plans, *done))
-        after = (tick.next_prices, tick.planned_inputs, tick.stock)
-        return MarketState(number + 1, *after, state.accounts, state.memory), tick
+        quoted = map(tuple, (prices, next_prices, demand, supply, inputs, outputs))
+        numbers, done = (number, finite, residual, math.nan), map(tuple, trades)
+        tick = MarketTick._make(
+            (*numbers, *quoted, *self.no_plans, tuple(traded), *self.no_fractions, *done, *self.no_trades)
+        )
+        after = (tick.next_prices, tick.planned_inputs, tick.stock, state.accounts, state.memory)
+        return MarketState(number + 1, *after), tick
 
-    def _plan(self, prices: list[float], guess: list[float]) -> tuple[list[float], list[float]]:
+    def _plan(self, prices: Sequence[float], guess: Sequence[float]) -> tuple[list[float], list[float]]:
         inputs, outputs = [], []
         for (plan_one, makes, uses), last in zip(self.firms, guess, strict=True):
             x, y = plan_one(prices[makes], prices[uses], last)
@@ -102,8 +105,8 @@ class ScalarEngine:
         return [0.0 if export else y for (*_, export), y in zip(self.makers, outputs, strict=True)]
 
     def _settle(
-        self, prices: list[float], orders: list[float], planned: list[float], stock: list[float]
-    ) -> tuple[list[float], ...]:
+        self, prices: Sequence[float], orders: list[float], planned: list[float], stock: Sequence[float]
+    ) -> tuple[Sequence[float], ...]:
         """Proportional rationing, production and cash flow: the firms' fields of `Trades`, in order."""
         purchases, sales = [0.0] * self.goods, self.supply.copy()
         for (_, makes, uses), order, offer in zip(self.firms, orders, stock, strict=True):
@@ -135,11 +138,13 @@ class ScalarEngine:
             delivered.append(sold)
             cash_flow.append(sold * prices[makes] - got * prices[uses])
         supply_sold = [e * share for e, share in zip(self.supply, sold_share, strict=True)]
-        return traded, supply_sold, inputs, inputs, outputs, left, delivered, cash_flow
+        # Where nobody uses its own output all that is used is bought.
+        used = tuple(inputs)
+        return traded, supply_sold, used, used, outputs, left, delivered, cash_flow
 
     def _no_trade(
-        self, prices: list[float], inputs: list[float], outputs: list[float], stock: list[float]
-    ) -> tuple[list[float], ...]:
+        self, prices: Sequence[float], inputs: list[float], outputs: list[float], stock: Sequence[float]
+    ) -> tuple[Sequence[float], ...]:
         goods, firms = [0.0] * self.goods, [0.0] * len(self.firms)
         cash_flow = [
             y * prices[makes] - x * prices[uses]
@@ -148,12 +153,12 @@ class ScalarEngine:
         return goods, goods, inputs, firms, outputs, stock, firms, cash_flow
 
     def _reprice(
-        self, prices: list[float], demand: list[float], supply: list[float]
+        self, prices: Sequence[float], demand: list[float], supply: list[float]
     ) -> tuple[list[float], float, bool]:
         """The next prices, `max_relative_excess_demand`, and whether plans are finite."""
         scale = [d if d > s else s for d, s in zip(demand, supply, strict=True)]
         worth = sum([p * s for p, s in zip(prices, scale, strict=True)])
-        worst, moved, exp = 0.0, prices.copy(), self.exp
+        worst, moved, exp = 0.0, list(prices), self.exp
         for good in self.free:
             excess, size, price = demand[good] - supply[good], scale[good] or 1.0, prices[good]
             shortage, glut = excess / size, price * abs(excess)
@@ -168,9 +173,9 @@ class ScalarEngine:
         return moved, worst if finite else math.inf, finite
 
 
-def _floats(values: Array | tuple[float, ...]) -> list[float]:
-    """What the last tick left, as a list; it is an array at the start and after a restart."""
-    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+def _floats(values: Array | tuple[float, ...]) -> tuple[float, ...]:
+    """What the last tick left, in floats; it is an array at the start and after a restart."""
+    return tuple(values.tolist()) if isinstance(values, np.ndarray) else values
 
 
 def _exp(step: float) -> float:

@@ -69,8 +69,8 @@ class PriceHistory:
         """How many ticks it has seen."""
         self.ranges = Ranges.of(goods)
 
-    def append(self, prices: Array | tuple[float, ...]) -> None:
-        """Add one tick."""
+    def append(self, prices: Array | tuple[float, ...]) -> bool:
+        """Add one tick; whether the coming ones would write over prices that are not folded away yet."""
         place = self.count % self.length
         if place == len(self._rows):
             grown = np.zeros((min(2 * place, self.length), self._rows.shape[1]))
@@ -78,6 +78,7 @@ class PriceHistory:
             self._rows = grown
         self._rows[place] = prices
         self.count += 1
+        return self.count == self.ranges.ticks + self.length
 
     def prices(self) -> Array:
         """Prices in order of ticks, the last one last, `(ticks, goods)`."""
@@ -85,11 +86,6 @@ class PriceHistory:
             return self._rows[: self.count]
         place = self.count % self.length
         return np.concatenate([self._rows[place:], self._rows[:place]])
-
-    @property
-    def full(self) -> bool:
-        """Whether the coming ticks would write over prices that are not folded away yet."""
-        return self.count == self.ranges.ticks + self.length
 
     def fold(self, path: Array) -> None:
         """Keep the ranges of a `path` made of the last prices, `(ticks, goods)`, of all that are not folded away."""

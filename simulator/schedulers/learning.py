@@ -227,8 +227,7 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
         """For how many ticks nothing has moved."""
 
     def observe(self, now: LearningTransition) -> None:
-        self.history.append(now.tick.prices)
-        if self.history.full:
+        if self.history.append(now.tick.prices):
             self.history.fold(self.history.prices())
         free = self.scheduler.rule.free
         before, after = (now.tick.prices[free], *now.tick.designs), (now.after.prices[free], *now.after.designs)
