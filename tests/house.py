@@ -74,7 +74,7 @@ ROOMS = {
     "simulator.figures.canvas": "BLUE MOST_POINTS ORANGE TITLE WIDTH number shorten spread thin",
     "simulator.dynamics.transition": "Transition",
     "simulator.records": "market_view",
-    "simulator.records.columns": "Column SUMMARY TICKS USERS",
+    "simulator.records.columns": "Column NUMBER SUMMARY TICKS TRAJECTORY USERS",
     "simulator.figures.comparison": (
         "Comparison common_scale compare finding labels lines price_finding write_comparison"
     ),
@@ -89,7 +89,7 @@ ROOMS = {
     "simulator.records.perturbation": "perturbation perturbation_lines",
     "simulator.figures.prices": "prices",
     "simulator.figures.table": "FIGURES draw",
-    "simulator.records.recorder": "Recorder",
+    "simulator.records.recorder": "Recorder Rows View",
     "simulator.figures.run_measures": "MEASURES RunMeasures",
     "simulator.figures.simplex": "points simplex",
     "simulator.records.table": "Table names",
@@ -98,7 +98,9 @@ ROOMS = {
     "simulator.schedulers.learning": "Learning",
     "simulator.schedulers.marginal_bids": "MarginalBids",
     "simulator.schedulers.model": "MarketModel",
-    "simulator.schedulers.scheduler": "Quotes ViewOptions flatten unflatten",
+    "simulator.schedulers.scheduler": (
+        "Findings Quotes Scheduler SchedulerSettings Setup ViewOptions flatten unflatten"
+    ),
     "simulator.schedulers.table": "SCHEDULERS all_tables by_kind",
     "simulator.schedulers.tatonnement": "Tatonnement TatonnementSettings",
     "simulator.run": "Run Simulation run_to_disk simulate model_of=market_of",
@@ -106,7 +108,7 @@ ROOMS = {
     "simulator.scenario.document": "scalar",
     "simulator.kinds.distributions": "DISTRIBUTIONS",
     "simulator.kinds.draws": "Reader",
-    "simulator.kinds.entry": "Complaint Entry GoodName MARKS refusal",
+    "simulator.kinds.entry": "Complaint Entry GoodName MARKS Positive refusal",
     "simulator.kinds.numbers": "Amounts AnyPositive",
     "simulator.kinds.technologies": "TECHNOLOGIES",
     "simulator.kinds.utilities": "UTILITIES",

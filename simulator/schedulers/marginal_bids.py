@@ -55,9 +55,6 @@ class MarginalBidsSettings(SchedulerSettings):
             raise refusal(*(Complaint((key,), said.format(key), "key") for key in strange))
         return given
 
-    def resolved(self) -> dict[str, Any]:
-        return {"kind": self.kind, "rate": self.rate}
-
     def price_rule(self, floor: Array, fixed: NDArray[np.bool_], seed: int) -> PriceRule:
         return PriceRule("multiplicative", self.rate, (), floor, fixed, seed)
 

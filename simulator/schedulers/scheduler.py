@@ -108,6 +108,10 @@ class SchedulerSettings(Entry):
     columns: ClassVar[Mapping[str, Columns]] = {}
     """Columns of its own, by the table they are added to."""
 
+    def resolved(self) -> dict[str, Any]:
+        """The section as it stands in a resolved scenario, every default written out."""
+        return self.model_dump(by_alias=True)
+
     @abstractmethod
     def refuse(self, findings: Findings) -> None:
         """Complain about what the scheduler cannot do in a scenario."""
