@@ -152,8 +152,8 @@ def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[st
     """What stands at the foot: the tolerance, and what is left out."""
     runs = comparison.runs[:MOST_RUNS]
     low, _ = canvas.range_above(ROUNDING, np.concatenate([np.abs(run.excess_demand) for run in runs]))
-    lines = _tolerances(runs, low)
-    notes = [f"Thin dotted line: the tolerance, {', '.join(map(canvas.number, lines[:3]))}."] if lines else []
+    lines = ", ".join(map(canvas.number, _tolerances(runs, low)[:3]))
+    notes = [f"Thin dotted line: the tolerance, {lines}."] if lines else []
     if len(runs) < len(comparison.runs):
         notes.append(f"Shown: {len(runs)} of {len(comparison.runs)} runs.")
     if len(goods) < sum(good != comparison.scale.good for good in comparison.goods):

@@ -126,10 +126,8 @@ def _rest(
         needed = max(flow.quantity for flow in used) if shared or bidding else needed
         source = ("source", "outside" if traded_outside and not shared else "supply")
         yield Flow(source, node, good, needed, abs(needed * price))
-    elif shared and (traded_outside or not used):
-        yield Flow(node, sink, good, there, max(0.0, abs(there * price) - sum(flow.value for flow in used)))
-    elif not used:
-        yield Flow(node, sink, good, there, abs(there * price))
+    elif not used or (shared and traded_outside):
+        yield Flow(node, sink, good, there, max(abs(there * price) - sum(flow.value for flow in used), 0.0))
     elif traded_outside and not shared and abs(there - needed) > 1e-3 * there:
         ends = (node, sink) if there > needed else (source, node)
         yield Flow(*ends, good, abs(there - needed), abs((there - needed) * price))

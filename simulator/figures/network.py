@@ -24,7 +24,7 @@ from simulator.figures.frames import Floats, Frames, finite, goods_of, numbers, 
 
 Point = tuple[float, float]
 MOST_BARS = 14
-FONT = 15.0
+FONT, ROUND = 15.0, 6.0
 CONSUMER, OUTSIDE = "#F7DDA0", "#DDDDDD"
 FILL = {"firm": SKY, "seller": CONSUMER, "buyer": CONSUMER, "source": OUTSIDE, "sink": OUTSIDE}
 GUIDE = (
@@ -65,9 +65,10 @@ def _drawing(run: Frames, flows: Sequence[Flow], plan: NetworkLayout) -> Figure:
     for node in circles:
         _tell(axes, node, plan, facts.get(node[1], {}), taken)
     most = max((flow.value for flow in flows if np.isfinite(flow.value)), default=0.0)
-    for flow in flows:
-        _arrow(axes, flow, plan, most)
-    ways = [_sampled(flow, plan) for flow in flows]
+    routes = [_route(flow, plan) for flow in flows]
+    for flow, route in zip(flows, routes, strict=True):
+        _arrow(axes, flow, route, most)
+    ways = [_sampled(route) for route in routes]
     for i in sorted(range(len(flows)), key=lambda i: -np.nan_to_num(flows[i].value)):
         others = np.vstack([np.empty((0, 2)), *ways[:i], *ways[i + 1 :]])
         _amount(axes, flows[i].quantity, ways[i], plan, taken, others)
@@ -166,28 +167,31 @@ def _route(flow: Flow, plan: NetworkLayout) -> Path:
     return Path(way, codes)
 
 
-def _turn(left: Point, right: Point, turn: Turn) -> list[Point]:
+def _turn(start: Point, end: Point, turn: Turn) -> list[Point]:
     """From the end of a row down to a lane, back along it and down to the start of the next row: round corners."""
-    x_out, x_in, lane, r = turn.right, turn.left, turn.lane, 6.0
-    return [
-        (x_out - r, left[1]), (x_out, left[1]), (x_out, left[1] - r),
-        (x_out, lane + r), (x_out, lane), (x_out - r, lane),
-        (x_in + r, lane), (x_in, lane), (x_in, lane - r),
-        (x_in, right[1] + r), (x_in, right[1]), (x_in + r, right[1]),
-        right,
-    ]  # fmt: skip
+    lane = [(turn.right, turn.lane), (turn.left, turn.lane)]
+    stops = [start, (turn.right, start[1]), *lane, (turn.left, end[1]), end]
+    way: list[Point] = []
+    for before, corner, after in zip(stops, stops[1:], stops[2:], strict=False):
+        way += [_towards(corner, before), corner, _towards(corner, after)]
+    return [*way, end]
 
 
-def _arrow(axes: Axes, flow: Flow, plan: NetworkLayout, most: float) -> None:
+def _towards(corner: Point, other: Point) -> Point:
+    """Where a corner's rounding begins or ends on the side of another point."""
+    x, y = corner + ROUND * np.sign(np.subtract(other, corner))
+    return float(x), float(y)
+
+
+def _arrow(axes: Axes, flow: Flow, route: Path, most: float) -> None:
     share = flow.value / most if most > 0 and np.isfinite(flow.value) else 0.0
-    style: Style = {"arrowstyle": "-|>", "mutation_scale": 18, "color": GREY, "linewidth": 1.3 + 3.2 * share}
-    dashes = DASHED if flow.quantity == 0 else "-"
-    axes.add_patch(FancyArrowPatch(path=_route(flow, plan), linestyle=dashes, zorder=1, **style))
+    style = canvas.stroke(GREY, 1.3 + 3.2 * share, DASHED if flow.quantity == 0 else "-")
+    axes.add_patch(FancyArrowPatch(path=route, arrowstyle="-|>", mutation_scale=18, zorder=1, **style))
 
 
-def _sampled(flow: Flow, plan: NetworkLayout) -> Floats:
+def _sampled(route: Path) -> Floats:
     """Points along an arrow, some four pixels apart, (points, 2)."""
-    way = np.asarray(_route(flow, plan).to_polygons(closed_only=False)[0], dtype=float)
+    way = np.asarray(route.to_polygons(closed_only=False)[0], dtype=float)
     length = float(canvas.lengths(way)[-1])
     return canvas.along(way, np.linspace(0, length, max(20, int(length / 4))))
 

@@ -185,8 +185,7 @@ def _marks(axes: Axes, path: Floats, equilibria: Sequence[tuple[Floats, str]]) -
     style: Style = {"linestyle": "", "markeredgecolor": BLACK, "zorder": 5}
     axes.plot(*path[0], marker="s", markersize=13, markerfacecolor="white", label="start", **style)
     axes.plot(*path[-1], marker="o", markersize=21, markerfacecolor=VERMILION, label="end", **style)
-    for number, (at, label) in enumerate(equilibria[:6]):
-        marker = ("*", "P", "X", "D", "^", "v")[number]
+    for marker, (at, label) in zip("*PXD^v", equilibria, strict=False):
         axes.plot(*at, marker=marker, markersize=15, markerfacecolor="white", label=label, **style)
 
 
