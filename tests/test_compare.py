@@ -25,6 +25,7 @@ from tests.house import (
     TITLE,
     WIDTH,
     Comparison,
+    Panel,
     RunFolderError,
     RunMeasures,
     common_scale,
@@ -59,14 +60,16 @@ def course(
     n, k = prices.shape
     said = {"outcome": "cleared", "ticks": n - 1, "scale": "sum of price times quantity = 2", "tolerance": 1e-6}
     near = np.geomspace(0.5, 1e-7, n) if excess is None else np.array(excess, dtype=float)
-    basket = np.ones(k) if quantities is None else np.array(quantities, dtype=float)
-    columns = {good: column for column, good in enumerate(goods)}
-    meanings = {column: prices for column in ("price", "bid", "adjoint", "gradient_price")}
-    return RunMeasures(label, said | summary, np.arange(float(n)), near, columns, prices, basket, meanings)
+    traded = np.tile(np.ones(k) if quantities is None else np.array(quantities, dtype=float), (n, 1))
+    columns = dict.fromkeys(("price", "bid", "adjoint", "gradient_price"), prices) | {
+        "demand": traded,
+        "supply": traded,
+    }
+    return RunMeasures(label, said | summary, near, Panel(np.arange(float(n)), tuple((g,) for g in goods), columns))
 
 
 def comparison(*runs: RunMeasures, numeraire: str | None = None) -> Comparison:
-    goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
+    goods = tuple(good for good in runs[0].goods.names if all(good in run.goods.names for run in runs))
     return Comparison(runs, goods, common_scale(runs, goods, numeraire))
 
 

@@ -634,7 +634,7 @@ def test_a_good_flows_the_way_it_really_goes() -> None:
 
 def test_a_long_chain_is_wrapped_into_rows_without_crossings() -> None:
     run = chain(tuple(f"good{i}" for i in range(11)))
-    plan = layout(flows_of(run), 1560, 665)
+    plan = layout(flows_of(run))
     assert plan is not None
     rows = {round(y) for _, y in plan.at.values()}
     assert len(rows) == 3
@@ -643,7 +643,7 @@ def test_a_long_chain_is_wrapped_into_rows_without_crossings() -> None:
     order = sorted(plan.at.values(), key=lambda place: (-place[1], place[0]))
     names = [next(node for node, place in plan.at.items() if place == each) for each in order]
     assert [name for kind, name in names if kind == "good"] == [f"good{i}" for i in range(11)]
-    assert layout(flows_of(chain(tuple(f"good{i}" for i in range(22)))), 1560, 665) is None
+    assert layout(flows_of(chain(tuple(f"good{i}" for i in range(22))))) is None
 
 
 def test_consumers_whose_purchases_are_not_recorded_are_shown_with_what_they_consume() -> None:
@@ -662,10 +662,10 @@ def test_layers_follow_the_longest_path_and_loops_end() -> None:
     depth = longest_paths(nodes, edges)
     assert all(depth[source] < depth[target] for source, target in edges)
     assert depth["sink", "outside"] == 8
-    plan = layout(flows_of(roundabout()), 1000, 600)
+    plan = layout(flows_of(roundabout()))
     assert plan is not None
     assert len(plan.loops) == 1
-    assert layout(flows_of(many_goods(12)), 1000, 600) is None
+    assert layout(flows_of(many_goods(12))) is None
 
 
 def test_a_network_too_large_to_read_becomes_bars_of_its_largest_flows() -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from simulator.figures.frames import Floats, shocks
+from simulator.figures.frames import Floats, finite, shocks
 
 Style = Mapping[str, Any]
 """How something is drawn, as keywords of matplotlib."""
@@ -90,8 +90,7 @@ def page(title: str, sentence: str, guide: str, *footnotes: str) -> Figure:
         (0.014, "  ".join(filter(None, footnotes)), small),
     ]
     heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
-    shrink(heading, 0.94 * WIDTH, least=0.7 * TITLE)
-    fit(heading, 0.95 * WIDTH)
+    fit(shrink(heading, 0.94 * WIDTH, least=0.7 * TITLE), 0.95 * WIDTH)
     for y, words, style in lines:
         fit(figure.text(0.025, y, plain(together(words)), va="baseline", **style), 0.95 * WIDTH)
     return figure
@@ -164,13 +163,10 @@ def thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """At most about `MOST_POINTS` points of a line, the highest and the lowest of every stretch among them."""
     if len(x) <= MOST_POINTS:
         return x, y
-    keep = {0, len(x) - 1}
-    for stretch in np.array_split(np.arange(len(x)), MOST_POINTS // 2):
-        if np.isfinite(y[stretch]).any():
-            keep |= {int(stretch[np.nanargmin(y[stretch])]), int(stretch[np.nanargmax(y[stretch])])}
-        else:
-            keep.add(int(stretch[0]))
-    index = np.array(sorted(keep))
+    stretches = np.array_split(np.arange(len(x)), MOST_POINTS // 2)
+    lowest = [part[np.argmin(np.where(np.isnan(y[part]), np.inf, y[part]))] for part in stretches]
+    highest = [part[np.argmax(np.where(np.isnan(y[part]), -np.inf, y[part]))] for part in stretches]
+    index = np.unique([0, *lowest, *highest, len(x) - 1])
     return x[index], y[index]
 
 
@@ -181,6 +177,16 @@ def line(axes: Axes, x: Floats, y: Floats, **style: Any) -> None:
         dot = "o" if np.isfinite(y).sum() == 1 else ""
         style = {"marker": dot, "markersize": 10, "dash_capstyle": "round", **style}
         axes.plot(x, y, **style)
+
+
+def lengths(path: Floats) -> Floats:
+    """How long a path (points, 2) is up to each of its points."""
+    return np.concatenate([[0.0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
+
+
+def along(path: Floats, ways: Floats) -> Floats:
+    """The points of a path that lie so far along it, (ways, 2)."""
+    return np.column_stack([np.interp(ways, lengths(path), path[:, axis]) for axis in (0, 1)])
 
 
 def ink(colour: str) -> str:
@@ -203,7 +209,7 @@ def title(axes: Axes, words: str, pixels: float = math.inf) -> None:
 
 def range_above(bound: float, values: Floats) -> tuple[float, float]:
     """The smallest and the largest of the values above a bound, for a logarithmic axis."""
-    seen = values[np.isfinite(values) & (values > bound)]
+    seen = finite(values[values > bound])
     return (float(seen.min()), float(seen.max())) if len(seen) else (0.1, 1.0)
 
 
@@ -231,10 +237,9 @@ def log_axis(axes: Axes, low: float, high: float, zero: float = 0.0) -> None:
 
 
 def price_axis(axes: Axes, values: Floats) -> None:
-    """A y axis with room around prices, and no zooming into rounding errors."""
-    values = values[np.isfinite(values)]
-    if price_scale(values) == "log":
-        low, high = float(values.min()), float(values.max())
+    """A y axis with room around prices, by logarithm if they span more than a decade; it never zooms into rounding."""
+    low, high = float(finite(values).min(initial=np.inf)), float(finite(values).max(initial=-np.inf))
+    if low > 0 and high > 10 * low:
         room = (high / low) ** 0.06
         log_axis(axes, low / room, high * room)
     else:
@@ -243,7 +248,8 @@ def price_axis(axes: Axes, values: Floats) -> None:
 
 
 def tick_axis(axes: Axes, ticks: Floats | tuple[float, float], *, early: bool = False) -> None:
-    """The time axis: linear, or logarithmic from the first tick on where most happens early."""
+    """A time axis, linear, or logarithmic from the first tick on where most happens early; tidies the axes."""
+    tidy(axes)
     first, last = ticks[0], ticks[-1]
     if early:
         axes.set_xscale("symlog", linthresh=max(1.0, first + 1), linscale=0.5)
@@ -264,8 +270,7 @@ End = tuple[float, str, Style]
 
 def last_finite(values: Floats) -> float:
     """The last number of a line; 0 where it has none."""
-    known = values[np.isfinite(values)]
-    return float(known[-1]) if len(known) else 0.0
+    return float(np.append(0.0, finite(values))[-1])
 
 
 def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style) -> End:
@@ -301,6 +306,12 @@ def label_ends(axes: Axes, ends: Sequence[End], pixels: float, row: float = 0.06
         fit_name(axes.text(1.085, place, plain(words), color=ink(style["color"]), **text), pixels)
 
 
+def panels(figure: Figure, count: int, shape: tuple[int, int], **place: float) -> list[Axes]:
+    """So many panels in rows from the left, on a grid of so many rows and columns."""
+    grid = figure.add_gridspec(*shape, **place)
+    return [figure.add_subplot(grid[divmod(i, shape[1])]) for i in range(count)]
+
+
 def legend(figure: Figure, samples: Iterable[tuple[str, Style]], **layout: Any) -> Legend:
     """The kinds of line by name, below all panels."""
     lines = [Line2D([], [], label=plain(words), **style) for words, style in samples]
@@ -310,27 +321,7 @@ def legend(figure: Figure, samples: Iterable[tuple[str, Style]], **layout: Any) 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
     """Move numbers in [0, 1] apart until neighbours differ by at least gap, keeping their order."""
-    order = sorted(range(len(places)), key=lambda i: (places[i], i))
-    moved = [0.0] * len(places)
-    floor = -math.inf
-    for i in order:
-        moved[i] = floor = max(places[i], floor + gap)
-    ceiling = max(1.0, gap * (len(places) - 1))
-    for i in reversed(order):
-        moved[i] = ceiling = min(moved[i], ceiling)
-        ceiling -= gap
-    return moved
-
-
-Scale = Literal["linear", "log", "symlog"]
-
-
-def price_scale(values: Floats) -> Scale:
-    """Logarithmic where values are positive and span more than a decade; symlog where signs differ and sizes do too."""
-    values = values[np.isfinite(values)]
-    if len(values) == 0 or values.max() == values.min():
-        return "linear"
-    if values.min() > 0:
-        return "log" if values.max() > 10 * values.min() else "linear"
-    size = np.abs(values[values != 0])
-    return "symlog" if size.max() > 1e4 * np.median(size) else "linear"
+    order, steps = np.argsort(places, kind="stable"), gap * np.arange(len(places))
+    raised = np.maximum.accumulate(np.array(places)[order] - steps) + steps
+    moved = np.minimum(raised, max(1.0, gap * (len(places) - 1)) - steps[::-1])
+    return moved[np.argsort(order)].tolist()

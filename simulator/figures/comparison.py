@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.errors import RunFolderError
-from simulator.figures.frames import Floats, fixed_prices, summary_number
+from simulator.figures.frames import Floats, fixed_prices, largest, summary_number
 from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, read_run_measures
 
 PRINTED = [name for name in MEASURES if name != "scale"]
@@ -57,9 +57,7 @@ class Comparison:
     @cached_property
     def last(self) -> Floats:
         """Last prices on the common scale, `(runs, goods)`; not a number where a run has left every bound."""
-        own = [run.prices[-1, [run.goods[good] for good in self.goods]] for run in self.runs]
-        with np.errstate(all="ignore"):
-            prices = np.array(own) / np.array([[level[-1]] for level in self.scale.levels])
+        prices = np.array([[self.path(run, good)[-1] for good in self.goods] for run in range(len(self.runs))])
         return np.where(np.isfinite(prices), prices, np.nan)
 
     def gaps(self, runs: Sequence[int] | None = None) -> Floats:
@@ -71,8 +69,8 @@ class Comparison:
 
     def goods_that_differ(self, most: int, besides: str | None = None) -> list[str]:
         """So many of the goods (but one), those whose last prices differ most, in their own order."""
-        places = [int(place) for place in np.argsort(-self.gaps(), kind="stable") if self.goods[place] != besides]
-        return [self.goods[place] for place in sorted(places[:most])]
+        places, gaps = [place for place, good in enumerate(self.goods) if good != besides], self.gaps()
+        return [self.goods[place] for place in largest(places, lambda place: gaps[place], most)]
 
     @cached_property
     def measures(self) -> tuple[dict[str, Any], ...]:
@@ -114,7 +112,7 @@ def compare(folders: Sequence[Path], numeraire: str | None = None) -> Comparison
     if problems:
         raise RunFolderError(*dict.fromkeys(problems))
     runs = tuple(read_run_measures(folder, label) for folder, label in zip(folders, labels(places), strict=True))
-    goods = tuple(good for good in runs[0].goods if all(good in run.goods for run in runs))
+    goods = tuple(good for good in runs[0].goods.names if all(good in run.goods.names for run in runs))
     if numeraire is not None:
         _check_numeraire(runs, goods, numeraire)
     return Comparison(runs, goods, common_scale(runs, goods, numeraire))
@@ -155,9 +153,8 @@ def common_scale(runs: Sequence[RunMeasures], goods: Sequence[str], numeraire: s
     if chosen is not None:
         return Scale(f"{chosen} = 1", chosen, tuple(run.price(chosen) for run in runs))
     first = next((run for run in runs if run.cleared), runs[0])
-    weights = {good: float(first.basket[first.goods[good]]) for good in goods}
-    words = f"sum of price times quantity = 1, at the last quantities of {first.label}"
-    if not any(weights.values()):
+    weights, words = first.basket, f"sum of price times quantity = 1, at the last quantities of {first.label}"
+    if not any(weights[good] for good in goods):
         weights, words = dict.fromkeys(goods, 1.0), "sum of prices = 1"
     with np.errstate(all="ignore"):
         levels = (np.sum([weights[good] * run.price(good) for good in goods], axis=0) for run in runs)
@@ -222,19 +219,15 @@ def lines(comparison: Comparison, width: int) -> list[str]:
     if len(goods) < len(comparison.goods):
         text.append(f"Shown: {len(goods)} of {len(comparison.goods)} goods, those that differ most; all in prices.csv.")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    first = 1
-    while first < len(widths):
-        end = first + 1
-        while end < len(widths) and widths[0] + sum(w + 2 for w in widths[first : end + 1]) <= width:
-            end += 1
-        text += ["", *(_line(row, widths, first, end) for row in rows)]
-        first = end
+    blocks: list[list[int]] = []
+    for column in range(1, len(widths)):
+        if not blocks or widths[0] + sum(widths[place] + 2 for place in [*blocks[-1], column]) > width:
+            blocks.append([])
+        blocks[-1].append(column)
+    for block in blocks:
+        cells = [[row[0].ljust(widths[0]), *(row[place].rjust(widths[place]) for place in block)] for row in rows]
+        text += ["", *("  ".join(line).rstrip() for line in cells)]
     return text
-
-
-def _line(row: Sequence[str], widths: Sequence[int], first: int, end: int) -> str:
-    cells = (f"  {cell.rjust(width)}" for cell, width in zip(row[first:end], widths[first:end], strict=True))
-    return (row[0].ljust(widths[0]) + "".join(cells)).rstrip()
 
 
 def is_comparison(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from simulator.figures import canvas
 from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
 from simulator.figures.comparison import Comparison, finding, price_finding
-from simulator.figures.frames import Floats, summary_number
+from simulator.figures.frames import Floats, finite, summary_number
 from simulator.figures.run_measures import RunMeasures
 from simulator.figures.window import moves_early, rows_worth_drawing
 
@@ -57,18 +57,17 @@ def comparison_figure(comparison: Comparison) -> Figure:
     _draw_gaps(axes, runs)
     canvas.tick_axis(axes, span, early=early)
     canvas.title(axes, _residual(runs))
-    down, across = GRIDS[len(goods)]
-    grid = sheet.add_gridspec(down, across, left=0.545, right=0.975, top=0.775, bottom=0.225, wspace=0.3, hspace=0.32)
-    for place, good in enumerate(goods):
-        panel, prices = sheet.add_subplot(grid[divmod(place, across)]), [one.paths[place] for one in runs]
+    shape = GRIDS[len(goods)]
+    space = {"left": 0.545, "right": 0.975, "top": 0.775, "bottom": 0.225, "wspace": 0.3, "hspace": 0.32}
+    for place, panel in enumerate(canvas.panels(sheet, len(goods), shape, **space)):
+        prices = [one.paths[place] for one in runs]
         _draw_lines(panel, runs, prices)
         canvas.price_axis(panel, np.concatenate(prices))
-        canvas.tidy(panel)
         canvas.tick_axis(panel, span, early=early)
         if not early:
-            panel.locator_params(axis="x", nbins=5 - across)
-        panel.tick_params(labelbottom=place + across >= len(goods))
-        canvas.title(panel, f"price of {good}", panel.get_window_extent().width)
+            panel.locator_params(axis="x", nbins=5 - shape[1])
+        panel.tick_params(labelbottom=place + shape[1] >= len(goods))
+        canvas.title(panel, f"price of {goods[place]}", panel.get_window_extent().width)
     sheet.supxlabel(canvas.tick_label(early), y=0.15, fontsize=BODY)
     _legend(sheet, runs)
     return sheet
@@ -85,10 +84,10 @@ def _drawn(comparison: Comparison, number: int, goods: Sequence[str], last: floa
 
 def _residual(runs: Sequence[Drawn]) -> str:
     """What is drawn of how far runs are from clearing."""
-    kinds = {one.run.learns for one in runs}
-    if len(kinds) > 1:
-        return "largest excess demand, or unfilled order"
-    return "largest order that stays unfilled" if kinds == {True} else "largest relative excess demand"
+    learning = [one.run.learns for one in runs]
+    if all(learning):
+        return "largest order that stays unfilled"
+    return "largest excess demand, or unfilled order" if any(learning) else "largest relative excess demand"
 
 
 def _capital(words: str) -> str:
@@ -114,7 +113,7 @@ def _early(runs: Sequence[Drawn]) -> bool:
 
 def _turns(path: Floats) -> int:
     """How often a path turns by more than a hundredth of its range."""
-    path = path[np.isfinite(path)]
+    path = finite(path)
     if len(path) < 3 or np.ptp(path) == 0:
         return 0
     steps = np.diff(np.round(100 * (path - path.min()) / np.ptp(path)))
@@ -132,7 +131,6 @@ def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
         low = min(low, tolerance)
     _draw_lines(axes, runs, [np.where(one.gaps <= ROUNDING, floor, one.gaps) for one in runs])
     canvas.log_axis(axes, low / 2, high * 2, floor if (everything <= ROUNDING).any() else 0.0)
-    canvas.tidy(axes)
 
 
 def _draw_lines(axes: Axes, runs: Sequence[Drawn], lines: Sequence[Floats]) -> None:
@@ -154,8 +152,8 @@ def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[st
     """What stands at the foot: the tolerance, and what is left out."""
     runs = comparison.runs[:MOST_RUNS]
     low, _ = canvas.range_above(ROUNDING, np.concatenate([np.abs(run.excess_demand) for run in runs]))
-    lines = _tolerances(runs, low)
-    notes = [f"Thin dotted line: the tolerance, {', '.join(map(canvas.number, lines[:3]))}."] if lines else []
+    lines = ", ".join(map(canvas.number, _tolerances(runs, low)[:3]))
+    notes = [f"Thin dotted line: the tolerance, {lines}."] if lines else []
     if len(runs) < len(comparison.runs):
         notes.append(f"Shown: {len(runs)} of {len(comparison.runs)} runs.")
     if len(goods) < sum(good != comparison.scale.good for good in comparison.goods):

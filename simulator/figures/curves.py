@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.figures import canvas
+from simulator.figures import canvas, frames
 from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, GREY, ORANGE, ROUNDING, VERMILION, Style
-from simulator.figures.frames import Floats, Frames, is_planned, numbers, panel, summary_number
+from simulator.figures.frames import Floats, Frames, finite, numbers, panel, scheduler_of, summary_number
 from simulator.figures.window import window_of
 
 PLACE = (0.105, 0.135, 0.6, 0.66)
@@ -58,27 +58,32 @@ NO_WEDGE = 1e-9
 
 def convergence(run: Frames) -> Figure | None:
     """How far from clearing and from each reference price, by logarithm; zeros on a floor of their own."""
-    ticks, scheduler = numbers(run.ticks, "tick"), str(run.summary.get("scheduler"))
-    gaps = {column: y for column, y in ((c, _gap(run, c)) for c in GAPS) if np.isfinite(y).any()}
+    ticks, scheduler = numbers(run.ticks, "tick"), scheduler_of(run)
+    gaps = {column: _gap(run, column) for column in GAPS}
+    gaps = {column: gap for column, gap in gaps.items() if len(finite(gap))}
     if not gaps:
         return None
     everything = np.concatenate(list(gaps.values()))
     low, high = canvas.range_above(ROUNDING, everything)
-    tolerance = summary_number(run.summary, "tolerance")
-    near = tolerance > low / 1e4
+    tolerance, period = (summary_number(run.summary, key) for key in ("tolerance", "period"))
+    near, turns = tolerance > low / 1e4, 0 < period < ticks[-1] - ticks[0]
     low, high = (min(low, tolerance), max(high, tolerance)) if near else (low, high)
     floor = 10.0 ** (np.floor(np.log10(low)) - 1)
     guide = LEARNING_GUIDE if scheduler == "learning" else GAPS_GUIDE
     guide = f"{guide} {UNSETTLED.get(str(run.summary.get('outcome')), '')}".strip()
-    period = summary_number(run.summary, "period")
-    turns = 0 < period < ticks[-1] - ticks[0]
-    shaded = f"Shaded: one turn, {period:,.0f} ticks." if turns else ""
-    notes = _tolerance_note(tolerance, near), _absent(gaps), shaded, canvas.shocks_note(run.summary)
-    figure = canvas.sheet(run.summary, guide, *notes)
+    missing = [column.removeprefix("distance_to_").replace("_", " ") for column in GAPS if column not in gaps]
+    figure = canvas.sheet(
+        run.summary,
+        guide,
+        _tolerance_note(tolerance, near),
+        f"Not recorded: {', '.join(missing)}." if missing else "",
+        f"Shaded: one turn, {period:,.0f} ticks." if turns else "",
+        canvas.shocks_note(run.summary),
+    )
     axes = figure.add_axes(PLACE)
     labels = {column: label for column, (label, _) in GAPS.items()}
     labels["max_relative_excess_demand"] = RESIDUALS.get(scheduler, labels["max_relative_excess_demand"])
-    if is_planned(run.summary):
+    if frames.is_planned(run.summary):
         labels["distance_to_gradient_path"] = "price against\nplanner's ascent"
     ends = [
         canvas.curve(axes, ticks, np.where(values <= ROUNDING, floor, values), labels[column], GAPS[column][1])
@@ -96,25 +101,23 @@ def convergence(run: Frames) -> Figure | None:
 
 def diagnostics(run: Frames) -> Figure | None:
     """Does the market's field turn, do prices move downhill, and home? None if it was not looked at in any tick."""
-    columns = {name: numbers(run.ticks, name) for name in DIAGNOSTICS}
+    # Rounding about 0 is no motion.
+    columns = {name: np.round(numbers(run.ticks, name), 9) for name in DIAGNOSTICS}
     known = np.isfinite(columns["rotation_index"]) | np.isfinite(columns["cosine_home"])
     if not known.any():
         return None
-    ticks = numbers(run.ticks, "tick")[known]
-    # Rounding about 0 is no motion.
-    values = np.round(np.stack([column[known] for column in columns.values()], axis=1), 9)
+    ticks, values = numbers(run.ticks, "tick")[known], np.column_stack(list(columns.values()))[known]
     window = window_of(ticks, values, run.summary, logarithms=False)
     ticks, values = ticks[: window.rows], values[: window.rows]
     reference = run.summary.get("reference")
     gradient = f"The gradient: of minus the {reference}." if reference else ""
-    notes = gradient, window.note, canvas.shocks_note(run.summary)
-    figure = canvas.sheet(run.summary, DIAGNOSTICS_GUIDE, *notes)
+    figure = canvas.sheet(run.summary, DIAGNOSTICS_GUIDE, gradient, window.note, canvas.shocks_note(run.summary))
     axes = figure.add_axes(PLACE)
     axes.axhline(0.0, color=GREY, linewidth=1.2)
     ends = [
         canvas.curve(axes, ticks, column, label, style)
         for (label, style), column in zip(DIAGNOSTICS.values(), values.T, strict=True)
-        if np.isfinite(column).any()
+        if len(finite(column))
     ]
     axes.set_ylim(min(-0.08, float(np.nanmin(values)) * 1.08), 1.08)
     canvas.mark_shocks(axes, run.summary)
@@ -127,19 +130,18 @@ def wedges(run: Frames) -> Figure | None:
     inputs = panel(run.wedges, ("firm", "input"), ("wedge", "price"))
     with np.errstate(all="ignore"):
         relative = inputs["wedge"] / np.abs(inputs["price"])
-    relative = np.where(np.isfinite(relative), relative, np.nan)
-    relative = np.where(np.abs(relative) <= NO_WEDGE, 0.0, relative)
-    known = [i for i in range(len(inputs.items)) if np.isfinite(relative[:, i]).any()]
+    relative[~np.isfinite(relative)] = np.nan
+    relative[np.abs(relative) <= NO_WEDGE] = 0.0
+    known = [i for i in range(len(inputs.items)) if len(finite(relative[:, i]))]
     if not known:
         return None
-    moved = [i for i in known if np.nan_to_num(relative[:, i]).any()] or known
-    largest = sorted(moved, key=lambda i: (-float(np.nanmean(np.abs(relative[:, i]))), i))
-    chosen = sorted(largest[:MOST_WEDGES])
+    moved = [i for i in known if finite(relative[:, i]).any()]
+    chosen = frames.largest(moved or known, lambda i: float(np.nanmean(np.abs(relative[:, i]))), MOST_WEDGES)
     window = window_of(inputs.ticks, relative[:, chosen], run.summary, logarithms=False)
     some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
-    some += " The others are 0." if some and len(chosen) == len(moved) else ""
-    none = "" if np.nan_to_num(relative).any() else "No firm was ever short of an input, or had too much."
-    guide = BIDS_GUIDE if run.summary.get("scheduler") == "marginal_bids" else WEDGES_GUIDE
+    some += " The others are 0." if some and len(chosen) == len(moved or known) else ""
+    none = "" if moved else "No firm was ever short of an input, or had too much."
+    guide = BIDS_GUIDE if scheduler_of(run) == "marginal_bids" else WEDGES_GUIDE
     figure = canvas.sheet(run.summary, guide, none, some, window.note)
     axes = figure.add_axes(PLACE)
     axes.axhline(0, color=BLACK, linewidth=1.2)
@@ -149,8 +151,7 @@ def wedges(run: Frames) -> Figure | None:
     ends: list[canvas.End] = []
     for pair, values, style in zip(names, shown.T, canvas.CYCLE, strict=False):
         words = between.join(canvas.shorten(name, 24) for name in pair)
-        canvas.line(axes, ticks, values, zorder=2 + 1 / style["linewidth"], **style)
-        ends.append((canvas.last_finite(values), words, style))
+        ends.append(canvas.curve(axes, ticks, values, words, {**style, "zorder": 2 + 1 / style["linewidth"]}))
     low, high = np.nanmin(shown), np.nanmax(shown)
     room = max(0.06 * (high - low), 0.01)
     axes.set_ylim(min(low, 0) - room, max(high, 0) + room)
@@ -165,7 +166,6 @@ def wedges(run: Frames) -> Figure | None:
 def _finish(axes: Axes, ticks: Floats, ends: list[canvas.End], unit: str, *, early: bool = False) -> None:
     """Write ticks, the unit and the names of curves."""
     canvas.tick_axis(axes, ticks, early=early)
-    canvas.tidy(axes)
     canvas.label_ends(axes, ends, 0.23 * canvas.WIDTH)
     axes.set_xlabel(canvas.tick_label(early), fontsize=BODY)
     axes.set_ylabel(unit, fontsize=BODY)
@@ -177,12 +177,6 @@ def _tolerance_note(tolerance: float, near: bool) -> str:
     if near:
         return f"Dotted line: the tolerance, {words}; what lies below it counts as cleared."
     return f"The tolerance, {words}, lies far below." if tolerance > 0 else ""
-
-
-def _absent(gaps: Mapping[str, Floats]) -> str:
-    """What is missing from the picture."""
-    missing = [column.removeprefix("distance_to_").replace("_", " ") for column in GAPS if column not in gaps]
-    return f"Not recorded: {', '.join(missing)}." if missing else ""
 
 
 def _gap(run: Frames, column: str) -> Floats:

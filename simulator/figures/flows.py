@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.figures.frames import Frames, panel
+from simulator.figures.frames import Floats, Frames, goods_of, panel, scheduler_of
 
 MOST_NODES, MOST_ROWS, MOST_TURNS = 40, 3, 3
+WIDTH, HEIGHT = 1560.0, 665.0
 SMALLEST, LARGEST = 0.68, 1.3
 COLUMN, GUTTER, MARGIN, MUCH_BETTER = 150.0, 40.0, 45.0, 1.25
 
@@ -60,6 +61,16 @@ class NetworkLayout(NamedTuple):
     column: float
     scale: float
 
+    @property
+    def radius(self) -> float:
+        """Of a good's circle."""
+        return min(38.0 * self.scale, 0.23 * self.column)
+
+    @property
+    def box(self) -> tuple[float, float]:
+        """Width and height of all other boxes."""
+        return min(150.0 * self.scale, 0.72 * self.column), 60.0 * self.scale
+
 
 def flows_of(run: Frames) -> list[Flow]:
     """Every flow of the run, with its quantity in the last recorded tick (0 where nothing flows just then).
@@ -67,33 +78,31 @@ def flows_of(run: Frames) -> list[Flow]:
     Of a good that is not rival each user, and each of a cohort, has the whole, and its value is what the user pays.
     """
     agents = panel(run.agents, ("agent", "kind", "good"), ("input", "output", "quantity", "pays"))
-    goods = panel(run.trajectory, ("good",), ("price",))
-    price = {good: float(p) for (good,), p in zip(goods.items, goods["price"][-1], strict=True)} if goods.items else {}
-    bidding = run.summary.get("scheduler") == "marginal_bids"
+    goods = goods_of(run, "price")
+    price = dict(zip(goods.names, goods["price"][-1].tolist(), strict=True)) if goods.items else {}
+    bidding = scheduler_of(run) == "marginal_bids"
     is_consumer = np.array([kind == "consumer" for _, kind, _ in agents.items], dtype=bool)
     taken, made = np.nan_to_num(agents["input"]), np.nan_to_num(agents["output"])
     if is_consumer.any() and not taken[:, is_consumer].any():
         taken = np.where(is_consumer, np.nan_to_num(agents["quantity"]), taken)
     flows: list[Flow] = []
     shared: set[str] = set()
-    whole: dict[tuple[str, str], float] = {}
+    place = {item: i for i, item in enumerate(agents.items)}
     for i, (agent, kind, good) in enumerate(agents.items):
-        if agent.endswith(":mean"):
-            whole[agent.removesuffix(":mean"), good] = float(taken[-1, i])
-            continue
         name, pays = agent.removesuffix(":total"), float(agents["pays"][-1, i])
         for amounts, box, inward in ((taken, "buyer", True), (made, "seller", False)):
-            if not amounts[:, i].any():
+            if agent.endswith(":mean") or not amounts[:, i].any():
                 continue
             amount, node = float(amounts[-1, i]), ("firm" if kind == "firm" else box, name)
             # A negative output is bought; in a program a value may be negative.
             turned = amount < 0 and not bidding
             ends = (("good", good), node) if inward != turned else (node, ("good", good))
+            quantity, value = abs(amount), abs(amount * price.get(good, np.nan))
             if inward and not bidding and not math.isnan(pays):
                 shared.add(good)
-                flows.append(Flow(*ends, good, abs(whole.get((name, good), amount)), amount * pays, turned))
-            else:
-                flows.append(Flow(*ends, good, abs(amount), abs(amount * price.get(good, np.nan)), turned))
+                quantity = abs(float(taken[-1, place.get((f"{name}:mean", kind, good), i)]))
+                value = amount * pays
+            flows.append(Flow(*ends, good, quantity, value, turned))
     outside = set[str](run.summary.get("outside") or ())
     return flows + [
         flow
@@ -117,16 +126,14 @@ def _rest(
         needed = max(flow.quantity for flow in used) if shared or bidding else needed
         source = ("source", "outside" if traded_outside and not shared else "supply")
         yield Flow(source, node, good, needed, abs(needed * price))
-    elif shared and (traded_outside or not used):
-        yield Flow(node, sink, good, there, max(0.0, abs(there * price) - sum(flow.value for flow in used)))
-    elif not used:
-        yield Flow(node, sink, good, there, abs(there * price))
+    elif not used or (shared and traded_outside):
+        yield Flow(node, sink, good, there, max(abs(there * price) - sum(flow.value for flow in used), 0.0))
     elif traded_outside and not shared and abs(there - needed) > 1e-3 * there:
         ends = (node, sink) if there > needed else (source, node)
         yield Flow(*ends, good, abs(there - needed), abs((there - needed) * price))
 
 
-def layout(flows: Sequence[Flow], width: float, height: float) -> NetworkLayout | None:
+def layout(flows: Sequence[Flow]) -> NetworkLayout | None:
     """Layers from left to right by longest path, in as many rows as read best; None where it could not be read."""
     edges = list(dict.fromkeys((flow.source, flow.target) for flow in flows))
     nodes = list(dict.fromkeys(node for edge in edges for node in edge))
@@ -137,26 +144,23 @@ def layout(flows: Sequence[Flow], width: float, height: float) -> NetworkLayout 
     layers, routes = _layered(nodes, forward)
     links = [link for (source, target), bends in routes.items() for link in pairwise([source, *bends, target])]
     _uncross(layers, links)
-    rows = _rows(layers, links, 1 if loops else MOST_ROWS, width, height)
+    rows = _rows(layers, links, 1 if loops else MOST_ROWS)
     if rows is None:
         return None
-    across, pitch = math.ceil(len(layers) / rows), (height + GUTTER) / rows
+    across, pitch, scale = math.ceil(len(layers) / rows), (HEIGHT + GUTTER) / rows, _scale(layers, rows)
     margin = MARGIN if rows > 1 else 0.0
-    step = (width - 2 * margin) / across
-    scale = _scale(layers, rows, width, height)
+    step = (WIDTH - 2 * margin) / across
     at: dict[Node, tuple[float, float]] = {}
-    for row in range(rows):
-        part = layers[row * across : (row + 1) * across]
-        heights = _heights(part, links, pitch - GUTTER, scale)
-        for depth, column in enumerate(part):
-            at |= {node: (margin + (depth + 0.5) * step, height - row * pitch - heights[node]) for node in column}
-    row_of = {node: depth // across for depth, column in enumerate(layers) for node in column}
     turns: dict[Edge, Turn] = {}
     for row in range(rows):
-        leaving = [link for link in links if row_of[link[0]] == row < row_of[link[1]]]
+        part, top = layers[row * across : (row + 1) * across], HEIGHT - row * pitch
+        heights = _heights(part, links, pitch - GUTTER, scale)
+        for depth, column in enumerate(part):
+            at |= {node: (margin + (depth + 0.5) * step, top - heights[node]) for node in column}
+        leaving = [link for link in links if link[0] in heights and link[1] not in at]
         for place, link in enumerate(sorted(leaving, key=lambda link: -at[link[0]][1]), start=1):
-            part = place / (len(leaving) + 1)
-            turns[link] = Turn(width - MARGIN * part, height - (row + 1) * pitch + GUTTER * part, MARGIN * (1 - part))
+            share = place / (len(leaving) + 1)
+            turns[link] = Turn(WIDTH - MARGIN * share, top - pitch + GUTTER * share, MARGIN * (1 - share))
     return NetworkLayout(at, routes, loops, turns, step, scale)
 
 
@@ -172,70 +176,59 @@ def _layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[list[No
     layers: list[list[Node]] = [[node for node in nodes if layer[node] == depth] for depth in range(last + 1)]
     routes: dict[Edge, list[Node]] = {}
     for number, (source, target) in enumerate(edges):
-        routes[source, target] = []
-        for depth in range(layer[source] + 1, layer[target]):
-            routes[source, target].append(("bend", f"{number}/{depth}"))
-            layers[depth].append(routes[source, target][-1])
+        bends = {depth: ("bend", f"{number}/{depth}") for depth in range(layer[source] + 1, layer[target])}
+        routes[source, target] = list(bends.values())
+        for depth, bend in bends.items():
+            layers[depth].append(bend)
     return layers, routes
 
 
-def _tallest(layers: Sequence[Sequence[Node]]) -> float:
-    return max(sum(ROOM[kind] for kind, _ in column) for column in layers)
-
-
-def _rows(
-    layers: Sequence[Sequence[Node]], links: Sequence[Edge], most: int, width: float, height: float
-) -> int | None:
+def _rows(layers: Sequence[Sequence[Node]], links: Sequence[Edge], most: int) -> int | None:
     """In how many rows the layers read best: more than one only if much better, and few arrows lead on to the next."""
     depth = {node: depth for depth, column in enumerate(layers) for node in column}
     best: tuple[float, int | None] = (SMALLEST / MUCH_BETTER, None)
     for rows in range(1, most + 1):
         across = math.ceil(len(layers) / rows)
         turns = sum(depth[source] // across != depth[target] // across for source, target in links)
-        scale = _scale(layers, rows, width, height)
+        scale = _scale(layers, rows)
         if turns <= MOST_TURNS * (rows - 1) and scale > MUCH_BETTER * best[0]:
             best = (scale, rows)
     return best[1]
 
 
-def _scale(layers: Sequence[Sequence[Node]], rows: int, width: float, height: float) -> float:
+def _scale(layers: Sequence[Sequence[Node]], rows: int) -> float:
     """How large nodes and text can be drawn, where 1 is full size."""
-    across, room = math.ceil(len(layers) / rows), (height + GUTTER) / rows - GUTTER
-    return min(LARGEST, room / _tallest(layers), width / across / COLUMN)
+    across, height = math.ceil(len(layers) / rows), (HEIGHT + GUTTER) / rows - GUTTER
+    tallest = max(sum(ROOM[kind] for kind, _ in column) for column in layers)
+    return min(LARGEST, height / tallest, WIDTH / across / COLUMN)
 
 
 def _heights(layers: Sequence[Sequence[Node]], links: Sequence[Edge], height: float, scale: float) -> dict[Node, float]:
     """How far below the top each node stands: level with its neighbours where there is room."""
-    room: dict[Node, float] = {}
-    for column in layers:
-        spread = min(1.45, height / (scale * _tallest([column])))
-        room |= {node: spread * scale * ROOM[node[0]] for node in column}
-    inside = [(source, target) for source, target in links if source in room and target in room]
+    place = {node: i for i, node in enumerate(node for column in layers for node in column)}
+    inside = [(source, target) for source, target in links if source in place and target in place]
     before, after = _neighbours(inside)
-    near: dict[Node, list[tuple[Node, float]]] = {node: [] for node in room}
+    pull = np.zeros((len(place), len(place)))
     for source, target in inside:
         weight = (len(after[source]) * len(before[target])) ** -4.0
-        near[source].append((target, weight))
-        near[target].append((source, weight))
-    heights = dict.fromkeys(room, height / 2)
+        pull[place[source], place[target]] = pull[place[target], place[source]] = weight
+    np.fill_diagonal(pull, pull.sum(axis=1) == 0)
+    pull /= pull.sum(axis=1, keepdims=True)
+    heights = np.full(len(place), height / 2)
     for sweep in range(60):
         for column in layers[:: 1 if sweep % 2 else -1]:
-            wanted: list[float] = []
-            for node in column:
-                pulls = near[node] or [(node, 1.0)]
-                total = sum(weight for _, weight in pulls)
-                wanted.append(sum(weight * heights[other] for other, weight in pulls) / total)
-            heights |= zip(column, _apart(wanted, [room[node] for node in column], height), strict=True)
-    return heights
+            rooms, here = np.array([ROOM[kind] for kind, _ in column]), [place[node] for node in column]
+            rooms *= min(1.45 * scale, height / rooms.sum())
+            heights[here] = _apart(pull[here] @ heights, rooms, height)
+    return dict(zip(place, heights.tolist(), strict=True))
 
 
-def _apart(wanted: Sequence[float], rooms: Sequence[float], height: float) -> list[float]:
+def _apart(wanted: Floats, rooms: Floats, height: float) -> Floats:
     """Places in [0, height] near the wanted ones, in their order, each with its room; the mean of two ways to do so."""
-    ends = np.cumsum(rooms) - np.array(rooms) / 2
-    down = np.maximum.accumulate(np.array(wanted) - ends) + ends
-    up = np.minimum.accumulate((np.array(wanted) - ends)[::-1])[::-1] + ends
-    places = np.clip((down + up) / 2, ends, ends + height - sum(rooms))
-    return [float(place) for place in places]
+    ends = np.cumsum(rooms) - rooms / 2
+    down = np.maximum.accumulate(wanted - ends) + ends
+    up = np.minimum.accumulate((wanted - ends)[::-1])[::-1] + ends
+    return np.clip((down + up) / 2, ends, ends + height - rooms.sum())
 
 
 def _neighbours(edges: Iterable[Edge]) -> tuple[defaultdict[Node, list[Node]], defaultdict[Node, list[Node]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -67,9 +67,9 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
     return frame[column].to_numpy(dtype=float, na_value=np.nan)
 
 
-def texts(frame: pd.DataFrame, column: str) -> list[str]:
-    """A column as text, one entry per row; empty if there is no such column."""
-    return [str(value) for value in frame[column]] if column in frame.columns else []
+def finite(values: Floats) -> Floats:
+    """The values that are numbers and not infinite."""
+    return values[np.isfinite(values)]
 
 
 def is_planned(summary: Mapping[str, Any]) -> bool:
@@ -77,10 +77,10 @@ def is_planned(summary: Mapping[str, Any]) -> bool:
     return summary.get("gradient_path") == "primal"
 
 
-def fixed_prices(summary: Mapping[str, Any]) -> set[str]:
-    """The goods whose price the scenario fixed: those the summary's `scale` names, as in `bread = 1, cloth = 1.5`."""
-    parts = str(summary.get("scale") or "").split(", ")
-    return {part.rsplit(" = ", 1)[0] for part in parts if " = " in part}
+def fixed_prices(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The prices that the scenario fixed, by good: as the summary's `scale` names them, `bread = 1, cloth = 1.5`."""
+    pairs = (part.rpartition(" = ") for part in str(summary.get("scale") or "").split(", "))
+    return {good: price for good, equals, price in pairs if equals}
 
 
 def summary_number(summary: Mapping[str, Any], key: str) -> float:
@@ -108,6 +108,11 @@ class Panel:
     def __getitem__(self, column: str) -> Floats:
         return self.columns[column]
 
+    @property
+    def names(self) -> list[str]:
+        """What the first key column names: of a panel of goods, the goods."""
+        return [item[0] for item in self.items]
+
 
 def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...], by: str = "tick") -> Panel:
     """Lay a tidy frame out by tick, or another number (sorted), and item (in order of appearance)."""
@@ -124,13 +129,26 @@ def panel(frame: pd.DataFrame, keys: tuple[str, ...], columns: tuple[str, ...], 
     return Panel(ticks, items, laid)
 
 
-def known_equilibria(run: Frames, goods: Sequence[str]) -> Panel:
+def goods_of(run: Frames, *columns: str) -> Panel:
+    """Columns of the trajectory, `(ticks, goods)`."""
+    return panel(run.trajectory, ("good",), columns)
+
+
+def equilibria_of(run: Frames, goods: Sequence[str]) -> Panel:
     """The equilibria that were found, `(equilibria, goods)`, by their numbers; nan where a good is not told of."""
     found = panel(run.equilibrium, ("good",), ("price", "from_tick", "index", "stable"), by="equilibrium")
-    places = {good: place for place, (good,) in enumerate(found.items)}
-    unknown = np.full(len(found.ticks), np.nan)
-    laid: dict[str, Floats] = {}
-    for column, values in found.columns.items():
-        values = np.nan_to_num(values) if column == "from_tick" else values
-        laid[column] = np.stack([values[:, places[good]] if good in places else unknown for good in goods], axis=1)
+    found["from_tick"][:] = np.nan_to_num(found["from_tick"])
+    unknown = np.full((len(found.ticks), 1), np.nan)
+    places = [found.names.index(good) if good in found.names else -1 for good in goods]
+    laid = {column: np.hstack([values, unknown])[:, places] for column, values in found.columns.items()}
     return Panel(found.ticks, tuple((good,) for good in goods), laid)
+
+
+def scheduler_of(run: Frames) -> str:
+    """The kind of the market's scheduler."""
+    return str(run.summary.get("scheduler"))
+
+
+def largest(places: Iterable[int], size: Callable[[int], float], most: int) -> list[int]:
+    """At most so many of the places, those of the largest size, in rising order."""
+    return sorted(sorted(places, key=lambda place: -size(place))[:most])

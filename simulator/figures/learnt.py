@@ -13,12 +13,14 @@ from matplotlib.patheffects import withStroke
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLUE, BODY, SMALL, VERMILION, Style
-from simulator.figures.frames import Floats, Frames, Panel, numbers, panel
+from simulator.figures.frames import Floats, Frames, Panel, finite, goods_of, largest, numbers, panel, scheduler_of
 from simulator.figures.window import window_of
 
 GUIDE = "Prices are the weights, unfilled orders the errors. A bundle's order is filled where supply meets it."
 TEST_GUIDE = "Patterns that the market never saw: which contract was ordered, and which would be supplied most."
-MOST_LINES = len(canvas.CYCLE)
+# Whether supply goes below shades, and above them: the ends of their scale that are arrows.
+EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+LOSS, WRONG = canvas.stroke(BLUE, 4.5), canvas.stroke(VERMILION, 1.6)
 MOST_NAMES = 20
 MOST_ORDERS = 60
 SMALLEST_SIDE = 4
@@ -32,9 +34,9 @@ def learnt(run: Frames) -> Figure | None:
     """Loss and errors, prices; below them unfilled orders by tick and supply over the square of two inputs, as far as
     they are told.
     """
-    if run.summary.get("scheduler") != "learning":
+    if scheduler_of(run) != "learning":
         return None
-    goods = panel(run.trajectory, ("good",), ("price",))
+    goods = goods_of(run, "price")
     with np.errstate(all="ignore"):
         moving = np.column_stack([goods["price"], np.log(numbers(run.ticks, "loss"))])
     rows, note, _ = window_of(goods.ticks, moving, run.summary, logarithms=False)
@@ -64,14 +66,14 @@ def held_out(run: Frames) -> Figure | None:
     pictures = side >= SMALLEST_SIDE and side * side == inputs
     figure = canvas.sheet(run.summary, TEST_GUIDE + (" Red, 5 → 9: a 5 decided wrong." if pictures else ""))
     _decisions(figure.add_axes((0.07, 0.11, 0.39 if pictures else 0.9, 0.66)), test)
-    if pictures:
-        grid = figure.add_gridspec(*PICTURES, left=0.52, right=0.985, top=0.77, bottom=0.06, wspace=0.15, hspace=0.45)
-        for place, (bundle, ordered, decided) in enumerate(test["samples"][: PICTURES[0] * PICTURES[1]]):
-            picture = figure.add_subplot(grid[divmod(place, PICTURES[1])])
-            picture.imshow(np.array(bundle).reshape(side, side), cmap="Greys")
-            picture.axis("off")
-            words, colour = (str(ordered), "black") if ordered == decided else (f"{ordered} → {decided}", VERMILION)
-            picture.set_title(words, fontsize=SMALL - 1, color=colour)
+    samples = test["samples"][: PICTURES[0] * PICTURES[1]] if pictures else []
+    space = {"left": 0.52, "right": 0.985, "top": 0.77, "bottom": 0.06, "wspace": 0.15, "hspace": 0.45}
+    panels = canvas.panels(figure, len(samples), PICTURES, **space)
+    for axes, (bundle, ordered, decided) in zip(panels, samples, strict=True):
+        axes.imshow(np.array(bundle).reshape(side, side), cmap="Greys")
+        axes.axis("off")
+        words, colour = (str(ordered), "black") if ordered == decided else (f"{ordered} → {decided}", VERMILION)
+        axes.set_title(words, fontsize=SMALL - 1, color=colour)
     return figure
 
 
@@ -112,13 +114,9 @@ def _colour_scale(axes: Axes, image: Any, words: str, **style: Any) -> None:
     figure.colorbar(image, ax=axes, **style).set_label(words, fontsize=SMALL)
 
 
-def _title(axes: Axes, text: str) -> None:
-    canvas.title(axes, text)
-    canvas.tidy(axes)
-
-
-def _name_lines(axes: Axes, ends: list[canvas.End]) -> None:
-    """Names at the ends of lines, in a quarter of the axes' room."""
+def _name_lines(axes: Axes, ticks: Floats, ends: list[canvas.End]) -> None:
+    """A time axis, and names at the ends of lines, in a quarter of the axes' room."""
+    canvas.tick_axis(axes, ticks)
     box = axes.get_position()
     axes.set_position((box.x0, box.y0, 0.75 * box.width, box.height))
     row = 28 / axes.get_window_extent().height
@@ -127,35 +125,32 @@ def _name_lines(axes: Axes, ends: list[canvas.End]) -> None:
 
 
 def _losses(run: Frames, axes: Axes, rows: int) -> None:
-    ticks, loss = numbers(run.ticks, "tick")[:rows], numbers(run.ticks, "loss")[:rows]
-    wrong = 1.0 - numbers(run.ticks, "accuracy")[:rows]
-    low, high = canvas.range_above(0.0, np.concatenate([loss, wrong]))
+    ticks, loss, right = (numbers(run.ticks, column)[:rows] for column in ("tick", "loss", "accuracy"))
+    low, high = canvas.range_above(0.0, np.concatenate([loss, 1.0 - right]))
     canvas.log_axis(axes, low / 1.5, high * 1.5)
-    _title(axes, "loss, and what is decided wrong")
+    canvas.title(axes, "loss, and what is decided wrong")
     ends: list[canvas.End] = []
     # The wide one first: where all that is wrong is wrong by one, they are the same line.
-    for name, values, colour, width in (("loss", loss, BLUE, 4.5), ("part decided\nwrong", wrong, VERMILION, 1.6)):
-        style: Style = {"color": colour, "linewidth": width}
+    for name, values, style in (("loss", loss, LOSS), ("part decided\nwrong", 1.0 - right, WRONG)):
         canvas.line(axes, ticks, np.where(values > 0, values, np.nan), **style)
         last = canvas.last_finite(values)
         ends.append((last, name, style) if last > 0 else (low / 1.5, f"{name}: none", style))
-    canvas.tick_axis(axes, ticks)
-    _name_lines(axes, ends)
+    _name_lines(axes, ticks, ends)
 
 
 def _prices(goods: Panel, axes: Axes, rows: int) -> None:
-    moved, ticks = np.ptp(np.nan_to_num(goods["price"]), axis=0), goods.ticks[:rows]
-    chosen = sorted(np.argsort(-moved, kind="stable")[:MOST_LINES].tolist())
+    price, ticks = goods["price"], goods.ticks[:rows]
+    moved = np.ptp(np.nan_to_num(price), axis=0)
+    chosen = largest(range(len(moved)), lambda good: moved[good], len(canvas.CYCLE))
     ends = [
-        canvas.curve(axes, ticks, goods["price"][:rows, good], goods.items[good][0], style)
+        canvas.curve(axes, ticks, price[:rows, good], goods.names[good], style)
         for good, style in zip(chosen, canvas.CYCLE, strict=False)
     ]
     axes.axhline(0, color="black", linewidth=0.8)
-    some = "" if len(chosen) == len(goods.items) else f" ({len(chosen)} of {len(goods.items)} that moved most)"
-    _title(axes, f"prices{some}")
+    some = "" if len(chosen) == len(moved) else f" ({len(chosen)} of {len(moved)} that moved most)"
+    canvas.title(axes, f"prices{some}")
     axes.yaxis.set_major_formatter(lambda value, _: canvas.number(value))
-    canvas.tick_axis(axes, ticks)
-    _name_lines(axes, ends)
+    _name_lines(axes, ticks, ends)
 
 
 def _orders_told(run: Frames) -> Panel | None:
@@ -171,60 +166,51 @@ def _orders_told(run: Frames) -> Panel | None:
 def _orders(orders: Panel, axes: Axes, rows: int) -> None:
     """Unfilled orders, a row each."""
     ticks, shown = orders.ticks[:rows], orders["quantity"][:rows, :MOST_ORDERS]
-    largest = float(np.abs(shown[np.isfinite(shown)]).max(initial=0.0))
-    bound = min(largest, float(np.abs(orders["input"]).max(initial=0.0)) or 1.0) or 1.0
-    edges = np.concatenate([ticks, [ticks[-1] + 1]]) - 0.5
-    places = np.arange(shown.shape[1] + 1) + 0.5
+    count, largest_seen = shown.shape[1], float(np.abs(finite(shown)).max(initial=0.0))
+    bound = min(largest_seen, float(np.abs(orders["input"]).max(initial=0.0)) or 1.0) or 1.0
+    edges, places = np.append(ticks, ticks[-1] + 1) - 0.5, np.arange(count + 1) + 0.5
     image = axes.pcolormesh(edges, places, shown.T, cmap="RdBu_r", vmin=-bound, vmax=bound)
     axes.set_xlabel("tick", fontsize=SMALL)
     axes.set_ylabel("order", fontsize=SMALL)
-    _colour_scale(axes, image, "unfilled", pad=0.01, extend="both" if largest > bound else "neither")
-    if shown.shape[1] <= 10:
-        axes.set_yticks(range(1, shown.shape[1] + 1))
-    some = "" if shown.shape[1] == len(orders.items) else f" (the first {MOST_ORDERS} of {len(orders.items)})"
-    _title(axes, f"orders that stay unfilled{some}")
+    _colour_scale(axes, image, "unfilled", pad=0.01, extend="both" if largest_seen > bound else "neither")
+    if count <= 10:
+        axes.set_yticks(range(1, count + 1))
+    some = "" if count == len(orders.items) else f" (the first {MOST_ORDERS} of {len(orders.items)})"
+    canvas.title(axes, f"orders that stay unfilled{some}")
+    canvas.tidy(axes)
 
 
 def _surface(surface: Mapping[str, Any], axes: Axes) -> None:
     """What the market would supply of any bundle of two inputs, at the last prices and designs."""
     shades, drawn = draw_surface(axes, surface), len(surface["patterns"])
-    some = f" ({drawn} of {surface['count']:,})" if drawn < surface["count"] else ""
-    if surface["supplied"] is None:
-        _title(axes, f"supply by bundle: no longer finite; dots: ordered{some}")
-    elif shades is None:
-        _title(axes, f"contract supplied most; dots: ordered{some}")
-    else:
+    told = "supply by bundle: no longer finite" if surface["supplied"] is None else "contract supplied most"
+    if shades is not None:
         _colour_scale(axes, shades, "supplied", pad=0.01)
-        line = "; line: a half" if _has_halves(surface) else ""
-        _title(axes, f"supply by bundle{line}; dots: ordered{some}")
+        told = f"supply by bundle{'; line: a half' if _has_halves(surface) else ''}"
+    some = f" ({drawn} of {surface['count']:,})" if drawn < surface["count"] else ""
+    canvas.title(axes, f"{told}; dots: ordered{some}")
+    canvas.tidy(axes)
 
 
 def draw_surface(axes: Axes, surface: Mapping[str, Any]) -> Any:
     """The `surface` of a summary, with dots for what is ordered; the shades of one contract's supply, None of several
     contracts, which are named, and where supply is not finite.
-
-    Shades reach half their range beyond the least and the most that is ordered; what is beyond has their last colour.
     """
     places, orders = np.array(surface["patterns"]), np.array(surface["orders"], dtype=float)
-    sides, contracts, shades = surface["sides"], surface["contracts"], None
-    several, supplied = len(contracts) > 1, surface["supplied"]
-    if several:
-        style = _palette(len(contracts))
-        if supplied is not None:
-            axes.pcolormesh(*sides, np.array(supplied), alpha=0.45, **style)
-    else:
-        low, high = float(orders.min()), float(orders.max())
-        low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
-        low, high = low - (high - low) / 2, high + (high - low) / 2
-        style = {"cmap": "PuOr", "vmin": low, "vmax": high}
-        if supplied is not None:
-            shades = _shades(axes, sides, np.array(supplied, dtype=float), style)
-        if _has_halves(surface):
-            axes.contour(*sides, np.array(surface["margin"]), levels=[0.0], colors="black", linewidths=1.5)
+    sides, contracts, supplied = (surface[key] for key in ("sides", "contracts", "supplied"))
+    several, shades = len(contracts) > 1, None
+    style = _palette(len(contracts)) if several else _shades_about(orders)
+    if supplied is not None and several:
+        axes.pcolormesh(*sides, np.array(supplied), alpha=0.45, **style)
+    elif supplied is not None:
+        low, high = style["vmin"], style["vmax"]
+        beyond = bool(np.min(supplied) < low), bool(np.max(supplied) > high)
+        shades = axes.contourf(*sides, supplied, levels=np.linspace(low, high, 21), extend=EXTEND[beyond], **style)
+    if _has_halves(surface):
+        axes.contour(*sides, np.array(surface["margin"]), levels=[0.0], colors="black", linewidths=1.5)
     size = 110 if len(places) <= 50 else 45
     axes.scatter(places[:, 0], places[:, 1], c=orders, s=size, edgecolors="black", linewidths=1.2, zorder=3, **style)
-    axes.set_xlim(sides[0][0], sides[0][-1])
-    axes.set_ylim(sides[1][0], sides[1][-1])
+    axes.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     for name, label in zip(surface["inputs"], (axes.set_xlabel, axes.set_ylabel), strict=True):
         label(canvas.plain(name), fontsize=SMALL)
     if several:
@@ -237,12 +223,11 @@ def _has_halves(surface: Mapping[str, Any]) -> bool:
     return surface["margin"] is not None and bool(np.min(surface["margin"]) < 0 < np.max(surface["margin"]))
 
 
-def _shades(axes: Axes, sides: Any, supplied: Floats, style: Mapping[str, Any]) -> Any:
-    """Twenty shades, with arrows on their scale where supply goes beyond them."""
-    low, high = style["vmin"], style["vmax"]
-    below, above = supplied.min() < low, supplied.max() > high
-    extend = ("both" if above else "min") if below else "max" if above else "neither"
-    return axes.contourf(*sides, supplied, levels=np.linspace(low, high, 21), extend=extend, **style)
+def _shades_about(orders: Floats) -> Style:
+    """Shades of supply, half their range beyond the least and the most ordered; what is beyond has the last colour."""
+    low, high = float(orders.min()), float(orders.max())
+    low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
+    return {"cmap": "PuOr", "vmin": low - (high - low) / 2, "vmax": high + (high - low) / 2}
 
 
 def _palette(contracts: int) -> Style:

@@ -19,13 +19,12 @@ from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BLUE, BODY, DASHED, GREEN, GREY, SKY, SMALL, Style, shorten
-from simulator.figures.flows import MARGIN, Flow, NetworkLayout, Node, Turn, flows_of, layout
-from simulator.figures.frames import Floats, Frames, panel
+from simulator.figures.flows import HEIGHT, MARGIN, WIDTH, Flow, NetworkLayout, Node, Turn, flows_of, layout
+from simulator.figures.frames import Floats, Frames, finite, goods_of, numbers, scheduler_of
 
 Point = tuple[float, float]
-PAGE_WIDTH, PAGE_HEIGHT = 1560.0, 665.0
 MOST_BARS = 14
-RADIUS, BOX_HEIGHT, FONT = 38.0, 60.0, 15.0
+FONT, ROUND = 15.0, 6.0
 CONSUMER, OUTSIDE = "#F7DDA0", "#DDDDDD"
 FILL = {"firm": SKY, "seller": CONSUMER, "buyer": CONSUMER, "source": OUTSIDE, "sink": OUTSIDE}
 GUIDE = (
@@ -41,37 +40,38 @@ def network(run: Frames) -> Figure | None:
     A consumer or the outside that both sells and buys stands on both sides. What is too large or too deep to be read
     as a network is drawn as bars: its largest flows by value. None where nothing flowed, or bundles alone are sold.
     """
-    flows = flows_of(run) if run.summary.get("scheduler") != "learning" else []
+    flows = flows_of(run) if scheduler_of(run) != "learning" else []
     if not any(flow.quantity for flow in flows):
         return None
-    plan = layout(flows, PAGE_WIDTH, PAGE_HEIGHT)
+    plan = layout(flows)
     return _bars(run, flows) if plan is None else _drawing(run, flows, plan)
 
 
 def _drawing(run: Frames, flows: Sequence[Flow], plan: NetworkLayout) -> Figure:
-    tick = panel(run.agents, ("agent",), ()).ticks[-1]
-    goods = panel(run.trajectory, ("good",), ("price", "traded", "adjoint"))
-    known = np.isfinite(goods["adjoint"][-1:]).any()
-    plans = "Nothing is traded yet: amounts are plans." if not np.nan_to_num(goods["traded"][-1:]).any() else ""
+    goods = goods_of(run, "price", "traded", "adjoint")
+    facts = {good: {c: float(v[-1, i]) for c, v in goods.columns.items()} for i, good in enumerate(goods.names)}
+    tick = f"At tick {numbers(run.agents, 'tick').max():,.0f}."
+    plans = "" if finite(goods["traded"][-1:]).any() else "Nothing is traded yet: amounts are plans."
+    derivative = DERIVATIVE if len(finite(goods["adjoint"][-1:])) else ""
     bought = [f"{shorten(flow.target[1], 20)} buys {shorten(flow.good, 20)}" for flow in flows if flow.reverse]
     negative = f"Output below zero: {', '.join(bought[:2])}{' …' if len(bought) > 2 else ''}." if bought else ""
-    figure = canvas.sheet(run.summary, GUIDE, f"At tick {tick:,.0f}.", plans, negative, DERIVATIVE if known else "")
-    axes = figure.add_axes((0.0125, 0.055, PAGE_WIDTH / canvas.WIDTH, PAGE_HEIGHT / canvas.HEIGHT))
-    axes.set_xlim(0, PAGE_WIDTH)
-    axes.set_ylim(0, PAGE_HEIGHT)
+    figure = canvas.sheet(run.summary, GUIDE, tick, plans, negative, derivative)
+    axes = figure.add_axes((0.0125, 0.055, WIDTH / canvas.WIDTH, HEIGHT / canvas.HEIGHT))
+    axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
     axes.set_axis_off()
-    facts = {good: {c: float(v[-1, i]) for c, v in goods.columns.items()} for i, (good,) in enumerate(goods.items)}
     circles = [node for node in plan.at if node[0] == "good"]
     taken = [_box(axes, node, plan) for node in plan.at if node[0] not in ("good", "bend")]
     taken += [_circle(axes, node, plan, facts.get(node[1], {}), flows) for node in circles]
     for node in circles:
         _tell(axes, node, plan, facts.get(node[1], {}), taken)
     most = max((flow.value for flow in flows if np.isfinite(flow.value)), default=0.0)
-    for flow in flows:
-        _arrow(axes, flow, plan, most)
-    for flow in sorted(flows, key=lambda flow: -np.nan_to_num(flow.value)):
-        others = [_sampled(other, plan) for other in flows if other is not flow]
-        _amount(axes, flow, plan, taken, np.vstack([np.empty((0, 2)), *others]))
+    routes = [_route(flow, plan) for flow in flows]
+    for flow, route in zip(flows, routes, strict=True):
+        _arrow(axes, flow, route, most)
+    ways = [_sampled(route) for route in routes]
+    for i in sorted(range(len(flows)), key=lambda i: -np.nan_to_num(flows[i].value)):
+        others = np.vstack([np.empty((0, 2)), *ways[:i], *ways[i + 1 :]])
+        _amount(axes, flows[i].quantity, ways[i], plan, taken, others)
     return figure
 
 
@@ -81,13 +81,18 @@ def _write(axes: Axes, x: float, y: float, words: str, size: float, **style: Any
     return axes.text(x, y, canvas.plain(words), fontsize=size, ha="center", zorder=4, **style)
 
 
+def _covered(text: Text, taken: Sequence[Bbox], rim: float) -> bool:
+    """Whether a text, with a rim around it, lies over anything drawn before."""
+    extent = text.get_window_extent().padded(rim)
+    return any(extent.overlaps(other) for other in taken)
+
+
 def _circle(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, float], flows: Sequence[Flow]) -> Bbox:
     """A good: a circle with the amount traded in it (what would arrive, where trade waits for equilibrium)."""
-    (x, y), radius = plan.at[node], _radius(plan)
-    circle = Circle((x, y), radius, facecolor="white", edgecolor=BLACK, linewidth=2, zorder=3)
-    axes.add_patch(circle)
-    traded = facts.get("traded", np.nan)
-    amount = traded if np.isfinite(traded) and traded else sum(flow.quantity for flow in flows if flow.target == node)
+    (x, y), radius = plan.at[node], plan.radius
+    circle = axes.add_patch(Circle((x, y), radius, facecolor="white", edgecolor=BLACK, linewidth=2, zorder=3))
+    traded = float(np.nan_to_num(facts.get("traded", 0.0), posinf=0.0, neginf=0.0))
+    amount = traded or sum(flow.quantity for flow in flows if flow.target == node)
     canvas.shrink(_write(axes, x, y, canvas.number(amount, 3), FONT * plan.scale, va="center"), 1.75 * radius)
     return circle.get_window_extent().expanded(0.8, 1)
 
@@ -95,29 +100,28 @@ def _circle(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, flo
 def _tell(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, float], taken: list[Bbox]) -> None:
     """A good's name above its circle, its price and its derivative below; narrow where a neighbour stands close."""
     (x, y), size = plan.at[node], FONT * plan.scale
-    gap = 6 + max(_radius(plan), _box_size(plan)[1] / 2)
-    room = min(1.75 * plan.column, 2 * (min(x, PAGE_WIDTH - x) - (MARGIN if plan.turns else 0)))
-    name = canvas.fit_name(_write(axes, x, y + gap, node[1], size, va="bottom", fontweight="bold"), room)
-    if any(name.get_window_extent().padded(2).overlaps(other) for other in taken):
-        canvas.fit_name(name, min(0.95 * plan.column, room))
-    drawn = [name]
+    gap = 6 + max(plan.radius, plan.box[1] / 2)
+    wide = min(1.75 * plan.column, 2 * (min(x, WIDTH - x) - (MARGIN if plan.turns else 0)))
+    narrow = min(0.95 * plan.column, wide)
+    name = canvas.fit_name(_write(axes, x, y + gap, node[1], size, va="bottom", fontweight="bold"), wide)
+    canvas.fit_name(name, narrow if _covered(name, taken, 2) else wide)
+    below: list[Text] = []
     for word, column, colour in (("price", "price", BLUE), ("derivative", "adjoint", GREEN)):
         if np.isfinite(facts.get(column, np.nan)):
-            words, below = f"{word} {canvas.number(facts[column], 3)}", y - gap - 1.45 * size * (len(drawn) - 1)
-            text = _write(axes, x, below, words, 0.93 * size, va="top", color=canvas.ink(colour))
-            close = any(text.get_window_extent().padded(2).overlaps(other) for other in taken)
-            drawn.append(canvas.shrink(text, min(0.95 * plan.column, room) if close else room))
-    for text in drawn[1:]:
-        text.set_fontsize(min(float(other.get_fontsize()) for other in drawn[1:]))
-    taken += [text.get_window_extent() for text in drawn]
+            words, height = f"{word} {canvas.number(facts[column], 3)}", y - gap - 1.45 * size * len(below)
+            text = _write(axes, x, height, words, 0.93 * size, va="top", color=canvas.ink(colour))
+            below.append(canvas.shrink(text, narrow if _covered(text, taken, 2) else wide))
+    smallest = min((text.get_fontsize() for text in below), default=size)
+    for text in below:
+        text.set_fontsize(smallest)
+    taken += [text.get_window_extent() for text in (name, *below)]
 
 
 def _box(axes: Axes, node: Node, plan: NetworkLayout) -> Bbox:
     """A firm, a consumer or the outside: a box with its name."""
-    (x, y), (width, height) = plan.at[node], _box_size(plan)
-    corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=8"
-    box = FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=FILL[node[0]], edgecolor=BLACK, zorder=3)
-    axes.add_patch(box)
+    (x, y), (width, height) = plan.at[node], plan.box
+    style: Style = {"boxstyle": "round,pad=0,rounding_size=8", "facecolor": FILL[node[0]], "edgecolor": BLACK}
+    box = axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, zorder=3, **style))
     name = _write(axes, x, y, node[1], FONT * plan.scale, va="center", linespacing=1.0, path_effects=[])
     _name_inside(name, 0.86 * width, height)
     return box.get_window_extent()
@@ -139,28 +143,16 @@ def _name_inside(text: Text, width: float, height: float) -> None:
                 return
 
 
-def _box_size(plan: NetworkLayout) -> tuple[float, float]:
-    return min(150.0 * plan.scale, 0.72 * plan.column), BOX_HEIGHT * plan.scale
-
-
-def _radius(plan: NetworkLayout) -> float:
-    return min(RADIUS * plan.scale, 0.23 * plan.column)
-
-
 def _route(flow: Flow, plan: NetworkLayout) -> Path:
     """The arrow's way: smooth, level where it leaves, arrives and passes a layer; a loop runs back underneath."""
-
-    def half_width(node: Node) -> float:
-        return _radius(plan) if node[0] == "good" else _box_size(plan)[0] / 2
-
     (x0, y0), (x1, y1) = plan.at[flow.source], plan.at[flow.target]
     if (flow.source, flow.target) in plan.loops:
         low = min(y0, y1) - 150 * plan.scale
         return Path([(x0, y0 - 30), (x0, low), (x1, low), (x1, y1 - 30)], [Path.MOVETO] + [Path.CURVE4] * 3)
     bends = plan.routes[flow.source, flow.target]
     nodes = [flow.source, *bends, flow.target]
-    start, end = (x0 + half_width(flow.source), y0), (x1 - half_width(flow.target), y1)
-    ways = [start, *(plan.at[bend] for bend in bends), end]
+    leave, arrive = (plan.radius if kind == "good" else plan.box[0] / 2 for kind, _ in (flow.source, flow.target))
+    ways = [(x0 + leave, y0), *(plan.at[bend] for bend in bends), (x1 - arrive, y1)]
     way, codes = [ways[0]], [Path.MOVETO]
     for link, (left, right) in zip(pairwise(nodes), pairwise(ways), strict=True):
         if link in plan.turns:
@@ -175,38 +167,39 @@ def _route(flow: Flow, plan: NetworkLayout) -> Path:
     return Path(way, codes)
 
 
-def _turn(left: Point, right: Point, turn: Turn) -> list[Point]:
+def _turn(start: Point, end: Point, turn: Turn) -> list[Point]:
     """From the end of a row down to a lane, back along it and down to the start of the next row: round corners."""
-    x_out, x_in, lane, r = turn.right, turn.left, turn.lane, 6.0
-    return [
-        (x_out - r, left[1]), (x_out, left[1]), (x_out, left[1] - r),
-        (x_out, lane + r), (x_out, lane), (x_out - r, lane),
-        (x_in + r, lane), (x_in, lane), (x_in, lane - r),
-        (x_in, right[1] + r), (x_in, right[1]), (x_in + r, right[1]),
-        right,
-    ]  # fmt: skip
+    lane = [(turn.right, turn.lane), (turn.left, turn.lane)]
+    stops = [start, (turn.right, start[1]), *lane, (turn.left, end[1]), end]
+    way: list[Point] = []
+    for before, corner, after in zip(stops, stops[1:], stops[2:], strict=False):
+        way += [_towards(corner, before), corner, _towards(corner, after)]
+    return [*way, end]
 
 
-def _arrow(axes: Axes, flow: Flow, plan: NetworkLayout, most: float) -> None:
+def _towards(corner: Point, other: Point) -> Point:
+    """Where a corner's rounding begins or ends on the side of another point."""
+    x, y = corner + ROUND * np.sign(np.subtract(other, corner))
+    return float(x), float(y)
+
+
+def _arrow(axes: Axes, flow: Flow, route: Path, most: float) -> None:
     share = flow.value / most if most > 0 and np.isfinite(flow.value) else 0.0
-    style: Style = {"arrowstyle": "-|>", "mutation_scale": 18, "color": GREY, "linewidth": 1.3 + 3.2 * share}
-    dashes = DASHED if flow.quantity == 0 else "-"
-    axes.add_patch(FancyArrowPatch(path=_route(flow, plan), linestyle=dashes, zorder=1, **style))
+    style = canvas.stroke(GREY, 1.3 + 3.2 * share, DASHED if flow.quantity == 0 else "-")
+    axes.add_patch(FancyArrowPatch(path=route, arrowstyle="-|>", mutation_scale=18, zorder=1, **style))
 
 
-def _sampled(flow: Flow, plan: NetworkLayout) -> Floats:
+def _sampled(route: Path) -> Floats:
     """Points along an arrow, some four pixels apart, (points, 2)."""
-    way = np.asarray(_route(flow, plan).to_polygons(closed_only=False)[0], dtype=float)
-    length = np.concatenate([[0.0], np.hypot(*np.diff(way, axis=0).T).cumsum()])
-    steps = np.linspace(0, length[-1], max(20, int(length[-1] / 4)))
-    return np.column_stack([np.interp(steps, length, way[:, axis]) for axis in (0, 1)])
+    way = np.asarray(route.to_polygons(closed_only=False)[0], dtype=float)
+    length = float(canvas.lengths(way)[-1])
+    return canvas.along(way, np.linspace(0, length, max(20, int(length / 4))))
 
 
-def _amount(axes: Axes, flow: Flow, plan: NetworkLayout, taken: list[Bbox], others: Floats) -> None:
+def _amount(axes: Axes, quantity: float, way: Floats, plan: NetworkLayout, taken: list[Bbox], others: Floats) -> None:
     """The quantity on its arrow (above it where level), away from other text and arrows; left out if without place."""
-    way = _sampled(flow, plan)
     size = min(0.93 * FONT * plan.scale, plan.column / 10)
-    text = _write(axes, 0, 0, canvas.number(flow.quantity, 3), size, va="center")
+    text = _write(axes, 0, 0, canvas.number(quantity, 3), size, va="center")
     canvas.shrink(text, 0.85 * abs(way[-1, 0] - way[0, 0]))
     extent = text.get_window_extent()
     places: list[tuple[float, float, float, bool]] = []
@@ -217,7 +210,7 @@ def _amount(axes: Axes, flow: Flow, plan: NetworkLayout, taken: list[Bbox], othe
         clear = float(np.hypot(*(others - (x, y)).T).min(initial=40.0))
         y = float(near.max()) + 4 + extent.height / 2 if level else float(y)
         text.set_position((x, y))
-        if clear >= 10 and not any(text.get_window_extent().padded(1).overlaps(other) for other in taken):
+        if clear >= 10 and not _covered(text, taken, 1):
             places.append((clear - 30 * abs(share - 0.5), float(x), y, level))
     if not places:
         text.remove()

@@ -1,17 +1,18 @@
-"""Every good's price over ticks, beside the path of gradient descent, the derivatives and the equilibria."""
+"""Prices over ticks: each good's beside its references, and price, bid and adjoint over the price at equilibrium."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.figures import canvas
+from simulator.figures import canvas, frames
 from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, SMALL, Style
-from simulator.figures.frames import Floats, Frames, fixed_prices, is_planned, known_equilibria, panel, shocks
+from simulator.figures.frames import Floats, Frames, Panel, finite
 from simulator.figures.window import window_of
 
 MOST_PANELS = 9
@@ -33,94 +34,96 @@ PALE_ADJOINT: Style = {**canvas.stroke("#8CCFBB", 1.4), "zorder": 1.4}
 EQUILIBRIUM: Style = {"color": BLACK, "linewidth": 1, "zorder": 1.5}
 GRIDS = ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (2, 4), (2, 4), (3, 3))
 
+RATIO_GUIDE = (
+    "Curves are goods, over their price at equilibrium. A bid is one step of backprop, the adjoint the whole sweep."
+)
+RATIOS = {"price": "market price", "bid": "bid (one step)", "adjoint": "adjoint (full sweep)"}
+MOST_GOODS = 8
+WIDEST = 100.0
+"""A ratio further than this from 1, or below its inverse, is left out of the axis."""
+
 
 def prices(run: Frames) -> Figure | None:
     """One panel per good: the market's price, the gradient path and the adjoint over ticks, the equilibria as lines."""
-    goods = panel(run.trajectory, ("good",), tuple(PATHS))
-    names = [good for (good,) in goods.items]
-    chosen, note = _goods_to_show(goods["price"], names, run.summary)
+    goods, planned = frames.goods_of(run, *PATHS), frames.is_planned(run.summary)
+    chosen, note = _goods_to_show(goods, run.summary)
     if not chosen:
         return None
     moving = np.hstack([goods["price"][:, chosen], goods["gradient_price"][:, chosen]])
     window = window_of(goods.ticks, moving, run.summary)
     ticks, lines = goods.ticks[: window.rows], {name: goods[name][: window.rows, chosen] for name in PATHS}
-    seen = {name for name, values in lines.items() if np.isfinite(values).any()}
-    labels = {name: label for name, (label, _) in PATHS.items()} | {"equilibrium": "equilibrium"}
-    styles = {name: style for name, (_, style) in PATHS.items()} | {"equilibrium": EQUILIBRIUM}
-    labels |= {"gradient_price": PLANNER} if is_planned(run.summary) else {}
-    styles |= {"adjoint": PALE_ADJOINT} if _restless(lines["adjoint"], moving[: window.rows]) else {}
-    guide = PLANNER_GUIDE if is_planned(run.summary) else DESCENT_GUIDE
-    guide = guide if np.isfinite(goods["gradient_price"][:, chosen]).any() else GUIDE
+    looks = {name: PATHS[name] for name, values in lines.items() if len(finite(values))}
+    if planned and "gradient_price" in looks:
+        looks["gradient_price"] = PLANNER, canvas.BEADS
+    if "adjoint" in looks and _restless(lines["adjoint"], moving[: window.rows]):
+        looks["adjoint"] = PATHS["adjoint"][0], PALE_ADJOINT
+    guide = PLANNER_GUIDE if planned else DESCENT_GUIDE
+    guide = guide if len(finite(goods["gradient_price"][:, chosen])) else GUIDE
     figure = canvas.sheet(run.summary, guide, note, window.note, canvas.shocks_note(run.summary))
-    down, across = GRIDS[len(chosen) - 1]
-    grid = figure.add_gridspec(down, across, left=0.075, right=0.975, top=0.76, bottom=0.18, wspace=0.27, hspace=0.32)
-    known, ends = known_equilibria(run, names), np.array([*shocks(run.summary), np.inf])
-    for place, column in enumerate(chosen):
-        axes = figure.add_subplot(grid[divmod(place, across)])
-        for name, values in lines.items():
-            canvas.line(axes, ticks, values[:, place], **styles[name])
-        there = dict.fromkeys(zip(known["price"][:, column], known["from_tick"][:, column], strict=True))
-        for value, first in there:
+    shape = GRIDS[len(chosen) - 1]
+    space = {"left": 0.075, "right": 0.975, "top": 0.76, "bottom": 0.18, "wspace": 0.27, "hspace": 0.32}
+    known, ends = frames.equilibria_of(run, goods.names), np.array([*frames.shocks(run.summary), np.inf])
+    for place, axes in enumerate(canvas.panels(figure, len(chosen), shape, **space)):
+        column, paths = chosen[place], {name: lines[name][:, place] for name in lines}
+        for name, (_, style) in looks.items():
+            if name in paths:
+                canvas.line(axes, ticks, paths[name], **style)
+        there = known["price"][:, column]
+        for value, first in dict.fromkeys(zip(there, known["from_tick"][:, column], strict=True)):
             if np.isfinite(value):
                 axes.plot([first, min(ends[ends > first][0], ticks[-1])], [value, value], **EQUILIBRIUM)
-                seen.add("equilibrium")
+                looks["equilibrium"] = "equilibrium", EQUILIBRIUM
         canvas.mark_shocks(axes, run.summary)
-        paths = [values[:, place] for values in lines.values()]
-        _price_axis(axes, np.concatenate([*paths, [value for value, _ in there]]))
+        _price_axis(axes, finite(np.concatenate([*paths.values(), there])))
         canvas.tick_axis(axes, ticks, early=window.early)
-        canvas.tidy(axes)
-        axes.tick_params(labelbottom=place + across >= len(chosen))
-        _panel_title(axes, names[column], goods["price"][:, column])
+        axes.tick_params(labelbottom=place + shape[1] >= len(chosen))
+        _panel_title(axes, goods.names[column], goods["price"][:, column])
     figure.supxlabel(canvas.tick_label(window.early), y=0.092, fontsize=BODY)
     scale = str(run.summary.get("scale") or "")
     unit = canvas.plain(f"price per unit ({canvas.shorten(scale, 40)})" if scale else "price per unit")
     figure.supylabel(unit, x=0.008, fontsize=BODY if len(unit) < 45 else SMALL - 2)
-    samples = [(labels[name], styles[name]) for name in labels if name in seen]
-    canvas.legend(figure, samples, ncols=4, handlelength=3)
+    canvas.legend(figure, looks.values(), ncols=4, handlelength=3)
     return figure
 
 
-def _goods_to_show(price: Floats, goods: Sequence[str], summary: Mapping[str, Any]) -> tuple[list[int], str]:
+def _goods_to_show(goods: Panel, summary: Mapping[str, Any]) -> tuple[list[int], str]:
     """The columns of the goods worth a panel, and what to say about the others."""
-    priced = [i for i in range(len(goods)) if np.isfinite(price[:, i]).any()]
-    fixed = fixed_prices(summary)
-    still = [i for i in priced if goods[i] in fixed and np.nanmin(price[:, i]) == np.nanmax(price[:, i])]
+    price, names, fixed = goods["price"], goods.names, frames.fixed_prices(summary)
+    priced = [i for i in range(len(names)) if len(finite(price[:, i]))]
+    still = [i for i in priced if names[i] in fixed and np.nanmin(price[:, i]) == np.nanmax(price[:, i])]
     free = [i for i in priced if i not in still] or priced
     notes: list[str] = []
     if 0 < len(still) < len(priced):
-        named = ", ".join(f"{goods[i]} = {canvas.number(price[-1, i])}" for i in still[:3])
+        named = ", ".join(f"{names[i]} = {canvas.number(price[-1, i])}" for i in still[:3])
         notes.append(f"Fixed price: {named}{' …' if len(still) > 3 else ''}.")
     if len(free) > MOST_PANELS:
         notes.append(f"Shown: {MOST_PANELS} of {len(free)} goods, those that moved most.")
-        free = sorted(sorted(free, key=lambda i: -_moved(price[:, i]))[:MOST_PANELS])
-    return free, " ".join(notes)
+    return frames.largest(free, lambda i: _moved(finite(price[:, i])), MOST_PANELS), " ".join(notes)
 
 
 def _moved(price: Floats) -> float:
     """How far a price went from its lowest to its highest: by logarithm where positive, relative to its size if not."""
-    price = price[np.isfinite(price)]
     if price.min() > 0:
         return float(np.log(price.max() / price.min()))
-    return float((price.max() - price.min()) / max(np.abs(price).max(), 1e-300))
+    return float(np.ptp(price) / max(np.abs(price).max(), 1e-300))
 
 
 def _price_axis(axes: Axes, values: Floats) -> None:
     """Prices go by logarithm where they span decades, those of both signs as far as they are large."""
-    values = values[np.isfinite(values)]
+    sizes = np.abs(values[values != 0])
     if len(values) == 0:
         axes.set_yticks([])
-    elif canvas.price_scale(values) == "symlog":
-        axes.set_yscale("symlog", linthresh=float(np.median(np.abs(values[values != 0]))))
+    elif values.min() <= 0 and len(sizes) and sizes.max() > 1e4 * np.median(sizes):
+        axes.set_yscale("symlog", linthresh=float(np.median(sizes)))
     else:
         canvas.price_axis(axes, values)
 
 
 def _panel_title(axes: Axes, good: str, price: Floats) -> None:
     """The good's name, and the price it ended at."""
-    words = f"at end {canvas.number(canvas.last_finite(price))}" if np.isfinite(price).any() else ""
+    words = f"at end {canvas.number(canvas.last_finite(price))}"
     end = axes.set_title(words, loc="right", fontsize=SMALL, color=canvas.ink(BLUE))
-    room = axes.get_window_extent().width - end.get_window_extent().width - 15
-    canvas.title(axes, good, room)
+    canvas.title(axes, good, axes.get_window_extent().width - end.get_window_extent().width - 15)
 
 
 def _restless(adjoint: Floats, moving: Floats) -> bool:
@@ -132,3 +135,88 @@ def _restless(adjoint: Floats, moving: Floats) -> bool:
         range_of = (np.fmax.reduce(moving, axis=0) - np.fmin.reduce(moving, axis=0)).reshape(2, -1)
         much = 0.5 * np.fmax.reduce(range_of, axis=0)
         return bool(((np.fmax.reduce(step, axis=0) > much) & (np.fmin.reduce(step, axis=0) < -much)).any())
+
+
+def three_prices(run: Frames) -> Figure | None:
+    """Three prices of every good by tick: the market's, one step of backprop (the bid), and all of them (the adjoint).
+
+    Each is drawn as a ratio to what it is in the end, the derivative at the equilibrium; beside them is the path
+    compared with, where there is one. None where there is no equilibrium or nobody bids.
+    """
+    goods = frames.goods_of(run, *RATIOS, "gradient_price")
+    if len(goods.ticks) < 2:
+        return None
+    target, fixed = _targets(run, goods), frames.fixed_prices(run.summary)
+    with np.errstate(all="ignore"):
+        ratios = {column: values / target for column, values in goods.columns.items()}
+    finite_in_all = np.all([np.isfinite(ratios[column]).any(axis=0) for column in RATIOS], axis=0)
+    told = [i for i, name in enumerate(goods.names) if name not in fixed and finite_in_all[i]]
+    if not told:
+        return None
+    chosen = frames.largest(told, lambda i: float(np.ptp(finite(ratios["price"][:, i]))), MOST_GOODS)
+    shown = {column: values[:, chosen] for column, values in ratios.items() if len(finite(values[:, chosen]))}
+    moving = np.hstack([shown["price"], shown["adjoint"]])
+    window = window_of(goods.ticks, moving, run.summary, logarithms=False)
+    shown = {column: values[: window.rows] for column, values in shown.items()}
+    some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
+    figure = canvas.sheet(run.summary, RATIO_GUIDE, some, window.note, canvas.shocks_note(run.summary))
+    titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}
+    low, high = _limits(finite(np.hstack([*shown.values()])))
+    colours = [colormaps["viridis"](0.9 * place / max(len(chosen) - 1, 1)) for place in range(len(chosen))]
+    space = {"left": 0.075, "right": 0.975, "top": 0.74, "bottom": 0.235, "wspace": 0.08}
+    for axes, column in zip(canvas.panels(figure, len(shown), (1, len(shown)), **space), shown, strict=True):
+        axes.axhline(1.0, color=BLACK, linewidth=1)
+        for curve, colour in zip(shown[column].T, colours, strict=True):
+            canvas.line(axes, goods.ticks[: window.rows], curve, color=colour, linewidth=2)
+        if 0 < 8 * low < high:
+            canvas.log_axis(axes, low, high)
+        else:
+            axes.set_ylim(low, high)
+        axes.tick_params(labelleft=column == "price")
+        canvas.title(axes, titles[column])
+        canvas.mark_shocks(axes, run.summary)
+        canvas.tick_axis(axes, goods.ticks[: window.rows], early=window.early)
+    figure.supxlabel(canvas.tick_label(window.early), y=0.13, fontsize=BODY)
+    figure.supylabel("over the price at equilibrium", x=0.008, fontsize=BODY)
+    words = [canvas.shorten(goods.names[place], 16) for place in chosen]
+    samples = [(name, {"color": colour, "linewidth": 2.5}) for name, colour in zip(words, colours, strict=True)]
+    canvas.legend(figure, samples, ncols=8, handlelength=1.6, columnspacing=1.6)
+    return figure
+
+
+def _targets(run: Frames, goods: Panel) -> Floats:
+    """What each good's derivative is in the end, `(ticks, goods)`: at the equilibrium reached in the regime that a tick
+    is in, or, where none is looked for and the run cleared, the last adjoint.
+    """
+    ticks, price, adjoint = goods.ticks, goods["price"], goods["adjoint"]
+    target = np.full(adjoint.shape, np.nan)
+    if frames.scheduler_of(run) == "marginal_bids":
+        if run.summary.get("outcome") == "cleared" and not frames.shocks(run.summary):
+            target[:] = adjoint[-1]
+        return target
+    known, begins = frames.equilibria_of(run, goods.names), [0.0, *frames.shocks(run.summary)]
+    for begin, end in zip(begins, [*begins[1:], np.inf], strict=True):
+        rows, there = (ticks >= begin) & (ticks < end), known["price"][(known["from_tick"] == begin).any(axis=1)]
+        if rows.any() and len(there):
+            reached = run.summary.get("equilibrium") if end == np.inf else None
+            target[rows] = there[reached - 1 if reached else _nearest(there, price[rows][-1])]
+    return np.where(target != 0, target, np.nan)
+
+
+def _nearest(there: Floats, prices: Floats) -> int:
+    """Which of the equilibria `(equilibria, goods)` is nearest to prices `(goods,)`: where their logarithms, less any
+    common level, differ least.
+    """
+    with np.errstate(all="ignore"):
+        gaps = np.log(there / prices)
+    gaps = gaps[:, np.isfinite(gaps).all(axis=0)]
+    return int(np.argmin(np.ptp(gaps, axis=1))) if gaps.size else 0
+
+
+def _limits(ratios: Floats) -> tuple[float, float]:
+    """The ends of the axis of ratios: about the least and the largest of them and 1."""
+    low, high = float(ratios.min()), min(float(ratios.max()), WIDEST)
+    if low <= 0:
+        low, high = max(low, -WIDEST), max(high, 1.0)
+        return low - 0.03 * (high - low), high + 0.03 * (high - low)
+    return min(max(low, 1 / WIDEST) / 1.05, 0.97), max(high * 1.05, 1.03)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import RunFolderError
-from simulator.figures.frames import Floats, numbers, panel, read_summary, read_table, summary_number
+from simulator.figures.frames import Floats, Panel, numbers, panel, read_summary, read_table, summary_number
 
 MEASURES = {
     "outcome": "how the run ended",
@@ -41,29 +41,38 @@ MEASURES = {
 }
 """What is compared, with its meaning; where a run has no such number it is empty."""
 
-REACHES = {"ticks_to_1e-2": 1e-2, "ticks_to_1e-4": 1e-4, "ticks_to_1e-6": 1e-6}
-NEARS = {f"{column}_to_1e-2": column for column in ("price", "bid", "adjoint", "gradient_price")}
+LEVELS = ("1e-2", "1e-4", "1e-6")
+MEANINGS = ("price", "bid", "adjoint", "gradient_price")
+COLUMNS = (*MEANINGS, "demand", "supply")
 
 
 @dataclass(frozen=True)
 class RunMeasures:
-    """What a comparison takes from one run: how far it is from clearing `(ticks,)`, the column of each good, prices
-    `(ticks, goods)` in the run's own units, and `basket` `(goods,)`, the quantities of the last tick at which all were
-    finite, per tick. `meanings` are bids, adjoints and the reference path's prices, `(ticks, goods)` each.
+    """What a comparison takes from one run: how far it is from clearing `(ticks,)`, and the `COLUMNS` of its goods in
+    the run's own units.
     """
 
     label: str
     summary: Mapping[str, Any]
-    ticks: Floats
     excess_demand: Floats
-    goods: Mapping[str, int]
-    prices: Floats
-    basket: Floats
-    meanings: Mapping[str, Floats]
+    goods: Panel
+
+    @property
+    def ticks(self) -> Floats:
+        """The recorded ticks."""
+        return self.goods.ticks
 
     def price(self, good: str) -> Floats:
         """A good's price at every recorded tick, in the run's own units."""
-        return self.prices[:, self.goods[good]]
+        return self.goods["price"][:, self.goods.names.index(good)]
+
+    @property
+    def basket(self) -> dict[str, float]:
+        """The quantity of each good, per tick, at the last tick at which all were finite."""
+        quantities = np.fmax(self.goods["demand"], self.goods["supply"])
+        whole = quantities[np.isfinite(quantities).all(axis=1)]
+        last = whole[-1] if len(whole) else np.zeros(len(self.goods.items))
+        return dict(zip(self.goods.names, last.tolist(), strict=True))
 
     @property
     def outcome(self) -> str:
@@ -91,50 +100,31 @@ def read_run_measures(folder: Path, label: str) -> RunMeasures:
     try:
         summary = read_summary(folder)
         ticks = read_table(folder / "ticks.csv", ("tick", "max_relative_excess_demand"))
-        columns = ("price", "demand", "supply", "bid", "adjoint", "gradient_price")
-        goods = panel(read_table(folder / "trajectory.csv", ("tick", "good", *columns)), ("good",), columns)
-        excess = numbers(ticks, "max_relative_excess_demand")
+        goods = panel(read_table(folder / "trajectory.csv", ("tick", "good", *COLUMNS)), ("good",), COLUMNS)
         if len(goods.ticks) == 0 or not np.array_equal(goods.ticks, numbers(ticks, "tick")):
             raise ValueError("ticks.csv and trajectory.csv have not the same ticks, or none")
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise RunFolderError(f"{folder}: found files that cannot be read ({what}); expected a run's") from error
-    quantities = np.fmax(goods["demand"], goods["supply"])
-    whole = quantities[np.isfinite(quantities).all(axis=1)]
-    basket = whole[-1] if len(whole) else np.zeros(len(goods.items))
-    places = {item[0]: place for place, item in enumerate(goods.items)}
-    meanings = {column: goods[column] for column in NEARS.values()}
-    return RunMeasures(label, summary, goods.ticks, excess, places, goods["price"], basket, meanings)
+    return RunMeasures(label, summary, numbers(ticks, "max_relative_excess_demand"), goods)
 
 
 def measures_of(run: RunMeasures) -> dict[str, Any]:
     """What is compared of a run, by the names of `MEASURES`; None where it has no such number."""
-    reached = {name: _reached(run, level) for name, level in REACHES.items()}
-    reached |= {name: _near(run, run.meanings[column]) for name, column in NEARS.items()}
-    return {name: reached[name] if name in reached else run.summary.get(name) for name in MEASURES}
-
-
-def _near(run: RunMeasures, values: Floats) -> int | None:
-    """The first recorded tick from which `values` `(ticks, goods)` stay within 1 % of the last prices; goods of which
-    nothing is known at the end are left out. None unless the run cleared.
-    """
-    last = run.prices[-1]
-    known = np.isfinite(values[-1]) & np.isfinite(last)
-    if not run.cleared or not known.any():
-        return None
-    near = np.abs(values[:, known] - last[known]) <= 1e-2 * np.abs(last[known])
-    return _from_then_on(run, near.all(axis=1))
-
-
-def _reached(run: RunMeasures, level: float) -> int | None:
-    """The first recorded tick from which excess demand stays at most `level`; None if it ends above, or cycles."""
-    if run.outcome == "cycled":
-        return None  # Wherever it stopped, it would have come back.
-    return _from_then_on(run, run.excess_demand <= level)
+    known, last = dict(run.summary), run.goods["price"][-1]
+    for level in LEVELS:
+        # Wherever a cycle stopped, it would have come back.
+        reached = run.excess_demand <= float(level)
+        known[f"ticks_to_{level}"] = None if run.outcome == "cycled" else _from_then_on(run, reached)
+    for column in MEANINGS:
+        values = run.goods[column]
+        told = np.isfinite(values[-1]) & np.isfinite(last)
+        near = np.abs(values[:, told] - last[told]) <= 1e-2 * np.abs(last[told])
+        known[f"{column}_to_1e-2"] = _from_then_on(run, near.all(axis=1)) if run.cleared and told.any() else None
+    return {name: known.get(name) for name in MEASURES}
 
 
 def _from_then_on(run: RunMeasures, met: NDArray[np.bool_]) -> int | None:
     """The first recorded tick from which something is `met` `(ticks,)` to the end; None if it is not at the end."""
-    unmet = np.flatnonzero(~met)
-    first = int(unmet[-1]) + 1 if len(unmet) else 0
+    first = int(np.flatnonzero(~np.append(False, met))[-1])
     return int(run.ticks[first]) if first < len(run.ticks) else None

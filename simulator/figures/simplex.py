@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,10 +11,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BODY, GREY, SMALL, VERMILION, Style
-from simulator.figures.frames import Floats, Frames, fixed_prices, is_planned, known_equilibria, panel
+from simulator.figures.frames import Floats, Frames, equilibria_of, fixed_prices, goods_of, is_planned, scheduler_of
 from simulator.figures.window import rows_worth_drawing
 
 # Where the share of each corner's good is written beside the triangle: below, to the right, to the left.
@@ -30,30 +30,16 @@ STABLE = {1.0: "stable", 0.0: "unstable"}
 STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002)
 
 
-class View(NamedTuple):
-    """The window that is shown of the triangle: its middle and half its size."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def zoomed(self) -> bool:
-        """Whether it is a part of the triangle."""
-        return self.height < 0.4
-
-
 def simplex(run: Frames) -> Figure | None:
     """The price path of a three-good economy in barycentric coordinates, coloured by tick, and the gradient path.
 
     None where two of the three prices are fixed: the path would be a straight line. None where a market learns: what
     prices do there is not a matter of their shares, and they may be negative.
     """
-    goods = panel(run.trajectory, ("good",), ("price", "gradient_price"))
-    names = [good for (good,) in goods.items]
-    straight = len(fixed_prices(run.summary).intersection(names)) > 1
-    if len(names) != 3 or straight or run.summary.get("scheduler") == "learning":
+    goods = goods_of(run, "price", "gradient_price")
+    names = goods.names
+    straight = len(fixed_prices(run.summary).keys() & names) > 1
+    if len(names) != 3 or straight or scheduler_of(run) == "learning":
         return None
     path, gradient = points(goods["price"]), points(goods["gradient_price"])
     known = np.isfinite(path).all(axis=1)
@@ -63,19 +49,17 @@ def simplex(run: Frames) -> Figure | None:
     equilibria = _equilibria(run, names)
     figure = canvas.sheet(run.summary, GUIDE)
     axes = figure.add_axes((0.04, 0.05, 0.6, 0.74))
-    view = _view(np.vstack([path, *(at for at, _ in equilibria)]))
-    axes.set_xlim(view.x - view.width, view.x + view.width)
-    axes.set_ylim(view.y - view.height, view.y + view.height)
     axes.set_axis_off()
-    _grid(axes, names, view)
+    zoomed = _zoom(axes, np.vstack([path, *(at for at, _ in equilibria)]))
+    _grid(axes, names, zoomed)
     label = "planner's gradient ascent" if is_planned(run.summary) else "gradient descent"
     canvas.line(axes, gradient[:, 0], gradient[:, 1], label=label, **canvas.BEADS)
     rows, _ = rows_worth_drawing(ticks, path, logarithms=False)
     _coloured_path(figure, axes, ticks, path, rows)
-    _arrows(axes, path[:rows], 2 * view.height)
+    _arrows(axes, path[:rows])
     _marks(axes, path, equilibria)
-    if view.zoomed:
-        _whole(figure.add_axes((0.67, 0.47, 0.31, 0.3)), names, path, view)
+    if zoomed:
+        _whole(figure.add_axes((0.67, 0.47, 0.31, 0.3)), names, path, axes.viewLim)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.68, 0.29), frameon=False, fontsize=SMALL)
     return figure
@@ -93,7 +77,7 @@ def points(prices: Floats) -> Floats:
 
 def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
     """Where the equilibria lie, and what to call them: number, then index and stability, or since when."""
-    known = known_equilibria(run, names)
+    known = equilibria_of(run, names)
     shocked = len(np.unique(known["from_tick"])) > 1
     found: list[tuple[Floats, str]] = []
     for row, at in enumerate(points(known["price"])):
@@ -107,50 +91,51 @@ def _equilibria(run: Frames, names: Sequence[str]) -> list[tuple[Floats, str]]:
     return found
 
 
-def _view(shown: Floats) -> View:
-    """The path with some room, or the whole triangle if the path is large."""
+def _zoom(axes: Axes, shown: Floats) -> bool:
+    """Show the points with some room, or the whole triangle if they lie far apart; whether it is a part of it."""
     low, high = shown.min(axis=0), shown.max(axis=0)
     half = max(float((high - low).max()) * 0.62, 1e-3)
-    (x, y), half = ((0.5, 0.43), 0.53) if half > 0.3 else ((low + high) / 2, half)
-    return View(x, y, half * (0.6 * canvas.WIDTH) / (0.74 * canvas.HEIGHT), half)
+    zoomed = half <= 0.3
+    (x, y), half = ((low + high) / 2, half) if zoomed else ((0.5, 0.43), 0.53)
+    width = half * (0.6 * canvas.WIDTH) / (0.74 * canvas.HEIGHT)
+    axes.set(xlim=(x - width, x + width), ylim=(y - half, y + half))
+    return zoomed
 
 
-def _grid(axes: Axes, names: Sequence[str], view: View) -> None:
+def _grid(axes: Axes, names: Sequence[str], zoomed: bool) -> None:
     """Lines of equal share for each good, each labelled with its share where it leaves the window (or the triangle)."""
     axes.fill(*CORNERS.T, zorder=0, **PAPER)
-    size = np.array([axes.get_xlim(), axes.get_ylim()])
-    height = size[1, 1] - size[1, 0]
-    step = min((s for s in STEPS if height / s <= 4.5), default=STEPS[0]) if view.zoomed else 0.2
-    inset = np.array([0.05, 0.03]) * (size[:, 1] - size[:, 0])
-    low, high = size[:, 0] + inset, size[:, 1] - inset
+    view = axes.viewLim
+    step = min((s for s in STEPS if view.height / s <= 4.5), default=STEPS[0]) if zoomed else 0.2
+    inset = np.array([0.05, 0.03]) * view.size
+    low, high = view.min + inset, view.max - inset
+    style: Style = {"fontsize": SMALL - 2, "color": GREY, "textcoords": "offset points"}
+    paper: Style = {"facecolor": "#fafafa", "edgecolor": "none", "pad": 1}
     for good, name in enumerate(names):
-        first, second = CORNERS[(good + 1) % 3], CORNERS[(good + 2) % 3]
         for share in np.arange(step, 1 - step / 2, step):
-            ends = np.array([first, second]) * (1 - share) + CORNERS[good] * share
-            first_at, last_at = _clip(ends, low, high) if view.zoomed else (0.0, 1.0)
-            if view.zoomed and (last_at - first_at) * np.linalg.norm(ends[1] - ends[0]) < 0.25 * height:
+            start, end = (CORNERS[(good + i) % 3] * (1 - share) + CORNERS[good] * share for i in (1, 2))
+            enters, leaves = _clip(start, end, low, high) if zoomed else (0.0, 1.0)
+            if zoomed and (leaves - enters) * np.linalg.norm(end - start) < 0.25 * view.height:
                 continue
-            axes.plot(*ends.T, color="#cccccc", linewidth=1, zorder=0.5)
-            at = ends[0] + first_at * (ends[1] - ends[0])
+            axes.plot(*zip(start, end, strict=True), color="#cccccc", linewidth=1, zorder=0.5)
+            x, y = start + enters * (end - start)
             words = canvas.plain(f"{canvas.shorten(name, 10)} {canvas.number(100 * share)}\N{NO-BREAK SPACE}%")
-            style: Style = {"fontsize": SMALL - 2, "color": GREY, "textcoords": "offset points"}
-            if not view.zoomed:
+            if not zoomed:
                 offset, across, upright = OUTWARD[good]
-                axes.annotate(words, (at[0], at[1]), offset, ha=across, va=upright, **style)
+                axes.annotate(words, (x, y), offset, ha=across, va=upright, **style)
                 continue
-            paper: Style = {"facecolor": "#fafafa", "edgecolor": "none", "pad": 1}
-            text = axes.annotate(words, (at[0], at[1]), (0, 0), ha="center", va="center", bbox=paper, **style)
-            over = text.get_window_extent().width / 2 - inset[0] * axes.bbox.width / (size[0, 1] - size[0, 0])
-            if over > 0 and min(at[0] - low[0], high[0] - at[0]) < 1e-9:
-                text.set_position((over * 0.72 * (1 if at[0] < view.x else -1), 0))
-    if not view.zoomed:
+            text = axes.annotate(words, (x, y), (0, 0), ha="center", va="center", bbox=paper, **style)
+            over = text.get_window_extent().width / 2 - 0.05 * axes.bbox.width
+            if over > 0 and min(x - low[0], high[0] - x) < 1e-9:
+                text.set_position((over * 0.72 * (1 if x < view.x0 + view.width / 2 else -1), 0))
+    if not zoomed:
         _corner_names(axes, names, BODY)
 
 
-def _clip(ends: Floats, low: Floats, high: Floats) -> tuple[float, float]:
-    """The fractions of the way from `ends[0]` to `ends[1]` at which the line enters and leaves the box low to high."""
-    way = np.where(ends[1] == ends[0], 1e-300, ends[1] - ends[0])
-    crossings = np.sort([(low - ends[0]) / way, (high - ends[0]) / way], axis=0)
+def _clip(start: Floats, end: Floats, low: Floats, high: Floats) -> tuple[float, float]:
+    """The fractions of the way from start to end at which the line enters and leaves the box low to high."""
+    way = np.where(end == start, 1e-300, end - start)
+    crossings = np.sort([(low - start) / way, (high - start) / way], axis=0)
     return max(0.0, float(crossings[0].max())), min(1.0, float(crossings[1].min()))
 
 
@@ -183,15 +168,15 @@ def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats, rows
     bar.update_ticks()
 
 
-def _arrows(axes: Axes, path: Floats, height: float) -> None:
+def _arrows(axes: Axes, path: Floats) -> None:
     """Which way the path runs: an arrowhead a third of its first stretch of one window height along."""
-    length = np.concatenate([[0.0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
+    length, height = canvas.lengths(path), axes.viewLim.height
     if length[-1] <= 0.1 * height:
         return
     style: Style = {"arrowstyle": "-|>", "mutation_scale": 28, "color": BLACK, "linewidth": 0}
     for share in (0.33, 0.66):
         ways = np.array([0.0, 0.005]) * height + share * min(float(length[-1]), height)
-        tail, head = np.column_stack([np.interp(ways, length, path[:, axis]) for axis in (0, 1)]).tolist()
+        tail, head = canvas.along(path, ways).tolist()
         axes.annotate("", head, tail, arrowprops=style, zorder=4)
 
 
@@ -200,20 +185,19 @@ def _marks(axes: Axes, path: Floats, equilibria: Sequence[tuple[Floats, str]]) -
     style: Style = {"linestyle": "", "markeredgecolor": BLACK, "zorder": 5}
     axes.plot(*path[0], marker="s", markersize=13, markerfacecolor="white", label="start", **style)
     axes.plot(*path[-1], marker="o", markersize=21, markerfacecolor=VERMILION, label="end", **style)
-    for number, (at, label) in enumerate(equilibria[:6]):
-        marker = ("*", "P", "X", "D", "^", "v")[number]
+    for marker, (at, label) in zip("*PXD^v", equilibria, strict=False):
         axes.plot(*at, marker=marker, markersize=15, markerfacecolor="white", label=label, **style)
 
 
-def _whole(axes: Axes, names: Sequence[str], path: Floats, view: View) -> None:
+def _whole(axes: Axes, names: Sequence[str], path: Floats, view: Bbox) -> None:
     """The whole triangle beside a zoomed path, with the window in it."""
     axes.set_axis_off()
     axes.fill(*CORNERS.T, **PAPER)
     axes.plot(*path.T, color=BLACK, linewidth=1)
-    window = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * (view.width, view.height) + (view.x, view.y)
-    axes.plot(*window.T, color=VERMILION, linewidth=2)
-    if view.height < 0.02:
+    across, upright = [view.x0, view.x1, view.x1, view.x0, view.x0], [view.y0, view.y0, view.y1, view.y1, view.y0]
+    axes.plot(across, upright, color=VERMILION, linewidth=2)
+    if view.height < 0.04:
         ring: Style = {"markersize": 18, "markerfacecolor": "none", "markeredgecolor": VERMILION, "markeredgewidth": 2}
-        axes.plot(view.x, view.y, marker="o", **ring)
+        axes.plot(*view.corners().mean(axis=0), marker="o", **ring)
     axes.set_aspect("equal")
     _corner_names(axes, names, SMALL)

@@ -13,9 +13,8 @@ from simulator.figures.frames import Frames, read_run
 from simulator.figures.gains import gains
 from simulator.figures.learnt import held_out, learnt
 from simulator.figures.network import network
-from simulator.figures.prices import prices
+from simulator.figures.prices import prices, three_prices
 from simulator.figures.simplex import simplex
-from simulator.figures.three_prices import three_prices
 from simulator.figures.wave import wave
 
 BUILDERS = (prices, three_prices, convergence, wedges, network, simplex, gains, wave, learnt, held_out, diagnostics)

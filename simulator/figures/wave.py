@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BODY, SMALL
-from simulator.figures.frames import Floats, Frames, panel
+from simulator.figures.frames import Floats, Frames, goods_of, scheduler_of
 
 GUIDE = "A row is a good, from raw supply up to the result. Dark: as it will be in the end. White: nothing has arrived."
 PANELS = {"supply": "quantities flow down", "price": "bids come back"}
@@ -20,9 +20,9 @@ MOST_NAMES = 30
 
 def wave(run: Frames) -> Figure | None:
     """Two panels, good by tick: how far quantities and prices are from their last values, on a log scale."""
-    if run.summary.get("scheduler") != "marginal_bids":
+    if scheduler_of(run) != "marginal_bids":
         return None
-    goods = panel(run.trajectory, ("good",), ("supply", "price"))
+    goods = goods_of(run, "supply", "price")
     if len(goods.ticks) < 2:
         return None
     figure = canvas.sheet(run.summary, GUIDE, canvas.shocks_note(run.summary))
@@ -35,9 +35,9 @@ def wave(run: Frames) -> Figure | None:
         canvas.title(axes, title)
         axes.set_xlabel("tick", fontsize=BODY)
         canvas.mark_shocks(axes, run.summary)
-    names = [canvas.shorten(item[0], 12) for item in goods.items]
+    names = [canvas.plain(canvas.shorten(name, 12)) for name in goods.names]
     if len(names) <= MOST_NAMES:
-        panels[0].set_yticks(range(len(names)), [canvas.plain(name) for name in names], fontsize=SMALL)
+        panels[0].set_yticks(range(len(names)), names, fontsize=SMALL)
     else:
         panels[0].set_ylabel("good, by its place in the program", fontsize=BODY)
     panels[1].set_yticks([])
