@@ -20,7 +20,7 @@ from simulator.economics.forms import Array
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of
 from simulator.records.folder import RunFolder
 from simulator.records.recorder import Recorder
-from simulator.records.report import equilibrium_table, last_row, summarise
+from simulator.records.report import equilibrium_table, last_row, scale, sentence, summary_of, versions
 from simulator.records.table import Table, frames
 from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
@@ -229,44 +229,43 @@ def _conclude(
     simulation: Simulation, tables: Mapping[str, Table], seconds: float
 ) -> tuple[dict[str, Table], dict[str, Any]]:
     """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""
-    scenario, market, view, verdict = (
-        simulation.scenario,
-        simulation.market,
-        simulation.recorder.view,
-        simulation.verdict,
-    )
-    now = market.transition
+    scenario, market, view = simulation.scenario, simulation.market, simulation.recorder.view
+    verdict, now, markets = simulation.verdict, market.transition, scenario.markets
     assert verdict is not None
     assert now is not None
-    quotes = market.scheduler.quotes(now.economy, now.tick)
+    economy, scheduler, ticks = now.economy, market.scheduler, now.tick.tick
+    quotes = scheduler.quotes(economy, now.tick)
     with np.errstate(all="ignore"):
         worth = float(quotes.prices @ np.maximum(quotes.demand, quotes.supply))
-    cohorts = statistics_of(market.scheduler.cohorts(now) if now.tick.finite else ())
-    written = {"distribution": distribution_table(cohorts)}
-    written["equilibrium"] = equilibrium_table(view.references, scenario.markets, quotes.prices, worth)
+    cohorts = statistics_of(scheduler.cohorts(now) if now.tick.finite else ())
+    written = {
+        "distribution": distribution_table(cohorts),
+        "equilibrium": equilibrium_table(view.references, markets, quotes.prices, worth),
+    }
     last = last_row(tables, view.free_goods)
-    summary = summarise(
-        verdict=verdict,
-        ticks=now.tick.tick,
-        economy=now.economy,
-        markets=scenario.markets,
-        rule=market.scheduler.rule,
-        prices=quotes.prices,
-        worth=worth,
-        last=last,
-        words=view.words(verdict, now, last),
-        run={
-            "name": scenario.name,
-            "wall_seconds": seconds,
-            "tolerance": scenario.run.tolerance,
-            "expect": list(scenario.expect),
-            "seed": scenario.run.seed,
-            "scheduler": scenario.scheduler.kind,
-            "shocks": [regime.tick for regime in scenario.regimes[1:]],
-            "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
-            "distribution": distribution_summary(cohorts),
-            "worst_imbalance": 0.0,
-            **view.summary(now),
-        },
-    )
-    return written, summary
+    known = {
+        **last,
+        "name": scenario.name,
+        "outcome": verdict.outcome,
+        "scheduler": scenario.scheduler.kind,
+        "sentence": sentence(verdict, ticks, view.words(verdict, now, last)),
+        "ticks": ticks,
+        "evaluations": (ticks + 1) * scheduler.rule.evaluations,
+        "wall_seconds": seconds,
+        "price_gap": last.get("distance_to_equilibrium"),
+        "adjoint_gap": last.get("distance_to_adjoint"),
+        "period": verdict.period,
+        "amplitude": verdict.amplitude,
+        "scale": scale(economy, markets, scheduler.rule, quotes.prices, worth),
+        "outside": [markets.name_of(at) for at in np.flatnonzero(economy.is_outside).tolist()],
+        "tolerance": scenario.run.tolerance,
+        "expect": list(scenario.expect),
+        "distribution": distribution_summary(cohorts),
+        "shocks": [regime.tick for regime in scenario.regimes[1:]],
+        "worst_imbalance": 0.0,
+        "seed": scenario.run.seed,
+        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
+        "versions": versions(),
+        **view.summary(now),
+    }
+    return written, summary_of(known)

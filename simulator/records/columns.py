@@ -176,6 +176,16 @@ TABLES: dict[str, Sheet] = {
     "distribution": Sheet(("agent", "percent"), DISTRIBUTION),
 }
 """Every CSV of a run, without what a scheduler adds."""
+
+
+def growing_columns(*further: Column, users: bool = True) -> dict[str, Columns]:
+    """The columns of the tables that grow with the ticks: ticks.csv with `further` ones, and agents.csv with what the
+    `users` of a good pay, or without.
+    """
+    agents = (*AGENTS, *USERS) if users else AGENTS
+    return {"trajectory": TRAJECTORY, "ticks": (*TICKS, *further), "agents": agents, "wedges": WEDGES}
+
+
 SUMMARY = {
     "name": "the scenario's name",
     "outcome": "how the run ended",
