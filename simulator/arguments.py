@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MANY_ROWS = 10_000_000
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
 Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]
+OneScenario = Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")]
+Jobs = Annotated[str, typer.Option("--jobs", metavar="N", help="Runs at the same time.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),

@@ -17,6 +17,7 @@ import typer
 from simulator.arguments import (
     USAGE_ERROR,
     AsJson,
+    Jobs,
     Scenarios,
     Seed,
     Settings,
@@ -33,7 +34,18 @@ from simulator.arguments import (
     usage,
     write_new,
 )
-from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, debugging, failure_of, one_line, run_all
+from simulator.jobs import (
+    STOPPING,
+    Failure,
+    Interruption,
+    Task,
+    break_off,
+    debugging,
+    failure_of,
+    handled,
+    one_line,
+    run_all,
+)
 from simulator.searching import perturb, solve, tune
 from simulator.terminal import (
     AS_EXPECTED,
@@ -76,7 +88,7 @@ def run(
     formats: Formats = "png",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     as_json: AsJson = False,
-    jobs: Annotated[str, typer.Option("--jobs", metavar="N", help="Runs at the same time.")] = "1",
+    jobs: Jobs = "1",
     resume: Annotated[bool, typer.Option("--resume", help="Continue runs that were interrupted or killed.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace run folders that exist.")] = False,
 ) -> None:
@@ -105,7 +117,8 @@ def run(
         complain(failure.text)
     missing = [task.scenario.name for task, result in zip(tasks, results, strict=True) if result is None]
     if as_json:
-        print_json(summaries[0] if len(tasks) == 1 and summaries else summaries, skip=not summaries)
+        if summaries:
+            print_json(summaries[0] if len(tasks) == 1 else summaries)
     elif speaks:
         print_summaries(summaries, out, missing)
     codes = [exit_code(summary) for summary in summaries] + [failure.code for failure in failures]
@@ -305,7 +318,7 @@ def main() -> None:
             code = AS_EXPECTED
         else:
             plain = [argument for argument in arguments[:own] if argument != "--debug"]
-            with broken_off_by_signals():
+            with handled(STOPPING, break_off):
                 code = app(args=plain + arguments[own:], prog_name="simulator", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

@@ -12,6 +12,8 @@ import typer
 
 from simulator.arguments import (
     AsJson,
+    Jobs,
+    OneScenario,
     Seed,
     Settings,
     changes_of,
@@ -35,7 +37,7 @@ TUNED = Path("outputs/tuned")
 
 
 def solve(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
+    scenario: OneScenario,
     settings: Settings = None,
     seed: Seed = None,
     as_json: AsJson = False,
@@ -55,7 +57,7 @@ def solve(
 
 
 def perturb(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
+    scenario: OneScenario,
     change: Annotated[str, typer.Option("--change", help="What changes: endowments, or tastes.")] = "endowments",
     size: Annotated[float, typer.Option("--size", help="Size of the change: 0.01 is one per cent.")] = 0.01,
     norm: Annotated[str, typer.Option("--norm", help="l2: sum of squares; sup: the largest change.")] = "l2",
@@ -104,12 +106,12 @@ def perturb(
 
 
 def tune(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
+    scenario: OneScenario,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the tuned scenario goes.")] = TUNED,
     settings: Settings = None,
     seed: Seed = None,
     as_json: AsJson = False,
-    jobs: Annotated[str, typer.Option("--jobs", metavar="N", help="Runs at the same time.")] = "1",
+    jobs: Jobs = "1",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a tuned scenario that exists.")] = False,
 ) -> None:
     """Find good steps by a small search, and write them into a copy of the scenario, outputs/tuned/NAME.yaml.
@@ -186,7 +188,7 @@ def _check_free(file: Path, scenario: str, *, overwrite: bool) -> None:
 
 
 def _runner(
-    scenario: Scenario, processes: int, most: int, progress: Progress | None
+    scenario: Scenario, processes: int, most: int, progress: Progress
 ) -> Callable[[list[dict[str, float]]], list[Trial]]:
     """What makes trials of a scenario, several at a time where there are several processes."""
     from simulator.tune import trial
@@ -194,41 +196,33 @@ def _runner(
     done = 0
 
     def advance(what: str, more: int, _: int) -> None:
-        if progress is not None:
-            progress(what, done + more, most)
-
-    def one_by_one(many: list[dict[str, float]]) -> list[Trial]:
-        trials: list[Trial] = []
-        for numbers in many:
-            trials.append(trial(scenario, numbers))
-            advance("runs done:", len(trials), len(many))
-        return trials
-
-    def side_by_side(many: list[dict[str, float]]) -> list[Trial]:
-        inputs = {name: file.absolute() for name, file in scenario.inputs.items()}
-        asked = [Job(scenario.name, _trial, (scenario.resolved, inputs, numbers)) for numbers in many]
-        # Nothing is kept of a search that is broken off: Ctrl-C need not be waited for.
-        trials = in_processes(asked, processes, Interruption(), advance)
-        for failure in (result for result in trials if isinstance(result, Failure)):
-            complain(failure.text)
-            raise typer.Exit(failure.code)
-        return trials
+        progress(what, done + more, most)
 
     def run(many: list[dict[str, float]]) -> list[Trial]:
         nonlocal done
-        trials = (side_by_side if processes > 1 else one_by_one)(many)
+        trials: list[Any] = []
+        if processes > 1:
+            # Nothing is kept of a search that is broken off: Ctrl-C need not be waited for.
+            asked = [Job.on(scenario, _trial, numbers) for numbers in many]
+            trials = in_processes(asked, processes, Interruption(), advance)
+        else:
+            for numbers in many:
+                trials.append(trial(scenario, numbers))
+                advance("runs done:", len(trials), len(many))
+        for failure in (result for result in trials if isinstance(result, Failure)):
+            complain(failure.text)
+            raise typer.Exit(failure.code)
         done += len(many)
         return trials
 
     return run
 
 
-def _trial(resolved: dict[str, Any], inputs: dict[str, Path], numbers: dict[str, float], _: Interruption) -> Trial:
+def _trial(scenario: Scenario, numbers: dict[str, float], _: Interruption) -> Trial:
     """A trial in a process of its own."""
-    from simulator.scenario import load
     from simulator.tune import trial
 
-    return trial(load(resolved, inputs=inputs), numbers)
+    return trial(scenario, numbers)
 
 
 def _tuning_lines(scenario: Scenario, tried: list[Trial], best: Trial) -> list[str]:
