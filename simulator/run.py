@@ -152,13 +152,9 @@ def simulate(
     `ticks`, `seed` and `references` replace the scenario's own; `plugins` are kinds from outside that it may speak of.
     Raises `ScenarioError` if it is refused.
     """
-    changes: dict[str, object] = {}
-    if ticks is not None:
-        changes["run.ticks"] = ticks
-    if seed is not None:
-        changes["run.seed"] = seed
-    if references is not None:
-        changes["run.references"] = "on" if references else "off"
+    judges = None if references is None else "on" if references else "off"
+    asked = {"run.ticks": ticks, "run.seed": seed, "run.references": judges}
+    changes = {path: value for path, value in asked.items() if value is not None}
     if isinstance(source, Scenario):
         kinds = source.plugins.joined_by(plugins)
         scenario = load(source.resolved, settings=changes, inputs=source.inputs, plugins=kinds) if changes else source

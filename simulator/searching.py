@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +122,7 @@ def tune(
     Exit code: 0 if the best run ends as the scenario expects, 3 if it does not, 2 if the scenario or the command line
     is wrong (then nothing is run), 130 if interrupted (then nothing is written).
     """
+    from simulator.records.report import plain
     from simulator.scenario import text_with
     from simulator.tune import best_of, most_runs, numbers_of, search
 
@@ -145,8 +145,8 @@ def tune(
     out.mkdir(parents=True, exist_ok=True)
     write_new(file, text, overwrite=overwrite)
     if as_json:
-        trials = [_plain(trial) for trial in tried]
-        print_json({"name": loaded.name, "best": _plain(best), "trials": trials, "file": str(file)})
+        trials = [trial._asdict() for trial in tried]
+        print_json(plain({"name": loaded.name, "best": best._asdict(), "trials": trials, "file": str(file)}))
     else:
         say("\n".join([*_tuning_lines(loaded, tried, best), f"  wrote {file}"]))
     raise typer.Exit(AS_EXPECTED if best.outcome in loaded.expect else UNEXPECTED)
@@ -251,8 +251,3 @@ def _ended(trial: Trial) -> str:
     if trial.cleared:
         return f"cleared after {ticks}"
     return f"{trial.outcome.replace('_', ' ')} after {ticks} with residual {trial.residual:.2g}"
-
-
-def _plain(trial: Trial) -> dict[str, Any]:
-    """A trial as plain data; a residual that is no number is None."""
-    return {**trial._asdict(), "residual": trial.residual if math.isfinite(trial.residual) else None}

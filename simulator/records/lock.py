@@ -12,11 +12,7 @@ from pathlib import Path
 
 
 class HeldError(Exception):
-    """Another process holds the lock; `process` is its number, as far as it is known."""
-
-    def __init__(self, process: str) -> None:
-        super().__init__(process)
-        self.process = process
+    """Another process holds the lock: its number, as far as it is known."""
 
 
 class Lock:

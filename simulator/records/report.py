@@ -115,13 +115,17 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
         lines += [
             f"\nequilibrium {record['equilibrium']}: residual {record['residual']:.1e}, index {record['index']:+d}, "
             f"the price rule {SETTLES[record['stable']]} here{known}",
-            f"  {'good'.ljust(width)}  {'price':>14}  {'quantity':>14}  {'derivative':>14}",
         ]
-        for good in markets.goods:
-            found = (record[column][good] for column in ("price", "quantity", "adjoint"))
-            cells = ("-" if cell is None else f"{cell:.9g}" for cell in found)
-            lines.append(f"  {good.ljust(width)}  " + "  ".join(f"{cell:>14}" for cell in cells))
+        columns = [record[name].values() for name in ("price", "quantity", "adjoint")]
+        cells = [["-" if cell is None else f"{cell:.9g}" for cell in column] for column in columns]
+        rows = [("good", "price", "quantity", "derivative"), *zip(markets.goods, *cells, strict=True)]
+        lines += lined_up(rows, width=width, wide=14)
     return lines
+
+
+def lined_up(rows: Sequence[Sequence[str]], *, width: int, wide: int) -> list[str]:
+    """Rows of a name and cells as lines: names as wide as `width`, cells as `wide`, if there is room for them."""
+    return [f"  {name.ljust(width)}  " + "  ".join(cell.rjust(wide) for cell in cells) for name, *cells in rows]
 
 
 def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, float]:
