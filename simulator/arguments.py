@@ -110,10 +110,14 @@ def check_name(name: str) -> None:
 
 def one_of(found: str, known: Sequence[str]) -> str:
     """The words to choose from, and what was perhaps meant."""
+    return "; ".join(filter(None, [f"one of {', '.join(known)}", _meant(found, known)]))
+
+
+def _meant(found: str, known: Sequence[str]) -> str:
+    """A question whether one of the words to choose from was meant; empty where none is like the one found."""
     from difflib import get_close_matches
 
-    meant = get_close_matches(found, known, 1)
-    return f"one of {', '.join(known)}" + (f"; did you mean {meant[0]}?" if meant else "")
+    return "".join(f"did you mean {word}?" for word in get_close_matches(found, known, 1))
 
 
 def check_folder(out: Path) -> None:
@@ -200,8 +204,6 @@ def run_folders(paths: Iterable[str]) -> list[Path]:
 
 def usage(error: Any) -> str:
     """One line for a wrong command line: what was found, and what was perhaps meant."""
-    from difflib import get_close_matches
-
     context: Any = error.ctx
     message = str(error.format_message()).rstrip(".")
     if message.startswith("Usage:"):
@@ -224,5 +226,4 @@ def usage(error: Any) -> str:
         message = f"{error.param.opts[0]}: found {wrongly['input']!r}; expected {expected}"
     else:
         message = message[:1].lower() + message[1:]
-    meant = get_close_matches(wrong, known, 1)
-    return f"{command}: {message}; " + (f"did you mean {meant[0]}?" if meant else f"see {command} --help")
+    return f"{command}: {message}; {_meant(wrong, known) or f'see {command} --help'}"

@@ -66,7 +66,7 @@ GRACE = 1.5
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-class Interruption:
+class Interruption(ExitStack):
     """The first Ctrl-C (or SIGTERM, SIGHUP) asks runs to stop between two ticks; the second one breaks off.
 
     Where no tick ends within the `GRACE` (a search for equilibria, a tick of an hour) they are broken off all the same,
@@ -74,18 +74,14 @@ class Interruption:
     """
 
     def __init__(self, *, patient: bool = False) -> None:
-        self.asked = False
-        self._patient = patient
-        self._handlers = ExitStack()
+        super().__init__()
+        self.asked, self._patient = False, patient
 
     def __enter__(self) -> Self:
-        self._handlers.enter_context(handled(STOPPING, self._note))
-        self._handlers.enter_context(handled(("SIGALRM",), break_off))
-        self._handlers.callback(_alarm, 0.0)
+        self.enter_context(handled(STOPPING, self._note))
+        self.enter_context(handled(("SIGALRM",), break_off))
+        self.callback(_alarm, 0.0)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._handlers.close()
 
     def heed(self) -> bool:
         """Between two ticks: whether to stop. Who stops has all the time to write what was recorded."""

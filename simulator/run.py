@@ -241,8 +241,8 @@ def _conclude(
     last = last_row(tables, view.free_goods)
     known = {
         **last,
+        **verdict._asdict(),
         "name": scenario.name,
-        "outcome": verdict.outcome,
         "scheduler": scenario.scheduler.kind,
         "sentence": sentence(verdict, ticks, view.words(verdict, now, last)),
         "ticks": ticks,
@@ -250,8 +250,6 @@ def _conclude(
         "wall_seconds": seconds,
         "price_gap": last.get("distance_to_equilibrium"),
         "adjoint_gap": last.get("distance_to_adjoint"),
-        "period": verdict.period,
-        "amplitude": verdict.amplitude,
         "scale": scale(economy, markets, scheduler.rule, quotes.prices, worth),
         "outside": [markets.name_of(at) for at in np.flatnonzero(economy.is_outside).tolist()],
         "tolerance": scenario.run.tolerance,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
-from simulator.records.columns import DISTRIBUTION
-from simulator.records.table import Table, names
+from simulator.records.columns import DISTRIBUTION, Known
+from simulator.records.table import Table, names, together
 
 if TYPE_CHECKING:
     from simulator.dynamics.consumers import CohortTick, MemberStatistics
@@ -30,13 +30,11 @@ def distribution_table(cohorts: Mapping[str, MemberStatistics]) -> Table:
 
     `gain_share` is the part of all gains that falls to those who gain least, a Lorenz curve.
     """
-    parts = [_known(statistics) for statistics in cohorts.values()]
-    keys = {"agent": np.repeat(names(cohorts), len(PERCENT)), "percent": np.tile(PERCENT, len(parts))}
-    known = {column.name: np.array([part[column.name] for part in parts]) for column in DISTRIBUTION}
-    return Table.of(keys, DISTRIBUTION, known)
+    known = together([_known(statistics) for statistics in cohorts.values()])
+    return Table.of({"agent": names(cohorts)}, {"percent": PERCENT}, DISTRIBUTION, known)
 
 
-def _known(statistics: MemberStatistics) -> dict[str, Array]:
+def _known(statistics: MemberStatistics) -> Known:
     """The columns of a cohort, by name."""
     gain = statistics.gain
     share = np.full(len(PERCENT), np.nan)

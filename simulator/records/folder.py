@@ -175,11 +175,11 @@ class RunFolder:
             for name, table in tables.items():
                 file = self._files[f"{name}.csv"]
                 text = table.lines()
-                file.write((text if file.written.length else table.header + text).encode())
+                file.add((text if file.tally.written.length else table.header + text).encode())
 
     def hold(self, state: State) -> None:
         """Keep the state after all rows written so far, and after `finish` all that was written; save it if due."""
-        files = {name: file.written for name, file in self._files.items()} | self._last
+        files = {name: file.tally.written for name, file in self._files.items()} | self._last
         self._held = {name: array.copy() for name, array in state.items()}, files
         if time.monotonic() >= self._due:
             self.save()
@@ -250,31 +250,22 @@ class RunFolder:
             raise RunFolderError(f"{place}: cannot be {done}: {error.strerror or type(error).__name__}") from error
 
 
-class GrowingFile:
+class GrowingFile(FileIO):
     """A file that is only added to: from nothing, or from a beginning whose tally is known, to which it is cut back.
 
     It knows length and checksum of all that it holds, and reads nothing.
     """
 
     def __init__(self, path: Path, tally: Tally | None = None) -> None:
-        self._tally = tally or Tally()
-        self._file = FileIO(path, "r+b" if tally else "wb")
-        self._file.truncate(self.written.length)
-        self._file.seek(0, 2)
+        super().__init__(path, "r+b" if tally else "wb")
+        self.tally = tally or Tally()
+        self.truncate(self.tally.written.length)
+        self.seek(0, 2)
 
-    @property
-    def written(self) -> Written:
-        """Length and checksum of what it holds."""
-        return self._tally.written
-
-    def write(self, data: bytes) -> None:
-        """Add to it."""
-        _write_all(self._file, data)
-        self._tally.add(data)
-
-    def close(self) -> None:
-        """Close it; all is written."""
-        self._file.close()
+    def add(self, data: bytes) -> None:
+        """Write more."""
+        _write_all(self, data)
+        self.tally.add(data)
 
 
 def _write_all(file: FileIO, data: bytes) -> None:

@@ -39,12 +39,6 @@ class Rows(NamedTuple):
     keys: Mapping[str, NDArray[Any]]
     known: Known
 
-    def table(self, columns: Columns) -> Table:
-        """What is known of these columns."""
-        a_tick = len(next(iter(self.keys.values()))) if self.keys else 1
-        keys = {name: np.tile(key, len(self.ticks)) for name, key in self.keys.items()}
-        return Table.of({"tick": np.repeat(self.ticks, a_tick), **keys}, columns, self.known)
-
 
 class View(ABC, Generic[StateT, TickT, NoteT]):
     """How a scheduler's ticks are looked at: what is noted of each, and what is then known of the rows of each table.
@@ -128,4 +122,7 @@ class Recorder:
         notes, self._notes, self._seen = self._notes, [], 0
         with np.errstate(all="ignore"):
             found = self.view.rows(notes) if notes else {}
-            return {name: rows.table(self.view.columns[name]) for name, rows in found.items()}
+            return {
+                name: Table.of({"tick": ticks}, keys, self.view.columns[name], known)
+                for name, (ticks, keys, known) in found.items()
+            }

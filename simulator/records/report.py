@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from simulator.economics.clearing import as_good_as_free, level_free
 from simulator.economics.forms import Array
-from simulator.records.columns import EQUILIBRIUM, SUMMARY
+from simulator.records.columns import EQUILIBRIUM, SUMMARY, Known
 from simulator.records.market_words import GIVEN_UP, SETTLES
-from simulator.records.table import Table, names
+from simulator.records.table import Table, names, together
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
 from simulator.references.judges import References, RegimeEquilibria, relative_gap
@@ -36,28 +36,17 @@ def equilibrium_table(references: References | None, markets: UserMarkets, price
     prices matter and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`. `from_tick` is the tick
     from which the equilibrium is one: after a shock there are others.
     """
-    rows = (
-        []
-        if references is None
-        else [
-            _known(
-                markets, regime, found, references.equilibrium_prices(found, np.asarray(worth), regime.economy), prices
-            )
-            for regime in references.regimes
-            for found in regime.equilibria
-        ]
-    )
-    keys = {
-        "equilibrium": np.repeat(np.arange(1, len(rows) + 1), len(markets.goods)),
-        "good": np.tile(names(markets.goods), len(rows)),
-    }
-    known = {column.name: np.array([row[column.name] for row in rows]) for column in EQUILIBRIUM}
-    return Table.of(keys, EQUILIBRIUM, known)
+    parts: list[Known] = []
+    if references is not None:
+        for regime in references.regimes:
+            for found in regime.equilibria:
+                at = references.equilibrium_prices(found, np.asarray(worth), regime.economy)
+                parts.append(_known(markets, regime, found, at, prices))
+    numbers = np.arange(1, len(parts) + 1)
+    return Table.of({"equilibrium": numbers}, {"good": names(markets.goods)}, EQUILIBRIUM, together(parts))
 
 
-def _known(
-    markets: UserMarkets, regime: RegimeEquilibria, found: Equilibrium, at: Array, prices: Array
-) -> dict[str, Array]:
+def _known(markets: UserMarkets, regime: RegimeEquilibria, found: Equilibrium, at: Array, prices: Array) -> Known:
     """The columns of an equilibrium `(goods,)`, by name: it is `at` such prices, the market at others."""
     level = float(at.sum() / found.prices.sum())
     adjoint = level * equilibrium_adjoints(regime.economy, found.balance)
