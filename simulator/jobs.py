@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -78,8 +78,8 @@ class Interruption(ExitStack):
         self.asked, self._patient = False, patient
 
     def __enter__(self) -> Self:
-        self.enter_context(handled(STOPPING, self._note))
-        self.enter_context(handled(("SIGALRM",), break_off))
+        self.enter_context(_handled(STOPPING, self._note))
+        self.enter_context(_handled(("SIGALRM",), break_off))
         self.callback(_alarm, 0.0)
         return self
 
@@ -102,8 +102,13 @@ def break_off(number: int, _: object) -> None:
     raise KeyboardInterrupt(number)
 
 
+def broken_off_by_signals() -> AbstractContextManager[None]:
+    """SIGTERM and SIGHUP end what is done here, as Ctrl-C does."""
+    return _handled(STOPPING, break_off)
+
+
 @contextmanager
-def handled(names: Sequence[str], handler: Callable[[int, Any], None]) -> Generator[None]:
+def _handled(names: Sequence[str], handler: Callable[[int, Any], None]) -> Generator[None]:
     """Give signals to a handler, those that the system knows; a SIGHUP that is ignored (nohup) stays so."""
     before: dict[int, Any] = {}
     for name in names:

@@ -177,8 +177,8 @@ def run_to_disk(
     folder: Path,
     *,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-    stopped: Callable[[], bool] | None = None,
+    progress: Callable[[int, int], None] = lambda tick, ticks: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Run a scenario into a folder and return its summary.
 
@@ -188,22 +188,20 @@ def run_to_disk(
     or if `resume` finds a run of another scenario or a damaged checkpoint.
     """
     began = time.perf_counter()
-    text = scenario.text
     with RunFolder(folder) as files:
-        finished = files.finished(text, scenario.inputs) if resume else None
+        manifest = files.checkpoint(scenario.text, scenario.inputs) if resume else None
+        finished = files.finished(manifest) if manifest is not None else None
         if finished is not None:
             return finished
         simulation = Simulation(scenario)
-        state = files.resume(text, scenario.inputs, simulation.state(), scenario.run.ticks) if resume else None
-        if state is None:
-            files.start(text, scenario.inputs)
+        if manifest is None:
+            files.start(scenario.text, scenario.inputs)
         else:
-            simulation.restore(state)
+            simulation.restore(files.resume(manifest, simulation.state(), scenario.run.ticks))
         tables: dict[str, Table] = {}
         for tick in simulation.ticks():
-            if progress is not None:
-                progress(tick, scenario.run.ticks)
-            if simulation.verdict is None and stopped is not None and stopped():
+            progress(tick, scenario.run.ticks)
+            if simulation.verdict is None and stopped():
                 simulation.verdict = Verdict("interrupted", "stopped by the user; what was recorded is kept")
             if simulation.verdict is not None or simulation.recorder.full:
                 block = simulation.recorder.tables()

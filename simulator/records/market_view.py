@@ -92,14 +92,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             self.references.change_economy(tick, economy)
 
     def state(self) -> Parts:
-        parts: Parts = {
-            "conservation": self.conservation.state(),
-            "view": {
-                "gradient_path_gap": np.array(self.gradient_path_gap),
-                "plan_residual": np.array(self.plan_residual),
-                "descended": np.array(self.descended),
-            },
-        }
+        seen = {name: np.array(getattr(self, name)) for name in ("gradient_path_gap", "plan_residual", "descended")}
+        parts: Parts = {"conservation": self.conservation.state(), "view": seen}
         return parts if self.references is None else {**parts, "path": self.references.path.state()}
 
     def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
