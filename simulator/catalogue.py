@@ -128,13 +128,7 @@ def columns() -> list[Section]:
 
 
 HEADINGS: Mapping[str, Callable[[], list[Section]]] = {
-    "utilities": utilities,
-    "technologies": technologies,
-    "schedulers": schedulers,
-    "rules": rules,
-    "behaviours": behaviours,
-    "distributions": distributions,
-    "columns": columns,
+    make.__name__: make for make in (utilities, technologies, schedulers, rules, behaviours, distributions, columns)
 }
 """What can be listed, besides the scenarios of a folder."""
 

@@ -7,6 +7,8 @@ wins. Modules are imported when a command needs them.
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,26 +18,18 @@ import typer
 
 from simulator import catalogue, terminal
 from simulator.arguments import (
-    USAGE_ERROR,
-    AsJson,
-    Jobs,
-    Scenarios,
-    Seed,
-    Settings,
     check_folder,
-    check_name,
     check_places,
     figure_formats,
     load_scenarios,
     number_of_jobs,
-    one_of,
     refuse,
     run_folders,
     size_warning,
-    usage,
     write_new,
 )
 from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, debugging, failure_of, one_line, run_all
+from simulator.options import USAGE_ERROR, AsJson, Formats, Jobs, Runs, Scenarios, Seed, Settings, one_of, usage
 from simulator.searching import perturb, solve, tune
 
 COMPARISON = Path("outputs/compare")
@@ -49,9 +43,6 @@ app = typer.Typer(
     help="Simulate how markets find, or fail to find, their prices.",
     epilog="--version, and --debug to see the trace of an error, may stand anywhere.",
 )
-
-Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")]
-Formats = Annotated[str, typer.Option("--format", metavar="FORMATS", help="Figures as png, svg or pdf, or png,svg.")]
 
 
 @app.command(short_help="Run scenarios; write CSVs and figures to outputs/NAME/.")
@@ -268,10 +259,14 @@ def new(
     """Write a commented starter scenario, NAME.yaml, which runs as it is. A file that exists is left alone."""
     from shlex import quote
 
+    from simulator.kinds.entry import NAME_PATTERN
     from simulator.scenario.starter import starter
 
     name = name.removesuffix(".yaml").removesuffix(".yml")
-    check_name(name)
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
+        expected = "a name of letters, digits, '.', '_' and '-', the first a letter or digit, at most 100"
+        where = "; --out names a folder" if os.sep in name or "/" in name else ""
+        refuse(f"found {name!r}; expected {expected}{where}")
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name}.yaml"

@@ -108,7 +108,7 @@ def broken_off_by_signals() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _handled(names: Sequence[str], handler: Callable[[int, Any], None]) -> Generator[None]:
+def _handled(names: Sequence[str], handler: Callable[[int, Any], None] | signal.Handlers) -> Generator[None]:
     """Give signals to a handler, those that the system knows; a SIGHUP that is ignored (nohup) stays so."""
     before: dict[int, Any] = {}
     for name in names:
@@ -187,7 +187,8 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
                 number, job = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_work, args=(theirs, job, debugging()))
-                _start_deaf(process)
+                with _handled(("SIGINT",), signal.SIG_IGN):  # Ctrl-C is for this process alone.
+                    process.start()
                 theirs.close()
                 running[ours] = number, process
             for ready in connection.wait(list(running), timeout=0.1):
@@ -203,15 +204,6 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
         for _, process in running.values():
             process.kill()
     return results
-
-
-def _start_deaf(process: BaseProcess) -> None:
-    """Start a process that does not hear Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process.start()
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _work(answer: Connection, job: Job, debug: bool) -> None:

@@ -9,21 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.arguments import (
-    AsJson,
-    Jobs,
-    OneScenario,
-    Seed,
-    Settings,
-    changes_of,
-    check_folder,
-    load_scenarios,
-    number_of_jobs,
-    one_of,
-    refuse,
-    write_new,
-)
+from simulator.arguments import changes_of, check_folder, load_scenarios, number_of_jobs, refuse, write_new
 from simulator.jobs import Failure, Interruption, Job, in_processes
+from simulator.options import AsJson, Jobs, OneScenario, Seed, Settings, one_of
 from simulator.terminal import AS_EXPECTED, UNEXPECTED, Progress, aligned, complain, print_json, progress_of, say
 
 if TYPE_CHECKING:

@@ -116,7 +116,7 @@ def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Seq
         "run": "name",
         "outcome": "outcome",
         "ticks": "ticks",
-        "excess": "max_relative_excess_demand",
+        "demand": "max_relative_excess_demand",
         "equilibrium": "price_gap",
         "derivative": "adjoint_gap",
         "gradient path": "gradient_path_gap",
@@ -124,10 +124,9 @@ def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Seq
     lines: list[str] = []
     if summaries:
         rows = [list(columns), *([_cell(summary[key]) for key in columns.values()] for summary in summaries)]
-        rows[0][3] = "demand"
         table = aligned(rows, {0, 1})
-        left = sum(max(len(row[i]) for row in rows) for i in range(4)) + 2 * 3
-        lines += [f"{'excess'.rjust(left)}  largest gap between price and", *table]
+        left = table[0].index("demand")
+        lines += [f"{' ' * left}excess  largest gap between price and", *table]
     for summary in summaries:
         folder = out / summary["name"]
         figures = " and figures" if (folder / "figures").is_dir() else ""

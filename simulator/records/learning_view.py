@@ -155,13 +155,15 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
     def words(
         self, verdict: Verdict, now: Transition[LearningState, LearningTick], last: Mapping[str, float]
     ) -> list[str]:
-        decided, tested = last.get("accuracy", np.nan), last.get("test_accuracy", np.nan)
-        words = f"loss {last['loss']:.3g}" if last.get("loss", np.nan) == last.get("loss") else ""
-        if words and decided == decided:
+        loss, decided, tested = (last.get(name, np.nan) for name in ("loss", "accuracy", "test_accuracy"))
+        if loss != loss:
+            return []
+        words = f"loss {loss:.3g}"
+        if decided == decided:
             words += f", {100 * decided:.4g}% of the patterns decided right"
-        if words and tested == tested:
+        if tested == tested:
             words += f", and {100 * tested:.4g}% of those held out"
-        return [words] if words else []
+        return [words]
 
     def summary(self, now: Transition[LearningState, LearningTick]) -> dict[str, Any]:
         """What was learnt: `separable`, `surface` and `test`, see `records.columns`."""

@@ -17,7 +17,6 @@ from simulator.dynamics.consumers import CohortTick
 from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.price_rules import PriceRule
-from simulator.dynamics.transition import Transition
 from simulator.economics.allocation import share_out
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
@@ -26,7 +25,7 @@ from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
 from simulator.records.columns import MONEY, NUMBER, Column, Columns, growing_columns
 from simulator.records.market_block import Block, MarketNote
-from simulator.records.market_words import Descended, market_words, reached
+from simulator.records.market_words import Descended, Market, market_words, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
@@ -34,8 +33,6 @@ from simulator.references.verification import FirmVerification
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
-
-Market = Transition[MarketState, MarketTick]
 
 SEARCH, SEARCHES = 500, 200
 """What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""

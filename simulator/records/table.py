@@ -91,17 +91,11 @@ class _Cells(dict[float, str]):
         return text
 
 
-def frames(blocks: Iterable[dict[str, Table]]) -> dict[str, pd.DataFrame]:
+def frames(blocks: Sequence[Mapping[str, Table]]) -> dict[str, pd.DataFrame]:
     """DataFrames of the tables of several blocks, in order."""
-    parts = list(blocks)
-    return {name: _joined([part[name] for part in parts]).frame() for name in parts[0]}
+    import pandas as pd
 
-
-def _joined(tables: list[Table]) -> Table:
-    """The rows of one table after another."""
-    first = tables[0]
-    keys = {key: np.concatenate([table.keys[key] for table in tables]) for key in first.keys}
-    return Table(keys, first.columns, np.concatenate([table.values for table in tables]), first.whole)
+    return {name: pd.concat([block[name].frame() for block in blocks], ignore_index=True) for name in blocks[0]}
 
 
 def together(parts: Sequence[Known]) -> Known:
