@@ -86,9 +86,8 @@ def run(
     for failure in failures:
         terminal.complain(failure.text)
     missing = [task.scenario.name for task, result in zip(tasks, results, strict=True) if result is None]
-    if as_json:
-        if summaries:
-            terminal.print_json(summaries[0] if len(tasks) == 1 else summaries)
+    if as_json and summaries:
+        terminal.print_json(summaries[0] if len(tasks) == 1 else summaries)
     elif speaks:
         terminal.print_summaries(summaries, out, missing)
     codes = [terminal.exit_code(summary) for summary in summaries] + [failure.code for failure in failures]

@@ -63,6 +63,7 @@ Result = dict[str, Any] | Failure | None
 
 GRACE = 1.5
 """Seconds that a run has to come to the end of a tick once it was asked to stop."""
+KEPT = "what was recorded is kept, --resume continues it"
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -131,10 +132,9 @@ def _alarm(seconds: float) -> None:
 
 def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) -> list[Result]:
     """Run every task, `jobs` at a time; the results in the order of the tasks."""
-    left = "what was recorded is kept, --resume continues it"
     with progress_of(speaks) as progress:
         if jobs > 1 and len(tasks) > 1:
-            work = [Job.on(task.scenario, _attempt, *task[1:], left=left) for task in tasks]
+            work = [Job.on(task.scenario, _attempt, *task[1:], left=KEPT) for task in tasks]
             return in_processes(work, jobs, stop, progress)
         return [None if stop.asked else _attempt(*task, stop, progress) for task in tasks]
 
@@ -160,7 +160,7 @@ def _attempt(
     except KeyboardInterrupt:
         if not folder.exists():
             return None
-        return Failure(f"{scenario.name}: broken off; what was recorded is kept, --resume continues it", INTERRUPTED)
+        return Failure(f"{scenario.name}: broken off; {KEPT}", INTERRUPTED)
     except Exception as error:
         return failure_of(error, scenario.name)
     return summary

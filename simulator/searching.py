@@ -75,13 +75,8 @@ def perturb(
     economy, found = loaded.economy, references.equilibria
     number = _which(scenario, equilibrium, len(found))
     try:
-        subject = fragility.Fragility(
-            economy,
-            loaded.markets,
-            loaded.rule,
-            found[number - 1],
-            fragility.parameters(economy, loaded.markets, change),
-        )
+        parameters = fragility.parameters(economy, loaded.markets, change)
+        subject = fragility.Fragility(economy, loaded.markets, loaded.rule, found[number - 1], parameters)
         told = perturbation(subject, size=size, norm=norm, number=random, seed=loaded.run.seed)
     except fragility.FragilityError as problem:
         refuse(f"{scenario}: {problem}")

@@ -14,7 +14,7 @@ from typing import Any, Self
 from simulator.errors import RunFolderError
 from simulator.records.checkpoint import DAMAGED, Manifest, State, Tally, UnfitError, Written, packed
 from simulator.records.columns import growing_columns
-from simulator.records.lock import HeldError, Lock
+from simulator.records.lock import Lock
 from simulator.records.table import Table
 
 SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"
@@ -60,9 +60,6 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.take()
-            except HeldError as held:
-                found = f"found a run at work here, process {held}; wait for it, or --out writes elsewhere"
-                raise RunFolderError(f"{self.path}: {found}") from None
             except OSError as error:
                 # Where nobody can write, a finished run may still be read.
                 if error.errno not in (EACCES, EPERM, EROFS):

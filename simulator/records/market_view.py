@@ -244,8 +244,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         value, count = economy.output_price(ticks.prices)[:, economy.edge_firm] * block.products, len(ticks.tick)
         means = [np.zeros((count, 0))]
         for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
-            each, used = (table[:, edges].reshape(count, firm.rows, -1) for table in (value, block.inputs))
-            means.append(each[:, 0] if firm.rows == 1 else _mean(each, used))
+            each = value[:, edges].reshape(count, firm.rows, -1)
+            means.append(each[:, 0] if firm.rows == 1 else _mean(each, block.inputs[:, edges].reshape(each.shape)))
         earned = np.concatenate(means, axis=1)
         inputs = np.array([good for firm in economy.firms for good in firm.inputs], dtype=np.intp)
         paid = ticks.prices[:, inputs]

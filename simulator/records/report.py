@@ -101,10 +101,10 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
     for record in records:
         radius = record["spectral_radius"]
         known = "" if radius is None else f" (spectral radius {radius:.4f})"
-        lines += [
+        lines.append(
             f"\nequilibrium {record['equilibrium']}: residual {record['residual']:.1e}, index {record['index']:+d}, "
-            f"the price rule {SETTLES[record['stable']]} here{known}",
-        ]
+            f"the price rule {SETTLES[record['stable']]} here{known}"
+        )
         columns = [record[name].values() for name in ("price", "quantity", "adjoint")]
         cells = [["-" if cell is None else f"{cell:.9g}" for cell in column] for column in columns]
         rows = [("good", "price", "quantity", "derivative"), *zip(markets.goods, *cells, strict=True)]
