@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 MANY_ROWS = 10_000_000
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
-Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),
-]
-Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed, in place of the scenario's.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
-USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
-"""The parser's error for a wrong command line; typer does not export it under a name."""
 
 
 def refuse(message: str) -> NoReturn:
@@ -92,26 +83,6 @@ def figure_formats(text: str) -> tuple[str, ...]:
     if wrong:
         refuse(f"--format: found {', '.join(map(repr, wrong))}; expected png, svg or pdf, or several as in png,svg")
     return formats
-
-
-def check_name(name: str) -> None:
-    """Refuse what cannot be the name of a scenario."""
-    import re
-
-    from simulator.kinds.entry import NAME_PATTERN
-
-    if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
-        expected = "a name of letters, digits, '.', '_' and '-', the first a letter or digit, at most 100"
-        where = "; --out names a folder" if os.sep in name or "/" in name else ""
-        refuse(f"found {name!r}; expected {expected}{where}")
-
-
-def one_of(found: str, known: Sequence[str]) -> str:
-    """The words to choose from, and what was perhaps meant."""
-    from difflib import get_close_matches
-
-    meant = get_close_matches(found, known, 1)
-    return f"one of {', '.join(known)}" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 def check_folder(out: Path) -> None:
@@ -194,33 +165,3 @@ def run_folders(paths: Iterable[str]) -> list[Path]:
         magic = "\0" not in path and glob.has_magic(path) and not Path(path).exists()
         folders += [Path(place) for place in sorted(glob.glob(path)) if magic and Path(place).is_dir()] or [Path(path)]
     return folders
-
-
-def usage(error: Any) -> str:
-    """One line for a wrong command line: what was found, and what was perhaps meant."""
-    from difflib import get_close_matches
-
-    context: Any = error.ctx
-    message = str(error.format_message()).rstrip(".")
-    if message.startswith("Usage:"):
-        return message
-    command = context.command_path if context is not None else "simulator"
-    wrong, known = "", list[str]()
-    if context is not None and type(error).__name__ == "NoSuchOption":
-        wrong = str(error.option_name)
-        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-        known += ["--help", "--version", "--debug"]
-        message = f"unknown option {wrong}"
-    elif context is not None and message.startswith("No such command"):
-        wrong, known = message.split("'")[1], list(context.command.list_commands(context))
-        message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
-    elif hasattr(error.__cause__, "errors"):
-        # Typer has asked pydantic, which knows what was typed.
-        (wrongly,) = error.__cause__.errors()[:1]
-        kinds = {"int_parsing": "a whole number", "float_parsing": "a number", "bool_parsing": "true or false"}
-        expected = kinds.get(wrongly["type"], wrongly["msg"])
-        message = f"{error.param.opts[0]}: found {wrongly['input']!r}; expected {expected}"
-    else:
-        message = message[:1].lower() + message[1:]
-    meant = get_close_matches(wrong, known, 1)
-    return f"{command}: {message}; " + (f"did you mean {meant[0]}?" if meant else f"see {command} --help")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FIRST_LETTERS = 10_000
 """As much of a scenario is read to find its first comment."""
@@ -41,28 +41,27 @@ def _opening(file: Path) -> str:
     return whole if whole.endswith((".", "?", "!")) else re.sub(r"(.*[.?!]) .*", r"\1", whole)
 
 
+def _said(title: str, kinds: Mapping[str, Any]) -> Section:
+    """A section of kinds that say what they mean."""
+    return Section(title, {name: kind.meaning for name, kind in kinds.items()})
+
+
 def utilities() -> list[Section]:
     from simulator.kinds.utilities import UTILITIES
 
-    return [
-        Section("consumers: [{utility: {KIND: ...}}]", {name: kind.meaning for name, kind in UTILITIES.items()}),
-        *_from_outside("utilities"),
-    ]
+    return [_said("consumers: [{utility: {KIND: ...}}]", UTILITIES), *_from_outside("utilities")]
 
 
 def technologies() -> list[Section]:
     from simulator.economics.bundles import ACTIVATIONS, SELLERS
     from simulator.kinds.technologies import FORMULA, TECHNOLOGIES
 
-    title = 'firms: [{technology: {KIND: ...}}], a formula as {makes: "y = ..."}'
-    kinds = {name: kind.meaning for name, kind in TECHNOLOGIES.items()}
+    firms = _said('firms: [{technology: {KIND: ...}}], a formula as {makes: "y = ..."}', TECHNOLOGIES)
+    hidden = "learning: {hidden: {activation: KIND}}, what a hidden firm makes by its design w of a bundle e"
     return [
-        Section(title, {"formula": FORMULA, **kinds}),
-        Section("learning: {supply: KIND}, what sellers offer of a bundle", {k: s.meaning for k, s in SELLERS.items()}),
-        Section(
-            "learning: {hidden: {activation: KIND}}, what a hidden firm makes by its design w of a bundle e",
-            {kind: activation.meaning for kind, activation in ACTIVATIONS.items()},
-        ),
+        firms._replace(entries={"formula": FORMULA, **firms.entries}),
+        _said("learning: {supply: KIND}, what sellers offer of a bundle", SELLERS),
+        _said(hidden, ACTIVATIONS),
         *_from_outside("technologies"),
     ]
 
@@ -70,8 +69,7 @@ def technologies() -> list[Section]:
 def distributions() -> list[Section]:
     from simulator.kinds.distributions import DISTRIBUTIONS
 
-    kinds = {name: kind.meaning for name, kind in DISTRIBUTIONS.items()}
-    return [Section("a number of firms or consumers: {KIND: ...}, and times and plus", kinds)]
+    return [_said("a number of firms or consumers: {KIND: ...}, and times and plus", DISTRIBUTIONS)]
 
 
 def _from_outside(group: str) -> list[Section]:
@@ -115,8 +113,7 @@ def rules() -> list[Section]:
 def behaviours() -> list[Section]:
     from simulator.dynamics.behaviours import BEHAVIOURS
 
-    kinds = {name: kind.meaning for name, kind in BEHAVIOURS.items()}
-    return [Section("firms: [{behaviour: KIND}]", kinds), *_from_outside("behaviours")]
+    return [_said("firms: [{behaviour: KIND}]", BEHAVIOURS), *_from_outside("behaviours")]
 
 
 def columns() -> list[Section]:
@@ -131,13 +128,7 @@ def columns() -> list[Section]:
 
 
 HEADINGS: Mapping[str, Callable[[], list[Section]]] = {
-    "utilities": utilities,
-    "technologies": technologies,
-    "schedulers": schedulers,
-    "rules": rules,
-    "behaviours": behaviours,
-    "distributions": distributions,
-    "columns": columns,
+    make.__name__: make for make in (utilities, technologies, schedulers, rules, behaviours, distributions, columns)
 }
 """What can be listed, besides the scenarios of a folder."""
 

@@ -7,6 +7,8 @@ wins. Modules are imported when a command needs them.
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -14,41 +16,24 @@ from typing import Annotated
 
 import typer
 
+from simulator import catalogue, terminal
 from simulator.arguments import (
-    USAGE_ERROR,
-    AsJson,
-    Scenarios,
-    Seed,
-    Settings,
     check_folder,
-    check_name,
     check_places,
     figure_formats,
     load_scenarios,
     number_of_jobs,
-    one_of,
     refuse,
     run_folders,
     size_warning,
-    usage,
     write_new,
 )
 from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, debugging, failure_of, one_line, run_all
+from simulator.options import USAGE_ERROR, AsJson, Formats, Jobs, Runs, Scenarios, Seed, Settings, one_of, usage
 from simulator.searching import perturb, solve, tune
-from simulator.terminal import (
-    AS_EXPECTED,
-    INTERRUPTED,
-    WRONG_INPUT,
-    complain,
-    exit_code,
-    leave,
-    print_json,
-    print_summaries,
-    say,
-)
 
 COMPARISON = Path("outputs/compare")
-LISTED = ["scenarios", "utilities", "technologies", "schedulers", "rules", "behaviours", "distributions", "columns"]
+LISTED = ["scenarios", *catalogue.HEADINGS]
 
 app = typer.Typer(
     add_completion=True,
@@ -58,9 +43,6 @@ app = typer.Typer(
     help="Simulate how markets find, or fail to find, their prices.",
     epilog="--version, and --debug to see the trace of an error, may stand anywhere.",
 )
-
-Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")]
-Formats = Annotated[str, typer.Option("--format", metavar="FORMATS", help="Figures as png, svg or pdf, or png,svg.")]
 
 
 @app.command(short_help="Run scenarios; write CSVs and figures to outputs/NAME/.")
@@ -76,7 +58,7 @@ def run(
     formats: Formats = "png",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     as_json: AsJson = False,
-    jobs: Annotated[str, typer.Option("--jobs", metavar="N", help="Runs at the same time.")] = "1",
+    jobs: Jobs = "1",
     resume: Annotated[bool, typer.Option("--resume", help="Continue runs that were interrupted or killed.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace run folders that exist.")] = False,
 ) -> None:
@@ -96,20 +78,20 @@ def run(
     speaks = not quiet and not as_json
     for scenario in loaded if not quiet else ():
         for warning in filter(None, (*scenario.warnings, size_warning(scenario))):
-            complain(warning)
+            terminal.complain(warning)
     with Interruption() as stop:
         results = run_all(tasks, processes, stop, speaks)
     summaries = [result for result in results if isinstance(result, dict)]
     failures = [result for result in results if isinstance(result, Failure)]
     for failure in failures:
-        complain(failure.text)
+        terminal.complain(failure.text)
     missing = [task.scenario.name for task, result in zip(tasks, results, strict=True) if result is None]
-    if as_json:
-        print_json(summaries[0] if len(tasks) == 1 and summaries else summaries, skip=not summaries)
+    if as_json and summaries:
+        terminal.print_json(summaries[0] if len(tasks) == 1 else summaries)
     elif speaks:
-        print_summaries(summaries, out, missing)
-    codes = [exit_code(summary) for summary in summaries] + [failure.code for failure in failures]
-    raise typer.Exit(max([*codes, INTERRUPTED] if missing else codes))
+        terminal.print_summaries(summaries, out, missing)
+    codes = [terminal.exit_code(summary) for summary in summaries] + [failure.code for failure in failures]
+    raise typer.Exit(max([*codes, terminal.INTERRUPTED] if missing else codes))
 
 
 @app.command(short_help="Redraw the figures of finished runs from their CSVs.")
@@ -130,7 +112,7 @@ def plot(runs: Runs, formats: Formats = "png") -> None:
             if debugging():
                 raise
             refuse(f"{folder}: found CSVs that cannot be drawn ({one_line(error)}); expected them as a run wrote them")
-        say("\n".join(map(str, figures)))
+        terminal.say("\n".join(map(str, figures)))
 
 
 @app.command(short_help="Hold finished runs against each other.")
@@ -160,14 +142,14 @@ def compare(
     comparing.check_vacant(out, overwrite=overwrite)
     folders = run_folders(runs)
     for folder in filter(comparing.is_comparison, folders):
-        complain(f"{folder}: left out, a comparison and no run")
+        terminal.complain(f"{folder}: left out, a comparison and no run")
     comparison = comparing.compare([folder for folder in folders if not comparing.is_comparison(folder)], numeraire)
     files = comparing.write_comparison(comparison, out, () if no_plots else chosen)
     if as_json:
-        print_json(comparison.data())
+        terminal.print_json(comparison.data())
     else:
         width = get_terminal_size().columns
-        say("\n".join([*comparing.lines(comparison, width), "", *(f"  {file}" for file in files)]))
+        terminal.say("\n".join([*comparing.lines(comparison, width), "", *(f"  {file}" for file in files)]))
 
 
 @app.command(short_help="Validate scenarios without running them.")
@@ -175,12 +157,12 @@ def check(scenarios: Scenarios, settings: Settings = None) -> None:
     """Validate scenarios without running them: every problem of every file in one pass, one line each."""
     for scenario in load_scenarios(scenarios, settings):
         for warning in scenario.warnings:
-            complain(warning)
+            terminal.complain(warning)
         economy = scenario.economy
         firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
         counts = (len(scenario.markets.goods), firms, consumers)
         nouns = [_plural(n, noun) for n, noun in zip(counts, ("good", "firm", "consumer"), strict=True) if n]
-        say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
+        terminal.say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
 
 
 app.command(short_help="Find equilibria only, without dynamics.")(solve)
@@ -201,8 +183,6 @@ def list_kinds(
 
     One line each with its formula or meaning; of a scenario its first comment. Without a heading: all headings.
     """
-    from simulator import catalogue
-
     place, broken = folder or Path("scenarios"), list[str]()
     if heading is not None and heading not in LISTED:
         refuse(f"list: found {heading!r}; expected {one_of(heading, LISTED)}")
@@ -218,7 +198,7 @@ def list_kinds(
         sections = catalogue.HEADINGS[heading]()
         lines = catalogue.heading_lines(sections)
         broken = [section.entries[name] for section in sections for name in section.broken]
-    say("\n".join(lines))
+    terminal.say("\n".join(lines))
     if broken:
         refuse("\n".join(broken))
 
@@ -230,7 +210,7 @@ def schema() -> None:
     from simulator.scenario.plugins import all_installed
 
     plugins, broken = all_installed()
-    print_json(scenario_schema(plugins.known))
+    terminal.print_json(scenario_schema(plugins.known))
     if broken:
         refuse("\n".join(broken))
 
@@ -264,10 +244,10 @@ def compile_program(
     except CounterpartError as problem:
         refuse(str(problem))
     if output is None:
-        say(text.rstrip())
+        terminal.say(text.rstrip())
         return
     write_new(output, text)
-    say(f"wrote {output}")
+    terminal.say(f"wrote {output}")
 
 
 @app.command(short_help="Write a commented starter scenario, NAME.yaml.")
@@ -278,15 +258,19 @@ def new(
     """Write a commented starter scenario, NAME.yaml, which runs as it is. A file that exists is left alone."""
     from shlex import quote
 
+    from simulator.kinds.entry import NAME_PATTERN
     from simulator.scenario.starter import starter
 
     name = name.removesuffix(".yaml").removesuffix(".yml")
-    check_name(name)
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
+        expected = "a name of letters, digits, '.', '_' and '-', the first a letter or digit, at most 100"
+        where = "; --out names a folder" if os.sep in name or "/" in name else ""
+        refuse(f"found {name!r}; expected {expected}{where}")
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name}.yaml"
     write_new(file, starter(name))
-    say(f"wrote {file}\nnext: simulator run {quote(str(file))}")
+    terminal.say(f"wrote {file}\nnext: simulator run {quote(str(file))}")
 
 
 def main() -> None:
@@ -301,22 +285,22 @@ def main() -> None:
         if "--version" in arguments[:own]:
             from importlib.metadata import version
 
-            say(f"simulator {version('market-simulator')}")
-            code = AS_EXPECTED
+            terminal.say(f"simulator {version('market-simulator')}")
+            code = terminal.AS_EXPECTED
         else:
             plain = [argument for argument in arguments[:own] if argument != "--debug"]
             with broken_off_by_signals():
                 code = app(args=plain + arguments[own:], prog_name="simulator", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+        code = terminal.INTERRUPTED
     except USAGE_ERROR as error:
-        complain(usage(error))
-        code = WRONG_INPUT
+        terminal.complain(usage(error))
+        code = terminal.WRONG_INPUT
     except Exception as error:
         failure = failure_of(error)
-        complain(failure.text)
+        terminal.complain(failure.text)
         code = failure.code
-    leave(code or AS_EXPECTED)
+    terminal.leave(code or terminal.AS_EXPECTED)
 
 
 def _plural(number: int, noun: str) -> str:

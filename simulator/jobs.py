@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from simulator.terminal import BROKEN, INTERRUPTED, WRONG_INPUT, Progress, progress_of
+from simulator.terminal import BROKEN, INTERRUPTED, WRONG_INPUT, Progress, progress_of, silent
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -30,14 +31,23 @@ class Task(NamedTuple):
 
 
 class Job(NamedTuple):
-    """Work for a process of its own, `work(*arguments, stop)`, plain data in and out, on behalf of a scenario of this
-    name; what is `left` if it ends without a result is said to the user.
+    """Work for a process of its own, `work(scenario, *arguments, stop)`, to which the scenario travels as plain data;
+    what is `left` if it ends without a result is said to the user.
     """
 
     name: str
+    resolved: dict[str, Any]
+    inputs: dict[str, Path]
     work: Callable[..., Any]
     arguments: tuple[Any, ...]
-    left: str = "nothing was written"
+    left: str
+
+    @classmethod
+    def on(
+        cls, scenario: Scenario, work: Callable[..., Any], *arguments: Any, left: str = "nothing was written"
+    ) -> Job:
+        inputs = {name: file.absolute() for name, file in scenario.inputs.items()}
+        return cls(scenario.name, scenario.resolved, inputs, work, arguments, left)
 
 
 class Failure(NamedTuple):
@@ -53,10 +63,11 @@ Result = dict[str, Any] | Failure | None
 
 GRACE = 1.5
 """Seconds that a run has to come to the end of a tick once it was asked to stop."""
+KEPT = "what was recorded is kept, --resume continues it"
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-class Interruption:
+class Interruption(ExitStack):
     """The first Ctrl-C (or SIGTERM, SIGHUP) asks runs to stop between two ticks; the second one breaks off.
 
     Where no tick ends within the `GRACE` (a search for equilibria, a tick of an hour) they are broken off all the same,
@@ -64,18 +75,14 @@ class Interruption:
     """
 
     def __init__(self, *, patient: bool = False) -> None:
-        self.asked = False
-        self._patient = patient
-        self._handlers = ExitStack()
+        super().__init__()
+        self.asked, self._patient = False, patient
 
     def __enter__(self) -> Self:
-        self._handlers.enter_context(_handled(STOPPING, self._note))
-        self._handlers.enter_context(_handled(("SIGALRM",), break_off))
-        self._handlers.callback(_alarm, 0.0)
+        self.enter_context(_handled(STOPPING, self._note))
+        self.enter_context(_handled(("SIGALRM",), break_off))
+        self.callback(_alarm, 0.0)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._handlers.close()
 
     def heed(self) -> bool:
         """Between two ticks: whether to stop. Who stops has all the time to write what was recorded."""
@@ -96,15 +103,13 @@ def break_off(number: int, _: object) -> None:
     raise KeyboardInterrupt(number)
 
 
-@contextmanager
-def broken_off_by_signals() -> Generator[None]:
+def broken_off_by_signals() -> AbstractContextManager[None]:
     """SIGTERM and SIGHUP end what is done here, as Ctrl-C does."""
-    with _handled(STOPPING, break_off):
-        yield
+    return _handled(STOPPING, break_off)
 
 
 @contextmanager
-def _handled(names: Sequence[str], handler: Callable[[int, Any], None]) -> Generator[None]:
+def _handled(names: Sequence[str], handler: Callable[[int, Any], None] | signal.Handlers) -> Generator[None]:
     """Give signals to a handler, those that the system knows; a SIGHUP that is ignored (nohup) stays so."""
     before: dict[int, Any] = {}
     for name in names:
@@ -129,21 +134,24 @@ def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) 
     """Run every task, `jobs` at a time; the results in the order of the tasks."""
     with progress_of(speaks) as progress:
         if jobs > 1 and len(tasks) > 1:
-            return in_processes([_apart(task) for task in tasks], jobs, stop, progress)
-        return [None if stop.asked else _attempt(task, stop, progress) for task in tasks]
+            work = [Job.on(task.scenario, _attempt, *task[1:], left=KEPT) for task in tasks]
+            return in_processes(work, jobs, stop, progress)
+        return [None if stop.asked else _attempt(*task, stop, progress) for task in tasks]
 
 
-def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Result:
+def _attempt(
+    scenario: Scenario,
+    folder: Path,
+    resume: bool,
+    formats: tuple[str, ...],
+    stop: Interruption,
+    progress: Progress = silent,
+) -> Result:
     """Run a scenario and draw it; what goes wrong becomes a `Failure`, so that other runs go on."""
-    scenario, folder, resume, formats = task
-
-    def advance(tick: int, ticks: int) -> None:
-        if progress is not None:
-            progress(f"{scenario.name}: tick", tick, ticks)
-
     try:
         from simulator.run import run_to_disk
 
+        advance = partial(progress, f"{scenario.name}: tick")
         summary = run_to_disk(scenario, folder, resume=resume, progress=advance, stopped=stop.heed)
         if formats and summary["outcome"] != "interrupted":
             from simulator.figures.table import draw
@@ -152,33 +160,13 @@ def _attempt(task: Task, stop: Interruption, progress: Progress | None) -> Resul
     except KeyboardInterrupt:
         if not folder.exists():
             return None
-        return Failure(f"{scenario.name}: broken off; what was recorded is kept, --resume continues it", INTERRUPTED)
+        return Failure(f"{scenario.name}: broken off; {KEPT}", INTERRUPTED)
     except Exception as error:
         return failure_of(error, scenario.name)
     return summary
 
 
-def _apart(task: Task) -> Job:
-    """A run in a process of its own: the scenario travels as plain data."""
-    inputs = {name: file.absolute() for name, file in task.scenario.inputs.items()}
-    left = "what was recorded is kept, --resume continues it"
-    return Job(task.scenario.name, _run_plain, (task.scenario.resolved, inputs, *task[1:]), left)
-
-
-def _run_plain(
-    resolved: dict[str, Any],
-    inputs: dict[str, Path],
-    folder: Path,
-    resume: bool,
-    formats: tuple[str, ...],
-    stop: Interruption,
-) -> Result:
-    from simulator.scenario import load
-
-    return _attempt(Task(load(resolved, inputs=inputs), folder, resume, formats), stop, None)
-
-
-def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: Progress | None) -> list[Any]:
+def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: Progress) -> list[Any]:
     """Do work in processes of its own, `jobs` at a time; the results in order, a `Failure` where there is none, None
     for what was stopped. SIGTERM tells processes to stop, Ctrl-C is for this one.
     """
@@ -199,7 +187,8 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
                 number, job = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_work, args=(theirs, job, debugging()))
-                _start_deaf(process)
+                with _handled(("SIGINT",), signal.SIG_IGN):  # Ctrl-C is for this process alone.
+                    process.start()
                 theirs.close()
                 running[ours] = number, process
             for ready in connection.wait(list(running), timeout=0.1):
@@ -207,8 +196,7 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
                 number, process = running.pop(ready)
                 results[number] = _receive(ready, process, work[number], stop)
                 done += 1
-                if progress is not None:
-                    progress("runs done:", done, len(work))
+                progress("runs done:", done, len(work))
             if stop.heed():
                 for _, process in running.values():
                     process.terminate()
@@ -216,15 +204,6 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
         for _, process in running.values():
             process.kill()
     return results
-
-
-def _start_deaf(process: BaseProcess) -> None:
-    """Start a process that does not hear Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process.start()
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _work(answer: Connection, job: Job, debug: bool) -> None:
@@ -235,7 +214,9 @@ def _work(answer: Connection, job: Job, debug: bool) -> None:
         if debug and not debugging():
             sys.argv.append("--debug")
         try:
-            result = job.work(*job.arguments, stop)
+            from simulator.scenario import load
+
+            result = job.work(load(job.resolved, inputs=job.inputs), *job.arguments, stop)
         except KeyboardInterrupt:
             result = None
         except Exception as error:  # A file that it reads may have gone since it was checked.

@@ -20,7 +20,7 @@ from simulator.economics.forms import Array
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of
 from simulator.records.folder import RunFolder
 from simulator.records.recorder import Recorder
-from simulator.records.report import equilibrium_table, last_row, summarise
+from simulator.records.report import equilibrium_table, last_row, scale, sentence, summary_of, versions
 from simulator.records.table import Table, frames
 from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
@@ -152,13 +152,9 @@ def simulate(
     `ticks`, `seed` and `references` replace the scenario's own; `plugins` are kinds from outside that it may speak of.
     Raises `ScenarioError` if it is refused.
     """
-    changes: dict[str, object] = {}
-    if ticks is not None:
-        changes["run.ticks"] = ticks
-    if seed is not None:
-        changes["run.seed"] = seed
-    if references is not None:
-        changes["run.references"] = "on" if references else "off"
+    judges = None if references is None else "on" if references else "off"
+    asked = {"run.ticks": ticks, "run.seed": seed, "run.references": judges}
+    changes = {path: value for path, value in asked.items() if value is not None}
     if isinstance(source, Scenario):
         kinds = source.plugins.joined_by(plugins)
         scenario = load(source.resolved, settings=changes, inputs=source.inputs, plugins=kinds) if changes else source
@@ -181,8 +177,8 @@ def run_to_disk(
     folder: Path,
     *,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-    stopped: Callable[[], bool] | None = None,
+    progress: Callable[[int, int], None] = lambda tick, ticks: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Run a scenario into a folder and return its summary.
 
@@ -192,22 +188,20 @@ def run_to_disk(
     or if `resume` finds a run of another scenario or a damaged checkpoint.
     """
     began = time.perf_counter()
-    text = scenario.text
     with RunFolder(folder) as files:
-        finished = files.finished(text, scenario.inputs) if resume else None
+        manifest = files.checkpoint(scenario.text, scenario.inputs) if resume else None
+        finished = files.finished(manifest) if manifest is not None else None
         if finished is not None:
             return finished
         simulation = Simulation(scenario)
-        state = files.resume(text, scenario.inputs, simulation.state(), scenario.run.ticks) if resume else None
-        if state is None:
-            files.start(text, scenario.inputs)
+        if manifest is None:
+            files.start(scenario.text, scenario.inputs)
         else:
-            simulation.restore(state)
+            simulation.restore(files.resume(manifest, simulation.state(), scenario.run.ticks))
         tables: dict[str, Table] = {}
         for tick in simulation.ticks():
-            if progress is not None:
-                progress(tick, scenario.run.ticks)
-            if simulation.verdict is None and stopped is not None and stopped():
+            progress(tick, scenario.run.ticks)
+            if simulation.verdict is None and stopped():
                 simulation.verdict = Verdict("interrupted", "stopped by the user; what was recorded is kept")
             if simulation.verdict is not None or simulation.recorder.full:
                 block = simulation.recorder.tables()
@@ -229,44 +223,41 @@ def _conclude(
     simulation: Simulation, tables: Mapping[str, Table], seconds: float
 ) -> tuple[dict[str, Table], dict[str, Any]]:
     """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""
-    scenario, market, view, verdict = (
-        simulation.scenario,
-        simulation.market,
-        simulation.recorder.view,
-        simulation.verdict,
-    )
-    now = market.transition
+    scenario, market, view = simulation.scenario, simulation.market, simulation.recorder.view
+    verdict, now, markets = simulation.verdict, market.transition, scenario.markets
     assert verdict is not None
     assert now is not None
-    quotes = market.scheduler.quotes(now.economy, now.tick)
+    economy, scheduler, ticks = now.economy, market.scheduler, now.tick.tick
+    quotes = scheduler.quotes(economy, now.tick)
     with np.errstate(all="ignore"):
         worth = float(quotes.prices @ np.maximum(quotes.demand, quotes.supply))
-    cohorts = statistics_of(market.scheduler.cohorts(now) if now.tick.finite else ())
-    written = {"distribution": distribution_table(cohorts)}
-    written["equilibrium"] = equilibrium_table(view.references, scenario.markets, quotes.prices, worth)
+    cohorts = statistics_of(scheduler.cohorts(now) if now.tick.finite else ())
+    written = {
+        "distribution": distribution_table(cohorts),
+        "equilibrium": equilibrium_table(view.references, markets, quotes.prices, worth),
+    }
     last = last_row(tables, view.free_goods)
-    summary = summarise(
-        verdict=verdict,
-        ticks=now.tick.tick,
-        economy=now.economy,
-        markets=scenario.markets,
-        rule=market.scheduler.rule,
-        prices=quotes.prices,
-        worth=worth,
-        last=last,
-        words=view.words(verdict, now, last),
-        run={
-            "name": scenario.name,
-            "wall_seconds": seconds,
-            "tolerance": scenario.run.tolerance,
-            "expect": list(scenario.expect),
-            "seed": scenario.run.seed,
-            "scheduler": scenario.scheduler.kind,
-            "shocks": [regime.tick for regime in scenario.regimes[1:]],
-            "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
-            "distribution": distribution_summary(cohorts),
-            "worst_imbalance": 0.0,
-            **view.summary(now),
-        },
-    )
-    return written, summary
+    known = {
+        **last,
+        **verdict._asdict(),
+        "name": scenario.name,
+        "scheduler": scenario.scheduler.kind,
+        "sentence": sentence(verdict, ticks, view.words(verdict, now, last)),
+        "ticks": ticks,
+        "evaluations": (ticks + 1) * scheduler.rule.evaluations,
+        "wall_seconds": seconds,
+        "price_gap": last.get("distance_to_equilibrium"),
+        "adjoint_gap": last.get("distance_to_adjoint"),
+        "scale": scale(economy, markets, scheduler.rule, quotes.prices, worth),
+        "outside": [markets.name_of(at) for at in np.flatnonzero(economy.is_outside).tolist()],
+        "tolerance": scenario.run.tolerance,
+        "expect": list(scenario.expect),
+        "distribution": distribution_summary(cohorts),
+        "shocks": [regime.tick for regime in scenario.regimes[1:]],
+        "worst_imbalance": 0.0,
+        "seed": scenario.run.seed,
+        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
+        "versions": versions(),
+        **view.summary(now),
+    }
+    return written, summary_of(known)

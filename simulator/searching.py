@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,19 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.arguments import (
-    AsJson,
-    Seed,
-    Settings,
-    changes_of,
-    check_folder,
-    load_scenarios,
-    number_of_jobs,
-    one_of,
-    refuse,
-    write_new,
-)
+from simulator.arguments import changes_of, check_folder, load_scenarios, number_of_jobs, refuse, write_new
 from simulator.jobs import Failure, Interruption, Job, in_processes
+from simulator.options import AsJson, Jobs, OneScenario, Seed, Settings, one_of
 from simulator.terminal import AS_EXPECTED, UNEXPECTED, Progress, aligned, complain, print_json, progress_of, say
 
 if TYPE_CHECKING:
@@ -35,7 +24,7 @@ TUNED = Path("outputs/tuned")
 
 
 def solve(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
+    scenario: OneScenario,
     settings: Settings = None,
     seed: Seed = None,
     as_json: AsJson = False,
@@ -55,7 +44,7 @@ def solve(
 
 
 def perturb(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
+    scenario: OneScenario,
     change: Annotated[str, typer.Option("--change", help="What changes: endowments, or tastes.")] = "endowments",
     size: Annotated[float, typer.Option("--size", help="Size of the change: 0.01 is one per cent.")] = 0.01,
     norm: Annotated[str, typer.Option("--norm", help="l2: sum of squares; sup: the largest change.")] = "l2",
@@ -86,13 +75,8 @@ def perturb(
     economy, found = loaded.economy, references.equilibria
     number = _which(scenario, equilibrium, len(found))
     try:
-        subject = fragility.Fragility(
-            economy,
-            loaded.markets,
-            loaded.rule,
-            found[number - 1],
-            fragility.parameters(economy, loaded.markets, change),
-        )
+        parameters = fragility.parameters(economy, loaded.markets, change)
+        subject = fragility.Fragility(economy, loaded.markets, loaded.rule, found[number - 1], parameters)
         told = perturbation(subject, size=size, norm=norm, number=random, seed=loaded.run.seed)
     except fragility.FragilityError as problem:
         refuse(f"{scenario}: {problem}")
@@ -104,12 +88,12 @@ def perturb(
 
 
 def tune(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")],
+    scenario: OneScenario,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the tuned scenario goes.")] = TUNED,
     settings: Settings = None,
     seed: Seed = None,
     as_json: AsJson = False,
-    jobs: Annotated[str, typer.Option("--jobs", metavar="N", help="Runs at the same time.")] = "1",
+    jobs: Jobs = "1",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a tuned scenario that exists.")] = False,
 ) -> None:
     """Find good steps by a small search, and write them into a copy of the scenario, outputs/tuned/NAME.yaml.
@@ -121,6 +105,7 @@ def tune(
     Exit code: 0 if the best run ends as the scenario expects, 3 if it does not, 2 if the scenario or the command line
     is wrong (then nothing is run), 130 if interrupted (then nothing is written).
     """
+    from simulator.records.report import plain
     from simulator.scenario import text_with
     from simulator.tune import best_of, most_runs, numbers_of, search
 
@@ -143,8 +128,8 @@ def tune(
     out.mkdir(parents=True, exist_ok=True)
     write_new(file, text, overwrite=overwrite)
     if as_json:
-        trials = [_plain(trial) for trial in tried]
-        print_json({"name": loaded.name, "best": _plain(best), "trials": trials, "file": str(file)})
+        trials = [trial._asdict() for trial in tried]
+        print_json(plain({"name": loaded.name, "best": best._asdict(), "trials": trials, "file": str(file)}))
     else:
         say("\n".join([*_tuning_lines(loaded, tried, best), f"  wrote {file}"]))
     raise typer.Exit(AS_EXPECTED if best.outcome in loaded.expect else UNEXPECTED)
@@ -186,7 +171,7 @@ def _check_free(file: Path, scenario: str, *, overwrite: bool) -> None:
 
 
 def _runner(
-    scenario: Scenario, processes: int, most: int, progress: Progress | None
+    scenario: Scenario, processes: int, most: int, progress: Progress
 ) -> Callable[[list[dict[str, float]]], list[Trial]]:
     """What makes trials of a scenario, several at a time where there are several processes."""
     from simulator.tune import trial
@@ -194,41 +179,33 @@ def _runner(
     done = 0
 
     def advance(what: str, more: int, _: int) -> None:
-        if progress is not None:
-            progress(what, done + more, most)
-
-    def one_by_one(many: list[dict[str, float]]) -> list[Trial]:
-        trials: list[Trial] = []
-        for numbers in many:
-            trials.append(trial(scenario, numbers))
-            advance("runs done:", len(trials), len(many))
-        return trials
-
-    def side_by_side(many: list[dict[str, float]]) -> list[Trial]:
-        inputs = {name: file.absolute() for name, file in scenario.inputs.items()}
-        asked = [Job(scenario.name, _trial, (scenario.resolved, inputs, numbers)) for numbers in many]
-        # Nothing is kept of a search that is broken off: Ctrl-C need not be waited for.
-        trials = in_processes(asked, processes, Interruption(), advance)
-        for failure in (result for result in trials if isinstance(result, Failure)):
-            complain(failure.text)
-            raise typer.Exit(failure.code)
-        return trials
+        progress(what, done + more, most)
 
     def run(many: list[dict[str, float]]) -> list[Trial]:
         nonlocal done
-        trials = (side_by_side if processes > 1 else one_by_one)(many)
+        trials: list[Any] = []
+        if processes > 1:
+            # Nothing is kept of a search that is broken off: Ctrl-C need not be waited for.
+            asked = [Job.on(scenario, _trial, numbers) for numbers in many]
+            trials = in_processes(asked, processes, Interruption(), advance)
+        else:
+            for numbers in many:
+                trials.append(trial(scenario, numbers))
+                advance("runs done:", len(trials), len(many))
+        for failure in (result for result in trials if isinstance(result, Failure)):
+            complain(failure.text)
+            raise typer.Exit(failure.code)
         done += len(many)
         return trials
 
     return run
 
 
-def _trial(resolved: dict[str, Any], inputs: dict[str, Path], numbers: dict[str, float], _: Interruption) -> Trial:
+def _trial(scenario: Scenario, numbers: dict[str, float], _: Interruption) -> Trial:
     """A trial in a process of its own."""
-    from simulator.scenario import load
     from simulator.tune import trial
 
-    return trial(load(resolved, inputs=inputs), numbers)
+    return trial(scenario, numbers)
 
 
 def _tuning_lines(scenario: Scenario, tried: list[Trial], best: Trial) -> list[str]:
@@ -257,8 +234,3 @@ def _ended(trial: Trial) -> str:
     if trial.cleared:
         return f"cleared after {ticks}"
     return f"{trial.outcome.replace('_', ' ')} after {ticks} with residual {trial.residual:.2g}"
-
-
-def _plain(trial: Trial) -> dict[str, Any]:
-    """A trial as plain data; a residual that is no number is None."""
-    return {**trial._asdict(), "residual": trial.residual if math.isfinite(trial.residual) else None}

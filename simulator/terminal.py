@@ -19,12 +19,11 @@ Progress = Callable[[str, int, int], None]
 """Told what is going on, how much is done, and how much there is at most."""
 
 
-def print_json(data: Any, *, skip: bool = False) -> None:
+def print_json(data: Any) -> None:
     """Data as JSON on stdout, in ASCII, whatever the terminal's encoding."""
     import json
 
-    if not skip:
-        say(json.dumps(data, indent=2))
+    say(json.dumps(data, indent=2))
 
 
 def say(text: str) -> None:
@@ -70,21 +69,13 @@ def _discard(stream: TextIO) -> None:
 
 
 @contextmanager
-def progress_of(speaks: bool) -> Generator[Progress | None]:
+def progress_of(speaks: bool) -> Generator[Progress]:
     """A progress bar on a terminal, a plain line every few seconds elsewhere, nothing if it should not speak."""
     if not speaks or not sys.stderr:
-        yield None
+        yield silent
         return
-    last = time.monotonic()
     if not sys.stderr.isatty():
-
-        def say(what: str, done: int, most: int) -> None:
-            nonlocal last
-            if (now := time.monotonic()) - last > SAY_EVERY:
-                last = now
-                complain(f"{what} {done} of {'at most ' if what.endswith('tick') else ''}{most}")
-
-        yield say
+        yield _seldom(SAY_EVERY, _say_progress)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -93,14 +84,30 @@ def progress_of(speaks: bool) -> Generator[Progress | None]:
     columns = (TextColumn("{task.description} {task.completed} of {task.total}", markup=False), BarColumn())
     with Bar(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
         shown = bar.add_task("", total=None, visible=False)
+        yield _seldom(
+            0.1, lambda what, done, most: bar.update(shown, description=what, completed=done, total=most, visible=True)
+        )
 
-        def advance(what: str, done: int, most: int) -> None:
-            nonlocal last
-            if (now := time.monotonic()) - last > 0.1:
-                last = now
-                bar.update(shown, description=what, completed=done, total=most, visible=True)
 
-        yield advance
+def silent(what: str, done: int, most: int) -> None:
+    """Progress of which nothing is said."""
+
+
+def _say_progress(what: str, done: int, most: int) -> None:
+    complain(f"{what} {done} of {'at most ' if what.endswith('tick') else ''}{most}")
+
+
+def _seldom(seconds: float, tell: Progress) -> Progress:
+    """Tell of progress no sooner than so many seconds after the last time."""
+    last = time.monotonic()
+
+    def advance(what: str, done: int, most: int) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last > seconds:
+            last = now
+            tell(what, done, most)
+
+    return advance
 
 
 def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Sequence[str]) -> None:
@@ -109,7 +116,7 @@ def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Seq
         "run": "name",
         "outcome": "outcome",
         "ticks": "ticks",
-        "excess": "max_relative_excess_demand",
+        "demand": "max_relative_excess_demand",
         "equilibrium": "price_gap",
         "derivative": "adjoint_gap",
         "gradient path": "gradient_path_gap",
@@ -117,10 +124,9 @@ def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Seq
     lines: list[str] = []
     if summaries:
         rows = [list(columns), *([_cell(summary[key]) for key in columns.values()] for summary in summaries)]
-        rows[0][3] = "demand"
         table = aligned(rows, {0, 1})
-        left = sum(max(len(row[i]) for row in rows) for i in range(4)) + 2 * 3
-        lines += [f"{'excess'.rjust(left)}  largest gap between price and", *table]
+        left = table[0].index("demand")
+        lines += [f"{' ' * left}excess  largest gap between price and", *table]
     for summary in summaries:
         folder = out / summary["name"]
         figures = " and figures" if (folder / "figures").is_dir() else ""

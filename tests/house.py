@@ -73,7 +73,7 @@ ROOMS = {
     "simulator.scenario.plugins": "Plugins",
     "simulator.figures.canvas": "BLUE MOST_POINTS ORANGE TITLE WIDTH number shorten spread thin",
     "simulator.dynamics.transition": "Transition",
-    "simulator.records": "market_view",
+    "simulator.records": "columns",
     "simulator.records.columns": "Column NUMBER SUMMARY TICKS TRAJECTORY USERS",
     "simulator.figures.comparison": (
         "Comparison common_scale compare finding labels lines price_finding write_comparison"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.builders import cohorts_of, market_of
-from tests.house import SCHEDULERS, Column, MarketModel, Transition, flatten, load, market_view, simulate, unflatten
+from tests.house import SCHEDULERS, Column, MarketModel, Transition, columns, flatten, load, simulate, unflatten
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 EACH = {
@@ -94,10 +94,10 @@ def test_what_members_did_is_the_same_remembered_or_worked_out_again(name: str) 
 def test_a_column_put_anywhere_in_its_table_stands_under_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = simulate(SCENARIOS / "bazaar.yaml", ticks=5)
     twice = Column("twice", "numeraire per unit", "twice the price", lambda known: 2.0 * known["price"])
-    for place in (0, 3, len(market_view.TRAJECTORY)):
-        table = (*market_view.TRAJECTORY[:place], twice, *market_view.TRAJECTORY[place:])
+    for place in (0, 3, len(columns.TRAJECTORY)):
+        table = (*columns.TRAJECTORY[:place], twice, *columns.TRAJECTORY[place:])
         with monkeypatch.context() as patch:
-            patch.setattr(market_view, "TRAJECTORY", table)
+            patch.setattr(columns, "TRAJECTORY", table)
             run = simulate(SCENARIOS / "bazaar.yaml", ticks=5)
         np.testing.assert_array_equal(run.trajectory["twice"], 2.0 * plain.trajectory["price"])
         for column in plain.trajectory.columns:

@@ -13,7 +13,6 @@ from simulator.dynamics.transition import Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.links import Links
-from simulator.records.columns import AGENTS, TICKS, TRAJECTORY, USERS, WEDGES, Columns
 from simulator.records.market_words import in_words
 from simulator.records.recorder import Rows, View
 from simulator.records.table import names
@@ -45,10 +44,6 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
         return self.links_of(self.economy)
 
     @property
-    def columns(self) -> Mapping[str, Columns]:
-        return {"trajectory": TRAJECTORY, "ticks": TICKS, "agents": (*AGENTS, *USERS), "wedges": WEDGES}
-
-    @property
     def numbers(self) -> int:
         return 2 * (len(self.links.good) + len(self.economy.goods))
 
@@ -64,7 +59,7 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
 
     def rows(self, notes: Sequence[BidsNote]) -> dict[str, Rows]:
         columns = zip(*(note.tick for note in notes), strict=True)
-        ticks = BidsTick._make(map(np.array, columns))
+        ticks: Any = BidsTick._make(map(np.array, columns))
         adjoint = np.array([note.adjoint for note in notes])
         return {
             "trajectory": self._trajectory(ticks, adjoint),
@@ -74,11 +69,11 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
         }
 
     def _trajectory(self, ticks: Any, adjoint: Array) -> Rows:
-        goods, place = names(self.economy.goods), self.links.place
-        quantity, zero = ticks.quantities[:, place], np.zeros(adjoint.shape)
+        place, zero = self.links.place, np.zeros(adjoint.shape)
+        quantity = ticks.quantities[:, place]
         known = {"price": ticks.prices[:, place], "demand": quantity, "supply": quantity, "traded": quantity}
         known |= {"excess_demand": zero, "inventory": zero, "bid": ticks.bid[:, place], "adjoint": adjoint[:, place]}
-        return Rows({"tick": np.repeat(ticks.tick, len(goods)), "good": np.tile(goods, len(adjoint))}, known)
+        return Rows(ticks.tick, {"good": names(self.economy.goods)}, known)
 
     def _ticks(self, ticks: Any, adjoint: Array) -> Rows:
         free = self.free_goods[self.links.goods]
@@ -87,44 +82,33 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
             "max_relative_excess_demand": np.where(np.isnan(gaps).any(axis=1), np.inf, np.max(gaps, axis=1)),
             "distance_to_adjoint": relative_gap(np.where(free, ticks.prices, np.nan), adjoint),
         }
-        return Rows({"tick": ticks.tick}, known)
+        return Rows(ticks.tick, {}, known)
 
     def _agents(self, ticks: Any) -> Rows:
         """Of each firm its output and its inputs alone: with each good it has to do with, and what it pays for it."""
         links, who, goods = self.links, *self._names()
-        count, outlets, edges = len(ticks.tick), len(links.maker), len(links.good)
         made, used = ticks.made[:, links.raw :], ticks.quantities[:, links.good]
-        profit = np.zeros((count, len(links.firms)))
+        profit = np.zeros((len(ticks.tick), len(links.firms)))
         np.add.at(profit.T, links.maker, (ticks.prices[:, links.raw :] * made).T)
         np.subtract.at(profit.T, links.firm, (ticks.paid * used).T)
-        sold, bought, zero = np.zeros((count, outlets)), np.zeros((count, edges)), np.zeros((count, outlets + edges))
+        agents = np.concatenate([links.maker, links.firm])
+        sold, bought = np.zeros(made.shape), np.zeros(used.shape)
+        zero = np.zeros((len(ticks.tick), len(agents)))
         known = {
             "quantity": zero,
             "input": np.concatenate([sold, used], axis=1),
             "output": np.concatenate([made, bought], axis=1),
-            "profit": np.concatenate([profit[:, links.maker], profit[:, links.firm]], axis=1),
+            "profit": profit[:, agents],
             "money": zero,
             "pays": np.concatenate([np.full(sold.shape, np.nan), ticks.paid], axis=1),
         }
-        keys: dict[str, NDArray[Any]] = {
-            "tick": np.repeat(ticks.tick, outlets + edges),
-            "agent": np.tile(np.concatenate([who[links.maker], who[links.firm]]), count),
-            "kind": np.full(count * (outlets + edges), "firm"),
-            "good": np.tile(np.concatenate([goods[links.raw :], goods[links.good]]), count),
-        }
-        return Rows(keys, known)
+        good = np.concatenate([goods[links.raw :], goods[links.good]])
+        return Rows(ticks.tick, {"agent": who[agents], "kind": np.full(len(agents), "firm"), "good": good}, known)
 
     def _wedges(self, ticks: Any) -> Rows:
         links, who, goods = self.links, *self._names()
-        count = len(ticks.tick)
-        keys = {
-            "tick": np.repeat(ticks.tick, len(links.good)),
-            "firm": np.tile(who[links.firm], count),
-            "input": np.tile(goods[links.good], count),
-        }
-        return Rows(
-            keys, {"marginal_revenue_product": ticks.bids, "price": ticks.paid, "wedge": ticks.bids - ticks.paid}
-        )
+        known = {"marginal_revenue_product": ticks.bids, "price": ticks.paid, "wedge": ticks.bids - ticks.paid}
+        return Rows(ticks.tick, {"firm": who[links.firm], "input": goods[links.good]}, known)
 
     def _names(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """The names of firms and goods, in the links' order."""

@@ -83,7 +83,6 @@ class Stored(NamedTuple):
 class Manifest(NamedTuple):
     """What a checkpoint says of itself."""
 
-    format: int
     program: str
     files: dict[str, Written]
     arrays: dict[str, Stored]
@@ -105,7 +104,7 @@ class Manifest(NamedTuple):
                 raise UnfitError(OTHER_VERSION)
             files = {name: Written(*written) for name, written in said["files"].items()}
             arrays = {name: Stored(*stored) for name, stored in said["arrays"].items()}
-            return cls(said["format"], said["program"], files, arrays)
+            return cls(said["program"], files, arrays)
 
     def refuse_misfits(self, fresh: Mapping[str, NDArray[Any]], ticks: int) -> None:
         """Raise `UnfitError` if the arrays are not those of a run whose state is `fresh` before its first tick.

@@ -76,9 +76,7 @@ TICKS: Columns = (
         "road to (formulas of several inputs, utilities by formula, kinds from outside)",
     ),
     Column(
-        "rotation_index",
-        NUMBER,
-        "part of the whitened Jacobian that is antisymmetric: 0 a gradient, 1 a pure rotation",
+        "rotation_index", NUMBER, "part of the whitened Jacobian that is antisymmetric: 0 a gradient, 1 a pure rotation"
     ),
     Column(
         "cosine_home",
@@ -103,9 +101,7 @@ AGENTS: Columns = (
 
 USERS: Columns = (
     Column(
-        "pays",
-        PRICE,
-        "what the agent pays for a unit of what it uses: of a good that is not rival, a price of its own",
+        "pays", PRICE, "what the agent pays for a unit of what it uses: of a good that is not rival, a price of its own"
     ),
 )
 """A further column of agents.csv where some good is not rival, and under `marginal_bids`, where only the goods a firm
@@ -143,10 +139,7 @@ EQUILIBRIUM: Columns = (
         whole=True,
     ),
     Column(
-        "from_tick",
-        "tick",
-        "the tick from which this is an equilibrium: after a shock there are others",
-        whole=True,
+        "from_tick", "tick", "the tick from which this is an equilibrium: after a shock there are others", whole=True
     ),
 )
 """Columns of equilibrium.csv after `equilibrium` and `good`."""
@@ -176,6 +169,16 @@ TABLES: dict[str, Sheet] = {
     "distribution": Sheet(("agent", "percent"), DISTRIBUTION),
 }
 """Every CSV of a run, without what a scheduler adds."""
+
+
+def growing_columns(*further: Column, users: bool = True) -> dict[str, Columns]:
+    """The columns of the tables that grow with the ticks: ticks.csv with `further` ones, and agents.csv with what the
+    `users` of a good pay, or without.
+    """
+    agents = (*AGENTS, *USERS) if users else AGENTS
+    return {"trajectory": TRAJECTORY, "ticks": (*TICKS, *further), "agents": agents, "wedges": WEDGES}
+
+
 SUMMARY = {
     "name": "the scenario's name",
     "outcome": "how the run ended",

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
-from simulator.records.columns import DISTRIBUTION
-from simulator.records.table import Table, names
+from simulator.records.columns import DISTRIBUTION, Known
+from simulator.records.table import Table, names, together
 
 if TYPE_CHECKING:
     from simulator.dynamics.consumers import CohortTick, MemberStatistics
@@ -30,42 +30,36 @@ def distribution_table(cohorts: Mapping[str, MemberStatistics]) -> Table:
 
     `gain_share` is the part of all gains that falls to those who gain least, a Lorenz curve.
     """
-    parts = [_known(statistics) for statistics in cohorts.values()]
-    keys = {"agent": np.repeat(names(cohorts), len(PERCENT)), "percent": np.tile(PERCENT, len(parts))}
-    known = {column.name: np.array([part[column.name] for part in parts]) for column in DISTRIBUTION}
-    return Table.of(keys, DISTRIBUTION, known)
+    known = together([_known(statistics) for statistics in cohorts.values()])
+    return Table.of({"agent": names(cohorts)}, {"percent": PERCENT}, DISTRIBUTION, known)
 
 
-def _known(statistics: MemberStatistics) -> dict[str, Array]:
+def _known(statistics: MemberStatistics) -> Known:
     """The columns of a cohort, by name."""
-    income, utility, gain = statistics
+    gain = statistics.gain
     share = np.full(len(PERCENT), np.nan)
     if np.isfinite(gain).all():
         least_first = np.concatenate([[0.0], np.cumsum(np.sort(gain))])
         places = PERCENT / 100 * (len(least_first) - 1)
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.interp(places, np.arange(len(least_first)), least_first) / least_first[-1]
-    spread = {"income": income, "utility": utility, "gain": gain}
-    return {**{name: _percentiles(values, PERCENT) for name, values in spread.items()}, "gain_share": share}
+    spread = {name: _percentiles(values, PERCENT) for name, values in statistics._asdict().items()}
+    return {**spread, "gain_share": share}
 
 
 def distribution_summary(cohorts: Mapping[str, MemberStatistics]) -> dict[str, Any]:
-    """Quantiles of income and utility of each cohort, the mean gain from trade, and who loses by it."""
-    return {
-        name: {
-            "income": _quantiles(statistics.income),
-            "utility": _quantiles(statistics.utility),
-            "gain": _quantiles(statistics.gain),
-            "losing": float(np.mean(statistics.gain < 0.0)) if np.isfinite(statistics.gain).all() else None,
-        }
-        for name, statistics in cohorts.items()
-    }
+    """Mean and quantiles of income, utility and gains from trade of each cohort, and the part who lose by it."""
+    found: dict[str, Any] = {}
+    for name, statistics in cohorts.items():
+        found[name] = {of: _quantiles(values) for of, values in statistics._asdict().items()}
+        losing = np.mean(statistics.gain < 0.0) if np.isfinite(statistics.gain).all() else np.nan
+        found[name]["losing"] = float(losing)
+    return found
 
 
-def _quantiles(values: Array) -> dict[str, float | None]:
-    found = [float(np.mean(values)), *_percentiles(values, np.array(list(QUANTILES.values()))).tolist()]
-    names_of = ("mean", *QUANTILES)
-    return {name: value if np.isfinite(value) else None for name, value in zip(names_of, found, strict=True)}
+def _quantiles(values: Array) -> dict[str, float]:
+    found = _percentiles(values, np.array(list(QUANTILES.values()))).tolist()
+    return {"mean": float(np.mean(values)), **dict(zip(QUANTILES, found, strict=True))}
 
 
 def _percentiles(values: Array, percent: NDArray[np.int_]) -> Array:

@@ -13,12 +13,12 @@ from typing import Any, Self
 
 from simulator.errors import RunFolderError
 from simulator.records.checkpoint import DAMAGED, Manifest, State, Tally, UnfitError, Written, packed
-from simulator.records.lock import HeldError, Lock
+from simulator.records.columns import growing_columns
+from simulator.records.lock import Lock
 from simulator.records.table import Table
 
-TABLES = ("trajectory", "ticks", "agents", "wedges")
 SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"
-GROWING = tuple(f"{table}.csv" for table in TABLES)
+GROWING = tuple(f"{table}.csv" for table in growing_columns())
 LAST = ("equilibrium.csv", "distribution.csv", SUMMARY)
 """What is written at the end, the summary last."""
 INPUTS = "inputs"
@@ -60,9 +60,6 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.take()
-            except HeldError as held:
-                found = f"found a run at work here, process {held}; wait for it, or --out writes elsewhere"
-                raise RunFolderError(f"{self.path}: {found}") from None
             except OSError as error:
                 # Where nobody can write, a finished run may still be read.
                 if error.errno not in (EACCES, EPERM, EROFS):
@@ -97,14 +94,10 @@ class RunFolder:
         copies = {name: self._read(place) for name, place in inputs.items()}
         self.refuse_strangers()
         with self._plainly("written"):
-            for name in WRITTEN:
-                (self.path / name).unlink(missing_ok=True)
-                (self.path / f"{name}{PART}").unlink(missing_ok=True)
-            for figure in (self.path / "figures").glob("*"):
-                if figure.suffix in FIGURES:
-                    figure.unlink()
-            for old in (self.path / INPUTS).glob("*"):
-                old.unlink()
+            old = [self.path / f"{name}{ending}" for name in WRITTEN for ending in ("", PART)]
+            old += [figure for figure in (self.path / "figures").glob("*") if figure.suffix in FIGURES]
+            for file in (*old, *(self.path / INPUTS).glob("*")):
+                file.unlink(missing_ok=True)
             for name, data in copies.items():
                 (self.path / name).parent.mkdir(exist_ok=True)
                 self._write(name, data)
@@ -112,15 +105,12 @@ class RunFolder:
             for name in GROWING:
                 self._files[name] = GrowingFile(self.path / name)
 
-    def resume(self, scenario_yaml: str, inputs: Mapping[str, Path], fresh: State, ticks: int) -> State | None:
-        """Continue from the checkpoint: its state, with the files cut back to it; None where there is none.
+    def resume(self, manifest: Manifest, fresh: State, ticks: int) -> State:
+        """Continue from the checkpoint: its state, with the files cut back to it.
 
         `fresh` is the state of a run of this scenario before its first tick, and no run goes beyond so many `ticks`.
         """
-        manifest = self.checkpoint(scenario_yaml, inputs)
-        if manifest is None:
-            return None
-        with self._fitting(), self._plainly("read"):
+        with self._plainly("read"):
             manifest.refuse_misfits(fresh, ticks)
             state = manifest.load(self.path / CHECKPOINT, ticks)
         tallies = {name: self._tally(name, manifest.files[name]) for name in GROWING}
@@ -148,21 +138,19 @@ class RunFolder:
             for name, place in inputs.items():
                 if not (self.path / name).is_file() or (self.path / name).read_bytes() != self._read(place):
                     raise RunFolderError(f"{place}: found other contents than in {self.path / name}; {WAYS_OUT}")
-            with self._fitting():
-                manifest = Manifest.read(self.path / CHECKPOINT)
-                whole = set(manifest.files) in ({*GROWING}, {*GROWING, *LAST})
-                if not whole or not all(written.length > 0 for written in manifest.files.values()):
-                    raise UnfitError(DAMAGED)
+            manifest = Manifest.read(self.path / CHECKPOINT)
+            whole = set(manifest.files) in ({*GROWING}, {*GROWING, *LAST})
+            if not whole or not all(written.length > 0 for written in manifest.files.values()):
+                raise UnfitError(DAMAGED)
             for name, written in manifest.files.items():
                 file = self.path / name
                 if not file.is_file() or file.stat().st_size < written.length:
                     raise RunFolderError(f"{file}: found less than the checkpoint knows of; {WAYS_OUT}")
         return manifest
 
-    def finished(self, scenario_yaml: str, inputs: Mapping[str, Path]) -> dict[str, Any] | None:
-        """The summary of this very scenario's run if it came to its own end, None if it was interrupted or killed."""
-        manifest = self.checkpoint(scenario_yaml, inputs)
-        if manifest is None or SUMMARY not in manifest.files:
+    def finished(self, manifest: Manifest) -> dict[str, Any] | None:
+        """The summary of the run if it came to its own end, None if it was interrupted or killed."""
+        if SUMMARY not in manifest.files:
             return None
         for name, written in manifest.files.items():
             if self._tally(name, written).written.length < (self.path / name).stat().st_size:
@@ -175,11 +163,11 @@ class RunFolder:
             for name, table in tables.items():
                 file = self._files[f"{name}.csv"]
                 text = table.lines()
-                file.write((text if file.written.length else table.header + text).encode())
+                file.add((text if file.tally.written.length else table.header + text).encode())
 
     def hold(self, state: State) -> None:
         """Keep the state after all rows written so far, and after `finish` all that was written; save it if due."""
-        files = {name: file.written for name, file in self._files.items()} | self._last
+        files = {name: file.tally.written for name, file in self._files.items()} | self._last
         self._held = {name: array.copy() for name, array in state.items()}, files
         if time.monotonic() >= self._due:
             self.save()
@@ -233,48 +221,33 @@ class RunFolder:
         return tally
 
     @contextmanager
-    def _fitting(self) -> Generator[None]:
-        """Say in one line what is wrong with the checkpoint."""
+    def _plainly(self, done: str) -> Generator[None]:
+        """Say in one line what is wrong with the checkpoint, or what the operating system refuses."""
         try:
             yield
         except UnfitError as error:
             raise RunFolderError(f"{self.path / CHECKPOINT}: found {error}; {WAYS_OUT}") from None
-
-    @contextmanager
-    def _plainly(self, done: str) -> Generator[None]:
-        """Say in one line what the operating system refuses."""
-        try:
-            yield
         except OSError as error:
             place = error.filename or self.path
             raise RunFolderError(f"{place}: cannot be {done}: {error.strerror or type(error).__name__}") from error
 
 
-class GrowingFile:
+class GrowingFile(FileIO):
     """A file that is only added to: from nothing, or from a beginning whose tally is known, to which it is cut back.
 
     It knows length and checksum of all that it holds, and reads nothing.
     """
 
     def __init__(self, path: Path, tally: Tally | None = None) -> None:
-        self._tally = tally or Tally()
-        self._file = FileIO(path, "r+b" if tally else "wb")
-        self._file.truncate(self.written.length)
-        self._file.seek(0, 2)
+        super().__init__(path, "r+b" if tally else "wb")
+        self.tally = tally or Tally()
+        self.truncate(self.tally.written.length)
+        self.seek(0, 2)
 
-    @property
-    def written(self) -> Written:
-        """Length and checksum of what it holds."""
-        return self._tally.written
-
-    def write(self, data: bytes) -> None:
-        """Add to it."""
-        _write_all(self._file, data)
-        self._tally.add(data)
-
-    def close(self) -> None:
-        """Close it; all is written."""
-        self._file.close()
+    def add(self, data: bytes) -> None:
+        """Write more."""
+        _write_all(self, data)
+        self.tally.add(data)
 
 
 def _write_all(file: FileIO, data: bytes) -> None:

@@ -17,7 +17,7 @@ from simulator.dynamics.learning_tick import LearningState, LearningTick, Traini
 from simulator.dynamics.transition import Transition
 from simulator.economics.bundles import Sellers, binary
 from simulator.economics.forms import Array
-from simulator.records.columns import AGENTS, NUMBER, TICKS, TRAJECTORY, USERS, WEDGES, Column, Columns
+from simulator.records.columns import NUMBER, Column, Columns, Known, growing_columns
 from simulator.records.recorder import Rows, View
 from simulator.records.table import names
 
@@ -81,15 +81,12 @@ class LearningNote(NamedTuple):
 class LearningView(View[LearningState, LearningTick, LearningNote]):
     """The view of a market that learns prices of `goods`, of which `free_goods` `(goods,)` may move."""
 
+    columns = growing_columns(*LEARNING_TICKS)
+
     def __init__(self, market: Learner, goods: tuple[str, ...], free_goods: NDArray[np.bool_]) -> None:
         self.market, self.training, self.goods, self.free_goods = market, market.training, goods, free_goods
         nothing = np.zeros(self.training.test_orders.shape)
         self._untested = None if len(nothing) else (nothing, nothing)
-
-    @property
-    def columns(self) -> Mapping[str, Columns]:
-        ticks, agents = (*TICKS, *LEARNING_TICKS), (*AGENTS, *USERS)
-        return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES}
 
     @property
     def numbers(self) -> int:
@@ -104,24 +101,21 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
 
     def rows(self, notes: Sequence[LearningNote]) -> dict[str, Rows]:
         ticks = np.array([note.tick.tick for note in notes], dtype=np.int64)
-        none = np.zeros(0)
-        nobody = Rows({"tick": none.astype(np.int64), "firm": none.astype(str), "input": none.astype(str)}, {})
+        nobody = np.zeros(0, dtype=str)
         return {
-            "trajectory": self._trajectory(ticks, notes),
-            "ticks": self._ticks(ticks, notes),
-            "agents": self._agents(ticks, notes),
-            "wedges": nobody,
+            "trajectory": Rows(ticks, {"good": names(self.goods)}, self._trajectory([note.tick for note in notes])),
+            "ticks": Rows(ticks, {}, self._ticks(notes)),
+            "agents": Rows(ticks, *self._agents(notes)),
+            "wedges": Rows(ticks, {"firm": nobody, "input": nobody}, {}),
         }
 
-    def _trajectory(self, ticks: NDArray[np.int64], notes: Sequence[LearningNote]) -> Rows:
-        goods = names(self.goods)
+    def _trajectory(self, ticks: Sequence[LearningTick]) -> Known:
         fields = ("prices", "demand", "supply")
-        prices, demand, supply = (np.array([getattr(note.tick, name) for note in notes]) for name in fields)
+        prices, demand, supply = (np.array([getattr(tick, name) for tick in ticks]) for name in fields)
         known = {"price": prices, "demand": demand, "supply": supply, "excess_demand": demand - supply}
-        known |= {"traded": np.minimum(demand, supply), "inventory": np.zeros(prices.shape)}
-        return Rows({"tick": np.repeat(ticks, len(goods)), "good": np.tile(goods, len(ticks))}, known)
+        return known | {"traded": np.minimum(demand, supply), "inventory": np.zeros(prices.shape)}
 
-    def _ticks(self, ticks: NDArray[np.int64], notes: Sequence[LearningNote]) -> Rows:
+    def _ticks(self, notes: Sequence[LearningNote]) -> Known:
         sellers, training = self.market.sellers, self.training
         orders, test_orders = training.orders, training.test_orders
         known = {
@@ -131,46 +125,45 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
             "accuracy": [_accuracy(orders, note.paid, note.supplied) for note in notes],
             "test_accuracy": [_accuracy(test_orders, note.test_paid, note.test_supplied) for note in notes],
         }
-        return Rows({"tick": ticks}, {name: np.array(values) for name, values in known.items()})
+        return {name: np.array(values) for name, values in known.items()}
 
-    def _agents(self, ticks: NDArray[np.int64], notes: Sequence[LearningNote]) -> Rows:
-        training, contracts = self.training, self.training.contracts
-        told = len(training.orders) <= MOST_ORDERS
+    def _agents(self, notes: Sequence[LearningNote]) -> tuple[dict[str, NDArray[Any]], Known]:
+        """Orders, unless there are too many, by bundle and contract; then hidden firms by what they design of."""
+        training, ticks = self.training, len(notes)
+        orders = training.orders if len(training.orders) <= MOST_ORDERS else training.orders[:0]
         who, made_of = self._designers()
         designs = [np.concatenate([*(design.ravel() for design in note.tick.designs), np.zeros(0)]) for note in notes]
-        designed, empty = np.array(designs), np.full((len(notes), len(who)), np.nan)
-        ordered = {"input": np.zeros((len(notes), 0))}
-        if told:
-            orders = np.tile(training.orders.ravel(), (len(notes), 1))
-            supplied = np.array([note.supplied.ravel() for note in notes])
-            paid = np.array([note.paid.ravel() for note in notes])
-            ordered = {"quantity": orders - supplied, "input": orders, "output": supplied, "pays": paid}
+        ordered = np.tile(orders.ravel(), (ticks, 1))
+        paid = np.array([note.paid[: len(orders)].ravel() for note in notes])
+        supplied = np.array([note.supplied[: len(orders)].ravel() for note in notes])
+        empty = np.full((ticks, len(who)), np.nan)
         known = {
-            name: np.concatenate([values, designed if name == "input" else empty], axis=1)
-            for name, values in ordered.items()
+            "quantity": np.concatenate([ordered - supplied, empty], axis=1),
+            "input": np.concatenate([ordered, np.array(designs)], axis=1),
+            "output": np.concatenate([supplied, empty], axis=1),
+            "pays": np.concatenate([paid, empty], axis=1),
         }
-        labels = [f"order_{place + 1}" for place in range(len(training.orders) if told else 0)]
-        agent = names([*(label for label in labels for _ in contracts), *who])
-        bundles = [contract or "bundle" for contract in contracts] * len(labels)
-        kind = names([*["order"] * len(bundles), *["firm"] * len(who)])
-        keys: dict[str, Any] = {
-            "tick": np.repeat(ticks, len(agent)),
-            "agent": np.tile(agent, len(notes)),
-            "kind": np.tile(kind, len(notes)),
-            "good": np.tile(names([*bundles, *made_of]), len(notes)),
+        labels = [f"order_{place + 1}" for place in range(len(orders)) for _ in training.contracts]
+        bundles = [contract or "bundle" for contract in training.contracts] * len(orders)
+        keys = {
+            "agent": names([*labels, *who]),
+            "kind": names([*["order"] * len(bundles), *["firm"] * len(who)]),
+            "good": names([*bundles, *made_of]),
         }
-        return Rows(keys, known)
+        return keys, known
 
     def words(
         self, verdict: Verdict, now: Transition[LearningState, LearningTick], last: Mapping[str, float]
     ) -> list[str]:
-        decided, tested = last.get("accuracy", np.nan), last.get("test_accuracy", np.nan)
-        words = f"loss {last['loss']:.3g}" if last.get("loss", np.nan) == last.get("loss") else ""
-        if words and decided == decided:
+        loss, decided, tested = (last.get(name, np.nan) for name in ("loss", "accuracy", "test_accuracy"))
+        if loss != loss:
+            return []
+        words = f"loss {loss:.3g}"
+        if decided == decided:
             words += f", {100 * decided:.4g}% of the patterns decided right"
-        if words and tested == tested:
+        if tested == tested:
             words += f", and {100 * tested:.4g}% of those held out"
-        return [words] if words else []
+        return [words]
 
     def summary(self, now: Transition[LearningState, LearningTick]) -> dict[str, Any]:
         """What was learnt: `separable`, `surface` and `test`, see `records.columns`."""

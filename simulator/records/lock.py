@@ -10,24 +10,18 @@ import sys
 from errno import ENOLCK, ENOTSUP
 from pathlib import Path
 
-
-class HeldError(Exception):
-    """Another process holds the lock; `process` is its number, as far as it is known."""
-
-    def __init__(self, process: str) -> None:
-        super().__init__(process)
-        self.process = process
+from simulator.errors import RunFolderError
 
 
 class Lock:
-    """The lock file of a folder. It holds the number of the process that has it, and is removed when that is done."""
+    """The lock file of a run's folder. It holds the number of the process that has it, and goes when that is done."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Hold the lock from now on; raises `HeldError` if another does."""
+        """Hold the lock from now on; raises `RunFolderError` if another process does."""
         while self._descriptor is None:
             descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o666)
             try:
@@ -36,7 +30,9 @@ class Lock:
                 if self.file.exists() and os.path.samestat(os.fstat(descriptor), self.file.stat()):
                     self._descriptor = descriptor
             except BlockingIOError:
-                raise HeldError(os.read(descriptor, 20).decode(errors="replace").strip() or "unknown") from None
+                process = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
+                found = f"found a run at work here, process {process}; wait for it, or --out writes elsewhere"
+                raise RunFolderError(f"{self.file.parent}: {found}") from None
             finally:
                 if self._descriptor is None:
                     os.close(descriptor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +17,15 @@ from simulator.dynamics.consumers import CohortTick
 from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.price_rules import PriceRule
-from simulator.dynamics.transition import Transition
 from simulator.economics.allocation import share_out
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
-from simulator.records.columns import (
-    AGENTS,
-    MONEY,
-    NUMBER,
-    TICKS,
-    TRAJECTORY,
-    USERS,
-    WEDGES,
-    Column,
-    Columns,
-)
-from simulator.records.market_block import Block, Judged
-from simulator.records.market_words import Descended, market_words, reached
+from simulator.records.columns import MONEY, NUMBER, Column, Columns, growing_columns
+from simulator.records.market_block import Block, MarketNote
+from simulator.records.market_words import Descended, Market, market_words, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
@@ -44,8 +33,6 @@ from simulator.references.verification import FirmVerification
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
-
-Market = Transition[MarketState, MarketTick]
 
 SEARCH, SEARCHES = 500, 200
 """What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""
@@ -56,16 +43,6 @@ TRADE_TICKS: Columns = (
     Column("money_imbalance", NUMBER, "|sum of all changes of purses| relative to turnover, budgets and accounts"),
 )
 """Further columns of ticks.csv where agents trade in every tick."""
-
-NOTHING = Judged(None, None, ())
-"""What is noted of a tick by which nobody is to be asked."""
-
-
-class MarketNote(NamedTuple):
-    """A tick, and what is said of it if it is recorded."""
-
-    tick: MarketTick
-    judged: Judged | None
 
 
 class MarketView(View[MarketState, MarketTick, MarketNote]):
@@ -87,15 +64,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.references, self.every_tick = references, every_tick
         self._cohorts = cohorts
         self.free_goods = markets.any_user(rule.free)
+        self.columns = growing_columns(*(TRADE_TICKS if every_tick else ()), users=markets.separate)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
         self._verification = FirmVerification(economy)
-
-    @property
-    def columns(self) -> Mapping[str, Columns]:
-        agents = (*AGENTS, *USERS) if self.markets.separate else AGENTS
-        ticks = (*TICKS, *TRADE_TICKS) if self.every_tick else TICKS
-        return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES}
 
     @property
     def numbers(self) -> int:
@@ -117,14 +89,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             self.references.change_economy(tick, economy)
 
     def state(self) -> Parts:
-        parts: Parts = {
-            "conservation": self.conservation.state(),
-            "view": {
-                "gradient_path_gap": np.array(self.gradient_path_gap),
-                "plan_residual": np.array(self.plan_residual),
-                "descended": np.array(self.descended),
-            },
-        }
+        seen = {name: np.array(getattr(self, name)) for name in ("gradient_path_gap", "plan_residual", "descended")}
+        parts: Parts = {"conservation": self.conservation.state(), "view": seen}
         return parts if self.references is None else {**parts, "path": self.references.path.state()}
 
     def restore(self, parts: Mapping[str, Mapping[str, Array]]) -> None:
@@ -136,43 +102,36 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             self.references.path.restore(parts["path"])
 
     def note(self, now: Market, *, record: bool) -> MarketNote:
-        return MarketNote(now.tick, self._judge(now) if record else None)
-
-    def _judge(self, now: Market) -> Judged:
-        tick, references = now.tick, self.references
-        fraction = None if self.every_tick and tick.finite else self._share_out(tick)
-        if references is None and fraction is None and not now.economy.consumers:
-            return NOTHING
+        tick, references, consumers = now.tick, self.references, now.economy.consumers
+        traded = self.every_tick and tick.finite
+        if not record or (references is None and traded and not consumers):
+            return MarketNote(tick, record)
         with np.errstate(all="ignore"):
-            cohorts = self._cohorts(now) if now.economy.consumers else []
+            fraction = None if traded else self._share_out(tick)
+            cohorts = self._cohorts(now) if consumers else []
             totals = [cohort.totals(fraction, objective=references is not None) for cohort in cohorts]
             if references is None:
-                return Judged(None, fraction, totals)
+                return MarketNote(tick, True, None, fraction, totals)
             prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
             values = references.evaluate(tick.tick, prices, inputs)
             firms = self._verification.plan_residual(prices, inputs, np.asarray(tick.planned_outputs))
             residual = float(np.fmax.reduce([firms, *(each.plan_residual for each in totals)]))
-            return Judged(values, fraction, totals, residual)
+            return MarketNote(tick, True, values, fraction, totals, residual)
 
     def _share_out(self, tick: MarketTick) -> Array:
-        if not tick.finite:
-            return np.ones(len(self.economy.goods))
         planned = (tick.planned_inputs, tick.consumers_planned, tick.planned_outputs)
-        with np.errstate(all="ignore"):
-            return share_out(self.economy, *map(np.asarray, planned))
+        return share_out(self.economy, *map(np.asarray, planned)) if tick.finite else np.ones(len(self.economy.goods))
 
     def rows(self, notes: Sequence[MarketNote]) -> dict[str, Rows]:
-        recorded = [note for note in notes if note.judged is not None]
-        whole = Ticks([note.tick for note in notes])
+        whole = ticks = Ticks([note.tick for note in notes])
         imbalances = self._conserve(notes, whole)
-        if not recorded:
+        places = [place for place, note in enumerate(notes) if note.recorded]
+        if not places:
             return {}
-        ticks = whole if len(recorded) == len(notes) else Ticks([note.tick for note in recorded])
-        judged = [note.judged for note in recorded if note.judged is not None]
-        places = [place for place, note in enumerate(notes) if note.judged is not None]
-        block = Block(
-            self.economy, self.markets, ticks, judged, every_tick=self.every_tick, judges=self.references is not None
-        )
+        if len(places) < len(notes):
+            notes = [notes[place] for place in places]
+            ticks = Ticks([note.tick for note in notes])
+        block = Block(self.economy, self.markets, ticks, notes, every_tick=self.every_tick)
         return {
             "trajectory": self._trajectory(block),
             "ticks": self._ticks(block, imbalances[:, places]),
@@ -183,11 +142,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def _conserve(self, notes: Sequence[MarketNote], ticks: Ticks) -> Array:
         """Relative imbalances of goods and of money, `(2, ticks)`; not a number in a last tick without finite plans."""
         imbalances = np.full((2, len(notes)), np.nan)
-        if self.every_tick:
-            traded = len(notes) if notes[-1].tick.finite else len(notes) - 1
-            if traded:
-                seen = ticks if traded == len(notes) else Ticks([note.tick for note in notes[:-1]])
-                imbalances[:, :traded] = self.conservation.observe(seen)
+        traded = len(notes) if notes[-1].tick.finite else len(notes) - 1
+        if self.every_tick and traded:
+            seen = ticks if traded == len(notes) else Ticks([note.tick for note in notes[:-1]])
+            imbalances[:, :traded] = self.conservation.observe(seen)
         return imbalances
 
     def _trajectory(self, block: Block) -> Rows:
@@ -199,44 +157,34 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             "traded": block.traded,
             "inventory": self.economy.over_outlets(ticks.stock),
         }
-        prices = {
-            "price": ticks.prices,
-            "bid": block.bid,
-            "gradient_price": block.gradient_price,
-            "adjoint": block.adjoint,
-        }
         known = {name: markets.mean_over_users(flow, ticks.prices) for name, flow in flows.items()}
+        prices = {"price": ticks.prices, "bid": block.bid}
+        prices |= {"gradient_price": block.gradient_price, "adjoint": block.adjoint}
         known |= {name: markets.sum_over_users(price) for name, price in prices.items()}
-        goods = names(markets.goods)
-        keys = {"tick": np.repeat(ticks.tick, len(goods)), "good": np.tile(goods, len(ticks.tick))}
-        return Rows(keys, known)
+        return Rows(ticks.tick, {"good": names(markets.goods)}, known)
 
     def _ticks(self, block: Block, imbalances: Array) -> Rows:
         ticks = block.ticks
-        walras = walras_residual(self.economy, ticks)
-        walras[ticks.finite == 0] = np.nan
-        known = {"max_relative_excess_demand": ticks.residual, "walras_residual": walras, **self._references(block)}
+        walras = np.where(ticks.finite, walras_residual(self.economy, ticks), np.nan)
+        known = {"max_relative_excess_demand": ticks.residual, "walras_residual": walras}
+        if self.references is not None:
+            known |= self._judged(self.references, block)
         if self.every_tick:
-            known |= {
-                "money": ticks.money.sum(axis=-1),
-                "goods_imbalance": imbalances[0],
-                "money_imbalance": imbalances[1],
-            }
-        return Rows({"tick": ticks.tick}, known)
+            known["money"] = ticks.money.sum(axis=-1)
+            known["goods_imbalance"], known["money_imbalance"] = imbalances
+        return Rows(ticks.tick, {}, known)
 
-    def _references(self, block: Block) -> dict[str, Array]:
+    def _judged(self, references: References, block: Block) -> dict[str, Array]:
         """Columns of ticks.csv that the judges have a say in, `(ticks,)` each."""
-        if self.references is None:
-            return {}
         ticks, said = block.ticks, block.reference_values
         self.descended = self.descended.followed_by(np.array([values.value for values in said]))
-        columns = self.references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
-        columns |= self.references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
+        columns = references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
+        columns |= references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
         to_path = relative_gap(ticks.prices, block.gradient_price)
-        self.gradient_path_gap = float(np.fmax(self.gradient_path_gap, np.fmax.reduce(to_path, initial=0.0)))
-        residuals = np.array([noted.plan_residual for noted in block.judged])
-        self.plan_residual = float(np.fmax(self.plan_residual, np.fmax.reduce(residuals, initial=math.nan)))
+        residuals = np.array([noted.plan_residual for noted in block.notes])
+        self.gradient_path_gap = float(np.fmax.reduce(to_path, initial=self.gradient_path_gap))
+        self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
         return columns | {
             "distance_to_gradient_path": to_path,
             "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), block.adjoint),
@@ -246,25 +194,24 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def _agents(self, block: Block) -> Rows:
         """Firms, then consumers; a cohort of several as their mean and their total."""
         economy, markets, ticks = self.economy, self.markets, block.ticks
-        count, goods, firms = len(ticks.tick), len(markets.goods), len(economy.firms)
-        shape = (count, firms + len(economy.consumers), goods)
+        count, firms = len(ticks.tick), len(economy.firms)
+        shape = (count, firms + len(economy.consumers), len(markets.goods))
         totals = {name: np.zeros(shape) for name in ("quantity", "input", "output")}
         totals |= {name: np.full(shape, np.nan) for name in ("profit", "utility", "money")}
-        for number, (firm, rows, edges, outlets) in enumerate(
-            zip(economy.firms, economy.firm_rows, economy.edge_rows, economy.outlet_rows, strict=True)
-        ):
+        rows = zip(economy.firms, economy.firm_rows, economy.edge_rows, economy.outlet_rows, strict=True)
+        for number, (firm, of_firm, edges, outlets) in enumerate(rows):
             uses = ticks.inputs[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
             totals["input"][:, number, markets.good[list(firm.inputs)]] = uses
             stock = np.zeros(ticks.prices.shape)
             stock[:, list(firm.outputs)] = ticks.stock[:, outlets].reshape(count, firm.rows, -1).sum(axis=1)
             totals["quantity"][:, number] = markets.mean_over_users(stock, ticks.prices)
-            made = ticks.outputs[:, rows].sum(axis=1)[:, None]
+            made = ticks.outputs[:, of_firm].sum(axis=1)[:, None]
             totals["output"][:, number, markets.good[list(firm.outputs)]] = made
-            totals["profit"][:, number] = ticks.cash_flow[:, rows].sum(axis=1)[:, None]
+            totals["profit"][:, number] = ticks.cash_flow[:, of_firm].sum(axis=1)[:, None]
             totals["money"][:, number] = 0.0
         totals["quantity"][:, firms:] = markets.total_over_users(ticks.consumption)
         totals["money"][:, firms:] = ticks.money[..., None]
-        for tick, noted in enumerate(block.judged):
+        for tick, noted in enumerate(block.notes):
             for number, cohort in enumerate(noted.consumers, firms):
                 totals["input"][tick, number] = markets.total_over_users(cohort.bought)
                 totals["output"][tick, number] = markets.mean_over_users(cohort.sold, ticks.prices[tick])
@@ -273,13 +220,9 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         known = {name: table[:, entries] * shares[:, None] for name, table in totals.items()}
         if markets.separate:
             known["pays"] = self._pays(ticks.prices)[:, entries]
-        keys = {
-            "tick": np.repeat(ticks.tick, len(who) * goods),
-            "agent": np.tile(np.repeat(who, goods), count),
-            "kind": np.tile(np.repeat(kinds, goods), count),
-            "good": np.tile(names(markets.goods), len(who) * count),
-        }
-        return Rows(keys, known)
+        goods = len(markets.goods)
+        keys = {"agent": np.repeat(who, goods), "kind": np.repeat(kinds, goods)}
+        return Rows(ticks.tick, {**keys, "good": np.tile(names(markets.goods), len(who))}, known)
 
     def _pays(self, prices: Array) -> Array:
         """What each entry of firms and consumers pays for a unit of each good that is not rival and that it uses,
@@ -289,9 +232,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         place = {entry.name: at for at, entry in enumerate((*economy.firms, *economy.consumers))}
         pays = np.full((len(prices), len(place), len(markets.goods)), np.nan)
         for good, places in enumerate(markets.places):
-            for user, at in places.items():
-                if user in place:
-                    pays[:, place[user], good] = prices[:, at]
+            for user in places.keys() & place:
+                pays[:, place[user], good] = prices[:, places[user]]
         return pays
 
     def _wedges(self, block: Block) -> Rows:
@@ -299,31 +241,25 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         they use.
         """
         economy, ticks = self.economy, block.ticks
-        fetched, count = economy.user_prices.of_outputs(ticks.prices), len(ticks.tick)
-        earned = fetched[:, economy.edge_firm] * block.products
-        firms = [(number, good) for number, firm in enumerate(economy.firms) for good in firm.inputs]
-        means: list[Array] = []
+        value, count = economy.user_prices.of_outputs(ticks.prices), len(ticks.tick)
+        value = value[:, economy.edge_firm] * block.products
+        means = [np.zeros((count, 0))]
         for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
-            value = earned[:, edges].reshape(count, firm.rows, -1)
-            means.append(value[:, 0] if firm.rows == 1 else _mean(value, block.inputs[:, edges].reshape(value.shape)))
-        earned = np.concatenate([*means, np.zeros((count, 0))], axis=1)
-        used = np.array([good for _, good in firms], dtype=np.intp)
-        paid = ticks.prices[:, used]
-        who = names(firm.name for firm in economy.firms)[[number for number, _ in firms]]
+            each = value[:, edges].reshape(count, firm.rows, -1)
+            means.append(each[:, 0] if firm.rows == 1 else _mean(each, block.inputs[:, edges].reshape(each.shape)))
+        earned = np.concatenate(means, axis=1)
+        inputs = np.array([good for firm in economy.firms for good in firm.inputs], dtype=np.intp)
+        paid = ticks.prices[:, inputs]
         keys = {
-            "tick": np.repeat(ticks.tick, len(firms)),
-            "firm": np.tile(who, count),
-            "input": np.tile(names(self.markets.goods)[self.markets.good[used]], count),
+            "firm": names(firm.name for firm in economy.firms for _ in firm.inputs),
+            "input": names(self.markets.goods)[self.markets.good[inputs]],
         }
-        return Rows(keys, {"marginal_revenue_product": earned, "price": paid, "wedge": earned - paid})
+        return Rows(ticks.tick, keys, {"marginal_revenue_product": earned, "price": paid, "wedge": earned - paid})
 
     def words(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> list[str]:
-        references = self.references
-        return (
-            []
-            if references is None
-            else market_words(verdict, now, references, last, self.gradient_path_gap, self.descended)
-        )
+        if self.references is None:
+            return []
+        return market_words(verdict, now, self.references, last, self.gradient_path_gap, self.descended)
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, {"worst_imbalance": self.conservation.worst}
@@ -348,13 +284,8 @@ def agents(economy: Economy) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int
     rows: list[tuple[str, str, int, float]] = []
     kinds = ("firm",) * len(economy.firms) + ("consumer",) * len(economy.consumers)
     for number, (kind, entry) in enumerate(zip(kinds, (*economy.firms, *economy.consumers), strict=True)):
-        if entry.count == 1:
-            rows.append((entry.name, kind, number, 1.0))
-        else:
-            rows += [
-                (f"{entry.name}:mean", kind, number, 1.0 / entry.count),
-                (f"{entry.name}:total", kind, number, 1.0),
-            ]
+        shares = {"": 1.0} if entry.count == 1 else {":mean": 1.0 / entry.count, ":total": 1.0}
+        rows += [(entry.name + part, kind, number, share) for part, share in shares.items()]
     who, kind, number, share = zip(*rows, strict=True)
     return names(who), names(kind), np.array(number, dtype=np.intp), np.array(share)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from simulator.economics.forms import Array
+from simulator.records.report import lined_up
 from simulator.references.fragility import Fragility
 
 FAR_OFF = 0.5
@@ -27,7 +29,8 @@ def perturbation(fragility: Fragility, *, size: float, norm: str, number: int, s
     theta, moved = _worse_sign(fragility, size * direction)
     drawn = size * fragility.random_changes(norm, number, seed)
     after = [found for found in map(fragility.resolved, drawn) if found is not None]
-    predicted = fragility.sensitivity @ theta
+    prices, predicted = fragility.found.prices.tolist(), (fragility.sensitivity @ theta).tolist()
+    resolved = [None] * len(prices) if moved is None else moved.tolist()
     return {
         "index": fragility.found.index,
         "size": size,
@@ -35,12 +38,8 @@ def perturbation(fragility: Fragility, *, size: float, norm: str, number: int, s
         "mean_0": fragility.relative_only,
         "changes": {parameter.name: value for parameter, value in zip(fragility.chosen, theta.tolist(), strict=True)},
         "goods": {
-            good: {
-                "price": float(fragility.found.prices[at]),
-                "predicted": float(predicted[at]),
-                "resolved": None if moved is None else float(moved[at]),
-            }
-            for at, good in enumerate(fragility.economy.goods)
+            good: dict(zip(("price", "predicted", "resolved"), row, strict=True))
+            for good, *row in zip(fragility.economy.goods, prices, predicted, resolved, strict=True)
         },
         "amplification": amplification,
         "bound": bound,
@@ -63,43 +62,38 @@ def _worse_sign(fragility: Fragility, theta: Array) -> tuple[Array, Array | None
 
 def _sizes(moved: Array) -> dict[str, float | None]:
     sizes = np.linalg.norm(moved, axis=1)
-    return {
-        "mean": float(sizes.mean()) if len(sizes) else None,
-        "largest": float(sizes.max()) if len(sizes) else None,
-    }
+    return (
+        {"mean": float(sizes.mean()), "largest": float(sizes.max())} if len(sizes) else {"mean": None, "largest": None}
+    )
 
 
 def perturbation_lines(title: str, told: dict[str, Any]) -> list[str]:
     """The same as text: the change, a line per good, the amplification, and random changes."""
     width = max(map(len, (*told["changes"], *told["goods"], "parameter")))
-    euclidean = "sum of squares" if told["norm"] == "l2" else "largest"
-    lines = [
-        f"{title}: the change of size {told['size']:g} ({told['norm']}: {euclidean}) that moves prices most",
-        "",
-        f"  {'parameter'.ljust(width)}  {'change':>12}",
-        *(f"  {name.ljust(width)}  {_percent(value):>12}" for name, value in told["changes"].items()),
-        "",
-        f"  {'good'.ljust(width)}  {'price':>12}  {'predicted':>12}  {'solved again':>12}",
-    ]
-    for good, row in told["goods"].items():
-        cells = (_cell(row["price"]), _cell(row["predicted"], "+"), _cell(row["resolved"], "+"))
-        lines.append(f"  {good.ljust(width)}  " + "  ".join(f"{cell:>12}" for cell in cells))
-    mean = ", less their mean (only relative prices matter)" if told["mean_0"] else ""
-    lines += [
-        f"  (changes of log prices{mean})",
-        "",
-        f"  {'amplification'.ljust(width)}  {'predicted':>12}  solved again",
+    table = partial(lined_up, width=width, wide=12)
+    changes = [(name, _percent(value)) for name, value in told["changes"].items()]
+    goods = [
+        (good, _cell(row["price"]), _cell(row["predicted"], "+"), _cell(row["resolved"], "+"))
+        for good, row in told["goods"].items()
     ]
     drawn = told["random"]
-    rows = {
-        "this change": (told["amplification"], told["resolved_amplification"]),
-        "random, mean": (drawn["predicted"]["mean"], drawn["resolved"]["mean"]),
-        "random, largest": (drawn["predicted"]["largest"], drawn["resolved"]["largest"]),
-    }
-    for name, pair in rows.items():
-        lines.append(f"  {name.ljust(width)}  " + "  ".join(f"{_cell(value):>12}" for value in pair))
-    lines.append(f"  ({drawn['number']} random changes of this size, seed {drawn['seed']})")
-    return lines + [f"  {note}" for note in _notes(told)]
+    sizes = {f"random, {size}": (drawn["predicted"][size], drawn["resolved"][size]) for size in ("mean", "largest")}
+    sizes = {"this change": (told["amplification"], told["resolved_amplification"]), **sizes}
+    euclidean = "sum of squares" if told["norm"] == "l2" else "largest"
+    mean = ", less their mean (only relative prices matter)" if told["mean_0"] else ""
+    return [
+        f"{title}: the change of size {told['size']:g} ({told['norm']}: {euclidean}) that moves prices most",
+        "",
+        *table([("parameter", "change"), *changes]),
+        "",
+        *table([("good", "price", "predicted", "solved again"), *goods]),
+        f"  (changes of log prices{mean})",
+        "",
+        *table([("amplification", "predicted", "solved again")]),
+        *table([(name, *map(_cell, pair)) for name, pair in sizes.items()]),
+        f"  ({drawn['number']} random changes of this size, seed {drawn['seed']})",
+        *(f"  {note}" for note in _notes(told)),
+    ]
 
 
 def _notes(told: dict[str, Any]) -> list[str]:

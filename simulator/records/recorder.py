@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.records.columns import Columns, Known
+from simulator.records.columns import Columns, Known, growing_columns
 from simulator.records.table import Table
 
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ Parts = dict[str, Mapping[str, Array]]
 
 
 class Rows(NamedTuple):
-    """The rows of a table: their key columns, `(rows,)` each, and all that is known of them by name, in any shape with
-    as many numbers.
+    """The rows of a table, which has the same ones for each of the `ticks`: by what `keys` they are told apart, and all
+    that is known of them by name, in any shape with as many numbers.
     """
 
+    ticks: NDArray[Any]
     keys: Mapping[str, NDArray[Any]]
     known: Known
 
@@ -42,16 +43,13 @@ class Rows(NamedTuple):
 class View(ABC, Generic[StateT, TickT, NoteT]):
     """How a scheduler's ticks are looked at: what is noted of each, and what is then known of the rows of each table.
 
-    `references` are the judges, where there are any; `free_goods` `(goods,)` those whose price may move.
+    `references` are the judges, where there are any; `free_goods` `(goods,)` those whose price may move; `columns` are
+    those of each table that grows with the ticks.
     """
 
     references: References | None = None
+    columns: Mapping[str, Columns] = growing_columns()
     free_goods: NDArray[np.bool_]
-
-    @property
-    @abstractmethod
-    def columns(self) -> Mapping[str, Columns]:
-        """The columns of each table that grows with the ticks: trajectory, ticks, agents, wedges."""
 
     @property
     @abstractmethod
@@ -122,7 +120,9 @@ class Recorder:
     def tables(self) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call."""
         notes, self._notes, self._seen = self._notes, [], 0
-        columns = self.view.columns
         with np.errstate(all="ignore"):
-            rows = self.view.rows(notes) if notes else {}
-            return {name: Table.of(keys, columns[name], known) for name, (keys, known) in rows.items()}
+            found = self.view.rows(notes) if notes else {}
+            return {
+                name: Table.of({"tick": ticks}, keys, self.view.columns[name], known)
+                for name, (ticks, keys, known) in found.items()
+            }

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.forms import Array
-from simulator.records.columns import EQUILIBRIUM, SUMMARY
+from simulator.records.columns import EQUILIBRIUM, SUMMARY, Known
 from simulator.records.market_words import GIVEN_UP, SETTLES
-from simulator.records.table import Table, names
+from simulator.records.table import Table, names, together
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
 from simulator.references.judges import References, RegimeEquilibria, relative_gap
@@ -36,36 +36,26 @@ def equilibrium_table(references: References | None, markets: UserMarkets, price
     prices matter and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`. `from_tick` is the tick
     from which the equilibrium is one: after a shock there are others.
     """
-    regimes = references.regimes if references is not None else []
-    found = [(regime, equilibrium) for regime in regimes for equilibrium in regime.equilibria]
-    rows = [_known(references, markets, *pair, prices, worth) for pair in found if references is not None]
-    keys = {
-        "equilibrium": np.repeat(np.arange(1, len(found) + 1), len(markets.goods)),
-        "good": np.tile(names(markets.goods), len(found)),
-    }
-    known = {column.name: np.array([row[column.name] for row in rows]) for column in EQUILIBRIUM}
-    return Table.of(keys, EQUILIBRIUM, known)
+    parts: list[Known] = []
+    if references is not None:
+        for regime in references.regimes:
+            for found in regime.equilibria:
+                at = references.equilibrium_prices(found, np.asarray(worth), regime.economy)
+                parts.append(_known(markets, regime, found, at, prices))
+    numbers = np.arange(1, len(parts) + 1)
+    return Table.of({"equilibrium": numbers}, {"good": names(markets.goods)}, EQUILIBRIUM, together(parts))
 
 
-def _known(
-    references: References,
-    markets: UserMarkets,
-    regime: RegimeEquilibria,
-    equilibrium: Equilibrium,
-    prices: Array,
-    worth: float,
-) -> dict[str, Array]:
-    """The columns of an equilibrium `(goods,)`, by name."""
-    at = references.equilibrium_prices(equilibrium, np.asarray(worth), regime.economy)
-    level = float(at.sum() / equilibrium.prices.sum())
-    adjoint = level * equilibrium_adjoints(regime.economy, equilibrium.balance)
-    quantity = markets.mean_over_users(equilibrium.balance.demand, equilibrium.prices)
+def _known(markets: UserMarkets, regime: RegimeEquilibria, found: Equilibrium, at: Array, prices: Array) -> Known:
+    """The columns of an equilibrium `(goods,)`, by name: it is `at` such prices, the market at others."""
+    level = float(at.sum() / found.prices.sum())
+    adjoint = level * equilibrium_adjoints(regime.economy, found.balance)
     at, adjoint, prices = (markets.sum_over_users(values) for values in (at, adjoint, prices))
-    stable = np.nan if equilibrium.stable is None else float(equilibrium.stable)
-    marks = {"index": equilibrium.index, "stable": stable, "from_tick": regime.from_tick}
+    stable = np.nan if found.stable is None else float(found.stable)
+    marks = {"index": found.index, "stable": stable, "from_tick": regime.from_tick}
     return {
         "price": at,
-        "quantity": quantity,
+        "quantity": markets.mean_over_users(found.balance.demand, found.prices),
         "adjoint": adjoint,
         "market_price": prices,
         "price_gap": relative_gap(prices[:, None], at[:, None]),
@@ -76,28 +66,23 @@ def _known(
 
 def equilibrium_records(references: References, markets: UserMarkets) -> list[dict[str, Any]]:
     """Every equilibrium found as plain data: prices, quantities and adjoints by good, residual, index and stability."""
-    return [
-        {
+    records: list[dict[str, Any]] = []
+    for number, found in enumerate(references.equilibria, 1):
+        columns = {
+            "price": markets.sum_over_users(found.prices),
+            "quantity": markets.mean_over_users(found.balance.demand, found.prices),
+            "adjoint": markets.sum_over_users(equilibrium_adjoints(references.economy, found.balance)),
+        }
+        by_good = {name: dict(zip(markets.goods, cells.tolist(), strict=True)) for name, cells in columns.items()}
+        record = {
             "equilibrium": number,
             "residual": found.residual,
             "index": found.index,
             "stable": found.stable,
-            "spectral_radius": _plain(found.spectral_radius),
-            "price": dict(zip(markets.goods, markets.sum_over_users(found.prices).tolist(), strict=True)),
-            "quantity": dict(
-                zip(markets.goods, markets.mean_over_users(found.balance.demand, found.prices).tolist(), strict=True)
-            ),
-            "adjoint": {
-                good: _plain(value)
-                for good, value in zip(
-                    markets.goods,
-                    markets.sum_over_users(equilibrium_adjoints(references.economy, found.balance)).tolist(),
-                    strict=True,
-                )
-            },
+            "spectral_radius": found.spectral_radius,
         }
-        for number, found in enumerate(references.equilibria, 1)
-    ]
+        records.append(plain(record | by_good))
+    return records
 
 
 def equilibrium_lines(name: str, references: References, markets: UserMarkets) -> list[str]:
@@ -106,9 +91,8 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
     if not records:
         given_up = f"; {GIVEN_UP}" if references.given_up else ""
         return [f"{name}: no equilibrium found (Newton from {references.starts} starts){given_up}"]
-    lines = [
-        f"{name}: {len(records)} equilibri{'um' if len(records) == 1 else 'a'} found from {references.starts} starts"
-    ]
+    many = "equilibrium" if len(records) == 1 else "equilibria"
+    lines = [f"{name}: {len(records)} {many} found from {references.starts} starts"]
     if references.level_free:
         lines[0] += "; only relative prices matter"
     if references.given_up:
@@ -121,13 +105,16 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
             f"\nequilibrium {record['equilibrium']}: residual {record['residual']:.1e}, index {record['index']:+d}, "
             f"the price rule {SETTLES[record['stable']]} here{known}"
         )
-        lines.append(f"  {'good'.ljust(width)}  {'price':>14}  {'quantity':>14}  {'derivative':>14}")
-        for good in markets.goods:
-            cells = (record[column][good] for column in ("price", "quantity", "adjoint"))
-            lines.append(
-                f"  {good.ljust(width)}  " + "  ".join(f"{'-' if c is None else format(c, '.9g'):>14}" for c in cells)
-            )
+        columns = [record[name].values() for name in ("price", "quantity", "adjoint")]
+        cells = [["-" if cell is None else f"{cell:.9g}" for cell in column] for column in columns]
+        rows = [("good", "price", "quantity", "derivative"), *zip(markets.goods, *cells, strict=True)]
+        lines += lined_up(rows, width=width, wide=14)
     return lines
+
+
+def lined_up(rows: Sequence[Sequence[str]], *, width: int, wide: int) -> list[str]:
+    """Rows of a name and cells as lines: names as wide as `width`, cells as `wide`, if there is room for them."""
+    return [f"  {name.ljust(width)}  " + "  ".join(cell.rjust(wide) for cell in cells) for name, *cells in rows]
 
 
 def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, float]:
@@ -143,40 +130,9 @@ def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, 
     return last | {"bid_gap": float(relative_gap(goods["price"][told], goods["bid"][told]))}
 
 
-def summarise(
-    *,
-    verdict: Verdict,
-    ticks: int,
-    economy: Economy,
-    markets: UserMarkets,
-    rule: PriceRule,
-    prices: Array,
-    worth: float,
-    last: Mapping[str, float],
-    words: Sequence[str],
-    run: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The summary of a run, ready for JSON (empty numbers are None).
-
-    `prices` `(goods,)` are the last, and `worth` their `sum(p s)`; `last` is what `last_row` gives, `words` what the
-    sentence says beside the verdict, `run` what only the run and its scheduler know (seed, time, hash ...), by key.
-    """
-    known: dict[str, Any] = {
-        **last,
-        **run,
-        "outcome": verdict.outcome,
-        "sentence": sentence(verdict, ticks, words),
-        "ticks": ticks,
-        "evaluations": (ticks + 1) * rule.evaluations,
-        "price_gap": last.get("distance_to_equilibrium"),
-        "adjoint_gap": last.get("distance_to_adjoint"),
-        "period": verdict.period,
-        "amplitude": verdict.amplitude,
-        "scale": scale(economy, markets, rule, prices, worth),
-        "outside": [markets.name_of(at) for at in np.flatnonzero(economy.is_outside).tolist()],
-        "versions": versions(),
-    }
-    return {key: _plain(known.get(key)) for key in SUMMARY}
+def summary_of(known: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary of a run, ready for JSON: of all that is known of it what has a place there, the rest None."""
+    return {key: plain(known.get(key)) for key in SUMMARY}
 
 
 @cache
@@ -213,10 +169,10 @@ def sentence(verdict: Verdict, ticks: int, words: Sequence[str]) -> str:
     return "; ".join([opening, *words]) + "."
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value that JSON knows, as deep as it goes: numbers that are none or infinite become None."""
     if isinstance(value, (float, np.floating)):
         return float(value) if np.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _plain(part) for key, part in cast("dict[str, Any]", value).items()}
-    return [_plain(part) for part in cast("list[Any]", value)] if isinstance(value, list) else value
+        return {key: plain(part) for key, part in cast("dict[str, Any]", value).items()}
+    return [plain(part) for part in cast("list[Any]", value)] if isinstance(value, list) else value

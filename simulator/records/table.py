@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,13 +30,19 @@ class Table:
     whole: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, keys: Mapping[str, NDArray[Any]], columns: Columns, known: Known) -> Self:
-        """The table of all that is known of its rows, found by the names of the columns.
+    def of(
+        cls, each: Mapping[str, NDArray[Any]], parts: Mapping[str, NDArray[Any]], columns: Columns, known: Known
+    ) -> Self:
+        """The table of all that is known of its rows, found by the names of the columns: of `each` tick (or other key)
+        a row, or one for each of the same `parts`, told apart by further keys.
 
         What is known has any shape with as many numbers as there are rows, in their order. Raises ValueError if not.
         What is infinite is an empty cell too.
         """
-        rows = len(next(iter(keys.values())))
+        (count,), (of_each,) = ({len(key) for key in keys.values()} or {1} for keys in (each, parts))
+        rows = count * of_each
+        keys = {name: np.repeat(key, of_each) for name, key in each.items()}
+        keys |= {name: np.tile(key, count) for name, key in parts.items()}
         values = np.full((rows, len(columns)), np.nan)
         for place, column in enumerate(columns):
             cells = column.of(known)
@@ -85,17 +91,16 @@ class _Cells(dict[float, str]):
         return text
 
 
-def frames(blocks: Iterable[dict[str, Table]]) -> dict[str, pd.DataFrame]:
+def frames(blocks: Sequence[Mapping[str, Table]]) -> dict[str, pd.DataFrame]:
     """DataFrames of the tables of several blocks, in order."""
-    parts = list(blocks)
-    return {name: _joined([part[name] for part in parts]).frame() for name in parts[0]}
+    import pandas as pd
+
+    return {name: pd.concat([block[name].frame() for block in blocks], ignore_index=True) for name in blocks[0]}
 
 
-def _joined(tables: list[Table]) -> Table:
-    """The rows of one table after another."""
-    first = tables[0]
-    keys = {key: np.concatenate([table.keys[key] for table in tables]) for key in first.keys}
-    return Table(keys, first.columns, np.concatenate([table.values for table in tables]), first.whole)
+def together(parts: Sequence[Known]) -> Known:
+    """What is known of several parts of a table, one after another, by name."""
+    return {name: np.array([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
 
 def names(values: Iterable[str]) -> NDArray[Any]:
