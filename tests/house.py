@@ -74,7 +74,7 @@ ROOMS = {
     "simulator.figures.canvas": "BLUE MOST_POINTS ORANGE TITLE WIDTH number shorten spread thin",
     "simulator.dynamics.transition": "Transition",
     "simulator.records": "columns",
-    "simulator.records.columns": "Column NUMBER SUMMARY TICKS TRAJECTORY USERS",
+    "simulator.records.columns": "Column NUMBER SUMMARY TICKS USERS growing_columns",
     "simulator.figures.comparison": (
         "Comparison common_scale compare finding labels lines price_finding write_comparison"
     ),

@@ -18,8 +18,6 @@ from tests.economies import BAZAAR_CONSUMERS
 from tests.house import (
     NUMBER,
     SCHEDULERS,
-    TICKS,
-    TRAJECTORY,
     Column,
     Economy,
     Findings,
@@ -35,6 +33,7 @@ from tests.house import (
     VerdictRule,
     View,
     ViewOptions,
+    growing_columns,
     load,
     scenario_schema,
     simulate,
@@ -127,12 +126,10 @@ class RatioVerdict(VerdictRule[RatioState, RatioTick]):
 
 
 class RatioView(View[RatioState, RatioTick, RatioTick]):
+    columns = growing_columns(COLUMN)
+
     def __init__(self, economy: Economy, free: np.ndarray) -> None:
         self.economy, self.free_goods = economy, free
-
-    @property
-    def columns(self) -> Mapping[str, Sequence[Column]]:
-        return {"trajectory": TRAJECTORY, "ticks": (*TICKS, COLUMN)}
 
     @property
     def numbers(self) -> int:
@@ -147,10 +144,9 @@ class RatioView(View[RatioState, RatioTick, RatioTick]):
     def rows(self, notes: Sequence[RatioTick]) -> dict[str, Rows]:
         ticks, goods = np.array([tick.tick for tick in notes]), np.array(self.economy.goods)
         price, demand, supply = (np.array([getattr(t, x) for t in notes]) for x in ("prices", "demand", "supply"))
-        keys = {"tick": np.repeat(ticks, len(goods)), "good": np.tile(goods, len(ticks))}
         known = {"price": price, "demand": demand, "supply": supply, "excess_demand": demand - supply}
         largest = (demand / supply).max(axis=1)
-        return {"trajectory": Rows(keys, known), "ticks": Rows({"tick": ticks}, {"largest_ratio": largest})}
+        return {"trajectory": Rows(ticks, {"good": goods}, known), "ticks": Rows(ticks, {}, {"largest_ratio": largest})}
 
     def words(self, verdict: Verdict, now: Transition[RatioState, RatioTick], last: Mapping[str, float]) -> list[str]:
         return [f"the largest ratio is {last['largest_ratio']:.3g}"]
@@ -190,14 +186,14 @@ def test_it_is_listed_with_its_column_and_in_the_schema() -> None:
 
 
 def test_a_shock_reaches_it_and_it_resumes_to_the_same_bytes(tmp_path: Path) -> None:
-    shock = {"tick": 20, "set": {"consumers.a.endowment.x": 4}}
-    scenario = load({**BAZAAR, "shocks": [shock], "run": {"ticks": 60, "stop": "never"}})
+    shock = {"tick": 1100, "set": {"consumers.a.endowment.x": 4}}
+    scenario = load({**BAZAAR, "shocks": [shock], "run": {"ticks": 1200, "stop": "never"}})
     whole, part = tmp_path / "whole", tmp_path / "part"
     run_to_disk(scenario, whole)
     seen: list[int] = []
-    run_to_disk(scenario, part, progress=lambda tick, _: seen.append(tick), stopped=lambda: len(seen) > 31)
+    run_to_disk(scenario, part, progress=lambda tick, _: seen.append(tick), stopped=lambda: len(seen) > 1050)
     run_to_disk(scenario, part, resume=True)
     for name in ("trajectory.csv", "ticks.csv"):
         assert (part / name).read_bytes() == (whole / name).read_bytes()
     prices = simulate(scenario).trajectory.set_index(["tick", "good"])["price"]
-    assert prices[60, "x"] < 0.9 * prices[20, "x"]
+    assert prices[1200, "x"] < 0.9 * prices[1100, "x"]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.records.columns import Columns, Known, growing_columns
-from simulator.records.table import Table
+from simulator.records.columns import TABLES, Columns, Known, growing_columns
+from simulator.records.table import Table, names
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
@@ -67,7 +67,9 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
 
     @abstractmethod
     def rows(self, notes: Sequence[NoteT]) -> dict[str, Rows]:
-        """What is known of the rows of each table, by the notes of a block; nothing if no tick is to be recorded."""
+        """What is known of the rows of each table, by the notes of a block; nothing if no tick is to be recorded. A
+        table that is left out has a header alone.
+        """
 
     @abstractmethod
     def words(self, verdict: Verdict, now: Transition[StateT, TickT], last: Mapping[str, float]) -> list[str]:
@@ -123,6 +125,12 @@ class Recorder:
         with np.errstate(all="ignore"):
             found = self.view.rows(notes) if notes else {}
             return {
-                name: Table.of({"tick": ticks}, keys, self.view.columns[name], known)
-                for name, (ticks, keys, known) in found.items()
+                name: _table(name, columns, found.get(name)) for name, columns in self.view.columns.items() if found
             }
+
+
+def _table(name: str, columns: Columns, rows: Rows | None) -> Table:
+    """A table of its rows, of none where a view knows nothing of it."""
+    if rows is None:
+        rows = Rows(np.zeros(0, dtype=np.intp), {key: names(()) for key in TABLES[name].keys[1:]}, {})
+    return Table.of({"tick": rows.ticks}, rows.keys, columns, rows.known)
