@@ -17,7 +17,7 @@ from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.entry import NAME_PATTERN
 from simulator.kinds.wording import quoted
 from simulator.scenario.build import RunSettings, Scenario, build
-from simulator.scenario.checks import check, unlikely
+from simulator.scenario.checks import check, scale_faults, unlikely
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime, Shocked
@@ -26,7 +26,6 @@ from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.programs import expand_program
 from simulator.scenario.resolve import called, completed, files_of, resolve, with_files_called
 from simulator.scenario.rewrite import rewrite
-from simulator.scenario.scale_check import scale_faults
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError, changed

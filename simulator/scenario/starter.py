@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
 
 def starter(name: str) -> str:
     """The text of a new scenario; the name itself is the file's, and needs no line."""
-    return files(__package__).joinpath("starter.yaml").read_text(encoding="utf-8").replace("{name}", name)
+    return Path(__file__).with_name("starter.yaml").read_text(encoding="utf-8").replace("{name}", name)
