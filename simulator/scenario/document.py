@@ -72,7 +72,7 @@ class Document:
     ends: dict[Steps, int] = field(default_factory=dict[Steps, int])
     keys: dict[Steps, int] = field(default_factory=dict[Steps, int])
     faults: list[Fault] = field(default_factory=list[Fault])
-    settings: dict[Steps, str] = field(default_factory=dict[Steps, str])
+    settings: set[Steps] = field(default_factory=set[Steps])
     plugins: Plugins = NO_PLUGINS
     complete: bool = True
     line_starts: list[int] = field(default_factory=list[int])

@@ -73,11 +73,9 @@ def compose(text: str, where: str) -> Document:
     return document
 
 
-def compose_value(text: str) -> tuple[object, list[str]]:
-    """The value of a YAML fragment, as typed after `--set path=`, and what is wrong with it."""
-    document = Document("--set", text)
-    root = Composer(document).compose()
-    return root, [fault.message for fault in document.faults]
+def compose_value(text: str, faults: list[Fault]) -> object:
+    """The value of a YAML fragment, as typed after `--set path=`; what is wrong with it is added to `faults`."""
+    return Composer(Document("--set", text, faults=faults)).compose()
 
 
 class _StopError(Exception):
