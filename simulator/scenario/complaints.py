@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from statistics import median
-from types import MappingProxyType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import RootModel, TypeAdapter, ValidationError
@@ -16,8 +16,6 @@ from simulator.kinds.wording import choice, found, meant, nearest, number, unkno
 from simulator.scenario.document import Document, Fault, scalar
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import plans
-
-NOTHING_READ: Mapping[str, list[Any]] = MappingProxyType({})
 
 
 class Language:
@@ -122,13 +120,13 @@ def known_of(document: Document) -> Known:
     return known
 
 
-def validate(document: Document, read: Mapping[str, list[Any]] = NOTHING_READ) -> ScenarioFile:
+def validate(document: Document, read: Mapping[str, list[Any]] | None = None) -> ScenarioFile:
     """The scenario as typed by its author, of what is sound in it; faults are left in `document.faults`.
 
     Entries that have been `read` before stand in lists in the place of their data.
     """
     context = known_of(document)
-    faults = _faults(document, ScenarioFile, {**document.data, **read}, (), context)
+    faults = _faults(document, ScenarioFile, {**document.data, **(read or {})}, (), context)
     if isinstance(faults, ScenarioFile):
         return faults
     document.faults.extend(faults)
