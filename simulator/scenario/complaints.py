@@ -232,7 +232,6 @@ class _Sound:
 NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
 _EXPECTED = {
     "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
     "dict_type": "a mapping",
     "list_type": "a list",
     "string_type": "text",

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import StringIO
 from typing import Any, cast
 
@@ -57,7 +58,7 @@ class Fault:
     index: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Document:
     """Plain data of one scenario with the place (character index in `text`) of every value and key, where each value
     ends, and the kinds from outside that it speaks of.
@@ -75,14 +76,15 @@ class Document:
     settings: set[Steps] = field(default_factory=set[Steps])
     plugins: Plugins = NO_PLUGINS
     complete: bool = True
-    line_starts: list[int] = field(default_factory=list[int])
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(found.end() for found in LINE_BREAK.finditer(self.text))]
 
     def place(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character index."""
-        if not self.line_starts:
-            self.line_starts.extend([0, *(found.end() for found in LINE_BREAK.finditer(self.text))])
-        line = bisect_right(self.line_starts, index)
-        return line, index - self.line_starts[line - 1] + 1
+        line = bisect_right(self._line_starts, index)
+        return line, index - self._line_starts[line - 1] + 1
 
     def problem(self, fault: Fault) -> Problem:
         """The fault with its line and column; a value given on the command line has `--set` for its place."""

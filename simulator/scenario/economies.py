@@ -12,7 +12,7 @@ from simulator.economics.agents import Consumers, Firm
 from simulator.economics.economy import Economy
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
 from simulator.kinds.distributions import Array
-from simulator.kinds.draws import DrawError, Draws, Reader
+from simulator.kinds.draws import DrawError, Draws, Reader, side_by_side
 from simulator.kinds.numbers import Draw
 from simulator.scenario import schema
 from simulator.scenario.schema import SHARE_ROUNDING, ScenarioFile
@@ -164,16 +164,12 @@ def _consumers(
     seen = markets.seen_by(consumer.name)
     read = Reader(draws, markets.goods, consumer.count or 1, f"consumers.{consumer.name}")
     shares = [owned(consumer.owns.get(firm, 0.0), claim, read, firm) for firm, claim in claims.items()]
-    rows = max((len(share) for share in shares), default=1)
-    owns = np.zeros((rows, len(shares)), order="F")
-    for place, share in enumerate(shares):
-        owns[:, place] = share
     found = Consumers(
         name=consumer.name,
         utility=consumer.build(replace(read, goods=seen)),
         endowment=locked(markets.spread(read.table(consumer.endowment, "endowment"))),
         budget=locked(np.array([np.inf]) if consumer.budget is None else read.number(consumer.budget, "budget")),
-        owns=locked(owns),
+        owns=locked(side_by_side(dict(enumerate(shares)), len(shares))),
         count=read.count,
         saves=consumer.savings,
     )
