@@ -81,12 +81,8 @@ class Draws:
             drawn = self.stream(path).dirichlet(list(weights.values()), count)
             table[:, [order[name] for name in weights]] = drawn
             return table
-        columns = {name: self.number(value, count, f"{path}.{name}") for name, value in given.items()}
-        rows = max((len(values) for values in columns.values()), default=1)
-        table = np.zeros((rows, len(order)), order="F")
-        for name, values in columns.items():
-            table[:, order[name]] = values
-        return table
+        numbers = {name: self.number(value, count, f"{path}.{name}") for name, value in given.items()}
+        return side_by_side({order[name]: values for name, values in numbers.items()}, len(order))
 
     def stream(self, path: str) -> np.random.Generator:
         """The stream of a field."""
@@ -125,7 +121,7 @@ class Draws:
 
     def rows(self, file: str, path: str) -> int:
         """How many rows a CSV file has, its first line aside."""
-        rows = max((len(cells) for cells in self._read(file, path).columns.values()), default=0)
+        rows = len(self._read(file, path).lines)
         if not rows:
             raise DrawError(path, f"found no rows in {self.place(file)}; expected one for each agent, or pattern")
         return rows
@@ -161,6 +157,15 @@ class Draws:
             columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
             self._tables[file] = _Read(lines, columns)
         return self._tables[file]
+
+
+def side_by_side(columns: Mapping[int, Array], width: int) -> Array:
+    """Columns, `(1,)` or `(rows,)` each, at their places in a table `(rows, width)` of zeros in Fortran order."""
+    rows = max(map(len, columns.values()), default=1)
+    table = np.zeros((rows, width), order="F")
+    for place, column in columns.items():
+        table[:, place] = column
+    return table
 
 
 def _must_be_a_file(place: str | Path, path: str) -> None:

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from simulator.kinds.wording import one_of, unknown
+from simulator.kinds.wording import listed, one_of, unknown
 
 Steps = tuple[str | int, ...]
 Spot = Literal["value", "key", "parent"]
@@ -129,14 +129,11 @@ def by_shape(expected: str, *words: str) -> Discriminator:
 
 def _whole(value: object) -> object:
     """`1e4` is a whole number too."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _good(name: str, info: ValidationInfo) -> str:
-    stranger = Known.of(info).stranger(name)
-    if stranger is not None:
+    if stranger := Known.of(info).stranger(name):
         raise refusal(Complaint((), stranger))
     return name
 
@@ -164,7 +161,26 @@ class Form(NamedTuple):
     written: Any
 
 
-class OneOf:
+class Mark:
+    """Marks a field that is read, and written again, by code of its own."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        written = core_schema.plain_serializer_function_ser_schema(self.written)
+        return core_schema.with_info_plain_validator_function(self.read, serialization=written)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"choice": self}
+
+    def read(self, value: object, info: ValidationInfo) -> Any:
+        """What a value means."""
+        raise NotImplementedError
+
+    def written(self, value: Any) -> Any:
+        """How it is written in a resolved scenario."""
+        return value.written
+
+
+class OneOf(Mark):
     """Marks a field that holds one kind of a table, or of those that a scenario knows of the same group besides.
 
     Written `{name: parameters}`, or by its `name` alone if it has `plain` kinds, dataclasses without required fields.
@@ -185,14 +201,7 @@ class OneOf:
         """The kinds that may be written by their names alone."""
         return [name for name, kind in self.rows(known).items() if self.plain and not required(kind)]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        written = core_schema.plain_serializer_function_ser_schema(_written)
-        return core_schema.with_info_plain_validator_function(self._read, serialization=written)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"choice": self}
-
-    def _read(self, value: object, info: ValidationInfo) -> Chosen[Any]:
+    def read(self, value: object, info: ValidationInfo) -> Chosen[Any]:
         known = Known.of(info)
         names, rows = self.names(known), self.rows(known)
         if isinstance(value, str) and value in names:
@@ -204,8 +213,7 @@ class OneOf:
             raise PydanticCustomError("shape", "{ways}", {"ways": one_of(ways)})
         if len(value) != 1 and all(name in rows for name in value):
             several = " and ".join(value) or "an empty mapping"
-            expected = f"{'one of ' if len(rows) > 1 else ''}{', '.join(rows)}"
-            raise refusal(Complaint((), f"found {several}; expected {expected}"))
+            raise refusal(Complaint((), f"found {several}; expected {listed(rows)}"))
         try:
             model = self.models(known)[0].model_validate(value, context=info.context)
         except ValidationError:
@@ -220,10 +228,6 @@ class OneOf:
         if isinstance(kind, Form):
             return Chosen(name, kind.made, {name: kind.written})
         return Chosen(name, kind, {name: kind.model_dump(exclude_none=True, by_alias=True)})
-
-
-def _written(chosen: Chosen[Any]) -> Any:
-    return chosen.written
 
 
 def required(kind: type) -> list[str]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import ValidationInfo
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from simulator.formulas.concavity import judge
 from simulator.formulas.formula import Formula, FormulaError, parse, sides
-from simulator.kinds.entry import NAME_PATTERN, Complaint, Known, refusal
+from simulator.kinds.entry import NAME_PATTERN, Complaint, Known, Mark, refusal
 from simulator.kinds.wording import quoted
 
 
@@ -24,17 +24,16 @@ class Makes:
     formula: Formula
 
 
-class _Text:
+class _Text(Mark):
     """Marks a field that is read from a text and written as one."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        written = core_schema.plain_serializer_function_ser_schema(lambda value: value.text)
-        return core_schema.with_info_plain_validator_function(self._read, serialization=written)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"type": "string"}
 
-    def _read(self, value: object, info: ValidationInfo) -> Any:
+    def written(self, value: Any) -> str:
+        return value.text
+
+    def read(self, value: object, info: ValidationInfo) -> Any:
         if isinstance(value, Formula | Makes):
             return value
         if not isinstance(value, str):

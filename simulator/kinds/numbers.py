@@ -23,7 +23,7 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from simulator.kinds.distributions import DISTRIBUTIONS, Array, Distribution
 from simulator.kinds.entry import (
@@ -36,6 +36,7 @@ from simulator.kinds.entry import (
     Entry,
     GoodName,
     Known,
+    Mark,
     Positive,
     Steps,
     number_or_mapping,
@@ -111,24 +112,18 @@ class Draw(Entry):
         return {name: dumped[name] for name in names if name in dumped and idle.get(name) != dumped[name]}
 
 
-class _Drawn:
+class _Drawn(Mark):
     """Marks a field that holds a draw, from any of the distributions there are."""
 
-    def models(self, known: Known, value: Any = None) -> list[type[Entry]]:
+    def models(self, known: Known, value: Any = None) -> list[type[Draw]]:
         """What a value may be read as."""
         return [draw_model(tuple(DISTRIBUTIONS.items()))]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        written = core_schema.plain_serializer_function_ser_schema(lambda draw: draw.written)
-        return core_schema.with_info_plain_validator_function(self._read, serialization=written)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"choice": self}
-
-    def _read(self, value: object, info: ValidationInfo) -> Draw:
+    def read(self, value: object, info: ValidationInfo) -> Draw:
         if isinstance(value, Draw):
             return value
-        return draw_model(tuple(DISTRIBUTIONS.items())).model_validate(value, context=info.context)
+        (model,) = self.models(Known.of(info))
+        return model.model_validate(value, context=info.context)
 
 
 @cache
@@ -224,7 +219,7 @@ def wanted(table: Any, power: float = 1.0, path: tuple[str, ...] = ()) -> Any:
     if not any(map(positive, amounts.values())):
         message = "found no good that is wanted; expected at least one number above 0"
         raise refusal(Complaint(within, message))
-    if len(plain) == len(amounts) and not _sums(plain, power):
+    if len(plain) == len(amounts) and not _add_up(plain, power):
         raise refusal(Complaint(within, "found numbers too large or too small to add up; expected moderate ones"))
     return table
 
@@ -233,7 +228,7 @@ WantedAmounts = Annotated[Amounts, AfterValidator(wanted)]
 WantedShares = Annotated[Shares, AfterValidator(wanted)]
 
 
-def _sums(amounts: list[float], power: float) -> bool:
+def _add_up(amounts: list[float], power: float) -> bool:
     """Whether amounts, raised to a power, add up to a number that can be divided by."""
     try:
         return 1e-300 < sum(amount**power for amount in amounts) < 1e300

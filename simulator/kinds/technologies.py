@@ -33,16 +33,16 @@ class TechnologyKind(Protocol):
         ...
 
 
-def _built(productivity: float | Draw, read: Reader, form: forms.Form, returns: Array) -> Technology:
-    # Productivity is drawn by the firm's own name: what it is called in a scenario does not depend on the form.
-    return HomotheticTechnology(form, read.above.number(productivity, "productivity"), returns, read.count)
-
-
 class _OfForm(Entry):
     """`y = A h(x)^r` with a form `h` of degree one."""
 
     output: GoodName = Field(description="the good made")
     productivity: AnyPositive = Field(1.0, description="A")
+
+    def built(self, read: Reader, form: forms.Form, returns: Array) -> Technology:
+        """The technology of a form."""
+        # Productivity is drawn by the firm's own name: what it is called in a scenario does not depend on the form.
+        return HomotheticTechnology(form, read.above.number(self.productivity, "productivity"), returns, read.count)
 
 
 class CobbDouglas(_OfForm):
@@ -69,7 +69,7 @@ class CobbDouglas(_OfForm):
             firm = int(np.argmax(returns >= 1.0))
             found = f"found exponents that sum to {returns[firm]:.6g} for firm {firm + 1}"
             raise DrawError(f"{read.path}.inputs", f"{found}; expected less than 1, or no best response exists")
-        return _built(self.productivity, read, forms.CobbDouglas(exponents), returns)
+        return self.built(read, forms.CobbDouglas(exponents), returns)
 
 
 class Power(CobbDouglas):
@@ -85,13 +85,11 @@ class Power(CobbDouglas):
         return self
 
 
-class CES(Tree):
+class CES(Tree, _OfForm):
     """`y = A h(x)^r` with CES inputs."""
 
     meaning: ClassVar[str] = "y = A h^r, h of elasticity of substitution s over inputs or nests of them, r < 1"
     tables: ClassVar[tuple[str, ...]] = ("inputs", "shares", "weights")
-    output: GoodName = Field(description="the good made")
-    productivity: AnyPositive = Field(1.0, description="A")
     elasticity: AnyPositive | None = Field(None, description="elasticity of substitution")
     rho: AnyRho | None = Field(None, description="exponent in (sum w x^rho)^(1/rho), with weights")
     returns_to_scale: Returns = Field(description="r, below 1 where firms choose how much to make")
@@ -104,7 +102,7 @@ class CES(Tree):
 
     def build(self, read: Reader) -> Technology:
         returns = read.number(self.returns_to_scale, "returns_to_scale")
-        return _built(self.productivity, read, self.form(read), returns)
+        return self.built(read, self.form(read), returns)
 
 
 class Leontief(_OfForm):
@@ -119,7 +117,7 @@ class Leontief(_OfForm):
 
     def build(self, read: Reader) -> Technology:
         form = forms.Leontief(read.table(self.inputs, "inputs"))
-        return _built(self.productivity, read, form, read.number(self.returns_to_scale, "returns_to_scale"))
+        return self.built(read, form, read.number(self.returns_to_scale, "returns_to_scale"))
 
 
 TECHNOLOGIES: dict[str, type[TechnologyKind]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Protocol, Self
 
-from pydantic import BaseModel, Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from simulator.economics import forms, linear, quasilinear, stone_geary
 from simulator.economics.formula_utility import FormulaUtility, unfit
@@ -25,6 +25,7 @@ from simulator.kinds.numbers import (
     WantedAmounts,
     WantedShares,
     amounts_in,
+    parts_of,
     positive,
 )
 from simulator.kinds.wording import shown
@@ -196,10 +197,8 @@ def goods_in(value: object) -> Iterator[str]:
         yield from value.variables
     elif isinstance(value, Dirichlet):
         yield from value.dirichlet
-    elif isinstance(value, Chosen):
-        yield from goods_in(value.kind)
     elif isinstance(value, dict):
         yield from value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from goods_in(getattr(value, name))
+    else:
+        for _, part in parts_of(value):
+            yield from goods_in(part)

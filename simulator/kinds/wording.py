@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeGuard
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -58,10 +58,20 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 def unknown(what: str, word: str, candidates: Iterable[str], suggest: bool = True) -> str:
     """`unknown good 'bred'; expected one of bread, wine; did you mean bread?`"""
     choices = list(candidates)
-    listed = ", ".join(map(shown, choices[:30])) + (", ..." if len(choices) > 30 else "")
-    expected = f"expected {'one of ' if len(choices) > 1 else ''}{listed}" if choices else "none is declared"
+    names = [*map(shown, choices[:30]), *(["..."] if len(choices) > 30 else [])]
+    expected = f"expected {listed(names)}" if choices else "none is declared"
     guess = nearest(word, choices) if suggest else None
-    return f"unknown {what} {quoted(word)}; {expected}" + (f"; did you mean {shown(guess)}?" if guess else "")
+    return f"unknown {what} {quoted(word)}; {expected}{meant(guess and shown(guess))}"
+
+
+def listed(choices: Collection[str]) -> str:
+    """`a`, or `one of a, b`."""
+    return f"{'one of ' if len(choices) > 1 else ''}{', '.join(choices)}"
+
+
+def meant(guess: str | None) -> str:
+    """A guess as the end of a message, where there is one."""
+    return f"; did you mean {guess}?" if guess else ""
 
 
 def one_of(ways: Iterable[str]) -> str:
@@ -80,5 +90,4 @@ def choice(value: object, choices: list[str]) -> str:
     guess = nearest(value, choices) if isinstance(value, str) else None
     if isinstance(value, bool) and {"on", "off"} <= set(choices):
         guess = "on" if value else "off"
-    expected = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-    return f"found {found(value)}; expected {expected}" + (f"; did you mean {guess}?" if guess else "")
+    return f"found {found(value)}; expected {listed(choices)}{meant(guess)}"

@@ -17,7 +17,7 @@ from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.entry import NAME_PATTERN
 from simulator.kinds.wording import quoted
 from simulator.scenario.build import RunSettings, Scenario, build
-from simulator.scenario.checks import check, unlikely
+from simulator.scenario.checks import check, scale_faults, unlikely
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime, Shocked
@@ -26,7 +26,6 @@ from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
 from simulator.scenario.programs import expand_program
 from simulator.scenario.resolve import called, completed, files_of, resolve, with_files_called
 from simulator.scenario.rewrite import rewrite
-from simulator.scenario.scale_check import scale_faults
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError, changed
@@ -46,8 +45,7 @@ __all__ = [
 ]
 
 MOST_COMPLAINTS = 100
-NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
-NO_INPUTS: Mapping[str, Path] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",)}
 """What is made of a program and of patterns: settings within it come after, all others before."""
 
@@ -55,8 +53,8 @@ MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",)}
 def load(
     source: str | Path | Mapping[str, Any],
     *,
-    settings: Mapping[str, object] = NO_SETTINGS,
-    inputs: Mapping[str, Path] = NO_INPUTS,
+    settings: Mapping[str, object] = NOTHING,
+    inputs: Mapping[str, Path] = NOTHING,
     plugins: Plugins = NO_PLUGINS,
 ) -> Scenario:
     """The scenario of a YAML file (a path) or of plain Python data (a dict).
@@ -68,29 +66,28 @@ def load(
     return _load(source, settings, inputs, plugins)[0]
 
 
-def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = NO_SETTINGS) -> tuple[Scenario, ...]:
+def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = NOTHING) -> tuple[Scenario, ...]:
     """The scenarios of files, folders (their *.yaml and *.yml) and globs, in order; no two may have the same name.
 
     Raises one `ScenarioError` with every problem of every file.
     """
     scenarios: list[Scenario] = []
     problems: list[Problem] = []
-    first: dict[str, str] = {}
+    first: dict[str, Path] = {}
     for path in paths:
         files, missing = _expand(path)
         problems.extend(missing)
         for file in files:
             try:
-                scenario, document = _load(file, settings, NO_INPUTS, NO_PLUGINS)
+                scenario, document = _load(file, settings, NOTHING, NO_PLUGINS)
             except ScenarioError as error:
                 problems.extend(error.problems)
                 continue
             if scenario.name in first:
-                message = (
-                    f"found a second scenario named {scenario.name}; expected one (the other is {first[scenario.name]})"
-                )
+                other = first[scenario.name]
+                message = f"found a second scenario named {scenario.name}; expected one (the other is {other})"
                 problems.append(document.problem(Fault(("name",), message)))
-            first.setdefault(scenario.name, str(file))
+            first.setdefault(scenario.name, file)
             scenarios.append(scenario)
     if problems:
         raise ScenarioError(dict.fromkeys(problems))
@@ -154,10 +151,8 @@ def _load(
         files = _name_files(document, folder, inputs)
         model = validate(document)
         if "name" not in document.data and not re.fullmatch(NAME_PATTERN, name):
-            message = (
-                f"found no name, and the file's {name!r} cannot be one; expected letters, digits, '.', '_' and '-'"
-            )
-            document.faults.append(Fault(("name",), message, "parent"))
+            message = f"found no name, and the file's {name!r} cannot be one"
+            document.faults.append(Fault(("name",), f"{message}; expected letters, digits, '.', '_' and '-'", "parent"))
         check(document, model)
         if not document.faults:
             warnings = [str(document.problem(fault)) for fault in strange]
@@ -169,7 +164,9 @@ def _load(
 
 def _refused(document: Document, faults: list[Fault]) -> ScenarioError:
     """What is wrong with a document, in the order of its lines; a hundred complaints are enough."""
-    problems = sorted(map(document.problem, faults), key=_order)
+    problems = sorted(
+        map(document.problem, faults), key=lambda problem: (problem.where == "--set", problem.line, problem.column)
+    )
     rest = len(problems) - MOST_COMPLAINTS
     if rest > 0:
         message = f"{rest:,} more problem{'s are' if rest > 1 else ' is'} left out"
@@ -245,33 +242,28 @@ def _after_shocks(document: Document, model: ScenarioFile, resolved: dict[str, A
         after = from_data(then)
         after.plugins = document.plugins
         read: dict[str, list[Any]] = {}
-        for room, entries in (("firms", model.firms), ("consumers", model.consumers)):
-            triples = zip(then[room], plain[room], entries, strict=True)
+        for room in ("firms", "consumers"):
+            triples = zip(then[room], plain[room], getattr(model, room), strict=True)
             read[room] = [entry if new == old else new for new, old, entry in triples]
         model, plain = validate(after, read), then
         check(after, model)
-        where = ("shocks", place, "set")
-        document.faults += [
-            Fault(where, f"leads to {after.dotted(fault.path)}: {fault.message}") for fault in after.faults
-        ]
+        leads = [f"leads to {after.dotted(fault.path)}: {fault.message}" for fault in after.faults]
+        document.faults += [Fault(("shocks", place, "set"), said) for said in leads]
         if after.faults:
             return
         yield Shocked(place, shock.tick, model)
 
 
-def _order(problem: Problem) -> tuple[bool, int, int]:
-    return problem.where == "--set", problem.line, problem.column
-
-
 def _expand(path: str | Path) -> tuple[list[Path], list[Problem]]:
     """The scenario files a path stands for, and what is wrong with it if there are none."""
-    text = str(path)
-    if "\0" not in text and Path(text).is_dir():
-        files = sorted(file for file in Path(text).iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
+    text, place = str(path), Path(path)
+    if "\0" not in text and place.is_dir():
+        found = [file for file in place.iterdir() if file.suffix in (".yaml", ".yml")]
         problem = "found no scenario in this folder; expected files *.yaml or *.yml"
-    elif "\0" not in text and not Path(text).exists() and glob.has_magic(text):
-        files = sorted(Path(file) for file in glob.glob(text, recursive=True) if Path(file).is_file())
+    elif "\0" not in text and not place.exists() and glob.has_magic(text):
+        found = map(Path, glob.glob(text, recursive=True))
         problem = "found no file that matches; expected scenario files (YAML)"
     else:
-        return [Path(text)], []
+        return [place], []
+    files = sorted(file for file in found if file.is_file())
     return files, [] if files else [Problem(text, 0, 0, "", problem)]

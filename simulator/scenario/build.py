@@ -17,7 +17,7 @@ from simulator.scenario.document import dump
 from simulator.scenario.economies import Regime, Shocked, locked, markets_of, outside_prices, regimes_of
 from simulator.scenario.learning import must_need_no_slope, training_set_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
-from simulator.scenario.schema import ScenarioFile, Trade
+from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.scheduler import Scheduler, Setup
 
 if TYPE_CHECKING:
@@ -114,14 +114,7 @@ def build(
     rule = model.scheduler.price_rule(locked(np.array(floors)), locked(np.array(fixed)), model.run.seed)
     if learning is not None:
         must_need_no_slope(rule, model.scheduler)
-    options = model.trade.every_tick if isinstance(model.trade, Trade) else None
-    spoilage = None if options is None else options.spoilage
-    kept = options is not None and options.inventories is True
-    trade = TradeRule(
-        every_tick=model.trade != "at_equilibrium",
-        spoilage=spoilage if spoilage is not None else 0.0 if kept else 1.0,
-        start=model.start,
-    )
+    trade = TradeRule(model.trade != "at_equilibrium", spoilage=model.every_tick.spoils, start=model.start)
     training, first = None if learning is None else training_set_of(learning, draws), locked(np.array(prices))
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
     return Scenario(

@@ -8,20 +8,73 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simulator.kinds.entry import MAX_SUGGESTIONS, Steps
+from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
 from simulator.kinds.wording import number, quoted, shown, unknown
-from simulator.scenario.document import Document
-from simulator.scenario.findings import Findings
+from simulator.scenario.complaints import declared_goods
+from simulator.scenario.document import Document, Fault
 from simulator.scenario.planner_checks import refuse_planner
 from simulator.scenario.schema import SHARE_ROUNDING, Consumer, Firm, ScenarioFile, Trade
+
+if TYPE_CHECKING:
+    from simulator.scenario.build import Scenario
 
 MAX_CELLS = 10_000_000
 MOST_NAMES = 10
 MAX_DRAWN = 400_000_000
 """Bytes of the numbers of agents who differ."""
+
+
+class Findings:
+    """The sound part of a scenario, and the faults found in it so far; what is at fault is None in the `model`.
+
+    A check asks whether what it needs is `sound`, and complains by `fault`: so that one mistake neither hides another
+    nor causes a second complaint.
+    """
+
+    def __init__(self, document: Document, model: ScenarioFile) -> None:
+        self.document, self.model = document, model
+        self.faulty: set[Steps] = set()
+        for fault in document.faults:
+            self._mark(fault)
+        self.goods = declared_goods(document.data)
+        self.firms: dict[int, Firm] = _readable(model.firms)
+        """The readable entries, by their places."""
+        self.consumers: dict[int, Consumer] = _readable(model.consumers)
+
+    @property
+    def agents(self) -> Iterator[tuple[tuple[str, int], Firm | Consumer]]:
+        """The readable entries of firms and consumers, each with its path."""
+        yield from ((("firms", at), firm) for at, firm in self.firms.items())
+        yield from ((("consumers", at), consumer) for at, consumer in self.consumers.items())
+
+    @property
+    def faultless(self) -> bool:
+        """Whether nothing has been complained about."""
+        return not self.document.faults
+
+    def _mark(self, fault: Fault) -> None:
+        self.faulty.update(fault.path[:length] for length in range(len(fault.path) + 1))
+
+    def fault(self, path: Steps, message: str, spot: Spot = "value") -> None:
+        fault = Fault(path, message, spot)
+        self._mark(fault)
+        self.document.faults.append(fault)
+
+    def sound(self, *path: str | int) -> bool:
+        """Whether nothing at or below a path has been complained about."""
+        return path not in self.faulty
+
+    def written(self, *path: str | int) -> dict[str, Any]:
+        """A mapping as it was written."""
+        entry = self.document.at(path)
+        return entry if isinstance(entry, dict) else {}
+
+
+def _readable(entries: Any) -> dict[int, Any]:
+    return {at: entry for at, entry in enumerate(entries or ()) if entry is not None}
 
 
 def check(document: Document, model: ScenarioFile) -> None:
@@ -37,8 +90,8 @@ def check(document: Document, model: ScenarioFile) -> None:
     _names(findings)
     if not _agents(findings):
         return
-    for at, firm in findings.firms.items():
-        _firm(findings, ("firms", at), firm)
+    for at in findings.firms:
+        _firm(findings, ("firms", at))
     for at, consumer in findings.consumers.items():
         _consumer(findings, ("consumers", at), consumer)
     _ownership(findings)
@@ -62,56 +115,53 @@ def _goods(findings: Findings) -> None:
 
 def _prices(findings: Findings, learns: bool) -> None:
     model, fault = findings.model, findings.fault
-    outside, initial, numeraire = model.outside or {}, model.initial_prices or {}, model.numeraire
-    multiplicative = not learns and getattr(model.scheduler, "multiplicative", False)
-    multiplicative = multiplicative and findings.sound("scheduler", "form")
     for good, market in model.markets.items():
-        fixed, floor = market.fixed_price, -math.inf if market.floor is None else market.floor
-        if not learns and fixed is not None and fixed <= 0:
-            fault(("goods", good, "fixed_price"), f"found {number(fixed)}; expected a number above 0")
-        if not findings.sound("goods", good, "floor"):
-            floor = -math.inf
-        elif not learns and -math.inf < floor < 0:
+        if not learns and market.fixed_price is not None and market.fixed_price <= 0:
+            fault(("goods", good, "fixed_price"), f"found {number(market.fixed_price)}; expected a number above 0")
+        floor = -math.inf if market.floor is None or not findings.sound("goods", good, "floor") else market.floor
+        if not learns and -math.inf < floor < 0:
             fault(("goods", good, "floor"), f"found {number(floor)}; expected a number of at least 0")
-        places: dict[Steps, float] = {}
-        for key in ("price", "fixed_price"):
-            if getattr(market, key) is not None:
-                places["goods", good, key] = getattr(market, key)
-        if initial.get(good) is not None:
-            places["initial_prices", good] = initial[good]
-        first, *others = [*places, None]
-        for path in others:
-            if path is not None and first is not None:
+        given: dict[Steps, float | None] = {
+            ("goods", good, "price"): market.price,
+            ("goods", good, "fixed_price"): market.fixed_price,
+            ("initial_prices", good): (model.initial_prices or {}).get(good),
+        }
+        prices = {path: price for path, price in given.items() if price is not None}
+        if prices:
+            first, *others = prices
+            for path in others:
                 elsewhere = findings.document.dotted(first)
                 fault(path, f"found a second price of {shown(good)}; expected one (the other is {elsewhere})", "key")
-        if first is not None and findings.sound(*first):
-            _first_price(findings, good, first, places[first], floor, multiplicative, learns)
-        if good == numeraire and outside.get(good, 1) != 1:
-            fault(("outside", good), f"found {number(outside[good])}; expected 1, the price of the numeraire")
+            if findings.sound(*first):
+                _first_price(findings, good, first, prices[first], floor, learns)
+        outside = (model.outside or {}).get(good, 1)
+        if good == model.numeraire and outside != 1:
+            fault(("outside", good), f"found {number(outside)}; expected 1, the price of the numeraire")
 
 
-def _first_price(
-    findings: Findings, good: str, path: Steps, price: float, floor: float, multiplicative: bool, learns: bool
-) -> None:
-    outside = findings.model.outside or {}
+def _first_price(findings: Findings, good: str, path: Steps, price: float, floor: float, learns: bool) -> None:
+    outside, scheduler = findings.model.outside or {}, findings.model.scheduler
+    multiplicative = getattr(scheduler, "multiplicative", False) and findings.sound("scheduler", "form")
     if good == findings.model.numeraire and price != 1:
-        findings.fault(path, f"found {number(price)}; expected 1, the price of the numeraire")
+        message = "expected 1, the price of the numeraire"
     elif outside.get(good, price) != price:
-        findings.fault(path, f"found {number(price)}; expected the outside price {number(outside[good])}")
-    elif price == 0 and multiplicative:
-        findings.fault(path, "found 0; expected a price above 0 (0 cannot move under multiplicative)")
+        message = f"expected the outside price {number(outside[good])}"
+    elif price == 0 and multiplicative and not learns:
+        message = "expected a price above 0 (0 cannot move under multiplicative)"
     elif path[-1] != "fixed_price" and floor > price and (price > 0 or learns):
-        findings.fault(path, f"found {number(price)}; expected a price of at least the floor {number(floor)}")
+        message = f"expected a price of at least the floor {number(floor)}"
+    else:
+        return
+    findings.fault(path, f"found {number(price)}; {message}")
 
 
 def _names(findings: Findings) -> None:
-    seen: dict[str, str] = {}
-    for key, entries in (("firms", findings.firms), ("consumers", findings.consumers)):
-        for at, entry in entries.items():
-            name, place = entry.name, f"{key}[{at}]"
-            if findings.sound(key, at, "name") and seen.setdefault(name, place) != place:
-                message = f"found the name {quoted(name)} twice; expected one name per agent"
-                findings.fault((key, at, "name"), f"{message} (the other is {seen[name]})")
+    seen: dict[str, tuple[str, int]] = {}
+    for path, entry in findings.agents:
+        if findings.sound(*path, "name") and seen.setdefault(entry.name, path) != path:
+            key, at = seen[entry.name]
+            message = f"found the name {quoted(entry.name)} twice; expected one name per agent"
+            findings.fault((*path, "name"), f"{message} (the other is {key}[{at}])")
 
 
 def _agents(findings: Findings) -> bool:
@@ -130,12 +180,12 @@ def _agents(findings: Findings) -> bool:
     return True
 
 
-def _firm(findings: Findings, path: Steps, firm: Firm) -> None:
+def _firm(findings: Findings, path: Steps) -> None:
     written = findings.written(*path)
     ways = [key for key in ("makes", "technology") if key in written]
     if len(ways) != 1:
-        found_ways = "both makes and technology" if ways else "neither makes nor technology"
-        findings.fault(path, f"found {found_ways}; expected one of them")
+        both = "both makes and technology" if ways else "neither makes nor technology"
+        findings.fault(path, f"found {both}; expected one of them")
     elif ways == ["technology"] and "productivity" in written:
         message = "found productivity beside technology; expected it within the technology"
         findings.fault((*path, "productivity"), message, "key")
@@ -172,25 +222,21 @@ def _ownership(findings: Findings) -> None:
 def _draws(findings: Findings) -> None:
     """Distributions and columns need agents for whom they differ, and room for what is drawn."""
     total = 0
-    for key, entries in (("firms", findings.firms), ("consumers", findings.consumers)):
-        for at, entry in entries.items():
-            path: Steps = (key, at)
-            columns = columns_drawn(entry, len(findings.goods or ()))
-            if not columns or not findings.sound(*path):
-                continue
-            draws = list(draws_in(entry, path))
-            reads = any(isinstance(draw, Draw) and draw.csv is not None for _, draw in draws)
-            if not reads and entry.count in (1, None):
-                message = "found a distribution for a single agent; expected a number, or a count above 1"
-                findings.fault(draws[0][0], message)
-            size = 8 * columns * (entry.count or 1)
-            total += size
-            if size > MAX_DRAWN or total > MAX_DRAWN:
-                takes = (
-                    f"{entry.count or 1:,} agents who differ in {columns:,} numbers each, {total / 1e9:.3g} GB in all"
-                )
-                findings.fault((*path, "count"), f"found {takes}; expected at most {MAX_DRAWN / 1e9:g} GB")
-                return
+    for path, entry in findings.agents:
+        columns = columns_drawn(entry, len(findings.goods or ()))
+        if not columns or not findings.sound(*path):
+            continue
+        draws, count = list(draws_in(entry, path)), entry.count or 1
+        reads = any(isinstance(draw, Draw) and draw.csv is not None for _, draw in draws)
+        if not reads and count == 1:
+            findings.fault(
+                draws[0][0], "found a distribution for a single agent; expected a number, or a count above 1"
+            )
+        total += 8 * columns * count
+        if total > MAX_DRAWN:
+            takes = f"{count:,} agents who differ in {columns:,} numbers each, {total / 1e9:.3g} GB in all"
+            findings.fault((*path, "count"), f"found {takes}; expected at most {MAX_DRAWN / 1e9:g} GB")
+            return
 
 
 def _trade(findings: Findings) -> None:
@@ -259,3 +305,20 @@ def unlikely(models: Sequence[ScenarioFile]) -> Iterator[str]:
         if lacking:
             more = f" and {len(lacking) - MOST_NAMES:,} more" if len(lacking) > MOST_NAMES else ""
             yield f"warning: found no {said.format(', '.join(lacking[:MOST_NAMES]) + more)}"
+
+
+def scale_faults(scenario: Scenario) -> Iterator[Fault]:
+    """What is wrong with steps per unit of `s` in an economy of the scenario, at the key that asks for them."""
+    from simulator.economics.signal import without_scale
+
+    if not scenario.rule.relative:
+        return
+    scheduler = scenario.resolved["scheduler"]
+    key = "rule" if scheduler.get("rule") else "with" if scheduler.get("form") == "additive" else "form"
+    economies, markets = [regime.economy for regime in scenario.regimes], scenario.markets
+    without = {place for economy in economies for place in without_scale(economy, scenario.rule.fixed)}
+    if without:
+        named = ", ".join(dict.fromkeys(markets.goods[markets.good[place]] for place in sorted(without)))
+        message = f"found steps per unit of s, but a linear taste makes demand for {named} jump and firms supply it"
+        advice = "expected form: additive, without relative (the mean of z/s at the right price is not 0)"
+        yield Fault(("scheduler", key), f"{message}; {advice}")

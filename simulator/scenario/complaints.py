@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from statistics import median
-from types import MappingProxyType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import RootModel, TypeAdapter, ValidationError
 
 from simulator.kinds.entry import MARKS, MAX_SUGGESTIONS, Entry, Known, Spot, Steps
-from simulator.kinds.wording import choice, found, nearest, number, unknown
+from simulator.kinds.wording import choice, found, meant, nearest, number, unknown
 from simulator.scenario.document import Document, Fault, scalar
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import plans
-
-NOTHING_READ: Mapping[str, list[Any]] = MappingProxyType({})
 
 
 class Language:
@@ -122,13 +120,13 @@ def known_of(document: Document) -> Known:
     return known
 
 
-def validate(document: Document, read: Mapping[str, list[Any]] = NOTHING_READ) -> ScenarioFile:
+def validate(document: Document, read: Mapping[str, list[Any]] | None = None) -> ScenarioFile:
     """The scenario as typed by its author, of what is sound in it; faults are left in `document.faults`.
 
     Entries that have been `read` before stand in lists in the place of their data.
     """
     context = known_of(document)
-    faults = _faults(document, ScenarioFile, {**document.data, **read}, (), context)
+    faults = _faults(document, ScenarioFile, {**document.data, **(read or {})}, (), context)
     if isinstance(faults, ScenarioFile):
         return faults
     document.faults.extend(faults)
@@ -191,9 +189,8 @@ class _Sound:
         if path in self.broken:
             return None
         if path in self.faulty:
-            return self.parts(
-                self.language.alternatives(model.model_fields[name].rebuild_annotation(), value), value, path
-            )
+            annotation = model.model_fields[name].rebuild_annotation()
+            return self.parts(self.language.alternatives(annotation, value), value, path)
         return self.read(_item(model, name), value)
 
     def parts(self, annotations: list[Any], value: Any, path: Steps) -> Any:
@@ -235,7 +232,6 @@ class _Sound:
 NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
 _EXPECTED = {
     "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
     "dict_type": "a mapping",
     "list_type": "a list",
     "string_type": "text",
@@ -254,6 +250,7 @@ _BOUNDS = {
     "less_than": ("lt", "a number below"),
     "less_than_equal": ("le", "a number of at most"),
 }
+_TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 _QUOTED_WORD = re.compile(r"'([^']*)'")
 
 
@@ -279,16 +276,13 @@ def _fault(language: Language, details: dict[str, Any], suggest: bool) -> Fault:
         return Fault(path, choice(value, choices or [str(context.get("expected", "")).lower()]))
     if kind in ("shape", "union_tag_not_found"):
         guess = _written(value, details["msg"]) if isinstance(value, str) else None
-        return Fault(
-            path, f"found {found(value)}; expected {details['msg']}" + (f"; did you mean {guess}?" if guess else "")
-        )
+        return Fault(path, f"found {found(value)}; expected {details['msg']}{meant(guess)}")
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return Fault(path, f"found {found(value)}; expected {words} {number(context[key])}", spot)
-    expected = _EXPECTED.get(
-        kind, "a number" if "int" in kind or "float" in kind else " ".join(str(details["msg"]).split())
-    )
-    return Fault(path, f"found {found(value)}; expected {expected}{_meant(value, expected)}", spot)
+    otherwise = "a number" if "int" in kind or "float" in kind else " ".join(str(details["msg"]).split())
+    expected = _EXPECTED.get(kind, otherwise)
+    return Fault(path, f"found {found(value)}; expected {expected}{meant(_plainly(value, expected))}", spot)
 
 
 def _written(word: str, expected: str) -> str | None:
@@ -298,17 +292,14 @@ def _written(word: str, expected: str) -> str | None:
     return ways[guess] if guess else None
 
 
-def _meant(value: object, expected: str) -> str:
+def _plainly(value: object, expected: str) -> str | None:
     """What to write instead of a quoted number, `1_000`, or a true that is not one."""
     if not isinstance(value, str):
-        return ""
+        return None
     text = value.strip()
     if "number" in expected:
-        meant = scalar(text.replace("_", ""))
-        if isinstance(meant, bool) or not isinstance(meant, int | float):
-            return ""
-        return f"; did you mean {found(meant)}{'' if '_' in text else ' without quotes'}?"
-    if expected == "true or false":
-        words = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-        return f"; did you mean {words[text.lower()]}?" if text.lower() in words else ""
-    return ""
+        number = scalar(text.replace("_", ""))
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return None
+        return found(number) if "_" in text else f"{found(number)} without quotes"
+    return _TRUTHS.get(text.lower()) if expected == "true or false" else None

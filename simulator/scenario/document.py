@@ -6,11 +6,16 @@ mean something other than what it shows is refused: anchors, aliases, tags, dupl
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
 from typing import Any, cast
+
+from ruamel.yaml import YAML
 
 from simulator.errors import Problem
 from simulator.kinds.entry import Spot, Steps
@@ -20,15 +25,20 @@ from simulator.scenario.plugins import NO_PLUGINS, Plugins
 MAX_VALUES = 100_000
 MAX_DEPTH = 60
 
-_NULL = re.compile(r"~|null|Null|NULL|")
-_TRUE = re.compile(r"true|True|TRUE")
-_FALSE = re.compile(r"false|False|FALSE")
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
-_NAN = re.compile(r"\.(nan|NaN|NAN)")
+_CORE: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
+    (re.compile(r"~|null|Null|NULL|"), lambda _: None),
+    (re.compile(r"true|True|TRUE"), lambda _: True),
+    (re.compile(r"false|False|FALSE"), lambda _: False),
+    (re.compile(r"[-+]?[0-9]+"), lambda text: int(text) if len(text) <= 300 else float(text)),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text, 8) if len(text) <= 300 else math.inf),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text, 16) if len(text) <= 300 else math.inf),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
+)
+"""Plain scalars that are no text, and what they mean.
+
+A whole number of more than 300 digits becomes a float (infinite), which no field accepts.
+"""
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
@@ -48,7 +58,7 @@ class Fault:
     index: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Document:
     """Plain data of one scenario with the place (character index in `text`) of every value and key, where each value
     ends, and the kinds from outside that it speaks of.
@@ -63,26 +73,26 @@ class Document:
     ends: dict[Steps, int] = field(default_factory=dict[Steps, int])
     keys: dict[Steps, int] = field(default_factory=dict[Steps, int])
     faults: list[Fault] = field(default_factory=list[Fault])
-    settings: dict[Steps, str] = field(default_factory=dict[Steps, str])
+    settings: set[Steps] = field(default_factory=set[Steps])
     plugins: Plugins = NO_PLUGINS
     complete: bool = True
-    line_starts: list[int] = field(default_factory=list[int])
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(found.end() for found in LINE_BREAK.finditer(self.text))]
 
     def place(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character index."""
-        if not self.line_starts:
-            self.line_starts.extend([0, *(found.end() for found in LINE_BREAK.finditer(self.text))])
-        line = bisect_right(self.line_starts, index)
-        return line, index - self.line_starts[line - 1] + 1
+        line = bisect_right(self._line_starts, index)
+        return line, index - self._line_starts[line - 1] + 1
 
     def problem(self, fault: Fault) -> Problem:
         """The fault with its line and column; a value given on the command line has `--set` for its place."""
-        for length in range(len(fault.path), 0, -1):
-            if fault.path[:length] in self.settings:
-                return Problem("--set", 0, 0, self.dotted(fault.path), fault.message)
+        dotted = self.dotted(fault.path)
+        if any(fault.path[:length] in self.settings for length in range(1, len(fault.path) + 1)):
+            return Problem("--set", 0, 0, dotted, fault.message)
         index = self._index(fault)
-        line, column = (0, 0) if index is None else self.place(index)
-        return Problem(self.where, line, column, self.dotted(fault.path), fault.message)
+        return Problem(self.where, *((0, 0) if index is None else self.place(index)), dotted, fault.message)
 
     def _index(self, fault: Fault) -> int | None:
         if fault.index is not None:
@@ -111,13 +121,11 @@ class Document:
     def at(self, path: Steps) -> object:
         """The value at a path, None where there is none."""
         node: Any = self.data
-        for step in path:
-            if isinstance(node, dict):
-                node = cast("dict[Any, Any]", node).get(step)
-            elif isinstance(node, list) and isinstance(step, int) and step < len(cast("list[Any]", node)):
-                node = cast("list[Any]", node)[step]
-            else:
-                return None
+        try:
+            for step in path:
+                node = cast("Any", node)[step] if isinstance(node, dict | list) else None
+        except (LookupError, TypeError):
+            return None
         return node
 
     def dotted(self, path: Steps) -> str:
@@ -127,7 +135,7 @@ class Document:
             if isinstance(step, int):
                 entry = self.at(path[: depth + 1])
                 name = cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else None
-                if not (is_plain(name)):
+                if not is_plain(name):
                     parts.append(f"[{step}]")
                     continue
                 step = name
@@ -142,29 +150,8 @@ def leading(path: str, names: Iterable[str]) -> str | None:
 
 
 def scalar(text: str) -> object:
-    """The value of a plain YAML 1.2 scalar: None, bool, int, float or the text itself.
-
-    A whole number of more than 300 digits becomes a float (infinite), which no field accepts.
-    """
-    if _NULL.fullmatch(text):
-        return None
-    if _TRUE.fullmatch(text):
-        return True
-    if _FALSE.fullmatch(text):
-        return False
-    if _INTEGER.fullmatch(text):
-        return int(text) if len(text) <= 300 else float(text)
-    if _OCTAL.fullmatch(text):
-        return int(text, 8) if len(text) <= 300 else float("inf")
-    if _HEXADECIMAL.fullmatch(text):
-        return int(text, 16) if len(text) <= 300 else float("inf")
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _INFINITY.fullmatch(text):
-        return float(text.replace(".", "").lower())
-    if _NAN.fullmatch(text):
-        return float("nan")
-    return text
+    """The value of a plain YAML 1.2 scalar: None, bool, int, float or the text itself."""
+    return next((mean(text) for pattern, mean in _CORE if pattern.fullmatch(text)), text)
 
 
 def from_data(data: Mapping[Any, Any], where: str = "<scenario>") -> Document:
@@ -209,24 +196,16 @@ def dump(data: Mapping[str, Any], *, flow: bool = False) -> str:
     """Plain data as YAML that reads back as the same data: keys in their order, floats in shortest round-trip form;
     in brackets from the outside in if `flow`.
     """
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
     yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style = flow or None
     yaml.sort_base_mapping_type_on_output = False
     yaml.width = 1_000_000
     yaml.allow_unicode = True
-    yaml.representer.ignore_aliases = _never_alias
+    yaml.representer.ignore_aliases = lambda _: True
     yaml.representer.add_representer(str, _represent_text)
     stream = StringIO()
     yaml.dump(dict(data), stream)
     return stream.getvalue()
-
-
-def _never_alias(_: object) -> bool:
-    return True
 
 
 def _represent_text(representer: Any, text: str) -> Any:

@@ -12,7 +12,7 @@ from simulator.economics.agents import Consumers, Firm
 from simulator.economics.economy import Economy
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
 from simulator.kinds.distributions import Array
-from simulator.kinds.draws import DrawError, Draws, Reader
+from simulator.kinds.draws import DrawError, Draws, Reader, side_by_side
 from simulator.kinds.numbers import Draw
 from simulator.scenario import schema
 from simulator.scenario.schema import SHARE_ROUNDING, ScenarioFile
@@ -74,20 +74,20 @@ def regimes_of(
     model: ScenarioFile, shocked: Sequence[Shocked], markets: UserMarkets, draws: Draws
 ) -> tuple[Regime, ...]:
     """The economies of a scenario, one after another; what a shock does not touch is the same object in both."""
-    regimes = [Regime(0, _economy(model, markets, draws))]
-    before = model
+    made: dict[int, Any] = {}
+    regimes = [Regime(0, _economy(model, markets, draws, made))]
     for place, tick, data in shocked:
         after = markets_of(data)
         _same_users(markets, after, place)
         try:
-            economy = _economy(data, after, draws, before, regimes[-1].economy)
+            economy = _economy(data, after, draws, made)
         except DrawError as error:
             raise ShockError(("shocks", place, "set"), f"leads to {error.path}: {error.message}") from error
         _same_rows(regimes[-1].economy, economy, place)
         if tick == regimes[-1].tick:
             regimes.pop()
         regimes.append(Regime(tick, economy))
-        before, markets = data, after
+        markets = after
     return tuple(regimes)
 
 
@@ -107,13 +107,16 @@ def _same_rows(before: Economy, after: Economy, place: int) -> None:
         if (old.outputs, {*old.inputs}) != (new.outputs, {*new.inputs}):
             found = f"found {new.name} making {_said(after, new)}, and before the shock {_said(before, old)}"
             raise ShockError(("shocks", place, "set"), f"{found}; expected the same goods with other numbers")
-    firms = zip(before.firms, after.firms, strict=True)
-    consumers = zip(before.consumers, after.consumers, strict=True)
-    changed_firms = [old.name for old, new in firms if old.rows != new.rows]
-    changed_consumers = [old.name for old, new in consumers if old.size != new.size]
-    for name in changed_firms + changed_consumers:
-        found = f"found agents of {name} who are all alike before or after the shock, and not both"
-        raise ShockError(("shocks", place, "set"), f"{found}; expected a distribution from the start, or none")
+    sizes = _sizes(after)
+    for name, size in _sizes(before).items():
+        if sizes[name] != size:
+            found = f"found agents of {name} who are all alike before or after the shock, and not both"
+            raise ShockError(("shocks", place, "set"), f"{found}; expected a distribution from the start, or none")
+
+
+def _sizes(economy: Economy) -> dict[str, int]:
+    """How many rows the agents of each entry have."""
+    return {firm.name: firm.rows for firm in economy.firms} | {found.name: found.size for found in economy.consumers}
 
 
 def _said(economy: Economy, firm: Firm) -> str:
@@ -122,13 +125,8 @@ def _said(economy: Economy, firm: Firm) -> str:
     return f"{' and '.join(made)} of {' and '.join(used)}"
 
 
-def _economy(
-    model: ScenarioFile,
-    markets: UserMarkets,
-    draws: Draws,
-    before: ScenarioFile | None = None,
-    last: Economy | None = None,
-) -> Economy:
+def _economy(model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict[int, Any]) -> Economy:
+    """The economy of a scenario; what is `made` of its entries, by their identities, is made once."""
     goods = markets.goods
     if model.learning is not None:
         return Economy(goods, np.zeros(len(goods)), np.full(len(goods), np.nan))
@@ -136,25 +134,17 @@ def _economy(
     # What others than the outside buy as well cannot be bought back there.
     bought = np.bincount(markets.good, weights=np.isfinite(outside)) == np.bincount(markets.good)
     abroad = {goods[place] for place in np.flatnonzero(bought)}
-    firms = [
-        last.firms[place]
-        if before is not None and last is not None and before.firms[place] is firm
-        else _firm(firm, abroad, markets, draws)
-        for place, firm in enumerate(model.firms)
-    ]
+    for firm in model.firms:
+        made[id(firm)] = made.get(id(firm)) or _firm(firm, abroad, markets, draws)
     claims = _claims(model, goods, draws)
-    consumers = [
-        last.consumers[place]
-        if before is not None and last is not None and before.consumers[place] is consumer
-        else _consumers(consumer, claims, markets, draws)
-        for place, consumer in enumerate(model.consumers)
-    ]
+    for consumer in model.consumers:
+        made[id(consumer)] = made.get(id(consumer)) or _consumers(consumer, claims, markets, draws)
     return Economy(
         goods=markets.names,
         supply=locked(markets.spread(np.array([model.supply.get(good, 0.0) for good in goods]))),
         outside=locked(outside),
-        firms=tuple(firms),
-        consumers=tuple(consumers),
+        firms=tuple(made[id(firm)] for firm in model.firms),
+        consumers=tuple(made[id(consumer)] for consumer in model.consumers),
     )
 
 
@@ -174,16 +164,12 @@ def _consumers(
     seen = markets.seen_by(consumer.name)
     read = Reader(draws, markets.goods, consumer.count or 1, f"consumers.{consumer.name}")
     shares = [owned(consumer.owns.get(firm, 0.0), claim, read, firm) for firm, claim in claims.items()]
-    rows = max((len(share) for share in shares), default=1)
-    owns = np.zeros((rows, len(shares)), order="F")
-    for place, share in enumerate(shares):
-        owns[:, place] = share
     found = Consumers(
         name=consumer.name,
         utility=consumer.build(replace(read, goods=seen)),
         endowment=locked(markets.spread(read.table(consumer.endowment, "endowment"))),
         budget=locked(np.array([np.inf]) if consumer.budget is None else read.number(consumer.budget, "budget")),
-        owns=locked(owns),
+        owns=locked(side_by_side(dict(enumerate(shares)), len(shares))),
         count=read.count,
         saves=consumer.savings,
     )

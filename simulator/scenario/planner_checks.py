@@ -8,8 +8,8 @@ from typing import Any
 from simulator.kinds.entry import Chosen, Steps
 from simulator.kinds.nests import Tree
 from simulator.kinds.wording import shown
-from simulator.scenario.findings import Findings
 from simulator.scenario.schema import Consumer
+from simulator.schedulers.scheduler import Findings
 
 OTHERWISE = "or compare: {gradient_path: dual}"
 ONE_OBJECTIVE = ("cobb_douglas", "ces", "linear", "quasilinear", "leontief")

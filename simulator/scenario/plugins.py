@@ -32,10 +32,6 @@ TABLES: dict[str, Kinds] = {
 PREFIX = "market_simulator."
 
 
-def _none() -> dict[str, type[Any]]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Plugins:
     """Kinds from outside by the names that scenarios give them.
@@ -46,10 +42,10 @@ class Plugins:
     name that the language has already, or that cannot be written in a scenario, and for what is no such class.
     """
 
-    utilities: Kinds = field(default_factory=_none)
-    technologies: Kinds = field(default_factory=_none)
-    rule_pieces: Kinds = field(default_factory=_none)
-    behaviours: Kinds = field(default_factory=_none)
+    utilities: Kinds = field(default_factory=dict[str, type[Any]])
+    technologies: Kinds = field(default_factory=dict[str, type[Any]])
+    rule_pieces: Kinds = field(default_factory=dict[str, type[Any]])
+    behaviours: Kinds = field(default_factory=dict[str, type[Any]])
 
     def __post_init__(self) -> None:
         for group, table in TABLES.items():

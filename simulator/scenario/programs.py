@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from simulator.scenario.document import Document, Fault
+from simulator.errors import ScenarioError
+from simulator.scenario.document import Document, Fault, scalar
+from simulator.scenario.yaml_text import compose, read
 from simulator.schedulers.table import plans
 
 if TYPE_CHECKING:
@@ -31,16 +33,11 @@ def expand_program(document: Document) -> None:
 
     given = document.data["program"]
     before = len(document.faults)
-    document.faults += [
-        Fault((key,), f"found {key} beside program; expected one of them", "key")
-        for key in INSTEAD
-        if key in document.data
-    ]
+    beside = [key for key in INSTEAD if key in document.data]
+    document.faults += [Fault((key,), f"found {key} beside program; expected one of them", "key") for key in beside]
     chain: dict[str, Any] = {}
-    if isinstance(given, dict):
-        program = validate_part(document, "program", ProgramText)
-    else:
-        program = ProgramText.model_construct(text=given)
+    alone = ProgramText.model_construct(text=given)
+    program = validate_part(document, "program", ProgramText) if isinstance(given, dict) else alone
     if program is not None and not isinstance(program.text, str):
         document.faults.append(Fault(("program",), "found no text; expected lines such as c = a*b + 1"))
     elif program is not None:
@@ -88,16 +85,12 @@ def as_scenario(program: str, per: str, *, copiers: bool = False) -> str:
         return _scenario(parse(text, per=per), text, supply, name, per, copiers)
     except ProgramError as error:
         line, column = error.place(text)
-        raise CounterpartError(
-            f"{file}:{line}:{column}: {error.message}" if file else f"{name}: {_said(text, error)}"
-        ) from error
+        said = f"{file}:{line}:{column}: {error.message}" if file else f"{name}: {_said(text, error)}"
+        raise CounterpartError(said) from error
 
 
 def _given(program: str) -> tuple[str, dict[str, Any], str, str]:
     """A program's text, what is supplied, what it is called, and the file that holds nothing else, if one does."""
-    from simulator.errors import ScenarioError
-    from simulator.scenario.yaml_text import compose, read
-
     if "\n" in program or ("=" in program and not os.path.exists(program)) or program.startswith("return "):
         return program, {}, "program", ""
     if not program.strip():
@@ -110,14 +103,12 @@ def _given(program: str) -> tuple[str, dict[str, Any], str, str]:
     if path.suffix not in (".yaml", ".yml"):
         return text, {}, path.stem, program
     document = compose(text, program)
-    data = document.data
     if document.faults:
         raise CounterpartError(str(document.problem(document.faults[0])))
-    lines: Any = data.get("program")
-    lines = cast("dict[str, Any]", lines).get("text") if isinstance(lines, dict) else lines
+    within = ("program", "text") if isinstance(document.data.get("program"), dict) else ("program",)
+    lines, supply = document.at(within), document.at(("supply",))
     if not isinstance(lines, str):
         raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
-    supply: Any = data.get("supply")
     return lines, cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem, ""
 
 
@@ -133,10 +124,7 @@ def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, pe
     comment += [f"#   {line}".rstrip() for line in text.strip().splitlines()]
     whole = "   # rival: false: read more than once, and whole each time"
     about = whole if any(chain["goods"].values()) else ""
-    goods = [
-        f"  {_key(good)}: {{rival: false}}" if given else f"  {_key(good)}: {{}}"
-        for good, given in chain["goods"].items()
-    ]
+    goods = [f"  {_key(good)}: {{{'rival: false' if given else ''}}}" for good, given in chain["goods"].items()]
     inputs = ", ".join(f"{_key(good)}: {supply.get(good, 1)}" for good in program.inputs)
     firms = [f'  - {{name: {firm["name"]}, makes: "{firm["makes"]}"}}' for firm in chain["firms"]]
     known = "" if set(program.inputs) <= set(supply) else "   # the program's inputs: write their values here"
@@ -157,14 +145,11 @@ def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, pe
 
 def _key(good: str) -> str:
     """A good's name as a key of YAML, where some words are no text."""
-    from simulator.scenario.document import scalar
-
     return good if isinstance(scalar(good), str) else f'"{good}"'
 
 
 def as_program(scenario: str) -> str:
     """The program that a scenario's supply chain is. Raises `CounterpartError`."""
-    from simulator.errors import ScenarioError
     from simulator.programs.decompile import program_of
     from simulator.scenario import load
 

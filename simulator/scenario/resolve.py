@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from simulator.kinds.draws import Draws
-from simulator.kinds.entry import Steps
+from simulator.kinds.entry import Entry, Steps
 from simulator.kinds.numbers import Draw, draws_in
-from simulator.scenario.schema import Consumer, EveryTick, Firm, Good, ScenarioFile, Trade
+from simulator.scenario.schema import Consumer, Firm, ScenarioFile
 
 
 def completed(model: ScenarioFile, draws: Draws) -> ScenarioFile:
     """The scenario in which every entry says how many agents it stands for, and every purse what is in it."""
 
-    def counted(entry: Any, path: str) -> Any:
-        draw = next((draw for _, draw in draws_in(entry) if isinstance(draw, Draw) and draw.csv is not None), None)
-        count = entry.count or (1 if draw is None else draws.rows(str(draw.csv), path))
-        return entry if entry.count else entry.model_copy(update={"count": count})
+    def filled(entry: Firm | Consumer, path: str) -> Firm | Consumer:
+        missing: dict[str, float] = {}
+        if entry.count is None:
+            files = (draw.csv for _, draw in draws_in(entry) if isinstance(draw, Draw) and draw.csv is not None)
+            file = next(files, None)
+            missing["count"] = 1 if file is None else draws.rows(file, path)
+        if isinstance(entry, Consumer) and entry.budget is None and not entry.unlimited:
+            missing["budget"] = 0.0
+        return entry.model_copy(update=missing) if missing else entry
 
-    firms: list[Firm] = [counted(firm, f"firms.{firm.name}") for firm in model.firms]
-    consumers: list[Consumer] = [counted(consumer, f"consumers.{consumer.name}") for consumer in model.consumers]
-    filled = [
-        consumer.model_copy(update={"budget": 0.0}) if consumer.budget is None and not consumer.unlimited else consumer
-        for consumer in consumers
-    ]
-    return model.model_copy(update={"firms": firms, "consumers": filled})
+    firms = [filled(firm, f"firms.{firm.name}") for firm in model.firms]
+    consumers = [filled(consumer, f"consumers.{consumer.name}") for consumer in model.consumers]
+    return model.model_copy(update={"firms": firms, "consumers": consumers})
 
 
 def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
@@ -45,42 +46,36 @@ def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
     return resolved
 
 
-def _plain(entry: Any) -> dict[str, Any]:
+def _plain(entry: Entry, exclude: Set[str] = frozenset()) -> dict[str, Any]:
     """An entry as plain data, without what was not given."""
-    return entry.model_dump(exclude_none=True, by_alias=True)
+    return entry.model_dump(exclude_none=True, by_alias=True, exclude={*exclude})
 
 
 def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
-    listed = model.goods if isinstance(model.goods, dict) else dict.fromkeys(model.goods)
     goods: dict[str, Any] = {}
-    for good, given in listed.items():
-        market = given or Good.model_construct()
+    for good, market in model.markets.items():
+        said = goods.setdefault(good, {})
         if market.fixed_price is not None:
-            price: dict[str, float] = {"fixed_price": market.fixed_price}
-        elif good == model.numeraire or good in model.outside:
-            price = {}
-        else:
-            price = {"price": model.initial_price(good)}
+            said["fixed_price"] = market.fixed_price
+        elif good != model.numeraire and good not in model.outside:
+            said["price"] = model.initial_price(good)
         floor = model.floor(good)
-        goods[good] = {
-            **price,
-            **({} if floor is None else {"floor": floor}),
-            **({} if market.rival else {"rival": False}),
-        }
+        if floor is not None:
+            said["floor"] = floor
+        if not market.rival:
+            said["rival"] = False
     return goods
 
 
 def _resolved_economy(model: ScenarioFile) -> dict[str, Any]:
     """Who trades what."""
+    plans = model.moved_by.plans
     resolved: dict[str, Any] = {} if model.numeraire is None else {"numeraire": model.numeraire}
     resolved["outside"] = dict(model.outside)
     resolved["supply"] = dict(model.supply)
-    resolved["firms"] = [_plain(firm) for firm in model.firms]
-    if not model.moved_by.plans:
-        for firm in resolved["firms"]:
-            del firm["behaviour"]
+    resolved["firms"] = [_plain(firm, exclude=frozenset() if plans else {"behaviour"}) for firm in model.firms]
     resolved["consumers"] = [_plain(consumer) for consumer in model.consumers]
-    if model.moved_by.plans:
+    if plans:
         resolved["trade"] = _resolved_trade(model)
         resolved["start"] = model.start
     if model.shocks:
@@ -126,7 +121,11 @@ def with_files_called(data: Any, called: Mapping[str, str]) -> Any:
 def _resolved_trade(model: ScenarioFile) -> Any:
     if model.trade == "at_equilibrium":
         return "at_equilibrium"
-    options = model.trade.every_tick if isinstance(model.trade, Trade) else None
-    options = options or EveryTick.model_construct()
-    spoilage = options.spoilage if options.spoilage is not None else 0.0 if options.inventories else 1.0
-    return {"every_tick": {"rationing": options.rationing, "spoilage": spoilage, "inventories": spoilage < 1}}
+    options = model.every_tick
+    return {
+        "every_tick": {
+            "rationing": options.rationing,
+            "spoilage": options.spoils,
+            "inventories": options.spoils < 1,
+        }
+    }

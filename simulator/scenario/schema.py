@@ -165,6 +165,11 @@ class EveryTick(Entry):
     )
     inventories: bool | None = Field(None, description="keep unsold goods in stock (default: if spoilage is below 1)")
 
+    @property
+    def spoils(self) -> float:
+        """The part of the unsold stock that is lost per tick."""
+        return self.spoilage if self.spoilage is not None else 0.0 if self.inventories else 1.0
+
 
 class Trade(Entry):
     """A kind of trade with its options."""
@@ -277,6 +282,12 @@ class ScenarioFile(Entry):
     def moved_by(self) -> SchedulerSettings:
         """What moves prices: who learns patterns has a scheduler of its own."""
         return self.scheduler if self.learning is None else self.learning
+
+    @property
+    def every_tick(self) -> EveryTick:
+        """How trade goes where it goes on in every tick."""
+        options = self.trade.every_tick if isinstance(self.trade, Trade) else None
+        return options or EveryTick.model_construct()
 
     @cached_property
     def markets(self) -> dict[str, Good]:

@@ -8,7 +8,7 @@ from typing import Any, get_origin
 
 from simulator.kinds.entry import Steps
 from simulator.kinds.numbers import Draw, is_dirichlet
-from simulator.kinds.wording import nearest, quoted, unknown
+from simulator.kinds.wording import meant, nearest, quoted, unknown
 from simulator.scenario.complaints import Language, fields_of, model_of
 from simulator.scenario.document import Document, Fault, leading, plain
 from simulator.scenario.schema import ScenarioFile
@@ -18,13 +18,9 @@ from simulator.scenario.yaml_text import compose_value
 def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
     """Set values by dotted path (`firms.A.makes`, `run.ticks`); text is read as YAML. Unknown paths become faults."""
     for dotted, given in settings.items():
-        complaints: list[str] = []
-        if isinstance(given, str):
-            value, complaints = compose_value(given)
-        else:
-            nested: list[Fault] = []
-            value = plain(given, nested)
-            complaints = [fault.message for fault in nested]
+        faults: list[Fault] = []
+        value = compose_value(given, faults) if isinstance(given, str) else plain(given, faults)
+        complaints = [fault.message for fault in faults]
         path: Steps = (dotted,)
         if not complaints:
             reached = _reach(Language(document), document.data, dotted)
@@ -34,8 +30,8 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
                 parent, path = reached
                 parent[path[-1]] = value
                 _replace_other_price(document.data, path)
-        document.settings[path] = dotted
-        document.faults = [fault for fault in document.faults if not path or fault.path[: len(path)] != path]
+        document.settings.add(path)
+        document.faults = [fault for fault in document.faults if fault.path[: len(path)] != path]
         document.faults.extend(Fault(path, message) for message in complaints)
 
 
@@ -50,24 +46,24 @@ def steps_of(document: Document, dotted: str) -> Steps:
 
 def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
     """A good's price can stand in two places; setting one is not giving the price twice."""
-    other: Steps = ()
-    if len(path) == 2 and path[0] == "initial_prices":
-        other = ("goods", path[1], "price")
-    elif len(path) == 3 and path[0] == "goods" and path[2] == "price":
-        other = ("initial_prices", path[1])
-    node: Any = data
-    for step in other[:-1]:
-        node = node.get(step) if isinstance(node, dict) else None
-    if other and isinstance(node, dict):
-        node.pop(other[-1], None)
+    match path:
+        case ("initial_prices", good):
+            goods = data.get("goods")
+            holder, key = goods.get(good) if isinstance(goods, dict) else None, "price"
+        case ("goods", good, "price"):
+            holder, key = data.get("initial_prices"), good
+        case _:
+            return
+    if isinstance(holder, dict):
+        holder.pop(key, None)
 
 
 def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
     """The container and path a dotted path leads to, mappings made on the way; or what is wrong with it."""
     node: Any = data
-    annotations: list[Any] = [ScenarioFile]
     path: Steps = ()
     rest = dotted
+    annotations: list[Any] = [ScenarioFile]
     if dotted.endswith("."):
         return f"unknown path {quoted(dotted)}; expected a name after the last dot"
     while True:
@@ -103,14 +99,9 @@ def _opened(held: Any, annotations: list[Any], path: Steps) -> Any:
 def _step(language: Language, node: Any, annotations: list[Any], rest: str) -> tuple[str | int | None, str, list[str]]:
     """The longest first step of a dotted path that exists or may exist, what follows it, and the names there are."""
     if isinstance(node, list):
-        places: dict[str, int] = {}
-        names: list[str] = []
-        for at, entry in enumerate(node):
-            name: Any = entry.get("name") if isinstance(entry, dict) else None
-            names.append(name if isinstance(name, str) else str(at))
-            places[names[-1]] = at
-        for at in range(len(names)):
-            places.setdefault(str(at), at)
+        given = [entry.get("name") if isinstance(entry, dict) else None for entry in node]
+        names = [name if isinstance(name, str) else str(at) for at, name in enumerate(given)]
+        places = {str(at): at for at in range(len(names))} | {name: at for at, name in enumerate(names)}
         first = leading(rest, places)
         return (None, "", names) if first is None else (places[first], rest[len(first) + 1 :], [])
     model = None if _is_table(node, annotations, rest) else model_of(annotations)
@@ -135,8 +126,6 @@ def _structured(annotations: list[Any]) -> bool:
 
 def _unknown_path(dotted: str, rest: str, names: list[str]) -> str:
     before = dotted[: len(dotted) - len(rest)]
-    first, _, after = rest.partition(".")
-    message = unknown("path", dotted, names)
+    first, dot, after = rest.partition(".")
     guess = nearest(first, names)
-    message = message.split("; did you mean")[0]
-    return message + (f"; did you mean {before}{guess}{'.' if after else ''}{after}?" if guess else "")
+    return unknown("path", dotted, names, suggest=False) + meant(guess and f"{before}{guess}{dot}{after}")

@@ -13,12 +13,14 @@ from typing import Any
 
 from simulator.kinds.distributions import DISTRIBUTIONS
 from simulator.kinds.entry import Steps
-from simulator.kinds.wording import found, nearest, quoted
+from simulator.kinds.wording import found, listed, meant, nearest, quoted
 from simulator.scenario.document import leading
 
 CHANGEABLE = "supply.GOOD, firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, " + (
     "consumers.NAME.budget, consumers.NAME.utility..."
 )
+CHANGED = {"firms": ("productivity", "technology"), "consumers": ("endowment", "budget", "utility")}
+"""The keys of an entry that may be changed."""
 
 
 class ShockError(Exception):
@@ -34,21 +36,13 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> 
     after = deepcopy(dict(data))
     for path, change in changes.items():
         steps: Steps = ("shocks", place, "set", path)
-        holder, key = _reach(after, path, steps)
-        modifier = _modifier(change)
-        if modifier is None:
-            holder[key] = change
+        holder, key = _Reach(after, path, steps).found()
+        if isinstance(change, dict) and len(change) == 1 and ("times" in change or "plus" in change):
+            ((kind, number),) = change.items()
+            holder[key] = _modified(holder.get(key), kind, number, steps)
         else:
-            holder[key] = _modified(holder.get(key), *modifier, steps)
+            holder[key] = change
     return after
-
-
-def _modifier(change: Any) -> tuple[str, Any] | None:
-    """`times` or `plus` with its number, if a change is one."""
-    if isinstance(change, dict) and len(change) == 1:
-        ((kind, number),) = change.items()
-        return (kind, number) if kind in ("times", "plus") else None
-    return None
 
 
 def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
@@ -70,90 +64,80 @@ def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
     raise ShockError(steps, f"found {kind} for what is no number; expected a new value instead")
 
 
-def _reach(data: dict[str, Any], path: str, steps: Steps) -> tuple[dict[str, Any], str]:
-    """The mapping that a path ends in, and the key there."""
-    room, _, rest = path.partition(".")
-    if room == "supply":
-        if rest == "":
-            return data, "supply"
-        if rest not in data["goods"]:
-            raise _unknown(path, steps, [f"supply.{good}" for good in data["goods"]])
-        return data["supply"], rest
-    if room not in ("firms", "consumers"):
-        raise _unknown(path, steps, [], _paths(data))
-    entries: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in data[room]}
-    name = leading(rest, entries)
-    if name is None or rest == name:
-        raise _unknown(path, steps, [f"{room}.{known}" for known in entries], _paths(data))
-    return _within(data, entries[name], rest[len(name) + 1 :], room, path, steps)
+class _Reach:
+    """The way along the dotted `path` of a change, which stands at `steps`, in the data of a resolved scenario."""
 
+    def __init__(self, data: dict[str, Any], path: str, steps: Steps) -> None:
+        self.data, self.path, self.steps = data, path, steps
 
-def _paths(data: Mapping[str, Any]) -> list[str]:
-    """What may be changed, to guess from."""
-    goods, firms, consumers = data["goods"], data["firms"], data["consumers"]
-    return [
-        *(f"supply.{good}" for good in goods),
-        *(f"firms.{firm['name']}.{key}" for firm in firms for key in ("productivity", "technology")),
-        *(f"consumers.{consumer['name']}.{key}" for consumer in consumers for key in ("budget", "utility")),
-        *(f"consumers.{consumer['name']}.endowment.{good}" for consumer in consumers for good in goods),
-    ]
+    def found(self) -> tuple[dict[str, Any], str]:
+        """The mapping that the path ends in, and the key there."""
+        room, _, rest = self.path.partition(".")
+        if room == "supply":
+            return (self.data["supply"], self._good(rest, "supply")) if rest else (self.data, "supply")
+        if room not in CHANGED:
+            raise self._unknown([], self._all())
+        entries: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in self.data[room]}
+        name = leading(rest, entries)
+        if name is None or rest == name:
+            raise self._unknown([f"{room}.{known}" for known in entries], self._all())
+        return self._within(room, entries[name], rest[len(name) + 1 :])
 
+    def _within(self, room: str, entry: dict[str, Any], rest: str) -> tuple[dict[str, Any], str]:
+        """The same in a firm or a consumer."""
+        key, holder = rest.partition(".")[0], entry
+        if key not in CHANGED[room]:
+            raise self._unknown([], self._all())
+        if key in ("technology", "utility"):
+            if key not in entry:
+                raise self._unknown([f"firms.{entry['name']}.productivity"])
+            return self._nested(entry, rest)
+        if key == "endowment":
+            given: dict[str, Any] = entry.setdefault("endowment", {})
+            if rest != "endowment":
+                return given, self._good(rest.removeprefix("endowment."), f"consumers.{entry['name']}.endowment")
+        elif key == "productivity":
+            kinds: dict[str, Any] = entry.get("technology") or {}
+            holder = next(iter(kinds.values()), entry)
+            holder.setdefault("productivity", 1.0)
+        elif entry.get("budget") is None:
+            advice = "expected one with one"
+            raise ShockError(self.steps, f"found a consumer without a budget (its purse is unlimited); {advice}")
+        if rest != key:
+            raise self._unknown([self._before(rest) + key])
+        return holder, key
 
-def _within(
-    data: Mapping[str, Any], entry: dict[str, Any], rest: str, room: str, path: str, steps: Steps
-) -> tuple[dict[str, Any], str]:
-    key = rest.partition(".")[0]
-    allowed = ("productivity", "technology") if room == "firms" else ("endowment", "budget", "utility")
-    if key not in allowed:
-        raise _unknown(path, steps, [], _paths(data))
-    if key == "productivity":
-        kinds: dict[str, Any] = entry.get("technology") or {}
-        holder = next(iter(kinds.values()), entry)
-        holder.setdefault("productivity", 1.0)
-        return _exactly(holder, rest, "productivity", path, steps)
-    if key == "budget":
-        if entry.get("budget") is None:
-            raise ShockError(steps, "found a consumer without a budget (its purse is unlimited); expected one with one")
-        return _exactly(entry, rest, "budget", path, steps)
-    if key == "endowment":
-        given: dict[str, Any] = entry.setdefault("endowment", {})
-        if rest == "endowment":
-            return entry, "endowment"
-        good = rest.removeprefix("endowment.")
-        if good not in data["goods"]:
-            raise _unknown(path, steps, [f"consumers.{entry['name']}.endowment.{known}" for known in data["goods"]])
-        return given, good
-    if key not in entry:
-        raise _unknown(path, steps, [f"firms.{entry['name']}.productivity"])
-    return _nested(entry, rest, path, steps)
-
-
-def _exactly(holder: dict[str, Any], rest: str, key: str, path: str, steps: Steps) -> tuple[dict[str, Any], str]:
-    if rest != key:
-        raise _unknown(path, steps, [path[: len(path) - len(rest) + len(key)]])
-    return holder, key
-
-
-def _nested(node: dict[str, Any], rest: str, path: str, steps: Steps) -> tuple[dict[str, Any], str]:
-    """The holder and key of a path of keys that exist."""
-    while True:
+    def _nested(self, node: dict[str, Any], rest: str) -> tuple[dict[str, Any], str]:
+        """The same along keys that exist."""
         key = leading(rest, node)
-        before = path[: len(path) - len(rest)]
         if key is None or key == "output":
-            raise _unknown(path, steps, [before + known for known in node if known != "output"])
+            raise self._unknown([self._before(rest) + known for known in node if known != "output"])
         if rest == key:
             return node, key
-        following = node[key]
-        if not isinstance(following, dict):
-            raise _unknown(path, steps, [before + key])
-        node, rest = following, rest[len(key) + 1 :]
+        if not isinstance(node[key], dict):
+            raise self._unknown([self._before(rest) + key])
+        return self._nested(node[key], rest[len(key) + 1 :])
 
+    def _good(self, name: str, where: str) -> str:
+        if name not in self.data["goods"]:
+            raise self._unknown([f"{where}.{good}" for good in self.data["goods"]])
+        return name
 
-def _unknown(path: str, steps: Steps, known: list[str], guesses: list[str] | None = None) -> ShockError:
-    guess = nearest(path, guesses or known)
-    expected = ", ".join(known[:10]) if known else CHANGEABLE
-    return ShockError(
-        steps,
-        f"unknown path {quoted(path)}; expected {'one of ' if len(known) > 1 else ''}{expected}"
-        + (f"; did you mean {guess}?" if guess else ""),
-    )
+    def _before(self, rest: str) -> str:
+        """What of the path comes before the rest of it."""
+        return self.path[: len(self.path) - len(rest)]
+
+    def _all(self) -> list[str]:
+        """What may be changed, to guess from."""
+        goods = self.data["goods"]
+        owned = [f"endowment.{good}" for good in goods]
+        rooms = {"firms": ["productivity", "technology"], "consumers": ["budget", "utility", *owned]}
+        return [
+            *(f"supply.{good}" for good in goods),
+            *(f"{room}.{entry['name']}.{key}" for room in rooms for entry in self.data[room] for key in rooms[room]),
+        ]
+
+    def _unknown(self, known: list[str], guesses: list[str] | None = None) -> ShockError:
+        expected = listed(known[:10]) if known else CHANGEABLE
+        guess = nearest(self.path, guesses or known)
+        return ShockError(self.steps, f"unknown path {quoted(self.path)}; expected {expected}{meant(guess)}")

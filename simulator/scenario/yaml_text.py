@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
+
+from ruamel.yaml import YAML, events
 
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.entry import Steps
@@ -20,6 +22,7 @@ from simulator.scenario.document import MAX_DEPTH, MAX_VALUES, Document, Fault, 
 
 MAX_BYTES = 8_000_000
 _TOKEN = re.compile(r"\(?'?<([a-z ]+)>'?,?\)?")
+_UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 _LONG_TAG = re.compile(r"(?:^|[\s,\[\]{}:-])(![^\s]{200}|%TAG[^\n]{400})")
 
 
@@ -70,206 +73,153 @@ def compose(text: str, where: str) -> Document:
     return document
 
 
-def compose_value(text: str) -> tuple[object, list[str]]:
-    """The value of a YAML fragment, as typed after `--set path=`, and what is wrong with it."""
-    document = Document("--set", text)
-    root = Composer(document).compose()
-    return root, [fault.message for fault in document.faults]
+def compose_value(text: str, faults: list[Fault]) -> object:
+    """The value of a YAML fragment, as typed after `--set path=`; what is wrong with it is added to `faults`."""
+    return Composer(Document("--set", text, faults=faults)).compose()
 
 
 class _StopError(Exception):
     """The rest of the text is not worth reading."""
 
 
-@dataclass(slots=True)
-class Open:
-    """A mapping or list still being read; `kept` is False inside the value of a refused key."""
-
-    container: dict[str, Any] | list[Any]
-    path: Steps
-    kept: bool
-    key: str | None = None
-    key_kept: bool = True
-    awaits_value: bool = False
-
-
 class Composer:
-    """Builds plain data from ruamel's events with a stack of its own, so that no nesting can exhaust Python's."""
+    """Builds plain data from ruamel's events, as deep as is allowed: no nesting can exhaust Python's."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.stack: list[Open] = []
-        self.root: object = None
-        self.values = 0
-        self.last = 0
-        self.end = 0
+        self.events = self._events()
+        self.values = self.depth = self.last = self.end = 0
 
     def compose(self) -> object:
-        from ruamel.yaml import events
-
-        if match := _LONG_TAG.search(self.document.text):
-            self.fault((), "found a tag (!...); expected plain values", match.start(1))
-            self.document.complete = False
-            return None
+        """The first value of the text, as far as it can be read."""
+        roots: list[object] = []
         documents = 0
         try:
-            for event in self.events():
-                self.last = event.start_mark.index
+            for event in self.events:
                 if isinstance(event, events.DocumentStartEvent):
                     documents += 1
-                    self.directives(event)
+                    self._directives(event)
                     if documents > 1:
-                        self.fault((), "found a second document (---); expected one scenario per file", self.last)
+                        self._fault((), "found a second document (---); expected one scenario per file", self.last)
                         break
-                elif isinstance(event, events.MappingStartEvent):
-                    self.open(event, {})
-                elif isinstance(event, events.SequenceStartEvent):
-                    self.open(event, [])
-                elif isinstance(event, events.MappingEndEvent | events.SequenceEndEvent):
-                    self.close(event)
-                elif isinstance(event, events.AliasEvent):
-                    self.scalar(event, None, f"found the alias {quoted(f'*{event.anchor}')}; expected the value itself")
-                elif isinstance(event, events.ScalarEvent):
-                    self.scalar(event, scalar(event.value) if event.style is None else event.value, None)
+                elif isinstance(event, events.NodeEvent):
+                    self._value(event, (), True, roots.append)
         except _StopError:
             self.document.complete = False
-        return self.root
+        return roots[0] if roots else None
 
-    def events(self) -> Iterator[Any]:
+    def _events(self) -> Iterator[Any]:
         """ruamel's events; anything it raises becomes one fault in one sentence."""
-        from ruamel.yaml import YAML
-
+        text = self.document.text
+        if match := _LONG_TAG.search(text):
+            self._fault((), "found a tag (!...); expected plain values", match.start(1))
+            raise _StopError
         try:
-            yield from cast("Iterator[Any]", YAML(typ="safe", pure=True).parse(self.document.text))
-        except _StopError:
-            raise
+            for event in cast("Iterator[Any]", YAML(typ="safe", pure=True).parse(text)):
+                self.last = event.start_mark.index
+                yield event
         except Exception as error:
             # Besides its own YAMLError, ruamel lets ValueError, OverflowError and others escape from malformed text.
-            self.fault((), *_syntax(error, self.last, self.document.text))
-            self.document.complete = False
+            self._fault((), *_syntax(error, self.last, text))
+            raise _StopError from error
 
-    def fault(self, path: Steps, message: str, index: int) -> None:
+    def _fault(self, path: Steps, message: str, index: int) -> None:
         self.document.faults.append(Fault(path, message, index=index))
 
-    def directives(self, event: Any) -> None:
+    def _directives(self, event: Any) -> None:
         if event.tags:
-            self.fault((), "found a %TAG directive; expected plain values", self.last)
+            self._fault((), "found a %TAG directive; expected plain values", self.last)
         if event.version is not None and tuple(event.version) != (1, 2):
             version = ".".join(str(part) for part in event.version)
-            self.fault((), f"found %YAML {version}; expected YAML 1.2", self.last)
+            self._fault((), f"found %YAML {version}; expected YAML 1.2", self.last)
 
-    def path(self) -> Steps:
-        """The path of the value about to begin."""
-        if not self.stack:
-            return ()
-        top = self.stack[-1]
-        if isinstance(top.container, list):
-            return (*top.path, len(top.container))
-        return (*top.path, top.key) if top.key is not None else top.path
-
-    def is_key(self) -> bool:
-        return bool(self.stack) and isinstance(self.stack[-1].container, dict) and not self.stack[-1].awaits_value
-
-    def count(self, event: Any) -> None:
+    def _count(self, event: Any, path: Steps) -> None:
+        """One value or key more; anchors and tags are refused."""
         self.values += 1
         if self.values > MAX_VALUES:
-            self.fault((), f"found more than {MAX_VALUES:,} values; expected a smaller scenario", self.last)
+            self._fault((), f"found more than {MAX_VALUES:,} values; expected a smaller scenario", self.last)
             raise _StopError
         if event.anchor is not None and hasattr(event, "tag"):
-            self.fault(self.path(), f"found the anchor {quoted(f'&{event.anchor}')}; expected a plain value", self.last)
+            self._fault(path, f"found the anchor {quoted(f'&{event.anchor}')}; expected a plain value", self.last)
         if getattr(event, "tag", None) is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-            self.fault(self.path(), f"found the tag {quoted(tag)}; expected a plain value", self.last)
+            self._fault(path, f"found the tag {quoted(tag)}; expected a plain value", self.last)
 
-    def open(self, event: Any, container: dict[str, Any] | list[Any]) -> None:
-        if self.is_key():
-            self.stack[-1].key = None
-            shape = "a mapping" if isinstance(container, dict) else "a list"
-            self.fault(self.path(), f"found {shape} as key; expected text as key", self.last)
-            raise _StopError
-        self.count(event)
-        if len(self.stack) >= MAX_DEPTH:
-            self.fault(self.path()[:3], f"found values nested {MAX_DEPTH} deep; expected fewer levels", self.last)
-            raise _StopError
-        path = self.path()
-        kept = self.put(container, event)
-        self.stack.append(Open(container, path, kept))
-
-    def close(self, event: Any) -> None:
-        done = self.stack.pop()
-        # What is not in brackets has no end of its own: the parser's is where the next thing begins.
-        if self.document.text[event.start_mark.index : event.end_mark.index] in ("}", "]"):
-            self.end = event.end_mark.index
-        if done.path in self.document.values:
-            self.document.ends[done.path] = self.end
-
-    def scalar(self, event: Any, value: object, refusal: str | None) -> None:
-        if self.is_key():
-            self.key(event, value, refusal)
-            return
-        self.count(event)
-        path = self.path()
-        start = event.start_mark.index
-        if written := self.document.text[start : event.end_mark.index].rstrip():
+    def _value(self, event: Any, path: Steps, kept: bool, put: Callable[[Any], None]) -> None:
+        """Read the value that begins with an event and `put` it in its place; `kept` unless its key was refused."""
+        self._count(event, path)
+        start: int = event.start_mark.index
+        if isinstance(event, events.CollectionStartEvent):
+            if self.depth >= MAX_DEPTH:
+                self._fault(path[:3], f"found values nested {MAX_DEPTH} deep; expected fewer levels", self.last)
+                raise _StopError
+            value, refusal = {} if isinstance(event, events.MappingStartEvent) else [], None
+        else:
+            value, refusal = self._scalar(event)
+        put(value)
+        # A key without a value has no place but its own.
+        placed = kept and not (value is None and path in self.document.keys)
+        if placed:
+            self.document.values[path] = start
+        if isinstance(value, dict | list):
+            self.depth += 1
+            self._entries(value, path, kept)
+            self.depth -= 1
+        elif written := self.document.text[start : event.end_mark.index].rstrip():
             # A block of text ends where the next thing begins, and so does a value that is not there.
             self.end = start + len(written)
-        if refusal is None and isinstance(value, str) and (message := _unprintable(value)):
-            refusal, value = message, None
-        if self.put(value, event) and path in self.document.values:
+        if placed:
             self.document.ends[path] = self.end
         if refusal is not None:
-            self.fault(path, refusal, start)
+            self._fault(path, refusal, start)
 
-    def key(self, event: Any, value: object, refusal: str | None) -> None:
-        top = self.stack[-1]
+    def _entries(self, container: Any, path: Steps, kept: bool) -> None:
+        """Read what is in a mapping or list, to its end."""
+        for event in self.events:
+            if isinstance(event, events.CollectionEndEvent):
+                # What is not in brackets has no end of its own: the parser's is where the next thing begins.
+                if self.document.text[event.start_mark.index : event.end_mark.index] in ("}", "]"):
+                    self.end = event.end_mark.index
+                return
+            if isinstance(container, list):
+                self._value(event, (*path, len(container)), kept, container.append)
+                continue
+            key, sound = self._key(event, container, path)
+            below = path if key is None else (*path, key)
+            if kept and sound:
+                self.document.keys[below] = event.start_mark.index
+            holder: dict[Any, Any] = container if sound else {}
+            self._value(next(self.events), below, kept and sound, partial(holder.__setitem__, key))
+
+    def _key(self, event: Any, mapping: dict[str, Any], path: Steps) -> tuple[str | None, bool]:
+        """The key that an event is, None where it cannot be one, and whether nothing is wrong with it."""
+        if isinstance(event, events.CollectionStartEvent):
+            shape = "a mapping" if isinstance(event, events.MappingStartEvent) else "a list"
+            self._fault(path, f"found {shape} as key; expected text as key", self.last)
+            raise _StopError
         index: int = event.start_mark.index
         self.end = self.document.text.find(":", event.end_mark.index) + 1
-        top.awaits_value, top.key, top.key_kept = True, None, False
-        self.count(event)
-        mapping = cast("dict[str, Any]", top.container)
-        path = (*top.path, str(getattr(event, "value", "*")))
-        if refusal is not None:
-            self.fault(path, refusal, index)
-        elif not isinstance(value, str):
-            self.fault(path, f"found {found(value)} as key; expected text as key", index)
-        elif message := _unprintable(value):
-            self.fault(path, message, index)
-        elif value in mapping:
+        self._count(event, path)
+        value, refusal = self._scalar(event)
+        path = (*path, str(getattr(event, "value", "*")))
+        if refusal is None and isinstance(value, str):
+            if value not in mapping:
+                return value, True
             line, _ = self.document.place(self.document.keys.get(path, index))
-            top.key = value
-            self.fault(path, f"found the key {quoted(value)} twice; expected it once (first in line {line})", index)
-        else:
-            top.key, top.key_kept = value, True
-            if top.kept:
-                self.document.keys[(*top.path, value)] = index
+            self._fault(path, f"found the key {quoted(value)} twice; expected it once (first in line {line})", index)
+            return value, False
+        self._fault(path, refusal or f"found {found(value)} as key; expected text as key", index)
+        return None, False
 
-    def put(self, value: object, event: Any) -> bool:
-        """Store a value that begins here; says whether it belongs to the data."""
-        path = self.path()
-        if not self.stack:
-            self.root = value
-            self.document.values[()] = event.start_mark.index
-            return True
-        top = self.stack[-1]
-        if isinstance(top.container, list):
-            kept = top.kept
-            top.container.append(value)
-        else:
-            kept = top.kept and top.key_kept
-            if top.key_kept and top.key is not None:
-                top.container[top.key] = value
-            top.awaits_value = False
-        if kept and not (value is None and path in self.document.keys):
-            self.document.values[path] = event.start_mark.index
-        return kept
-
-
-def _unprintable(text: str) -> str | None:
-    """Why a text that YAML escapes smuggled in cannot be printed or stored."""
-    for character in text:
-        if "\ud800" <= character <= "\udfff" or character == "\0":
-            return f"found the character U+{ord(character):04X}; expected printable text"
-    return None
+    def _scalar(self, event: Any) -> tuple[object, str | None]:
+        """What a scalar means, or why it is refused."""
+        if isinstance(event, events.AliasEvent):
+            return None, f"found the alias {quoted(f'*{event.anchor}')}; expected the value itself"
+        value = scalar(event.value) if event.style is None else event.value
+        # Escapes smuggle in what cannot be printed or stored.
+        if isinstance(value, str) and (smuggled := _UNPRINTABLE.search(value)):
+            return None, f"found the character U+{ord(smuggled.group()):04X}; expected printable text"
+        return value, None
 
 
 def _syntax(error: Exception, last: int, text: str) -> tuple[str, int]:
