@@ -43,7 +43,7 @@ ROOMS = {
     "simulator.economics.linear": "Linear",
     "simulator.economics.links": "Links",
     "simulator.economics.user_markets": "UserMarkets",
-    "simulator.economics.user_prices": "UserPrices",
+    "simulator.economics.user_prices": "PriceFactors",
     "simulator.economics.nests": "Nest",
     "simulator.economics.potential": "Merit Reference SpendingPotential WealthPotential merit reference",
     "simulator.economics.production": "Production",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,59 +11,86 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import market_of
-from tests.house import Economy, UserPrices, load
+from tests.economies import TUPPERWARE_FIRMS
+from tests.house import (
+    Conservation,
+    Economy,
+    MarketModel,
+    Merit,
+    PriceFactors,
+    PriceRule,
+    ScalarEngine,
+    Ticks,
+    ViewOptions,
+    find,
+    load,
+    reference,
+    walras_residual,
+)
 from tests.test_economy import economies, prices_of
 
-INPUTS, OUTPUTS, CONSUMERS = 1.5, 0.8, 1.25
+FARM: dict[str, Any] = {
+    "goods": ["labour", "grain", "bread"],
+    "firms": [
+        {"name": "farm", "makes": "grain = 2*labour^0.5"},
+        {"name": "bakery", "makes": "bread = 1.5*grain^0.4*labour^0.3"},
+    ],
+    "consumers": [
+        {
+            "name": "town",
+            "count": 3,
+            "utility": {"cobb_douglas": {"labour": 1, "bread": {"uniform": [1, 3]}}},
+            "endowment": {"labour": 2},
+            "owns": {"farm": 0.2, "bakery": 0.3},
+        },
+        {
+            "name": "lord",
+            "utility": {"cobb_douglas": {"bread": 1, "grain": 1}},
+            "owns": {"farm": 0.4, "bakery": 0.1},
+            "budget": 2,
+        },
+    ],
+    "trade": "at_equilibrium",
+}
 
 
-class Wedge(UserPrices):
-    """Users pay more than the market's price, and makers get less."""
-
-    def paid(self, prices: np.ndarray) -> np.ndarray:
-        return INPUTS * super().paid(prices)
-
-    def received(self, prices: np.ndarray) -> np.ndarray:
-        return OUTPUTS * super().received(prices)
-
-    def of_cohort(self, number: int, prices: np.ndarray) -> np.ndarray:
-        return CONSUMERS * prices
-
-    def cohort_slopes(self, number: int) -> np.ndarray:
-        return CONSUMERS * super().cohort_slopes(number)
-
-    def slopes(self, number: int) -> np.ndarray:
-        slopes = super().slopes(number)
-        return slopes * np.array([OUTPUTS, *[INPUTS] * (len(slopes) - 1)])[:, None]
+def wedged(data: dict[str, Any], seed: int) -> Economy:
+    """The economy in which everybody faces other prices, each of their own."""
+    economy, stream = load(data).economy, np.random.default_rng(seed)
+    firms = [stream.uniform(*bounds, len(of)) for bounds, of in (((1, 2), economy.firms), ((0.5, 1), economy.firms))]
+    widths = [len(firm.inputs) for firm in economy.firms]
+    edges = np.repeat(firms[0], widths) * np.concatenate([1.0 + 0.1 * np.arange(width) for width in widths])
+    cohorts = stream.uniform(1, 1.5, (len(economy.consumers), len(economy.goods)))
+    return replace(economy, price_factors=PriceFactors(edges, firms[1], cohorts))
 
 
-@pytest.fixture(autouse=True)
-def wedge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.economics.economy.UserPrices", Wedge)
-
-
-def wedged(data: dict[str, Any]) -> Economy:
-    economy = load(data).economy
-    assert isinstance(economy.user_prices, Wedge)
-    return economy
+def after_a_tick(economy: Economy, data: dict[str, Any], prices: np.ndarray, **changes: Any) -> MarketModel:
+    model = MarketModel(replace(market_of(data).scheduler, **changes), economy, prices)
+    model.step()
+    return model
 
 
 @given(economies(), st.integers(0, 99))
 def test_firms_and_consumers_respond_to_the_prices_they_face(data: dict[str, Any], seed: int) -> None:
-    economy = wedged(data)
-    prices = prices_of(economy, seed)
+    economy = wedged(data, seed)
+    prices, factors = prices_of(economy, seed), economy.price_factors
+    assert factors is not None
     balance = economy.balance(prices)
     farm, edges = economy.firms[0].technology, economy.edge_rows[0]
-    products = farm.marginal_product(balance.inputs[edges].reshape(1, -1), INPUTS * prices[[0, 2]])
-    np.testing.assert_allclose(OUTPUTS * prices[1] * products[0], INPUTS * prices[[0, 2]], rtol=1e-7)
-    spent = sum(income.sum() for income in balance.incomes)
-    if all(cohort.utility.needs_income for cohort in economy.consumers):
-        assert CONSUMERS * prices @ balance.consumption.sum(axis=0) == pytest.approx(float(spent), rel=1e-9)
+    paid = factors.edges[edges] * prices[[0, 2]]
+    products = farm.marginal_product(balance.inputs[edges].reshape(1, -1), paid)
+    np.testing.assert_allclose(factors.outlets[0] * prices[1] * products[0], paid, rtol=1e-7)
+    for number, cohort in enumerate(economy.consumers):
+        faced, income = factors.cohorts[number] * prices, balance.incomes[number]
+        np.testing.assert_allclose(balance.consumption[number], cohort.utility.demand(faced, income)[0], rtol=1e-8)
+        earned = (cohort.endowment @ prices + cohort.owns @ balance.profits + cohort.budget).item()
+        if cohort.utility.needs_income:
+            assert income[0] == pytest.approx(max(earned, 0.0), rel=1e-12)
 
 
 @given(economies(), st.integers(0, 99))
 def test_derivatives_are_those_in_market_prices(data: dict[str, Any], seed: int) -> None:
-    economy = wedged(data)
+    economy = wedged(data, seed)
     prices, h = prices_of(economy, seed), 1e-6
     balance = economy.balance(prices)
     jacobian = economy.jacobian(balance)
@@ -77,9 +105,42 @@ def test_derivatives_are_those_in_market_prices(data: dict[str, Any], seed: int)
 
 @given(economies(), st.integers(0, 99))
 def test_the_market_plans_and_pays_as_the_judges_say(data: dict[str, Any], seed: int) -> None:
-    prices = prices_of(wedged(data), seed)
-    model = market_of(data, prices)
-    model.step()
-    balance = model.economy.balance(model.last_tick.prices)
-    np.testing.assert_allclose(model.last_tick.demand, balance.demand, rtol=1e-7)
-    np.testing.assert_allclose(model.last_tick.supply, balance.supply, rtol=1e-7)
+    economy = wedged(data, seed)
+    tick = after_a_tick(economy, data, prices_of(economy, seed)).last_tick
+    balance = economy.balance(tick.prices)
+    for side in ("demand", "supply"):
+        np.testing.assert_allclose(getattr(tick, side), getattr(balance, side), rtol=1e-7)
+    np.testing.assert_allclose(tick.planned_profits, balance.profits, rtol=1e-7, atol=1e-9)
+    ticks = Ticks([tick])
+    assert walras_residual(economy, ticks) < 1e-9
+    assert Conservation(economy).observe(ticks)[1] < 1e-9
+
+
+@given(economies(), st.integers(0, 99))
+def test_what_is_wedged_has_no_potential(data: dict[str, Any], seed: int) -> None:
+    assert isinstance(reference(wedged(data, seed)), Merit)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_at_an_equilibrium_sellers_are_paid_what_users_bid(seed: int) -> None:
+    scenario, economy = load(FARM), wedged(FARM, seed)
+    (found,) = find(economy, scenario.rule, [np.ones(3)])
+    assert np.abs(economy.balance(found.prices).excess_demand).max() < 1e-8
+    model = after_a_tick(economy, FARM, found.prices)
+    view = model.scheduler.view(economy, found.prices, ViewOptions(scenario.markets, 0))
+    rows = view.rows([view.note(model.transition, record=True)])
+    np.testing.assert_allclose(np.ravel(rows["trajectory"].known["bid"]), found.prices, rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(rows["wedges"].known["wedge"]), 0.0, atol=1e-6)
+    together, each = (
+        after_a_tick(economy, FARM, found.prices * [1.0, 1.2, 0.9], aggregates=on).last_tick for on in (True, False)
+    )
+    np.testing.assert_allclose(together.demand, each.demand, rtol=1e-10)
+
+
+def test_the_tick_in_floats_leaves_other_prices_to_arrays() -> None:
+    scenario = load({"goods": ["natgas", "ethylene", "polyethylene", "tupperware"], "outside": {"tupperware": 4},
+                     "supply": {"natgas": 1}, "firms": TUPPERWARE_FIRMS})  # fmt: skip
+    rule: PriceRule = scenario.rule
+    assert ScalarEngine.serves(scenario.economy, rule)
+    factors = PriceFactors(np.full(3, 1.5), np.ones(3), np.ones((0, 4)))
+    assert not ScalarEngine.serves(replace(scenario.economy, price_factors=factors), rule)

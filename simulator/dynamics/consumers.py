@@ -205,6 +205,9 @@ class CohortTick:
 
         *sums, residuals = zip(*over_blocks(list(enumerate(self.consumers.blocks)), of), strict=True)
         bought, sold, utility, bid, added = (self.consumers.weight * sum_up(list(part)) for part in sums)
+        if self.paid is not self.prices:
+            # The rest of what is bid does not come to the seller.
+            bid = bid * np.divide(self.prices, self.paid, out=np.ones(len(bid)), where=self.paid > 0)
         return CohortTotals(bought, sold, utility, Worth(bid, added), float(np.max(residuals)))
 
     def statistics(self) -> MemberStatistics:

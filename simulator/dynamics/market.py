@@ -56,7 +56,7 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
     """
     economy, user_prices = layout.economy, layout.economy.user_prices
     inputs, outputs = np.array(state.planned_inputs, dtype=float), np.empty(len(economy.firm_entry))
-    first, faced = state.tick == 0, user_prices.for_firms(prices)
+    first, faced = state.tick == 0, user_prices.of_firms(prices)
     for firm, rows, edges, (price, input_prices) in zip(
         economy.firms, economy.firm_rows, economy.edge_rows, faced, strict=True
     ):
@@ -69,7 +69,7 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
         return Plans(inputs, outputs, np.zeros(0), spending, consumption, np.zeros(goods)), orders
     profits = layout.by_entry(user_prices.cash_flow(prices, economy.at_outlets(outputs), inputs))
     for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
-        paid, together = user_prices.of_cohort(number, prices), layout.aggregates[number]
+        paid, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
         if layout.trade.every_tick:
             orders.append(order(cohort, prices, paid, profits, account))
             consumption[number], spending[number] = orders[-1].consumption, orders[-1].spending
@@ -111,7 +111,7 @@ def settle(
 
     earned = layout.by_entry(cash_flow)
     booked = [
-        book(cohort, prices, economy.user_prices.of_cohort(number, prices), each.bundles, fills, earned, account)
+        book(cohort, prices, economy.user_prices.consumer_prices(number, prices), each.bundles, fills, earned, account)
         for number, (cohort, each, account) in enumerate(zip(economy.consumers, orders, state.accounts, strict=True))
     ]
     received, given = wanted * fills.purchases, offered * fills.sales

@@ -17,19 +17,21 @@ from simulator.economics.forms import Array
 
 
 def walras_residual(economy: Economy, ticks: Ticks) -> Array:
-    """`|p.z - (planned spending - planned profits - p.(supply + endowments))| / p.s`, `(ticks,)`: 0 if plans fit
-    budgets.
+    """`|p.z - (planned spending - planned profits - revenue - p.(supply + endowments))| / p.s`, `(ticks,)`: 0 if plans
+    fit budgets.
 
     In a closed economy where everything is owned the bracket is what consumers carry in accounts, and without
     accounts this is Walras's law `p.z = 0`. At goods with an outside price the outside fills the gap and pays for
     it.
     """
     prices, outside = ticks.prices, economy.is_outside
-    net_supply = economy.total_supply + economy.made(ticks.planned_outputs) - economy.over_edges(ticks.planned_inputs)
-    profits = np.sum(prices * (net_supply - economy.total_supply), axis=-1)
+    inputs, sold, users = ticks.planned_inputs, economy.at_outlets(ticks.planned_outputs), economy.user_prices
+    net_supply = economy.total_supply + economy.over_outlets(sold) - economy.over_edges(inputs)
+    profits = np.sum(sold * users.outlet_prices(prices), axis=-1) - np.sum(inputs * users.input_prices(prices), axis=-1)
+    revenue = users.revenue(prices, inputs, sold, ticks.planned_consumption)
     filled = np.sum(np.where(outside, prices * (ticks.consumers_planned - net_supply), 0.0), axis=-1)
     value = np.sum(prices * (ticks.demand - ticks.supply), axis=-1) + filled
-    planned = ticks.spending.sum(axis=-1) - profits - prices @ economy.total_supply
+    planned = ticks.spending.sum(axis=-1) - profits - revenue - prices @ economy.total_supply
     worth = np.sum(prices * np.maximum(ticks.demand, ticks.supply), axis=-1)
     return np.divide(np.abs(value - planned), worth, out=np.zeros(len(worth)), where=worth > 0)
 
@@ -60,7 +62,8 @@ class Conservation:
             + ticks.cash_flow @ unowned
             - ticks.from_outside
         )
-        money = ticks.accounts_change + outside_money
+        revenue = economy.user_prices.revenue(prices, ticks.bought, ticks.delivered, ticks.consumers_bought)
+        money = ticks.accounts_change + outside_money + revenue
         imbalance = np.concatenate([np.where(outside, 0.0, bought - sold), money[:, None]], axis=1)
         paid = np.sum(prices * (np.abs(bought) + np.abs(sold)), axis=1, keepdims=True) / 2.0
         turnover = np.concatenate([np.where(bought != 0.0, bought, sold), paid], axis=1)

@@ -30,14 +30,15 @@ class ScalarEngine:
 
     @staticmethod
     def serves(economy: Economy, rule: PriceRule) -> bool:
-        """Whether the tick can be done here: few firms that plan for most profit with one input each, not their own
-        output, and make one good; a rule without memory whose prices move all at once.
+        """Whether the tick can be done here: few firms that plan for most profit at the market's prices with one
+        input each, not their own output, and make one good; a rule without memory whose prices move all at once.
         """
         single = all(firm.technology.single_input for firm in economy.firms)
         single &= all(isinstance(firm.behaviour, BestResponse) for firm in economy.firms)
         others = all(firm.outputs[0] not in firm.inputs for firm in economy.firms)
         plain = rule.price_order is None and all(isinstance(piece, Relative) for piece in rule.chain)
         some = 0 < len(economy.firms) <= LARGEST and not economy.consumers and not economy.joint
+        some &= economy.user_prices.neutral
         return some and single and others and plain
 
     def __init__(self, economy: Economy, rule: PriceRule, trade: Trade, nothing: Array | float = -1.0) -> None:

@@ -75,7 +75,7 @@ def marginal_products(economy: Economy, prices: Array, inputs: Array) -> Array:
     """`df/dx` of each edge, `(..., edges)`; not a number where the firm idles; at a kink the element nearest the
     `prices` `(..., goods)`.
     """
-    products, paid = np.zeros(inputs.shape), economy.user_prices.paid(prices)
+    products, paid = np.zeros(inputs.shape), economy.user_prices.input_prices(prices)
     for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
         quantities = inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1)
         slopes = firm.technology.marginal_product(quantities, paid[..., edges.start : edges.start + len(firm.inputs)])
@@ -88,15 +88,16 @@ def bids(
 ) -> Array:
     """One local step of backprop: the flow-weighted mean over a good's users of their marginal value, `(..., goods)`.
 
-    A firm's is `p_out df/dx_i` at the *market's* output price (`products` `(..., edges)`); the consumers' bids times
+    A firm's is `p_out df/dx_i` at the price its output fetches in the *market*, of which the seller gets a part where
+    something comes between them (`products` `(..., edges)`); the consumers' bids times
     quantities come summed as `consumers_bid` `(..., goods)` (see `worth`), their use as `consumption` `(..., goods)`.
     Not a number where nothing is used; an idle firm has no bid.
     """
     active = (inputs > 0) & np.isfinite(products)
     flows = np.where(active, inputs, 0.0)
-    earned = economy.user_prices.of_outputs(prices)[..., economy.edge_firm] * np.where(active, products, 0.0) * flows
+    earned = economy.user_prices.output_prices(prices)[..., economy.edge_firm] * np.where(active, products, 0.0) * flows
     flow = economy.over_edges(flows) + consumption
-    total = economy.over_edges(earned) + consumers_bid
+    total = economy.over_edges(economy.user_prices.to_sellers(earned)) + consumers_bid
     return np.divide(total, flow, out=np.full(total.shape, np.nan), where=flow > 0)
 
 

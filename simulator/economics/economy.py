@@ -22,7 +22,7 @@ from simulator.economics.firm_layout import FirmLayout, Indices
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
-from simulator.economics.user_prices import UserPrices
+from simulator.economics.user_prices import PriceFactors, UserPrices
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Economy(FirmLayout):
 
     `supply` `(goods,)` arrives every tick and is owned by nobody; `outside` `(goods,)` is the price at which the
     outside world trades a good in any amount, not a number where it does not. Where users of non-rival goods have
-    markets of their own, `goods` are these (see `economics.user_markets`).
+    markets of their own, `goods` are these (see `economics.user_markets`). `price_factors` come between buyers and
+    sellers, if anything does.
     """
 
     goods: tuple[str, ...]
@@ -68,6 +69,7 @@ class Economy(FirmLayout):
     outside: Array
     firms: tuple[Firm, ...] = ()
     consumers: tuple[Consumers, ...] = ()
+    price_factors: PriceFactors | None = None
 
     @cached_property
     def is_outside(self) -> NDArray[np.bool_]:
@@ -77,7 +79,7 @@ class Economy(FirmLayout):
     @cached_property
     def user_prices(self) -> UserPrices:
         """The prices that users face."""
-        return UserPrices(self)
+        return UserPrices(self, self.price_factors)
 
     @cached_property
     def owned(self) -> Array:
@@ -141,7 +143,7 @@ class Economy(FirmLayout):
     def profits(self, prices: Array, guess: Array) -> tuple[Array, Array, Array]:
         """Profit of every firm entry `(firm entries,)` and its gradient: outputs `(firms,)` and inputs `(edges,)`."""
         profits, outputs, inputs = np.zeros(len(self.firms)), np.zeros(len(self.firm_entry)), np.zeros(len(guess))
-        faced = zip(self.firms, self.firm_rows, self.edge_rows, self.user_prices.for_firms(prices), strict=True)
+        faced = zip(self.firms, self.firm_rows, self.edge_rows, self.user_prices.of_firms(prices), strict=True)
         for number, (firm, rows, edges, (price, input_prices)) in enumerate(faced):
             if firm.technology.single_input:
                 start, row = float(guess[edges.start]), rows.start
@@ -159,7 +161,7 @@ class Economy(FirmLayout):
         consumption = np.zeros((len(self.consumers), len(self.goods)))
         incomes: list[Array] = []
         for number, cohort in enumerate(self.consumers):
-            faced = self.user_prices.of_cohort(number, prices)
+            faced = self.user_prices.consumer_prices(number, prices)
             planned = over_blocks(cohort.blocks, lambda block, faced=faced: _plans(block[1], prices, faced, profits))
             incomes.append(np.concatenate([income for income, _ in planned]))
             consumption[number] = cohort.weight * sum_up([bundle for _, bundle in planned])
@@ -193,12 +195,13 @@ class Economy(FirmLayout):
         prices, user_prices = balance.prices, self.user_prices
         jacobian = np.zeros((goods, goods))
         profit_slopes = user_prices.profit_slopes(balance.outputs, balance.inputs)
-        faced = zip(self.firms, self.edge_rows, user_prices.for_firms(prices), strict=True)
+        faced = zip(self.firms, self.edge_rows, user_prices.of_firms(prices), strict=True)
         for number, (firm, edges, (price, input_prices)) in enumerate(faced):
             inputs = balance.inputs[edges].reshape(firm.rows, -1)
             slope = firm.technology.supply_slope(price, np.array(input_prices), inputs).sum(axis=0)
-            own, faces = firm.traded, user_prices.slopes(number)
-            np.add.at(jacobian, (own[:, None], own[None, :]), -firm.spread.T @ slope @ faces)
+            traded = firm.traded
+            moved = -firm.spread.T @ slope @ user_prices.firm_slopes(number)
+            np.add.at(jacobian, (traded[:, None], traded[None, :]), moved)
         for number, income in enumerate(balance.incomes):
             jacobian += self._demand_slopes(number, prices, income, profit_slopes)
         jacobian[self.is_outside] = 0.0
@@ -207,15 +210,15 @@ class Economy(FirmLayout):
     def _demand_slopes(self, number: int, prices: Array, income: Array, profit_slopes: Array) -> Array:
         """How the demand of a cohort answers to market prices, `(goods, goods)`."""
         cohort = self.consumers[number]
-        paid, per_price = self.user_prices.of_cohort(number, prices), self.user_prices.cohort_slopes(number)
+        paid, factors = self.user_prices.consumer_prices(number, prices), self.user_prices.cohort_factors(number)
 
         def slopes(block: tuple[slice, Consumers]) -> Array:
             part, some = block
             # Demand is differentiated in what is paid, so that income must move with that, too.
-            moves = some.income_slope(income[part], profit_slopes) / per_price
+            moves = some.income_slope(income[part], profit_slopes) / factors
             return some.utility.jacobian(paid, income[part], moves)
 
-        return cohort.weight * sum_up(over_blocks(cohort.blocks, slopes)) * per_price
+        return cohort.weight * sum_up(over_blocks(cohort.blocks, slopes)) * factors
 
 
 def _plans(consumers: Consumers, prices: Array, paid: Array, profits: Array) -> tuple[Array, Array]:

@@ -73,7 +73,7 @@ class SpendingPotential:
         profits, outputs, inputs = economy.profits(prices, guess)
         value, bought = float(prices @ economy.total_supply + profits.sum()), np.zeros(len(prices))
         for number, cohort in enumerate(economy.consumers):
-            paid = economy.user_prices.of_cohort(number, prices)
+            paid = economy.user_prices.consumer_prices(number, prices)
             surplus, demand = _surplus(cohort, paid, cohort.budget)
             value, bought = value + surplus, bought + demand
         demand, supply = economy.totals(bought, inputs, outputs)
@@ -99,7 +99,7 @@ class WealthPotential:
         wealth = float(prices @ economy.total_supply + profits.sum()) + budgets
         value, bought = float(np.log(wealth)), np.zeros(len(prices))
         for number, (cohort, proportions) in enumerate(zip(economy.consumers, self.proportions, strict=True)):
-            paid = economy.user_prices.of_cohort(number, prices)
+            paid = economy.user_prices.consumer_prices(number, prices)
             surplus, demand = _surplus(cohort, paid, proportions)
             value, bought = value + surplus, bought + wealth * demand
         demand, supply = economy.totals(bought, inputs, outputs)
@@ -172,7 +172,12 @@ def merit(balance: MarketPlans, jacobian: Array) -> tuple[float, Array]:
 
 
 def reference(economy: Economy) -> Reference:
-    """The function this economy's market is compared with: its potential where one exists, else the merit."""
+    """The function this economy's market is compared with: its potential where one exists, else the merit.
+
+    Where users face other prices than the market's, excess demand is in general no gradient.
+    """
+    if not economy.user_prices.neutral:
+        return Merit(economy)
     if all(map(_money_is_given, economy.consumers)):
         return SpendingPotential(economy)
     proportions = _fixed_proportions(economy)

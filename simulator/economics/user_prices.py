@@ -1,13 +1,15 @@
 """The prices that users face, given the market's: the one place that knows what comes between a buyer and a seller.
 
-Today nothing does: who uses a good pays its price, who sells it gets that. The prices faced are linear in the market's
-prices, `q = A p`. Carried back, `A'` makes of quantities what a rise of each price costs or brings (Hotelling, Roy):
-the gradient of profits is `A'` of outputs less `A'` of inputs, and `p.(A' x) = q.x` is what is paid for them.
+A firm pays for each input, and gets for each unit of each of its goods, the market's price times a factor; so does a
+consumer for what it buys. Where nothing comes between them (and no scenario can say otherwise yet) all factors are 1.
+The prices faced are thus linear in the market's, `q = A p`, and `A'` carries quantities back: the gradient of a firm's
+profit in market prices is `A'` of what it makes less `A'` of what it uses (Hotelling). What users pay beyond what
+makers get is revenue, `q.x - p.x`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,53 +17,82 @@ from simulator.economics.firm_layout import FirmLayout
 from simulator.economics.forms import Array
 
 
+class PriceFactors(NamedTuple):
+    """What the market's price is multiplied by: for what is used at each edge `(edges,)`, for what is made at each
+    outlet `(outlets,)`, and for what the consumers of each cohort buy `(cohorts, goods)`.
+    """
+
+    edges: Array
+    outlets: Array
+    cohorts: Array
+
+
+class FirmPrices(NamedTuple):
+    """What a firm plans with: the price of a unit of its output, and those of its inputs."""
+
+    output: float
+    inputs: list[float]
+
+
 class UserPrices:
-    """The prices faced at each edge and outlet, and by each cohort."""
+    """The prices faced at each edge and outlet, and by each cohort: the market's, unless there are `factors`."""
 
-    def __init__(self, layout: FirmLayout) -> None:
-        self._layout = layout
+    def __init__(self, layout: FirmLayout, factors: PriceFactors | None) -> None:
+        self._layout, self._factors = layout, factors
 
-    def paid(self, prices: Array) -> Array:
+    @property
+    def neutral(self) -> bool:
+        """Whether everybody faces the market's prices."""
+        return self._factors is None
+
+    def input_prices(self, prices: Array) -> Array:
         """What a unit of its good costs each edge, `(..., goods)` to `(..., edges)`."""
-        return prices[..., self._layout.edge_good]
+        paid = prices[..., self._layout.edge_good]
+        return paid if self._factors is None else paid * self._factors.edges
 
-    def received(self, prices: Array) -> Array:
+    def outlet_prices(self, prices: Array) -> Array:
         """What a unit of its good brings each outlet, `(..., goods)` to `(..., outlets)`."""
-        return prices[..., self._layout.outlet_good]
+        received = prices[..., self._layout.outlet_good]
+        return received if self._factors is None else received * self._factors.outlets
 
-    def of_outputs(self, prices: Array) -> Array:
+    def output_prices(self, prices: Array) -> Array:
         """What a unit of output, which may be of several goods, brings each firm, `(..., goods)` to `(..., firms)`."""
-        return self._layout.over_firms(self.received(prices) * self._layout.outlet_yield)
+        return self._layout.over_firms(self.outlet_prices(prices) * self._layout.outlet_yield)
 
-    def of_cohort(self, number: int, prices: Array) -> Array:
+    def consumer_prices(self, cohort: int, prices: Array) -> Array:
         """What a unit of each good costs the consumers of a cohort, `(..., goods)` to `(..., goods)`."""
-        return prices
+        return prices if self._factors is None else prices * self._factors.cohorts[cohort]
 
-    def cohort_slopes(self, number: int) -> Array:
-        """How what a cohort pays for each good moves with that good's price, `(goods,)`."""
-        return np.ones(len(self._layout.goods))
+    def cohort_factors(self, cohort: int) -> Array | float:
+        """By how much what a cohort pays for each good moves with that good's price, `(goods,)`."""
+        return 1.0 if self._factors is None else self._factors.cohorts[cohort]
 
-    def slopes(self, number: int) -> Array:
-        """How a firm entry's output price and input prices move with the prices of the goods it trades,
-        `(1 + inputs, outlets + inputs)`.
-        """
-        return self._layout.firms[number].spread
-
-    def for_firms(self, prices: Array) -> list[tuple[float, Sequence[float]]]:
-        """What each entry of firms plans with at `prices` `(goods,)`: its output's price and its inputs' prices."""
+    def of_firms(self, prices: Array) -> list[FirmPrices]:
+        """What each entry of firms plans with at market `prices` `(goods,)`."""
         layout = self._layout
-        fetched, paid = self.of_outputs(prices).tolist(), self.paid(prices).tolist()
+        output, paid = self.output_prices(prices).tolist(), self.input_prices(prices).tolist()
         # All firms of an entry face the same prices.
         return [
-            (fetched[rows.start], paid[edges.start : edges.start + len(firm.inputs)])
+            FirmPrices(output[rows.start], paid[edges.start : edges.start + len(firm.inputs)])
             for firm, rows, edges in zip(layout.firms, layout.firm_rows, layout.edge_rows, strict=True)
         ]
+
+    def firm_slopes(self, entry: int) -> Array:
+        """How the output's and the inputs' prices of a firm entry move with those of the goods it trades,
+        `(1 + inputs, outlets + inputs)`.
+        """
+        layout = self._layout
+        firm, edges, outlets = layout.firms[entry], layout.edge_rows[entry], layout.outlet_rows[entry]
+        if self._factors is None:
+            return firm.spread
+        made, used = self._factors.outlets[outlets], self._factors.edges[edges]
+        return firm.spread * np.concatenate([made[: len(firm.outputs)], used[: len(firm.inputs)]])
 
     def cash_flow(self, prices: Array, sold: Array, inputs: Array) -> Array:
         """Value of what is `sold` `(outlets,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
         layout = self._layout
-        cost = np.bincount(layout.edge_firm, inputs * self.paid(prices), len(layout.firm_entry))
-        return layout.over_firms(sold * self.received(prices)) - cost
+        cost = np.bincount(layout.edge_firm, inputs * self.input_prices(prices), len(layout.firm_entry))
+        return layout.over_firms(sold * self.outlet_prices(prices)) - cost
 
     def profit_slopes(self, outputs: Array, inputs: Array) -> Array:
         """The gradient of each firm entry's profit in the market's prices, `(firm entries, goods)`.
@@ -70,9 +101,23 @@ class UserPrices:
         """
         layout = self._layout
         slopes = np.zeros((len(layout.firms), len(layout.goods)))
-        for number, (firm, rows, edges) in enumerate(
-            zip(layout.firms, layout.firm_rows, layout.edge_rows, strict=True)
-        ):
-            moved = np.array([outputs[rows].sum(), *-inputs[edges].reshape(firm.rows, -1).sum(axis=0)])
-            np.add.at(slopes[number], firm.traded, moved @ self.slopes(number))
+        for entry, (firm, rows, edges) in enumerate(zip(layout.firms, layout.firm_rows, layout.edge_rows, strict=True)):
+            quantities = np.array([outputs[rows].sum(), *-inputs[edges].reshape(firm.rows, -1).sum(axis=0)])
+            np.add.at(slopes[entry], firm.traded, quantities @ self.firm_slopes(entry))
         return slopes
+
+    def revenue(self, prices: Array, inputs: Array, sold: Array, bought: Array) -> Array | float:
+        """What users pay beyond what makers get, `(...)`, for `inputs` `(..., edges)`, what firms have `sold`
+        `(..., outlets)` and consumers `bought` `(..., cohorts, goods)` at market prices `(..., goods)`.
+        """
+        if self._factors is None:
+            return 0.0
+        layout, factors = self._layout, self._factors
+        on_inputs = (inputs * (factors.edges - 1.0) * prices[..., layout.edge_good]).sum(axis=-1)
+        on_outputs = (sold * (1.0 - factors.outlets) * prices[..., layout.outlet_good]).sum(axis=-1)
+        on_purchases = (bought * (factors.cohorts - 1.0) * prices[..., None, :]).sum(axis=(-1, -2))
+        return on_inputs + on_outputs + on_purchases
+
+    def to_sellers(self, values: Array) -> Array:
+        """Of what a unit is worth at each edge, `(..., edges)`, what comes to its seller."""
+        return values if self._factors is None else values / self._factors.edges

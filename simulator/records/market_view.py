@@ -241,15 +241,16 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         they use.
         """
         economy, ticks = self.economy, block.ticks
-        value, count = economy.user_prices.of_outputs(ticks.prices), len(ticks.tick)
+        value, count = economy.user_prices.output_prices(ticks.prices), len(ticks.tick)
         value = value[:, economy.edge_firm] * block.products
         means = [np.zeros((count, 0))]
         for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
             each = value[:, edges].reshape(count, firm.rows, -1)
             means.append(each[:, 0] if firm.rows == 1 else _mean(each, block.inputs[:, edges].reshape(each.shape)))
         earned = np.concatenate(means, axis=1)
-        inputs = np.array([good for firm in economy.firms for good in firm.inputs], dtype=np.intp)
-        paid = ticks.prices[:, inputs]
+        used = zip(economy.firms, economy.edge_rows, strict=True)
+        firsts = [place for firm, edges in used for place in range(edges.start, edges.start + len(firm.inputs))]
+        inputs, paid = economy.edge_good[firsts], economy.user_prices.input_prices(ticks.prices)[:, firsts]
         keys = {
             "firm": names(firm.name for firm in economy.firms for _ in firm.inputs),
             "input": names(self.markets.goods)[self.markets.good[inputs]],

@@ -90,7 +90,7 @@ def equilibrium_adjoints(economy: Economy, balance: MarketPlans) -> Array:
     prices, objective = balance.prices, np.zeros(len(economy.goods))
     cohorts = zip(economy.consumers, balance.incomes, balance.consumption, strict=True)
     for number, (cohort, income, bundle) in enumerate(cohorts):
-        paid = economy.user_prices.of_cohort(number, prices)
+        paid = economy.user_prices.consumer_prices(number, prices)
         if isinstance(cohort.utility, Linear):
             # Of a set of best bundles the balance holds the one that clears: each good in it is worth its price.
             objective += paid * bundle

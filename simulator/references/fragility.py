@@ -149,7 +149,7 @@ class Fragility:
         if parameter.kind == "supply":
             return -np.where(mine, economy.supply, 0.0)
         cohort, income = economy.consumers[parameter.cohort], balance.incomes[parameter.cohort]
-        paid = economy.user_prices.of_cohort(parameter.cohort, balance.prices)
+        paid = economy.user_prices.consumer_prices(parameter.cohort, balance.prices)
         if parameter.kind == "budget":
             return _income_effect(cohort, paid, income, cohort.budget)
         owned = np.where(mine, cohort.endowment, 0.0)
@@ -169,16 +169,16 @@ class Fragility:
 
         Raises `FragilityError` at a fold.
         """
-        balance, relative = self.found.balance, self._unknowns.determined(self._active)
-        prices, scale = balance.prices[relative], balance.scale[relative]
+        balance, determined = self.found.balance, self._unknowns.determined(self._active)
+        prices, scale = balance.prices[determined], balance.scale[determined]
         weight = np.sqrt(prices / scale)
-        system = weight[:, None] * self._unknowns.jacobian(balance)[np.ix_(relative, relative)] * weight
+        system = weight[:, None] * self._unknowns.jacobian(balance)[np.ix_(determined, determined)] * weight
         moved = np.zeros((len(self._active), len(self.chosen)))
         try:
-            whitened = np.linalg.solve(system, -weight[:, None] * self.excess_slopes[relative])
+            whitened = np.linalg.solve(system, -weight[:, None] * self.excess_slopes[determined])
         except np.linalg.LinAlgError:
             whitened = np.full((len(prices), len(self.chosen)), np.nan)
-        moved[relative] = whitened / np.sqrt(prices * scale)[:, None]
+        moved[determined] = whitened / np.sqrt(prices * scale)[:, None]
         if not np.isfinite(moved).all():
             raise FragilityError(
                 "found an equilibrium whose prices have no derivative (a fold); expected one beside it"

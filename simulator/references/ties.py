@@ -96,7 +96,12 @@ def exact(economy: Economy, rule: PriceRule, near: Array, elasticity: float, eff
 def _without_linear(economy: Economy) -> Economy:
     """The economy without the consumers of linear tastes; what they own is supplied."""
     linear = [cohort.total_endowment for cohort in economy.consumers if isinstance(cohort.utility, Linear)]
-    return replace(economy, consumers=single_valued(economy), supply=economy.supply + sum(linear))
+    factors = economy.price_factors
+    if factors is not None:
+        kept = [not isinstance(cohort.utility, Linear) for cohort in economy.consumers]
+        factors = factors._replace(cohorts=factors.cohorts[kept])
+    supply = economy.supply + sum(linear)
+    return replace(economy, consumers=single_valued(economy), supply=supply, price_factors=factors)
 
 
 def _settled(economy: Economy, others: MarketPlans, prices: Array, edges: TiedSpending, spent: Array) -> MarketPlans:

@@ -38,11 +38,11 @@ class FirmVerification:
         """
         if not self._firms:
             return math.nan
-        faced = self._user_prices.for_firms(prices)
+        faced = self._user_prices.of_firms(prices)
         found = [
             firm.technology.plan_residual(
-                faced[number][0],
-                np.array(faced[number][1]),
+                faced[number].output,
+                np.array(faced[number].inputs),
                 Plan(inputs[edges].reshape(firm.rows, -1), outputs[rows]),
             )
             for number, firm, rows, edges in self._firms

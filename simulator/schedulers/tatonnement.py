@@ -364,4 +364,4 @@ def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array
 def _cohorts(economy: Economy, state: MarketState, prices: Array, profits: Array) -> Iterator[CohortTick]:
     """Each cohort as it plans at `prices` `(goods,)`, counting on `profits` `(firm entries,)`."""
     for place, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
-        yield CohortTick(cohort, prices, economy.user_prices.of_cohort(place, prices), profits, account)
+        yield CohortTick(cohort, prices, economy.user_prices.consumer_prices(place, prices), profits, account)
