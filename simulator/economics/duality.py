@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.economics.forms import Form
-from simulator.economics.means import Array, product
+from simulator.economics.forms import Form, bought_by
+from simulator.economics.means import Array
 
 
 def bought(form: Form, prices: Array, money: Array) -> Array:
     """`money d ln c / dp`, `(n, goods)`: what `money` `(n,)` buys; free goods without end, as `demand` has them."""
-    gradient = form.log_cost_gradient(prices)
-    if prices.all():
-        return product(gradient, money[:, None], gradient)
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isinf(gradient), np.inf, gradient * money[:, None])
+    return bought_by(form.log_cost_gradient(prices), money, prices)
 
 
 def outer_sum(left: Array, right: Array) -> Array:

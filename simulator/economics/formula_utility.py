@@ -60,7 +60,7 @@ class FormulaUtility(Taste):
     def _kinked(self) -> bool:
         return self.formula.has_kinks
 
-    def _slopes(self, quantities: Array) -> Array:
+    def marginal_utility(self, quantities: Array) -> Array:
         # A good that counts as none may be had in as small a quantity as this.
         some = np.maximum(quantities[..., list(self.goods)], SMALLEST)
         return self._spread(self.formula.gradient(some))
