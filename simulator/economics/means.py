@@ -49,6 +49,13 @@ def normalised(parameters: Array) -> Array:
     return parameters if (np.abs(total - 1.0) < ROUNDING).all() else parameters / total
 
 
+def in_proportion(parts: Array, otherwise: Array) -> Array:
+    """`parts` `(n, goods)` as fractions of their sums, those of `otherwise` `(rows, goods)` where the sum is 0."""
+    total = parts.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(total > 0, parts / total, otherwise / otherwise.sum(axis=-1, keepdims=True))
+
+
 def log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
     """`ln (sum_i w_i v_i^r)^(1/r)` along the last axis for weights that sum to 1; `sum_i w_i ln v_i` at `r = 0`.
 

@@ -19,7 +19,7 @@ import numpy as np
 from simulator.economics.differences import NUDGE, by_differences
 from simulator.economics.duality import outer_sum
 from simulator.economics.first_order import ROUNDED, first_order_residual, largest
-from simulator.economics.means import Array, dot
+from simulator.economics.means import Array, dot, in_proportion
 from simulator.economics.rows import Rows
 
 SATED = 1e-290
@@ -93,12 +93,9 @@ class Taste(Rows, ABC):
 
         At a kink the element of the subdifferential nearest the prices; where the quotient says nothing, a limit.
         """
-        parts = quantities * self.marginal_utility(quantities)
-        total = parts.sum(axis=-1, keepdims=True)
         # Of nothing, in the proportions in which one unit of money is spent.
         first = self.demand(prices, np.ones(len(quantities))) * prices
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(total > 0, parts / total, first / first.sum(axis=-1, keepdims=True))
+        return in_proportion(quantities * self.marginal_utility(quantities), first)
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
         """`grad u . x / mu`, `(n,)`, with the marginal utility of money `mu` at prices and income: what a bundle is
