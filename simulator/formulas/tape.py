@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -97,16 +97,13 @@ def _function(head: str, lines: Sequence[str], space: dict[str, Any]) -> Callabl
     return space["line"]
 
 
-class ScalarFormula:
+class ScalarFormula(NamedTuple):
     """A formula of one input in plain Python floats, nan outside its domain: no numpy, no exceptions, no warnings."""
 
-    __slots__ = ("jet", "values")
-
-    def __init__(self, value: Tape, derivatives: Tape) -> None:
-        self.values = value.compiled()
-        """`f(x)`, in a tuple of its own."""
-        self.jet = derivatives.compiled()
-        """`f(x)`, `f'(x)` and `f''(x)`, of one walk along the line."""
+    values: Callable[[float], tuple[float, ...]]
+    """`f(x)`, in a tuple of its own."""
+    jet: Callable[[float], tuple[float, ...]]
+    """`f(x)`, `f'(x)` and `f''(x)`, of one walk along the line."""
 
     def value(self, x: float) -> float:
         """f(x)."""

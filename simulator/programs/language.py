@@ -19,6 +19,7 @@ import math
 import re
 import tokenize
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -63,7 +64,10 @@ def parse_function(function: Callable[..., Any], *, per: str = "operation") -> P
 
     source = textwrap.dedent(inspect.getsource(function))
     places = _Places(source, python=source)
-    definitions = [node for node in _parsed(source) if isinstance(node, ast.FunctionDef)]
+    definitions: list[ast.FunctionDef] = []
+    # A lambda's source is the line it stands on, whatever that is.
+    with suppress(SyntaxError):
+        definitions += [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     if len(definitions) != 1 or not inspect.isfunction(function) or inspect.unwrap(function) is not function:
         raise ProgramError("found no function of its own lines; expected def f(x): with a body", 0)
     (definition,) = definitions
@@ -78,14 +82,6 @@ def parse_function(function: Callable[..., Any], *, per: str = "operation") -> P
         around={name: found for name, found in around.items() if name not in names},
     )
     return _with_comments(tracer.run(definition.body), places)
-
-
-def _parsed(source: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        # A lambda's source is the line it stands on, whatever that is.
-        return []
 
 
 class _Places:
