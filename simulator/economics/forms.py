@@ -61,7 +61,17 @@ class Form(Rows, ABC):
 
     def unit_demand(self, prices: Array) -> Array:
         """`dc/dp` (Shephard's lemma), `(rows, goods)`."""
-        return bought_by(self.log_cost_gradient(prices), self.unit_cost(prices), prices)
+        return self.bought(prices, self.unit_cost(prices))
+
+    def bought(self, prices: Array, money: Array) -> Array:
+        """`money d ln c / dp`, `(n, goods)`: what `money` `(n,)` buys by Shephard's lemma; free goods without end, also
+        for no money, as `demand` has them.
+        """
+        gradient = self.log_cost_gradient(prices)
+        if prices.all():
+            return product(gradient, money[..., None], gradient)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isinf(gradient), np.inf, gradient * money[..., None])
 
     @abstractmethod
     def demand(self, prices: Array, income: Array) -> Array:
@@ -123,16 +133,6 @@ def _per_price(values: Array, prices: Array) -> Array:
 def _free_for_all(bundle: Array, wanted: NDArray[np.bool_], prices: Array) -> Array:
     """The bundle with as much as one likes of wanted goods that are free, and nothing of unwanted ones."""
     return np.where(wanted, np.where(prices == 0, np.inf, bundle), 0.0)
-
-
-def bought_by(gradient: Array, money: Array, prices: Array) -> Array:
-    """What `money` `(n,)` buys by a gradient `d ln c / dp`, in the gradient's place, `(n, goods)`; free goods without
-    end, also for no money, as `demand` has them.
-    """
-    if prices.all():
-        return product(gradient, money[..., None], gradient)
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isinf(gradient), np.inf, gradient * money[..., None])
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.best_response import SMALLEST, many_inputs
-from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
+from simulator.economics.means import outer_sum
 from simulator.economics.taste import Taste
 from simulator.formulas.concavity import DECADES, judge
 from simulator.formulas.formula import Formula

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
-from simulator.economics.means import in_proportion
+from simulator.economics.means import in_proportion, outer_sum
 from simulator.economics.taste import Taste
 
 TIE = 1e-12

@@ -42,6 +42,13 @@ def dot(left: Array, right: Array) -> Array:
     return np.einsum("...g,...g->...", left, right)
 
 
+def outer_sum(left: Array, right: Array) -> Array:
+    """`sum_h left_h right_h'`, `(goods, goods)`, of `(n, goods)` each; `left` may have one row for all."""
+    if len(left) == 1:
+        return left[0][:, None] * right.sum(axis=0)
+    return np.einsum("hi,hj->ij", left, right)
+
+
 def normalised(parameters: Array) -> Array:
     """The parameters of each row as fractions of their sum; the same table if they are that to rounding."""
     parameters = np.asarray(parameters, dtype=float)

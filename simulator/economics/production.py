@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.economics.differences import NUDGE, by_differences
+from simulator.economics.differences import NUDGE
 from simulator.economics.first_order import ROUNDED, first_order_residual, largest, misfit
 from simulator.economics.means import Array
 from simulator.economics.technology import Plan, Technology
@@ -36,9 +36,6 @@ class Production(Technology):
 
     def output(self, inputs: Array) -> Array:
         return self.weight * self.output_of_one(inputs / self.weight)
-
-    def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
-        return by_differences(self.output, inputs)
 
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         each = self.best_response_of_one(float(price), np.asarray(input_prices, dtype=float))
@@ -71,14 +68,3 @@ class Production(Technology):
                 slope[:, 0, place] = (more.output - less.output) / apart
                 slope[:, 1:, place] = (less.inputs - more.inputs) / apart
         return np.where(np.isfinite(slope), slope, 0.0)
-
-    def output_of(self, x: float) -> float:
-        return float(self.output(np.array([[x]]))[0])
-
-    def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
-        plan = self.best_response(price, [input_price], np.array([[guess]]))
-        return float(plan.inputs[0, 0]), float(plan.output[0])
-
-    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
-        x, made = self.plan_one(price, input_price, guess)
-        return price * made - input_price * x, x, made

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import CES, Array, CobbDouglas, Form
-from simulator.economics.means import in_proportion
+from simulator.economics.means import in_proportion, outer_sum
 from simulator.economics.taste import Taste
 
 
@@ -70,7 +69,7 @@ class QuasiLinear(Taste):
 
     def dual_demand(self, prices: Array, income: Array) -> Array:
         spent = self.spending(prices, income)
-        bundle, endless = bought(self.aggregator, prices, spent), np.isinf(spent)
+        bundle, endless = self.aggregator.bought(prices, spent), np.isinf(spent)
         if not endless.any():
             return bundle
         # Nothing is a share of boundless spending; but then every good is bought as if it were alone.

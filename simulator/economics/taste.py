@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from simulator.economics.differences import NUDGE, by_differences
-from simulator.economics.duality import outer_sum
 from simulator.economics.first_order import ROUNDED, first_order_residual, largest
-from simulator.economics.means import Array, dot, in_proportion
+from simulator.economics.means import Array, dot, in_proportion, outer_sum
 from simulator.economics.rows import Rows
 
 SATED = 1e-290

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from simulator.economics.best_response import SMALLEST, inverse_curvature, many_inputs, one_input
 from simulator.economics.conjugate import best_input
+from simulator.economics.differences import by_differences
 from simulator.economics.first_order import first_order_residual, largest, misfit
 from simulator.economics.forms import Array, Form
 from simulator.economics.rows import Rows
@@ -55,12 +56,12 @@ class Technology(Rows, ABC):
     def output(self, inputs: Array) -> Array:
         """`y(x)`, `(..., rows)`; 0 where the firm idles."""
 
-    @abstractmethod
     def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
         """`dy/dx`, `(..., rows, inputs)`, with input prices `(..., inputs)`; not a number where the firm idles.
 
         At a kink of fixed proportions it is the element of the subdifferential nearest the input prices.
         """
+        return by_differences(self.output, inputs)
 
     @abstractmethod
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
@@ -92,17 +93,19 @@ class Technology(Rows, ABC):
         Inputs that are not used, or used without end, do not move.
         """
 
-    @abstractmethod
     def output_of(self, x: float) -> float:
         """`output` of a single input."""
+        return float(self.output(np.array([[x]]))[0])
 
-    @abstractmethod
     def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         """`best_response` with a single input: input and output."""
+        plan = self.best_response(price, [input_price], np.array([[guess]]))
+        return float(plan.inputs[0, 0]), float(plan.output[0])
 
-    @abstractmethod
     def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
         """`profit` with a single input: its value, and the input and output where it is reached."""
+        x, made = self.plan_one(price, input_price, guess)
+        return price * made - input_price * x, x, made
 
     def _profit_of_one(self, price: float, input_prices: Sequence[float], guess: float) -> tuple[Array, Plan]:
         """`profit` by `profit_one`."""

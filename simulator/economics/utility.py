@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import Array, Form
+from simulator.economics.means import outer_sum
 from simulator.economics.taste import Taste
 
 Utility = Taste
@@ -31,7 +31,7 @@ class Homothetic(Taste):
         return self.form.total_demand(prices, income)
 
     def dual_demand(self, prices: Array, income: Array) -> Array:
-        return bought(self.form, prices, income)
+        return self.form.bought(prices, income)
 
     def spending(self, prices: Array, income: Array) -> Array:
         return income

@@ -33,7 +33,7 @@ class Spoken:
 
 
 def names_of(body: list[ast.stmt]) -> tuple[Spoken, Spoken]:
-    """The names a program's statements speak of: all of them, and those that belong to its top level or may be inputs."""
+    """The names that a program's statements speak of: all, and those that belong to its top level or may be inputs."""
     anywhere = Spoken()
     return anywhere, _level(body, anywhere)
 
