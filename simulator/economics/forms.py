@@ -374,8 +374,4 @@ class Leontief(OneElasticity):
             return np.where(self.wanted, self.coefficients / cost, 0.0)
 
 
-FORMS: dict[str, type[CobbDouglas] | type[CES] | type[Leontief]] = {
-    "cobb_douglas": CobbDouglas,
-    "ces": CES,
-    "leontief": Leontief,
-}
+FORMS: dict[str, type[OneElasticity]] = {"cobb_douglas": CobbDouglas, "ces": CES, "leontief": Leontief}

@@ -255,11 +255,7 @@ class Prover:
         pick, least = (min, True) if operation == "min" else (max, False)
         low, high = pick(facts.low for facts in arguments), pick(facts.high for facts in arguments)
         bends = [facts.concave if least else facts.convex for facts in arguments]
-        common: frozenset[int] | None = None
-        if None not in bends:
-            common = opaque.inputs
-            for each in bends:
-                common &= each or NOBODY
+        common = None if None in bends else opaque.inputs.intersection(*(each or NOBODY for each in bends))
         return replace(
             opaque,
             low=low,
