@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -97,7 +98,8 @@ def _function(head: str, lines: Sequence[str], space: dict[str, Any]) -> Callabl
     return space["line"]
 
 
-class ScalarFormula(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ScalarFormula:
     """A formula of one input in plain Python floats, nan outside its domain: no numpy, no exceptions, no warnings."""
 
     values: Callable[[float], tuple[float, ...]]
