@@ -98,7 +98,7 @@ def _function(head: str, lines: Sequence[str], space: dict[str, Any]) -> Callabl
     return space["line"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ScalarFormula:
     """A formula of one input in plain Python floats, nan outside its domain: no numpy, no exceptions, no warnings."""
 
