@@ -2,7 +2,7 @@
 
 A place is the log prices of a tick together with those of some ticks before, so that passing a price upwards is not
 passing it downwards. Between ticks the path is taken to be straight, so that a turn need not be a whole number of
-ticks. PriceOrder of a few ticks are too coarse for that; they are read off the linear map that carries each tick to the
+ticks. Turns of a few ticks are too coarse for that; they are read off the linear map that carries each tick to the
 next.
 """
 
@@ -28,7 +28,7 @@ EXACT = 1e-6
 STEADY = 0.05
 """An orbit whose size changes by this much a turn, or more, is no cycle."""
 QUICK = 8
-"""PriceOrder of fewer ticks than this are quick."""
+"""Turns of fewer ticks than this are quick."""
 QUICK_TICKS = RETURNS * QUICK + 2
 """How many of the last ticks quick turns are judged by."""
 PHASES = 64

@@ -13,14 +13,14 @@ Prices that are fixed, or held at their floor by a glut, are left out of all thr
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from simulator.dynamics.pieces import Memo, Quote, Stateless, Ticks, steepness
+from simulator.dynamics.pieces import Memo, Piece, Quote, Ticks, steepness
 from simulator.economics.clearing import newton_displacement
 from simulator.economics.forms import Array
 
@@ -29,7 +29,7 @@ DEPENDENT = 1e-8
 as saying the same thing twice."""
 
 
-class ByJacobian(Stateless, ABC):
+class ByJacobian(Piece):
     """A piece that turns the motion of prices by the Jacobian of the signal."""
 
     information: ClassVar = "global"
@@ -104,7 +104,7 @@ class Consensus(ByJacobian):
 
 
 @dataclass(frozen=True)
-class Anderson:
+class Anderson(Piece):
     """`step - (dX + dF) c`, `c` the least squares solution of `dF c = step`: Anderson's acceleration (1965).
 
     The columns of `dX` and `dF` are the last `depth` changes of prices (of `ln p` where multiplicative) and of steps:

@@ -7,8 +7,9 @@ own memory; which prices a piece may look at is its `information`.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,55 +65,45 @@ class Quote(NamedTuple):
         return None if self.jacobian is None else self.jacobian.diagonal()
 
 
-class Piece(Protocol):
+class Piece(ABC):
     """One link of the chain: `step(step, quote, memory) -> (step, memory)`, steps `(goods,)`.
 
     A piece whose information is its own slope finds `quote.slope`; any other that asks for the Jacobian says so by
-    `needs_jacobian: ClassVar = True`.
+    `needs_jacobian: ClassVar = True`. One from outside need not derive from this.
     """
 
     meaning: ClassVar[str]
-    information: ClassVar[str]
-    cycle: ClassVar[int | None]
+    information: ClassVar[str] = "local"
+    cycle: ClassVar[int | None] = 1
     """After how many ticks the step is made in the same way again; None of one that is no smooth function of the signal
     and the memory.
     """
 
     def start(self, goods: int, steps: int = 0) -> Memo:
-        """The memory after `steps` ticks at rest; before the first tick by default."""
-        ...
-
-    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        """The step after this piece, and what the piece remembers."""
-        ...
-
-
-class Stateless:
-    """A piece that remembers nothing."""
-
-    cycle: ClassVar[int | None] = 1
-
-    def start(self, goods: int, steps: int = 0) -> Memo:
+        """The memory after `steps` ticks at rest; before the first tick by default. Nothing is remembered unless a
+        piece says so.
+        """
         return NOTHING
 
+    @abstractmethod
+    def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
+        """The step after this piece, and what the piece remembers."""
 
-class WithMemory:
+
+class WithMemory(Piece):
     """A piece that remembers one number per good, 0 at first and at rest."""
-
-    cycle: ClassVar[int | None] = 1
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         return np.zeros(goods)
 
 
 @dataclass(frozen=True)
-class Relative(Stateless):
+class Relative(Piece):
     """`step / s`: excess demand per unit of the larger of demand and supply, 0 where both are 0; of supply alone where
     demand jumps (linear tastes).
     """
 
     meaning: ClassVar = "step / s, s = max(demand, supply): per unit of what is traded; part of multiplicative"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         # Where nobody plans to trade the step is 0 already; the smallest number only keeps 0/0 from arising.
@@ -120,7 +111,7 @@ class Relative(Stateless):
 
 
 @dataclass(frozen=True)
-class OwnSlope(Stateless):
+class OwnSlope(Piece):
     """`step / |dz/dp|`, or `step / (p |dz/dp|)` where multiplicative: the step per unit of the signal's own slope.
 
     At rate 1 every market takes the Newton step that would clear it if no other price moved: Jacobi's method. A slope
@@ -139,12 +130,11 @@ class OwnSlope(Stateless):
 
 
 @dataclass(frozen=True)
-class Clip(Stateless):
+class Clip(Piece):
     """`max(-limit, min(limit, step))`: no price moves further in a tick (in its logarithm where multiplicative)."""
 
     limit: Annotated[float, Field(gt=0, description="no step is larger")]
     meaning: ClassVar = "max(-limit, min(limit, step)): no price moves further in a tick (in ln p where multiplicative)"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return np.clip(step, -self.limit, self.limit), memory
@@ -159,7 +149,6 @@ class Momentum(WithMemory):
 
     decay: Annotated[float, Field(gt=-1, lt=1, description="part of the last step carried on, or taken back")]
     meaning: ClassVar = "v <- decay v + step, step <- v: part of the last step is carried on, or taken back if negative"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         velocity = self.decay * memory + step
@@ -176,7 +165,6 @@ class Nesterov(WithMemory):
 
     decay: Annotated[float, Field(ge=0, lt=1, description="part of the last step carried on, quoted a step ahead")]
     meaning: ClassVar = "v <- decay v + step, step <- step + decay v: momentum that is quoted a step ahead"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         velocity = self.decay * memory + step
@@ -194,7 +182,6 @@ class RMSprop(WithMemory):
     decay: Annotated[float, Field(ge=0, lt=1, description="how much of the mean square is kept in a tick")] = 0.9
     epsilon: Annotated[float, Field(gt=0, description="signals much smaller than this move prices less")] = 1e-8
     meaning: ClassVar = "v <- decay v + (1 - decay) g^2, step <- step / (sqrt(v) + epsilon), g = step / rate"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         square = self.decay * memory + (1.0 - self.decay) * (step / quote.rate) ** 2
@@ -203,7 +190,7 @@ class RMSprop(WithMemory):
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Piece):
     """`m <- beta1 m + (1 - beta1) g`, `v <- beta2 v + (1 - beta2) g^2`, `step <- rate m / (sqrt(v) + epsilon)`.
 
     `g = step / rate`; `m` and `v` are divided by what their weights add up to, `1 - beta^t` after `t` steps of the
@@ -217,8 +204,6 @@ class Adam:
     meaning: ClassVar = (
         "m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, step <- rate m / (sqrt(v) + epsilon), unbiased"
     )
-    information: ClassVar = "local"
-    cycle: ClassVar[int | None] = 1
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         weights = [1.0 - self.beta1**steps, 1.0 - self.beta2**steps]
@@ -245,7 +230,6 @@ class PD(WithMemory):
 
     weight: Annotated[float, Field(ge=0, description="of the step's last change: 1 is the optimistic gradient")]
     meaning: ClassVar = "step + weight (step - last step): a derivative term, at weight 1 the optimistic gradient"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return step + self.weight * (step - memory), step
@@ -262,7 +246,6 @@ class Extragradient(WithMemory):
     meaning: ClassVar = (
         "in turn step1 (a trial) and step2 - step1: from where it was, by the step at the trial; two ticks a step"
     )
-    information: ClassVar = "local"
     cycle: ClassVar[int | None] = 2
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
@@ -284,7 +267,6 @@ class Averaging(WithMemory):
     """
 
     meaning: ClassVar = "x <- x + step, step <- (x - p) / (t + 2): the price is the mean of all iterates x"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         ahead = memory + step
@@ -293,7 +275,7 @@ class Averaging(WithMemory):
 
 
 @dataclass(frozen=True)
-class Delay:
+class Delay(Piece):
     """`step(t - d)`, 0 for the first `d` ticks: markets that hear late, each by the prices of `own` and `neighbours`.
 
     The signal of a market is `z_j` at its own price of `own` ticks ago and all others of `neighbours` ticks ago (as
@@ -307,8 +289,6 @@ class Delay:
     meaning: ClassVar = (
         "the step of so many ticks ago; with {own, neighbours}, z_j at its own and all others' prices of these ages"
     )
-    information: ClassVar = "local"
-    cycle: ClassVar[int | None] = 1
 
     @property
     def ticks(self) -> int:
@@ -330,7 +310,7 @@ class Delay:
 
 
 @dataclass(frozen=True)
-class Decay(Stateless):
+class Decay(Piece):
     """`(1 + t/over)^-power * step`, `t` the number of ticks so far: steps that shrink as time goes on.
 
     Up to a power of 1 prices can still go any distance; they settle where demand jumps at a kink, and with a power
@@ -340,26 +320,24 @@ class Decay(Stateless):
     power: Annotated[float, Field(ge=0, description="the step is multiplied by (1 + t/over)^-power after t ticks")]
     over: Annotated[float, Field(gt=0, description="ticks in which the shrinking sets in")] = 1.0
     meaning: ClassVar = "(1 + t/over)^-power step, t the ticks so far: steps shrink as time goes on"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return step * (1.0 + quote.tick / self.over) ** -self.power, memory
 
 
 @dataclass(frozen=True)
-class Warmup(Stateless):
+class Warmup(Piece):
     """`min(1, (t + 1)/ticks) * step`, `t` the number of ticks so far: steps that grow to their size."""
 
     ticks: Annotated[Ticks, Field(description="in which steps grow to their size")]
     meaning: ClassVar = "min(1, (t + 1)/ticks) step, t the ticks so far: steps grow to their size"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return step * min(1.0, (quote.tick + 1) / self.ticks), memory
 
 
 @dataclass(frozen=True)
-class Cosine(Stateless):
+class Cosine(Piece):
     """`(floor + (1 - floor) (1 + cos(pi t/ticks))/2) * step`, from `ticks` on `floor * step`: annealing.
 
     Without restarts; at a floor of 0 prices stand still in the end, wherever they are (Loshchilov and Hutter, 2017).
@@ -368,7 +346,6 @@ class Cosine(Stateless):
     ticks: Annotated[Whole, Field(ge=1, description="in which steps shrink")]
     floor: Annotated[float, Field(ge=0, le=1, description="part of the step that is left")] = 0.1
     meaning: ClassVar = "(floor + (1 - floor) (1 + cos(pi t/ticks))/2) step, floor step from t = ticks on: annealing"
-    information: ClassVar = "local"
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         turned = 0.5 + 0.5 * math.cos(math.pi * min(1.0, quote.tick / self.ticks))

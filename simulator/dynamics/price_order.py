@@ -7,6 +7,7 @@ a run taken up again, or a gradient path beside the market, gets the same draws.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, ClassVar
@@ -25,71 +26,70 @@ _SWEEPS, _COINS = 8, 9
 """The streams of the run's seed: the order of a sweep, and who moves at a tick."""
 
 
+class PriceOrder(ABC):
+    """Which of the free prices move at a tick."""
+
+    meaning: ClassVar[str]
+    information: ClassVar[str] = "local"
+
+    def cycle(self, free: int) -> int | None:
+        """After how many ticks as many prices are moved in the same way again; None where chance decides."""
+        return None
+
+    @abstractmethod
+    def wait(self, free: int) -> int:
+        """For how many ticks one of as many prices may wait until it moves, at most but for a chance of `NEVER`."""
+
+    @abstractmethod
+    def turn(self, free: Goods, tick: int, seed: int) -> Goods:
+        """Those of the `free` goods whose prices move at a tick."""
+
+
 @dataclass(frozen=True)
-class Sequential:
+class Sequential(PriceOrder):
     """One price a tick, in the order of the goods (Gauss and Seidel, where `own_slope` sets the step)."""
 
     meaning: ClassVar = (
         "one price moves at a tick, good after good; a sweep takes as many ticks as there are free prices"
     )
-    information: ClassVar = "local"
 
     def cycle(self, free: int) -> int | None:
-        """After how many ticks as many prices are moved in the same way again; None where chance decides."""
         return max(free, 1)
 
     def wait(self, free: int) -> int:
-        """For how many ticks one of as many prices may wait until it moves."""
         return max(free - 1, 0)
 
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
-        """Those of the `free` goods whose prices move at a tick."""
         return free[[tick % len(free)]]
 
 
 @dataclass(frozen=True)
-class RandomOrder:
+class RandomOrder(PriceOrder):
     """One price a tick, each once in a sweep, in an order drawn afresh for every sweep."""
 
     meaning: ClassVar = "one price moves at a tick, each once in a sweep, whose order is drawn afresh"
-    information: ClassVar = "local"
-
-    def cycle(self, free: int) -> int | None:
-        """None: chance decides."""
-        return None
 
     def wait(self, free: int) -> int:
-        """For how many ticks one of as many prices may wait: first in a sweep and last in the next."""
+        """First in a sweep and last in the next."""
         return 2 * max(free - 1, 0)
 
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
-        """Those of the `free` goods whose prices move at a tick."""
         sweep, place = divmod(tick, len(free))
         return free[[_stream(seed, _SWEEPS, sweep).permutation(len(free))[place]]]
 
 
 @dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(PriceOrder):
     """Each price moves with `probability`, all independently of one another and of the past."""
 
     probability: Annotated[float, Field(gt=0, le=1, description="with which each price moves at a tick")]
     meaning: ClassVar = "each price moves at a tick with this probability, else it waits"
-    information: ClassVar = "local"
-
-    def cycle(self, free: int) -> int | None:
-        """None: chance decides."""
-        return None
 
     def wait(self, free: int) -> int:
-        """For how many ticks a price waits at most, but for a chance of `NEVER`."""
         return 0 if self.probability == 1.0 else math.ceil(math.log(NEVER) / math.log1p(-self.probability))
 
     def turn(self, free: Goods, tick: int, seed: int) -> Goods:
-        """Those of the `free` goods whose prices move at a tick."""
         return free[_stream(seed, _COINS, tick).random(len(free)) < self.probability]
-
-
-PriceOrder = Sequential | RandomOrder | Bernoulli
 
 
 def _stream(seed: int, stream: int, number: int) -> np.random.Generator:

@@ -18,40 +18,37 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from simulator.economics.means import Array
 
 
-class Sellers(Protocol):
-    """Who fills orders: `supply` of what bundles pay `(patterns, contracts)`, its integral `surplus` `(patterns,)`,
-    and the `loss` of orders `(patterns, contracts)` at those prices, a mean over patterns. Under one contract, half a
-    unit is supplied of a bundle that pays `half`, or as much of those that pay just less and just more.
+class Sellers(ABC):
+    """Who fills orders. Under one contract, half a unit is supplied of a bundle that pays `half`, or as much of those
+    that pay just less and just more.
     """
 
     meaning: ClassVar[str]
-    half: ClassVar[float]
-
-    def supply(self, paid: Array) -> Array: ...
-
-    def surplus(self, paid: Array) -> Array: ...
-
-    def loss(self, paid: Array, orders: Array) -> float: ...
-
-
-class _Squared(ABC):
-    """Sellers whose buyers mind the squares of what stays unfilled."""
+    half: ClassVar[float] = 0.0
 
     @abstractmethod
-    def supply(self, paid: Array) -> Array: ...
+    def supply(self, paid: Array) -> Array:
+        """What is supplied of bundles that pay so much, `(patterns, contracts)` both."""
+
+    @abstractmethod
+    def surplus(self, paid: Array) -> Array:
+        """The integral of supply, `(patterns,)`."""
 
     def loss(self, paid: Array, orders: Array) -> float:
+        """What buyers mind of orders `(patterns, contracts)` at those prices, a mean over patterns: the squares of what
+        stays unfilled.
+        """
         return float(np.mean((orders - self.supply(paid)) ** 2))
 
 
-class Linear(_Squared):
+class Linear(Sellers):
     """`S(a) = a`: marginal cost rises as supply does. Orders met exactly are the delta rule's least squares."""
 
     meaning: ClassVar = "S = p.e: a bundle is supplied in proportion to what it pays (delta rule)"
@@ -64,11 +61,10 @@ class Linear(_Squared):
         return 0.5 * (paid**2).sum(axis=1)
 
 
-class AllOrNothing(_Squared):
+class AllOrNothing(Sellers):
     """`S(a) = 1` where `a > 0`, else 0: one unit is supplied if it pays at all. The perceptron's rule."""
 
     meaning: ClassVar = "S = 1 if p.e > 0, else 0: one unit of a bundle that pays at all (perceptron rule)"
-    half: ClassVar = 0.0
 
     def supply(self, paid: Array) -> Array:
         return (paid > 0).astype(float)
@@ -77,13 +73,12 @@ class AllOrNothing(_Squared):
         return np.maximum(paid, 0.0).sum(axis=1)
 
 
-class Logit:
+class Logit(Sellers):
     """`S_c = exp(a_c) / sum exp(a)`: a unit goes to the contracts by logit choice. With one contract the other choice
     is not to sell, at 0. Loss is the mean of `-sum y ln S`, the cross-entropy.
     """
 
     meaning: ClassVar = "S = exp(p.e) / sum exp(p.e): sellers choose among contracts by logit (softmax)"
-    half: ClassVar = 0.0
 
     def supply(self, paid: Array) -> Array:
         offers = _with_none(paid)

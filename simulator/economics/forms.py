@@ -15,9 +15,9 @@ positive parameter, the others 0.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,62 +31,79 @@ SMALLEST_PRICE = 1e-300
 """Its inverse can still be weighted."""
 
 
-class Form(Protocol):
+class Form(Rows, ABC):
     """A concave function of goods, homogeneous of degree one, with its dual."""
 
     @property
-    def size(self) -> int:
-        """The number of rows of its parameters, 1 if all are alike."""
-        ...
-
-    def take(self, part: slice) -> Self:
-        """The forms of some of the rows, as views."""
-        ...
-
-    @property
+    @abstractmethod
     def wanted(self) -> NDArray[np.bool_]:
         """Which goods each agent has any use for, `(rows, goods)`."""
-        ...
 
+    @abstractmethod
     def value(self, quantities: Array) -> Array:
         """`u(x)`, `(n,)`."""
-        ...
 
+    @abstractmethod
     def value_shares(self, quantities: Array, prices: Array) -> Array:
         """`x_i u_i / (grad u . x)`: how the worth of a bundle is imputed to its goods, `(n, goods)`, rows sum to 1.
 
         At a kink it is the element of the subdifferential nearest the prices in the value metric, where wanted goods
         are missing the limit as they vanish in equal proportion.
         """
-        ...
 
+    def appraise(self, quantities: Array, prices: Array) -> tuple[Array, Array]:
+        """`value` and `value_shares` of the same bundles."""
+        return self.value(quantities), self.value_shares(quantities, prices)
+
+    @abstractmethod
     def unit_cost(self, prices: Array) -> Array:
         """`c(p) = min { p.x : u(x) = 1 }`, `(rows,)`; 0 where something free will do."""
-        ...
 
     def unit_demand(self, prices: Array) -> Array:
         """`dc/dp` (Shephard's lemma), `(rows, goods)`."""
-        ...
+        return self.bought(prices, self.unit_cost(prices))
 
+    def bought(self, prices: Array, money: Array) -> Array:
+        """`money d ln c / dp`, `(n, goods)`: what `money` `(n,)` buys by Shephard's lemma; free goods without end, also
+        for no money, as `demand` has them.
+        """
+        gradient = self.log_cost_gradient(prices)
+        if prices.all():
+            return product(gradient, money[..., None], gradient)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isinf(gradient), np.inf, gradient * money[..., None])
+
+    @abstractmethod
     def demand(self, prices: Array, income: Array) -> Array:
         """`argmax { u(x) : p.x <= m }`, `(n, goods)`; infinite for a wanted good that is free."""
-        ...
 
     def total_demand(self, prices: Array, income: Array) -> Array:
         """The sum of everybody's `demand`, `(goods,)`."""
-        ...
+        return self.demand(prices, income).sum(axis=0)
 
+    @abstractmethod
     def log_cost_gradient(self, prices: Array) -> Array:
         """`d ln c / dp`, `(rows, goods)`: what a unit of money buys; infinite as `demand` is."""
-        ...
 
+    @abstractmethod
     def hessian(self, prices: Array) -> Array:
         """`d2 ln c / dp2`, `(rows, goods, goods)`."""
-        ...
 
+    @abstractmethod
     def curvature(self, prices: Array, weights: Array) -> Array:
         """`sum_h weights_h d2 ln c_h / dp2`, `(goods, goods)`, weights `(n,)`: never a matrix for each row."""
-        ...
+
+
+class OneElasticity(Form):
+    """A form of goods alone, between any two of which there is the same elasticity of substitution `(rows,)`."""
+
+    elasticity: Array
+
+    def hessian(self, prices: Array) -> Array:
+        return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
+
+    def curvature(self, prices: Array, weights: Array) -> Array:
+        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
 
 
 def hessian_of(gradient: Array, elasticity: Array, prices: Array) -> Array:
@@ -118,16 +135,8 @@ def _free_for_all(bundle: Array, wanted: NDArray[np.bool_], prices: Array) -> Ar
     return np.where(wanted, np.where(prices == 0, np.inf, bundle), 0.0)
 
 
-def _bought(gradient: Array, money: Array, prices: Array) -> Array:
-    """`money d ln c / dp`, in the gradient's place; goods that cost nothing without end, also for no money."""
-    if prices.all():
-        return product(gradient, money[..., None], gradient)
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isinf(gradient), np.inf, gradient * money[..., None])
-
-
 @dataclass(frozen=True)
-class CobbDouglas(Rows):
+class CobbDouglas(OneElasticity):
     """`u(x) = prod_i x_i^a_i` with spending shares `a` that sum to 1 (they are normalised here).
 
     Demand `a_i m / p_i`; unit cost `prod_i (p_i / a_i)^a_i`.
@@ -159,9 +168,6 @@ class CobbDouglas(Rows):
             return np.exp(dot(self.shares, np.log(prices)) + self._log_scale)
         return np.exp(self._log_scale) * np.prod(prices**self.shares, axis=-1)
 
-    def unit_demand(self, prices: Array) -> Array:
-        return _bought(self.log_cost_gradient(prices), self.unit_cost(prices), prices)
-
     def demand(self, prices: Array, income: Array) -> Array:
         bundle = product(self.shares, income[:, None])
         if prices.min() > SMALLEST_PRICE:
@@ -172,7 +178,7 @@ class CobbDouglas(Rows):
     def total_demand(self, prices: Array, income: Array) -> Array:
         if prices.min() > SMALLEST_PRICE:
             return np.einsum("ag,a->g", self.shares, income) / prices
-        return self.demand(prices, income).sum(axis=0)
+        return super().total_demand(prices, income)
 
     def log_cost_gradient(self, prices: Array) -> Array:
         if prices.all():
@@ -180,15 +186,9 @@ class CobbDouglas(Rows):
         with np.errstate(divide="ignore", invalid="ignore"):
             return _free_for_all(self.shares / prices, self.wanted, prices)
 
-    def hessian(self, prices: Array) -> Array:
-        return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
-
-    def curvature(self, prices: Array, weights: Array) -> Array:
-        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
-
 
 @dataclass(frozen=True)
-class CES(Rows):
+class CES(OneElasticity):
     """`u(x) = (sum_i a_i^(1/s) x_i^((s-1)/s))^(s/(s-1)) / scale`, elasticity `s > 0`; Cobb-Douglas at `s = 1`.
 
     `a` are spending shares at equal prices (normalised here): demand is `a_i m p_i^-s / sum_j a_j p_j^(1-s)`. The other
@@ -248,15 +248,15 @@ class CES(Rows):
         return bool((self.shares > 0).all())
 
     def appraise(self, quantities: Array, prices: Array) -> tuple[Array, Array]:
-        """`value` and `value_shares` at once: both come of the same powers."""
+        """At once: both come of the same powers."""
         order, terms = 1.0 - 1.0 / self.elasticity, self._log_terms(quantities)
         if not np.isfinite(terms).all():
-            return self.value(quantities), self.value_shares(quantities, prices)
+            return super().appraise(quantities, prices)
         centre = dot(self.shares, terms)
         terms -= centre[..., None]
         terms *= order[:, None]
         if not terms.max() < PRECISE_EXPONENT:
-            return self.value(quantities), self.value_shares(quantities, prices)
+            return super().appraise(quantities, prices)
         powers = np.expm1(terms, out=terms)
         gain = dot(self.shares, powers)
         mean = centre + np.divide(np.log1p(gain), order, out=np.zeros_like(gain), where=order != 0.0)
@@ -276,9 +276,6 @@ class CES(Rows):
         with np.errstate(divide="ignore"):
             return self.scale * np.exp(log_power_mean(np.log(prices), self.shares, 1.0 - self.elasticity))
 
-    def unit_demand(self, prices: Array) -> Array:
-        return _bought(self.log_cost_gradient(prices), self.unit_cost(prices), prices)
-
     def demand(self, prices: Array, income: Array) -> Array:
         lowest = float(prices.min())
         if not lowest > 0.0:
@@ -289,7 +286,7 @@ class CES(Rows):
     def total_demand(self, prices: Array, income: Array) -> Array:
         lowest = float(prices.min())
         if not lowest > 0.0:
-            return self.demand(prices, income).sum(axis=0)
+            return super().total_demand(prices, income)
         powers = self._powers(prices, lowest, scratch(self.size, len(prices)))
         return np.einsum("ag,a->g", powers, income / dot(powers, prices))
 
@@ -318,15 +315,9 @@ class CES(Rows):
             bundle /= prices
         return bundle if prices.all() else _free_for_all(bundle, self.wanted, prices)
 
-    def hessian(self, prices: Array) -> Array:
-        return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
-
-    def curvature(self, prices: Array, weights: Array) -> Array:
-        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
-
 
 @dataclass(frozen=True)
-class Leontief(Rows):
+class Leontief(OneElasticity):
     """`u(x) = min_i x_i / a_i` over the goods with `a_i > 0`: fixed proportions.
 
     Unit cost `a.p`, demand `a_i m / (a.p)`. At the kink a marginal value is a set; `value_shares` picks from it.
@@ -377,23 +368,10 @@ class Leontief(Rows):
             bundle = product(self.coefficients, np.where(cost > 0, income / cost, np.inf)[:, None])
         return bundle if cost.all() else np.where(self.wanted, bundle, 0.0)
 
-    def total_demand(self, prices: Array, income: Array) -> Array:
-        return self.demand(prices, income).sum(axis=0)
-
     def log_cost_gradient(self, prices: Array) -> Array:
         cost = self.unit_cost(prices)[..., None]
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.wanted, self.coefficients / cost, 0.0)
 
-    def hessian(self, prices: Array) -> Array:
-        return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
 
-    def curvature(self, prices: Array, weights: Array) -> Array:
-        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
-
-
-FORMS: dict[str, type[CobbDouglas] | type[CES] | type[Leontief]] = {
-    "cobb_douglas": CobbDouglas,
-    "ces": CES,
-    "leontief": Leontief,
-}
+FORMS: dict[str, type[OneElasticity]] = {"cobb_douglas": CobbDouglas, "ces": CES, "leontief": Leontief}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.best_response import SMALLEST, many_inputs
-from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
+from simulator.economics.means import outer_sum
 from simulator.economics.taste import Taste
 from simulator.formulas.concavity import DECADES, judge
 from simulator.formulas.formula import Formula
@@ -60,7 +60,7 @@ class FormulaUtility(Taste):
     def _kinked(self) -> bool:
         return self.formula.has_kinks
 
-    def _slopes(self, quantities: Array) -> Array:
+    def marginal_utility(self, quantities: Array) -> Array:
         # A good that counts as none may be had in as small a quantity as this.
         some = np.maximum(quantities[..., list(self.goods)], SMALLEST)
         return self._spread(self.formula.gradient(some))

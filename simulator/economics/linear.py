@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.duality import outer_sum
 from simulator.economics.forms import Array
+from simulator.economics.means import in_proportion, outer_sum
 from simulator.economics.taste import Taste
 
 TIE = 1e-12
@@ -82,10 +82,7 @@ class Linear(Taste):
 
     def value_shares(self, quantities: Array, prices: Array) -> Array:
         """In proportion to `v_i x_i`; to the values where nothing of use is consumed."""
-        parts = self.values * quantities
-        total = parts.sum(axis=-1, keepdims=True)
-        with np.errstate(invalid="ignore"):
-            return np.where(total > 0, parts / total, self.values / self.values.sum(axis=-1, keepdims=True))
+        return in_proportion(self.values * quantities, self.values)
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
         return self.utility(quantities, income) * self.unit_cost(prices)

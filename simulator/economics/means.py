@@ -42,11 +42,25 @@ def dot(left: Array, right: Array) -> Array:
     return np.einsum("...g,...g->...", left, right)
 
 
+def outer_sum(left: Array, right: Array) -> Array:
+    """`sum_h left_h right_h'`, `(goods, goods)`, of `(n, goods)` each; `left` may have one row for all."""
+    if len(left) == 1:
+        return left[0][:, None] * right.sum(axis=0)
+    return np.einsum("hi,hj->ij", left, right)
+
+
 def normalised(parameters: Array) -> Array:
     """The parameters of each row as fractions of their sum; the same table if they are that to rounding."""
     parameters = np.asarray(parameters, dtype=float)
     total = parameters.sum(axis=-1, keepdims=True)
     return parameters if (np.abs(total - 1.0) < ROUNDING).all() else parameters / total
+
+
+def in_proportion(parts: Array, otherwise: Array) -> Array:
+    """`parts` `(n, goods)` as fractions of their sums, those of `otherwise` `(rows, goods)` where the sum is 0."""
+    total = parts.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(total > 0, parts / total, otherwise / otherwise.sum(axis=-1, keepdims=True))
 
 
 def log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:

@@ -13,13 +13,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.forms import CES, Leontief, curvature_of, hessian_of
+from simulator.economics.forms import CES, Form, Leontief, curvature_of, hessian_of
 from simulator.economics.means import Array
-from simulator.economics.rows import Rows
 
 
 @dataclass(frozen=True)
-class Nest(Rows):
+class Nest(Form):
     """A tree: `level`, `(rows, branches)`, is a form of `branches`, each the index of a good or a nest of other goods.
 
     `goods` is the length of bundles and prices; goods outside the tree are not wanted. No good may stand in it twice.
@@ -116,9 +115,6 @@ class Nest(Rows):
         units = self.level.demand(costs, income)
         money = units * costs
         return self._spread(units, [money[:, place, None] * bundle for place, bundle in bundles.items()])
-
-    def total_demand(self, prices: Array, income: Array) -> Array:
-        return self.demand(prices, income).sum(axis=0)
 
     def log_cost_gradient(self, prices: Array) -> Array:
         return self._by_units(self.level.log_cost_gradient(self._costs(prices)), prices)

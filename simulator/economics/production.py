@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 
+from simulator.economics.differences import NUDGE
 from simulator.economics.first_order import ROUNDED, first_order_residual, largest, misfit
 from simulator.economics.means import Array
-from simulator.economics.rows import Rows
-from simulator.economics.technology import Plan
-
-NUDGE = 6e-6
-"""Relative step of central differences: about the cube root of the rounding."""
+from simulator.economics.technology import Plan, Technology
 
 
-class Production(Rows, ABC):
+class Production(Technology):
     """A technology of which a kind gives `output_of_one` and `best_response_of_one`, for one firm of each row.
 
     Derivatives are central differences, good to about ten digits where the best response is smooth. A kind with
     parameters is a frozen dataclass of arrays with a row for each firm, or one row for all. `count` is set by whoever
     puts the firms into an economy.
     """
-
-    count: int = 1
-    negative_output = False
-    single_input = False
 
     @abstractmethod
     def output_of_one(self, inputs: Array) -> Array:
@@ -45,34 +37,13 @@ class Production(Rows, ABC):
     def output(self, inputs: Array) -> Array:
         return self.weight * self.output_of_one(inputs / self.weight)
 
-    def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
-        slopes = np.empty(inputs.shape)
-        for place in range(inputs.shape[-1]):
-            amount = inputs[..., place]
-            above, below = inputs.copy(), inputs.copy()
-            step = NUDGE * np.where(amount > 0, amount, 1.0)
-            above[..., place], below[..., place] = amount + step, np.maximum(amount - step, 0.0)
-            rise = self.output(above) - self.output(below)
-            slopes[..., place] = rise / (above[..., place] - below[..., place])
-        return slopes
-
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         each = self.best_response_of_one(float(price), np.asarray(input_prices, dtype=float))
         return Plan(self.weight * each, self.weight * self.output_of_one(each))
 
-    def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
-        plan = self.best_response(price, input_prices, guess)
-        with np.errstate(invalid="ignore"):
-            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
-
-    @property
-    def verified(self) -> bool:
-        """True unless a kind says how its profit is found by another road."""
-        return type(self).profit is Production.profit
-
     def plan_residual(self, price: float, input_prices: Array, plan: Plan) -> float:
         if not self.verified:
-            return math.nan
+            return super().plan_residual(price, input_prices, plan)
         made, idle = self.output(plan.inputs), ~plan.inputs.any(axis=-1)
         with np.errstate(all="ignore"):
             steps = NUDGE * np.where(plan.inputs > 0, plan.inputs, 1.0)
@@ -97,14 +68,3 @@ class Production(Rows, ABC):
                 slope[:, 0, place] = (more.output - less.output) / apart
                 slope[:, 1:, place] = (less.inputs - more.inputs) / apart
         return np.where(np.isfinite(slope), slope, 0.0)
-
-    def output_of(self, x: float) -> float:
-        return float(self.output(np.array([[x]]))[0])
-
-    def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
-        plan = self.best_response(price, [input_price], np.array([[guess]]))
-        return float(plan.inputs[0, 0]), float(plan.output[0])
-
-    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
-        x, made = self.plan_one(price, input_price, guess)
-        return price * made - input_price * x, x, made

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import CES, Array, CobbDouglas, Form
+from simulator.economics.means import in_proportion, outer_sum
 from simulator.economics.taste import Taste
 
 
@@ -69,7 +69,7 @@ class QuasiLinear(Taste):
 
     def dual_demand(self, prices: Array, income: Array) -> Array:
         spent = self.spending(prices, income)
-        bundle, endless = bought(self.aggregator, prices, spent), np.isinf(spent)
+        bundle, endless = self.aggregator.bought(prices, spent), np.isinf(spent)
         if not endless.any():
             return bundle
         # Nothing is a share of boundless spending; but then every good is bought as if it were alone.
@@ -133,7 +133,7 @@ class QuasiLinear(Taste):
         """In proportion to `w_i x_i^(1-1/e)`; to the weights where nothing at all is consumed."""
         if self._logarithmic:
             return self.aggregator.value_shares(quantities, prices)
-        return _in_proportion(self._marginal_worth(quantities), self.weights)
+        return in_proportion(self._marginal_worth(quantities), self.weights)
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
         enough = self._enough(prices)
@@ -253,15 +253,7 @@ class Quadratic(Taste):
         """In proportion to `(a_i - b_i x_i)+ x_i`; to `a_i^2/b_i` where no more of anything is of use, or nothing is
         consumed.
         """
-        return _in_proportion(self._marginal_worth(quantities), self.intercept**2 * self._inverse_slope)
+        return in_proportion(self._marginal_worth(quantities), self.intercept**2 * self._inverse_slope)
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
         return self._marginal_worth(quantities).sum(axis=-1) / self._money(prices, income)
-
-
-def _in_proportion(parts: Array, otherwise: Array) -> Array:
-    """`parts` `(n, goods)` as fractions of their sums, those of `otherwise` `(rows, goods)` where the sum is 0."""
-    total = parts.sum(axis=-1, keepdims=True)
-    limit = otherwise / otherwise.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return np.where(total > 0, parts / total, limit)

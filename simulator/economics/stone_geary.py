@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.duality import bought, outer_sum
 from simulator.economics.forms import Array, Form, Leontief
+from simulator.economics.means import outer_sum
 from simulator.economics.taste import Taste
 
 
@@ -51,9 +51,9 @@ class StoneGeary(Taste):
     def dual_demand(self, prices: Array, income: Array) -> Array:
         """Roy's identity."""
         left = income - self.below.unit_cost(prices)
-        bundle = self.subsistence + bought(self.taste, prices, np.maximum(left, 0.0))
+        bundle = self.subsistence + self.taste.bought(prices, np.maximum(left, 0.0))
         poor = (left < 0)[:, None]
-        return np.where(poor, bought(self.below, prices, income), bundle) if poor.any() else bundle
+        return np.where(poor, self.below.bought(prices, income), bundle) if poor.any() else bundle
 
     def spending(self, prices: Array, income: Array) -> Array:
         return income

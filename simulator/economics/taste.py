@@ -1,6 +1,10 @@
-"""What follows of a taste's `demand` and `utility` alone: all that a utility must answer, by differences where need be.
+"""What a consumer wants: how much it spends at an income, and on what.
 
-The kinds of the language give closed forms in the place of most of these; a kind from outside need not.
+Two roads lead to a bundle. The market orders by `demand`, a closed form where there is one; the judges of a run use
+`dual_demand`, from unit costs and indirect utilities. That the two agree is a test.
+
+All that is asked of a taste follows of its `demand` and `utility`, by differences where need be. The kinds of the
+language give closed forms in the place of most of these; a kind from outside need not.
 """
 
 from __future__ import annotations
@@ -12,48 +16,66 @@ from typing import Any
 
 import numpy as np
 
-from simulator.economics.duality import outer_sum
+from simulator.economics.differences import NUDGE, by_differences
 from simulator.economics.first_order import ROUNDED, first_order_residual, largest
-from simulator.economics.means import Array, dot
+from simulator.economics.means import Array, dot, in_proportion, outer_sum
 from simulator.economics.rows import Rows
 
-NUDGE = 6e-6
-"""Relative step of central differences: about the cube root of the rounding."""
 SATED = 1e-290
 """A marginal utility of money no larger than this is none: the consumer is sated."""
 
 
 class Taste(Rows, ABC):
-    """Tastes of a cohort, of which a kind gives at least `demand` and `utility` (shapes and meaning: `Utility`).
+    """A cohort's tastes: parameters `(rows, goods)`, or one row for all; results have a row for each income.
 
-    Derivatives are central differences, good to about ten digits of a smooth demand. A kind with parameters is a frozen
-    dataclass of arrays with a row for each consumer, or one row for all.
+    Prices `p` are `(goods,)` in money per unit, incomes `m` `(n,)` in money per tick, quantities `(n, goods)` per tick.
+    No price is negative. A wanted good that is free is demanded without end (unless more of it does harm), also by one
+    who has no income.
+
+    A kind gives at least `demand` and `utility`. Derivatives are central differences, good to about ten digits of a
+    smooth demand. A kind with parameters is a frozen dataclass of arrays with a row for each consumer, or one row for
+    all.
     """
 
     needs_income: bool = True
+    """Whether the consumer can only spend what it earns; a quasi-linear one may have an unlimited purse (`m`
+    infinite).
+    """
     form: Any = None
+    """The `Form` of degree one that the utility is, if it is one."""
     integrable: bool = False
+    """Whether demand at given incomes is minus the gradient of `surplus`; from an unlimited purse it always is."""
 
     @abstractmethod
-    def demand(self, prices: Array, income: Array) -> Array: ...
+    def demand(self, prices: Array, income: Array) -> Array:
+        """The best affordable bundle `x(p, m)`, `(n, goods)`: the market's road."""
 
     @abstractmethod
-    def utility(self, quantities: Array, paid: Array) -> Array: ...
+    def utility(self, quantities: Array, paid: Array) -> Array:
+        """Utility of a bundle for which `paid` `(n,)` was given in money (a quasi-linear consumer's loss), `(n,)`."""
 
     def total_demand(self, prices: Array, income: Array) -> Array:
+        """The sum of everybody's `demand`, `(goods,)`, without a table of it where that can be."""
         return self.demand(prices, income).sum(axis=0)
 
     def dual_demand(self, prices: Array, income: Array) -> Array:
+        """The same as `demand` from unit costs or indirect utility, `(n, goods)`: the judges' road."""
         return self.demand(prices, income)
 
     def spending(self, prices: Array, income: Array) -> Array:
+        """Planned spending `p.x(p, m)`, `(n,)`."""
         with np.errstate(invalid="ignore"):
             return np.where(prices > 0, self.demand(prices, income) * prices, 0.0).sum(axis=-1)
 
     def surplus(self, prices: Array, income: Array) -> Array:
+        """`v` with `dv/dp = -x` at given incomes, `(n,)`, where that is integrable, else indirect utility.
+
+        `-m ln c(p)` if homothetic; the largest `u(x) - p.x`, in money, if quasi-linear.
+        """
         return self.utility(self.demand(prices, income), self.spending(prices, income))
 
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
+        """`sum_h [dx_h/dp + dx_h/dm (dm_h/dp)']`, `(goods, goods)`, with `income_slope` `dm/dp` `(n, goods)`."""
         steps = np.diag(NUDGE * prices)
         moved = [self.total_demand(prices + step, income) - self.total_demand(prices - step, income) for step in steps]
         return np.stack(moved, axis=1) / (2 * steps.diagonal()) + outer_sum(
@@ -62,25 +84,23 @@ class Taste(Rows, ABC):
 
     def marginal_utility(self, quantities: Array) -> Array:
         """`du/dx`, `(n, goods)`; from above where nothing of a good is consumed."""
-        slopes, paid = np.empty(quantities.shape), np.zeros(len(quantities))
-        for good in range(quantities.shape[-1]):
-            amount = quantities[:, good]
-            above, below = quantities.copy(), quantities.copy()
-            step = NUDGE * np.where(amount > 0, amount, 1.0)
-            above[:, good], below[:, good] = amount + step, np.maximum(amount - step, 0.0)
-            rise = self.utility(above, paid) - self.utility(below, paid)
-            slopes[:, good] = rise / (above[:, good] - below[:, good])
-        return slopes
+        paid = np.zeros(len(quantities))
+        return by_differences(lambda bundle: self.utility(bundle, paid), quantities)
 
     def value_shares(self, quantities: Array, prices: Array) -> Array:
-        parts = quantities * self.marginal_utility(quantities)
-        total = parts.sum(axis=-1, keepdims=True)
+        """`u_i x_i / (grad u . x)`, `(n, goods)`: how the worth of a bundle is imputed to its goods; rows sum to 1.
+
+        At a kink the element of the subdifferential nearest the prices; where the quotient says nothing, a limit.
+        """
         # Of nothing, in the proportions in which one unit of money is spent.
         first = self.demand(prices, np.ones(len(quantities))) * prices
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(total > 0, parts / total, first / first.sum(axis=-1, keepdims=True))
+        return in_proportion(quantities * self.marginal_utility(quantities), first)
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
+        """`grad u . x / mu`, `(n,)`, with the marginal utility of money `mu` at prices and income: what a bundle is
+        worth in money at the margin.
+        """
+
         def indirect(prices: Array, income: Array) -> Array:
             return self.surplus(prices, income)[:, None]
 
@@ -104,7 +124,7 @@ class Taste(Rows, ABC):
             return math.nan
         with np.errstate(all="ignore"):
             spent = np.where(prices > 0, bundle * prices, 0.0).sum(axis=-1)
-            slopes = self._slopes(bundle)
+            slopes = self.marginal_utility(bundle)
             valued = np.where((prices > 0) & (bundle > 0), slopes * bundle, 0.0).sum(axis=-1)
             money, over = valued / spent, spent / income - 1.0
             if not self.needs_income:
@@ -113,14 +133,12 @@ class Taste(Rows, ABC):
             content = ~(money > SATED) | (not self.needs_income)
             over = np.where(content, np.maximum(over, 0.0), np.abs(over))
             cost = np.where(money > SATED, money, 0.0)[:, None] * prices
-            residual = first_order_residual(self._slopes, bundle, cost, self._blur(bundle, cost), kinked=self._kinked)
+            residual = first_order_residual(
+                self.marginal_utility, bundle, cost, self._blur(bundle, cost), kinked=self._kinked
+            )
         return largest(np.where(spent > 0, np.maximum(residual, np.nan_to_num(over)), 0.0))
 
     _kinked = True
-
-    def _slopes(self, quantities: Array) -> Array:
-        """What a unit more of each good adds to utility, `(n, goods)`, as plans are verified by it."""
-        return self.marginal_utility(quantities)
 
     def _blur(self, quantities: Array, cost: Array) -> Array | float:
         """What rounding may do to a slope over a cost, `(n, goods)`."""

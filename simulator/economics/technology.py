@@ -10,16 +10,18 @@ Identical firms are one row that stands for `W` of them together: of inputs `x` 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.best_response import SMALLEST, inverse_curvature, many_inputs, one_input
 from simulator.economics.conjugate import best_input
+from simulator.economics.differences import by_differences
 from simulator.economics.first_order import first_order_residual, largest, misfit
 from simulator.economics.forms import Array, Form
 from simulator.economics.rows import Rows
@@ -34,85 +36,85 @@ class Plan(NamedTuple):
     output: Array
 
 
-class Technology(Protocol):
+class Technology(Rows, ABC):
     """What the firms of one entry can make: `count` of them, all alike in one row, or a row each.
 
     Inputs are `(rows, inputs)`, outputs `(rows,)`, both per tick and the row's total; the output's `price` and the
     `input_prices` `(inputs,)`, in numeraire per unit, are the same for all rows.
     """
 
-    @property
-    def size(self) -> int:
-        """The number of rows."""
-        ...
+    count: int = 1
+    negative_output: bool = False
+    """Whether firms may make less than nothing, of a good they can buy outside."""
 
-    @property
-    def count(self) -> int:
-        """The number of firms."""
-        ...
-
-    @property
-    def negative_output(self) -> bool:
-        """Whether firms may make less than nothing, of a good they can buy outside."""
-        ...
-
-    @property
+    @cached_property
     def single_input(self) -> bool:
-        """Whether `plan_one`, `profit_one` and `output_of` serve: one row with one input."""
-        ...
+        """Whether `plan_one`, `profit_one` and `output_of` are the shorter road: one row with one input."""
+        return False
 
+    @abstractmethod
     def output(self, inputs: Array) -> Array:
         """`y(x)`, `(..., rows)`; 0 where the firm idles."""
-        ...
 
     def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
         """`dy/dx`, `(..., rows, inputs)`, with input prices `(..., inputs)`; not a number where the firm idles.
 
         At a kink of fixed proportions it is the element of the subdifferential nearest the input prices.
         """
-        ...
+        return by_differences(self.output, inputs)
 
+    @abstractmethod
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         """The plan of largest profit; `guess` `(rows, inputs)` is the last one. Infinite where profit has no bound."""
-        ...
 
     def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
-        """`pi(p, w) = max_x p y(x) - w.x`, `(rows,)`, and its gradient `(y, -x)` as the plan there."""
-        ...
+        """`pi(p, w) = max_x p y(x) - w.x`, `(rows,)`, and its gradient `(y, -x)` as the plan there: of the market's own
+        plan, unless a kind has another road.
+        """
+        plan = self.best_response(price, input_prices, guess)
+        with np.errstate(invalid="ignore"):
+            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
 
     @property
     def verified(self) -> bool:
         """Whether `profit` has no road of its own, so that what is planned must be verified."""
-        ...
+        return type(self).profit is Technology.profit
 
     def plan_residual(self, price: float, input_prices: Array, plan: Plan) -> float:
         """How far a plan is from first-order conditions and from what its inputs make, relative; not a number where
         `profit` has a road of its own.
         """
-        ...
+        return math.nan
 
+    @abstractmethod
     def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
         """Hessian of profit at the best `inputs`, `(rows, 1 + inputs, 1 + inputs)`: rows `dy` and `-dx`, price first.
 
         Inputs that are not used, or used without end, do not move.
         """
-        ...
 
     def output_of(self, x: float) -> float:
         """`output` of a single input."""
-        ...
+        return float(self.output(np.array([[x]]))[0])
 
     def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         """`best_response` with a single input: input and output."""
-        ...
+        plan = self.best_response(price, [input_price], np.array([[guess]]))
+        return float(plan.inputs[0, 0]), float(plan.output[0])
 
     def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
         """`profit` with a single input: its value, and the input and output where it is reached."""
-        ...
+        x, made = self.plan_one(price, input_price, guess)
+        return price * made - input_price * x, x, made
+
+    def _profit_of_one(self, price: float, input_prices: Sequence[float], guess: float) -> tuple[Array, Plan]:
+        """`profit` by `profit_one`."""
+        profit, x, made = self.profit_one(price, float(input_prices[0]), guess)
+        return np.array([profit]), _plan_of_one(x, made)
 
 
 @dataclass(frozen=True)
-class FormulaTechnology(Rows):
+class FormulaTechnology(Technology):
     """`y = A f(x)` for a strictly concave formula `f` in the order of `formula.variables`, productivity `A` `(rows,)`.
 
     A firm makes `A f(inputs)`. Where that lies outside the formula's domain, or is negative for a good that cannot be
@@ -130,26 +132,21 @@ class FormulaTechnology(Rows):
         object.__setattr__(self, "productivity", np.asarray(self.productivity, dtype=float))
         object.__setattr__(self, "weight", float(self.count) if self.size == 1 else 1.0)
 
-    @property
+    @cached_property
     def single_input(self) -> bool:
         return len(self.productivity) == len(self.formula.variables) == 1
-
-    @cached_property
-    def _scalar(self) -> ScalarFormula:
-        scalar = self.formula.scalar
-        assert scalar is not None
-        return scalar
 
     @cached_property
     def _alone(self) -> tuple[float, float, float, float, ScalarFormula]:
         """What a single input in plain floats needs: `A`, `W`, `W A`, `f'(0)` where `f(0)` exists, else infinity
         (below it no first unit pays), and the formula.
         """
-        productivity, slope = self.productivity.item(), math.inf
-        if math.isfinite(self._scalar.value(0.0)):
-            slope = self._scalar.slope_and_curvature(0.0)[0]
+        scalar, productivity, slope = self.formula.scalar, self.productivity.item(), math.inf
+        assert scalar is not None
+        if math.isfinite(scalar.value(0.0)):
+            slope = scalar.slope_and_curvature(0.0)[0]
         slope = math.inf if math.isnan(slope) else slope
-        return productivity, self.weight, self.weight * productivity, slope, self._scalar
+        return productivity, self.weight, self.weight * productivity, slope, scalar
 
     def output(self, inputs: Array) -> Array:
         made = self.formula.value(inputs / self.weight)
@@ -171,16 +168,20 @@ class FormulaTechnology(Rows):
         return ~np.isfinite(made) if self.negative_output else ~(np.isfinite(made) & (made >= 0.0))
 
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
-        return self._maximise(price, input_prices, guess)
+        if self.single_input:
+            return _plan_of_one(*self.plan_one(price, input_prices[0], guess.item()))
+        earned = price * self.productivity
+        each = many_inputs(self.formula, earned, np.asarray(input_prices, dtype=float), guess / self.weight)
+        made = self.formula.value(each)
+        idle = ~(made > -np.inf) if self.negative_output else ~(made >= 0)
+        each, made = np.where(idle[:, None], 0.0, each), np.where(idle, 0.0, made)
+        return Plan(self.weight * each, self.weight * self.productivity * made)
 
     def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """With a single input a road of its own; with several the market's search, whose plan is verified."""
         if self.single_input:
-            profit, x, made = self.profit_one(price, float(input_prices[0]), guess.item())
-            return np.array([profit]), _plan_of_one(x, made)
-        plan = self._maximise(price, input_prices, guess)
-        with np.errstate(invalid="ignore"):
-            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
+            return self._profit_of_one(price, input_prices, guess.item())
+        return super().profit(price, input_prices, guess)
 
     @property
     def verified(self) -> bool:
@@ -248,19 +249,9 @@ class FormulaTechnology(Rows):
             x = made = 0.0
         return price * made - input_price * x, x, made
 
-    def _maximise(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
-        if self.single_input:
-            return _plan_of_one(*self.plan_one(price, input_prices[0], guess.item()))
-        earned = price * self.productivity
-        each = many_inputs(self.formula, earned, np.asarray(input_prices, dtype=float), guess / self.weight)
-        made = self.formula.value(each)
-        idle = ~(made > -np.inf) if self.negative_output else ~(made >= 0)
-        each, made = np.where(idle[:, None], 0.0, each), np.where(idle, 0.0, made)
-        return Plan(self.weight * each, self.weight * self.productivity * made)
-
 
 @dataclass(frozen=True)
-class HomotheticTechnology(Rows):
+class HomotheticTechnology(Technology):
     """`y = A h(x)^r` for a form `h` of degree one, productivity `A` `(rows,)`, returns to scale `r` `(rows,)` below 1.
 
     With the unit cost `c(w)` of `h` it is best to make `h = (p A r / c)^(1/(1-r))`, with inputs `h dc/dw` and profit
@@ -274,8 +265,6 @@ class HomotheticTechnology(Rows):
     count: int = 1
     weight: float = field(init=False, repr=False, default=1.0)
     """How many firms a row stands for."""
-    negative_output = False
-    verified = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "productivity", np.asarray(self.productivity, dtype=float))
@@ -284,12 +273,8 @@ class HomotheticTechnology(Rows):
         if not ((self.returns > 0) & (self.returns < 1)).all():
             raise ValueError(f"returns to scale {self.returns}; expected numbers between 0 and 1")
 
-    @property
-    def single_input(self) -> bool:
-        return self._single
-
     @cached_property
-    def _single(self) -> bool:
+    def single_input(self) -> bool:
         return self.size == self.form.wanted.shape[1] == 1
 
     @cached_property
@@ -328,15 +313,11 @@ class HomotheticTechnology(Rows):
     def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """The judges' road, by the unit cost and its gradient."""
         if self.single_input:
-            profit, x, made = self.profit_one(price, float(input_prices[0]), 1.0)
-            return np.array([profit]), _plan_of_one(x, made)
+            return self._profit_of_one(price, input_prices, 1.0)
         at = np.asarray(input_prices, dtype=float)
         level = self._best_level(price, at)
         output = self._scale * level**self.returns
         return (1.0 - self.returns) * price * output, Plan(_times(level, self.form.unit_demand(at)), output)
-
-    def plan_residual(self, price: float, input_prices: Array, plan: Plan) -> float:
-        return math.nan
 
     def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
         """From `x = r p y g` with `g = d ln c/dw`, and `y` as `p^(r/(1-r)) c^(-r/(1-r))`."""

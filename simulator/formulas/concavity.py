@@ -57,7 +57,7 @@ def _proof(formula: Formula) -> Concavity | None:
     if returns:
         return Concavity(False, True, returns)
     if facts.convex is not None:
-        if facts.concave is not None:
+        if facts.affine:
             return Concavity(False, True, "a straight line: marginal products never fall")
         return Concavity(False, True, "convex: marginal products rise where they change")
     atoms = facts.linear[1]

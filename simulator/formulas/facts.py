@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 NOBODY: frozenset[int] = frozenset()
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,15 @@ class Facts:
     def constant(self) -> float | None:
         return self.linear[0] if not self.linear[1] else None
 
+    @property
+    def affine(self) -> bool:
+        return self.concave is not None and self.convex is not None
+
+    @property
+    def moving(self) -> frozenset[int]:
+        """The input that cannot change without changing the node, of a node that rises or falls in it."""
+        return self.inputs if self.trend else NOBODY
+
 
 def both(a: frozenset[int] | None, b: frozenset[int] | None) -> frozenset[int] | None:
     """Curvature of a sum: known if both are, strict where one is."""
@@ -56,6 +68,12 @@ def both(a: frozenset[int] | None, b: frozenset[int] | None) -> frozenset[int] |
 def either(a: frozenset[int] | None, b: frozenset[int] | None) -> frozenset[int] | None:
     """Two proofs about one node."""
     return a if b is None else b if a is None else a | b
+
+
+def agreed(found: Iterable[Found], otherwise: Found) -> Found:
+    """What all of them are, or `otherwise`."""
+    different = set(found)
+    return different.pop() if len(different) == 1 else otherwise
 
 
 def rounded_sum(exponents: Iterable[float]) -> float:

@@ -90,7 +90,8 @@ class Formula:
             return None
         (slope,) = self.gradient_terms
         (curvature,) = self.output.graph.gradient(slope, self.variables)
-        return ScalarFormula(self._value_tape, Tape([self.output, slope, curvature], self.variables))
+        derivatives = Tape([self.output, slope, curvature], self.variables)
+        return ScalarFormula(self._value_tape.compiled(), derivatives.compiled())
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -299,11 +300,8 @@ class _Parser:
             self.names[token] = None
             self.values.append(self.graph.variable(token))
             return True
-        if token == "-":
-            self.push(_Waiting("negate", offset))
-            return False
-        if token == "(":
-            self.push(_Waiting("(", offset))
+        if token in ("-", "("):
+            self.push(_Waiting("negate" if token == "-" else "(", offset))
             return False
         if token == "+":
             self.refuse("+ found where a value is expected; a leading + is not needed", offset)

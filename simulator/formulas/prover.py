@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simulator.formulas.facts import (
     NOBODY,
     Facts,
+    agreed,
     both,
     bounds,
     either,
@@ -24,15 +25,6 @@ from simulator.formulas.facts import (
     sum_or_zero,
 )
 from simulator.formulas.graph import Term
-
-
-@dataclass(frozen=True)
-class Monotone:
-    """A function of one number on an interval, strictly rising (trend 1) or falling (-1), strictly convex (bend 1),
-    strictly concave (-1) or neither (0)."""
-
-    trend: int
-    bend: int
 
 
 class Prover:
@@ -62,16 +54,12 @@ class Prover:
         inputs = frozenset[int]().union(*(facts.inputs for facts in arguments))
         opaque = Facts(inputs, itself, alone)
         match operation:
-            case "+":
-                return self.sum(opaque, arguments[0], arguments[1], 1.0)
-            case "-":
-                return self.sum(opaque, arguments[0], arguments[1], -1.0)
+            case "+" | "-":
+                return self.sum(opaque, arguments[0], arguments[1], 1.0 if operation == "+" else -1.0)
             case "negate":
                 return self.sum(opaque, self.number(0.0), arguments[0], -1.0)
-            case "*":
-                return self.multiply(opaque, arguments[0], arguments[1], 1.0)
-            case "/":
-                return self.multiply(opaque, arguments[0], arguments[1], -1.0)
+            case "*" | "/":
+                return self.multiply(opaque, arguments[0], arguments[1], 1.0 if operation == "*" else -1.0)
             case "^ constant":
                 exponent = arguments[1].constant
                 return opaque if exponent is None else self.power(opaque, arguments[0], exponent)
@@ -93,12 +81,11 @@ class Prover:
         atoms = {atom: coefficient for atom, coefficient in atoms.items() if coefficient != 0}
         constant = sum_or_zero(a.linear[0], sign * b.linear[0])
         if not atoms:
-            return replace(self.number(constant), inputs=NOBODY)
+            return self.number(constant)
         facts = self.linear(replace(opaque, linear=(constant, atoms)))
         degree = a.degree if a.degree == b.degree else None
         if constant == 0 and degree is None:
-            degrees = {self.facts[atom].degree for atom in atoms}
-            degree = degrees.pop() if len(degrees) == 1 else None
+            degree = agreed((self.facts[atom].degree for atom in atoms), None)
         return replace(facts, degree=degree)
 
     def linear(self, facts: Facts) -> Facts:
@@ -121,7 +108,6 @@ class Prover:
             convex = both(convex, of.convex if rising else of.concave)
             trends.add((of.inputs, of.trend if rising else -of.trend))
             inputs |= of.inputs
-        trend = trends.pop()[1] if len(trends) == 1 else 0
         product = facts.product
         if len(atoms) == 1 and constant == 0:
             ((atom, coefficient),) = atoms.items()
@@ -137,7 +123,7 @@ class Prover:
             below=below,
             concave=concave,
             convex=convex,
-            trend=trend if len(inputs) == 1 else 0,
+            trend=agreed(trends, (inputs, 0))[1] if len(inputs) == 1 else 0,
         )
 
     def multiply(self, opaque: Facts, a: Facts, b: Facts, sign: float) -> Facts:
@@ -172,10 +158,8 @@ class Prover:
     def as_product(self, facts: Facts) -> tuple[float, Mapping[int, float]] | None:
         """The node as factor * prod base^exponent over positive bases, or None."""
         factor, bases = facts.product
-        return facts.product if factor != 0 and all(self.is_base(base) for base in bases) else None
-
-    def is_base(self, node: int) -> bool:
-        return node in self.facts and self.facts[node].positive
+        positive = all(base in self.facts and self.facts[base].positive for base in bases)
+        return facts.product if factor != 0 and positive else None
 
     def quotient_of_linear_forms(self, opaque: Facts, a: Facts, b: Facts) -> Facts | None:
         """a/b where a = m*b + r with numbers m and r: then it bends as r/b does, as in x/(1 + x) = 1 - 1/(1 + x)."""
@@ -189,7 +173,7 @@ class Prover:
         rest = sum_or_zero(constant, -multiple * shift)
         if rest == 0:
             return None
-        inverse = self.compose_shape(opaque, b, Monotone(-1, 1) if b.positive else Monotone(-1, -1))
+        inverse = self.compose_shape(opaque, b, trend=-1, bend=1 if b.positive else -1)
         ends = [reciprocal(b.high, b.positive), reciprocal(b.low, b.positive)]
         facts = stretched(replace(inverse, low=ends[0], high=ends[1], above=b.below, below=b.above), rest, multiple)
         degree = None if a.degree is None or b.degree is None else a.degree - b.degree
@@ -211,16 +195,14 @@ class Prover:
                 )
         if a.positive or (a.low >= 0 and exponent > 0):
             rising = exponent > 0
-            shape = Monotone(1 if rising else -1, 1 if exponent > 1 or exponent < 0 else -1)
-            bent = self.compose_shape(facts, a, shape)
+            bend = 1 if exponent > 1 or exponent < 0 else -1
+            bent = self.compose_shape(facts, a, trend=1 if rising else -1, bend=bend)
             low, high = (a.low, a.high) if rising else (a.high, a.low)
             above, below = (a.above, a.below) if rising else (a.below, a.above)
             low, high = bounds(lambda value: raised(value, exponent), low, high, 1.0)
             return replace(bent, low=low, high=high, above=above, below=below)
         if exponent > 0 and exponent % 2 == 0:
-            affine = a.concave is not None and a.convex is not None
-            one = a.inputs if a.trend else NOBODY
-            return replace(facts, low=0.0, convex=one if affine else None)
+            return replace(facts, low=0.0, convex=a.moving if a.affine else None)
         return facts
 
     def power_product(self, facts: Facts, factor: float, exponents: Mapping[int, float]) -> Facts:
@@ -240,7 +222,7 @@ class Prover:
         concave: frozenset[int] | None = None
         convex: frozenset[int] | None = None
         # Inputs that cannot change without changing a base, and those in which a base itself bends.
-        moving = frozenset[int]().union(*(base.inputs for base in bases.values() if base.trend))
+        moving = frozenset[int]().union(*(base.moving for base in bases.values()))
         bending = frozenset[int]().union(*(each for each in inner if each is not None))
         if None not in inner and bases:
             if all(exponent > 0 for exponent in exponents.values()) and total <= 1:
@@ -252,9 +234,9 @@ class Prover:
         if plain and len(exponents) == 1 and total == 1:
             concave = convex = NOBODY
         positive = factor > 0
-        trends = {base.trend * (1 if exponents[node] > 0 else -1) for node, base in bases.items()}
         inputs = frozenset[int]().union(*(base.inputs for base in bases.values()))
-        trend = trends.pop() if len(trends) == 1 and len(inputs) == 1 else 0
+        trends = (base.trend * (1 if exponents[node] > 0 else -1) for node, base in bases.items())
+        trend = agreed(trends, 0) if len(inputs) == 1 else 0
         if positive and facts.low <= 0:
             facts = replace(facts, low=0.0, above=True)
         if not positive and facts.high >= 0:
@@ -273,13 +255,7 @@ class Prover:
         pick, least = (min, True) if operation == "min" else (max, False)
         low, high = pick(facts.low for facts in arguments), pick(facts.high for facts in arguments)
         bends = [facts.concave if least else facts.convex for facts in arguments]
-        common: frozenset[int] | None = None
-        if None not in bends:
-            common = opaque.inputs
-            for each in bends:
-                common &= each or NOBODY
-        trends = {facts.trend for facts in arguments}
-        degrees = {facts.degree for facts in arguments}
+        common = None if None in bends else opaque.inputs.intersection(*(each or NOBODY for each in bends))
         return replace(
             opaque,
             low=low,
@@ -288,8 +264,8 @@ class Prover:
             below=all(facts.below or facts.high < high for facts in arguments),
             concave=common if least else None,
             convex=None if least else common,
-            trend=trends.pop() if len(opaque.inputs) == 1 and len(trends) == 1 else 0,
-            degree=degrees.pop() if len(degrees) == 1 else None,
+            trend=agreed((facts.trend for facts in arguments), 0) if len(opaque.inputs) == 1 else 0,
+            degree=agreed((facts.degree for facts in arguments), None),
         )
 
     def compose(self, opaque: Facts, arguments: Sequence[Facts], operation: str) -> Facts:
@@ -298,49 +274,50 @@ class Prover:
         match operation:
             case "^" if a.constant is not None and a.constant > 0 and a.constant != 1:
                 rate, exponent = math.log(a.constant), arguments[1]
-                bent = self.compose_shape(opaque, exponent, Monotone(1 if rate > 0 else -1, 1))
+                bent = self.compose_shape(opaque, exponent, trend=1 if rate > 0 else -1, bend=1)
                 return replace(bent, low=0.0, above=True)
             case "ln" if a.positive:
                 low, high = bounds(logarithm, a.low, a.high, 1.0)
-                bent = self.compose_shape(opaque, a, Monotone(1, -1))
+                bent = self.compose_shape(opaque, a, trend=1, bend=-1)
                 return replace(bent, low=low, high=high, above=a.above, below=a.below)
             case "exp":
-                bent = self.compose_shape(opaque, a, Monotone(1, 1))
+                bent = self.compose_shape(opaque, a, trend=1, bend=1)
                 low, high = bounds(exponential, a.low, a.high)
                 return replace(bent, low=low, high=high, above=a.above or low == 0, below=a.below)
             case "tanh":
                 bend = -1 if a.low >= 0 else 1 if a.high <= 0 else 0
-                bent = self.compose_shape(opaque, a, Monotone(1, bend))
+                bent = self.compose_shape(opaque, a, trend=1, bend=bend)
                 low, high = bounds(math.tanh, a.low, a.high)
                 above, below = a.above or a.low == -math.inf, a.below or a.high == math.inf
                 return replace(bent, low=max(low, -1.0), high=min(high, 1.0), above=above, below=below)
             case "abs" if a.low >= 0:
                 return a
             case "abs":
-                affine = a.concave is not None and a.convex is not None
-                return replace(opaque, low=0.0, convex=NOBODY if affine else None, degree=a.degree)
+                return replace(opaque, low=0.0, convex=NOBODY if a.affine else None, degree=a.degree)
             case "sin" | "cos":
                 return replace(opaque, low=-1.0, high=1.0)
             case _:
                 return opaque
 
-    def compose_shape(self, facts: Facts, a: Facts, shape: Monotone) -> Facts:
-        """Curvature of shape(a): concave if the shape is concave and a affine, or rising and a concave, or falling and
-        a convex; and the mirror image. Strict where a is (the shape being strictly monotone), and where the shape bends
-        and a cannot stand still while the input moves."""
-        still_moving = a.inputs if a.trend else NOBODY
-        outward = a.concave if shape.trend > 0 else a.convex if shape.trend < 0 else None
-        inward = a.convex if shape.trend > 0 else a.concave if shape.trend < 0 else None
-        concave = outward | still_moving if shape.bend < 0 and outward is not None else None
-        convex = inward | still_moving if shape.bend > 0 and inward is not None else None
+    def compose_shape(self, facts: Facts, a: Facts, *, trend: int, bend: int) -> Facts:
+        """Curvature of shape(a), a function of one number that strictly rises (trend 1) or falls (-1) and is strictly
+        convex (bend 1), strictly concave (-1) or neither (0).
+
+        Concave if the shape is concave and a affine, or rising and a concave, or falling and a convex; and the mirror
+        image. Strict where a is (the shape being strictly monotone), and where the shape bends and a cannot stand still
+        while the input moves.
+        """
+        outward, inward = (a.concave, a.convex) if trend > 0 else (a.convex, a.concave)
+        concave = outward | a.moving if bend < 0 and outward is not None else None
+        convex = inward | a.moving if bend > 0 and inward is not None else None
         # What rises keeps the order of its argument, what falls turns it round: level sets stay what they were.
         bowl = a.convex is not None and bool(a.inputs) and a.convex >= a.inputs
-        quasiconcave = (a.quasiconcave and shape.trend > 0) or (bowl and shape.trend < 0)
+        quasiconcave = (a.quasiconcave and trend > 0) or (bowl and trend < 0)
         return replace(
             facts,
             concave=either(facts.concave, concave),
             convex=either(facts.convex, convex),
-            trend=facts.trend or a.trend * shape.trend,
+            trend=facts.trend or a.trend * trend,
             quasiconcave=facts.quasiconcave or quasiconcave,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -97,16 +98,14 @@ def _function(head: str, lines: Sequence[str], space: dict[str, Any]) -> Callabl
     return space["line"]
 
 
+@dataclass(slots=True)
 class ScalarFormula:
     """A formula of one input in plain Python floats, nan outside its domain: no numpy, no exceptions, no warnings."""
 
-    __slots__ = ("jet", "values")
-
-    def __init__(self, value: Tape, derivatives: Tape) -> None:
-        self.values = value.compiled()
-        """`f(x)`, in a tuple of its own."""
-        self.jet = derivatives.compiled()
-        """`f(x)`, `f'(x)` and `f''(x)`, of one walk along the line."""
+    values: Callable[[float], tuple[float, ...]]
+    """`f(x)`, in a tuple of its own."""
+    jet: Callable[[float], tuple[float, ...]]
+    """`f(x)`, `f'(x)` and `f''(x)`, of one walk along the line."""
 
     def value(self, x: float) -> float:
         """f(x)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 
 import numpy as np
@@ -13,18 +14,16 @@ RESERVED = (*FUNCTIONS, "range")
 
 _ELSEWHERE = {"log": "ln", "fabs": "abs", "pow": "a^b"}
 _IN_PYTHON = {"log": "ln", "minimum": "min", "maximum": "max", "fabs": "abs"}
-_OF_PYTHON: tuple[tuple[object, str], ...] = (
-    *((function, function.__name__) for function in (abs, min, max)),
-    *(
-        (getattr(module, name), _IN_PYTHON.get(name, name))
-        for module, names in (
-            (math, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs")),
-            # Not its min and max, which are of an array.
-            (np, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs", "abs", "minimum", "maximum")),
-        )
-        for name in names
-    ),
-)
+_OF_PYTHON = [
+    (getattr(module, name), _IN_PYTHON.get(name, name))
+    for module, names in (
+        (builtins, ("abs", "min", "max")),
+        (math, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs")),
+        # Not its min and max, which are of an array.
+        (np, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs", "abs", "minimum", "maximum")),
+    )
+    for name in names
+]
 
 
 def function_meant(written: str, found: object, *, python: bool) -> str:

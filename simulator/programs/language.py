@@ -19,6 +19,7 @@ import math
 import re
 import tokenize
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -36,7 +37,7 @@ def parse(text: str, *, per: str = "operation") -> Program:
 
     Raises ProgramError with the place of what is not a straight line of arithmetic.
     """
-    places = _Places(text)
+    places = _Places(text, power="**")
     try:
         tree = ast.parse(places.python)
     except SyntaxError as error:
@@ -62,8 +63,11 @@ def parse_function(function: Callable[..., Any], *, per: str = "operation") -> P
     import textwrap
 
     source = textwrap.dedent(inspect.getsource(function))
-    places = _Places(source, python=source)
-    definitions = [node for node in _parsed(source) if isinstance(node, ast.FunctionDef)]
+    places = _Places(source, power="^")
+    definitions: list[ast.FunctionDef] = []
+    # A lambda's source is the line it stands on, whatever that is.
+    with suppress(SyntaxError):
+        definitions += [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     if len(definitions) != 1 or not inspect.isfunction(function) or inspect.unwrap(function) is not function:
         raise ProgramError("found no function of its own lines; expected def f(x): with a body", 0)
     (definition,) = definitions
@@ -80,22 +84,12 @@ def parse_function(function: Callable[..., Any], *, per: str = "operation") -> P
     return _with_comments(tracer.run(definition.body), places)
 
 
-def _parsed(source: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(source).body
-    except SyntaxError:
-        # A lambda's source is the line it stands on, whatever that is.
-        return []
-
-
 class _Places:
-    """Where the parser's lines and columns lie in the text, in which a power is one character shorter."""
+    """Where the parser's lines and columns lie in the text, in which `^` stands for the parser's `power`."""
 
-    def __init__(self, text: str, python: str | None = None) -> None:
-        self.text = text
-        self.python = text.replace("^", "**") if python is None else python
+    def __init__(self, text: str, power: str) -> None:
+        self.text, self.python, self.power = text, text.replace("^", power), power
         self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-        self.shrunk = python is None
 
     def refuse(self, message: str, node: ast.AST) -> NoReturn:
         raise ProgramError(message, self.of(node))
@@ -121,11 +115,9 @@ class _Places:
         """Characters from the start of the text to a line and column of what the parser read."""
         line = min(line, len(self.starts)) - 1
         end = self.starts[line + 1] if line + 1 < len(self.starts) else len(self.text)
-        if not self.shrunk:
-            return min(self.starts[line] + column, end)
         place = shown = self.starts[line]
         while place < end and shown < self.starts[line] + column:
-            shown += 2 if self.text[place] == "^" else 1
+            shown += len(self.power) if self.text[place] == "^" else 1
             place += 1
         return place
 

@@ -32,24 +32,26 @@ class Spoken:
         self.vectors.update(other.vectors.difference(but))
 
 
-@dataclass(frozen=True)
-class Names:
-    """All names of a program: those `anywhere`, and those that belong to its top level or may be inputs, `outward`."""
-
-    anywhere: Spoken
-    outward: Spoken
-
-
-def names_of(body: list[ast.stmt]) -> Names:
-    """The names a program's statements speak of."""
+def names_of(body: list[ast.stmt]) -> tuple[Spoken, Spoken]:
+    """The names that a program's statements speak of: all, and those that belong to its top level or may be inputs."""
     anywhere = Spoken()
-    outward = _level(body, anywhere)
-    return Names(anywhere, outward)
+    return anywhere, _level(body, anywhere)
 
 
 def assigned(body: Iterable[ast.stmt]) -> set[str]:
     """The names that statements assign or define, elements by their vector's name; functions' own aside."""
-    return {name for node in _nodes(body) for name in _stored(node)}
+    found: set[str] = set()
+    for node in _nodes(body):
+        match node:
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store())
+                | ast.FunctionDef(name=name)
+            ):
+                found.add(name)
+            case _:
+                continue
+    return found
 
 
 def _level(body: list[ast.stmt], anywhere: Spoken) -> Spoken:
@@ -76,13 +78,3 @@ def _nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
         yield node
         if not isinstance(node, ast.FunctionDef):
             waiting.extend(ast.iter_child_nodes(node))
-
-
-def _stored(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Name(id=name, ctx=ast.Store()) | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
-            yield name
-        case ast.FunctionDef(name=name):
-            yield name
-        case _:
-            return

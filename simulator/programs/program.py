@@ -6,18 +6,15 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from simulator.formulas.formula import FormulaError
 from simulator.programs.values import number
 
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 """A name, which the exponent of a number such as 1e-9 is not."""
 
 
-class ProgramError(ValueError):
-    """A program that is refused: what was found and what to write, and the place (characters from 0)."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.message, self.offset = message, offset
+class ProgramError(FormulaError):
+    """A program that is refused, as a formula is: what was found and what to write, and the place (from 0)."""
 
     def place(self, text: str) -> tuple[int, int]:
         """Line and column in the program's text, both from 1."""

@@ -19,22 +19,9 @@ def chain_of(program: Program, *, copiers: bool = False) -> dict[str, Any]:
     With `copiers`, firms `copy_of_x` that make `x_1 = x_2 = x` stand in the place of goods that are not rival; the
     outside takes one copy of a result that is read too, under the name that the program gives it.
     """
-    outside = {program.result: 1.0}
-    if copiers:
-        return {**_with_copiers(program), "outside": outside}
-    shared = program.shared
-    goods = {name: {"rival": False} if name in shared else {} for name in program.reads}
-    firms = [
-        {"name": f"{operation.kind}_{operation.output}", "makes": f"{operation.output} = {operation.formula}"}
-        for operation in program.operations
-    ]
-    return {"goods": goods, "outside": outside, "firms": firms}
-
-
-def _with_copiers(program: Program) -> dict[str, Any]:
-    reads = program.reads
+    reads, shared = program.reads, dict.fromkeys(program.shared)
     taken = set(reads)
-    copies = {name: _free(name, len(reads[name]), taken) for name in program.shared}
+    copies = {name: _free(name, len(reads[name]), taken) for name in shared} if copiers else {}
     called: dict[str, str] = {}
     if program.result in copies:
         made = f"{program.result}_made"
@@ -47,7 +34,7 @@ def _with_copiers(program: Program) -> dict[str, Any]:
     firms: list[dict[str, str]] = []
 
     def make(name: str) -> None:
-        goods[called.get(name, name)] = {}
+        goods[called.get(name, name)] = {"rival": False} if name in shared and not copiers else {}
         if name in copies:
             made = [*([name] if name in called else []), *copies[name]]
             goods.update({copy: {} for copy in made})
@@ -60,7 +47,7 @@ def _with_copiers(program: Program) -> dict[str, Any]:
         formula = renamed(operation.formula, names)
         firms.append({"name": f"{operation.kind}_{operation.output}", "makes": f"{output} = {formula}"})
         make(operation.output)
-    return {"goods": goods, "firms": firms}
+    return {"goods": goods, "outside": {program.result: 1.0}, "firms": firms}
 
 
 def _free(name: str, number: int, taken: set[str]) -> list[str]:

@@ -56,9 +56,9 @@ class Tracer:
 
     def run(self, body: list[ast.stmt]) -> Program:
         """The straight line of the statements. Raises ProgramError."""
-        self.names = names_of(body)
-        self.line = StraightLine(self.names.anywhere)
-        self.vectors = self.names.outward.vectors.intersection(self.parameters)
+        anywhere, self.outward = names_of(body)
+        self.line = StraightLine(anywhere)
+        self.vectors = self.outward.vectors.intersection(self.parameters)
         self.scopes.append(Scope(assigned(body)))
         for name in self.parameters:
             self.check_free(name, body[0])
@@ -179,7 +179,7 @@ class Tracer:
             self.refuse(f"found more than {MAX_OPERATIONS:,} operations; expected fewer", self.here)
         if self.per_statement:
             self.fold_constant(value.formula, self.here)
-        others = self.names.anywhere if made_up else self.names.outward if self.calls else ()
+        others = self.line.written if made_up else self.outward if self.calls else ()
         return self.line.add(value, name, others)
 
     def define(self, definition: ast.FunctionDef) -> None:

@@ -55,12 +55,10 @@ class _ByKind:
     def _read(self, value: object, info: ValidationInfo) -> Any:
         if isinstance(value, tuple(by_kind().values())):
             return value
-        known = Known.of(info)
         kind = value.get("kind", "tatonnement") if isinstance(value, dict) else "tatonnement"
         if not isinstance(kind, str) or kind not in by_kind():
             raise refusal(Complaint(("kind",), choice(kind, list(by_kind()))))
-        (model,) = self.models(known, {"kind": kind})
-        return model.model_validate(value, context=info.context)
+        return by_kind()[kind].model_validate(value, context=info.context)
 
 
 AnyScheduler = Annotated[Any, _ByKind()]
