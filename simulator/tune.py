@@ -17,6 +17,7 @@ from simulator.dynamics.price_rules import PIECES
 from simulator.economics.forms import Array
 from simulator.run import Simulation
 from simulator.scenario import Scenario, load
+from simulator.schedulers.table import by_kind
 
 COARSE, FINE = 12, 8
 """Values of each number that are tried: over its whole range, then around the best."""
@@ -59,30 +60,21 @@ class Range(NamedTuple):
         return list(dict.fromkeys(_short(value) for value in signed.tolist()))
 
 
-SIZE = Range(lambda written: (written / SPAN, written * SPAN))
-BIDS = Range(lambda written: (written / SPAN, min(written * SPAN, 1.95)))
-"""From a rate of 2 on what is bid swings ever further."""
-PART = Range(lambda _: (0.05, 0.98), part=True)
-TICKS = Range(lambda written: (max(written / SPAN, 1.0), min(written * SPAN, 1000.0)), whole=True)
-LONG = Range(lambda written: (max(written / SPAN, 1.0), written * SPAN), whole=True)
-LEAST = Range(lambda _: (1e-8, 1.0))
-RANGES = {
-    "clip": SIZE,
-    "momentum": PART,
-    "nesterov": PART,
-    "rmsprop.epsilon": LEAST,
-    "adam.beta1": PART,
-    "pd": SIZE,
-    "decay": SIZE,
-    "decay.over": SIZE,
-    "warmup": TICKS,
-    "cosine": LONG,
-    "cosine.ticks": LONG,
-    "symplectic": SIZE,
-    "consensus": SIZE,
-    "anderson.depth": TICKS,
+KINDS = {
+    "size": Range(lambda written: (written / SPAN, written * SPAN)),
+    "below 2": Range(lambda written: (written / SPAN, min(written * SPAN, 1.95))),
+    "part": Range(lambda _: (0.05, 0.98), part=True),
+    "ticks": Range(lambda written: (max(written / SPAN, 1.0), min(written * SPAN, 1000.0)), whole=True),
+    "long": Range(lambda written: (max(written / SPAN, 1.0), written * SPAN), whole=True),
+    "least": Range(lambda _: (1e-8, 1.0)),
 }
-"""The main number of each piece that has one. How late or how seldom a market moves is no choice of its own."""
+"""Ranges by what a number is."""
+RANGES = {
+    f"{name}.{parameter}".rstrip("."): KINDS[kind]
+    for name, piece in PIECES.items()
+    for parameter, kind in piece.searched.items()
+}
+"""That of each number of a piece that is searched."""
 
 
 class Number(NamedTuple):
@@ -123,13 +115,13 @@ class Trial(NamedTuple):
 def numbers_of(scenario: Scenario) -> list[Number]:
     """The numbers of a scenario that make its steps: the rate, the main number of each piece, rates of hidden firms."""
     scheduler = scenario.resolved["scheduler"]
-    bids = scheduler["kind"] == "marginal_bids"
-    found = [Number("scheduler.rate", scheduler["rate"], BIDS if bids else SIZE)]
+    rate = KINDS[by_kind()[scheduler["kind"]].rate_range]
+    found = [Number("scheduler.rate", scheduler["rate"], rate)] if "rate" in scheduler else []
     for place, piece in enumerate(scheduler.get("with", ())):
         found += _of_piece(f"scheduler.with.{place}", piece)
     hidden = scenario.resolved.get("learning", {}).get("hidden", [])
     layers = {"": hidden} if isinstance(hidden, dict) else {f".{place}": layer for place, layer in enumerate(hidden)}
-    found += [Number(f"learning.hidden{place}.rate", layer["rate"], SIZE) for place, layer in layers.items()]
+    found += [Number(f"learning.hidden{place}.rate", layer["rate"], KINDS["size"]) for place, layer in layers.items()]
     # A number that is 0 is none: what it belongs to has been switched off.
     return [number for number in found if number.written or number.range.part]
 

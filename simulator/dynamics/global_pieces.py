@@ -83,6 +83,7 @@ class Symplectic(ByJacobian):
 
     weight: Annotated[float, Field(gt=0, description="of the turn against rotation")]
     meaning: ClassVar = "step + weight A step, A the antisymmetric part of the step's Jacobian: against rotation"
+    searched: ClassVar = {"": "size"}
 
     def turned(self, motion: Array, jacobian: Array, metric: Array, steep: Array) -> Array:
         return motion + self.weight * ((jacobian - jacobian.T) @ motion) / (2.0 * metric)
@@ -98,6 +99,7 @@ class Consensus(ByJacobian):
 
     weight: Annotated[float, Field(gt=0, description="of descent on half the squared signal")]
     meaning: ClassVar = "step - weight J' step, J the Jacobian of the step: descends half the squared signal as well"
+    searched: ClassVar = {"": "size"}
 
     def turned(self, motion: Array, jacobian: Array, metric: Array, steep: Array) -> Array:
         return motion - self.weight * (jacobian.T @ motion) / metric
@@ -113,6 +115,7 @@ class Anderson(Piece):
 
     depth: Annotated[Ticks, Field(description="changes that are remembered")] = 5
     meaning: ClassVar = "step - (dX + dF) c, c = argmin |dF c - step|: a secant model from the last depth changes"
+    searched: ClassVar = {"depth": "ticks"}
     information: ClassVar = "global"
     cycle: ClassVar[int | None] = None
 

@@ -254,7 +254,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             return unknowns.certificate(unknowns.plans(prices, guess), self.tolerance).displacement
 
     def _unknowns(self, market: Market) -> Unknowns:
-        return Unknowns(market.economy, self.rule.fixed, self.rule.floor)
+        return self.rule.unknowns(market.economy)
 
 
 def _longest(displacements: Array) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -78,6 +79,11 @@ class Piece(ABC):
     """After how many ticks the step is made in the same way again; None of one that is no smooth function of the signal
     and the memory.
     """
+    searched: ClassVar[Mapping[str, str]] = {}
+    """The numbers that a search for good steps tries, by parameter ("" where one is written alone), each with the kind
+    of its range: `size`, `part`, `ticks`, `long`, `least`. How late or how seldom a market moves is no choice of its
+    own.
+    """
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         """The memory after `steps` ticks at rest; before the first tick by default. Nothing is remembered unless a
@@ -135,6 +141,7 @@ class Clip(Piece):
 
     limit: Annotated[float, Field(gt=0, description="no step is larger")]
     meaning: ClassVar = "max(-limit, min(limit, step)): no price moves further in a tick (in ln p where multiplicative)"
+    searched: ClassVar = {"": "size"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return np.clip(step, -self.limit, self.limit), memory
@@ -149,6 +156,7 @@ class Momentum(WithMemory):
 
     decay: Annotated[float, Field(gt=-1, lt=1, description="part of the last step carried on, or taken back")]
     meaning: ClassVar = "v <- decay v + step, step <- v: part of the last step is carried on, or taken back if negative"
+    searched: ClassVar = {"": "part"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         velocity = self.decay * memory + step
@@ -165,6 +173,7 @@ class Nesterov(WithMemory):
 
     decay: Annotated[float, Field(ge=0, lt=1, description="part of the last step carried on, quoted a step ahead")]
     meaning: ClassVar = "v <- decay v + step, step <- step + decay v: momentum that is quoted a step ahead"
+    searched: ClassVar = {"": "part"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         velocity = self.decay * memory + step
@@ -182,6 +191,7 @@ class RMSprop(WithMemory):
     decay: Annotated[float, Field(ge=0, lt=1, description="how much of the mean square is kept in a tick")] = 0.9
     epsilon: Annotated[float, Field(gt=0, description="signals much smaller than this move prices less")] = 1e-8
     meaning: ClassVar = "v <- decay v + (1 - decay) g^2, step <- step / (sqrt(v) + epsilon), g = step / rate"
+    searched: ClassVar = {"epsilon": "least"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         square = self.decay * memory + (1.0 - self.decay) * (step / quote.rate) ** 2
@@ -204,6 +214,7 @@ class Adam(Piece):
     meaning: ClassVar = (
         "m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2, step <- rate m / (sqrt(v) + epsilon), unbiased"
     )
+    searched: ClassVar = {"beta1": "part"}
 
     def start(self, goods: int, steps: int = 0) -> Memo:
         weights = [1.0 - self.beta1**steps, 1.0 - self.beta2**steps]
@@ -230,6 +241,7 @@ class PD(WithMemory):
 
     weight: Annotated[float, Field(ge=0, description="of the step's last change: 1 is the optimistic gradient")]
     meaning: ClassVar = "step + weight (step - last step): a derivative term, at weight 1 the optimistic gradient"
+    searched: ClassVar = {"": "size"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return step + self.weight * (step - memory), step
@@ -320,6 +332,7 @@ class Decay(Piece):
     power: Annotated[float, Field(ge=0, description="the step is multiplied by (1 + t/over)^-power after t ticks")]
     over: Annotated[float, Field(gt=0, description="ticks in which the shrinking sets in")] = 1.0
     meaning: ClassVar = "(1 + t/over)^-power step, t the ticks so far: steps shrink as time goes on"
+    searched: ClassVar = {"": "size", "over": "size"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return step * (1.0 + quote.tick / self.over) ** -self.power, memory
@@ -331,6 +344,7 @@ class Warmup(Piece):
 
     ticks: Annotated[Ticks, Field(description="in which steps grow to their size")]
     meaning: ClassVar = "min(1, (t + 1)/ticks) step, t the ticks so far: steps grow to their size"
+    searched: ClassVar = {"": "ticks"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         return step * min(1.0, (quote.tick + 1) / self.ticks), memory
@@ -346,6 +360,7 @@ class Cosine(Piece):
     ticks: Annotated[Whole, Field(ge=1, description="in which steps shrink")]
     floor: Annotated[float, Field(ge=0, le=1, description="part of the step that is left")] = 0.1
     meaning: ClassVar = "(floor + (1 - floor) (1 + cos(pi t/ticks))/2) step, floor step from t = ticks on: annealing"
+    searched: ClassVar = {"": "long", "ticks": "long"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
         turned = 0.5 + 0.5 * math.cos(math.pi * min(1.0, quote.tick / self.ticks))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, ClassVar
@@ -31,6 +32,7 @@ class PriceOrder(ABC):
 
     meaning: ClassVar[str]
     information: ClassVar[str] = "local"
+    searched: ClassVar[Mapping[str, str]] = {}
 
     def cycle(self, free: int) -> int | None:
         """After how many ticks as many prices are moved in the same way again; None where chance decides."""

@@ -45,7 +45,9 @@ from simulator.dynamics.pieces import (
     steepness,
 )
 from simulator.dynamics.price_order import Bernoulli, PriceOrder, RandomOrder, Sequential
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.unknowns import Unknowns
 
 Memory = tuple[Memo, ...]
 """What a rule remembers between ticks: how many there were, an array per piece of its chain, and past prices, tick
@@ -239,6 +241,10 @@ class PriceRule:
     def free(self) -> NDArray[np.bool_]:
         """Which prices may move, `(goods,)`."""
         return ~self.fixed
+
+    def unknowns(self, economy: Economy) -> Unknowns:
+        """What is to be found for the markets of an economy to clear, given the prices held fixed and the floors."""
+        return Unknowns(economy, self.fixed, self.floor)
 
     @property
     def relative(self) -> bool:

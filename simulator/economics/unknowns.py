@@ -3,7 +3,8 @@
 There is a condition for each unknown, and one unknown for each condition: the price of a good clears its market,
 `z <= 0, p >= 0, p z = 0`. The residual says how far the conditions are from holding. It alone can deceive: where a
 price runs away it shrinks although no equilibrium is near. The Newton displacement says how far the unknowns would
-still have to go. Solver, Jacobian, index and certificate ask for the vector here, and for no good in particular.
+still have to go. Solver, Jacobian, index and certificate are asked for here; what they do is said of prices, the one
+part there is.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from simulator.economics.clearing import SINGULAR
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
-from simulator.economics.unknowns import Unknowns, active_goods
+from simulator.economics.unknowns import active_goods
 
 ALIKE = 1e-6
 """Eigenvalues of `S` that differ by less than this part of `norm(K)` belong to one mode."""
@@ -157,7 +157,7 @@ def diagnose(economy: Economy, rule: PriceRule, balance: MarketPlans) -> Diagnos
 
     `K` is analytic, from `Economy.jacobian`.
     """
-    unknowns = Unknowns(economy, rule.fixed, rule.floor)
+    unknowns = rule.unknowns(economy)
     relative = unknowns.relative_only
     moving = np.ones(len(economy.goods), dtype=bool) if relative else ~rule.fixed
     active = active_goods(balance, moving & ~economy.is_outside, rule.floor)

@@ -99,7 +99,7 @@ def _search(
         effort.joined_by(half)
         limits = (_limit(economy, rule, found, effort) for found in smooth if effort.left > 0)
         return [found for found in limits if found is not None]
-    unknowns = Unknowns(economy, rule.fixed, rule.floor)
+    unknowns = rule.unknowns(economy)
     thin = economy.thinned(SEARCHED_ROWS)
     if thin is not economy:
         near = _in_order(_search(thin, rule, starts, random_starts, seed, effort))
@@ -135,14 +135,14 @@ def _limit(economy: Economy, rule: PriceRule, found: Equilibrium, effort: Effort
     elasticity = ELASTICITIES[0]
     for steeper in ELASTICITIES[1:]:
         smooth = smoothed(economy, steeper)
-        balance = newton(Unknowns(smooth, rule.fixed, rule.floor), found.prices, effort=effort)
+        balance = newton(rule.unknowns(smooth), found.prices, effort=effort)
         if balance is None:
             break
         found, elasticity = describe(smooth, rule, balance, effort), steeper
     balance = exact(economy, rule, found.prices, elasticity, effort)
     if balance is None:
         return None
-    return replace(found, balance=balance, residual=Unknowns(economy, rule.fixed, rule.floor).residual(balance))
+    return replace(found, balance=balance, residual=rule.unknowns(economy).residual(balance))
 
 
 def _distinct(
@@ -153,7 +153,7 @@ def _distinct(
     known: Iterable[Equilibrium] = (),
 ) -> list[Equilibrium]:
     """Those `known`, and the equilibria among these balances, each once."""
-    found, unknowns = list(known), Unknowns(economy, rule.fixed, rule.floor)
+    found, unknowns = list(known), rule.unknowns(economy)
     for balance in balances:
         if balance is not None and not any(unknowns.same(balance, other.balance) for other in found):
             found.append(describe(economy, rule, balance, effort))
@@ -234,7 +234,7 @@ def describe(economy: Economy, rule: PriceRule, balance: MarketPlans, effort: Ef
     """An equilibrium with its residual, index and spectral radius (not a number if that takes more than the effort
     left).
     """
-    unknowns, effort = Unknowns(economy, rule.fixed, rule.floor), effort or Effort()
+    unknowns, effort = rule.unknowns(economy), effort or Effort()
     jacobian, residual = unknowns.jacobian(balance), unknowns.residual(balance)
     radius = spectral_radius(unknowns, rule, balance, jacobian, effort)
     return Equilibrium(balance, residual, unknowns.index(balance, jacobian), radius)

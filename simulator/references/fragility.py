@@ -123,7 +123,7 @@ class Fragility:
 
     @cached_property
     def _unknowns(self) -> Unknowns:
-        return Unknowns(self.economy, self.rule.fixed, self.rule.floor)
+        return self.rule.unknowns(self.economy)
 
     @cached_property
     def _active(self) -> NDArray[np.bool_]:
@@ -221,7 +221,7 @@ class Fragility:
         prices; None where that finds no equilibrium, after a `search` for the nearest from many starts if wanted.
         """
         other = changed(self.economy, self.markets, self.chosen, theta)
-        balance = newton(Unknowns(other, self.rule.fixed, self.rule.floor), self.found.prices)
+        balance = newton(self.rule.unknowns(other), self.found.prices)
         balances = [balance] if balance is not None else []
         if search and not balances:
             balances = [each.balance for each in find(other, self.rule, [self.found.prices])]

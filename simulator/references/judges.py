@@ -13,7 +13,6 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
 from simulator.economics.signal import signal_scale
-from simulator.economics.unknowns import Unknowns
 from simulator.references.diagnostics import Diagnosis, diagnose
 from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
@@ -123,7 +122,7 @@ class References:
     @property
     def level_free(self) -> bool:
         """Whether an equilibrium of the regime in force is a ray of prices."""
-        return Unknowns(self.economy, self.rule.fixed, self.rule.floor).level_free
+        return self.rule.unknowns(self.economy).level_free
 
     @property
     def given_up(self) -> bool:
@@ -219,7 +218,7 @@ class References:
         """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if their level is
         free in its `economy` (the one in force, unless said).
         """
-        if not Unknowns(economy or self.economy, self.rule.fixed, self.rule.floor).level_free:
+        if not self.rule.unknowns(economy or self.economy).level_free:
             return np.broadcast_to(found.prices, (*worth.shape, len(found.prices)))
         return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))
 

@@ -41,6 +41,8 @@ class MarginalBidsSettings(SchedulerSettings):
 
     plans = False
     meaning = "prices move towards bids p_out df/dx: quantities flow down and bids up, one link a tick"
+    # From a rate of 2 on what is bid swings ever further.
+    rate_range = "below 2"
 
     kind: Literal["marginal_bids"] = Field(description="prices move towards their users' bids")
     rate: Positive = Field(0.1, description="size of a price step, below 2")

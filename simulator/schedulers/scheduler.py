@@ -105,6 +105,8 @@ class SchedulerSettings(Entry):
     """How a scenario asks for it."""
     plans: ClassVar[bool] = True
     """Whether agents plan what is best for them at going prices."""
+    rate_range: ClassVar[str] = "size"
+    """Where a search for good steps looks for its `rate`, if it has one: a kind of range of `simulator.tune`."""
     columns: ClassVar[Mapping[str, Columns]] = {}
     """Columns of its own, by the table they are added to."""
 
