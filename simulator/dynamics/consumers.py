@@ -80,29 +80,29 @@ class MemberStatistics(NamedTuple):
     gain: Array
 
 
-def plan(consumers: Consumers, prices: Array, paid: Array, profits: Array, account: Array) -> tuple[Array, float]:
-    """Planned consumption `(goods,)` and spending at market prices and at what is `paid` for a unit, `(goods,)` each,
+def plan(consumers: Consumers, prices: Array, faced: Array, profits: Array, account: Array) -> tuple[Array, float]:
+    """Planned consumption `(goods,)` and spending at market prices and those `faced`, `(goods,)` each,
     counting on planned `profits` `(firm entries,)` and what is in the `account` `(rows,)`.
     """
 
     def of(block: tuple[slice, Consumers]) -> tuple[Array, float]:
         part, some = block
         income = some.income(prices, profits, account[part])
-        return some.utility.total_demand(paid, income), float(some.utility.spending(paid, income).sum())
+        return some.utility.total_demand(faced, income), float(some.utility.spending(faced, income).sum())
 
     sums = over_blocks(consumers.blocks, of)
     return consumers.weight * sum_up([x for x, _ in sums]), consumers.weight * sum_up([m for _, m in sums])
 
 
-def order(consumers: Consumers, prices: Array, paid: Array, profits: Array, account: Array) -> Orders:
+def order(consumers: Consumers, prices: Array, faced: Array, profits: Array, account: Array) -> Orders:
     """Net orders of a `plan`: what is wanted beyond what one owns, and offered of what one does not want."""
 
     def of(block: tuple[slice, Consumers]) -> tuple[Array, Array, Array, float, Array]:
         part, some = block
         income = some.income(prices, profits, account[part])
-        bundle = some.utility.demand(paid, income)
+        bundle = some.utility.demand(faced, income)
         wanted, offered = _wanted(bundle, some).sum(axis=0), _offered(bundle, some).sum(axis=0)
-        return bundle.sum(axis=0), wanted, offered, float(some.utility.spending(paid, income).sum()), bundle
+        return bundle.sum(axis=0), wanted, offered, float(some.utility.spending(faced, income).sum()), bundle
 
     *sums, bundles = (list(part) for part in zip(*over_blocks(consumers.blocks, of), strict=True))
     consumption, wanted, offered, spending = (consumers.weight * sum_up(part) for part in sums)
@@ -112,14 +112,14 @@ def order(consumers: Consumers, prices: Array, paid: Array, profits: Array, acco
 def book(
     consumers: Consumers,
     prices: Array,
-    paid: Array,
+    faced: Array,
     bundles: Sequence[Array],
     fills: Fills,
     cash_flow: Array,
     account: Array,
 ) -> AccountTotals:
-    """Settle accounts: what was really sold at market prices less what was `paid` for purchases, `(goods,)` each, plus
-    shares of `cash_flow` `(firm entries,)`.
+    """Settle accounts: what was really sold at market prices less what was bought at the prices `faced`, `(goods,)`
+    each, plus shares of `cash_flow` `(firm entries,)`.
 
     A budget is a flow: what is left of it lapses to the outside, unless it is saved; an unlimited purse is filled
     or emptied by the outside.
@@ -130,7 +130,7 @@ def book(
         number, (part, some) = numbered
         bundle, before = bundles[number], account[part]
         earned = np.einsum("ag,g->a", _offered(bundle, some), prices * fills.sales)
-        spent = np.einsum("ag,g->a", _wanted(bundle, some), paid * fills.purchases)
+        spent = np.einsum("ag,g->a", _wanted(bundle, some), faced * fills.purchases)
         balance = before + (earned - spent) + (0.0 if some.unlimited else some.budget)
         if len(cash_flow):
             balance = balance + np.einsum("af,f->a", some.owns, cash_flow)
@@ -156,14 +156,14 @@ def _lapsing(some: Consumers, balance: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class CohortTick:
-    """A cohort in a tick that is over: the market's prices and what it `paid` for a unit, `(goods,)` each, the profits
+    """A cohort in a tick that is over: the market's prices and those `faced`, `(goods,)` each, the profits
     `(firm entries,)` it planned with, its `account` `(rows,)` then, how its orders were filled (None where nobody
     trades and plans stand), and what each block planned, if that is known; else it is worked out again.
     """
 
     consumers: Consumers
     prices: Array
-    paid: Array
+    faced: Array
     profits: Array
     account: Array
     fills: Fills | None = None
@@ -192,22 +192,22 @@ class CohortTick:
             number, (part, some) = numbered
             income, utility, imputed = self.income[part], some.utility, None
             bundle = self._planned(number, some, income)
-            residual = utility.plan_residual(self.paid, income, bundle) if objective else np.nan
+            residual = utility.plan_residual(self.faced, income, bundle) if objective else np.nan
             done = self._trades(bundle, some, income)
             used = done.consumption
             if fraction is None and isinstance(utility, Homothetic):
-                enjoyed, imputed = utility.appraise(used, self.paid)
+                enjoyed, imputed = utility.appraise(used, self.faced)
             else:
                 enjoyed = utility.utility(used, done.paid)
             used = used if fraction is None else used * fraction
-            valued = worth(some, self.paid, income, used, objective=objective, imputed=imputed)
+            valued = worth(some, self.faced, income, used, objective=objective, imputed=imputed)
             return done.bought.sum(axis=0), done.sold.sum(axis=0), enjoyed.sum(), *valued, residual
 
         *sums, residuals = zip(*over_blocks(list(enumerate(self.consumers.blocks)), of), strict=True)
         bought, sold, utility, bid, added = (self.consumers.weight * sum_up(list(part)) for part in sums)
-        if self.paid is not self.prices:
+        if self.faced is not self.prices:
             # The rest of what is bid does not come to the seller.
-            bid = bid * np.divide(self.prices, self.paid, out=np.ones(len(bid)), where=self.paid > 0)
+            bid = bid * np.divide(self.prices, self.faced, out=np.ones(len(bid)), where=self.faced > 0)
         return CohortTotals(bought, sold, utility, Worth(bid, added), float(np.max(residuals)))
 
     def statistics(self) -> MemberStatistics:
@@ -222,7 +222,7 @@ class CohortTick:
             if not utility.needs_income:
                 return income, enjoyed, enjoyed + np.einsum("ag,g->a", done.sold, self.prices) - alone
             more, less = income * (1.0 + NUDGE), income * (1.0 - NUDGE)
-            rich, poor = (utility.utility(utility.demand(self.paid, money), money) for money in (more, less))
+            rich, poor = (utility.utility(utility.demand(self.faced, money), money) for money in (more, less))
             return income, enjoyed, (enjoyed - alone) / ((rich - poor) / (more - less))
 
         parts = over_blocks(list(enumerate(self.consumers.blocks)), of)
@@ -230,18 +230,18 @@ class CohortTick:
 
     def _planned(self, number: int, some: Consumers, income: Array) -> Array:
         """What the members of a block planned, `(rows, goods)`."""
-        return some.utility.demand(self.paid, income) if self.bundles is None else self.bundles[number]
+        return some.utility.demand(self.faced, income) if self.bundles is None else self.bundles[number]
 
     def _trades(self, bundle: Array, some: Consumers, income: Array) -> MemberTrades:
         """What the members of a block did."""
         if self.fills is None:
             wanted, offered = _wanted(bundle, some).copy(), _offered(bundle, some)
-            return MemberTrades(bundle, wanted, offered, some.utility.spending(self.paid, income))
+            return MemberTrades(bundle, wanted, offered, some.utility.spending(self.faced, income))
         wanted = _wanted(bundle, some)
         bought = wanted * self.fills.purchases
         consumption = bundle - wanted + bought
         sold = _offered(bundle, some) * self.fills.sales
-        return MemberTrades(consumption, bought, sold, np.einsum("ag,g->a", bought, self.paid))
+        return MemberTrades(consumption, bought, sold, np.einsum("ag,g->a", bought, self.faced))
 
 
 def _wanted(bundle: Array, some: Consumers) -> Array:

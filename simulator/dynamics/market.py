@@ -69,13 +69,13 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
         return Plans(inputs, outputs, np.zeros(0), spending, consumption, np.zeros(goods)), orders
     profits = layout.by_entry(user_prices.cash_flow(prices, economy.at_outlets(outputs), inputs))
     for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
-        paid, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
+        faced, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
         if layout.trade.every_tick:
-            orders.append(order(cohort, prices, paid, profits, account))
+            orders.append(order(cohort, prices, faced, profits, account))
             consumption[number], spending[number] = orders[-1].consumption, orders[-1].spending
         else:
-            summed = None if together is None else together.plan(prices, paid, profits)
-            consumption[number], spending[number] = summed or plan(cohort, prices, paid, profits, account)
+            summed = None if together is None else together.plan(prices, faced, profits)
+            consumption[number], spending[number] = summed or plan(cohort, prices, faced, profits, account)
     return Plans(inputs, outputs, profits, spending, consumption, consumption.sum(axis=0)), orders
 
 

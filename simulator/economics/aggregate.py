@@ -22,9 +22,9 @@ from simulator.economics.utility import Utility
 class Aggregate(Protocol):
     """A cohort that plans as one."""
 
-    def plan(self, prices: Array, paid: Array, profits: Array) -> tuple[Array, float] | None:
-        """Consumption `(goods,)` and spending of all at market prices and what is `paid` for a unit, `(goods,)`
-        each; None where somebody's income might be negative."""
+    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, float] | None:
+        """Consumption `(goods,)` and spending of all at market prices and those `faced`, `(goods,)` each;
+        None where somebody's income might be negative."""
         ...
 
 
@@ -37,12 +37,12 @@ class Representative:
     budget: float
     owned: Array
 
-    def plan(self, prices: Array, paid: Array, profits: Array) -> tuple[Array, float] | None:
-        """`x(q, sum of incomes)` at the prices `q` paid."""
+    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, float] | None:
+        """`x(q, sum of incomes)` at the prices `q` faced."""
         if (profits * self.owned < 0).any():
             return None
         income = float(self.endowment @ prices + self.owned @ profits) + self.budget
-        return self.utility.demand(paid, np.array([income]))[0], income
+        return self.utility.demand(faced, np.array([income]))[0], income
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class FixedShares:
     on_budgets: Array
     owned: Array
 
-    def plan(self, prices: Array, paid: Array, profits: Array) -> tuple[Array, float] | None:
-        """`spent / q` at the prices `q` paid; a free good is wanted without end."""
+    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, float] | None:
+        """`spent / q` at the prices `q` faced; a free good is wanted without end."""
         if (profits * self.owned < 0).any():
             return None
         spent = self.on_goods @ prices + self.on_profits @ profits + self.on_budgets
-        wanted = np.divide(spent, paid, out=np.full(len(paid), np.inf), where=paid > 0)
+        wanted = np.divide(spent, faced, out=np.full(len(faced), np.inf), where=faced > 0)
         return np.where(spent > 0, wanted, 0.0), float(spent.sum())
 
 

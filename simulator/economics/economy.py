@@ -210,20 +210,23 @@ class Economy(FirmLayout):
     def _demand_slopes(self, number: int, prices: Array, income: Array, profit_slopes: Array) -> Array:
         """How the demand of a cohort answers to market prices, `(goods, goods)`."""
         cohort = self.consumers[number]
-        paid, factors = self.user_prices.consumer_prices(number, prices), self.user_prices.cohort_factors(number)
+        faced, factors = (
+            self.user_prices.consumer_prices(number, prices),
+            self.user_prices.cohort_factors(number),
+        )
 
         def slopes(block: tuple[slice, Consumers]) -> Array:
             part, some = block
             # Demand is differentiated in what is paid, so that income must move with that, too.
             moves = some.income_slope(income[part], profit_slopes) / factors
-            return some.utility.jacobian(paid, income[part], moves)
+            return some.utility.jacobian(faced, income[part], moves)
 
         return cohort.weight * sum_up(over_blocks(cohort.blocks, slopes)) * factors
 
 
-def _plans(consumers: Consumers, prices: Array, paid: Array, profits: Array) -> tuple[Array, Array]:
-    """Income `(rows,)` at market prices and the sum of what is wanted `(goods,)` at the prices `paid`, by the judges'
+def _plans(consumers: Consumers, prices: Array, faced: Array, profits: Array) -> tuple[Array, Array]:
+    """Income `(rows,)` at market prices and the sum of what is wanted `(goods,)` at the prices `faced`, by the judges'
     road.
     """
     income = consumers.income(prices, profits)
-    return income, consumers.utility.dual_demand(paid, income).sum(axis=0)
+    return income, consumers.utility.dual_demand(faced, income).sum(axis=0)

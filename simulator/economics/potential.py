@@ -73,8 +73,8 @@ class SpendingPotential:
         profits, outputs, inputs = economy.profits(prices, guess)
         value, bought = float(prices @ economy.total_supply + profits.sum()), np.zeros(len(prices))
         for number, cohort in enumerate(economy.consumers):
-            paid = economy.user_prices.consumer_prices(number, prices)
-            surplus, demand = _surplus(cohort, paid, cohort.budget)
+            faced = economy.user_prices.consumer_prices(number, prices)
+            surplus, demand = _surplus(cohort, faced, cohort.budget)
             value, bought = value + surplus, bought + demand
         demand, supply = economy.totals(bought, inputs, outputs)
         return _descent(economy, value, (demand, supply), prices, inputs, jacobian)
@@ -99,8 +99,8 @@ class WealthPotential:
         wealth = float(prices @ economy.total_supply + profits.sum()) + budgets
         value, bought = float(np.log(wealth)), np.zeros(len(prices))
         for number, (cohort, proportions) in enumerate(zip(economy.consumers, self.proportions, strict=True)):
-            paid = economy.user_prices.consumer_prices(number, prices)
-            surplus, demand = _surplus(cohort, paid, proportions)
+            faced = economy.user_prices.consumer_prices(number, prices)
+            surplus, demand = _surplus(cohort, faced, proportions)
             value, bought = value + surplus, bought + wealth * demand
         demand, supply = economy.totals(bought, inputs, outputs)
         return _descent(economy, value, (demand, supply), prices, inputs, jacobian)

@@ -90,16 +90,16 @@ def equilibrium_adjoints(economy: Economy, balance: MarketPlans) -> Array:
     prices, objective = balance.prices, np.zeros(len(economy.goods))
     cohorts = zip(economy.consumers, balance.incomes, balance.consumption, strict=True)
     for number, (cohort, income, bundle) in enumerate(cohorts):
-        paid = economy.user_prices.consumer_prices(number, prices)
+        faced = economy.user_prices.consumer_prices(number, prices)
         if isinstance(cohort.utility, Linear):
             # Of a set of best bundles the balance holds the one that clears: each good in it is worth its price.
-            objective += paid * bundle
+            objective += faced * bundle
             continue
 
-        def imputed(block: tuple[slice, Consumers], income: Array = income, paid: Array = paid) -> Array:
+        def imputed(block: tuple[slice, Consumers], income: Array = income, faced: Array = faced) -> Array:
             part, some = block
-            quantities = some.utility.dual_demand(paid, income[part])
-            return worth(some, paid, income[part], quantities).objective
+            quantities = some.utility.dual_demand(faced, income[part])
+            return worth(some, faced, income[part], quantities).objective
 
         objective += cohort.weight * sum_up(over_blocks(cohort.blocks, imputed))
     products = marginal_products(economy, prices, balance.inputs)

@@ -149,11 +149,11 @@ class Fragility:
         if parameter.kind == "supply":
             return -np.where(mine, economy.supply, 0.0)
         cohort, income = economy.consumers[parameter.cohort], balance.incomes[parameter.cohort]
-        paid = economy.user_prices.consumer_prices(parameter.cohort, balance.prices)
+        faced = economy.user_prices.consumer_prices(parameter.cohort, balance.prices)
         if parameter.kind == "budget":
-            return _income_effect(cohort, paid, income, cohort.budget)
+            return _income_effect(cohort, faced, income, cohort.budget)
         owned = np.where(mine, cohort.endowment, 0.0)
-        effect = _income_effect(cohort, paid, income, owned @ balance.prices)
+        effect = _income_effect(cohort, faced, income, owned @ balance.prices)
         return effect - np.where(mine, cohort.total_endowment, 0.0)
 
     def _taste(self, parameter: Parameter) -> Array:
@@ -254,18 +254,18 @@ def _climb(matrix: Array, start: Array) -> Array:
     return signs
 
 
-def _income_effect(cohort: Consumers, paid: Array, income: Array, more: Array) -> Array:
+def _income_effect(cohort: Consumers, faced: Array, income: Array, more: Array) -> Array:
     """`sum_h dx_h/dm more_h`, `(goods,)`, for all consumers of a cohort that are given `more` money, `(rows,)`, at the
-    prices `paid` `(goods,)`.
+    `faced` `(goods,)`.
     """
     more = np.where(income > 0, np.broadcast_to(more, income.shape), 0.0)
 
     def of(block: tuple[slice, Consumers]) -> Array:
         part, some = block
-        column = np.zeros((len(income[part]), len(paid)))
-        still = some.utility.jacobian(paid, income[part], column)
+        column = np.zeros((len(income[part]), len(faced)))
+        still = some.utility.jacobian(faced, income[part], column)
         column[:, 0] = more[part]
-        return (some.utility.jacobian(paid, income[part], column) - still)[:, 0]
+        return (some.utility.jacobian(faced, income[part], column) - still)[:, 0]
 
     return cohort.weight * sum_up(over_blocks(cohort.blocks, of))
 

@@ -158,7 +158,8 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
         changes numbers in formulas alone.
         """
         links, rate = self.links(economy), self.rule.rate
-        quantities, paid = np.concatenate([links.supply[: links.raw], state.quantities[links.raw :]]), state.paid
+        quantities, paid = state.quantities.copy(), state.paid
+        quantities[: links.raw] = links.supply[: links.raw]
         with np.errstate(all="ignore"):
             prices = links.together(paid)
             made, slopes = links.answers(quantities)
