@@ -256,7 +256,7 @@ def _climb(matrix: Array, start: Array) -> Array:
 
 def _income_effect(cohort: Consumers, faced: Array, income: Array, more: Array) -> Array:
     """`sum_h dx_h/dm more_h`, `(goods,)`, for all consumers of a cohort that are given `more` money, `(rows,)`, at the
-    `faced` `(goods,)`.
+    prices `faced` `(goods,)`.
     """
     more = np.where(income > 0, np.broadcast_to(more, income.shape), 0.0)
 
