@@ -71,9 +71,7 @@ class Technology(Rows, ABC):
         """`pi(p, w) = max_x p y(x) - w.x`, `(rows,)`, and its gradient `(y, -x)` as the plan there: of the market's own
         plan, unless a kind has another road.
         """
-        plan = self.best_response(price, input_prices, guess)
-        with np.errstate(invalid="ignore"):
-            return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
+        return _with_profit(price, input_prices, self.best_response(price, input_prices, guess))
 
     @property
     def verified(self) -> bool:
@@ -168,6 +166,9 @@ class FormulaTechnology(Technology):
         return ~np.isfinite(made) if self.negative_output else ~(np.isfinite(made) & (made >= 0.0))
 
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
+        return self._maximise(price, input_prices, guess)
+
+    def _maximise(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         if self.single_input:
             return _plan_of_one(*self.plan_one(price, input_prices[0], guess.item()))
         earned = price * self.productivity
@@ -181,7 +182,7 @@ class FormulaTechnology(Technology):
         """With a single input a road of its own; with several the market's search, whose plan is verified."""
         if self.single_input:
             return self._profit_of_one(price, input_prices, guess.item())
-        return super().profit(price, input_prices, guess)
+        return _with_profit(price, input_prices, self._maximise(price, input_prices, guess))
 
     @property
     def verified(self) -> bool:
@@ -369,6 +370,12 @@ class HomotheticTechnology(Technology):
             level = math.inf
         made = scale * level**returns
         return (1.0 - returns) * price * made, level / unit, made
+
+
+def _with_profit(price: float, input_prices: Sequence[float], plan: Plan) -> tuple[Array, Plan]:
+    """The profit of a plan, `(rows,)`, and the plan."""
+    with np.errstate(invalid="ignore"):
+        return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
 
 
 def _plan_of_one(x: float, made: float) -> Plan:
