@@ -26,15 +26,15 @@ def relative_excess_demand(
 
     The first part sees shortages however cheap the good, the second lets a free good lie about in any amount: also
     where all are free, as a price no higher than `nothing` `(goods,)` counts as 0 (see `bottom`).
-    Infinite where demand or supply is not finite; 0 for a good that nobody wants or brings.
+    Infinite where demand or supply is not finite; 0 for a good that nobody wants or brings. Floating-point warnings are
+    the caller's.
     """
     worth = float(prices @ scale)
     if not math.isfinite(worth):
         return math.inf
     # The smallest numbers only keep 0/0 from arising where nobody wants or brings anything.
-    with np.errstate(over="ignore"):
-        shortage = excess_demand / np.maximum(scale, 1e-300)
-        glut = np.where(prices > nothing, prices * np.abs(excess_demand) / max(worth, 1e-300), 0.0)
+    shortage = excess_demand / np.maximum(scale, 1e-300)
+    glut = (prices > nothing) * prices * np.abs(excess_demand) / max(worth, 1e-300)
     return float(np.maximum(shortage, glut)[free].max(initial=0.0))
 
 

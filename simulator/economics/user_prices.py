@@ -47,17 +47,19 @@ class UserPrices:
 
     def input_prices(self, prices: Array) -> Array:
         """What a unit of its good costs each edge, `(..., goods)` to `(..., edges)`."""
-        paid = prices[..., self._layout.edge_good]
+        # Several times faster than prices[..., goods].
+        paid = prices.take(self._layout.edge_good, axis=-1)
         return paid if self._factors is None else paid * self._factors.edges
 
     def outlet_prices(self, prices: Array) -> Array:
         """What a unit of its good brings each outlet, `(..., goods)` to `(..., outlets)`."""
-        received = prices[..., self._layout.outlet_good]
+        received = prices.take(self._layout.outlet_good, axis=-1)
         return received if self._factors is None else received * self._factors.outlets
 
     def output_prices(self, prices: Array) -> Array:
         """What a unit of output, which may be of several goods, brings each firm, `(..., goods)` to `(..., firms)`."""
-        return self._layout.over_firms(self.outlet_prices(prices) * self._layout.outlet_yield)
+        layout, received = self._layout, self.outlet_prices(prices)
+        return layout.over_firms(received * layout.outlet_yield) if layout.joint else received
 
     def consumer_prices(self, cohort: int, prices: Array) -> Array:
         """What a unit of each good costs the consumers of a cohort, `(..., goods)` to `(..., goods)`."""
