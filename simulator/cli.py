@@ -137,14 +137,15 @@ def compare(
     from shutil import get_terminal_size
 
     from simulator.figures import comparison as comparing
+    from simulator.figures.comparison_folder import check_vacant, is_comparison, write_comparison
 
     check_folder(out)
-    comparing.check_vacant(out, overwrite=overwrite)
+    check_vacant(out, overwrite=overwrite)
     folders = run_folders(runs)
-    for folder in filter(comparing.is_comparison, folders):
+    for folder in filter(is_comparison, folders):
         terminal.complain(f"{folder}: left out, a comparison and no run")
-    comparison = comparing.compare([folder for folder in folders if not comparing.is_comparison(folder)], numeraire)
-    files = comparing.write_comparison(comparison, out, () if no_plots else chosen)
+    comparison = comparing.compare([folder for folder in folders if not is_comparison(folder)], numeraire)
+    files = write_comparison(comparison, out, () if no_plots else chosen)
     if as_json:
         terminal.print_json(comparison.data())
     else:
@@ -232,7 +233,7 @@ def compile_program(
     A program is lines such as a = x*y, with def, for i in range(3): and w[0]; what it returns is sold at a price of 1.
     The way back, how much each user but the last gets of a rival good is an input of the program, an allocation.
     """
-    from simulator.scenario.programs import CounterpartError, as_program, as_scenario
+    from simulator.compiling import CounterpartError, as_program, as_scenario
 
     if per not in ("operation", "statement"):
         refuse(f"--per: found {per!r}; expected {one_of(per, ['operation', 'statement'])}")

@@ -75,9 +75,8 @@ ROOMS = {
     "simulator.dynamics.transition": "Transition",
     "simulator.records": "columns",
     "simulator.records.columns": "Column NUMBER SUMMARY TICKS USERS growing_columns",
-    "simulator.figures.comparison": (
-        "Comparison common_scale compare finding labels lines price_finding write_comparison"
-    ),
+    "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
+    "simulator.figures.comparison_folder": "write_comparison",
     "simulator.figures.comparison_figure": "MOST_RUNS comparison_figure",
     "simulator.figures.curves": "convergence diagnostics wedges",
     "simulator.figures.flows": "backward_edges flows_of layout longest_paths",
@@ -112,7 +111,7 @@ ROOMS = {
     "simulator.kinds.technologies": "TECHNOLOGIES",
     "simulator.kinds.utilities": "UTILITIES",
     "simulator.dynamics.behaviours": "BEHAVIOURS MarginalAdjustment",
-    "simulator.scenario.programs": "CounterpartError as_program as_scenario",
+    "simulator.compiling": "CounterpartError as_program as_scenario",
     "simulator.scenario.rewrite": "rewrite",
     "simulator.scenario.schema": "ScenarioFile",
     "simulator.scenario.yaml_text": "MAX_BYTES compose read",

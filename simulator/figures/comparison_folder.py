@@ -1,0 +1,52 @@
+"""The folder of a comparison: what it may replace, and what is written there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulator.errors import RunFolderError
+from simulator.figures.comparison import FILES, WRITTEN, Comparison
+
+OURS = {*WRITTEN, "comparison.png", "comparison.svg", "comparison.pdf"}
+"""The files of a comparison."""
+
+
+def is_comparison(folder: Path) -> bool:
+    """Whether a folder holds a comparison: `outputs/*` names the runs and what was made of them."""
+    return all((folder / name).is_file() for name in WRITTEN) and not (folder / FILES[0]).exists()
+
+
+def check_vacant(folder: Path, *, overwrite: bool) -> None:
+    """Raises `RunFolderError` if a folder holds a comparison that may not be replaced, or anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
+    names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
+    if names - OURS:
+        raise RunFolderError(f"{folder}: found a folder with other files than a comparison's; --out writes elsewhere")
+    if names and not overwrite:
+        raise RunFolderError(f"{folder}: found a comparison; --overwrite replaces it, --out writes elsewhere")
+
+
+def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write the CSVs of a comparison and its figure in each format, in place of an older one; returns the files."""
+    figures = {folder / f"comparison.{kind}": kind for kind in formats}
+    file = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in OURS:
+            (folder / name).unlink(missing_ok=True)
+        for name, text in comparison.csvs().items():
+            file = folder / name
+            file.write_bytes(text.encode())
+        if figures:
+            from simulator.figures.canvas import save
+            from simulator.figures.comparison_figure import comparison_figure
+
+            sheet = comparison_figure(comparison)
+            for file, kind in figures.items():
+                save(sheet, file, kind)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RunFolderError(f"{error.filename or file}: cannot be written: {reason}") from error
+    return [*(folder / name for name in WRITTEN), *figures]
