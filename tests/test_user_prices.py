@@ -144,3 +144,22 @@ def test_the_tick_in_floats_leaves_other_prices_to_arrays() -> None:
     assert ScalarEngine.serves(scenario.economy, rule)
     factors = PriceFactors(np.full(3, 1.5), np.ones(3), np.ones((0, 4)))
     assert not ScalarEngine.serves(replace(scenario.economy, price_factors=factors), rule)
+
+
+def test_tastes_that_jump_do_so_at_the_prices_faced() -> None:
+    """Ann pays 1.6 times the price of y: she is indifferent where that is 1/1.6 of the price of x."""
+    data = {
+        "goods": ["x", "y"],
+        "supply": {"x": 1, "y": 1},
+        "scheduler": {"form": "additive", "rate": 0.1},
+        "consumers": [{"name": "ann", "utility": {"linear": {"x": 1, "y": 1}}, "budget": 2}],
+    }
+    scenario = load(data)
+    factors = PriceFactors(np.zeros(0), np.zeros(0), np.array([[1.0, 1.6]]))
+    economy = replace(scenario.economy, price_factors=factors)
+    (found,) = find(economy, scenario.rule, [np.ones(2)])
+    # She spends 1 on each: what comes to the sellers of y is 1/1.6.
+    np.testing.assert_allclose(found.prices, [1.0, 0.625], rtol=1e-8)
+    np.testing.assert_allclose(found.balance.demand, 1.0, rtol=1e-8)
+    tick = after_a_tick(economy, data, found.prices).last_tick
+    assert tick.split_gap < 1e-9

@@ -32,18 +32,20 @@ class Split(NamedTuple):
 
 class TiedSpending(NamedTuple):
     """Spending of set-valued consumers on their best goods, flat: `(ties,)` each. `row` counts all their rows, `money`
-    `(rows,)` is what each has, times the consumers it stands for; `value` is worth per unit.
+    `(rows,)` is what each has, times the consumers it stands for; `value` is worth per unit, and a unit costs the
+    good's price times `factor`.
     """
 
     cohort: NDArray[np.intp]
     row: NDArray[np.intp]
     good: NDArray[np.intp]
+    factor: Array
     value: Array
     money: Array
 
     def among(self, chosen: NDArray[np.bool_]) -> TiedSpending:
         """Those that are `chosen` `(ties,)`, with the money of all rows."""
-        return TiedSpending(self.cohort[chosen], self.row[chosen], self.good[chosen], self.value[chosen], self.money)
+        return TiedSpending._make([*(part[chosen] for part in self[:-1]), self.money])
 
 
 def set_valued(economy: Economy) -> bool:
@@ -58,27 +60,30 @@ def single_valued(economy: Economy) -> tuple[Consumers, ...]:
 
 def ties(economy: Economy, prices: Array, incomes: tuple[Array, ...], tolerance: float) -> TiedSpending:
     """The goods that are best for each set-valued consumer, to a relative tolerance."""
-    cohorts, rows, goods, values, money, first = [], [], [], [], [], 0
+    cohorts, rows, goods, factors, values, money, first = [], [], [], [], [], [], 0
     for number, (cohort, income) in enumerate(zip(economy.consumers, incomes, strict=True)):
         taste = cohort.utility
         if not isinstance(taste, Linear):
             continue
-        best = np.broadcast_to(taste.best(prices, tolerance), (cohort.size, len(prices)))
+        best = np.broadcast_to(
+            taste.best(economy.user_prices.consumer_prices(number, prices), tolerance), (cohort.size, len(prices))
+        )
         row, good = np.nonzero(best)
         cohorts.append(np.full(len(row), number))
         rows.append(first + row)
         goods.append(good)
+        factors.append(np.broadcast_to(economy.user_prices.cohort_factors(number), prices.shape)[good])
         values.append(np.broadcast_to(taste.values, best.shape)[row, good])
         money.append(income * cohort.weight)
         first += cohort.size
-    parts = (np.concatenate(part) for part in (cohorts, rows, goods, values, money))
+    parts = (np.concatenate(part) for part in (cohorts, rows, goods, factors, values, money))
     return TiedSpending(*parts)
 
 
 def bought(economy: Economy, prices: Array, edges: TiedSpending, spending: Array) -> Array:
     """What the set-valued cohorts buy if they spend so much `(ties,)` on their ties, `(cohorts, goods)`."""
     consumption = np.zeros((len(economy.consumers), len(prices)))
-    np.add.at(consumption, (edges.cohort, edges.good), spending / prices[edges.good])
+    np.add.at(consumption, (edges.cohort, edges.good), spending / (prices[edges.good] * edges.factor))
     return consumption
 
 
@@ -90,7 +95,7 @@ def bundles(economy: Economy, prices: Array, edges: TiedSpending, spending: Arra
         if isinstance(cohort.utility, Linear):
             own = edges.cohort == number
             table = np.zeros((cohort.size, len(prices)))
-            quantities = spending[own] / prices[edges.good[own]] / cohort.weight
+            quantities = spending[own] / (prices[edges.good] * edges.factor)[own] / cohort.weight
             np.add.at(table, (edges.row[own] - first, edges.good[own]), quantities)
             found[number], first = table, first + cohort.size
     return found
@@ -115,7 +120,7 @@ def clearing_split(
     if (free & (short | idle)).any():
         return None
     places = np.arange(count)
-    bought = coo_array((np.ones(count), (edges.good, places)), shape=(goods, count)).tocsr()[np.flatnonzero(free)]
+    bought = coo_array((1.0 / edges.factor, (edges.good, places)), shape=(goods, count)).tocsr()[np.flatnonzero(free)]
     spent = coo_array((np.ones(count), (edges.row, places)), shape=(len(edges.money), count))
     left = left[free]
     above = hstack([bought, coo_array(-scale[free][:, None])])
@@ -134,7 +139,7 @@ def clearing_split(
 
 
 def _forced(edges: TiedSpending, goods: int) -> Array:
-    """Spending that has no choice: of those with one best good, `(goods,)`."""
+    """What comes to sellers of spending that has no choice: of those with one best good, `(goods,)`."""
     choices = np.bincount(edges.row, minlength=len(edges.money))
     alone = choices[edges.row] == 1
-    return np.bincount(edges.good[alone], edges.money[edges.row[alone]], goods).astype(float)
+    return np.bincount(edges.good[alone], (edges.money[edges.row] / edges.factor)[alone], goods).astype(float)

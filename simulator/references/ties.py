@@ -124,6 +124,6 @@ def _linear_money(economy: Economy, prices: Array, others: MarketPlans) -> list[
 
 
 def _differences(edges: TiedSpending, prices: Array) -> Array:
-    """`ln(p_j/v_j) - ln(p_k/v_k)` of neighbouring ties of each row."""
-    costs = np.log(prices[edges.good] / edges.value)
+    """`ln(q_j/v_j) - ln(q_k/v_k)`, `q` the prices faced, of neighbouring ties of each row."""
+    costs = np.log(prices[edges.good] * edges.factor / edges.value)
     return np.diff(costs)[np.diff(edges.row) == 0]
