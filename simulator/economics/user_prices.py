@@ -4,7 +4,8 @@ A firm pays for each input, and gets for each unit of each of its goods, the mar
 consumer for what it buys. Where nothing comes between them (and no scenario can say otherwise yet) all factors are 1.
 The prices faced are thus linear in the market's, `q = A p`, and `A'` carries quantities back: the gradient of a firm's
 profit in market prices is `A'` of what it makes less `A'` of what it uses (Hotelling). What users pay beyond what
-makers get is revenue, `q.x - p.x`.
+makers get is revenue, `q.x - p.x`. What agents keep of their own in a tick with trade changes no hands, and no factor
+is laid on it there; a planner, and firms that bid, know no factors.
 """
 
 from __future__ import annotations
