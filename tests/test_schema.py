@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -16,9 +17,9 @@ from tests.house import MARKS, Entry, ScenarioFile, scenario_schema
 
 def models(entry: type[Entry] = Entry) -> list[type[Entry]]:
     """The classes written down in the simulator, not those made of tables of kinds."""
-    ours = [below for below in entry.__subclasses__() if below.__module__.startswith("simulator.")]
-    made = [below for below in ours if below.__name__.startswith("_") or below.__module__ == Entry.__module__]
-    return [kind for below in ours if below not in made for kind in (below, *models(below))]
+    found = [kind for below in entry.__subclasses__() for kind in (below, *models(below))]
+    ours = [kind for kind in found if kind.__module__.startswith("simulator.")]
+    return [kind for kind in ours if getattr(sys.modules[kind.__module__], kind.__name__, None) is kind]
 
 
 def test_every_key_has_its_meaning() -> None:
