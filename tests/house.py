@@ -52,7 +52,7 @@ ROOMS = {
     "simulator.economics.taste": "Taste",
     "simulator.economics.technology": "FormulaTechnology HomotheticTechnology Plan Technology",
     "simulator.economics.ties": "bought clearing_split set_valued ties",
-    "simulator.economics.utility": "Homothetic Utility",
+    "simulator.economics.utility": "Homothetic",
     "simulator.errors": "Problem RunFolderError ScenarioError",
     "simulator.formulas.concavity": "judge",
     "simulator.formulas.formula": "Formula FormulaError MAX_CHARACTERS MAX_DEPTH MAX_OPERATIONS parse",

@@ -26,9 +26,9 @@ from tests.house import (
     Leontief,
     MarketModel,
     PriceRule,
+    Taste,
     Tatonnement,
     Trade,
-    Utility,
     aggregate,
     parse,
     rows,
@@ -56,7 +56,7 @@ def leontief(count: int, seed: int) -> Form:
 FORMS: dict[str, Callable[[int, int], Form]] = {"cobb_douglas": cobb_douglas, "ces": ces, "leontief": leontief}
 
 
-def consumers(utility: Utility, count: int, seed: int) -> Consumers:
+def consumers(utility: Taste, count: int, seed: int) -> Consumers:
     endowment = stream(seed).lognormal(0, 0.4, (count, 4)) * [1, 0.2, 0, 0.5]
     return Consumers(
         "households",

@@ -18,7 +18,7 @@ from tests.house import (
     Linear,
     PriceRule,
     ScenarioError,
-    Utility,
+    Taste,
     bought,
     clearing_split,
     equilibrium_adjoints,
@@ -35,9 +35,7 @@ VALUES = [[1, 3, 5, 1, 2], [2, 5, 6, 2, 6], [6, 3, 5, 1, 4], [3, 3, 4, 2, 6]]
 BUDGETS = [20, 23, 54, 12]
 
 
-def someone(
-    utility: Utility, *, goods: int, endowment: object = None, budget: float = 0.0, firms: int = 0
-) -> Consumers:
+def someone(utility: Taste, *, goods: int, endowment: object = None, budget: float = 0.0, firms: int = 0) -> Consumers:
     owned = np.zeros((1, goods)) if endowment is None else np.atleast_2d(np.asarray(endowment, dtype=float))
     return Consumers(f"h{budget}{owned.sum()}", utility, owned, np.array([budget]), np.full((1, firms), 0.25))
 
@@ -93,7 +91,7 @@ def test_random_linear_exchange(seed: int, people: int, goods: int) -> None:
 
 def test_linear_tastes_beside_others_and_a_firm() -> None:
     firm = Firm("mill", FormulaTechnology(parse("2*a^0.5")), (1,), (0,))
-    tastes: list[Utility] = [Linear(np.array([[1.0, 2.0, 1.5]])), Homothetic(CobbDouglas(np.array([[1.0, 1.0, 2.0]])))]
+    tastes: list[Taste] = [Linear(np.array([[1.0, 2.0, 1.5]])), Homothetic(CobbDouglas(np.array([[1.0, 1.0, 2.0]])))]
     tastes += [Linear(np.array([[2.0, 1.0, 1.2]])), Linear(np.array([[1.0, 1.6, 1.7]]))]
     cohorts = [
         someone(taste, endowment=[2.0, 0.3 * i, 1.0], goods=3, firms=1) for i, taste in enumerate(tastes, start=1)

@@ -24,7 +24,7 @@ from tests.house import (
     Quadratic,
     QuasiLinear,
     StoneGeary,
-    Utility,
+    Taste,
     load,
     parse,
     reference,
@@ -82,7 +82,7 @@ def formula(stream: Stream, rows: int, goods: int) -> FormulaUtility:
     return FormulaUtility(parsed, tuple(stream.permutation(count)[: len(parsed.variables)].tolist()), count)
 
 
-BUILD: dict[str, Callable[[Stream, int, int], Utility]] = {
+BUILD: dict[str, Callable[[Stream, int, int], Taste]] = {
     "cobb_douglas": lambda stream, rows, goods: Homothetic(CobbDouglas(parameters(stream, rows, goods))),
     "ces": lambda stream, rows, goods: Homothetic(CES(elasticities(stream, rows), parameters(stream, rows, goods))),
     "leontief": lambda stream, rows, goods: Homothetic(Leontief(parameters(stream, rows, goods))),
@@ -99,7 +99,7 @@ SMOOTH = pytest.mark.parametrize("kind", [kind for kind in BUILD if kind != "leo
 seeds = st.integers(0, 2**32 - 1)
 
 
-def draw(kind: str, seed: int) -> tuple[Utility, Array, Array, Stream]:
+def draw(kind: str, seed: int) -> tuple[Taste, Array, Array, Stream]:
     """A random utility, prices and incomes; quasi-linear purses are full, nearly empty, or without end."""
     stream = np.random.default_rng(seed)
     rows, goods = int(stream.integers(1, 5)), int(stream.integers(2, 6))
@@ -111,7 +111,7 @@ def draw(kind: str, seed: int) -> tuple[Utility, Array, Array, Stream]:
     return utility, np.exp(stream.normal(0, 0.8, count)), income, stream
 
 
-def some_bundles(utility: Utility, prices: Array, income: Array, stream: Stream) -> Array:
+def some_bundles(utility: Taste, prices: Array, income: Array, stream: Stream) -> Array:
     """Bundles with some of everything, and more than subsistence."""
     quantities = np.exp(stream.normal(0, 0.7, (len(income), len(prices))))
     if isinstance(utility, StoneGeary):
@@ -129,7 +129,7 @@ def by_each(function: Callable[[Array], Array], x: Array, step: float) -> Array:
     return np.stack([(function(x * np.exp(way)) - function(x * np.exp(-way))) / (2 * step) for way in ways], axis=-1)
 
 
-def marginal_worth(utility: Utility, quantities: Array) -> Array:
+def marginal_worth(utility: Taste, quantities: Array) -> Array:
     """`u_i x_i` by finite differences, `(n, goods)`."""
     step, nothing = 1e-5, np.zeros(len(quantities))
 
@@ -301,7 +301,7 @@ def test_a_planned_bundle_is_worth_its_price(kind: str, seed: int) -> None:
     np.testing.assert_allclose(worth, utility.spending(prices, income), rtol=1e-9)
 
 
-METHODS: dict[str, Callable[[Utility, Array, Array, Array], Array]] = {
+METHODS: dict[str, Callable[[Taste, Array, Array, Array], Array]] = {
     "demand": lambda utility, prices, income, bundle: utility.demand(prices, income),
     "dual_demand": lambda utility, prices, income, bundle: utility.dual_demand(prices, income),
     "spending": lambda utility, prices, income, bundle: utility.spending(prices, income),

@@ -15,17 +15,17 @@ from simulator.kinds.draws import DrawError, Reader
 
 if TYPE_CHECKING:
     from simulator.dynamics.pieces import Piece
+    from simulator.economics.taste import Taste
     from simulator.economics.technology import Technology
-    from simulator.economics.utility import Utility
 
 
 class KindError(DrawError):
     """A kind from outside that refuses its parameters, or answers what it may not."""
 
 
-def utility(kind: Any, read: Reader) -> Utility:
+def utility(kind: Any, read: Reader) -> Taste:
     """A utility, which has been asked for everybody's best bundle at some prices and incomes, and what it is worth."""
-    made: Utility = _answer(read.path, lambda: kind.build(read))
+    made: Taste = _answer(read.path, lambda: kind.build(read))
     goods = len(read.goods)
     rows = _answer(read.path, lambda: made.size)
     prices, income = 1.0 + np.arange(goods) / 8.0, np.ones(rows)

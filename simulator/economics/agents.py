@@ -14,8 +14,8 @@ from simulator.economics.forms import Array
 from simulator.economics.rows import Rows, blocks
 
 if TYPE_CHECKING:
+    from simulator.economics.taste import Taste
     from simulator.economics.technology import Technology
-    from simulator.economics.utility import Utility
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Consumers(Rows):
     """
 
     name: str
-    utility: Utility
+    utility: Taste
     endowment: Array
     budget: Array
     owns: Array

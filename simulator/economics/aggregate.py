@@ -16,7 +16,7 @@ import numpy as np
 from simulator.economics.agents import Consumers
 from simulator.economics.forms import Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
-from simulator.economics.utility import Utility
+from simulator.economics.taste import Taste
 
 
 class Aggregate(Protocol):
@@ -32,7 +32,7 @@ class Aggregate(Protocol):
 class Representative:
     """Consumers alike in taste: one who has all their income."""
 
-    utility: Utility
+    utility: Taste
     endowment: Array
     budget: float
     owned: Array

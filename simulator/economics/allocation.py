@@ -88,9 +88,9 @@ def bids(
 ) -> Array:
     """One local step of backprop: the flow-weighted mean over a good's users of their marginal value, `(..., goods)`.
 
-    A firm's is `p_out df/dx_i` at the price its output fetches in the *market*, of which the seller gets a part where
-    something comes between them (`products` `(..., edges)`); the consumers' bids times
-    quantities come summed as `consumers_bid` `(..., goods)` (see `worth`), their use as `consumption` `(..., goods)`.
+    A firm's is `p_out df/dx_i` at the price its output fetches in the *market* (`products` `(..., edges)`), less what
+    does not come to the seller; the consumers' bids times quantities come summed as `consumers_bid` `(..., goods)` (see
+    `worth`), their use as `consumption` `(..., goods)`.
     Not a number where nothing is used; an idle firm has no bid.
     """
     active = (inputs > 0) & np.isfinite(products)

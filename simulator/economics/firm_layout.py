@@ -45,8 +45,7 @@ class FirmLayout:
     @cached_property
     def edge_firm(self) -> Indices:
         """The firm (row of outputs) each edge belongs to, `(edges,)`."""
-        widths = [len(firm.inputs) for firm in self.firms for _ in range(firm.rows)]
-        return np.repeat(np.arange(len(widths), dtype=np.intp), widths)
+        return self._firm_of([len(firm.inputs) for firm in self.firms])
 
     @cached_property
     def outlet_rows(self) -> tuple[slice, ...]:
@@ -61,8 +60,12 @@ class FirmLayout:
     @cached_property
     def outlet_firm(self) -> Indices:
         """The firm (row of outputs) each outlet belongs to, `(outlets,)`."""
-        widths = [len(firm.outputs) for firm in self.firms for _ in range(firm.rows)]
-        return np.repeat(np.arange(len(widths), dtype=np.intp), widths)
+        return self._firm_of([len(firm.outputs) for firm in self.firms])
+
+    def _firm_of(self, widths: list[int]) -> Indices:
+        """The firm each place belongs to, of so many in a row for every firm of each entry."""
+        each = np.array(widths, dtype=np.intp)[self.firm_entry]
+        return np.repeat(np.arange(len(each), dtype=np.intp), each)
 
     @cached_property
     def outlet_yield(self) -> Array:

@@ -10,9 +10,6 @@ from simulator.economics.forms import Array, Form
 from simulator.economics.means import outer_sum
 from simulator.economics.taste import Taste
 
-Utility = Taste
-"""What consumers have is said to be a utility, what it is made of to be a taste."""
-
 
 @dataclass(frozen=True)
 class Homothetic(Taste):

@@ -6,6 +6,7 @@ of ours complains of (`refusal`) has a place below the part it is about.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
@@ -161,7 +162,7 @@ class Form(NamedTuple):
     written: Any
 
 
-class Mark:
+class Mark(ABC):
     """Marks a field that is read, and written again, by code of its own."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
@@ -171,9 +172,9 @@ class Mark:
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"choice": self}
 
+    @abstractmethod
     def read(self, value: object, info: ValidationInfo) -> Any:
         """What a value means."""
-        raise NotImplementedError
 
     def written(self, value: Any) -> Any:
         """How it is written in a resolved scenario."""

@@ -9,7 +9,8 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from simulator.economics import forms, linear, quasilinear, stone_geary
 from simulator.economics.formula_utility import FormulaUtility, unfit
-from simulator.economics.utility import Homothetic, Utility
+from simulator.economics.taste import Taste
+from simulator.economics.utility import Homothetic
 from simulator.formulas.formula import Formula
 from simulator.kinds.draws import Reader
 from simulator.kinds.entry import Chosen, Complaint, Entry, Known, Name, OneOf, Root, refusal
@@ -37,7 +38,7 @@ class UtilityKind(Protocol):
     meaning: ClassVar[str]
     """The formula in a line."""
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         """The taste of `read.count` consumers for `read.goods`."""
         ...
 
@@ -47,7 +48,7 @@ class CobbDouglas(Root[WantedShares]):
 
     meaning: ClassVar[str] = "prod x^a with spending shares a"
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return Homothetic(forms.CobbDouglas(read.table(self.root)))
 
 
@@ -63,7 +64,7 @@ class CES(Tree):
         None, description="what the names among the shares that are no goods stand for"
     )
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return Homothetic(self.form(read))
 
 
@@ -72,7 +73,7 @@ class Leontief(Root[WantedAmounts]):
 
     meaning: ClassVar[str] = "min x/a with amounts a per unit of utility"
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return Homothetic(forms.Leontief(read.table(self.root)))
 
 
@@ -81,7 +82,7 @@ class Linear(Root[WantedAmounts]):
 
     meaning: ClassVar[str] = "sum v x: all money goes where a unit of money buys the most value"
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return linear.Linear(read.table(self.root))
 
 
@@ -90,7 +91,7 @@ class Log(Root[WantedAmounts]):
 
     meaning: ClassVar[str] = "weights w in sum w ln(x) + money"
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return quasilinear.QuasiLinear(read.table(self.root))
 
 
@@ -101,7 +102,7 @@ class Power(Entry):
     weights: WantedAmounts = Field(description="weights w, by good")
     elasticity: AnyPositive = Field(description="price elasticity e of demand")
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         elasticity = read.number(self.elasticity, "elasticity")
         return quasilinear.QuasiLinear(read.table(self.weights, "weights"), elasticity)
 
@@ -120,7 +121,7 @@ class Quadratic(Entry):
             raise refusal(Complaint((), message))
         return self
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return quasilinear.Quadratic(read.table(self.intercept, "intercept"), read.table(self.slope, "slope"))
 
 
@@ -136,7 +137,7 @@ class QuasiLinear(Root[Annotated[Chosen[UtilityKind], OneOf("quasilinear", "Mone
     unlimited: ClassVar[bool] = True
     """Who has no budget has a purse without a bottom."""
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return self.root.kind.build(read.at(self.root.name))
 
 
@@ -157,7 +158,7 @@ class StoneGeary(Entry):
             raise refusal(*(Complaint(("subsistence", good), said.format(shown(good))) for good in without))
         return self
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         shares = forms.CobbDouglas(read.table(self.shares, "shares"))
         return stone_geary.StoneGeary(shares, read.table(self.subsistence, "subsistence"))
 
@@ -174,7 +175,7 @@ class FormulaOfGoods(Root[FormulaText]):
             raise refusal(Complaint((), complaint))
         return self
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         return FormulaUtility(self.root, tuple(map(read.goods.index, self.root.variables)), len(read.goods))
 
 

@@ -101,12 +101,10 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
 
     def rows(self, notes: Sequence[LearningNote]) -> dict[str, Rows]:
         ticks = np.array([note.tick.tick for note in notes], dtype=np.int64)
-        nobody = np.zeros(0, dtype=str)
         return {
             "trajectory": Rows(ticks, {"good": names(self.goods)}, self._trajectory([note.tick for note in notes])),
             "ticks": Rows(ticks, {}, self._ticks(notes)),
             "agents": Rows(ticks, *self._agents(notes)),
-            "wedges": Rows(ticks, {"firm": nobody, "input": nobody}, {}),
         }
 
     def _trajectory(self, ticks: Sequence[LearningTick]) -> Known:

@@ -30,10 +30,11 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.stone_geary import StoneGeary
+from simulator.economics.taste import Taste
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
 from simulator.economics.user_markets import UserMarkets
-from simulator.economics.utility import Homothetic, Utility
+from simulator.economics.utility import Homothetic
 from simulator.references.equilibrium import Equilibrium, find, newton
 
 WHAT = ("endowments", "tastes")
@@ -282,7 +283,7 @@ def _shares(cohort: Consumers) -> Array | None:
     return form.shares if isinstance(form, CobbDouglas | CES) else None
 
 
-def _with_shares(cohort: Consumers, factors: Array) -> Utility:
+def _with_shares(cohort: Consumers, factors: Array) -> Taste:
     """The tastes with spending shares times factors `(goods,)`, normalised as ever."""
     taste = cohort.utility
     form: Any = taste.taste if isinstance(taste, StoneGeary) else taste.form

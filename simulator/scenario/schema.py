@@ -43,8 +43,8 @@ from simulator.schedulers.tatonnement import TatonnementSettings
 if TYPE_CHECKING:
     from collections.abc import Set
 
+    from simulator.economics.taste import Taste
     from simulator.economics.technology import Technology
-    from simulator.economics.utility import Utility
     from simulator.kinds.draws import Reader
 
 DEFAULT_FLOOR = 1e-12
@@ -149,7 +149,7 @@ class Consumer(Entry):
         """The goods wanted."""
         return set(goods_in(self.utility))
 
-    def build(self, read: Reader) -> Utility:
+    def build(self, read: Reader) -> Taste:
         """What the consumers want."""
         below = read.at("utility", self.utility.name)
         kind = self.utility.kind
