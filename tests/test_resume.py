@@ -65,6 +65,7 @@ def test_two_runs_and_the_written_scenario_give_the_same_bytes(data: dict[str, A
     assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "ticks"),
     [("ten_tiers", 2100), ("village", 2100), ("dot_product", 4500), ("xor", 4500), ("tree_planner", 2100)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 from math import log, sqrt
 from pathlib import Path
 
@@ -11,7 +11,11 @@ import pandas as pd
 import pytest
 
 from tests.house import Run, load, simulate
+from tests.shared_runs import SharedRuns
 
+Runs = Callable[[str], Run]
+Column = Callable[[str, str, str], np.ndarray]
+Last = Callable[[str], pd.DataFrame]
 FOLDER = Path(__file__).parents[1] / "scenarios"
 FILES = sorted(FOLDER.rglob("*.yaml"))
 PUBLISHED = {
@@ -22,22 +26,32 @@ PUBLISHED = {
 }
 
 
-@cache
-def run(name: str) -> Run:
+@pytest.fixture
+def run(shared: SharedRuns) -> Runs:
     """A scenario's run, once for all tests."""
-    return simulate(next(path for path in FILES if path.stem == name))
+    return shared.run
 
 
-def column(name: str, good: str, column: str) -> np.ndarray:
+@pytest.fixture
+def column(run: Runs) -> Column:
     """A column of a run's trajectory for one good, by tick."""
-    frame = run(name).trajectory
-    return frame.loc[frame["good"] == good, column].to_numpy()
+
+    def of(name: str, good: str, column: str) -> np.ndarray:
+        frame = run(name).trajectory
+        return frame.loc[frame["good"] == good, column].to_numpy()
+
+    return of
 
 
-def last(name: str) -> pd.DataFrame:
+@pytest.fixture
+def last(run: Runs) -> Last:
     """The last tick of a run's trajectory, by good."""
-    frame = run(name).trajectory
-    return frame[frame["tick"] == frame["tick"].max()].set_index("good")
+
+    def of(name: str) -> pd.DataFrame:
+        frame = run(name).trajectory
+        return frame[frame["tick"] == frame["tick"].max()].set_index("good")
+
+    return of
 
 
 def test_there_are_scenarios() -> None:
@@ -45,7 +59,7 @@ def test_there_are_scenarios() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_it_ends_as_it_says(path: Path) -> None:
+def test_it_ends_as_it_says(path: Path, run: Runs) -> None:
     summary = run(path.stem).summary
     assert summary["outcome"] in load(path).expect, summary["sentence"]
     assert summary["name"] == path.stem
@@ -64,7 +78,7 @@ def test_its_header_teaches(path: Path) -> None:
     [path for path in FILES if load(path).expect == ("cleared",) and load(path).scheduler.kind != "learning"],
     ids=lambda path: path.stem,
 )
-def test_price_is_bid_is_derivative(path: Path) -> None:
+def test_price_is_bid_is_derivative(path: Path, run: Runs, last: Last) -> None:
     rows = last(path.stem)
     used = rows["bid"].notna()
     tolerance = max(1e-8, 10 * load(path).run.tolerance)
@@ -85,7 +99,7 @@ def test_price_is_bid_is_derivative(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "price", "number"), [("three_equilibria", 64 / 27, 3), ("three_equilibria_other_side", 27 / 64, 1)]
 )
-def test_the_start_decides_among_three_equilibria(name: str, price: float, number: int) -> None:
+def test_the_start_decides_among_three_equilibria(name: str, price: float, number: int, run: Runs, last: Last) -> None:
     assert last(name).loc["first", "price"] == pytest.approx(price, rel=1e-8)
     first = run(name).equilibrium.query("good == 'first'")
     np.testing.assert_allclose(sorted(first["price"]), [27 / 64, 1, 64 / 27], rtol=1e-9)
@@ -98,7 +112,7 @@ def test_the_start_decides_among_three_equilibria(name: str, price: float, numbe
     assert f"number {number} of 3 equilibria, of index +1" in run(name).summary["sentence"]
 
 
-def test_momentum_does_not_crawl_where_a_plain_market_does() -> None:
+def test_momentum_does_not_crawl_where_a_plain_market_does(run: Runs) -> None:
     path = FOLDER / "near_substitutes.yaml"
     plain = simulate(load(path, settings={"scheduler.with": []}), references=False)
     assert plain.summary["outcome"] == "cleared"
@@ -108,7 +122,7 @@ def test_momentum_does_not_crawl_where_a_plain_market_does() -> None:
     assert simulate(load(path, settings={"scheduler.rate": 0.06}), references=False).summary["outcome"] == "cleared"
 
 
-def test_a_shock_begins_a_regime_of_its_own() -> None:
+def test_a_shock_begins_a_regime_of_its_own(run: Runs) -> None:
     for name, tick in (("town", 400), ("subsistence", 300), ("energy", 500)):
         one = run(name)
         assert one.summary["shocks"] == [tick]
@@ -118,7 +132,7 @@ def test_a_shock_begins_a_regime_of_its_own() -> None:
         assert ticks.loc[tick, "distance_to_equilibrium"] > 0.01
 
 
-def test_after_a_bad_harvest_bread_is_dearer_and_wine_cheaper() -> None:
+def test_after_a_bad_harvest_bread_is_dearer_and_wine_cheaper(run: Runs) -> None:
     at = {
         int(start): each.set_index("good")["price"]
         for start, each in run("subsistence").equilibrium.groupby("from_tick")
@@ -127,14 +141,14 @@ def test_after_a_bad_harvest_bread_is_dearer_and_wine_cheaper() -> None:
     assert at[300]["wine"] < at[0]["wine"]
 
 
-def test_when_oil_becomes_scarce_gas_becomes_dear_with_it_and_labour_cheap() -> None:
+def test_when_oil_becomes_scarce_gas_becomes_dear_with_it_and_labour_cheap(run: Runs) -> None:
     at = {int(start): each.set_index("good")["price"] for start, each in run("energy").equilibrium.groupby("from_tick")}
     assert at[500]["oil"] > at[0]["oil"]
     assert at[500]["gas"] > at[0]["gas"]
     assert at[500]["labour"] < at[0]["labour"]
 
 
-def test_the_overshooting_price_is_a_two_cycle() -> None:
+def test_the_overshooting_price_is_a_two_cycle(run: Runs, column: Column) -> None:
     summary = run("overshooting").summary
     assert summary["period"] == 2
     assert summary["amplitude"] == pytest.approx(1 / 3, rel=1e-6)
@@ -145,7 +159,7 @@ def test_the_overshooting_price_is_a_two_cycle() -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_prices(name: str) -> None:
+def test_published_prices(name: str, run: Runs, last: Last) -> None:
     rows, equilibrium = last(name), run(name).equilibrium.set_index("good")
     for good, price in PUBLISHED[name].items():
         assert rows.loc[good, "price"] == pytest.approx(price, rel=1e-8)
@@ -159,7 +173,7 @@ def test_published_prices(name: str) -> None:
         *("fish_market", "village"),
     ],
 )
-def test_the_path_is_gradient_descent(name: str) -> None:
+def test_the_path_is_gradient_descent(name: str, run: Runs) -> None:
     ticks = run(name).ticks
     assert run(name).summary["reference"] == "potential"
     assert ticks["distance_to_gradient_path"].max() < 1e-12
@@ -168,33 +182,33 @@ def test_the_path_is_gradient_descent(name: str) -> None:
     assert ticks["cosine_to_gradient"].min() > 1 - 1e-9
 
 
-def test_the_derivative_is_there_before_the_price() -> None:
+def test_the_derivative_is_there_before_the_price(column: Column) -> None:
     derivative = PUBLISHED["tupperware"]
     for good in ("natgas", "ethylene", "polyethylene"):
         assert np.abs(column("tupperware", good, "adjoint")[7:] / derivative[good] - 1).max() < 1e-12
     assert column("tupperware", "natgas", "price")[7] < 0.5 * derivative["natgas"]
 
 
-def test_what_the_supply_chain_computes() -> None:
+def test_what_the_supply_chain_computes(last: Last) -> None:
     rows = last("tupperware")
     bought_outside = -log(1 - 1 / (sqrt(4) + 1))
     assert rows.loc["tupperware", "traded"] == pytest.approx(bought_outside, rel=1e-8)
 
 
-def test_the_news_travels_down_the_chain() -> None:
+def test_the_news_travels_down_the_chain(run: Runs) -> None:
     wedges = run("tupperware_gas_cut").wedges.set_index(["tick", "firm"])["wedge"]
     assert [wedges[0, "A"] > 1e-3, wedges[0, "B"] > 1e-3, wedges[0, "C"] > 1e-3] == [True, False, False]
     assert [wedges[1, "B"] > 1e-3, wedges[1, "C"] > 1e-3] == [True, False]
     assert wedges[2, "C"] > 1e-3
 
 
-def test_the_bazaar_follows_no_gradient() -> None:
+def test_the_bazaar_follows_no_gradient(run: Runs) -> None:
     summary = run("bazaar").summary
     assert summary["reference"] == "merit"
     assert summary["gradient_path_gap"] > 0.05
 
 
-def test_crusoe_works_a_third_of_his_day() -> None:
+def test_crusoe_works_a_third_of_his_day(run: Runs) -> None:
     agents = run("crusoe").agents
     crusoe = agents[(agents["tick"] == agents["tick"].max()) & (agents["agent"] == "crusoe")].set_index("good")
     assert crusoe.loc["labour", "output"] == pytest.approx(1 / 3, rel=1e-8)
@@ -202,7 +216,7 @@ def test_crusoe_works_a_third_of_his_day() -> None:
     assert crusoe.loc["food", "quantity"] == pytest.approx(sqrt(1 / 3), rel=1e-8)
 
 
-def test_labour_earns_the_same_in_both_uses() -> None:
+def test_labour_earns_the_same_in_both_uses(run: Runs, last: Last) -> None:
     wage = last("shared_labour").loc["labour", "price"]
     agents = run("shared_labour").agents
     labour = agents[(agents["tick"] == agents["tick"].max()) & (agents["good"] == "labour")].set_index("agent")["input"]
@@ -211,7 +225,7 @@ def test_labour_earns_the_same_in_both_uses() -> None:
     assert labour.sum() == pytest.approx(10, rel=1e-8)
 
 
-def test_a_planner_and_a_market_come_to_the_same_split() -> None:
+def test_a_planner_and_a_market_come_to_the_same_split(run: Runs, last: Last, column: Column) -> None:
     assert run("steel_planner").summary["gradient_path"] == "primal"
     assert run("steel_planner").summary["gradient_path_gap"] > 0.3
     for good in ("labour", "steel"):
@@ -221,7 +235,9 @@ def test_a_planner_and_a_market_come_to_the_same_split() -> None:
 
 
 @pytest.mark.parametrize(("name", "goods"), [("tree", ["labour", "steel"]), ("blueprint", ["labour", "blueprint"])])
-def test_a_planner_with_nothing_to_split_is_right_at_once(name: str, goods: list[str]) -> None:
+def test_a_planner_with_nothing_to_split_is_right_at_once(
+    name: str, goods: list[str], run: Runs, last: Last, column: Column
+) -> None:
     """In a tree, and where values are only read: quantities follow from the supply, and prices are its derivatives."""
     steel = 3 * 10**0.6
     blueprint = 2 * 10**0.5
@@ -244,13 +260,13 @@ def test_a_planner_with_nothing_to_split_is_right_at_once(name: str, goods: list
     assert last(f"{name}_planner").loc[goods[1], "demand"] == pytest.approx(quantity, rel=1e-8)
 
 
-def test_firms_that_bid_and_firms_that_plan_agree_on_a_program() -> None:
+def test_firms_that_bid_and_firms_that_plan_agree_on_a_program(last: Last) -> None:
     bid, planned = last("two_roads_bids")["price"], last("two_roads_planned")["price"]
     assert list(bid.index) == list(planned.index)
     np.testing.assert_allclose(planned, bid, rtol=1e-8)
 
 
-def test_quantities_that_climb_make_prices_overshoot_and_spiral() -> None:
+def test_quantities_that_climb_make_prices_overshoot_and_spiral(last: Last, column: Column) -> None:
     for good in ("labour", "steel"):
         straight, rest = column("steel_planner", good, "price"), last("steel_planner").loc[good, "price"]
         assert straight.max() < rest * (1 + 1e-3)
@@ -260,7 +276,7 @@ def test_quantities_that_climb_make_prices_overshoot_and_spiral() -> None:
         assert np.count_nonzero(np.diff(np.sign(around))) >= 6
 
 
-def test_scarf_drifts_outward_by_exactly_what_euler_says() -> None:
+def test_scarf_drifts_outward_by_exactly_what_euler_says(run: Runs) -> None:
     frame = run("scarf").trajectory
     prices = frame.pivot_table("price", "tick", "good").to_numpy()
     excess = frame.pivot_table("excess_demand", "tick", "good").to_numpy()
@@ -268,16 +284,16 @@ def test_scarf_drifts_outward_by_exactly_what_euler_says() -> None:
     np.testing.assert_allclose(growth, 0.01**2 * np.sum(excess[:-1] ** 2, axis=1), rtol=1e-9, atol=1e-15)
 
 
-def test_trading_at_wrong_prices_drives_the_orbit() -> None:
+def test_trading_at_wrong_prices_drives_the_orbit(run: Runs) -> None:
     waiting, trading = run("scarf").summary, run("scarf_traded").summary
     assert waiting["period"] == pytest.approx(1470, abs=10)
     assert trading["period"] == pytest.approx(1130, abs=10)
-    assert orbit_growth("scarf", waiting["period"]) == pytest.approx(0.014, abs=0.004)
-    assert orbit_growth("scarf_traded", trading["period"]) == pytest.approx(0.03, abs=0.006)
+    assert orbit_growth(run, "scarf", waiting["period"]) == pytest.approx(0.014, abs=0.004)
+    assert orbit_growth(run, "scarf_traded", trading["period"]) == pytest.approx(0.03, abs=0.006)
     assert run("scarf_traded").ticks["money"].abs().max() < 1e-12
 
 
-def orbit_growth(name: str, period: float) -> float:
+def orbit_growth(run: Runs, name: str, period: float) -> float:
     """By how much the last turn of an orbit is wider than the one before."""
     prices = np.log(run(name).trajectory.pivot_table("price", "tick", "good").to_numpy())
     prices = prices - prices.mean(axis=1, keepdims=True)
