@@ -1,5 +1,5 @@
-"""How fast price rules find equilibrium: `python -m benchmarks.rules` prints the table of docs/rules.md and draws
-docs/rules.png.
+"""How fast price rules find equilibrium: `python -m benchmarks.rules` prints the table of
+docs/explanation/price-rules.md and draws docs/rules.png.
 
 Every rule gets the search of `simulator tune` in each economy: its rate, one parameter where it has one, and where a
 market learns the rate of its hidden firms, 20 runs for each number. Where the start is drawn, the ticks are the median

@@ -113,7 +113,7 @@ ROOMS = {
     "simulator.dynamics.behaviours": "BEHAVIOURS MarginalAdjustment",
     "simulator.compiling": "CounterpartError as_program as_scenario",
     "simulator.scenario.rewrite": "rewrite",
-    "simulator.scenario.schema": "ScenarioFile",
+    "simulator.scenario.schema": "Outcome ScenarioFile",
     "simulator.scenario.yaml_text": "MAX_BYTES compose read",
     "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
 }

@@ -22,7 +22,7 @@ from simulator.run import run_to_disk
 from simulator.scenario import load
 from tests.house import Amounts, Entry, Reader
 
-PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "add-a-kind.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 NAMES = ["SquareRoots", "Saturating", "Doubt", "Inertia"]
 

@@ -90,3 +90,14 @@ def test_editors_accept_what_is_shipped_and_no_key_without_a_value(file: Path) -
 def test_editors_mark_several_kinds_and_unknown_names(broken: dict[str, Any]) -> None:
     assert list(VALIDATOR.iter_errors({"goods": ["g", "h"]})) == []
     assert list(VALIDATOR.iter_errors({"goods": ["g", "h"], **broken}))
+
+
+def test_bounds_are_in_words_of_json_schema_and_defaults_keep_them() -> None:
+    schema = scenario_schema()
+    assert schema["$defs"]["Run"]["properties"]["ticks"]["maximum"] == 10**15
+    for name, part in {"scenario": schema, **schema["$defs"]}.items():
+        for key, given in part.get("properties", {}).items():
+            assert not {"ge", "gt", "le", "lt"} & set(given), f"{name}.{key}"
+            if "default" in given:
+                errors = VALIDATOR.evolve(schema={**given, "$defs": schema["$defs"]}).iter_errors(given["default"])
+                assert not list(errors), f"{name}.{key}"

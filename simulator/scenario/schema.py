@@ -87,6 +87,7 @@ class Firm(Entry):
     behaviour: AnyBehaviour = Field(
         Chosen("best_response", BestResponse(), "best_response"),
         description="how a firm plans: for most profit, or step by step",
+        json_schema_extra={"default": "best_response"},
     )
 
     @property
@@ -332,6 +333,10 @@ def scenario_schema(known: Known | None = None) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A market-simulator scenario"}
 
 
+LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+"""What pydantic leaves in words of its own where a number is read by a validator of ours, in those of JSON Schema."""
+
+
 def _marks(schema: Any) -> list[Any]:
     """The choices in a schema, which stand for the kinds there are."""
     if isinstance(schema, list):
@@ -356,7 +361,7 @@ def _finished(schema: Any, known: Known, references: dict[Any, Any]) -> Any:
         ways = [*([{"enum": names}] if names else []), *(references[model] for model in mark.models(known))]
         rest = {key: value for key, value in schema.items() if key != "choice"}
         return {**rest, **(ways[0] if len(ways) == 1 else {"oneOf": ways})}
-    part = {key: _finished(value, known, references) for key, value in schema.items()}
+    part = {LIMITS.get(key, key): _finished(value, known, references) for key, value in schema.items()}
     if "anyOf" in part and "default" in part and part["default"] is None:
         part["anyOf"] = [choice for choice in part["anyOf"] if choice != {"type": "null"}]
         del part["default"]

@@ -1,0 +1,152 @@
+"""The documentation holds: its commands and snippets run, its outputs and numbers are what comes out, its tables are
+those of the code, its links lead somewhere, and every page is one click from the index.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from docs.pages import ROOT, Finished, PageError, pages, replayed, with_tables
+from simulator import terminal
+from tests.house import Outcome, scenario_schema
+
+PAGES = [page.relative_to(ROOT) for page in pages()]
+INDEX = ROOT / "docs" / "README.md"
+SLOW = {"why-scarf-turns.md", "three-prices.md"}
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def named(page: Path) -> str:
+    return str(page)
+
+
+def prose(page: Path) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def targets(page: Path) -> list[str]:
+    return [one or other for one, other in LINK.findall(prose(page))]
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    names = [re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in HEADING.findall(prose(page))]
+    return {name if not (n := names[:i].count(name)) else f"{name}-{n}" for i, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_generated_tables_are_those_of_the_code(page: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert with_tables(text) == text, "stale: run python -m docs.generate"
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=[pytest.mark.slow] if p.name in SLOW else []) for p in PAGES], ids=named
+)
+def test_commands_snippets_outputs_and_numbers_hold(page: Path, tmp_path: Path) -> None:
+    assert replayed(ROOT / page, tmp_path) == (ROOT / page).read_text(encoding="utf-8"), (
+        f"stale: run python -m docs.generate --run {page}"
+    )
+
+
+@pytest.mark.parametrize("page", [*PAGES, Path("CONTRIBUTING.md")], ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in targets(ROOT / page):
+        if not target.startswith(("http://", "https://")):
+            path, _, anchor = target.partition("#")
+            file = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+            assert file.exists(), target
+            assert not anchor or anchor in anchors(file), target
+
+
+def test_every_page_is_a_click_from_the_index_and_the_index_from_the_readme() -> None:
+    reached = {(INDEX.parent / target.partition("#")[0]).resolve() for target in targets(INDEX)}
+    assert {page for page in pages() if page != INDEX} <= reached
+    assert "docs/README.md" in targets(ROOT / "README.md")
+
+
+def test_pages_lead_to_the_glossary() -> None:
+    for page in [*(ROOT / "docs" / "how-to").glob("*.md"), *(ROOT / "docs" / "explanation").glob("*.md")]:
+        assert any("glossary.md" in target for target in targets(page)), page
+
+
+def test_every_key_of_a_scenario_is_on_a_page_of_the_reference() -> None:
+    reference = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    schema = scenario_schema()
+    for name, part in {"scenario": schema, **schema["$defs"]}.items():
+        for key, given in part.get("properties", {}).items():
+            meaning = given["description"].replace("|", "\\|")
+            assert meaning in reference or given["description"] in reference, f"{name}.{key}"
+
+
+def first_cells(page: Path, section: str) -> list[str]:
+    """The first column of a section's table."""
+    text = page.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return [line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("|")][2:]
+
+
+def test_all_outcomes_and_exit_codes_are_told() -> None:
+    page = ROOT / "docs" / "reference" / "outcomes.md"
+    assert sorted(first_cells(page, "Outcomes")) == sorted([*get_args(Outcome), "interrupted"])
+    codes = (terminal.AS_EXPECTED, terminal.UNEXPECTED, terminal.WRONG_INPUT, terminal.INTERRUPTED, terminal.BROKEN)
+    assert [int(code) for code in first_cells(page, "Exit codes")] == list(codes)
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A page of its own: what it becomes when it is played through."""
+    monkeypatch.setattr("docs.pages.ROOT", tmp_path)
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    (tmp_path / "run").mkdir()
+
+    def write(text: str) -> str:
+        (tmp_path / "page.md").write_text(text, encoding="utf-8")
+        return replayed(tmp_path / "page.md", tmp_path / "run")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("```sh\nsimulator run nowhere.yaml\n```\n", "exit code 2, expected 0"),
+        ("```sh\nsimulator check scenarios/crusoe.yaml # exit code 2\n```\n", "exit code 0, expected 2"),
+        ("```sh\nsimulator walk\n```\n", "unknown command"),
+        ("```yaml\ngoods: [bread]\nsuply: {bread: 1}\n```\n", "suply"),
+        ("```yaml into scenarios/fisher.yaml\nscheduler: {rule: adm}\n```\n", "adm"),
+        ("```python\nprint(1/0)\n```\n", "ZeroDivisionError"),
+        ("It takes <!-- = crusoe.ticks -->55 ticks.\n", "crusoe"),
+    ],
+)
+def test_what_is_wrong_on_a_page_is_named(page: Any, text: str, wrong: str) -> None:
+    with pytest.raises(PageError, match=wrong):
+        page(text)
+
+
+def test_outputs_and_numbers_are_put_anew(page: Any) -> None:
+    text = (
+        "```sh\nsimulator check scenarios/crusoe.yaml\n```\n\n```text\nold\n```\n\n"
+        "```sh\nsimulator run scenarios/crusoe.yaml\n```\n"
+        "<!-- = crusoe.ticks -->1 ticks, <!-- = crusoe.outcome -->`cycled`, "
+        '<!-- = 1e3*crusoe["ticks"].tick.max() -->1,000.\n'
+        "```python\nfor i in range(4):\n    print(i)\n```\n\n```text\n0\n...\n9\n```\n"
+    )
+    new = page(text)
+    assert "```text\nscenarios/crusoe.yaml: ok: crusoe, 2 goods, 1 firm, 1 consumer\n```" in new
+    assert " -->55 ticks," in new
+    assert " -->`cleared`, " in new
+    assert " -->55,000." in new
+    assert "```text\n0\n...\n3\n```" in new
+
+
+def test_a_finished_run_is_its_summary_and_its_tables(page: Any, tmp_path: Path) -> None:
+    page("```sh\nsimulator run scenarios/crusoe.yaml\n```\n")
+    run = Finished(tmp_path / "run" / "outputs" / "crusoe")
+    assert run.outcome == "cleared"
+    assert run["trajectory"]["tick"].max() == run.ticks
