@@ -9,8 +9,8 @@ anew.
   another scenario, and every scenario is checked.
 - ```` ```python ```` is run; what it defines stays.
 - `<!-- = xor.ticks -->204`: a number, by an expression in the summaries and tables (`xor["ticks"]`) of the page's runs,
-  which are known by their names, in `measures[RUN][MEASURE]` of its comparison, and in what its Python has defined. As
-  many digits are kept as are there.
+  which are known by their names, in `measures[RUN][MEASURE]` of its comparison, in what its Python has defined, and in
+  `code("simulator.tune", "SPAN")`, a constant. As many digits are kept as are there.
 - `<!-- generated: WHAT -->` to `<!-- end -->`: what `docs.tables` makes of the code.
 """
 
@@ -26,6 +26,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def replayed(page: Path, folder: Path) -> str:
             except Exception as error:
                 raise PageError(f"{place}: {type(error).__name__}: {error}") from error
         runs = {file.parent.name: Finished(file.parent) for file in Path("outputs").glob("*/summary.json")}
-        return _renumbered("".join([*parts, text[end:]]), {**known, **runs, "measures": _measures()}, page)
+        asked = {**known, **runs, "measures": _measures(), "code": _constant}
+        return _renumbered("".join([*parts, text[end:]]), asked, page)
 
 
 def _lines(body: str) -> Iterator[str]:
@@ -180,7 +182,7 @@ def _renumbered(text: str, known: Mapping[str, Any], page: Path) -> str:
 
     def put(found: re.Match[str]) -> str:
         try:
-            value = eval(found[2], {"abs": abs, "max": max, "min": min, "round": round, **known})
+            value = eval(found[2], dict(known))
         except Exception as error:
             raise PageError(f"{page.relative_to(ROOT)}: {found[0]}: {type(error).__name__}: {error}") from error
         return found[1] + (value if isinstance(value, str) else _like(value, found[3]))
@@ -196,6 +198,11 @@ def _like(value: float, before: str) -> str:
         mantissa, _, power = f"{value:.{digits}e}".partition("e")
         return f"{mantissa}e{int(power)}"
     return f"{value:,.{digits}f}" if "," in before else f"{value:.{digits}f}"
+
+
+def _constant(module: str, name: str) -> Any:
+    """A constant of the code."""
+    return getattr(import_module(module), name)
 
 
 def _measures() -> dict[str, dict[str, Any]]:

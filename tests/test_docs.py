@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import typer
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML, YAMLError
 
 from docs.pages import ROOT, Finished, PageError, pages, replayed, with_tables
 from simulator import terminal
+from simulator.cli import app
 from tests.house import Outcome, scenario_schema
 
 PAGES = [page.relative_to(ROOT) for page in pages()]
@@ -83,6 +87,53 @@ def test_every_key_of_a_scenario_is_on_a_page_of_the_reference() -> None:
         for key, given in part.get("properties", {}).items():
             meaning = given["description"].replace("|", "\\|")
             assert meaning in reference or given["description"] in reference, f"{name}.{key}"
+
+
+def inline(page: Path) -> list[str]:
+    """The code between backticks in the text of a page."""
+    return [" ".join(code.split()) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", prose(page))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_commands_and_options_in_the_text_exist(page: Path) -> None:
+    whole: Any = typer.main.get_command(app)
+    known = {name: set(["--help", "--debug"]) for name in whole.commands}
+    for name, command in whole.commands.items():
+        known[name] |= {option for parameter in command.params for option in parameter.opts}
+    every = set().union(*known.values()) | {"--version", "--install-completion", "--show-completion"}
+    for code in inline(ROOT / page):
+        words = code.removeprefix(".venv/bin/").split()
+        if words[0] == "simulator" and words[1:]:
+            assert words[1] in known or words[1] in every, code
+            assert {w.partition("=")[0] for w in words if w.startswith("--")} <= known.get(words[1], every), code
+        elif words[0].startswith("--"):
+            assert words[0].partition("=")[0] in every, code
+
+
+def fits(data: Any, parts: list[dict[str, Any]], schema: dict[str, Any]) -> bool:
+    """Whether every key of a mapping is a key of some part of a scenario, with a value that may stand there."""
+    for key, value in data.items():
+        places = [part["properties"][key] for part in parts if key in part["properties"]]
+        if places and not any(
+            Draft202012Validator({**place, "$defs": schema["$defs"]}).is_valid(value) for place in places
+        ):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "add-a-kind.md"], ids=named)
+def test_keys_in_the_text_may_have_the_values_that_they_have_there(page: Path) -> None:
+    schema = scenario_schema()
+    parts = [part for part in (schema, *schema["$defs"].values()) if "properties" in part]
+    for code in inline(ROOT / page):
+        if re.search(r"\.\.\.|\b[A-Z]{3,}\b|^--", code):
+            continue
+        try:
+            data = YAML(typ="safe").load(code)
+        except YAMLError:
+            continue
+        if isinstance(data, dict) and None not in data.values():
+            assert fits(data, parts, schema), code
 
 
 def first_cells(page: Path, section: str) -> list[str]:
