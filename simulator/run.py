@@ -229,12 +229,10 @@ def _conclude(
     assert now is not None
     economy, scheduler, ticks = now.economy, market.scheduler, now.tick.tick
     quotes = scheduler.quotes(economy, now.tick)
-    with np.errstate(all="ignore"):
-        worth = float(quotes.prices @ np.maximum(quotes.demand, quotes.supply))
     cohorts = statistics_of(scheduler.cohorts(now) if now.tick.finite else ())
     written = {
         "distribution": distribution_table(cohorts),
-        "equilibrium": equilibrium_table(view.references, markets, quotes.prices, worth),
+        "equilibrium": equilibrium_table(view.references, markets, quotes.prices),
     }
     last = last_row(tables, view.free_goods)
     known = {
@@ -248,7 +246,7 @@ def _conclude(
         "wall_seconds": seconds,
         "price_gap": last.get("distance_to_equilibrium"),
         "adjoint_gap": last.get("distance_to_adjoint"),
-        "scale": scale(economy, markets, scheduler.rule, quotes.prices, worth),
+        "scale": scale(economy, markets, scheduler.rule, quotes.prices, np.maximum(quotes.demand, quotes.supply)),
         "outside": [markets.name_of(at) for at in np.flatnonzero(economy.is_outside).tolist()],
         "tolerance": scenario.run.tolerance,
         "expect": list(scenario.expect),

@@ -71,7 +71,9 @@ ROOMS = {
     "simulator.references.planner_path": "PlannerPath Sweep",
     "simulator.references.verification": "FirmVerification",
     "simulator.scenario.plugins": "Plugins",
-    "simulator.figures.canvas": "BLUE MOST_POINTS ORANGE TITLE WIDTH number shorten spread thin",
+    "simulator.figures.canvas": (
+        "BLUE CYCLE MOST_POINTS MOST_TURNS TITLE TRAIL WIDTH draw_line=line number shorten spread thin"
+    ),
     "simulator.dynamics.transition": "Transition",
     "simulator.records": "columns",
     "simulator.records.columns": "Column NUMBER SUMMARY TICKS USERS growing_columns",
@@ -92,7 +94,7 @@ ROOMS = {
     "simulator.figures.run_measures": "MEASURES RunMeasures",
     "simulator.figures.simplex": "points simplex",
     "simulator.records.table": "Table names",
-    "simulator.figures.window": "moves_early rows_worth_drawing",
+    "simulator.figures.window": "moves_early rows_worth_drawing turns_of",
     "simulator.schedulers.learning": "Learning",
     "simulator.schedulers.marginal_bids": "MarginalBids",
     "simulator.schedulers.model": "MarketModel",

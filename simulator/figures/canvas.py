@@ -1,4 +1,4 @@
-"""The sheet every figure is drawn on: a 16:9 page with the verdict as its title, one palette, and labels that fit."""
+"""The sheet every figure is drawn on: a 16:9 page that says what it shows, one palette, and labels that fit."""
 
 from __future__ import annotations
 
@@ -20,14 +20,19 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from simulator.figures.frames import Floats, finite, shocks
+from simulator.figures.window import turns_of
 
 Style = Mapping[str, Any]
 """How something is drawn, as keywords of matplotlib."""
 
 WIDTH, HEIGHT, DPI = 1600, 900, 100
-TITLE, SUBTITLE, BODY, SMALL = 27, 16, 17, 15
+TITLE, SUBTITLE, BODY, SMALL = 24, 16, 17, 15
 SENTENCE_LETTERS = 132
+# The height of a row of small text, in pixels.
+ROW = 28
 MOST_POINTS = 4000
+# A line that turns more often than this is a solid block: the band between its lowest and its highest is drawn.
+MOST_TURNS = 60
 
 # Okabe and Ito (2008): told apart with every common colour blindness; line styles and markers tell them apart in grey.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -53,8 +58,8 @@ CYCLE: tuple[Style, ...] = (
     stroke(GREY, 4, (0, (0.1, 4))),
 )
 
-# A wide row of beads: another line on top of it stays visible, and so does that the two coincide.
-BEADS: Style = {"color": ORANGE, "linewidth": 7, "linestyle": (0, (0.1, 1.4)), "dash_capstyle": "round"}
+# Wide and pale: a line on top of it stays visible, in grey too, and so does that the two coincide.
+TRAIL = stroke("#F4C978", 9)
 
 TOLERANCE: Style = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (2, 2))}
 
@@ -69,30 +74,35 @@ METADATA: Mapping[str, dict[str, Any]] = {
 }
 
 
-def sheet(summary: Mapping[str, Any], guide: str, *footnotes: str) -> Figure:
-    """An empty page of a run: its name and outcome, its sentence, how to read the picture; footnotes at the bottom."""
+def sheet(summary: Mapping[str, Any], title: str, guide: str, *footnotes: str) -> Figure:
+    """An empty page of a run: what is shown, of which run and how that ended, its sentence, how to read the picture."""
     name, outcome = str(summary.get("name", "run")), str(summary.get("outcome", "")).replace("_", " ")
-    title = shorten(name, 40) + (f": {outcome}" if outcome else "")
-    return page(title, str(summary.get("sentence") or ""), guide, *footnotes)
+    run = shorten(name, 30) + (f": {outcome}" if outcome else "")
+    return page(title, run, str(summary.get("sentence") or ""), guide, *footnotes)
 
 
-def page(title: str, sentence: str, guide: str, *footnotes: str) -> Figure:
-    """An empty page: a title, a sentence of at most two lines, how to read the picture; footnotes at the bottom."""
+def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Figure:
+    """An empty page: what it shows, and of which run, to the right; of a sentence the clauses that two lines hold; how
+    to read the picture; footnotes at the bottom.
+    """
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    rows = wrap(together(sentence), SENTENCE_LETTERS, break_on_hyphens=False)
-    if len(rows) > 2:
-        rows[1:] = [f"{rows[1].rstrip(' ,;:')} …"]
+    clauses = together(sentence).split("; ")
+    while len(rows := wrap("; ".join(clauses), SENTENCE_LETTERS, break_on_hyphens=False)) > 2 and len(clauses) > 1:
+        clauses = [*clauses[:-2], f"{clauses[-2]} …"]
     small = {"fontsize": SMALL, "color": GREY}
     lines: list[tuple[float, str, Style]] = [
-        *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows)),
-        (0.9 - 0.032 * len(rows), guide, small),
+        *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows[:2])),
+        (0.9 - 0.032 * len(rows[:2]), guide, small),
         (0.014, "  ".join(filter(None, footnotes)), small),
     ]
+    right = figure.text(0.975, 0.945, plain(run), ha="right", fontsize=SUBTITLE + 2, color=GREY)
+    room = 0.95 * WIDTH - right.get_window_extent().width - (20 if run else 0)
     heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
-    fit(shrink(heading, 0.94 * WIDTH, least=0.7 * TITLE), 0.95 * WIDTH)
+    fit(shrink(heading, room, least=0.7 * TITLE), room)
     for y, words, style in lines:
-        fit(figure.text(0.025, y, plain(together(words)), va="baseline", **style), 0.95 * WIDTH)
+        text = figure.text(0.025, y, plain(together(words)), va="baseline", **style)
+        fit(shrink(text, 0.95 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
     return figure
 
 
@@ -156,6 +166,8 @@ def number(value: float, digits: int = 4) -> str:
     if not math.isfinite(value):
         return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    if 0 < int(exponent or 0) < 6:
+        return f"{float(f'{value:.{digits}g}'):,.0f}".replace("-", "−")
     return (mantissa + (f"e{int(exponent)}" if exponent else "")).replace("-", "−")
 
 
@@ -171,12 +183,21 @@ def thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def line(axes: Axes, x: Floats, y: Floats, **style: Any) -> None:
-    """Draw y over x, thinned; infinities are left out, and a lone point is a dot, so that it shows at all."""
-    x, y = thin(x, np.where(np.isfinite(y), y, np.nan))
-    if np.isfinite(y).any():
-        dot = "o" if np.isfinite(y).sum() == 1 else ""
-        style = {"marker": dot, "markersize": 10, "dash_capstyle": "round", **style}
-        axes.plot(x, y, **style)
+    """Draw y over x, thinned, with a dot at each of a few points; infinities are left out. What turns too often is
+    drawn as a band, from the lowest to the highest of every stretch of some turns.
+    """
+    y = np.where(np.isfinite(y), y, np.nan)
+    style = {"dash_capstyle": "round", **style}
+    if (turns := turns_of(y)) > MOST_TURNS:
+        stretches = np.array_split(np.arange(len(x)), min(turns // 4, 200))
+        low, high = ([reduce(y[part]) for part in stretches] for reduce in (np.fmin.reduce, np.fmax.reduce))
+        x = np.concatenate([x[:1], [x[part].mean() for part in stretches[1:-1]], x[-1:]])
+        axes.fill_between(x, low, high, color=style["color"], alpha=0.25, linewidth=0, zorder=1.3)
+        for end in (low, high):
+            axes.plot(x, end, **{**style, "linewidth": min(style["linewidth"], 1.5)})
+    elif np.isfinite(y).any():
+        marks = {"marker": "o", "markersize": style["linewidth"] + 3} if np.isfinite(y).sum() <= 30 else {}
+        axes.plot(*thin(x, y), **marks, **style)
 
 
 def lengths(path: Floats) -> Floats:
@@ -254,7 +275,8 @@ def tick_axis(axes: Axes, ticks: Floats | tuple[float, float], *, early: bool = 
     if early:
         axes.set_xscale("symlog", linthresh=max(1.0, first + 1), linscale=0.5)
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        bins = min(5, max(2, int(axes.get_window_extent().width / 90)))
+        axes.xaxis.set_major_locator(MaxNLocator(bins, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.0f}"))
     axes.set_xlim(*((first, last) if last > first else (first - 1, first + 1)))
 
@@ -279,25 +301,32 @@ def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style) -> End:
     return last_finite(y), words, style
 
 
-def shocks_note(summary: Mapping[str, Any]) -> str:
-    """What the dotted upright lines are, if there are any."""
-    return "Dotted, upright: a shock changes the economy." if shocks(summary) else ""
+def time_note(summary: Mapping[str, Any], ticks: Floats, *lines: Floats) -> str:
+    """What must be known of lines over ticks: shocks, bands, and ticks that are not there."""
+    notes = ["Upright, dotted: a shock."] if any(tick <= ticks[-1] for tick in shocks(summary)) else []
+    if any(turns_of(column) > MOST_TURNS for each in lines for column in each.reshape(len(ticks), -1).T):
+        notes.append("Band: a line that goes to and fro, from its lowest to its highest.")
+    if len(ticks) > 2 and (step := ticks[1] - ticks[0]) > 1:
+        notes.append(f"Recorded every {step:,.0f} ticks: straight in between.")
+    return "  ".join(notes)
 
 
 def mark_shocks(axes: Axes, summary: Mapping[str, Any]) -> None:
-    """A dotted upright line at every shock."""
+    """A dotted upright line at every shock; lines drawn so far break there, so that none moves ahead of it."""
     for tick in shocks(summary):
+        for drawn in axes.lines:
+            x, y = (np.asarray(each, dtype=float) for each in drawn.get_data())
+            if len(x) > 2 and x[0] < tick <= x[-1]:
+                place = int(np.searchsorted(x, tick))
+                drawn.set_data(np.insert(x, place, tick), np.insert(y, place, np.nan))
         axes.axvline(tick, color=GREY, linewidth=1.4, linestyle=(0, (1, 2)), zorder=1.2)
 
 
-def label_ends(axes: Axes, ends: Sequence[End], pixels: float, row: float = 0.062) -> None:
-    """Name each line to the right of the axes, at its end or as near as there is room, beside a sample of it.
-
-    A row of text takes such a part of their height.
-    """
+def label_ends(axes: Axes, ends: Sequence[End], pixels: float) -> None:
+    """Name each line to the right of the axes, at its end or as near as there is room, beside a sample of it."""
     heights = [float(axes.transAxes.inverted().transform(axes.transData.transform((0, y)))[1]) for y, _, _ in ends]
     heights = [min(max(height, 0.0), 1.0) for height in heights]
-    gap = row * max((words.count("\n") + 1 for _, words, _ in ends), default=1)
+    gap = ROW / axes.get_window_extent().height * max((words.count("\n") + 1 for _, words, _ in ends), default=1)
     outside: Style = {"clip_on": False, "transform": axes.transAxes}
     text: Style = {"va": "center", "fontsize": SMALL, "linespacing": 1.05, "transform": axes.transAxes}
     for (_, words, style), height, place in zip(ends, heights, spread(heights, gap), strict=True):
@@ -314,7 +343,7 @@ def panels(figure: Figure, count: int, shape: tuple[int, int], **place: float) -
 
 def legend(figure: Figure, samples: Iterable[tuple[str, Style]], **layout: Any) -> Legend:
     """The kinds of line by name, below all panels."""
-    lines = [Line2D([], [], label=plain(words), **style) for words, style in samples]
+    lines = [Line2D([], [], label=plain(words), **{"dash_capstyle": "round", **style}) for words, style in samples]
     layout = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.036), "columnspacing": 2.5, **layout}
     return figure.legend(handles=lines, frameon=False, fontsize=SMALL, **layout)
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from simulator.figures import canvas
 from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
 from simulator.figures.comparison import Comparison, finding, price_finding
-from simulator.figures.frames import Floats, finite, summary_number
+from simulator.figures.frames import Floats, summary_number
 from simulator.figures.run_measures import RunMeasures
 from simulator.figures.window import moves_early, rows_worth_drawing
 
@@ -20,9 +20,6 @@ MOST_RUNS = len(CYCLE)
 MOST_GOODS = 4
 # A run so many times longer than another leaves of it nothing to see on a linear axis.
 LONGER = 10.0
-# A path that turns more often than this in one panel is a band, not a line.
-MOST_TURNS = 60
-BAND: Style = {"linestyle": "-", "linewidth": 1.4, "alpha": 0.5, "zorder": 1.4}
 GRIDS = ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2))
 
 
@@ -38,20 +35,25 @@ class Drawn(NamedTuple):
 
 def comparison_figure(comparison: Comparison) -> Figure:
     """Left, every run's largest relative excess demand on one logarithmic scale; right, a panel for each of the goods
-    whose prices differ most. A run keeps its line throughout; the first eight runs are drawn.
+    whose prices differ most. A run keeps its line throughout; of many runs eight are drawn, those that are named first.
     """
     goods = comparison.goods_that_differ(MOST_GOODS, besides=comparison.scale.good)
-    numbers = range(min(len(comparison.runs), MOST_RUNS))
+    title, sentence = finding(comparison), f"{_capital(price_finding(comparison))}."
+    sentence += f" Price scale: {comparison.scale.words}." if goods else ""
+    numbers = list(range(len(comparison.runs)))
+    unnamed = [comparison.runs[number].label not in title + sentence for number in numbers]
+    numbers = sorted(sorted(numbers, key=lambda number: unnamed[number])[:MOST_RUNS])
     last = max(_last_tick_to_draw(comparison, number, goods) for number in numbers)
-    runs = [_drawn(comparison, number, goods, last) for number in numbers]
+    styled = zip(numbers, CYCLE, strict=False)
+    runs = [_drawn(comparison, number, goods, last, style) for number, style in styled]
     span, early = (min(float(one.ticks[0]) for one in runs), last), _early(runs)
     right = " Right: prices, all on one scale." if goods else ""
-    title, sentence = finding(comparison), price_finding(comparison)
     sheet = canvas.page(
         _capital(title) if title.startswith(("neither ", "none ", "both ", "all ")) else title,
-        f"{_capital(sentence)}." + (f" Price scale: {comparison.scale.words}." if goods else ""),
+        "",
+        sentence,
         f"{'Left: lower' if goods else 'Lower'} is closer to clearing; a dot is where a run ended.{right}",
-        *_notes(comparison, goods, last),
+        *_notes(comparison, runs, goods, last),
     )
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
     _draw_gaps(axes, runs)
@@ -67,18 +69,18 @@ def comparison_figure(comparison: Comparison) -> Figure:
         if not early:
             panel.locator_params(axis="x", nbins=5 - shape[1])
         panel.tick_params(labelbottom=place + shape[1] >= len(goods))
-        canvas.title(panel, f"price of {goods[place]}", panel.get_window_extent().width)
+        by_logarithm = " (log scale)" if panel.get_yscale() == "log" else ""
+        canvas.title(panel, f"price of {goods[place]}{by_logarithm}", panel.get_window_extent().width)
     sheet.supxlabel(canvas.tick_label(early), y=0.15, fontsize=BODY)
     _legend(sheet, runs)
     return sheet
 
 
-def _drawn(comparison: Comparison, number: int, goods: Sequence[str], last: float) -> Drawn:
-    """A run up to a tick; its line is faint and behind the others where it goes up and down without end."""
-    run, style = comparison.runs[number], CYCLE[number]
+def _drawn(comparison: Comparison, number: int, goods: Sequence[str], last: float, style: Style) -> Drawn:
+    """A run up to a tick, and how its lines look."""
+    run = comparison.runs[number]
     rows = max(1, int(np.searchsorted(run.ticks, last, side="right")))
     paths = [comparison.path(number, good)[:rows] for good in goods]
-    style = {**style, **BAND} if any(_turns(path) > MOST_TURNS for path in paths) else style
     return Drawn(run, run.ticks[:rows], np.abs(run.excess_demand[:rows]), paths, style)
 
 
@@ -111,16 +113,6 @@ def _early(runs: Sequence[Drawn]) -> bool:
     return bool(longest.paths) and moves_early(longest.ticks, np.column_stack(longest.paths))
 
 
-def _turns(path: Floats) -> int:
-    """How often a path turns by more than a hundredth of its range."""
-    path = finite(path)
-    if len(path) < 3 or np.ptp(path) == 0:
-        return 0
-    steps = np.diff(np.round(100 * (path - path.min()) / np.ptp(path)))
-    steps = steps[steps != 0]
-    return int(np.count_nonzero(steps[1:] * steps[:-1] < 0))
-
-
 def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
     """Excess demand by logarithm, exact zeros on a floor of their own."""
     everything = np.concatenate([one.gaps for one in runs])
@@ -148,27 +140,25 @@ def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
     return sorted(tolerance for tolerance in known if tolerance > low / 1e4)
 
 
-def _notes(comparison: Comparison, goods: Sequence[str], last: float) -> list[str]:
+def _notes(comparison: Comparison, drawn: Sequence[Drawn], goods: Sequence[str], last: float) -> list[str]:
     """What stands at the foot: the tolerance, and what is left out."""
-    runs = comparison.runs[:MOST_RUNS]
-    low, _ = canvas.range_above(ROUNDING, np.concatenate([np.abs(run.excess_demand) for run in runs]))
-    lines = ", ".join(map(canvas.number, _tolerances(runs, low)[:3]))
+    low, _ = canvas.range_above(ROUNDING, np.concatenate([one.gaps for one in drawn]))
+    lines = ", ".join(map(canvas.number, _tolerances([one.run for one in drawn], low)[:3]))
     notes = [f"Thin dotted line: the tolerance, {lines}."] if lines else []
-    if len(runs) < len(comparison.runs):
-        notes.append(f"Shown: {len(runs)} of {len(comparison.runs)} runs.")
+    if len(drawn) < len(comparison.runs):
+        notes.append(f"Shown: {len(drawn)} of {len(comparison.runs)} runs.")
     if len(goods) < sum(good != comparison.scale.good for good in comparison.goods):
         notes.append(f"Prices of {len(goods)} of {len(comparison.goods)} goods, those that differ most.")
-    if last < max(float(run.ticks[-1]) for run in runs):
-        notes.append(f"Ticks 0 to {last:,.0f}: afterwards everything stands still or repeats itself.")
-    return notes
+    if last < (end := max(float(one.run.ticks[-1]) for one in drawn)):
+        notes.append(f"Ticks 0 to {last:,.0f} of {end:,.0f}.")
+    return [*notes, *dict.fromkeys(canvas.time_note({}, one.ticks, one.gaps, *one.paths) for one in drawn)]
 
 
 def _legend(sheet: Figure, runs: Sequence[Drawn]) -> None:
     """Every run with its line and how it ended, below all panels."""
     samples: list[tuple[str, Style]] = []
     for run, _, _, _, style in runs:
-        width = 8 if "alpha" in style else style["linewidth"]
-        samples.append((f"{run.label}: {run.outcome}", {"dash_capstyle": "round", **style, "linewidth": width}))
+        samples.append((f"{run.label}: {run.outcome}", style))
     across = -(-len(runs) // -(-len(runs) // 4))
     legend = canvas.legend(sheet, samples, loc="center", ncols=across, bbox_to_anchor=(0.5, 0.09), handlelength=3.5)
     for text in legend.get_texts():

@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.figures import canvas, frames
-from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, GREY, ORANGE, ROUNDING, VERMILION, Style
+from simulator.figures.canvas import BLACK, BLUE, BODY, GREEN, GREY, ROUNDING, VERMILION, Style
 from simulator.figures.frames import Floats, Frames, finite, numbers, panel, scheduler_of, summary_number
 from simulator.figures.window import window_of
 
-PLACE = (0.105, 0.135, 0.6, 0.66)
+PLACE = (0.105, 0.135, 0.6, 0.63)
 """Where the axes of each stand: names of curves are to the right."""
+PLACES = ((0.105, 0.5, 0.6, 0.255), (0.105, 0.135, 0.6, 0.255))
 
 GAPS_GUIDE = "Lower is closer: 0.01 is 1 % apart, at the good where the gap is largest."
 LEARNING_GUIDE = "Lower is closer to every order being filled: 0.01 is a hundredth of a unit, of the worst order."
@@ -22,12 +23,17 @@ UNSETTLED = {
     "cycled": "The gaps do not close: they come back in every turn.",
     "out_of_ticks": "Ticks ran out before the gaps closed.",
 }
+EXCESS = "max_relative_excess_demand"
 # column: label, style; wide ones first, so that lines which coincide stay visible
 GAPS: Mapping[str, tuple[str, Style]] = {
-    "distance_to_gradient_path": ("price against\ngradient path", canvas.BEADS),
-    "max_relative_excess_demand": ("excess demand against\ndemand (or supply)", canvas.stroke(BLUE, 3.5)),
+    EXCESS: ("excess demand against\ndemand (or supply)", canvas.stroke(BLUE, 3.5)),
+    "distance_to_gradient_path": ("price against\ngradient path", canvas.TRAIL),
     "distance_to_adjoint": ("price against adjoint\n(derivative of the whole)", canvas.stroke(GREEN, 3, canvas.DASHED)),
     "distance_to_equilibrium": ("price against\nequilibrium", canvas.stroke(VERMILION, 2.2, canvas.DASH_DOT)),
+}
+PANELS = {
+    "what has to vanish for markets to clear": (EXCESS,),
+    "how far prices are from what they are compared with": tuple(column for column in GAPS if column != EXCESS),
 }
 RESIDUALS = {
     "marginal_bids": "bids against prices,\nwhat is made against\nwhat there was",
@@ -41,61 +47,73 @@ DIAGNOSTICS_GUIDE = (
 )
 # column: label, style; wide ones first
 DIAGNOSTICS: Mapping[str, tuple[str, Style]] = {
-    "cosine_to_gradient": ("cosine to the\ngradient: downhill?", canvas.stroke(ORANGE, 6)),
+    "cosine_to_gradient": ("cosine to the\ngradient: downhill?", canvas.TRAIL),
     "cosine_home": ("cosine home: to where\nmarkets would clear?", canvas.stroke(BLUE, 2.6)),
     "rotation_index": ("rotation index:\ndoes the field turn?", canvas.stroke(VERMILION, 4, canvas.DOTTED)),
 }
 
-WEDGES_GUIDE = (
+# Title and guide.
+WEDGES_GUIDES = (
+    "What one more unit of each input would earn its firm",
     "Above 0 % the firm is short of the input (rationed, or slow): one more unit would earn more than it costs. "
-    "Below, it has too much."
+    "Below, it has too much.",
 )
-BIDS_GUIDE = "Above 0 % the firm bids more for the input than it pays so far, and its price rises. Below, it falls."
+BIDS_GUIDES = (
+    "By how much firms bid for inputs above what they pay",
+    "Above 0 % the firm bids more for the input than it pays so far, and its price rises. Below, it falls.",
+)
 MOST_WEDGES = 8
 # Relative wedges up to this are left of a market that has cleared.
 NO_WEDGE = 1e-9
 
 
 def convergence(run: Frames) -> Figure | None:
-    """How far from clearing and from each reference price, by logarithm; zeros on a floor of their own."""
+    """Two panels by logarithm, zeros on a floor of their own: how far markets are from clearing, and how far prices are
+    from each reference.
+    """
     ticks, scheduler = numbers(run.ticks, "tick"), scheduler_of(run)
     gaps = {column: _gap(run, column) for column in GAPS}
     gaps = {column: gap for column, gap in gaps.items() if len(finite(gap))}
     if not gaps:
         return None
-    everything = np.concatenate(list(gaps.values()))
-    low, high = canvas.range_above(ROUNDING, everything)
     tolerance, period = (summary_number(run.summary, key) for key in ("tolerance", "period"))
-    near, turns = tolerance > low / 1e4, 0 < period < ticks[-1] - ticks[0]
-    low, high = (min(low, tolerance), max(high, tolerance)) if near else (low, high)
-    floor = 10.0 ** (np.floor(np.log10(low)) - 1)
-    guide = LEARNING_GUIDE if scheduler == "learning" else GAPS_GUIDE
+    turns, learning = 0 < period < ticks[-1] - ticks[0], scheduler == "learning"
+    # A tolerance far below would squash the picture.
+    near = tolerance > canvas.range_above(ROUNDING, gaps.get(EXCESS, np.empty(0)))[0] / 1e4
+    guide = LEARNING_GUIDE if learning else GAPS_GUIDE
     guide = f"{guide} {UNSETTLED.get(str(run.summary.get('outcome')), '')}".strip()
     missing = [column.removeprefix("distance_to_").replace("_", " ") for column in GAPS if column not in gaps]
+    panels = {title: shown for title, columns in PANELS.items() if (shown := [c for c in columns if c in gaps])}
     figure = canvas.sheet(
         run.summary,
+        "How far from clearing" + (", and from the references" if len(panels) > 1 else ""),
         guide,
         _tolerance_note(tolerance, near),
-        f"Not recorded: {', '.join(missing)}." if missing else "",
-        f"Shaded: one turn, {period:,.0f} ticks." if turns else "",
-        canvas.shocks_note(run.summary),
+        f"Not recorded: {', '.join(missing)}." if missing and not learning else "",
+        f"Shaded: one turn, {canvas.number(period)} ticks." if turns else "",
+        canvas.time_note(run.summary, ticks, *(np.maximum(gap, ROUNDING) for gap in gaps.values())),
     )
-    axes = figure.add_axes(PLACE)
     labels = {column: label for column, (label, _) in GAPS.items()}
-    labels["max_relative_excess_demand"] = RESIDUALS.get(scheduler, labels["max_relative_excess_demand"])
+    labels[EXCESS] = RESIDUALS.get(scheduler, labels[EXCESS])
     if frames.is_planned(run.summary):
         labels["distance_to_gradient_path"] = "price against\nplanner's ascent"
-    ends = [
-        canvas.curve(axes, ticks, np.where(values <= ROUNDING, floor, values), labels[column], GAPS[column][1])
-        for column, values in gaps.items()
-    ]
-    if near:
-        axes.axhline(tolerance, **canvas.TOLERANCE)
-    canvas.log_axis(axes, low / 2, high * 2, floor if (everything <= ROUNDING).any() else 0.0)
-    canvas.mark_shocks(axes, run.summary)
-    if turns:
-        axes.axvspan(ticks[-1] - period, ticks[-1], color="#f0f0f0", zorder=0)
-    _finish(axes, ticks, ends, "units of a bundle" if scheduler == "learning" else "relative gap (no unit)")
+    for (title, columns), place in zip(panels.items(), PLACES if len(panels) > 1 else (PLACE,), strict=True):
+        axes, everything = figure.add_axes(place), np.concatenate([gaps[column] for column in columns])
+        low, high = canvas.range_above(ROUNDING, everything)
+        if near and EXCESS in columns:
+            low, high = min(low, tolerance), max(high, tolerance)
+            axes.axhline(tolerance, **canvas.TOLERANCE)
+        floor = 10.0 ** (np.floor(np.log10(low)) - 1)
+        shown = {column: np.where(gaps[column] <= ROUNDING, floor, gaps[column]) for column in columns}
+        ends = [canvas.curve(axes, ticks, gap, labels[column], GAPS[column][1]) for column, gap in shown.items()]
+        canvas.log_axis(axes, low / 2, high * 2, floor if (everything <= ROUNDING).any() else 0.0)
+        canvas.mark_shocks(axes, run.summary)
+        if turns:
+            axes.axvspan(ticks[-1] - period, ticks[-1], color="#f0f0f0", zorder=0)
+        canvas.title(axes, title if len(panels) > 1 else "")
+        _finish(axes, ticks, ends, "units of a bundle" if learning else "relative gap")
+    for axes in figure.axes[:-1]:
+        axes.set_xlabel("")
     return figure
 
 
@@ -107,11 +125,12 @@ def diagnostics(run: Frames) -> Figure | None:
     if not known.any():
         return None
     ticks, values = numbers(run.ticks, "tick")[known], np.column_stack(list(columns.values()))[known]
-    window = window_of(ticks, values, run.summary, logarithms=False)
+    window = window_of(ticks, values, run.summary)
     ticks, values = ticks[: window.rows], values[: window.rows]
     reference = run.summary.get("reference")
     gradient = f"The gradient: of minus the {reference}." if reference else ""
-    figure = canvas.sheet(run.summary, DIAGNOSTICS_GUIDE, gradient, window.note, canvas.shocks_note(run.summary))
+    notes = gradient, window.note, canvas.time_note(run.summary, ticks, values)
+    figure = canvas.sheet(run.summary, "Do prices go downhill, or round in a circle?", DIAGNOSTICS_GUIDE, *notes)
     axes = figure.add_axes(PLACE)
     axes.axhline(0.0, color=GREY, linewidth=1.2)
     ends = [
@@ -137,15 +156,16 @@ def wedges(run: Frames) -> Figure | None:
         return None
     moved = [i for i in known if finite(relative[:, i]).any()]
     chosen = frames.largest(moved or known, lambda i: float(np.nanmean(np.abs(relative[:, i]))), MOST_WEDGES)
-    window = window_of(inputs.ticks, relative[:, chosen], run.summary, logarithms=False)
+    window = window_of(inputs.ticks, relative[:, chosen], run.summary)
+    ticks, shown = inputs.ticks[: window.rows], relative[: window.rows, chosen]
     some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
     some += " The others are 0." if some and len(chosen) == len(moved or known) else ""
     none = "" if moved else "No firm was ever short of an input, or had too much."
-    guide = BIDS_GUIDE if scheduler_of(run) == "marginal_bids" else WEDGES_GUIDE
-    figure = canvas.sheet(run.summary, guide, none, some, window.note)
+    title, guide = BIDS_GUIDES if scheduler_of(run) == "marginal_bids" else WEDGES_GUIDES
+    notes = none, some, window.note, canvas.time_note(run.summary, ticks, shown)
+    figure = canvas.sheet(run.summary, title, guide, *notes)
     axes = figure.add_axes(PLACE)
     axes.axhline(0, color=BLACK, linewidth=1.2)
-    ticks, shown = inputs.ticks[: window.rows], relative[: window.rows, chosen]
     names = [inputs.items[i] for i in chosen]
     between = "\n← " if any(len(firm) + len(good) > 22 for firm, good in names) else " ← "
     ends: list[canvas.End] = []
@@ -159,6 +179,7 @@ def wedges(run: Frames) -> Figure | None:
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(min(low, 0) - 0.5, max(high, 0) * 2 + 0.5)
     axes.yaxis.set_major_formatter(lambda value, _: f"{canvas.number(100 * value)}\N{NO-BREAK SPACE}%")
+    canvas.mark_shocks(axes, run.summary)
     _finish(axes, ticks, ends, "what one more unit earns above its price", early=window.early)
     return figure
 
@@ -175,7 +196,7 @@ def _tolerance_note(tolerance: float, near: bool) -> str:
     """Where the tolerance is."""
     words = canvas.number(tolerance)
     if near:
-        return f"Dotted line: the tolerance, {words}; what lies below it counts as cleared."
+        return f"Dotted line: the tolerance, {words}; no market clears above it."
     return f"The tolerance, {words}, lies far below." if tolerance > 0 else ""
 
 

@@ -77,6 +77,8 @@ def flows_of(run: Frames) -> list[Flow]:
 
     Of a good that is not rival each user, and each of a cohort, has the whole, and its value is what the user pays.
     """
+    if scheduler_of(run) == "learning":
+        return list(_weights(run))
     agents = panel(run.agents, ("agent", "kind", "good"), ("input", "output", "quantity", "pays"))
     goods = goods_of(run, "price")
     price = dict(zip(goods.names, goods["price"][-1].tolist(), strict=True)) if goods.items else {}
@@ -109,6 +111,19 @@ def flows_of(run: Frames) -> list[Flow]:
         for good in dict.fromkeys(flow.good for flow in flows)
         for flow in _rest(good, flows, price.get(good, np.nan), good in outside, good in shared, bidding)
     ]
+
+
+def _weights(run: Frames) -> Iterator[Flow]:
+    """What firms that learn design of what, and the prices of contracts, as flows from what is used to who uses it."""
+    designs = panel(run.agents.query("kind == 'firm'"), ("agent", "good"), ("input",))
+    firms, goods = {agent for agent, _ in designs.items}, goods_of(run, "price")
+    used = [(good, ("firm", agent)) for agent, good in designs.items]
+    # Where there are several contracts, every price is named after one: `left.first`.
+    several = all("." in name for name in goods.names)
+    parts = [name.rpartition(".") if several else (name, "", "bundle") for name in goods.names]
+    used += [(maker, ("buyer", contract)) for maker, _, contract in parts]
+    for (name, node), weight in zip(used, [*designs["input"][-1:].ravel(), *goods["price"][-1:].ravel()], strict=True):
+        yield Flow(("firm" if name in firms else "good", name), node, name, float(weight), abs(float(weight)))
 
 
 def _rest(

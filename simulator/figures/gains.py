@@ -1,4 +1,4 @@
-"""Who gains from trade: a Lorenz curve of the gains within each cohort, and how much each percentile gains."""
+"""Who has how much, and who gains from trade: income and gain of each percentile within each cohort."""
 
 from __future__ import annotations
 
@@ -6,55 +6,45 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from simulator.figures import canvas
-from simulator.figures.canvas import BLUE, BODY, GREEN, GREY, VERMILION, Style
-from simulator.figures.frames import Frames, fixed_prices, panel
+from simulator.figures.canvas import BODY, GREY
+from simulator.figures.frames import Frames, finite, fixed_prices, panel
 
-GUIDE = (
-    "Gain: the money that the utility beyond that of one's endowment is worth. The nearer to the grey line, the evener."
-)
-STYLES: tuple[Style, ...] = (
-    canvas.stroke(BLUE, 3.0),
-    canvas.stroke(VERMILION, 2.6, canvas.DASH_DOT),
-    canvas.stroke(GREEN, 2.6, canvas.DASHED),
-)
+TITLE = "Who has how much, and who gains from trade"
+GUIDE = "Gain: the money that the utility beyond that of one's endowment is worth. Each panel orders consumers anew."
+PANELS = {"income": "income of the last tick", "gain": "gain from trade"}
 
 
 def gains(run: Frames) -> Figure | None:
-    """Two panels over consumers from least to most gain: their part of all gains, and what each of them gains."""
-    told = panel(run.distribution, ("agent",), ("gain", "gain_share"), by="percent")
-    cohorts = [i for i in range(len(told.items)) if np.isfinite(told["gain_share"][:, i]).all()]
-    if not cohorts:
+    """Two panels over consumers from least to most: what each has, and what each gains by trade; beside the names of
+    cohorts the part of all gains that falls to the half that gains least.
+    """
+    told = panel(run.distribution, ("agent",), ("income", "gain", "gain_share"), by="percent")
+    cohorts = [
+        i for i in range(len(told.items)) if len(finite(told["income"][:, i])) or len(finite(told["gain"][:, i]))
+    ]
+    cohorts, beyond = cohorts[: len(canvas.CYCLE)], cohorts[len(canvas.CYCLE) :]
+    if not cohorts or not len(finite(told["gain"])):
         return None
-    beyond = [told.names[i] for i in cohorts[len(STYLES) :]]
-    numberless = [name for i, name in enumerate(told.names) if i not in cohorts]
-    notes = [f"Not shown: {', '.join(beyond)}."] if beyond else []
-    notes += [f"Not shown: {', '.join(numberless)}, whose gain has no number."] if numberless else []
-    figure = canvas.sheet(run.summary, GUIDE, " ".join(notes))
-    lorenz, each = figure.add_axes((0.085, 0.135, 0.32, 0.63)), figure.add_axes((0.49, 0.135, 0.3, 0.63))
-    lorenz.plot([0, 100], [0, 100], color=GREY, linewidth=1.2)
-    ends: list[canvas.End] = []
-    for i, style in zip(cohorts, STYLES, strict=False):
-        words, share = canvas.shorten(told.names[i], 22), 100.0 * told["gain_share"][:, i]
-        half = float(np.interp(50, told.ticks, share))
-        part = f"{canvas.number(half, 2)} % of all"
-        lorenz.plot(told.ticks, share, **style)
-        lorenz.plot([50], [half], "o", color=style["color"], markersize=7)
-        each.plot(told.ticks, told["gain"][:, i], **style)
-        if len(cohorts) > 1:
-            # Curves that lie together leave no room for words beside them.
-            words += f"\nlower half: {part}"
-        else:
-            text, colour = canvas.plain(f"the half of {words} who\ngain least: {part}"), canvas.ink(style["color"])
-            beside: Style = {"xytext": (14, -34), "textcoords": "offset points", "ha": "left"}
-            lorenz.annotate(text, (50, half), fontsize=canvas.SMALL, color=colour, **beside)
-        ends.append((float(told["gain"][-1, i]), words, style))
-    each.axhline(0.0, color=GREY, linewidth=1.2)
+    numberless = [told.names[i] for i in cohorts if not len(finite(told["gain"][:, i]))]
+    notes = [f"Not shown: {', '.join(told.names[i] for i in beyond)}."] if beyond else []
+    if numberless:
+        notes.append(f"No gain is drawn of {', '.join(numberless)}: without trade some could not live.")
+    figure = canvas.sheet(run.summary, TITLE, GUIDE, " ".join(notes))
     ones = [good for good, price in fixed_prices(run.summary).items() if price == "1"]
-    unit = ones[0] if len(ones) == 1 else "money"
-    for axes, label in ((lorenz, "part of all gains, %"), (each, f"gain per tick, in {unit}")):
+    for column, left in zip(PANELS, (0.075, 0.545), strict=True):
+        axes, ends = figure.add_axes((left, 0.135, 0.25, 0.58)), list[canvas.End]()
+        for i, style in zip(cohorts, canvas.CYCLE, strict=False):
+            if len(finite(values := told[column][:, i])):
+                words = canvas.shorten(told.names[i], 22)
+                if column == "gain":
+                    half = canvas.number(float(np.interp(50, told.ticks, 100.0 * told["gain_share"][:, i])), 2)
+                    words += f"\nhalf that gains least:\n{half} % of all gains"
+                ends.append(canvas.curve(axes, told.ticks, values, words, style))
+        axes.axhline(0.0, color=GREY, linewidth=1.2)
         axes.set_xlim(0, 100)
-        axes.set_xlabel("consumers, from least to most gain, %", fontsize=BODY)
-        axes.set_ylabel(label, fontsize=BODY)
+        axes.set_xlabel("consumers, from least to most, %", fontsize=BODY)
+        axes.set_ylabel(f"per tick, in {ones[0] if len(ones) == 1 else 'money'}", fontsize=BODY)
+        canvas.title(axes, PANELS[column])
         canvas.tidy(axes)
-    canvas.label_ends(each, ends, 0.17 * canvas.WIDTH)
+        canvas.label_ends(axes, ends, 0.18 * canvas.WIDTH)
     return figure

@@ -16,8 +16,10 @@ from simulator.figures.canvas import BLUE, BODY, SMALL, VERMILION, Style
 from simulator.figures.frames import Floats, Frames, Panel, finite, goods_of, largest, numbers, panel, scheduler_of
 from simulator.figures.window import window_of
 
+TITLE = "What the market has learnt"
 GUIDE = "Prices are the weights, unfilled orders the errors. A bundle's order is filled where supply meets it."
-TEST_GUIDE = "Patterns that the market never saw: which contract was ordered, and which would be supplied most."
+TEST_TITLE = "How patterns are decided that the market never saw"
+TEST_GUIDE = "Rows and columns: which contract was ordered, and which would be supplied most."
 # Whether supply goes below shades, and above them: the ends of their scale that are arrows.
 EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 LOSS, WRONG = canvas.stroke(BLUE, 4.5), canvas.stroke(VERMILION, 1.6)
@@ -36,14 +38,13 @@ def learnt(run: Frames) -> Figure | None:
     """
     if scheduler_of(run) != "learning":
         return None
-    goods = goods_of(run, "price")
-    with np.errstate(all="ignore"):
-        moving = np.column_stack([goods["price"], np.log(numbers(run.ticks, "loss"))])
-    rows, note, _ = window_of(goods.ticks, moving, run.summary, logarithms=False)
-    figure = canvas.sheet(run.summary, GUIDE, note)
-    orders, surface = _orders_told(run), run.summary.get("surface")
+    goods, orders, surface = goods_of(run, "price"), _orders_told(run), run.summary.get("surface")
+    drawn = [goods["price"], *(numbers(run.ticks, name)[:, None] for name in ("loss", "accuracy"))]
+    rows, note, _ = window_of(goods.ticks, np.hstack(drawn), run.summary)
+    note = f"{note}  {canvas.time_note(run.summary, goods.ticks[:rows], *(each[:rows] for each in drawn))}"
+    figure = canvas.sheet(run.summary, TITLE, GUIDE, note)
     below = (orders is not None) + (surface is not None)
-    place: Style = {"left": 0.07, "right": 0.97, "top": 0.79, "bottom": 0.115, "wspace": 0.2, "hspace": 0.42}
+    place: Style = {"left": 0.07, "right": 0.97, "top": 0.765, "bottom": 0.115, "wspace": 0.2, "hspace": 0.42}
     grid = figure.add_gridspec(2 if below else 1, 2, **place)
     _losses(run, figure.add_subplot(grid[0, 0]), rows)
     _prices(goods, figure.add_subplot(grid[0, 1]), rows)
@@ -64,7 +65,7 @@ def held_out(run: Frames) -> Figure | None:
     inputs = len(test["samples"][0][0])
     side = round(inputs**0.5)
     pictures = side >= SMALLEST_SIDE and side * side == inputs
-    figure = canvas.sheet(run.summary, TEST_GUIDE + (" Red, 5 → 9: a 5 decided wrong." if pictures else ""))
+    figure = canvas.sheet(run.summary, TEST_TITLE, TEST_GUIDE + (" Red, 5 → 9: a 5 decided wrong." if pictures else ""))
     _decisions(figure.add_axes((0.07, 0.11, 0.39 if pictures else 0.9, 0.66)), test)
     samples = test["samples"][: PICTURES[0] * PICTURES[1]] if pictures else []
     space = {"left": 0.52, "right": 0.985, "top": 0.77, "bottom": 0.06, "wspace": 0.15, "hspace": 0.45}
@@ -119,8 +120,7 @@ def _name_lines(axes: Axes, ticks: Floats, ends: list[canvas.End]) -> None:
     canvas.tick_axis(axes, ticks)
     box = axes.get_position()
     axes.set_position((box.x0, box.y0, 0.75 * box.width, box.height))
-    row = 28 / axes.get_window_extent().height
-    canvas.label_ends(axes, ends, 0.23 * box.width * canvas.WIDTH, row)
+    canvas.label_ends(axes, ends, 0.23 * box.width * canvas.WIDTH)
     axes.set_xlabel("tick", fontsize=SMALL, loc="right")
 
 
@@ -128,7 +128,7 @@ def _losses(run: Frames, axes: Axes, rows: int) -> None:
     ticks, loss, right = (numbers(run.ticks, column)[:rows] for column in ("tick", "loss", "accuracy"))
     low, high = canvas.range_above(0.0, np.concatenate([loss, 1.0 - right]))
     canvas.log_axis(axes, low / 1.5, high * 1.5)
-    canvas.title(axes, "loss, and what is decided wrong")
+    canvas.title(axes, "loss, and part decided wrong (log scale)")
     ends: list[canvas.End] = []
     # The wide one first: where all that is wrong is wrong by one, they are the same line.
     for name, values, style in (("loss", loss, LOSS), ("part decided\nwrong", 1.0 - right, WRONG)):
@@ -169,7 +169,7 @@ def _orders(orders: Panel, axes: Axes, rows: int) -> None:
     count, largest_seen = shown.shape[1], float(np.abs(finite(shown)).max(initial=0.0))
     bound = min(largest_seen, float(np.abs(orders["input"]).max(initial=0.0)) or 1.0) or 1.0
     edges, places = np.append(ticks, ticks[-1] + 1) - 0.5, np.arange(count + 1) + 0.5
-    image = axes.pcolormesh(edges, places, shown.T, cmap="RdBu_r", vmin=-bound, vmax=bound)
+    image = axes.pcolormesh(edges, places, shown.T, cmap="viridis", vmin=-bound, vmax=bound)
     axes.set_xlabel("tick", fontsize=SMALL)
     axes.set_ylabel("order", fontsize=SMALL)
     _colour_scale(axes, image, "unfilled", pad=0.01, extend="both" if largest_seen > bound else "neither")
@@ -227,7 +227,7 @@ def _shades_about(orders: Floats) -> Style:
     """Shades of supply, half their range beyond the least and the most ordered; what is beyond has the last colour."""
     low, high = float(orders.min()), float(orders.max())
     low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
-    return {"cmap": "PuOr", "vmin": low - (high - low) / 2, "vmax": high + (high - low) / 2}
+    return {"cmap": "Purples", "vmin": low - (high - low) / 2, "vmax": high + (high - low) / 2}
 
 
 def _palette(contracts: int) -> Style:

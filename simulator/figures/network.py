@@ -18,60 +18,77 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
-from simulator.figures.canvas import BLACK, BLUE, BODY, DASHED, GREEN, GREY, SKY, SMALL, Style, shorten
+from simulator.figures.canvas import BLACK, BLUE, DASHED, GREEN, GREY, SKY, Style, shorten
 from simulator.figures.flows import HEIGHT, MARGIN, WIDTH, Flow, NetworkLayout, Node, Turn, flows_of, layout
 from simulator.figures.frames import Floats, Frames, finite, goods_of, numbers, scheduler_of
 
 Point = tuple[float, float]
-MOST_BARS = 14
 FONT, ROUND = 15.0, 6.0
 CONSUMER, OUTSIDE = "#F7DDA0", "#DDDDDD"
 FILL = {"firm": SKY, "seller": CONSUMER, "buyer": CONSUMER, "source": OUTSIDE, "sink": OUTSIDE}
+TITLE, LEARNING_TITLE = "Who passes how much of what to whom", "What firms design of what, and what is paid for it"
 GUIDE = (
     "Circles: goods and how much of each is traded. Boxes: who makes and uses them. Thick arrows: much value per tick."
 )
+LEARNING_GUIDE = (
+    "Left to right: what bundles hold, firms that design goods of it, contracts. Numbers: designs, and last prices. "
+    "Dashed: below 0."
+)
 DERIVATIVE = "Derivative: what one more unit would add to the final value; in equilibrium, the price."
-BARS_GUIDE = "The network is too large to draw; here are its largest flows by value (quantity × price)."
+SIZES = (80, 60, 50, 40, 32, 26, 20, 16, 12, 8, 5, 3, 1)
+"""How many of the largest flows are tried, if all are too many to be read."""
 
 
 def network(run: Frames) -> Figure | None:
-    """Goods as circles, firms, consumers and the outside as boxes, arrows with what flowed in the last recorded tick.
+    """Goods as circles, firms, consumers and the outside as boxes, arrows with what flowed in the last recorded tick;
+    where a market learns, arrows with designs and prices.
 
-    A consumer or the outside that both sells and buys stands on both sides. What is too large or too deep to be read
-    as a network is drawn as bars: its largest flows by value. None where nothing flowed, or bundles alone are sold.
+    A consumer or the outside that both sells and buys stands on both sides. Of a network that is too large or too deep
+    to be read the largest flows by value are drawn. None where nothing flowed.
     """
-    flows = flows_of(run) if scheduler_of(run) != "learning" else []
+    flows = flows_of(run)
     if not any(flow.quantity for flow in flows):
         return None
-    plan = layout(flows)
-    return _bars(run, flows) if plan is None else _drawing(run, flows, plan)
+    known = sorted(flows, key=lambda flow: -np.nan_to_num(flow.value))
+    for size in (len(flows), *(size for size in SIZES if size < len(flows))):
+        shown = flows if size == len(flows) else known[:size]
+        if plan := layout(shown):
+            return _drawing(run, flows, shown, plan)
+    return None
 
 
-def _drawing(run: Frames, flows: Sequence[Flow], plan: NetworkLayout) -> Figure:
-    goods = goods_of(run, "price", "traded", "adjoint")
-    facts = {good: {c: float(v[-1, i]) for c, v in goods.columns.items()} for i, good in enumerate(goods.names)}
-    tick = f"At tick {numbers(run.agents, 'tick').max():,.0f}."
-    plans = "" if finite(goods["traded"][-1:]).any() else "Nothing is traded yet: amounts are plans."
-    derivative = DERIVATIVE if len(finite(goods["adjoint"][-1:])) else ""
-    bought = [f"{shorten(flow.target[1], 20)} buys {shorten(flow.good, 20)}" for flow in flows if flow.reverse]
-    negative = f"Output below zero: {', '.join(bought[:2])}{' …' if len(bought) > 2 else ''}." if bought else ""
-    figure = canvas.sheet(run.summary, GUIDE, tick, plans, negative, derivative)
+def _drawing(run: Frames, flows: Sequence[Flow], shown: Sequence[Flow], plan: NetworkLayout) -> Figure:
+    goods, learning = goods_of(run, "price", "traded", "adjoint"), scheduler_of(run) == "learning"
+    told = {} if learning else goods.columns
+    facts = {good: {c: float(v[-1, i]) for c, v in told.items()} for i, good in enumerate(goods.names)}
+    notes = [f"At tick {numbers(run.agents, 'tick').max():,.0f}."]
+    if len(shown) < len(flows):
+        part = sum(np.nan_to_num(flow.value) for flow in shown) / sum(np.nan_to_num(flow.value) for flow in flows)
+        of = "weights" if learning else f"flows, {100 * part:.0f} % of all value"
+        notes.append(f"Too large to be read: the {len(shown)} largest of {len(flows):,} {of}.")
+    if not learning and not finite(goods["traded"][-1:]).any():
+        notes.append("Nothing is traded yet: amounts are plans.")
+    bought = [f"{shorten(flow.target[1], 20)} buys {shorten(flow.good, 20)}" for flow in shown if flow.reverse]
+    notes.append(f"Output below zero: {', '.join(bought[:2])}{' …' if len(bought) > 2 else ''}." if bought else "")
+    notes.append(DERIVATIVE if len(finite(goods["adjoint"][-1:])) else "")
+    words = (LEARNING_TITLE, LEARNING_GUIDE) if learning else (TITLE, GUIDE)
+    figure = canvas.sheet(run.summary, *words, *notes)
     axes = figure.add_axes((0.0125, 0.055, WIDTH / canvas.WIDTH, HEIGHT / canvas.HEIGHT))
     axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
     axes.set_axis_off()
     circles = [node for node in plan.at if node[0] == "good"]
     taken = [_box(axes, node, plan) for node in plan.at if node[0] not in ("good", "bend")]
-    taken += [_circle(axes, node, plan, facts.get(node[1], {}), flows) for node in circles]
+    taken += [_circle(axes, node, plan, facts.get(node[1], {}), shown) for node in circles]
     for node in circles:
         _tell(axes, node, plan, facts.get(node[1], {}), taken)
-    most = max((flow.value for flow in flows if np.isfinite(flow.value)), default=0.0)
-    routes = [_route(flow, plan) for flow in flows]
-    for flow, route in zip(flows, routes, strict=True):
+    most = max((flow.value for flow in shown if np.isfinite(flow.value)), default=0.0)
+    routes = [_route(flow, plan) for flow in shown]
+    for flow, route in zip(shown, routes, strict=True):
         _arrow(axes, flow, route, most)
     ways = [_sampled(route) for route in routes]
-    for i in sorted(range(len(flows)), key=lambda i: -np.nan_to_num(flows[i].value)):
+    for i in sorted(range(len(shown)), key=lambda i: -np.nan_to_num(shown[i].value)):
         others = np.vstack([np.empty((0, 2)), *ways[:i], *ways[i + 1 :]])
-        _amount(axes, flows[i].quantity, ways[i], plan, taken, others)
+        _amount(axes, shown[i].quantity, ways[i], plan, taken, others)
     return figure
 
 
@@ -92,8 +109,9 @@ def _circle(axes: Axes, node: Node, plan: NetworkLayout, facts: Mapping[str, flo
     (x, y), radius = plan.at[node], plan.radius
     circle = axes.add_patch(Circle((x, y), radius, facecolor="white", edgecolor=BLACK, linewidth=2, zorder=3))
     traded = float(np.nan_to_num(facts.get("traded", 0.0), posinf=0.0, neginf=0.0))
-    amount = traded or sum(flow.quantity for flow in flows if flow.target == node)
-    canvas.shrink(_write(axes, x, y, canvas.number(amount, 3), FONT * plan.scale, va="center"), 1.75 * radius)
+    coming = [flow.quantity for flow in flows if flow.target == node]
+    words = canvas.number(traded or sum(coming), 3) if traded or coming else ""
+    canvas.shrink(_write(axes, x, y, words, FONT * plan.scale, va="center"), 1.75 * radius)
     return circle.get_window_extent().expanded(0.8, 1)
 
 
@@ -185,7 +203,7 @@ def _towards(corner: Point, other: Point) -> Point:
 
 def _arrow(axes: Axes, flow: Flow, route: Path, most: float) -> None:
     share = flow.value / most if most > 0 and np.isfinite(flow.value) else 0.0
-    style = canvas.stroke(GREY, 1.3 + 3.2 * share, DASHED if flow.quantity == 0 else "-")
+    style = canvas.stroke(GREY, 1.3 + 3.2 * share, DASHED if flow.quantity <= 0 else "-")
     axes.add_patch(FancyArrowPatch(path=route, arrowstyle="-|>", mutation_scale=18, zorder=1, **style))
 
 
@@ -210,7 +228,7 @@ def _amount(axes: Axes, quantity: float, way: Floats, plan: NetworkLayout, taken
         clear = float(np.hypot(*(others - (x, y)).T).min(initial=40.0))
         y = float(near.max()) + 4 + extent.height / 2 if level else float(y)
         text.set_position((x, y))
-        if clear >= 10 and not _covered(text, taken, 1):
+        if clear >= 10 and not _covered(text, taken, 3):
             places.append((clear - 30 * abs(share - 0.5), float(x), y, level))
     if not places:
         text.remove()
@@ -219,29 +237,3 @@ def _amount(axes: Axes, quantity: float, way: Floats, plan: NetworkLayout, taken
     text.set_position((x, y))
     text.set_bbox(None if level else {"facecolor": "white", "edgecolor": "none", "pad": 1})
     taken.append(text.get_window_extent())
-
-
-def _bars(run: Frames, flows: Sequence[Flow]) -> Figure:
-    """The largest flows by value, as bars."""
-    largest = sorted((flow for flow in flows if flow.value > 0), key=lambda flow: -flow.value)
-    shown = (largest or sorted(flows, key=lambda flow: -flow.quantity))[:MOST_BARS]
-    sizes = [flow.value if np.isfinite(flow.value) else flow.quantity for flow in shown]
-    total = sum(flow.value for flow in flows if np.isfinite(flow.value))
-    part = f", {100 * sum(sizes) / total:.0f} % of all value" if total else ""
-    figure = canvas.sheet(run.summary, BARS_GUIDE, f"{len(shown)} of {len(flows)} flows{part}.")
-    axes = figure.add_axes((0.36, 0.13, 0.53, 0.67))
-    places = np.arange(len(shown))[::-1]
-    colours = [FILL[(flow.source if flow.source[0] != "good" else flow.target)[0]] for flow in shown]
-    axes.barh(places, sizes, color=colours, edgecolor=BLACK, height=0.7)
-    axes.set_yticks(places, [""] * len(shown))
-    beside: Style = {"ha": "right", "va": "center", "fontsize": SMALL, "transform": axes.get_yaxis_transform()}
-    for flow, place, size in zip(shown, places, sizes, strict=True):
-        ends = f"{shorten(flow.source[1], 22)} → {shorten(flow.target[1], 22)}"
-        canvas.fit_name(axes.text(-0.01, place, canvas.plain(ends), **beside), 0.33 * canvas.WIDTH)
-        words = f" {canvas.number(flow.quantity, 3)} at {canvas.number(size / max(flow.quantity, 1e-300), 3)}"
-        axes.text(size, place, words, va="center", fontsize=SMALL)
-    axes.set_xlim(0, max(sizes) * 1.02)
-    canvas.tidy(axes)
-    axes.grid(False, axis="y")
-    axes.set_xlabel("value per tick (labels: quantity at price)", fontsize=BODY)
-    return figure

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,29 +15,29 @@ from simulator.figures.frames import Floats, Frames, Panel, finite
 from simulator.figures.window import window_of
 
 MOST_PANELS = 9
+TITLE = "The price of each good, tick by tick"
 GUIDE = "Each panel is a good."
-DESCENT_GUIDE = f"{GUIDE} Where blue lies on the orange beads, the market follows gradient descent."
+DESCENT_GUIDE = f"{GUIDE} Where blue lies on the wide pale line, the market follows gradient descent."
 PLANNER_GUIDE = (
-    f"{GUIDE} Orange beads: a planner who moves quantities, not prices, up the gradient of the objective; "
+    f"{GUIDE} Wide pale line: a planner who moves quantities, not prices, up the gradient of the objective; "
     "his prices are its derivatives."
 )
 # column: label, style; in drawing order
 PATHS: Mapping[str, tuple[str, Style]] = {
-    "gradient_price": ("gradient descent, same start and rule", canvas.BEADS),
+    "gradient_price": ("gradient descent, same start and rule", canvas.TRAIL),
+    "adjoint": ("adjoint (derivative)", canvas.stroke(GREEN, 1.8, canvas.DASHED)),
     "price": ("market price", canvas.stroke(BLUE, 2.5)),
-    "adjoint": ("adjoint (derivative)", canvas.stroke(GREEN, 2.5, canvas.DASHED)),
 }
 PLANNER = "planner's gradient ascent"
-# An adjoint that jumps at kinks, far beyond the prices, stays in the background.
-PALE_ADJOINT: Style = {**canvas.stroke("#8CCFBB", 1.4), "zorder": 1.4}
 EQUILIBRIUM: Style = {"color": BLACK, "linewidth": 1, "zorder": 1.5}
 GRIDS = ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (2, 4), (2, 4), (3, 3))
 
+RATIO_TITLE = "Price, bid and derivative, relative to equilibrium"
 RATIO_GUIDE = (
     "Curves are goods, over their price at equilibrium. A bid is one step of backprop, the adjoint the whole sweep."
 )
 RATIOS = {"price": "market price", "bid": "bid (one step)", "adjoint": "adjoint (full sweep)"}
-MOST_GOODS = 8
+MOST_GOODS = len(canvas.CYCLE)
 WIDEST = 100.0
 """A ratio further than this from 1, or below its inverse, is left out of the axis."""
 
@@ -49,17 +48,14 @@ def prices(run: Frames) -> Figure | None:
     chosen, note = _goods_to_show(goods, run.summary)
     if not chosen:
         return None
-    moving = np.hstack([goods["price"][:, chosen], goods["gradient_price"][:, chosen]])
-    window = window_of(goods.ticks, moving, run.summary)
+    window = window_of(goods.ticks, np.hstack([goods[name][:, chosen] for name in PATHS]), run.summary)
     ticks, lines = goods.ticks[: window.rows], {name: goods[name][: window.rows, chosen] for name in PATHS}
     looks = {name: PATHS[name] for name, values in lines.items() if len(finite(values))}
     if planned and "gradient_price" in looks:
-        looks["gradient_price"] = PLANNER, canvas.BEADS
-    if "adjoint" in looks and _restless(lines["adjoint"], moving[: window.rows]):
-        looks["adjoint"] = PATHS["adjoint"][0], PALE_ADJOINT
-    guide = PLANNER_GUIDE if planned else DESCENT_GUIDE
-    guide = guide if len(finite(goods["gradient_price"][:, chosen])) else GUIDE
-    figure = canvas.sheet(run.summary, guide, note, window.note, canvas.shocks_note(run.summary))
+        looks["gradient_price"] = PLANNER, canvas.TRAIL
+    guide = (PLANNER_GUIDE if planned else DESCENT_GUIDE) if "gradient_price" in looks else GUIDE
+    notes = note, window.note, canvas.time_note(run.summary, ticks, *lines.values())
+    figure = canvas.sheet(run.summary, TITLE, guide, *notes)
     shape = GRIDS[len(chosen) - 1]
     space = {"left": 0.075, "right": 0.975, "top": 0.76, "bottom": 0.18, "wspace": 0.27, "hspace": 0.32}
     known, ends = frames.equilibria_of(run, goods.names), np.array([*frames.shocks(run.summary), np.inf])
@@ -92,20 +88,20 @@ def _goods_to_show(goods: Panel, summary: Mapping[str, Any]) -> tuple[list[int],
     priced = [i for i in range(len(names)) if len(finite(price[:, i]))]
     still = [i for i in priced if names[i] in fixed and np.nanmin(price[:, i]) == np.nanmax(price[:, i])]
     free = [i for i in priced if i not in still] or priced
+    if not free:
+        return [], ""
     notes: list[str] = []
     if 0 < len(still) < len(priced):
         named = ", ".join(f"{names[i]} = {canvas.number(price[-1, i])}" for i in still[:3])
         notes.append(f"Fixed price: {named}{' …' if len(still) > 3 else ''}.")
+    seen = np.where(np.isfinite(price), price, np.nan)
+    by_factor = bool((finite(price[:, free]) > 0).all())
+    with np.errstate(all="ignore"):
+        moved = np.fmax.reduce(seen) / np.fmin.reduce(seen) if by_factor else np.ptp(np.nan_to_num(seen), axis=0)
     if len(free) > MOST_PANELS:
-        notes.append(f"Shown: {MOST_PANELS} of {len(free)} goods, those that moved most.")
-    return frames.largest(free, lambda i: _moved(finite(price[:, i])), MOST_PANELS), " ".join(notes)
-
-
-def _moved(price: Floats) -> float:
-    """How far a price went from its lowest to its highest: by logarithm where positive, relative to its size if not."""
-    if price.min() > 0:
-        return float(np.log(price.max() / price.min()))
-    return float(np.ptp(price) / max(np.abs(price).max(), 1e-300))
+        how = "the largest factor" if by_factor else "most"
+        notes.append(f"Shown: {MOST_PANELS} of {len(free)} goods, those whose prices moved by {how}.")
+    return frames.largest(free, lambda i: float(moved[i]), MOST_PANELS), " ".join(notes)
 
 
 def _price_axis(axes: Axes, values: Floats) -> None:
@@ -120,21 +116,11 @@ def _price_axis(axes: Axes, values: Floats) -> None:
 
 
 def _panel_title(axes: Axes, good: str, price: Floats) -> None:
-    """The good's name, and the price it ended at."""
+    """The good's name, the price it ended at, and whether the axis is no common one."""
     words = f"at end {canvas.number(canvas.last_finite(price))}"
+    words = f"log scale, {words}" if axes.get_yscale() != "linear" else words
     end = axes.set_title(words, loc="right", fontsize=SMALL, color=canvas.ink(BLUE))
     canvas.title(axes, good, axes.get_window_extent().width - end.get_window_extent().width - 15)
-
-
-def _restless(adjoint: Floats, moving: Floats) -> bool:
-    """Whether derivatives keep jumping up and down by more than half the range of that good's price lines in a tick."""
-    if len(adjoint) < 20:
-        return False
-    with np.errstate(all="ignore"):
-        step = np.diff(adjoint[len(adjoint) // 10 :], axis=0)
-        range_of = (np.fmax.reduce(moving, axis=0) - np.fmin.reduce(moving, axis=0)).reshape(2, -1)
-        much = 0.5 * np.fmax.reduce(range_of, axis=0)
-        return bool(((np.fmax.reduce(step, axis=0) > much) & (np.fmin.reduce(step, axis=0) < -much)).any())
 
 
 def three_prices(run: Frames) -> Figure | None:
@@ -155,32 +141,32 @@ def three_prices(run: Frames) -> Figure | None:
         return None
     chosen = frames.largest(told, lambda i: float(np.ptp(finite(ratios["price"][:, i]))), MOST_GOODS)
     shown = {column: values[:, chosen] for column, values in ratios.items() if len(finite(values[:, chosen]))}
-    moving = np.hstack([shown["price"], shown["adjoint"]])
-    window = window_of(goods.ticks, moving, run.summary, logarithms=False)
-    shown = {column: values[: window.rows] for column, values in shown.items()}
-    some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
-    figure = canvas.sheet(run.summary, RATIO_GUIDE, some, window.note, canvas.shocks_note(run.summary))
-    titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}
+    window = window_of(goods.ticks, np.hstack([*shown.values()]), run.summary)
+    ticks, shown = goods.ticks[: window.rows], {column: values[: window.rows] for column, values in shown.items()}
     low, high = _limits(finite(np.hstack([*shown.values()])))
-    colours = [colormaps["viridis"](0.9 * place / max(len(chosen) - 1, 1)) for place in range(len(chosen))]
-    space = {"left": 0.075, "right": 0.975, "top": 0.74, "bottom": 0.235, "wspace": 0.08}
+    by_logarithm = 0 < 8 * low < high
+    some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
+    notes = some, window.note, canvas.time_note(run.summary, ticks, *shown.values())
+    figure = canvas.sheet(run.summary, RATIO_TITLE, RATIO_GUIDE, *notes)
+    titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}
+    space = {"left": 0.075, "right": 0.975, "top": 0.74, "bottom": 0.235, "wspace": 0.1}
     for axes, column in zip(canvas.panels(figure, len(shown), (1, len(shown)), **space), shown, strict=True):
         axes.axhline(1.0, color=BLACK, linewidth=1)
-        for curve, colour in zip(shown[column].T, colours, strict=True):
-            canvas.line(axes, goods.ticks[: window.rows], curve, color=colour, linewidth=2)
-        if 0 < 8 * low < high:
+        for curve, style in zip(shown[column].T, canvas.CYCLE, strict=False):
+            canvas.line(axes, ticks, curve, **{**style, "linewidth": 0.75 * style["linewidth"]})
+        if by_logarithm:
             canvas.log_axis(axes, low, high)
         else:
             axes.set_ylim(low, high)
         axes.tick_params(labelleft=column == "price")
         canvas.title(axes, titles[column])
         canvas.mark_shocks(axes, run.summary)
-        canvas.tick_axis(axes, goods.ticks[: window.rows], early=window.early)
+        canvas.tick_axis(axes, ticks, early=window.early)
     figure.supxlabel(canvas.tick_label(window.early), y=0.13, fontsize=BODY)
-    figure.supylabel("over the price at equilibrium", x=0.008, fontsize=BODY)
-    words = [canvas.shorten(goods.names[place], 16) for place in chosen]
-    samples = [(name, {"color": colour, "linewidth": 2.5}) for name, colour in zip(words, colours, strict=True)]
-    canvas.legend(figure, samples, ncols=8, handlelength=1.6, columnspacing=1.6)
+    unit = "over the price at equilibrium" + (" (log scale)" if by_logarithm else "")
+    figure.supylabel(unit, x=0.008, fontsize=BODY)
+    samples = [(canvas.shorten(goods.names[i], 16), style) for i, style in zip(chosen, canvas.CYCLE, strict=False)]
+    canvas.legend(figure, samples, ncols=8, handlelength=2.6, columnspacing=1.6)
     return figure
 
 

@@ -22,6 +22,7 @@ from simulator.figures.window import rows_worth_drawing
 OUTWARD = (((0, -5), "center", "top"), ((6, 0), "left", "center"), ((-6, 0), "right", "center"))
 PAPER: Style = {"facecolor": "#fafafa", "edgecolor": GREY, "linewidth": 1.5}
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
+TITLE = "The path of the three prices, as shares of their sum"
 GUIDE = (
     "Each point is the three prices as shares of their sum: nearer to a corner, that good is dearer. "
     "Grey lines: equal share of one good."
@@ -47,14 +48,15 @@ def simplex(run: Frames) -> Figure | None:
     if not len(path):
         return None
     equilibria = _equilibria(run, names)
-    figure = canvas.sheet(run.summary, GUIDE)
+    note = canvas.time_note({}, ticks)
+    figure = canvas.sheet(run.summary, TITLE, GUIDE, note)
     axes = figure.add_axes((0.04, 0.05, 0.6, 0.74))
     axes.set_axis_off()
     zoomed = _zoom(axes, np.vstack([path, *(at for at, _ in equilibria)]))
     _grid(axes, names, zoomed)
     label = "planner's gradient ascent" if is_planned(run.summary) else "gradient descent"
-    canvas.line(axes, gradient[:, 0], gradient[:, 1], label=label, **canvas.BEADS)
-    rows, _ = rows_worth_drawing(ticks, path, logarithms=False)
+    canvas.line(axes, gradient[:, 0], gradient[:, 1], label=label, **canvas.TRAIL)
+    rows, _ = rows_worth_drawing(ticks, path)
     _coloured_path(figure, axes, ticks, path, rows)
     _arrows(axes, path[:rows])
     _marks(axes, path, equilibria)

@@ -12,8 +12,11 @@ from simulator.figures import canvas
 from simulator.figures.canvas import BODY, SMALL
 from simulator.figures.frames import Floats, Frames, goods_of, scheduler_of
 
-GUIDE = "A row is a good, from raw supply up to the result. Dark: as it will be in the end. White: nothing has arrived."
-PANELS = {"supply": "quantities flow down", "price": "bids come back"}
+TITLE = "How quantities and prices spread from good to good"
+GUIDE = (
+    "Rows are goods, from raw supply down to the result. Dark: as it will be in the end. White: nothing has come yet."
+)
+PANELS = {"supply": "quantities flow down", "price": "bids come back up"}
 LEAST = 1e-12
 MOST_NAMES = 30
 
@@ -25,13 +28,14 @@ def wave(run: Frames) -> Figure | None:
     goods = goods_of(run, "supply", "price")
     if len(goods.ticks) < 2:
         return None
-    figure = canvas.sheet(run.summary, GUIDE, canvas.shocks_note(run.summary))
+    figure = canvas.sheet(run.summary, TITLE, GUIDE, canvas.time_note(run.summary, goods.ticks))
     panels = [figure.add_axes((left, 0.135, 0.375, 0.6)) for left in (0.085, 0.5)]
     edges = np.concatenate([goods.ticks, [goods.ticks[-1] + 1]]) - 0.5
     rows, norm = np.arange(len(goods.items) + 1) - 0.5, LogNorm(LEAST, 1.0)
     images: list[Any] = []
     for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
         images.append(axes.pcolormesh(edges, rows, _gap(goods[column]).T, norm=norm, cmap="viridis"))
+        axes.invert_yaxis()
         canvas.title(axes, title)
         axes.set_xlabel("tick", fontsize=BODY)
         canvas.mark_shocks(axes, run.summary)

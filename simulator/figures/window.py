@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulator.figures.frames import Floats, summary_number
+from simulator.figures.frames import Floats, finite, shocks, summary_number
 
 STILL = 0.01
 TURNS = 12
@@ -21,10 +21,11 @@ class Window(NamedTuple):
     early: bool
 
 
-def window_of(ticks: Floats, lines: Floats, summary: Mapping[str, Any], *, logarithms: bool = True) -> Window:
-    """The window of lines `(ticks, lines)` of a run."""
-    rows, note = rows_worth_drawing(ticks, lines, summary_number(summary, "period"), logarithms=logarithms)
-    return Window(rows, note, moves_early(ticks[:rows], lines[:rows]))
+def window_of(ticks: Floats, lines: Floats, summary: Mapping[str, Any]) -> Window:
+    """The window of all the lines `(ticks, lines)` that a figure draws of a run."""
+    rows, note = rows_worth_drawing(ticks, lines, summary_number(summary, "period"))
+    # After a shock much happens late: by logarithm of ticks that would be squeezed into a line.
+    return Window(rows, note, not shocks(summary) and moves_early(ticks[:rows], lines[:rows]))
 
 
 def unit_range(lines: Floats, *, logarithms: bool = True) -> Floats:
@@ -37,21 +38,26 @@ def unit_range(lines: Floats, *, logarithms: bool = True) -> Floats:
         return np.where(moving, (lines - low) / (high - low), np.where(np.isnan(lines), np.nan, 0.0))
 
 
-def rows_worth_drawing(
-    ticks: Floats, lines: Floats, period: float = np.nan, *, logarithms: bool = True
-) -> tuple[int, str]:
+def turns_of(line: Floats) -> int:
+    """How often a line `(ticks,)` turns by more than a hundredth of its range."""
+    steps = np.diff(np.round(100 * unit_range(finite(line)[:, None])[:, 0])) if len(finite(line)) > 2 else np.zeros(0)
+    steps = steps[steps != 0]
+    return int(np.count_nonzero(steps[1:] * steps[:-1] < 0))
+
+
+def rows_worth_drawing(ticks: Floats, lines: Floats, period: float = np.nan) -> tuple[int, str]:
     """How many leading rows of (ticks, lines) to draw, and a note where that is not all of them."""
     rows = len(ticks)
     if rows < 20 or lines.shape[1] == 0:
         return rows, ""
-    scaled = unit_range(lines, logarithms=logarithms)
+    # By logarithm too, as some axes are.
+    scaled = np.hstack([unit_range(lines, logarithms=False), unit_range(lines)])
     if np.isfinite(period) and period > 0 and ticks[-1] - ticks[0] > 2 * TURNS * period:
         keep = _rows_to_steady_turns(ticks, scaled, period)
-        turns = int((ticks[keep - 1] - ticks[0]) / period + 0.5)
-        reason = f"the first {turns} turns of the cycle; the rest repeats them"
+        reason = f"the first {int((ticks[keep - 1] - ticks[0]) / period + 0.5)} turns of the cycle"
     else:
         keep = max(20, int(1.4 * _settled_row(scaled)))
-        reason = "afterwards nothing is more than 1 % of its range away from its end"
+        reason = "afterwards no line is more than 1 % of its range away from its end"
     if keep > 0.7 * rows:
         return rows, ""
     return keep, f"Ticks {ticks[0]:,.0f} to {ticks[keep - 1]:,.0f} of {ticks[-1]:,.0f}: {reason}."

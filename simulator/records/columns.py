@@ -119,7 +119,8 @@ EQUILIBRIUM: Columns = (
     Column(
         "price",
         PRICE,
-        "the equilibrium's price; where only relative prices matter, scaled to the market's last sum(p s)",
+        "the equilibrium's price; where only relative prices matter, at the level of the market's last ones: "
+        "of the same sum(p^2) under the additive form, of the same sum(p s) at its quantities under the multiplicative",
     ),
     Column("quantity", QUANTITY, "demand at that price"),
     Column("adjoint", PRICE, "derivative of the objective with respect to the quantity used, there"),

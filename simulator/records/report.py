@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 LIBRARIES = ("market-simulator", "mesa", "numpy", "pandas", "scipy")
 
 
-def equilibrium_table(references: References | None, markets: UserMarkets, prices: Array, worth: float) -> Table:
+def equilibrium_table(references: References | None, markets: UserMarkets, prices: Array) -> Table:
     """One row per equilibrium and good: where it is, what it means, and how far the market's last `prices` are from it.
 
     `price_gap` is `|market - price| / price`, `adjoint_gap` is `|adjoint - price| / price`. Where only relative
-    prices matter and none is fixed, prices are scaled to `worth`, the market's last `sum(p s)`. `from_tick` is the tick
-    from which the equilibrium is one: after a shock there are others.
+    prices matter and none is fixed, prices are brought to the market's level. `from_tick` is the tick from which the
+    equilibrium is one: after a shock there are others.
     """
     parts: list[Known] = []
     if references is not None:
         for regime in references.regimes:
             for found in regime.equilibria:
-                at = references.equilibrium_prices(found, np.asarray(worth), regime.economy)
+                at = references.equilibrium_prices(found, prices, regime.economy)
                 parts.append(_known(markets, regime, found, at, prices))
     numbers = np.arange(1, len(parts) + 1)
     return Table.of({"equilibrium": numbers}, {"good": names(markets.goods)}, EQUILIBRIUM, together(parts))
@@ -65,13 +65,17 @@ def _known(markets: UserMarkets, regime: RegimeEquilibria, found: Equilibrium, a
 
 
 def equilibrium_records(references: References, markets: UserMarkets) -> list[dict[str, Any]]:
-    """Every equilibrium found as plain data: prices, quantities and adjoints by good, residual, index and stability."""
+    """Every equilibrium found as plain data: prices (at the level of the initial ones, where only relative prices
+    matter), quantities and adjoints by good, residual, index and stability.
+    """
     records: list[dict[str, Any]] = []
     for number, found in enumerate(references.equilibria, 1):
+        prices = references.equilibrium_prices(found, references.initial_prices)
+        level = float(prices.sum() / found.prices.sum())
         columns = {
-            "price": markets.sum_over_users(found.prices),
+            "price": markets.sum_over_users(prices),
             "quantity": markets.mean_over_users(found.balance.demand, found.prices),
-            "adjoint": markets.sum_over_users(equilibrium_adjoints(references.economy, found.balance)),
+            "adjoint": markets.sum_over_users(level * equilibrium_adjoints(references.economy, found.balance)),
         }
         by_good = {name: dict(zip(markets.goods, cells.tolist(), strict=True)) for name, cells in columns.items()}
         record = {
@@ -141,7 +145,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
 
 
-def scale(economy: Economy, markets: UserMarkets, rule: PriceRule, prices: Array, worth: float) -> str:
+@np.errstate(all="ignore")
+def scale(economy: Economy, markets: UserMarkets, rule: PriceRule, prices: Array, quantities: Array) -> str:
     """Which price is 1, or held, or the sum that prices are measured by."""
     moving = {markets.name_of(i) for i in np.flatnonzero(rule.free).tolist()}
     fixed = [i for i in np.flatnonzero(rule.fixed).tolist() if markets.name_of(i) not in moving]
@@ -149,7 +154,11 @@ def scale(economy: Economy, markets: UserMarkets, rule: PriceRule, prices: Array
     if held:
         return ", ".join(held)
     in_money = not economy.homogeneous or not (economy.firms or economy.consumers)
-    return "money" if in_money else f"sum of price times quantity = {worth:.6g}"
+    if in_money:
+        return "money"
+    if rule.form == "additive":
+        return f"sum of squared prices = {prices @ prices:.6g}"
+    return f"sum of price times quantity = {prices @ quantities:.6g}"
 
 
 OPENINGS = {

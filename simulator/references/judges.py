@@ -95,7 +95,7 @@ class References:
         self._diagnostics = diagnostics
         self.dominant_mode: Array | None = None
         self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
-        self._initial_prices = initial_prices
+        self.initial_prices = initial_prices
         self.starts = random_starts + 3
         self.economy, self.reference = economy, reference(economy)
         self.path = PATHS[path](economy, self.reference, rule, initial_prices)
@@ -110,7 +110,7 @@ class References:
         self.regimes.append(self._regime(from_tick, economy, self.equilibria))
 
     def _regime(self, from_tick: int, economy: Economy, before: list[Equilibrium]) -> RegimeEquilibria:
-        starts = [self._initial_prices, *(found.prices for found in before)]
+        starts = [self.initial_prices, *(found.prices for found in before)]
         found = search(economy, self.rule, starts, random_starts=self._random_starts, seed=self._seed)
         return RegimeEquilibria(from_tick, economy, found.equilibria, found.given_up)
 
@@ -210,17 +210,23 @@ class References:
         What is free there counts as 0, and is left out once it is as good as free in the market.
         """
         free = as_good_as_free(found.prices, found.balance.demand, found.balance.supply)
-        worth = np.sum(prices * np.maximum(demand, supply), axis=-1)
-        there = np.where(free, 0.0, self.equilibrium_prices(found, worth))
+        there = np.where(free, 0.0, self.equilibrium_prices(found, prices))
         return relative_gap(np.where(free & as_good_as_free(prices, demand, supply), np.nan, prices), there)
 
-    def equilibrium_prices(self, found: Equilibrium, worth: Array, economy: Economy | None = None) -> Array:
-        """An equilibrium's prices, `(..., goods)`, scaled to the market's `sum(p s)` `(...)` if their level is
-        free in its `economy` (the one in force, unless said).
+    def equilibrium_prices(self, found: Equilibrium, prices: Array, economy: Economy | None = None) -> Array:
+        """An equilibrium's prices, `(..., goods)`, brought to the level of a market's `prices` `(..., goods)` if theirs
+        is free in its `economy` (the one in force, unless said).
+
+        The level is what the rule's steps keep, as `p z = 0`: `sum p^2` under the additive form; under the
+        multiplicative one about `sum(p s)`, at the equilibrium's quantities `s`.
         """
         if not self.rule.unknowns(economy or self.economy).level_free:
-            return np.broadcast_to(found.prices, (*worth.shape, len(found.prices)))
-        return found.prices * (worth[..., None] / float(found.prices @ found.balance.scale))
+            return np.broadcast_to(found.prices, prices.shape)
+        if self.rule.form == "additive":
+            level = np.linalg.norm(prices, axis=-1) / np.linalg.norm(found.prices)
+        else:
+            level = prices @ found.balance.scale / float(found.prices @ found.balance.scale)
+        return found.prices * np.asarray(level)[..., None]
 
 
 @np.errstate(all="ignore")

@@ -1,0 +1,285 @@
+"""What each figure draws is what the CSVs say: lines where numbers are, goods by their moves, no more than is true."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import colormaps
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+from simulator import load, simulate
+from tests.house import CYCLE, FIGURES, MOST_TURNS, TRAIL, Frames, Run, draw_line, turns_of
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+
+
+@cache
+def run_of(name: str, *settings: tuple[str, Any]) -> Run:
+    return simulate(load(SCENARIOS / f"{name}.yaml", settings=dict(settings)))
+
+
+def figure_of(name: str, run: Frames) -> Figure:
+    figure = FIGURES[name](run)
+    assert figure is not None, name
+    return figure
+
+
+def words_of(figure: Figure) -> str:
+    return "\n".join(text.get_text() for text in figure.findobj(Text)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def lines_of(axes: Any) -> list[Line2D]:
+    """The lines over ticks."""
+    return [line for line in axes.lines if len(line.get_xdata()) > 2]
+
+
+def grey(colour: Any) -> float:
+    """How light a colour is on a printer without colours."""
+    return float(np.dot(to_rgb(colour), (0.299, 0.587, 0.114)))
+
+
+def taught(run: Run) -> dict[tuple[str, str], float]:
+    """The last designs of a market that learns, by firm and what they are of."""
+    last = run.agents[(run.agents["tick"] == run.agents["tick"].max()) & (run.agents["kind"] == "firm")]
+    return {(firm, of): size for firm, of, size in zip(last["agent"], last["good"], last["input"], strict=True)}
+
+
+RUNS = (
+    ("scarf", ("run.ticks", 300)),
+    ("subsistence", ("run.ticks", 330)),
+    ("tupperware",),
+    ("xor",),
+    ("logit_contracts", ("run.ticks", 40)),
+    ("program",),
+)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run[0])
+def test_every_figure_says_what_it_shows_and_of_which_run(run: Any) -> None:
+    told = run_of(*run)
+    drawn = {name: figure for name, build in FIGURES.items() if (figure := build(told)) is not None}
+    titles = {name: next(t.get_text() for t in f.texts if t.get_fontweight() == "bold") for name, f in drawn.items()}
+    assert len(set(titles.values())) == len(titles) > 2, "a title each"
+    for name, figure in drawn.items():
+        assert f"{told.summary['name']}: {told.summary['outcome'].replace('_', ' ')}" in words_of(figure)
+        assert told.summary["name"] not in titles[name]
+        assert not titles[name].endswith("…")
+        assert not any(text.get_text().endswith("…") and text.get_position()[1] < 0.1 for text in figure.texts), name
+
+
+@pytest.mark.parametrize("run", [("tupperware",), ("fish_market",), ("subsistence", ("run.ticks", 600))], ids=str)
+@pytest.mark.parametrize("name", ["prices", "three_prices", "wedges", "diagnostics"])
+def test_what_is_cut_off_is_as_still_as_is_said(run: Any, name: str) -> None:
+    """Every column that the figure draws, of every tick after the cut, against its own range."""
+    told = run_of(*run)
+    figure = FIGURES[name](told)
+    if figure is None:
+        pytest.skip("no such figure of this run")
+    if (
+        found := re.search(r"Ticks 0 to ([\d,]+) of .*: afterwards no line is more than 1 %", words_of(figure))
+    ) is None:
+        assert f"of {told.summary['ticks']:,}:" not in words_of(figure)
+        return
+    last = int(found[1].replace(",", ""))
+    columns = {
+        "prices": ["price", "gradient_price", "adjoint"],
+        "three_prices": ["price", "bid", "adjoint", "gradient_price"],
+        "diagnostics": ["cosine_to_gradient", "cosine_home", "rotation_index"],
+    }
+    if name == "wedges":
+        table = told.wedges.assign(relative=told.wedges["wedge"] / told.wedges["price"].abs())
+        lines = table.pivot(index="tick", columns=["firm", "input"], values="relative")
+    elif name == "diagnostics":
+        lines = told.ticks.set_index("tick")[columns[name]]
+    else:
+        lines = told.trajectory.pivot(index="tick", columns="good", values=columns[name])
+    span = (lines.max() - lines.min()).where(lambda size: size > 1e-8, np.inf)
+    assert ((lines - lines.ffill().iloc[-1]).abs() / span).loc[last + 1 :].max().max() <= 0.01 + 1e-12
+
+
+def test_an_equilibrium_is_drawn_at_the_level_of_the_path() -> None:
+    """Scarf's prices keep the sum of their squares, and turn about the equilibrium that has the same one."""
+    run = run_of("scarf", ("run.ticks", 1500))
+    last = run.trajectory[run.trajectory["tick"] == 1500]["price"].to_numpy()
+    level = float(np.sqrt(last @ last / 3))
+    assert run.equilibrium["price"].to_numpy() == pytest.approx([level] * 3, rel=1e-12)
+    path = run.trajectory.pivot(index="tick", columns="good", values="price")
+    assert np.sqrt((path**2).mean(axis=1)).to_numpy() == pytest.approx(level, rel=1e-3)
+    for axes in figure_of("prices", run).axes:
+        (drawn,) = {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1}
+        assert drawn == pytest.approx(level, rel=1e-12)
+
+
+@pytest.mark.parametrize("form", ["additive", "multiplicative"])
+def test_the_table_has_the_level_that_the_rule_keeps(form: str) -> None:
+    run = run_of("scarf", ("run.ticks", 200), ("scheduler.form", form))
+    there, last = run.equilibrium.set_index("good"), run.trajectory[run.trajectory["tick"] == 200].set_index("good")
+    if form == "additive":
+        assert (there["price"] ** 2).sum() == pytest.approx((last["price"] ** 2).sum(), rel=1e-12)
+        assert run.summary["scale"] == f"sum of squared prices = {(last['price'] ** 2).sum():.6g}"
+    else:
+        quantities = there["quantity"]
+        assert (there["price"] * quantities).sum() == pytest.approx((last["price"] * quantities).sum(), rel=1e-12)
+    gap = run.ticks.set_index("tick")["distance_to_equilibrium"][200]
+    assert gap == pytest.approx((last["price"] / there["price"] - 1).abs().max(), rel=1e-9)
+
+
+def test_no_line_moves_ahead_of_a_shock_and_few_ticks_are_not_more() -> None:
+    run = run_of("subsistence", ("run.ticks", 330), ("run.record_every", 30))
+    for name in ("prices", "three_prices", "convergence", "wedges"):
+        figure = figure_of(name, run)
+        assert "Recorded every 30 ticks" in words_of(figure)
+        for line in (line for axes in figure.axes for line in lines_of(axes)):
+            x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata(), dtype=float)
+            if x[0] < 300 <= x[-1]:
+                whole = np.flatnonzero(np.isfinite(y[:-1]) & np.isfinite(y[1:]))
+                assert not any(x[i] < 300 <= x[i + 1] for i in whole), name
+                assert "Upright, dotted: a shock" in words_of(figure)
+            assert line.get_marker() == "o", "so few ticks are dots"
+
+
+def test_what_follows_a_shock_is_not_squeezed() -> None:
+    for axes in figure_of("prices", run_of("subsistence", ("run.ticks", 360))).axes:
+        assert axes.get_xscale() == "linear"
+        low, high = axes.get_xlim()
+        assert (high - 300) / (high - low) > 0.1
+
+
+def test_a_line_that_turns_too_often_becomes_its_envelope() -> None:
+    x = np.arange(400.0)
+    y = np.where(x % 2, 1.0, -1.0) * np.exp(-x / 200)
+    axes = Figure().add_subplot()
+    draw_line(axes, x, y, **CYCLE[0])
+    (band,) = axes.collections
+    assert isinstance(band, PolyCollection)
+    low, high = (np.asarray(line.get_ydata()) for line in axes.lines)
+    assert turns_of(y) > MOST_TURNS > turns_of(high)
+    stretches = np.array_split(y, len(low))
+    assert low.tolist() == [stretch.min() for stretch in stretches]
+    assert high.tolist() == [stretch.max() for stretch in stretches]
+    assert (axes.lines[0].get_xdata()[0], axes.lines[0].get_xdata()[-1]) == (0, 399)
+    run = run_of("overshooting")
+    figure = figure_of("convergence", run)
+    assert "Band: a line that goes to and fro, from its lowest to its highest" in words_of(figure)
+    assert any(isinstance(part, PolyCollection) for part in figure.axes[0].collections)
+    (low, high) = (line.get_ydata()[-1] for line in lines_of(figure.axes[0]))
+    last = run.ticks["max_relative_excess_demand"].to_numpy()[-4:]
+    assert (low, high) == (last.min(), last.max())
+
+
+def test_cycles_are_cut_without_a_claim() -> None:
+    words = words_of(figure_of("prices", run_of("overshooting")))
+    assert "Ticks 0 to 24 of 400: the first 12 turns of the cycle." in words
+
+
+def test_goods_that_start_at_nothing_are_chosen_by_how_far_they_moved() -> None:
+    """Forty prices, all 0 at first: the later they come, the further they go."""
+    run, ticks, goods = run_of("tupperware"), np.arange(30), [f"g{i}" for i in range(40)]
+    sizes = np.linspace(0.1, 2, 40) * np.where(np.arange(40) % 2, 1, -1)
+    price = ticks[:, None] / 29 * sizes
+    table = pd.DataFrame({"tick": np.repeat(ticks, 40), "good": goods * 30, "price": price.ravel()})
+    told = Frames(
+        table, run.ticks, run.agents, run.wedges, run.equilibrium.iloc[:0], run.distribution, {"name": "many"}
+    )
+    figure = figure_of("prices", told)
+    assert {axes.get_title(loc="left") for axes in figure.axes} == set(goods[-9:])
+    assert "9 of 40 goods, those whose prices moved by most" in words_of(figure)
+
+
+def test_panels_by_logarithm_say_so() -> None:
+    figure = figure_of("prices", run_of("ten_tiers", ("run.ticks", 150)))
+    scales = [(axes.get_yscale() == "log", "log scale" in axes.get_title(loc="right")) for axes in figure.axes]
+    assert set(scales) == {(True, True), (False, False)}
+
+
+def test_goods_are_told_apart_in_grey() -> None:
+    figure = figure_of("three_prices", run_of("ten_tiers", ("run.ticks", 150)))
+    for axes in figure.axes:
+        looks = [(line.get_linestyle(), str(line._dash_pattern), line.get_linewidth()) for line in lines_of(axes)]
+        assert len(looks) == len(set(looks)) == 8
+    assert grey(TRAIL["color"]) > 0.7 > grey(CYCLE[0]["color"]) + 0.3
+    orders, surface = (colormaps[name] for name in ("viridis", "Purples"))
+    drawn = figure_of("learnt", run_of("xor")).axes
+    used = {c.get_cmap().name for axes in drawn for c in axes.collections if getattr(c, "get_cmap", None)}
+    assert {orders.name, surface.name} <= used
+    for scale in (orders, surface):
+        shades = [grey(scale(place)[:3]) for place in np.linspace(0, 1, 20)]
+        assert len({np.sign(step) for step in np.diff(shades)}) == 1, "lighter throughout, or darker"
+    assert abs(grey(surface(0.25)[:3]) - grey(surface(0.75)[:3])) > 0.3, "0 and 1 of -0.5 to 1.5"
+
+
+def test_a_wave_runs_down_the_page() -> None:
+    run = run_of("program")
+    figure = figure_of("wave", run)
+    quantities, prices = figure.axes[:2]
+    goods = run.trajectory["good"].drop_duplicates().tolist()
+    bottom, top = quantities.get_ylim()
+    assert bottom > top, "the first row is the highest"
+    assert [text.get_text() for text in quantities.get_yticklabels()] == goods
+    for axes, column in ((quantities, "supply"), (prices, "price")):
+        (mesh,) = axes.collections
+        values = run.trajectory.pivot(index="tick", columns="good", values=column)[goods].to_numpy()
+        base = np.where(values[-1] != 0, np.abs(values[-1]), 1)
+        gaps = np.clip(np.abs(values - values[-1]) / base, 1e-12, 1).T
+        np.testing.assert_allclose(np.ma.filled(mesh.get_array(), np.nan), gaps)
+    arrived = run.trajectory.dropna(subset="supply").groupby("good")["tick"].min()[goods].to_numpy()
+    assert (np.diff(arrived) >= 0).all(), "and what arrives last stands last"
+
+
+def test_who_has_and_who_gains_is_drawn_of_all_who_can_be_told() -> None:
+    run = run_of("subsistence", ("run.ticks", 320))
+    figure = figure_of("gains", run)
+    income, gain = figure.axes
+    told = {axes: {tuple(line.get_ydata()) for line in lines_of(axes)} for axes in figure.axes}
+    by_cohort = dict(iter(run.distribution.groupby("agent")))
+    assert told[income] == {tuple(table["income"]) for table in by_cohort.values()}
+    assert told[gain] == {tuple(by_cohort["rich"]["gain"])}
+    assert by_cohort["poor"]["gain"].isna().all()
+    assert "No gain is drawn of poor: without trade some could not live." in words_of(figure)
+    half = by_cohort["rich"].set_index("percent")["gain_share"][50]
+    assert f"{100 * half:.2g} % of all gains" in words_of(figure)
+
+
+def test_a_market_that_learns_has_a_network_of_designs_and_prices() -> None:
+    run = run_of("xor")
+    figure = figure_of("network", run)
+    price = run.trajectory[run.trajectory["tick"] == run.trajectory["tick"].max()].set_index("good")["price"]
+    shown = {text.get_text() for text in figure.axes[0].texts}
+    assert {"left", "right", "constant", "firm_1", "firm_4", "bundle"} <= shown
+    weights = [*taught(run).values(), *price]
+    digits = {f"{weight:.3g}".replace("-", "−") for weight in weights}
+    assert len(digits & shown) >= 0.8 * len(weights), "but for those without room"
+    numbers = {text for text in shown if re.fullmatch(r"−?[\d.]+", text)}
+    assert numbers <= digits
+    dashed = sum(patch.get_linestyle() != "-" and patch.get_zorder() == 1 for patch in figure.axes[0].patches)
+    assert dashed == sum(weight <= 0 for weight in weights)
+    contracts = figure_of("network", run_of("logit_contracts", ("run.ticks", 40)))
+    assert {"east", "north", "constant", "0", "1", "2"} <= {text.get_text() for text in contracts.axes[0].texts}
+
+
+def test_what_is_decided_wrong_ends_where_the_summary_says() -> None:
+    run = run_of("xor_delta")
+    axes = figure_of("learnt", run).axes[0]
+    wrong = min(lines_of(axes), key=lambda line: line.get_linewidth())
+    assert wrong.get_ydata()[-1] == 1 - run.summary["accuracy"] == 1
+
+
+def test_networks_without_anything_known_of_them_are_not_drawn() -> None:
+    run = run_of("tupperware")
+    assert FIGURES["network"](replace_agents(run, run.agents.iloc[:0])) is None
+
+
+def replace_agents(run: Run, agents: pd.DataFrame) -> Frames:
+    whole = Frames(run.trajectory, run.ticks, run.agents, run.wedges, run.equilibrium, run.distribution, run.summary)
+    return replace(whole, agents=agents)
