@@ -289,7 +289,7 @@ def test_the_figure_draws_the_very_data() -> None:
 
 
 def test_a_long_title_is_made_smaller_before_it_is_cut() -> None:
-    for long, cut in (("_with_a_nam", False), ("_with_a_very_long_name_that_fits_in_no_title", True)):
+    for long, cut in (("_with_a_long_name", False), ("_with_a_very_long_name_that_fits_in_no_title", True)):
         runs = [course(f"{name}{long}", approach([1, 2], ticks)) for name, ticks in (("one", 20), ("other", 9000))]
         sheet = comparison_figure(comparison(*runs, course("third", approach([1, 2], 99))))
         title = sheet.texts[[text.get_fontweight() for text in sheet.texts].index("bold")]

@@ -99,10 +99,10 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
     right = figure.text(0.975, 0.945, plain(run), ha="right", fontsize=SUBTITLE + 2, color=GREY)
     room = 0.95 * WIDTH - right.get_window_extent().width - (20 if run else 0)
     heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
-    fit(shrink(heading, room, least=0.7 * TITLE), room)
+    fit(shrink(heading, 0.99 * room, least=0.7 * TITLE), room)
     for y, words, style in lines:
         text = figure.text(0.025, y, plain(together(words)), va="baseline", **style)
-        fit(shrink(text, 0.95 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
+        fit(shrink(text, 0.94 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
     return figure
 
 
@@ -343,7 +343,9 @@ def panels(figure: Figure, count: int, shape: tuple[int, int], **place: float) -
 
 def legend(figure: Figure, samples: Iterable[tuple[str, Style]], **layout: Any) -> Legend:
     """The kinds of line by name, below all panels."""
-    lines = [Line2D([], [], label=plain(words), **{"dash_capstyle": "round", **style}) for words, style in samples]
+    lines = [Line2D([], [], label=plain(words), **style) for words, style in samples]
+    for sample in lines:
+        sample.set_dash_capstyle("round")
     layout = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.036), "columnspacing": 2.5, **layout}
     return figure.legend(handles=lines, frameon=False, fontsize=SMALL, **layout)
 
