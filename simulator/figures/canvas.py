@@ -99,10 +99,10 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
     right = figure.text(0.975, 0.945, plain(run), ha="right", fontsize=SUBTITLE + 2, color=GREY)
     room = 0.95 * WIDTH - right.get_window_extent().width - (20 if run else 0)
     heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
-    fit(shrink(heading, 0.99 * room, least=0.7 * TITLE), room)
+    fit(shrink(heading, 0.97 * room, least=0.7 * TITLE), room)
     for y, words, style in lines:
         text = figure.text(0.025, y, plain(together(words)), va="baseline", **style)
-        fit(shrink(text, 0.94 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
+        fit(shrink(text, 0.93 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
     return figure
 
 
