@@ -81,7 +81,7 @@ class Symplectic(ByJacobian):
     Letcher and others, 2019).
     """
 
-    weight: Annotated[float, Field(gt=0, description="of the turn against rotation")]
+    weight: Annotated[float, Field(gt=0, description="weight of the turn against rotation")]
     meaning: ClassVar = "step + weight A step, A the antisymmetric part of the step's Jacobian: against rotation"
     searched: ClassVar = {"": "size"}
 
@@ -97,7 +97,7 @@ class Consensus(ByJacobian):
     the units of `symplectic` (Mescheder, Nowozin, Geiger, 2017).
     """
 
-    weight: Annotated[float, Field(gt=0, description="of descent on half the squared signal")]
+    weight: Annotated[float, Field(gt=0, description="weight of the descent on half the squared signal")]
     meaning: ClassVar = "step - weight J' step, J the Jacobian of the step: descends half the squared signal as well"
     searched: ClassVar = {"": "size"}
 
@@ -113,7 +113,7 @@ class Anderson(Piece):
     a secant model of the whole Jacobian from local signals, put together in one place.
     """
 
-    depth: Annotated[Ticks, Field(description="changes that are remembered")] = 5
+    depth: Annotated[Ticks, Field(description="how many past changes are used")] = 5
     meaning: ClassVar = "step - (dX + dF) c, c = argmin |dF c - step|: a secant model from the last depth changes"
     searched: ClassVar = {"depth": "ticks"}
     information: ClassVar = "global"

@@ -139,7 +139,7 @@ class OwnSlope(Piece):
 class Clip(Piece):
     """`max(-limit, min(limit, step))`: no price moves further in a tick (in its logarithm where multiplicative)."""
 
-    limit: Annotated[float, Field(gt=0, description="no step is larger")]
+    limit: Annotated[float, Field(gt=0, description="the largest step")]
     meaning: ClassVar = "max(-limit, min(limit, step)): no price moves further in a tick (in ln p where multiplicative)"
     searched: ClassVar = {"": "size"}
 
@@ -239,7 +239,7 @@ class PD(WithMemory):
     At weight 1 the optimistic gradient (Popov, 1980; Daskalakis and others, 2018). The step before the first is 0.
     """
 
-    weight: Annotated[float, Field(ge=0, description="of the step's last change: 1 is the optimistic gradient")]
+    weight: Annotated[float, Field(ge=0, description="weight of the step's last change; 1 is the optimistic gradient")]
     meaning: ClassVar = "step + weight (step - last step): a derivative term, at weight 1 the optimistic gradient"
     searched: ClassVar = {"": "size"}
 
@@ -342,7 +342,7 @@ class Decay(Piece):
 class Warmup(Piece):
     """`min(1, (t + 1)/ticks) * step`, `t` the number of ticks so far: steps that grow to their size."""
 
-    ticks: Annotated[Ticks, Field(description="in which steps grow to their size")]
+    ticks: Annotated[Ticks, Field(description="ticks in which steps grow to their size")]
     meaning: ClassVar = "min(1, (t + 1)/ticks) step, t the ticks so far: steps grow to their size"
     searched: ClassVar = {"": "ticks"}
 
@@ -357,8 +357,8 @@ class Cosine(Piece):
     Without restarts; at a floor of 0 prices stand still in the end, wherever they are (Loshchilov and Hutter, 2017).
     """
 
-    ticks: Annotated[Whole, Field(ge=1, description="in which steps shrink")]
-    floor: Annotated[float, Field(ge=0, le=1, description="part of the step that is left")] = 0.1
+    ticks: Annotated[Whole, Field(ge=1, description="ticks in which steps shrink")]
+    floor: Annotated[float, Field(ge=0, le=1, description="part of the step that is left in the end")] = 0.1
     meaning: ClassVar = "(floor + (1 - floor) (1 + cos(pi t/ticks))/2) step, floor step from t = ticks on: annealing"
     searched: ClassVar = {"": "long", "ticks": "long"}
 

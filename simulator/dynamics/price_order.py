@@ -84,7 +84,7 @@ class RandomOrder(PriceOrder):
 class Bernoulli(PriceOrder):
     """Each price moves with `probability`, all independently of one another and of the past."""
 
-    probability: Annotated[float, Field(gt=0, le=1, description="with which each price moves at a tick")]
+    probability: Annotated[float, Field(gt=0, le=1, description="probability that a price moves at a tick")]
     meaning: ClassVar = "each price moves at a tick with this probability, else it waits"
 
     def wait(self, free: int) -> int:

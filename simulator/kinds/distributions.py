@@ -43,7 +43,7 @@ class Uniform(Root[Annotated[list[float], Field(min_length=2, max_length=2)]]):
 class LogNormal(Entry):
     """`exp(N(mean, sigma))`."""
 
-    meaning: ClassVar[str] = "exp of a normal"
+    meaning: ClassVar[str] = "exp of a normal variable: above 0, with a long tail"
     mean: float = Field(description="mean of the logarithm")
     sigma: Amount = Field(description="standard deviation of the logarithm")
 
@@ -75,7 +75,7 @@ class Gamma(Entry):
     """Density `x^(shape-1) exp(-x/scale)`."""
 
     meaning: ClassVar[str] = "the gamma distribution"
-    shape: Positive = Field(description="shape")
+    shape: Positive = Field(description="shape; the variance is shape times scale^2")
     scale: Positive = Field(1.0, description="scale; the mean is shape times scale")
 
     def draw(self, stream: Stream, count: int) -> Array:
@@ -87,7 +87,7 @@ class Beta(Entry):
 
     meaning: ClassVar[str] = "the beta distribution"
     a: Positive = Field(description="a; the mean is a/(a+b)")
-    b: Positive = Field(description="b")
+    b: Positive = Field(description="b; the larger it is beside a, the closer to 0")
 
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.beta(self.a, self.b, count)
@@ -96,7 +96,7 @@ class Beta(Entry):
 class Pareto(Entry):
     """`P(X > x) = (minimum/x)^exponent`."""
 
-    meaning: ClassVar[str] = "the Pareto distribution"
+    meaning: ClassVar[str] = "the Pareto distribution, P(X > x) = (minimum/x)^exponent"
     minimum: Positive = Field(description="least value")
     exponent: Positive = Field(description="exponent of the tail")
 

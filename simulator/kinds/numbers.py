@@ -74,7 +74,7 @@ class Draw(Entry):
     )
     column: str | None = Field(None, description="the column of the CSV file, by its name in the first line")
     times: float = Field(1.0, description="what is drawn is multiplied by this")
-    plus: float = Field(0.0, description="and this is added")
+    plus: float = Field(0.0, description="added to that")
     _bound: Bound = PrivateAttr(Bound())
 
     @model_validator(mode="after")

@@ -37,7 +37,7 @@ class _OfForm(Entry):
     """`y = A h(x)^r` with a form `h` of degree one."""
 
     output: GoodName = Field(description="the good made")
-    productivity: AnyPositive = Field(1.0, description="A")
+    productivity: AnyPositive = Field(1.0, description="A, the factor in front")
 
     def built(self, read: Reader, form: forms.Form, returns: Array) -> Technology:
         """The technology of a form."""
@@ -49,7 +49,7 @@ class CobbDouglas(_OfForm):
     """`y = A prod x^a`, exponents that sum to less than 1."""
 
     meaning: ClassVar[str] = "y = A prod x^a with exponents a that sum to less than 1"
-    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="exponents a, by good")
+    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="exponents a, by good used")
 
     @model_validator(mode="after")
     def _diminishing(self) -> Self:
@@ -92,7 +92,7 @@ class CES(Tree, _OfForm):
     tables: ClassVar[tuple[str, ...]] = ("inputs", "shares", "weights")
     elasticity: AnyPositive | None = Field(None, description="elasticity of substitution")
     rho: AnyRho | None = Field(None, description="exponent in (sum w x^rho)^(1/rho), with weights")
-    returns_to_scale: Returns = Field(description="r, below 1 where firms choose how much to make")
+    returns_to_scale: Returns = Field(description="returns to scale r, below 1 where firms choose how much to make")
     inputs: ByName | None = Field(None, description="cost shares at equal prices, by good or nest")
     shares: ByName | None = Field(None, description="the same as inputs")
     weights: ByName | None = Field(None, description="weights w in (sum w x^rho)^(1/rho), by good or nest")
@@ -109,8 +109,8 @@ class Leontief(_OfForm):
     """`y = A (min x/a)^r`."""
 
     meaning: ClassVar[str] = "y = A (min x/a)^r with amounts a of each input, r < 1"
-    returns_to_scale: Returns = Field(description="r, below 1 where firms choose how much to make")
-    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="amounts a, by good")
+    returns_to_scale: Returns = Field(description="returns to scale r, below 1 where firms choose how much to make")
+    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="amounts a for one unit, by good used")
 
     def goods(self) -> tuple[str, ...]:
         return tuple(self.inputs)

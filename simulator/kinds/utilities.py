@@ -145,8 +145,8 @@ class StoneGeary(Entry):
     """Subsistence first, the rest in shares."""
 
     meaning: ClassVar[str] = "prod (x - g)^a: subsistence g comes first, what is left is spent in shares a"
-    shares: WantedShares = Field(description="how what is left is spent")
-    subsistence: Amounts = Field(description="quantities that come first, by good")
+    shares: WantedShares = Field(description="parts of what is left that are spent on each good")
+    subsistence: Amounts = Field(description="quantities bought first, by good")
 
     @model_validator(mode="after")
     def _shares_of_all(self) -> Self:

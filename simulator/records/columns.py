@@ -146,10 +146,10 @@ EQUILIBRIUM: Columns = (
 """Columns of equilibrium.csv after `equilibrium` and `good`."""
 
 DISTRIBUTION: Columns = (
-    Column("income", MONEY, "income below which this percent of a cohort have theirs"),
-    Column("utility", UTILITY, "utility likewise"),
-    Column("gain", MONEY, "gain from trade likewise: utility beyond that of the endowment, in money at the margin"),
-    Column("gain_share", NUMBER, "part of all gains that goes to this percent, those who gain least"),
+    Column("income", MONEY, "this percent of the cohort have at most this income"),
+    Column("utility", UTILITY, "this percent have at most this utility"),
+    Column("gain", MONEY, "most that this percent gain by trade: utility beyond the endowment, in money at the margin"),
+    Column("gain_share", NUMBER, "part of all gains that goes to the percent who gain least"),
 )
 """Columns of distribution.csv after `agent` and `percent`: cohorts at the last tick."""
 

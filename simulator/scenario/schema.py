@@ -67,7 +67,7 @@ class Good(Entry):
         description="the price is projected here when a rule would take it lower; at least 0 but in learning (default "
         "1e-12 of the initial price)",
     )
-    rival: bool = Field(True, description="false: a value that every user has whole, each at a price of its own")
+    rival: bool = Field(True, description="false: every user has all of it, each at a price of its own")
 
 
 AnyTechnology = Annotated[Chosen[TechnologyKind], OneOf("technologies", "Technology", TECHNOLOGIES)]
@@ -81,9 +81,9 @@ class Firm(Entry):
 
     name: Name = Field(description="name, unique among firms and consumers")
     count: Count | None = Field(None, description="how many of them (default 1)")
-    makes: MakesText | None = Field(None, description="technology, 'good = formula of goods', strictly concave")
+    makes: MakesText | None = Field(None, description="what comes out for what goes in: 'bread = 2*sqrt(grain)'")
     productivity: AnyPositive | None = Field(None, description="what the formula is multiplied by (default 1)")
-    technology: AnyTechnology | None = Field(None, description="technology by kind, in the place of makes")
+    technology: AnyTechnology | None = Field(None, description="a kind of technology, in the place of makes")
     behaviour: AnyBehaviour = Field(
         Chosen("best_response", BestResponse(), "best_response"),
         description="how a firm plans: for most profit, or step by step",
@@ -129,9 +129,9 @@ class Consumer(Entry):
     name: Name = Field(description="name, unique among firms and consumers")
     count: Count | None = Field(None, description="how many of them (default 1, or the rows of their CSV file)")
     utility: AnyUtility = Field(description="what the consumer wants")
-    endowment: Amounts = Field(default_factory=dict[str, Any], description="quantities owned anew every tick")
+    endowment: Amounts = Field(default_factory=dict[str, Any], description="quantities that each owns anew every tick")
     budget: AnyAmount | None = Field(
-        None, description="money received per tick; a quasi-linear consumer without one is unlimited"
+        None, description="money each receives per tick; a quasi-linear consumer without one spends without limit"
     )
     owns: dict[str, Share] = Field(
         default_factory=dict[str, Any],
@@ -160,7 +160,7 @@ class Consumer(Entry):
 class EveryTick(Entry):
     """Trade in every tick, rationed out of equilibrium."""
 
-    rationing: Literal["proportional"] = Field("proportional", description="how the short side is shared out")
+    rationing: Literal["proportional"] = Field("proportional", description="how too little is shared out")
     spoilage: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="part of the unsold stock lost per tick; default 1, or 0 with inventories"
     )
@@ -191,9 +191,9 @@ class Run(Entry):
     )
     references: Literal["on", "off"] = Field("on", description="compute gradient path, adjoint and equilibrium")
     diagnostics: Annotated[Whole, Field(ge=0, le=10**15)] = Field(
-        1, description="every so many ticks tell in what way the market is out of equilibrium; 0: never"
+        1, description="ticks from one look at how the market is out of equilibrium to the next; 0: never"
     )
-    stop: Literal["verdict", "never"] = Field("verdict", description="end at the verdict, or at the last tick only")
+    stop: Literal["verdict", "never"] = Field("verdict", description="verdict: once cleared or diverged; never: run on")
 
 
 class Compare(Entry):
@@ -219,9 +219,9 @@ Outcome = Literal["cleared", "cycled", "diverged", "settled_off_equilibrium", "o
 class ProgramText(Entry):
     """A program, and how it becomes a supply chain."""
 
-    text: str = Field(description="the program: assignments, def, for over a range")
-    per: Literal["operation", "statement"] = Field("operation", description="a firm for each of these")
-    copiers: bool = Field(False, description="copiers in the place of goods that are not rival")
+    text: str = Field(description="the program: assignments, def, and for over a range")
+    per: Literal["operation", "statement"] = Field("operation", description="what becomes a firm")
+    copiers: bool = Field(False, description="firms make copies of what is read more than once")
 
 
 class ScenarioFile(Entry):
@@ -264,7 +264,7 @@ class ScenarioFile(Entry):
     start: Literal["stocked", "empty"] = Field(
         "stocked", description="whether firms begin with one tick of output in stock"
     )
-    shocks: list[Shock] = Field(default_factory=list[Shock], description="changes on the way")
+    shocks: list[Shock] = Field(default_factory=list[Shock], description="changes of the economy at given ticks")
     scheduler: AnyScheduler = Field(
         default_factory=lambda: TatonnementSettings.model_validate({}), description="what moves prices"
     )
@@ -272,7 +272,7 @@ class ScenarioFile(Entry):
         default_factory=lambda: Compare.model_validate({}), description="what the market's path is compared with"
     )
     run: Run = Field(
-        default_factory=lambda: Run.model_validate({}), description="how long, how exactly and what to record"
+        default_factory=lambda: Run.model_validate({}), description="how long to run, how exactly, and what to record"
     )
     expect: Annotated[
         Annotated[Outcome, Tag(TEXT)] | Annotated[list[Outcome], Field(min_length=1), Tag(LIST)],

@@ -47,22 +47,22 @@ class Patterns(Entry):
     )
     target: Name | None = Field(None, description="column that says how much is ordered, or under logit which contract")
     rows: Annotated[list[Annotated[dict[Name, float], Field(min_length=1)]], Field(min_length=1)] | None = Field(
-        None, description="the patterns"
+        None, description="the patterns, a mapping from column to number each"
     )
-    csv: Annotated[str, Field(min_length=1)] | None = Field(None, description="file with the patterns, a header above")
+    csv: Annotated[str, Field(min_length=1)] | None = Field(None, description="CSV file: a header, then a row each")
     dataset: Literal["digits"] | None = Field(
         None, description="handwritten digits of 8 by 8 pixels, ink from 0 to 1 (needs scikit-learn: the digits extra)"
     )
     test: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        None, description="part of the patterns that is held out, as much of each contract, to be decided only"
+        None, description="part of the patterns that is held out of learning, the same part of each contract"
     )
 
 
 class Hidden(Entry):
     """A layer of firms that design their goods."""
 
-    firms: Annotated[Whole, Field(ge=1, le=100_000)] = Field(description="how many")
-    activation: Literal["tanh", "relu", "sigmoid"] = Field("tanh", description="how a design fills bundles")
+    firms: Annotated[Whole, Field(ge=1, le=100_000)] = Field(description="how many firms the layer has")
+    activation: Literal["tanh", "relu", "sigmoid"] = Field("tanh", description="what a firm makes of a bundle")
     rate: Positive = Field(0.1, description="step of a design along marginal revenue")
 
 

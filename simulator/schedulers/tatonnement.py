@@ -69,7 +69,7 @@ class TatonnementSettings(SchedulerSettings):
     form: Literal["additive", "multiplicative"] = Field(
         "multiplicative", description="additive: p += rate z; multiplicative: p *= exp(rate z / max(demand, supply))"
     )
-    rate: Positive = Field(0.1, description="size of a price step")
+    rate: Positive = Field(0.1, description="size of a price step; see form for its unit")
     rule: RuleName | None = Field(None, description="a famous rule by name: form and pieces (simulator list rules)")
     pieces: list[PieceOrName] = Field(
         default_factory=list[Chosen[Any]], alias="with", description="pieces the price rule is made of"
