@@ -17,7 +17,6 @@ from simulator.scenario import load
 from simulator.tune import Trial, best_of, numbers_of, search, trial
 
 ROOT = Path(__file__).parents[1]
-FIGURE = ROOT / "docs" / "rules.png"
 TICKS = 2000
 STARTS = 9
 
@@ -110,45 +109,8 @@ def said(one: Trial | None) -> str:
     return str(one.ticks) if one.cleared else one.outcome.replace("_", " ")
 
 
-def draw(found: dict[tuple[str, str], Trial | None]) -> None:
-    """A panel per economy with a bar per rule, ticks on a logarithmic scale."""
-    from matplotlib.figure import Figure
-
-    from simulator.figures.canvas import BLUE, GREY, METADATA, ORANGE, VERMILION
-
-    colours = {"local": BLUE, "own slope": ORANGE, "global": VERMILION}
-    figure = Figure(figsize=(16, 8.8), dpi=100, layout="constrained")
-    panels: Any = figure.subplots(1, len(ECONOMIES), sharey=True)
-    for panel, economy in zip(panels, ECONOMIES, strict=True):
-        for row, (name, rule) in enumerate(RULES.items()):
-            one = found[name, economy]
-            if one is not None and one.cleared:
-                panel.barh(row, one.ticks, left=1, height=0.68, color=colours[rule.knows])
-                panel.text(one.ticks * 1.15 + 1, row, str(one.ticks), va="center", fontsize=13)
-            else:
-                panel.text(1.2, row, said(one), va="center", fontsize=13, style="italic", color=GREY)
-        panel.set(xscale="log", xlim=(1, 10 * TICKS), title=economy)
-        panel.title.set_fontsize(14)
-        panel.set_xticks([1, 10, 100, 1000], labels=["1", "10", "100", "1000"], fontsize=12)
-        panel.set_yticks(range(len(RULES)), labels=list(RULES), fontsize=14)
-        panel.grid(axis="x", color="#dddddd")
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(axis="y", length=0)
-    panels[0].invert_yaxis()
-    figure.suptitle("Ticks until every market clears\n", fontsize=20, fontweight="bold")
-    note = (
-        f"ticks, the best of a small search for every bar (XOR: the median of {STARTS} starts); in italics: not cleared"
-    )
-    figure.supxlabel(note, fontsize=14)
-    for name, colour in colours.items():
-        panels[0].barh([0], [0], color=colour, label=f"knows: {name}")
-    figure.legend(loc="upper center", bbox_to_anchor=(0.5, 0.965), ncols=3, fontsize=14, frameon=False)
-    figure.savefig(FIGURE, metadata=METADATA["png"])
-
-
 def main() -> None:
-    """Search, print the table and draw the figure."""
+    """Search, and print the table and the numbers found."""
     cells = list(itertools.product(RULES, ECONOMIES))
     with ProcessPoolExecutor() as pool:
         found = dict(zip(cells, pool.map(best, cells), strict=True))
@@ -157,7 +119,6 @@ def main() -> None:
     for (rule, economy), one in found.items():
         if one is not None:
             print(f"{rule}, {economy}: {said(one)} with {one.numbers}")
-    draw(found)
 
 
 if __name__ == "__main__":
