@@ -110,6 +110,15 @@ def test_commands_and_options_in_the_text_exist(page: Path) -> None:
             assert words[0].partition("=")[0] in every, code
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_files_and_scripts_in_the_text_exist(page: Path) -> None:
+    for code in inline(ROOT / page):
+        for name in re.findall(r"^(?:tests|scenarios|simulator|docs|benchmarks)/[\w/.-]+$", code):
+            assert (ROOT / name).exists(), code
+        for module in re.findall(r"python -m ((?:benchmarks|docs)[\w.]*)", code):
+            assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), code
+
+
 def fits(data: Any, parts: list[dict[str, Any]], schema: dict[str, Any]) -> bool:
     """Whether every key of a mapping is a key of some part of a scenario, with a value that may stand there."""
     for key, value in data.items():
