@@ -5,6 +5,6 @@ from hypothesis import settings
 from tests.faults import inject as inject
 from tests.shared_runs import shared as shared
 
-settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("ci", max_examples=30, derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile("ci")

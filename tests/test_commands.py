@@ -12,20 +12,12 @@ import pytest
 
 from simulator import simulate
 from tests.house import load, most_rows, scenario_schema
+from tests.program import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
 COMMANDS = ("run", "plot", "compare", "check", "solve", "perturb", "tune", "compile", "list", "schema", "new")
 CRUSOE = str(SCENARIOS / "crusoe.yaml")
-
-
-def simulator(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The program in a process of its own; nothing a user types may show a traceback."""
-    done = subprocess.run(
-        [sys.executable, "-m", "simulator", *arguments], capture_output=True, text=True, cwd=cwd, check=False
-    )
-    assert "Traceback" not in done.stderr + done.stdout
-    return done
 
 
 def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:

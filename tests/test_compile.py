@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +28,7 @@ from tests.house import (
     program_of,
 )
 from tests.house import parse_program as parse
+from tests.program import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
@@ -224,7 +223,7 @@ def at_rest(text: str) -> MarketModel:
 
 
 @given(seed=st.integers(0, 10**9), per=st.sampled_from(["operation", "statement"]), copiers=st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_a_program_means_what_it_means_to_python(seed: int, per: str, copiers: bool) -> None:
     writer = Writer(seed)
     text = writer.text()
@@ -610,8 +609,7 @@ def test_there_and_back_and_there_again_the_prices_are_the_same(seed: int, per: 
 
 
 def called(*arguments: str, folder: Path) -> tuple[int, str]:
-    command = [sys.executable, "-m", "simulator", "compile", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = simulator("compile", *arguments, cwd=folder)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -309,7 +309,7 @@ def concave_programs(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, float]]
     return data, slopes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20)
 @given(concave_programs())
 def test_a_market_of_planners_finds_the_derivatives_of_a_concave_program(
     case: tuple[dict[str, Any], dict[str, float]],

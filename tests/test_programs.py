@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +32,7 @@ from tests.house import (
     run_to_disk,
 )
 from tests.house import parse_program as parse
+from tests.program import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 ESSAY = "c = ln(1 - 1/(sqrt(x) + 1))"
@@ -112,7 +111,7 @@ def scenario_of(program: Program, supply: dict[str, float], rate: float = 1.0) -
     inputs=st.integers(1, 8),
     per=st.sampled_from(["operation", "statement"]),
 )
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_prices_come_to_rest_at_the_derivatives_in_the_promised_ticks(
     seed: int, operations: int, inputs: int, per: str
 ) -> None:
@@ -553,24 +552,19 @@ def test_firms_that_plan_reach_the_prices_of_firms_that_bid(copiers: bool) -> No
         assert price == pytest.approx(bid[good], rel=1e-9), good
 
 
-def called(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "simulator", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_the_command_compiles_and_goes_back(tmp_path: Path) -> None:
-    done = called("compile", ESSAY, "-o", "essay.yaml", folder=tmp_path)
+    done = simulator("compile", ESSAY, "-o", "essay.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    back = called("compile", "--from", "essay.yaml", folder=tmp_path)
+    back = simulator("compile", "--from", "essay.yaml", cwd=tmp_path)
     assert back.stdout.splitlines()[-1] == "return c"
-    ran = called("run", "essay.yaml", "--set", "supply.x=4", "--json", "--no-plots", folder=tmp_path)
+    ran = simulator("run", "essay.yaml", "--set", "supply.x=4", "--json", "--no-plots", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["outcome"] == "cleared"
-    assert called("compile", ESSAY, "-o", "essay.yaml", folder=tmp_path).returncode == 2
-    wrong = called("compile", "c = foo(x)", folder=tmp_path)
+    assert simulator("compile", ESSAY, "-o", "essay.yaml", cwd=tmp_path).returncode == 2
+    wrong = simulator("compile", "c = foo(x)", cwd=tmp_path)
     assert (wrong.returncode, "line 1, column 5: unknown function foo" in wrong.stderr) == (2, True)
-    assert called("compile", "nothing.txt", folder=tmp_path).returncode == 2
-    assert "each statement" in called("compile", ESSAY, "--per", "statement", folder=tmp_path).stdout
+    assert simulator("compile", "nothing.txt", cwd=tmp_path).returncode == 2
+    assert "each statement" in simulator("compile", ESSAY, "--per", "statement", cwd=tmp_path).stdout
 
 
 def test_a_written_scenario_keeps_the_values_of_the_one_it_came_from() -> None:

@@ -486,7 +486,7 @@ def test_python_data_has_no_line_to_point_at() -> None:
     endless: dict[str, object] = {}
     endless["goods"] = endless
     endless["supply"] = [endless, endless]
-    assert "nested" in refused(endless)[0].message
+    assert ["nested" in problem.message for problem in refused(endless)].count(True) == 1
     assert "as key" in refused({"goods": ["a"], 3: 4})[0].message
 
 

@@ -137,6 +137,7 @@ def by_entry(economy: Economy, firms: np.ndarray) -> np.ndarray:
     return np.bincount(economy.firm_entry, firms, len(economy.firms))
 
 
+@pytest.mark.parametrize("thousands", [1, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("scenario", "changes"),
     [
@@ -149,15 +150,17 @@ def by_entry(economy: Economy, firms: np.ndarray) -> np.ndarray:
     ],
     ids=["closed", "closed-kept", "open", "open-spoiling", "chain", "chain-kept"],
 )
-def test_ten_thousand_ticks_conserve_goods_and_money(scenario: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_thousands_of_ticks_conserve_goods_and_money(
+    scenario: dict[str, Any], changes: dict[str, Any], thousands: int
+) -> None:
     scenario = {**scenario, "scheduler": {"form": "multiplicative", "rate": 0.6}}
     market = market_of(scenario, **changes)
     economy, trade = market.economy, market.scheduler.trade
     conservation = Conservation(economy)
     kept_goods = np.where(economy.is_outside[economy.outlet_good], 0.0, 1.0)
     opening = np.zeros(len(economy.outlet_good))
-    for _ in range(10):
-        ticks = Ticks(list(ticks_of(market, 1000)))
+    for _ in range(2 * thousands):
+        ticks = Ticks(list(ticks_of(market, 500)))
         goods, money = conservation.observe(ticks)
         assert goods.max() <= 1e-12
         assert money.max() <= 1e-12

@@ -25,7 +25,7 @@ from tests.house import (
     text_with,
     trial,
 )
-from tests.test_commands import simulator
+from tests.program import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 VILLAGE = SCENARIOS / "village.yaml"

@@ -313,7 +313,7 @@ METHODS: dict[str, Callable[[Taste, Array, Array, Array], Array]] = {
 
 
 @KINDS
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seed=seeds)
 def test_rows_are_consumers_of_their_own(kind: str, seed: int) -> None:
     """A part of the rows does what it does among all, and one row serves any number of incomes."""
@@ -514,7 +514,7 @@ def test_formula_demand_equates_marginal_utilities(text: str, seed: int) -> None
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, "tanh(a) + tanh(b)", "min(sqrt(a), 2*ln(1 + a)) + sqrt(b)"])
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(seed=seeds)
 def test_formula_demand_survives_prices_and_incomes_over_twelve_decades(text: str, seed: int) -> None:
     stream, parsed = np.random.default_rng(seed), parse(text)

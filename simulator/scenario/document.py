@@ -174,6 +174,7 @@ def plain(value: Any, faults: list[Fault]) -> Any:
             faults.append(Fault((), f"found more than {MAX_VALUES:,} values; expected a smaller scenario"))
         elif len(path) == MAX_DEPTH and isinstance(value, Mapping | list | tuple):
             faults.append(Fault(path[:3], f"found values nested {MAX_DEPTH} deep; expected fewer levels"))
+            values = MAX_VALUES  # What holds itself has no end: once is enough.
         if isinstance(value, Mapping):
             mapping: dict[str, Any] = {}
             for key, item in cast("Mapping[Any, Any]", value).items():
