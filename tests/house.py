@@ -94,7 +94,7 @@ ROOMS = {
     "simulator.figures.run_measures": "MEASURES RunMeasures",
     "simulator.figures.simplex": "points simplex",
     "simulator.records.table": "Table names",
-    "simulator.figures.window": "moves_early rows_worth_drawing turns_of",
+    "simulator.figures.window": "rows_worth_drawing turns_of",
     "simulator.schedulers.learning": "Learning",
     "simulator.schedulers.marginal_bids": "MarginalBids",
     "simulator.schedulers.model": "MarketModel",

@@ -33,7 +33,6 @@ from tests.house import (
     flows_of,
     layout,
     longest_paths,
-    moves_early,
     network,
     number,
     panel,
@@ -713,8 +712,6 @@ def test_a_run_is_drawn_until_it_settles_or_for_some_turns_of_its_cycle() -> Non
     assert "12 turns" in note
     growing = wave * np.minimum(ticks / 3000, 1)[:, None]
     assert 3000 < rows_worth_drawing(ticks, growing, period=50)[0] < 3700, "not before the cycle has its size"
-    assert moves_early(ticks, np.exp(-ticks / 20)[:, None] + 1)
-    assert not moves_early(ticks, wave)
 
 
 def test_long_lines_are_thinned_to_their_envelope() -> None:

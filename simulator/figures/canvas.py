@@ -99,10 +99,10 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
     right = figure.text(0.975, 0.945, plain(run), ha="right", fontsize=SUBTITLE + 2, color=GREY)
     room = 0.95 * WIDTH - right.get_window_extent().width - (20 if run else 0)
     heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
-    fit(shrink(heading, 0.97 * room, least=0.7 * TITLE), room)
+    fit_name(shrink(heading, 0.97 * room, least=0.7 * TITLE), room)
     for y, words, style in lines:
         text = figure.text(0.025, y, plain(together(words)), va="baseline", **style)
-        fit(shrink(text, 0.93 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
+        fit_name(shrink(text, 0.93 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
     return figure
 
 
@@ -131,17 +131,6 @@ def shorten(text: str, most: int) -> str:
     return text[:head].rstrip() + "…" + text[len(text) - (most - 1 - head) :].lstrip()
 
 
-def fit(text: Text, pixels: float) -> Text:
-    """Cut a drawn text at a word, else at a letter, until it is at most so many pixels wide."""
-    words = text.get_text()
-    while text.get_window_extent().width > pixels and len(words) > 2:
-        keep = min(len(words) - 1, int(len(words) * pixels / text.get_window_extent().width))
-        head = words[:keep].rstrip(" …")
-        words = head.rsplit(" ", 1)[0] if " " in head[len(head) // 2 :] else head
-        text.set_text(words.rstrip(" ,;:(\\") + "…")
-    return text
-
-
 def shrink(text: Text, pixels: float, least: float = 0.0) -> Text:
     """Make a drawn text smaller until it is at most so many pixels wide, but not below a size in points.
 
@@ -153,7 +142,7 @@ def shrink(text: Text, pixels: float, least: float = 0.0) -> Text:
 
 
 def fit_name(text: Text, pixels: float) -> Text:
-    """Cut a drawn name in its middle until it is at most so many pixels wide."""
+    """Cut a drawn text in its middle until it is at most so many pixels wide."""
     name, most = text.get_text(), len(text.get_text())
     while text.get_window_extent().width > pixels and most > 3:
         most -= 1
@@ -211,8 +200,10 @@ def along(path: Floats, ways: Floats) -> Floats:
 
 
 def ink(colour: str) -> str:
-    """A line's colour, dark enough to be read as text on white."""
-    return "#" + "".join(f"{int(int(colour[i : i + 2], 16) * 0.7):02x}" for i in (1, 3, 5))
+    """A line's colour, dark enough to be read as text on white, in grey too."""
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    dark = min(0.7, 110 / max(1.0, 0.3 * parts[0] + 0.59 * parts[1] + 0.11 * parts[2]))
+    return "#" + "".join(f"{int(part * dark):02x}" for part in parts)
 
 
 def tidy(axes: Axes) -> None:
@@ -268,22 +259,17 @@ def price_axis(axes: Axes, values: Floats) -> None:
         axes.locator_params(axis="y", nbins=5)
 
 
-def tick_axis(axes: Axes, ticks: Floats | tuple[float, float], *, early: bool = False) -> None:
-    """A time axis, linear, or logarithmic from the first tick on where most happens early; tidies the axes."""
+def tick_axis(axes: Axes, ticks: Floats | tuple[float, float], *, by_logarithm: bool = False) -> None:
+    """A time axis, linear, or logarithmic from the first tick on; tidies the axes."""
     tidy(axes)
     first, last = ticks[0], ticks[-1]
-    if early:
+    if by_logarithm:
         axes.set_xscale("symlog", linthresh=max(1.0, first + 1), linscale=0.5)
     else:
         bins = min(5, max(2, int(axes.get_window_extent().width / 90)))
         axes.xaxis.set_major_locator(MaxNLocator(bins, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.0f}"))
     axes.set_xlim(*((first, last) if last > first else (first - 1, first + 1)))
-
-
-def tick_label(early: bool) -> str:
-    """What stands at the time axis."""
-    return "tick (logarithmic)" if early else "tick"
 
 
 End = tuple[float, str, Style]

@@ -14,7 +14,7 @@ from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
 from simulator.figures.comparison import Comparison, finding, price_finding
 from simulator.figures.frames import Floats, summary_number
 from simulator.figures.run_measures import RunMeasures
-from simulator.figures.window import moves_early, rows_worth_drawing
+from simulator.figures.window import rows_worth_drawing
 
 MOST_RUNS = len(CYCLE)
 MOST_GOODS = 4
@@ -46,7 +46,8 @@ def comparison_figure(comparison: Comparison) -> Figure:
     last = max(_last_tick_to_draw(comparison, number, goods) for number in numbers)
     styled = zip(numbers, CYCLE, strict=False)
     runs = [_drawn(comparison, number, goods, last, style) for number, style in styled]
-    span, early = (min(float(one.ticks[0]) for one in runs), last), _early(runs)
+    span, ends = (min(float(one.ticks[0]) for one in runs), last), [float(one.ticks[-1]) for one in runs]
+    by_logarithm = max(ends) > LONGER * max(min(ends), 1.0)
     right = " Right: prices, all on one scale." if goods else ""
     sheet = canvas.page(
         _capital(title) if title.startswith(("neither ", "none ", "both ", "all ")) else title,
@@ -57,7 +58,7 @@ def comparison_figure(comparison: Comparison) -> Figure:
     )
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
     _draw_gaps(axes, runs)
-    canvas.tick_axis(axes, span, early=early)
+    canvas.tick_axis(axes, span, by_logarithm=by_logarithm)
     canvas.title(axes, _residual(runs))
     shape = GRIDS[len(goods)]
     space = {"left": 0.545, "right": 0.975, "top": 0.775, "bottom": 0.225, "wspace": 0.3, "hspace": 0.32}
@@ -65,13 +66,13 @@ def comparison_figure(comparison: Comparison) -> Figure:
         prices = [one.paths[place] for one in runs]
         _draw_lines(panel, runs, prices)
         canvas.price_axis(panel, np.concatenate(prices))
-        canvas.tick_axis(panel, span, early=early)
-        if not early:
+        canvas.tick_axis(panel, span, by_logarithm=by_logarithm)
+        if not by_logarithm:
             panel.locator_params(axis="x", nbins=5 - shape[1])
         panel.tick_params(labelbottom=place + shape[1] >= len(goods))
-        by_logarithm = " (log scale)" if panel.get_yscale() == "log" else ""
-        canvas.title(panel, f"price of {goods[place]}{by_logarithm}", panel.get_window_extent().width)
-    sheet.supxlabel(canvas.tick_label(early), y=0.15, fontsize=BODY)
+        scale = " (log scale)" if panel.get_yscale() == "log" else ""
+        canvas.title(panel, f"price of {goods[place]}{scale}", panel.get_window_extent().width)
+    sheet.supxlabel("tick (logarithmic)" if by_logarithm else "tick", y=0.15, fontsize=BODY)
     _legend(sheet, runs)
     return sheet
 
@@ -103,14 +104,6 @@ def _last_tick_to_draw(comparison: Comparison, number: int, goods: Sequence[str]
     moving = np.column_stack([*(comparison.path(number, good) for good in goods), gaps])
     rows, _ = rows_worth_drawing(run.ticks, moving, summary_number(run.summary, "period"))
     return float(run.ticks[rows - 1])
-
-
-def _early(runs: Sequence[Drawn]) -> bool:
-    """Whether ticks are drawn by logarithm: where a run is over before another has well begun, or all moves early."""
-    longest, shortest = (extreme(runs, key=lambda one: one.ticks[-1]) for extreme in (max, min))
-    if longest.ticks[-1] > LONGER * max(shortest.ticks[-1], 1.0):
-        return True
-    return bool(longest.paths) and moves_early(longest.ticks, np.column_stack(longest.paths))
 
 
 def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,13 +105,12 @@ def convergence(run: Frames) -> Figure | None:
             axes.axhline(tolerance, **canvas.TOLERANCE)
         floor = 10.0 ** (np.floor(np.log10(low)) - 1)
         shown = {column: np.where(gaps[column] <= ROUNDING, floor, gaps[column]) for column in columns}
-        ends = [canvas.curve(axes, ticks, gap, labels[column], GAPS[column][1]) for column, gap in shown.items()]
         canvas.log_axis(axes, low / 2, high * 2, floor if (everything <= ROUNDING).any() else 0.0)
-        canvas.mark_shocks(axes, run.summary)
         if turns:
             axes.axvspan(ticks[-1] - period, ticks[-1], color="#f0f0f0", zorder=0)
         canvas.title(axes, title if len(panels) > 1 else "")
-        _finish(axes, ticks, ends, "units of a bundle" if learning else "relative gap")
+        curves = [(gap, labels[column], GAPS[column][1]) for column, gap in shown.items()]
+        _draw(axes, run, ticks, curves, "units of a bundle" if learning else "relative gap")
     for axes in figure.axes[:-1]:
         axes.set_xlabel("")
     return figure
@@ -125,22 +124,18 @@ def diagnostics(run: Frames) -> Figure | None:
     if not known.any():
         return None
     ticks, values = numbers(run.ticks, "tick")[known], np.column_stack(list(columns.values()))[known]
-    window = window_of(ticks, values, run.summary)
-    ticks, values = ticks[: window.rows], values[: window.rows]
+    rows, cut = window_of(ticks, values, run.summary)
+    ticks, values = ticks[:rows], values[:rows]
     reference = run.summary.get("reference")
     gradient = f"The gradient: of minus the {reference}." if reference else ""
-    notes = gradient, window.note, canvas.time_note(run.summary, ticks, values)
+    notes = gradient, cut, canvas.time_note(run.summary, ticks, values)
     figure = canvas.sheet(run.summary, "Do prices go downhill, or round in a circle?", DIAGNOSTICS_GUIDE, *notes)
     axes = figure.add_axes(PLACE)
     axes.axhline(0.0, color=GREY, linewidth=1.2)
-    ends = [
-        canvas.curve(axes, ticks, column, label, style)
-        for (label, style), column in zip(DIAGNOSTICS.values(), values.T, strict=True)
-        if len(finite(column))
-    ]
     axes.set_ylim(min(-0.08, float(np.nanmin(values)) * 1.08), 1.08)
-    canvas.mark_shocks(axes, run.summary)
-    _finish(axes, ticks, ends, "cosine, or index (no unit)", early=window.early)
+    curves = [(column, *look) for look, column in zip(DIAGNOSTICS.values(), values.T, strict=True)]
+    curves = [curve for curve in curves if len(finite(curve[0]))]
+    _draw(axes, run, ticks, curves, "cosine, or index (no unit)")
     return figure
 
 
@@ -156,22 +151,20 @@ def wedges(run: Frames) -> Figure | None:
         return None
     moved = [i for i in known if finite(relative[:, i]).any()]
     chosen = frames.largest(moved or known, lambda i: float(np.nanmean(np.abs(relative[:, i]))), MOST_WEDGES)
-    window = window_of(inputs.ticks, relative[:, chosen], run.summary)
-    ticks, shown = inputs.ticks[: window.rows], relative[: window.rows, chosen]
+    rows, cut = window_of(inputs.ticks, relative[:, chosen], run.summary)
+    ticks, shown = inputs.ticks[:rows], relative[:rows, chosen]
     some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
-    some += " The others are 0." if some and len(chosen) == len(moved or known) else ""
-    none = "" if moved else "No firm was ever short of an input, or had too much."
+    some += " The others are 0 throughout." if some and len(chosen) == len(moved or known) else ""
+    none = "" if moved else "At no recorded tick was a firm short of an input, or had too much."
     title, guide = BIDS_GUIDES if scheduler_of(run) == "marginal_bids" else WEDGES_GUIDES
-    notes = none, some, window.note, canvas.time_note(run.summary, ticks, shown)
+    notes = none, some, cut, canvas.time_note(run.summary, ticks, shown)
     figure = canvas.sheet(run.summary, title, guide, *notes)
     axes = figure.add_axes(PLACE)
     axes.axhline(0, color=BLACK, linewidth=1.2)
     names = [inputs.items[i] for i in chosen]
     between = "\n← " if any(len(firm) + len(good) > 22 for firm, good in names) else " ← "
-    ends: list[canvas.End] = []
-    for pair, values, style in zip(names, shown.T, canvas.CYCLE, strict=False):
-        words = between.join(canvas.shorten(name, 24) for name in pair)
-        ends.append(canvas.curve(axes, ticks, values, words, {**style, "zorder": 2 + 1 / style["linewidth"]}))
+    words = [between.join(canvas.shorten(name, 24) for name in pair) for pair in names]
+    styles = [{**style, "zorder": 2 + 1 / style["linewidth"]} for style in canvas.CYCLE]
     low, high = np.nanmin(shown), np.nanmax(shown)
     room = max(0.06 * (high - low), 0.01)
     axes.set_ylim(min(low, 0) - room, max(high, 0) + room)
@@ -179,16 +172,18 @@ def wedges(run: Frames) -> Figure | None:
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(min(low, 0) - 0.5, max(high, 0) * 2 + 0.5)
     axes.yaxis.set_major_formatter(lambda value, _: f"{canvas.number(100 * value)}\N{NO-BREAK SPACE}%")
-    canvas.mark_shocks(axes, run.summary)
-    _finish(axes, ticks, ends, "what one more unit earns above its price", early=window.early)
+    curves = list(zip(shown.T, words, styles, strict=False))
+    _draw(axes, run, ticks, curves, "what one more unit earns above its price")
     return figure
 
 
-def _finish(axes: Axes, ticks: Floats, ends: list[canvas.End], unit: str, *, early: bool = False) -> None:
-    """Write ticks, the unit and the names of curves."""
-    canvas.tick_axis(axes, ticks, early=early)
+def _draw(axes: Axes, run: Frames, ticks: Floats, curves: Sequence[tuple[Floats, str, Style]], unit: str) -> None:
+    """Draw curves with their names, and write ticks and the unit; the scale of the axis stands already."""
+    ends = [canvas.curve(axes, ticks, *curve) for curve in curves]
+    canvas.mark_shocks(axes, run.summary)
+    canvas.tick_axis(axes, ticks)
     canvas.label_ends(axes, ends, 0.23 * canvas.WIDTH)
-    axes.set_xlabel(canvas.tick_label(early), fontsize=BODY)
+    axes.set_xlabel("tick", fontsize=BODY)
     axes.set_ylabel(unit, fontsize=BODY)
 
 

@@ -20,8 +20,6 @@ TITLE = "What the market has learnt"
 GUIDE = "Prices are the weights, unfilled orders the errors. A bundle's order is filled where supply meets it."
 TEST_TITLE = "How patterns are decided that the market never saw"
 TEST_GUIDE = "Rows and columns: which contract was ordered, and which would be supplied most."
-# Whether supply goes below shades, and above them: the ends of their scale that are arrows.
-EXTEND = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 LOSS, WRONG = canvas.stroke(BLUE, 4.5), canvas.stroke(VERMILION, 1.6)
 MOST_NAMES = 20
 MOST_ORDERS = 60
@@ -40,7 +38,7 @@ def learnt(run: Frames) -> Figure | None:
         return None
     goods, orders, surface = goods_of(run, "price"), _orders_told(run), run.summary.get("surface")
     drawn = [goods["price"], *(numbers(run.ticks, name)[:, None] for name in ("loss", "accuracy"))]
-    rows, note, _ = window_of(goods.ticks, np.hstack(drawn), run.summary)
+    rows, note = window_of(goods.ticks, np.hstack(drawn), run.summary)
     note = f"{note}  {canvas.time_note(run.summary, goods.ticks[:rows], *(each[:rows] for each in drawn))}"
     figure = canvas.sheet(run.summary, TITLE, GUIDE, note)
     below = (orders is not None) + (surface is not None)
@@ -204,8 +202,7 @@ def draw_surface(axes: Axes, surface: Mapping[str, Any]) -> Any:
         axes.pcolormesh(*sides, np.array(supplied), alpha=0.45, **style)
     elif supplied is not None:
         low, high = style["vmin"], style["vmax"]
-        beyond = bool(np.min(supplied) < low), bool(np.max(supplied) > high)
-        shades = axes.contourf(*sides, supplied, levels=np.linspace(low, high, 21), extend=EXTEND[beyond], **style)
+        shades = axes.contourf(*sides, supplied, levels=np.linspace(low, high, 21), extend="both", **style)
     if _has_halves(surface):
         axes.contour(*sides, np.array(surface["margin"]), levels=[0.0], colors="black", linewidths=1.5)
     size = 110 if len(places) <= 50 else 45

@@ -48,13 +48,13 @@ def prices(run: Frames) -> Figure | None:
     chosen, note = _goods_to_show(goods, run.summary)
     if not chosen:
         return None
-    window = window_of(goods.ticks, np.hstack([goods[name][:, chosen] for name in PATHS]), run.summary)
-    ticks, lines = goods.ticks[: window.rows], {name: goods[name][: window.rows, chosen] for name in PATHS}
+    rows, cut = window_of(goods.ticks, np.hstack([goods[name][:, chosen] for name in PATHS]), run.summary)
+    ticks, lines = goods.ticks[:rows], {name: goods[name][:rows, chosen] for name in PATHS}
     looks = {name: PATHS[name] for name, values in lines.items() if len(finite(values))}
     if planned and "gradient_price" in looks:
         looks["gradient_price"] = PLANNER, canvas.TRAIL
     guide = (PLANNER_GUIDE if planned else DESCENT_GUIDE) if "gradient_price" in looks else GUIDE
-    notes = note, window.note, canvas.time_note(run.summary, ticks, *lines.values())
+    notes = note, cut, canvas.time_note(run.summary, ticks, *lines.values())
     figure = canvas.sheet(run.summary, TITLE, guide, *notes)
     shape = GRIDS[len(chosen) - 1]
     space = {"left": 0.075, "right": 0.975, "top": 0.76, "bottom": 0.18, "wspace": 0.27, "hspace": 0.32}
@@ -71,10 +71,10 @@ def prices(run: Frames) -> Figure | None:
                 looks["equilibrium"] = "equilibrium", EQUILIBRIUM
         canvas.mark_shocks(axes, run.summary)
         _price_axis(axes, finite(np.concatenate([*paths.values(), there])))
-        canvas.tick_axis(axes, ticks, early=window.early)
+        canvas.tick_axis(axes, ticks)
         axes.tick_params(labelbottom=place + shape[1] >= len(chosen))
         _panel_title(axes, goods.names[column], goods["price"][:, column])
-    figure.supxlabel(canvas.tick_label(window.early), y=0.092, fontsize=BODY)
+    figure.supxlabel("tick", y=0.092, fontsize=BODY)
     scale = str(run.summary.get("scale") or "")
     unit = canvas.plain(f"price per unit ({canvas.shorten(scale, 40)})" if scale else "price per unit")
     figure.supylabel(unit, x=0.008, fontsize=BODY if len(unit) < 45 else SMALL - 2)
@@ -141,12 +141,12 @@ def three_prices(run: Frames) -> Figure | None:
         return None
     chosen = frames.largest(told, lambda i: float(np.ptp(finite(ratios["price"][:, i]))), MOST_GOODS)
     shown = {column: values[:, chosen] for column, values in ratios.items() if len(finite(values[:, chosen]))}
-    window = window_of(goods.ticks, np.hstack([*shown.values()]), run.summary)
-    ticks, shown = goods.ticks[: window.rows], {column: values[: window.rows] for column, values in shown.items()}
+    rows, cut = window_of(goods.ticks, np.hstack([*shown.values()]), run.summary)
+    ticks, shown = goods.ticks[:rows], {column: values[:rows] for column, values in shown.items()}
     low, high = _limits(finite(np.hstack([*shown.values()])))
     by_logarithm = 0 < 8 * low < high
     some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
-    notes = some, window.note, canvas.time_note(run.summary, ticks, *shown.values())
+    notes = some, cut, canvas.time_note(run.summary, ticks, *shown.values())
     figure = canvas.sheet(run.summary, RATIO_TITLE, RATIO_GUIDE, *notes)
     titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}
     space = {"left": 0.075, "right": 0.975, "top": 0.74, "bottom": 0.235, "wspace": 0.1}
@@ -161,8 +161,8 @@ def three_prices(run: Frames) -> Figure | None:
         axes.tick_params(labelleft=column == "price")
         canvas.title(axes, titles[column])
         canvas.mark_shocks(axes, run.summary)
-        canvas.tick_axis(axes, ticks, early=window.early)
-    figure.supxlabel(canvas.tick_label(window.early), y=0.13, fontsize=BODY)
+        canvas.tick_axis(axes, ticks)
+    figure.supxlabel("tick", y=0.13, fontsize=BODY)
     unit = "over the price at equilibrium" + (" (log scale)" if by_logarithm else "")
     figure.supylabel(unit, x=0.008, fontsize=BODY)
     samples = [(canvas.shorten(goods.names[i], 16), style) for i, style in zip(chosen, canvas.CYCLE, strict=False)]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
@@ -162,12 +162,16 @@ def _coloured_path(figure: Figure, axes: Axes, ticks: Floats, path: Floats, rows
     pieces.set_clim(ticks[0], settled)
     axes.add_collection(pieces, autolim=False)
     place, extend = figure.add_axes((0.69, 0.37, 0.27, 0.025)), "max" if settled < ticks[-1] else "neither"
-    bar = figure.colorbar(pieces, cax=place, orientation="horizontal", extend=extend)
+    bar = figure.colorbar(
+        pieces,
+        cax=place,
+        orientation="horizontal",
+        extend=extend,
+        ticks=MaxNLocator(4, integer=True),
+        format="{x:,.0f}",
+    )
     bar.set_label("market path, by tick", fontsize=SMALL)
-    bar.formatter = FuncFormatter(lambda value, _: f"{value:,.0f}")
     bar.ax.tick_params(labelsize=SMALL)
-    bar.locator = MaxNLocator(4, integer=True)
-    bar.update_ticks()
 
 
 def _arrows(axes: Axes, path: Floats) -> None:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from simulator.figures.frames import Floats, finite, shocks, summary_number
+from simulator.figures.frames import Floats, finite, summary_number
 
 STILL = 0.01
 TURNS = 12
 
 
-class Window(NamedTuple):
-    """So many leading rows are worth drawing, a note where that is not all, and whether most happens early in them."""
-
-    rows: int
-    note: str
-    early: bool
-
-
-def window_of(ticks: Floats, lines: Floats, summary: Mapping[str, Any]) -> Window:
-    """The window of all the lines `(ticks, lines)` that a figure draws of a run."""
-    rows, note = rows_worth_drawing(ticks, lines, summary_number(summary, "period"))
-    # After a shock much happens late: by logarithm of ticks that would be squeezed into a line.
-    return Window(rows, note, not shocks(summary) and moves_early(ticks[:rows], lines[:rows]))
+def window_of(ticks: Floats, lines: Floats, summary: Mapping[str, Any]) -> tuple[int, str]:
+    """`rows_worth_drawing` of all the lines `(ticks, lines)` that a figure draws of a run."""
+    return rows_worth_drawing(ticks, lines, summary_number(summary, "period"))
 
 
 def unit_range(lines: Floats, *, logarithms: bool = True) -> Floats:
@@ -82,14 +72,3 @@ def _rows_to_steady_turns(ticks: Floats, scaled: Floats, period: float) -> int:
     unsteady = np.flatnonzero(np.abs(size - np.median(size[-5:])) > 0.15 * np.median(size[-5:]))
     turn = int(unsteady[-1]) + 1 if len(unsteady) else 0
     return int(np.searchsorted(ticks, ticks[0] + (2 * turn + TURNS) * period, side="right"))
-
-
-def moves_early(ticks: Floats, lines: Floats) -> bool:
-    """Whether half of all movement happens in the first twenty-fifth of the ticks shown."""
-    if len(ticks) < 50 or lines.shape[1] == 0:
-        return False
-    motion = np.nan_to_num(np.abs(np.diff(unit_range(lines), axis=0))).sum(axis=1)
-    if motion.sum() <= 0:
-        return False
-    half = ticks[1:][np.searchsorted(np.cumsum(motion), motion.sum() / 2)]
-    return bool(half - ticks[0] < (ticks[-1] - ticks[0]) / 25)
