@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from docs.pages import ROOT, pages, replayed, with_tables
+from docs.pages import ROOT, pages, replayed, same, with_tables
 
 
 def main() -> None:
@@ -19,7 +19,9 @@ def main() -> None:
         page.write_text(with_tables(before), encoding="utf-8")
         if "--run" in sys.argv[1:]:
             with tempfile.TemporaryDirectory() as folder:
-                page.write_text(replayed(page, Path(folder)), encoding="utf-8")
+                new = replayed(page, Path(folder))
+            if not same(new, page.read_text(encoding="utf-8")):
+                page.write_text(new, encoding="utf-8")
         if page.read_text(encoding="utf-8") != before:
             print(f"wrote {page.relative_to(ROOT)}")
 

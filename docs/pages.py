@@ -33,6 +33,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^```(?P<head>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(<!-- = (.+?) -->`?)(-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?|[a-z_]+)")
+ROUNDING = re.compile(r"\b(?:\d(?:\.\d+)?e-(?:1[3-9]|[2-9]\d|\d{3})|0\.0+e\+00)\b")
 GENERATED = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -50,6 +51,11 @@ def with_tables(text: str) -> str:
     from docs.tables import table
 
     return GENERATED.sub(lambda found: f"{found[1]}\n{table(found[2]).strip()}\n\n{found[3]}", text)
+
+
+def same(text: str, other: str) -> bool:
+    """Whether two texts of a page agree but for rounding: numbers below 1e-12 differ from machine to machine."""
+    return ROUNDING.sub("0", text) == ROUNDING.sub("0", other)
 
 
 def replayed(page: Path, folder: Path) -> str:

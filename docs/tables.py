@@ -237,10 +237,7 @@ def figures() -> str:
 
     return rows(
         ("figure", "what it shows"),
-        (
-            (f"`{name}`", (builder.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " "))
-            for name, builder in FIGURES.items()
-        ),
+        ((f"`{name}`", _plain(builder.__doc__).partition("\n\n")[0]) for name, builder in FIGURES.items()),
     )
 
 
@@ -272,14 +269,18 @@ def _plain(text: str | None) -> str:
 
 def scenarios() -> str:
     """The scenarios of the project, with what their first comment says."""
+    from ruamel.yaml import YAML
+
     from docs.pages import ROOT
     from simulator import catalogue
 
     (section,) = catalogue.scenarios(ROOT / "scenarios")
-    return rows(
-        ("scenario", "what it is"),
-        ((f"[`{Path(n).stem}`](../../scenarios/{n})", text) for n, text in section.entries.items()),
-    )
+    cells: list[tuple[str, str, str]] = []
+    for name, text in section.entries.items():
+        expected = YAML(typ="safe").load(ROOT / "scenarios" / name).get("expect", "cleared")
+        outcomes = [expected] if isinstance(expected, str) else expected
+        cells.append((f"[`{Path(name).stem}`](../../scenarios/{name})", text, " or ".join(f"`{o}`" for o in outcomes)))
+    return rows(("scenario", "what it is", "how it ends"), cells)
 
 
 TABLES: dict[str, Callable[..., str]] = {
