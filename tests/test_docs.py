@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from difflib import unified_diff
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,9 +16,10 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML, YAMLError
 
 from docs.pages import ROOT, Finished, PageError, pages, replayed, same, with_tables
+from docs.tables import schema
 from simulator import terminal
 from simulator.cli import app
-from tests.house import Outcome, scenario_schema
+from tests.house import Outcome
 
 PAGES = [page.relative_to(ROOT) for page in pages()]
 INDEX = ROOT / "docs" / "README.md"
@@ -82,8 +84,7 @@ def test_pages_lead_to_the_glossary() -> None:
 
 def test_every_key_of_a_scenario_is_on_a_page_of_the_reference() -> None:
     reference = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
-    schema = scenario_schema()
-    for name, part in {"scenario": schema, **schema["$defs"]}.items():
+    for name, part in {"scenario": schema(), **schema()["$defs"]}.items():
         for key, given in part.get("properties", {}).items():
             meaning = given["description"].replace("|", "\\|")
             assert meaning in reference or given["description"] in reference, f"{name}.{key}"
@@ -94,13 +95,20 @@ def inline(page: Path) -> list[str]:
     return [" ".join(code.split()) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", prose(page))]
 
 
+@cache
+def options() -> dict[str, set[str]]:
+    """The options of every command."""
+    whole: Any = typer.main.get_command(app)
+    return {
+        name: {"--help", "--debug"}.union(*(parameter.opts for parameter in command.params))
+        for name, command in whole.commands.items()
+    }
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_commands_and_options_in_the_text_exist(page: Path) -> None:
-    whole: Any = typer.main.get_command(app)
-    known = {name: set(["--help", "--debug"]) for name in whole.commands}
-    for name, command in whole.commands.items():
-        known[name] |= {option for parameter in command.params for option in parameter.opts}
-    every = set().union(*known.values()) | {"--version", "--install-completion", "--show-completion"}
+    known = options()
+    every = {"--version", "--install-completion", "--show-completion"}.union(*known.values())
     for code in inline(ROOT / page):
         words = code.removeprefix(".venv/bin/").split()
         if words[0] == "simulator" and words[1:]:
@@ -119,12 +127,12 @@ def test_files_and_scripts_in_the_text_exist(page: Path) -> None:
             assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), code
 
 
-def fits(data: Any, parts: list[dict[str, Any]], schema: dict[str, Any]) -> bool:
+def fits(data: Any, parts: list[dict[str, Any]], whole: dict[str, Any]) -> bool:
     """Whether every key of a mapping is a key of some part of a scenario, with a value that may stand there."""
     for key, value in data.items():
         places = [part["properties"][key] for part in parts if key in part["properties"]]
         if places and not any(
-            Draft202012Validator({**place, "$defs": schema["$defs"]}).is_valid(value) for place in places
+            Draft202012Validator({**place, "$defs": whole["$defs"]}).is_valid(value) for place in places
         ):
             return False
     return True
@@ -132,8 +140,8 @@ def fits(data: Any, parts: list[dict[str, Any]], schema: dict[str, Any]) -> bool
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "add-a-kind.md"], ids=named)
 def test_keys_in_the_text_may_have_the_values_that_they_have_there(page: Path) -> None:
-    schema = scenario_schema()
-    parts = [part for part in (schema, *schema["$defs"].values()) if "properties" in part]
+    whole = schema()
+    parts = [part for part in (whole, *whole["$defs"].values()) if "properties" in part]
     for code in inline(ROOT / page):
         if re.search(r"\.\.\.|\b[A-Z]{3,}\b|^--", code):
             continue
@@ -142,7 +150,7 @@ def test_keys_in_the_text_may_have_the_values_that_they_have_there(page: Path) -
         except YAMLError:
             continue
         if isinstance(data, dict) and None not in data.values():
-            assert fits(data, parts, schema), code
+            assert fits(data, parts, whole), code
 
 
 def first_cells(page: Path, section: str) -> list[str]:
