@@ -121,7 +121,7 @@ def columns() -> list[Section]:
     from simulator.schedulers.table import all_tables
 
     files = [
-        Section(f"{name}.csv: {', '.join(keys)}, and", {c.name: f"[{c.unit}] {c.meaning}" for c in columns})
+        Section(f"{name}.csv", {**keys, **{c.name: f"[{c.unit}] {c.meaning}" for c in columns}})
         for name, (keys, columns) in all_tables().items()
     ]
     return [*files, Section("summary.json", SUMMARY)]

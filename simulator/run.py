@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.dynamics.verdicts import Verdict
 from simulator.economics.forms import Array
-from simulator.records.distribution import distribution_summary, distribution_table, statistics_of
+from simulator.records.distribution import distribution_summary, distribution_table, statistics_of, without_gains
 from simulator.records.folder import RunFolder
 from simulator.records.recorder import Recorder
 from simulator.records.report import equilibrium_table, last_row, scale, sentence, summary_of, versions
@@ -202,7 +202,7 @@ def run_to_disk(
         for tick in simulation.ticks():
             progress(tick, scenario.run.ticks)
             if simulation.verdict is None and stopped():
-                simulation.verdict = Verdict("interrupted", "stopped by the user; what was recorded is kept")
+                simulation.verdict = Verdict("interrupted", {})
             if simulation.verdict is not None or simulation.recorder.full:
                 block = simulation.recorder.tables()
                 files.append(block)
@@ -235,12 +235,14 @@ def _conclude(
         "equilibrium": equilibrium_table(view.references, markets, quotes.prices),
     }
     last = last_row(tables, view.free_goods)
+    facts = {"ticks": ticks, "tolerance": scenario.run.tolerance, "gainless": without_gains(cohorts, economy)}
+    facts |= view.facts(verdict, now, last)
     known = {
         **last,
         **verdict._asdict(),
         "name": scenario.name,
         "scheduler": scenario.scheduler.kind,
-        "sentence": sentence(verdict, ticks, view.words(verdict, now, last)),
+        "sentence": sentence(verdict, view.sentences, facts),
         "ticks": ticks,
         "evaluations": (ticks + 1) * scheduler.rule.evaluations,
         "wall_seconds": seconds,

@@ -194,7 +194,7 @@ def test_prices_and_designs_at_rest_have_settled() -> None:
     data["learning"]["patterns"] = {"target": "y", "rows": [{"a": 1, "y": 1}, {"a": 2, "y": 0}]}
     run = simulate(data)
     assert run.summary["outcome"] == "settled_off_equilibrium"
-    assert "prices and designs stand still while" in run.summary["sentence"]
+    assert "Prices and designs have stood still for" in run.summary["sentence"]
     assert run.agents.query("tick == tick.max() and kind == 'order'")["output"].tolist() == pytest.approx([0.5, 0.5])
 
 

@@ -20,6 +20,7 @@ from tests.house import (
     SCHEDULERS,
     Column,
     Economy,
+    Facts,
     Findings,
     Positive,
     PriceRule,
@@ -27,6 +28,7 @@ from tests.house import (
     Rows,
     Scheduler,
     SchedulerSettings,
+    Sentence,
     Setup,
     Transition,
     Verdict,
@@ -119,14 +121,19 @@ class RatioVerdict(VerdictRule[RatioState, RatioTick]):
 
     def verdict(self, now: Transition[RatioState, RatioTick]) -> Verdict | None:
         residual = self.scheduler.residual(now.economy, now.tick)
-        return Verdict("cleared", f"all ratios are 1 to {residual:.1g}") if residual <= self.tolerance else None
+        return Verdict("cleared", {"ratios": residual}) if residual <= self.tolerance else None
 
     def close(self, now: Transition[RatioState, RatioTick]) -> Verdict:
-        return Verdict("out_of_ticks", "some ratio is not 1")
+        return Verdict("out_of_ticks", {})
 
 
 class RatioView(View[RatioState, RatioTick, RatioTick]):
     columns = growing_columns(COLUMN)
+    sentences = (
+        Sentence("ratios", "All ratios are 1, to {ratios:.1g}"),
+        Sentence("uneven", "Some ratio is {largest:.3g}", lambda f: f.largest > 1.01),
+        Sentence("even", "No ratio is above {largest:.3g}", lambda f: f.largest <= 1.01),
+    )
 
     def __init__(self, economy: Economy, free: np.ndarray) -> None:
         self.economy, self.free_goods = economy, free
@@ -148,8 +155,8 @@ class RatioView(View[RatioState, RatioTick, RatioTick]):
         largest = (demand / supply).max(axis=1)
         return {"trajectory": Rows(ticks, {"good": goods}, known), "ticks": Rows(ticks, {}, {"largest_ratio": largest})}
 
-    def words(self, verdict: Verdict, now: Transition[RatioState, RatioTick], last: Mapping[str, float]) -> list[str]:
-        return [f"the largest ratio is {last['largest_ratio']:.3g}"]
+    def facts(self, verdict: Verdict, now: Transition[RatioState, RatioTick], last: Mapping[str, float]) -> Facts:
+        return {"largest": last["largest_ratio"]}
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +168,10 @@ def test_it_runs_from_yaml_with_its_column_and_its_words() -> None:
     run = simulate(BAZAAR)
     assert run.summary["outcome"] == "cleared"
     assert run.summary["scheduler"] == "ratios"
-    assert "the largest ratio is 1" in run.summary["sentence"]
+    assert run.summary["sentence"].startswith("Cleared after ")
+    assert "ticks. All ratios are 1, to " in run.summary["sentence"]
+    assert run.summary["sentence"].endswith(". No ratio is above 1.")
+    assert simulate(BAZAAR, ticks=1).summary["sentence"].endswith("after 1 tick. Some ratio is 1.49.")
     assert run.ticks["largest_ratio"].iloc[0] > 1.01
     plain = simulate({**BAZAAR, "scheduler": {"kind": "tatonnement"}})
     last, other = (each.trajectory.groupby("good")["price"].last() for each in (run, plain))

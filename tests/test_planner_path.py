@@ -213,7 +213,7 @@ def test_a_run_says_so(name: str, trade: str) -> None:
     assert run.summary["outcome"] == "cleared"
     assert run.summary["gradient_path"] == "primal"
     assert run.summary["gradient_path_gap"] > 0.01
-    assert "off a planner's gradient ascent" in run.summary["sentence"]
+    assert "off those of a planner who climbs the gradient" in run.summary["sentence"]
     dual = simulate({**SMOOTH[name], "trade": trade, "run": {"tolerance": 1e-9}})
     assert dual.summary["gradient_path"] == "dual"
     kept = ["potential", "merit", "cosine_to_gradient", "distance_to_equilibrium", "distance_to_adjoint"]

@@ -182,7 +182,7 @@ LINEAR = {
 def test_a_search_that_takes_too_long_is_given_up_and_says_so() -> None:
     scenario = load(LINEAR)
     assert search_equilibria(scenario.economy, scenario.rule, [scenario.initial_prices]).given_up
-    assert "the search for equilibria was ended early" in simulate(scenario, ticks=20).summary["sentence"]
+    assert "The search for equilibria was ended early" in simulate(scenario, ticks=20).summary["sentence"]
     small = load(TWO)
     assert not search_equilibria(small.economy, small.rule, [small.initial_prices]).given_up
 

@@ -109,7 +109,7 @@ def test_the_start_decides_among_three_equilibria(name: str, price: float, numbe
         (2.37, 1, 1),
     ]
     assert run(name).summary["equilibrium"] == number
-    assert f"number {number} of 3 equilibria, of index +1" in run(name).summary["sentence"]
+    assert f"number {number} of the 3 equilibria found, of index +1" in run(name).summary["sentence"]
 
 
 def test_momentum_does_not_crawl_where_a_plain_market_does(run: Runs) -> None:

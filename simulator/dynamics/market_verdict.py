@@ -14,7 +14,7 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.rationed import rationed
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
+from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, Facts, PriceHistory, Verdict, VerdictRule
 from simulator.economics.clearing import BOTTOM
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
@@ -72,20 +72,26 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         if not tick.finite or not self._top <= self.bound:
             return Verdict("diverged", self._where_to(_in_arrays(now)))
         if set_valued(now.economy):
-            if not tick.split_gap <= self.tolerance:
-                return None
-            split = f"a split of the spending on equally good goods clears every market to {_short(tick.split_gap)}"
-            return Verdict("cleared", split)
+            return Verdict("cleared", {"split": tick.split_gap}) if tick.split_gap <= self.tolerance else None
         if tick.residual > self.tolerance or not self._carried_out(market := _in_arrays(now)):
             return None
-        if _longest(self._displacements(market, market.tick.prices)) <= self.tolerance:
-            return Verdict("cleared", f"{self._markets(market)} cleared to {_short(tick.residual)}")
-        return None
-
-    def _markets(self, market: Market) -> str:
-        """Which markets clear: every one, or those whose price may move, with what is amiss where it may not."""
+        if _longest(self._displacements(market, market.tick.prices)) > self.tolerance:
+            return None
         held = self._held_off(market)
-        return f"{self._amiss(market, held)}; every other market" if held.any() else "every market"
+        cleared = {"others" if held.any() else "excess_demand": tick.residual, **self._untraded(market)}
+        return Verdict("cleared", cleared, self._held_details(market, held))
+
+    def _untraded(self, market: Market) -> Facts:
+        """Which goods are free, or not bought, or not traded at all, and whether there is but one good to trade."""
+        tick, goods, level_free = market.tick, market.economy.goods, self._unknowns(market).level_free
+        left_over, unwanted = self._off(market) & ~self.rule.fixed & (tick.demand < tick.supply), tick.demand == 0
+        marks = {
+            "free": left_over & ~unwanted,
+            "unwanted": left_over & unwanted,
+            "idle": unwanted & (tick.supply == 0),
+        }
+        found = {mark: [goods[place] for place in np.flatnonzero(places)] for mark, places in marks.items()}
+        return {**found, "lone_good": len(goods) == 1 and level_free}
 
     def _held_off(self, market: Market) -> NDArray[np.bool_]:
         """Which markets do not clear at a price that is held and no outside fills the gap, `(goods,)`."""
@@ -97,54 +103,48 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         scale = np.maximum(tick.demand, tick.supply)
         return ~market.economy.is_outside & (np.abs(tick.demand - tick.supply) > np.sqrt(self.tolerance) * scale)
 
-    def _amiss(self, market: Market, off: NDArray[np.bool_]) -> str:
-        """By how much the markets that are `off` `(goods,)` are short or in glut, and who is rationed there."""
-        tick, parts = market.tick, list[str]()
-        for good in np.flatnonzero(off).tolist():
+    def _held_details(self, market: Market, held: NDArray[np.bool_]) -> list[Facts]:
+        """Of each market `held` off `(goods,)` by a fixed price, how much is short or left, and who is rationed."""
+        tick, details = market.tick, list[Facts]()
+        for good in np.flatnonzero(held).tolist():
             demand, supply = float(tick.demand[good]), float(tick.supply[good])
-            side = "is short by" if demand > supply else "is left over by"
-            held = "at its fixed price " if self.rule.fixed[good] else ""
-            gap = 100 * abs(demand - supply) / max(demand, supply)
-            who = rationed(market, good) if self.trade.every_tick else ""
-            parts.append(f"{held}{market.economy.goods[good]} {side} {gap:.3g}%{f' ({who})' if who else ''}")
-        return ", ".join(parts)
+            side = "held_short" if demand > supply else "held_left"
+            who = rationed(market, good) if self.trade.every_tick else []
+            gap = abs(demand - supply) / max(demand, supply)
+            details.append({side: market.economy.goods[good], "held_by": gap, "rationed": who})
+        return details
 
     def close(self, now: Market) -> Verdict:
         market = _in_arrays(now)
         runaway = self._runaway(market)
         if runaway is not None:
             return Verdict("diverged", runaway)
-        prices = self.history.prices()
+        prices, amiss = self.history.prices(), self._what_is_amiss(market)
         ticks = STILL_TICKS + self.rule.wait
         recent = prices[-ticks:]
         if len(recent) == ticks and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])):
-            return Verdict("settled_off_equilibrium", f"prices stand still while {self._what_is_amiss(market)}")
+            return Verdict("settled_off_equilibrium", {"still": ticks, **amiss[0]}, amiss[1:])
         path = self._log_prices(market)
         cycle = find_cycle(path, self.tolerance)
         if cycle is None:
-            where = self._thrown(market)
-            return Verdict("out_of_ticks", self._what_is_amiss(market)) if where is None else Verdict("diverged", where)
+            thrown = self._thrown(market)
+            return Verdict("diverged", thrown) if thrown else Verdict("out_of_ticks", amiss[0], amiss[1:])
         orbit = self.history.orbit(path, cycle.period)
-        turns = f"every {cycle.period:.4g} ticks"
         if orbit.drifts:
-            by = f"{100 * math.expm1(orbit.drift):.3g}%"
-            reason = f"prices swing {turns} about a centre that has moved by {by} since half way"
-            return Verdict("out_of_ticks", f"{reason}; {self._what_is_amiss(market)}")
-        first = f"({100 * math.tanh(0.5 * float(orbit.first.size[cycle.good])):.3g}% at first)"
-        swing = f"that of {market.economy.goods[cycle.good]} swings by {100 * cycle.amplitude:.3g}% either way {first}"
-        reason = f"prices return {turns}, {swing}"
-        return Verdict("cycled", reason, cycle.period, cycle.amplitude, np.exp(orbit.last.centre))
+            swing = {"swing": cycle.period, "drift": math.expm1(orbit.drift)}
+            return Verdict("out_of_ticks", {**swing, **amiss[0]}, amiss[1:])
+        first = math.tanh(0.5 * float(orbit.first.size[cycle.good]))
+        swing = {"swinging": market.economy.goods[cycle.good], "first_amplitude": first}
+        return Verdict("cycled", swing, (), cycle.period, cycle.amplitude, np.exp(orbit.last.centre))
 
-    def _thrown(self, market: Market) -> str | None:
-        """Which price was thrown beyond all others in one step, and is still there."""
+    def _thrown(self, market: Market) -> Facts:
+        """Which price was thrown beyond all others in one step, and is still there; nothing if none was."""
         if not len(self.thrown):
-            return None
+            return {}
         tick, good, before, after, highest = self.thrown.tolist()
-        last = float(market.tick.prices[int(good)])
-        if last <= THROWN * highest:
-            return None
-        name = market.economy.goods[int(good)]
-        return f"the price of {name} was thrown from {before:g} to {after:g} in tick {tick:.0f}, and is still {last:g}"
+        last, name = float(market.tick.prices[int(good)]), market.economy.goods[int(good)]
+        thrown = {"thrown": name, "thrown_in": int(tick), "before": before, "after": after, "thrown_now": last}
+        return thrown if last > THROWN * highest else {}
 
     def _log_prices(self, market: Market) -> Array:
         """The history in logarithms, `(ticks, goods)`; of relative prices, if only these matter and none is fixed."""
@@ -152,7 +152,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         relative = self._unknowns(market).level_free
         return np.log(prices / prices.sum(axis=1, keepdims=True) if relative else prices)
 
-    def _runaway(self, market: Market) -> str | None:
+    def _runaway(self, market: Market) -> Facts | None:
         """Which price runs away, where that is why the residual shrinks.
 
         A runaway price chases an equilibrium that recedes: it has gone half of the way that the Newton displacement
@@ -166,12 +166,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         way, ahead = float(np.sign(left[good])), float(np.abs(left[good]))
         if not self.tolerance < ahead < np.inf:
             return None
-        name, towards = market.economy.goods[good], "infinity" if way > 0 else "zero"
-        shrinks = (
-            f"the residual shrinks to {_short(market.tick.residual)} only because the price of {name} runs to {towards}"
-        )
+        runs = {"runaway": market.economy.goods[good], "towards": "infinity" if way > 0 else "zero"}
         if way < 0 and self._at_bottom(market)[good]:
-            return f"{shrinks}: it lies at its floor, {self.rule.floor[good]:g}, and would fall further"
+            return {**runs, "runaway_floor": float(self.rule.floor[good])}
         log_price = self._log_prices(market)[:, good]
         gone = way * (log_price[-1] - log_price)
         enough = np.flatnonzero(gone >= 0.5 * ahead)
@@ -181,56 +178,49 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         was_ahead = way * float(self._displacements(market, self.history.prices()[then])[good])
         if was_ahead - ahead >= 0.5 * gone[then]:
             return None
-        return f"{shrinks}, and equilibrium stays as far ahead of it as it was"
+        return {**runs, "recedes": True}
 
     def _at_bottom(self, market: Market) -> NDArray[np.bool_]:
         """Which prices lie at a floor that only keeps the number in range, `(goods,)`."""
         return self._bottomless & ~self.rule.fixed & (market.tick.prices <= self.rule.floor)
 
-    def _where_to(self, market: Market) -> str:
+    def _where_to(self, market: Market) -> Facts:
         """Which price or plan left every bound, and where to."""
         goods, prices = market.economy.goods, market.tick.prices.tolist()
-        beyond = [good for good, price in zip(goods, prices, strict=True) if price > self.bound]
-        if beyond:
-            return f"the price of {', '.join(beyond)} runs to infinity"
-        lost = [good for good, price in zip(goods, prices, strict=True) if math.isnan(price)]
-        if lost:
-            return f"the price of {', '.join(lost)} is no number any more"
+        if beyond := [good for good, price in zip(goods, prices, strict=True) if price > self.bound]:
+            return {"infinite": beyond}
+        if lost := [good for good, price in zip(goods, prices, strict=True) if math.isnan(price)]:
+            return {"numberless": lost}
         unlimited = [
             f"{side} {good}"
             for side, plans in (("demand for", market.tick.demand), ("supply of", market.tick.supply))
             for good, price, plan in zip(goods, prices, plans.tolist(), strict=True)
             if not (math.isfinite(plan) and math.isfinite(price * plan))
         ]
-        low = [goods[good] for good in np.flatnonzero(self._at_bottom(market))]
-        where = f"with the price of {', '.join(low)} at its floor" if low else "at these prices"
-        if not unlimited:
-            return f"{where} all that is planned is worth more than numbers can say"
-        return f"{where} no finite plan exists: unlimited {', '.join(unlimited)}"
+        floored = [goods[good] for good in np.flatnonzero(self._at_bottom(market))]
+        return {"floored": floored, "unlimited": unlimited, "overflow": not unlimited}
 
-    def _what_is_amiss(self, market: Market) -> str:
-        """Why the market does not count as cleared after the last tick."""
-        tick = market.tick
-        held = self._held_off(market)
+    def _what_is_amiss(self, market: Market) -> list[Facts]:
+        """Why the market does not count as cleared after the last tick: facts, then those of single goods and accounts.
+
+        Not of a market that clears.
+        """
+        tick, held = market.tick, self._held_off(market)
+        worth = float(tick.prices @ np.maximum(tick.demand, tick.supply))
         if self.trade.every_tick and held.any():
             kept = [
-                f"in the accounts of {cohort.name} lie {_short(money)}"
+                {"account_of": cohort.name, "account": money}
                 for cohort, money in zip(market.economy.consumers, tick.money.tolist(), strict=True)
-                if abs(money) > self.tolerance * float(tick.prices @ np.maximum(tick.demand, tick.supply))
+                if abs(money) > self.tolerance * worth
             ]
-            return "; ".join([self._amiss(market, held), *kept])
-        if market.tick.residual > self.tolerance:
-            return f"{_worst_market(market, self.rule.free)} (tolerance {_short(self.tolerance)})"
-        ahead = _longest(self._displacements(market, market.tick.prices))
+            return [{}, *self._held_details(market, held), *kept]
+        if tick.residual > self.tolerance:
+            return [_worst_market(market, self.rule.free)]
+        ahead = _longest(self._displacements(market, tick.prices))
         if ahead > self.tolerance:
-            carried = float(np.abs(market.tick.money).sum())
-            if carried > self.tolerance * float(
-                market.tick.prices @ np.maximum(market.tick.demand, market.tick.supply)
-            ):
-                cause = f"what consumers, rationed at a price that does not move, carry in accounts ({_short(carried)})"
-                return f"plans are distorted by {cause}; equilibrium is {_short(ahead)} away"
-            return f"equilibrium prices are still {_short(ahead)} away (tolerance {_short(self.tolerance)})"
-        return "what is traded is not what is planned: somebody still carries out old plans"
+            carried = float(np.abs(tick.money).sum())
+            return [{"ahead": ahead, "carried": carried if carried > self.tolerance * worth else None}]
+        return [{"late": True}]
 
     def _carried_out(self, market: Market) -> bool:
         """Whether what is traded, used and made equals what is planned, to the square root of the tolerance."""
@@ -263,18 +253,17 @@ def _longest(displacements: Array) -> float:
     return largest if largest == largest else math.inf
 
 
-def _worst_market(market: Market, free: NDArray[np.bool_]) -> str:
-    """The market that is farthest from clearing, and by how much."""
-    excess, scale = market.tick.demand - market.tick.supply, np.maximum(market.tick.demand, market.tick.supply)
+def _worst_market(market: Market, free: NDArray[np.bool_]) -> Facts:
+    """The market that is farthest from clearing, by how much, and whether its good comes from nowhere."""
+    economy, tick = market.economy, market.tick
+    excess, scale = tick.demand - tick.supply, np.maximum(tick.demand, tick.supply)
     missing = np.divide(excess, scale, out=np.zeros(len(scale)), where=scale > 0)
-    glut = market.tick.prices * np.abs(excess) / max(float(market.tick.prices @ scale), 1e-300)
+    glut = tick.prices * np.abs(excess) / max(float(tick.prices @ scale), 1e-300)
     good = int(np.argmax(np.where(free, np.maximum(missing, glut), 0.0)))
-    short, long = ("supply of", "demand") if excess[good] > 0 else ("demand for", "supply")
-    return f"{short} {market.economy.goods[good]} falls short of {long} by {100 * abs(missing[good]):.3g}%"
-
-
-def _short(number: float) -> str:
-    return f"{number:.2g}"
+    sourceless = excess[good] > 0 and not (economy.total_supply[good] > 0 or good in economy.outlet_good)
+    name = economy.goods[good]
+    side = "short" if excess[good] > 0 else "left"
+    return {side: name, "gap": abs(float(missing[good])), "sourceless": [name] if sourceless else []}
 
 
 def _in_arrays(now: Market) -> Market:

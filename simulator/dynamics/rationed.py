@@ -13,20 +13,13 @@ from simulator.economics.forms import Array
 
 Market = Transition[MarketState, MarketTick]
 
-MOST_NAMED = 3
-"""So many of those who are rationed are named for each good."""
 
-
-def rationed(market: Market, good: int) -> str:
-    """Who buys, or sells, how much less of a good than planned: `bought: ann 2 of 5, ben 1 of 4`; the hardest hit
-    first. Nothing if nobody does.
-    """
+def rationed(market: Market, good: int) -> list[str]:
+    """Who buys, or sells, how much less of a good than planned: `ann 2 of 5`, `ben 1 of 4`; the hardest hit first."""
     short = float(market.tick.demand[good]) > float(market.tick.supply[good])
     sides = _buyers(market, good) if short else _sellers(market, good)
-    hit = sorted(sides, key=lambda side: side[2] - side[1])
-    parts = [f"{who} {done:.3g} of {planned:.3g}" for who, done, planned in reversed(hit) if done < planned]
-    more = [f"{len(parts) - MOST_NAMED} more"] if len(parts) > MOST_NAMED else []
-    return f"{'bought' if short else 'sold'}: {', '.join([*parts[:MOST_NAMED], *more])}" if parts else ""
+    hit = sorted(sides, key=lambda side: side[1] - side[2])
+    return [f"{who} {done:.3g} of {planned:.3g}" for who, done, planned in hit if done < planned]
 
 
 def _buyers(market: Market, good: int) -> Iterator[tuple[str, float, float]]:

@@ -1,10 +1,10 @@
-"""How a run ends: cleared, cycled, diverged, settled off equilibrium, out of ticks. Each verdict has its reason."""
+"""How a run ends: cleared, cycled, diverged, settled off equilibrium, out of ticks. Each verdict has its facts."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Generic, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
@@ -20,13 +20,19 @@ STILL_TICKS = 100
 """For how many ticks prices must stand still to count as settled, beside those for which they may merely wait."""
 
 
+Facts = Mapping[str, Any]
+"""Numbers, words and lists of words by name, of which sentences are made (see `records.sentences`)."""
+
+
 class Verdict(NamedTuple):
-    """An outcome, why, and for cycles their period in ticks and amplitude (half the swing over the mid price, or in a
-    market that learns, where prices may have any sign, half the swing itself), and the prices `(goods,)` in the middle.
+    """An outcome, the facts that tell why, with `details` of single goods or accounts, and for cycles their period in
+    ticks and amplitude (half the swing over the mid price, or in a market that learns, where prices may have any sign,
+    half the swing itself), and the prices `(goods,)` in the middle.
     """
 
     outcome: str
-    reason: str
+    facts: Facts
+    details: Sequence[Facts] = ()
     period: float | None = None
     amplitude: float | None = None
     centre: Array | None = None

@@ -13,13 +13,14 @@ from simulator.dynamics.transition import Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.links import Links
-from simulator.records.market_words import in_words
+from simulator.records.market_facts import objective
 from simulator.records.recorder import Rows, View
+from simulator.records.sentences import BIDS
 from simulator.records.table import names
 from simulator.references.judges import relative_gap
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Verdict
+    from simulator.dynamics.verdicts import Facts, Verdict
 
 
 class BidsNote(NamedTuple):
@@ -33,6 +34,8 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
     """Quantities that flow down and bids that come back, each beside the derivative of the result at the quantities of
     the same tick, by a full reverse sweep (if it `sweeps`).
     """
+
+    sentences = BIDS
 
     def __init__(self, links_of: Callable[[Economy], Links], economy: Economy, *, sweeps: bool) -> None:
         self.links_of, self.economy, self.sweeps = links_of, economy, sweeps
@@ -115,6 +118,5 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
         economy, links = self.economy, self.links
         return names(economy.firms[place].name for place in links.firms), names(economy.goods)[links.goods]
 
-    def words(self, verdict: Verdict, now: Transition[BidsState, BidsTick], last: Mapping[str, float]) -> list[str]:
-        gap = last.get("distance_to_adjoint", np.nan)
-        return [f"prices are the result's derivatives, to {in_words(gap)}"] if gap == gap else []
+    def facts(self, verdict: Verdict, now: Transition[BidsState, BidsTick], last: Mapping[str, float]) -> Facts:
+        return {"adjoint_gap": last.get("distance_to_adjoint"), "objective": objective(self.economy)}

@@ -52,7 +52,13 @@ TRAJECTORY: Columns = (
         PRICE,
         "the gradient path's price at the same tick, same start: descent by the same rule, or planned",
     ),
-    Column("adjoint", PRICE, "derivative of the objective with respect to the quantity used, by a full reverse sweep"),
+    Column(
+        "adjoint",
+        PRICE,
+        "derivative of the objective with respect to the quantity used, by a full reverse sweep; the objective is the "
+        "value of net sales to the outside, the surplus of quasi-linear consumers, budget times log utility of those "
+        "with a budget, and utility in money of those who own goods or firms, as far as there are any",
+    ),
 )
 """Columns of trajectory.csv after `tick` and `good`."""
 
@@ -90,9 +96,9 @@ TICKS: Columns = (
 """Columns of ticks.csv after `tick`."""
 
 AGENTS: Columns = (
-    Column("quantity", QUANTITY, "consumed by a consumer; in stock after the tick with a firm"),
-    Column("input", QUANTITY, "used by a firm; bought by a consumer"),
-    Column("output", QUANTITY, "made by a firm; sold by a consumer"),
+    Column("quantity", QUANTITY, "consumed by a consumer; in stock after the tick with a firm; what an order misses"),
+    Column("input", QUANTITY, "used by a firm (of a hidden one its design); bought by a consumer; ordered by an order"),
+    Column("output", QUANTITY, "made by a firm; sold by a consumer; supplied of an order"),
     Column("profit", MONEY, "a firm's cash flow of the tick, paid out in full (planned profit while trade waits)"),
     Column("utility", UTILITY, "a consumer's utility of what it consumed"),
     Column("money", MONEY, "what is left in the agent's account"),
@@ -148,26 +154,36 @@ EQUILIBRIUM: Columns = (
 DISTRIBUTION: Columns = (
     Column("income", MONEY, "this percent of the cohort have at most this income"),
     Column("utility", UTILITY, "this percent have at most this utility"),
-    Column("gain", MONEY, "most that this percent gain by trade: utility beyond the endowment, in money at the margin"),
-    Column("gain_share", NUMBER, "part of all gains that goes to the percent who gain least"),
+    Column(
+        "gain",
+        MONEY,
+        "most that this percent gain by trade: utility beyond the endowment, in money at the margin; empty where some "
+        "of the cohort have no finite utility without trade (less than they need to subsist, say)",
+    ),
+    Column("gain_share", NUMBER, "part of all gains that goes to the percent who gain least; empty likewise"),
 )
 """Columns of distribution.csv after `agent` and `percent`: cohorts at the last tick."""
 
 
 class Sheet(NamedTuple):
-    """A CSV: what its rows are one of, and the columns after that."""
+    """A CSV: by what its rows are told apart, each with its meaning, and the columns after that."""
 
-    keys: tuple[str, ...]
+    keys: Mapping[str, str]
     columns: Columns
 
 
+_TICK, _GOOD = {"tick": "0 at the initial prices, then price adjustments made"}, {"good": "the good's name"}
+_AGENT = {
+    "agent": "the agent's name; of a cohort NAME two statistics: NAME:mean of its members, NAME:total of all together",
+    "kind": "firm, consumer, or order (a pattern's, where a market learns)",
+}
 TABLES: dict[str, Sheet] = {
-    "trajectory": Sheet(("tick", "good"), TRAJECTORY),
-    "ticks": Sheet(("tick",), TICKS),
-    "agents": Sheet(("tick", "agent", "kind", "good"), (*AGENTS, *USERS)),
-    "wedges": Sheet(("tick", "firm", "input"), WEDGES),
-    "equilibrium": Sheet(("equilibrium", "good"), EQUILIBRIUM),
-    "distribution": Sheet(("agent", "percent"), DISTRIBUTION),
+    "trajectory": Sheet(_TICK | _GOOD, TRAJECTORY),
+    "ticks": Sheet(_TICK, TICKS),
+    "agents": Sheet(_TICK | _AGENT | _GOOD, (*AGENTS, *USERS)),
+    "wedges": Sheet(_TICK | {"firm": "the firm's name", "input": "the good it uses"}, WEDGES),
+    "equilibrium": Sheet({"equilibrium": "its number"} | _GOOD, EQUILIBRIUM),
+    "distribution": Sheet({"agent": "the cohort's name", "percent": "of members, ordered"}, DISTRIBUTION),
 }
 """Every CSV of a run, without what a scheduler adds."""
 
@@ -191,8 +207,8 @@ SUMMARY = {
     "max_relative_excess_demand": "at the last tick, as in ticks.csv",
     "price_gap": "distance_to_equilibrium at the last tick",
     "adjoint_gap": "distance_to_adjoint at the last tick",
-    "gradient_path_gap": "largest distance_to_gradient_path of all ticks",
-    "plan_residual": "largest plan_residual of all ticks: whether everybody planned what is best for them",
+    "gradient_path_gap": "largest distance_to_gradient_path of all ticks, recorded or not",
+    "plan_residual": "largest plan_residual of all recorded ticks: whether everybody planned what is best for them",
     "gradient_path": "what gradient_price is: dual (descent on a function of prices) or primal (a planner's ascent)",
     "reference": "the function that a dual gradient_price descends: potential or merit",
     "period": "ticks from one return of a cycle to the next",

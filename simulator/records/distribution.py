@@ -14,6 +14,7 @@ from simulator.records.table import Table, names, together
 
 if TYPE_CHECKING:
     from simulator.dynamics.consumers import CohortTick, MemberStatistics
+    from simulator.economics.economy import Economy
 
 PERCENT = np.arange(101)
 QUANTILES = {"p10": 10, "p50": 50, "p90": 90}
@@ -45,6 +46,12 @@ def _known(statistics: MemberStatistics) -> Known:
             share = np.interp(places, np.arange(len(least_first)), least_first) / least_first[-1]
     spread = {name: _percentiles(values, PERCENT) for name, values in statistics._asdict().items()}
     return {**spread, "gain_share": share}
+
+
+def without_gains(cohorts: Mapping[str, MemberStatistics], economy: Economy) -> list[str]:
+    """The cohorts of owners whose gains from trade have no number, as the utility of the endowment alone has none."""
+    owners = {cohort.name for cohort in economy.consumers if cohort.endowment.any()}
+    return [name for name, found in cohorts.items() if name in owners and not np.isfinite(found.gain).all()]
 
 
 def distribution_summary(cohorts: Mapping[str, MemberStatistics]) -> dict[str, Any]:

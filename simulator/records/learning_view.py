@@ -19,10 +19,11 @@ from simulator.economics.bundles import Sellers, binary
 from simulator.economics.forms import Array
 from simulator.records.columns import NUMBER, Column, Columns, Known, growing_columns
 from simulator.records.recorder import Rows, View
+from simulator.records.sentences import LEARNING
 from simulator.records.table import names
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Verdict
+    from simulator.dynamics.verdicts import Facts, Verdict
 
 LEARNING_TICKS: Columns = (
     Column(
@@ -32,7 +33,7 @@ LEARNING_TICKS: Columns = (
         "accuracy",
         NUMBER,
         "part of the patterns decided right: supplied to within a half, or most under the right contract; "
-        "empty where what bundles pay is no number",
+        "a tie, to rounding, is not; empty where what bundles pay is no number",
     ),
     Column("test_accuracy", NUMBER, "the same of the patterns that are held out"),
 )
@@ -81,7 +82,7 @@ class LearningNote(NamedTuple):
 class LearningView(View[LearningState, LearningTick, LearningNote]):
     """The view of a market that learns prices of `goods`, of which `free_goods` `(goods,)` may move."""
 
-    columns = growing_columns(*LEARNING_TICKS)
+    columns, sentences = growing_columns(*LEARNING_TICKS), LEARNING
 
     def __init__(self, market: Learner, goods: tuple[str, ...], free_goods: NDArray[np.bool_]) -> None:
         self.market, self.training, self.goods, self.free_goods = market, market.training, goods, free_goods
@@ -150,18 +151,10 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
         }
         return keys, known
 
-    def words(
-        self, verdict: Verdict, now: Transition[LearningState, LearningTick], last: Mapping[str, float]
-    ) -> list[str]:
-        loss, decided, tested = (last.get(name, np.nan) for name in ("loss", "accuracy", "test_accuracy"))
-        if loss != loss:
-            return []
-        words = f"loss {loss:.3g}"
-        if decided == decided:
-            words += f", {100 * decided:.4g}% of the patterns decided right"
-        if tested == tested:
-            words += f", and {100 * tested:.4g}% of those held out"
-        return [words]
+    def facts(self, verdict: Verdict, now: Transition[LearningState, LearningTick], last: Mapping[str, float]) -> Facts:
+        supplied = self.market.everything(now.tick)[1]
+        tied = float(np.mean(_tied(self.training.orders, supplied))) if np.isfinite(supplied).all() else np.nan
+        return {**last, "tied": tied}
 
     def summary(self, now: Transition[LearningState, LearningTick]) -> dict[str, Any]:
         """What was learnt: `separable`, `surface` and `test`, see `records.columns`."""
@@ -255,6 +248,15 @@ def _accuracy(orders: Array, paid: Array, supplied: Array) -> float:
     if orders.shape[1] > 1:
         return float(np.mean(_decided(supplied) == np.argmax(orders, axis=1)))
     return float(np.mean(np.abs(supplied - orders) < 0.5 - ROUNDING))
+
+
+def _tied(orders: Array, supplied: Array) -> NDArray[np.bool_]:
+    """Which patterns `(patterns,)` are decided neither way: supply is as far from the order as from its opposite, or
+    several contracts are supplied most, to rounding.
+    """
+    if orders.shape[1] > 1:
+        return _decided(supplied) == NOBODY
+    return np.abs(np.abs(supplied - orders)[:, 0] - 0.5) <= ROUNDING
 
 
 def _decided(supplied: Array) -> NDArray[np.intp]:

@@ -19,7 +19,8 @@ from simulator.references.judges import ReferenceValues
 
 
 class MarketNote(NamedTuple):
-    """A tick, and if it is `recorded` what is noted of it while it lasts.
+    """A tick and the prices of the path it is compared with `(goods,)`, and if it is `recorded` what is noted of it
+    while it lasts.
 
     What the references say, the fraction of plans that a share-out would allow `(goods,)` (none with trade in every
     tick), what each cohort of consumers did, and how far plans are from the best for which the judges have no road of
@@ -28,6 +29,7 @@ class MarketNote(NamedTuple):
 
     tick: MarketTick
     recorded: bool = False
+    path: Array | None = None
     values: ReferenceValues | None = None
     fraction: Array | None = None
     consumers: Sequence[CohortTotals] = ()

@@ -25,14 +25,15 @@ from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
 from simulator.records.columns import MONEY, NUMBER, Column, Columns, growing_columns
 from simulator.records.market_block import Block, MarketNote
-from simulator.records.market_words import Descended, Market, market_words, reached
+from simulator.records.market_facts import Descended, Market, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
+from simulator.records.sentences import MARKET
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
 from simulator.references.verification import FirmVerification
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Verdict
+    from simulator.dynamics.verdicts import Facts, Verdict
 
 SEARCH, SEARCHES = 500, 200
 """What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""
@@ -49,6 +50,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     """The view of an economy's market under a `rule`, with trade in every tick or not; `cohorts` tells what consumers
     went through in a tick.
     """
+
+    sentences = MARKET
 
     def __init__(
         self,
@@ -105,18 +108,18 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         tick, references, consumers = now.tick, self.references, now.economy.consumers
         traded = self.every_tick and tick.finite
         if not record or (references is None and traded and not consumers):
-            return MarketNote(tick, record)
+            return MarketNote(tick, record, None if references is None else references.path.advance(tick.tick))
         with np.errstate(all="ignore"):
             fraction = None if traded else self._share_out(tick)
             cohorts = self._cohorts(now) if consumers else []
             totals = [cohort.totals(fraction, objective=references is not None) for cohort in cohorts]
             if references is None:
-                return MarketNote(tick, True, None, fraction, totals)
+                return MarketNote(tick, True, None, None, fraction, totals)
             prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
             values = references.evaluate(tick.tick, prices, inputs)
             firms = self._verification.plan_residual(prices, inputs, np.asarray(tick.planned_outputs))
             residual = float(np.fmax.reduce([firms, *(each.plan_residual for each in totals)]))
-            return MarketNote(tick, True, values, fraction, totals, residual)
+            return MarketNote(tick, True, values.gradient_price, values, fraction, totals, residual)
 
     def _share_out(self, tick: MarketTick) -> Array:
         planned = (tick.planned_inputs, tick.consumers_planned, tick.planned_outputs)
@@ -125,6 +128,9 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def rows(self, notes: Sequence[MarketNote]) -> dict[str, Rows]:
         whole = ticks = Ticks([note.tick for note in notes])
         imbalances = self._conserve(notes, whole)
+        if self.references is not None:
+            to_path = relative_gap(whole.prices, np.array([note.path for note in notes]))
+            self.gradient_path_gap = float(np.fmax.reduce(to_path, initial=self.gradient_path_gap))
         places = [place for place, note in enumerate(notes) if note.recorded]
         if not places:
             return {}
@@ -181,12 +187,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         columns = references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
         columns |= references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
-        to_path = relative_gap(ticks.prices, block.gradient_price)
         residuals = np.array([noted.plan_residual for noted in block.notes])
-        self.gradient_path_gap = float(np.fmax.reduce(to_path, initial=self.gradient_path_gap))
         self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
         return columns | {
-            "distance_to_gradient_path": to_path,
+            "distance_to_gradient_path": relative_gap(ticks.prices, block.gradient_price),
             "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), block.adjoint),
             "plan_residual": residuals,
         }
@@ -257,10 +261,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         }
         return Rows(ticks.tick, keys, {"marginal_revenue_product": earned, "price": paid, "wedge": earned - paid})
 
-    def words(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> list[str]:
+    def facts(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> Facts:
         if self.references is None:
-            return []
-        return market_words(verdict, now, self.references, last, self.gradient_path_gap, self.descended)
+            return {}
+        return market_facts(verdict, now, self.references, last, self.gradient_path_gap, self.descended)
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, {"worst_imbalance": self.conservation.worst}

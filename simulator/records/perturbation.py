@@ -9,10 +9,8 @@ import numpy as np
 
 from simulator.economics.forms import Array
 from simulator.records.report import lined_up
+from simulator.records.sentences import PERTURBED, said
 from simulator.references.fragility import Fragility
-
-FAR_OFF = 0.5
-"""Where what comes differs from the prediction by more than this part of it, the prediction is none."""
 
 ROUNDED = 14
 """Decimals after which a change of a logarithm is rounding."""
@@ -79,6 +77,7 @@ def perturbation_lines(title: str, told: dict[str, Any]) -> list[str]:
     drawn = told["random"]
     sizes = {f"random, {size}": (drawn["predicted"][size], drawn["resolved"][size]) for size in ("mean", "largest")}
     sizes = {"this change": (told["amplification"], told["resolved_amplification"]), **sizes}
+    facts = {**told, **drawn, "solved_again": told["resolved_amplification"] is not None}
     euclidean = "sum of squares" if told["norm"] == "l2" else "largest"
     mean = ", less their mean (only relative prices matter)" if told["mean_0"] else ""
     return [
@@ -92,21 +91,8 @@ def perturbation_lines(title: str, told: dict[str, Any]) -> list[str]:
         *table([("amplification", "predicted", "solved again")]),
         *table([(name, *map(_cell, pair)) for name, pair in sizes.items()]),
         f"  ({drawn['number']} random changes of this size, seed {drawn['seed']})",
-        *(f"  {note}" for note in _notes(told)),
+        *(f"  {note}" for note in said(PERTURBED, facts)),
     ]
-
-
-def _notes(told: dict[str, Any]) -> list[str]:
-    notes: list[str] = []
-    if told["bound"] > told["amplification"] * (1.0 + 1e-12):
-        notes.append(f"too many parameters to try all signs: the worst amplification is at most {told['bound']:.4g}")
-    if told["resolved_amplification"] is None:
-        notes.append("after this change no equilibrium was found")
-    elif abs(told["resolved_amplification"] - told["amplification"]) > FAR_OFF * told["amplification"]:
-        notes.append("the prediction does not hold this far: take a smaller size, or a fold is near, where prices jump")
-    if drawn := told["random"]["without_equilibrium"]:
-        notes.append(f"after {drawn} of the random changes Newton's method finds no equilibrium from the old prices")
-    return notes
 
 
 def _percent(value: float) -> str:

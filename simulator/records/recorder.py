@@ -14,10 +14,11 @@ from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.records.columns import TABLES, Columns, Known, growing_columns
+from simulator.records.sentences import Sentence
 from simulator.records.table import Table, names
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Verdict
+    from simulator.dynamics.verdicts import Facts, Verdict
     from simulator.references.judges import References
 
 MOST_NUMBERS = 4_000_000
@@ -44,11 +45,12 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
     """How a scheduler's ticks are looked at: what is noted of each, and what is then known of the rows of each table.
 
     `references` are the judges, where there are any; `free_goods` `(goods,)` those whose price may move; `columns` are
-    those of each table that grows with the ticks.
+    those of each table that grows with the ticks; `sentences` are what can be said of a run.
     """
 
     references: References | None = None
     columns: Mapping[str, Columns] = growing_columns()
+    sentences: tuple[Sentence, ...] = ()
     free_goods: NDArray[np.bool_]
 
     @property
@@ -71,9 +73,9 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
         table that is left out has a header alone.
         """
 
-    @abstractmethod
-    def words(self, verdict: Verdict, now: Transition[StateT, TickT], last: Mapping[str, float]) -> list[str]:
-        """What the sentence of a run says after its verdict; `last` is the last row of ticks.csv by column."""
+    def facts(self, verdict: Verdict, now: Transition[StateT, TickT], last: Mapping[str, float]) -> Facts:
+        """What `sentences` are made of beside the verdict's facts; `last` is the last row of ticks.csv by column."""
+        return {}
 
     def change_economy(self, tick: int, economy: Economy) -> None:
         """From this tick on the economy is another; what was noted before has been turned into tables."""
@@ -132,5 +134,5 @@ class Recorder:
 def _table(name: str, columns: Columns, rows: Rows | None) -> Table:
     """A table of its rows, of none where a view knows nothing of it."""
     if rows is None:
-        rows = Rows(np.zeros(0, dtype=np.intp), {key: names(()) for key in TABLES[name].keys[1:]}, {})
+        rows = Rows(np.zeros(0, dtype=np.intp), {key: names(()) for key in list(TABLES[name].keys)[1:]}, {})
     return Table.of({"tick": rows.ticks}, rows.keys, columns, rows.known)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.forms import Array
 from simulator.records.columns import EQUILIBRIUM, SUMMARY, Known
-from simulator.records.market_words import GIVEN_UP, SETTLES
+from simulator.records.sentences import OPENINGS, SETTLES, SOLVED, Sentence, said
 from simulator.records.table import Table, names, together
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
@@ -22,7 +22,7 @@ from simulator.references.judges import References, RegimeEquilibria, relative_g
 
 if TYPE_CHECKING:
     from simulator.dynamics.price_rules import PriceRule
-    from simulator.dynamics.verdicts import Verdict
+    from simulator.dynamics.verdicts import Facts, Verdict
     from simulator.economics.economy import Economy
     from simulator.economics.user_markets import UserMarkets
 
@@ -92,15 +92,8 @@ def equilibrium_records(references: References, markets: UserMarkets) -> list[di
 def equilibrium_lines(name: str, references: References, markets: UserMarkets) -> list[str]:
     """Every equilibrium found as text: a heading each, then a line per good."""
     records = equilibrium_records(references, markets)
-    if not records:
-        given_up = f"; {GIVEN_UP}" if references.given_up else ""
-        return [f"{name}: no equilibrium found (Newton from {references.starts} starts){given_up}"]
-    many = "equilibrium" if len(records) == 1 else "equilibria"
-    lines = [f"{name}: {len(records)} {many} found from {references.starts} starts"]
-    if references.level_free:
-        lines[0] += "; only relative prices matter"
-    if references.given_up:
-        lines[0] += f"; {GIVEN_UP}"
+    facts = {name: getattr(references, name) for name in ("starts", "level_free", "given_up")}
+    lines = [f"{name}: {'; '.join(said(SOLVED, {'equilibria': len(records), **facts}))}"]
     width = max(len(good) for good in markets.goods)
     for record in records:
         radius = record["spectral_radius"]
@@ -161,21 +154,10 @@ def scale(economy: Economy, markets: UserMarkets, rule: PriceRule, prices: Array
     return f"sum of price times quantity = {prices @ quantities:.6g}"
 
 
-OPENINGS = {
-    "cleared": "Cleared after",
-    "cycled": "Cycled for",
-    "diverged": "Diverged after",
-    "settled_off_equilibrium": "Settled off equilibrium after",
-    "out_of_ticks": "Still moving after",
-    "interrupted": "Interrupted after",
-}
-"""How the sentence of a run begins, by its outcome."""
-
-
-def sentence(verdict: Verdict, ticks: int, words: Sequence[str]) -> str:
-    """One sentence: what happened, and what the scheduler has to say of it."""
-    opening = f"{OPENINGS[verdict.outcome]} {ticks} tick{'' if ticks == 1 else 's'}: {verdict.reason}"
-    return "; ".join([opening, *words]) + "."
+def sentence(verdict: Verdict, rows: Sequence[Sentence], facts: Facts) -> str:
+    """What happened: how the run ended, and what `rows` say of its facts."""
+    known = {name: getattr(verdict, name) for name in ("outcome", "period", "amplitude")}
+    return ". ".join(said((*OPENINGS, *rows), {**known, **verdict.facts, **facts}, verdict.details)) + "."
 
 
 def plain(value: Any) -> Any:

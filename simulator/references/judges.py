@@ -18,6 +18,9 @@ from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
 
+NO_MOTION = 1e-13
+"""A motion this small beside prices, or a signal beside what is traded, is rounding."""
+
 
 class Path(Protocol):
     """What a market's path is compared with: prices `(goods,)` of every tick from one start, taken up again from a
@@ -160,7 +163,7 @@ class References:
         return {
             "potential": value if is_potential else np.full(len(value), np.nan),
             "merit": merit_value(prices, signal, own_scale) if is_potential else value,
-            "cosine_to_gradient": cosine(motion[:, free], signal[:, free], metric[:, free]),
+            "cosine_to_gradient": cosine(*(values[:, free] for values in (motion, signal, metric, prices, own_scale))),
             "distance_to_equilibrium": self._distance(prices, demand, supply),
         }
 
@@ -239,13 +242,20 @@ def relative_gap(values: Array, reference: Array) -> Array:
     return np.where(known.any(axis=-1), relative.max(axis=-1, initial=0.0), np.nan)
 
 
-def cosine(motion: Array, signal: Array, metric: Array) -> Array:
+def cosine(motion: Array, signal: Array, metric: Array, prices: Array, scale: Array) -> Array:
     """Cosine between price motions and descent along signals, in the metric `sum w a b` over the last axis.
 
-    1 where both are 0, and 0 where only one is.
+    1 at rest, where both are 0 to rounding (beside `prices` and the signal's `scale`), and 0 where only one is 0.
     """
     moving = np.sum(metric * motion**2, axis=-1)
-    pulling = np.sum(np.divide(signal**2, metric, out=np.zeros(signal.shape), where=metric > 0), axis=-1)
+    pulling = np.sum(_squares(signal, metric), axis=-1)
     product, norm = np.sum(motion * signal, axis=-1), np.sqrt(moving * pulling)
     angle = np.divide(product, norm, out=np.zeros(norm.shape), where=norm > 0)
-    return np.where((moving == 0) & (pulling == 0), 1.0, np.where(norm == norm, angle, np.nan))
+    at_rest = (moving <= NO_MOTION**2 * np.sum(metric * prices**2, axis=-1)) & (
+        pulling <= NO_MOTION**2 * np.sum(_squares(scale, metric), axis=-1)
+    )
+    return np.where(at_rest, 1.0, np.where(norm == norm, angle, np.nan))
+
+
+def _squares(signal: Array, metric: Array) -> Array:
+    return np.divide(signal**2, metric, out=np.zeros(signal.shape), where=metric > 0)

@@ -18,7 +18,7 @@ from simulator.dynamics.cycles import find_cycle
 from simulator.dynamics.learning_tick import LearningState, LearningTick, TrainingSet
 from simulator.dynamics.price_rules import RECIPES, PriceRule
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
+from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, Facts, PriceHistory, Verdict, VerdictRule
 from simulator.economics.bundles import SELLERS, Sellers, contents, redesigns
 from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
@@ -244,17 +244,17 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
         tick, training = now.tick, self.training
         if not tick.finite or not np.abs(tick.prices).max() <= self.bound:
             beyond = np.flatnonzero(~(np.abs(tick.prices) <= self.bound))
-            found = [now.economy.goods[good] for good in beyond[:3].tolist()]
-            which = f"the price of {' and '.join(found)}" if found else "what bundles pay"
-            return Verdict("diverged", f"{which} leaves every bound; a smaller rate may not")
+            found = [now.economy.goods[good] for good in beyond.tolist()]
+            return Verdict("diverged", {"unbounded": found, "unbounded_pay": not found})
         worst = float(np.abs(training.orders[tick.patterns] - tick.supplied).max())
         if worst <= self.tolerance:
             worst = float(np.abs(self.scheduler.unfilled(tick)).max())
         if worst <= self.tolerance:
-            return Verdict("cleared", f"every order is filled to {worst:.2g}")
+            return Verdict("cleared", {"filled": worst})
         if self.still >= (STILL_TICKS + self.scheduler.rule.wait) * training.ticks_a_round:
-            which = "prices and designs" if training.layers else "prices"
-            return Verdict("settled_off_equilibrium", f"{which} stand still while {self._left(tick)}")
+            learnt = "Prices and designs" if training.layers else "Prices"
+            facts = {"learnt": learnt, "still": self.still, **self._left(tick)}
+            return Verdict("settled_off_equilibrium", facts)
         return None
 
     def close(self, now: LearningTransition) -> Verdict:
@@ -265,18 +265,16 @@ class LearningVerdict(VerdictRule[LearningState, LearningTick]):
         orbit = None if cycle is None else self.history.orbit(prices, cycle.period)
         if cycle is not None and orbit is not None and not orbit.drifts:
             half = 0.5 * float(np.ptp(prices[-int(np.ceil(cycle.period)) - 1 :, cycle.good]))
-            first = f"({0.5 * orbit.first.size[cycle.good]:.3g} at first)"
-            swing = f"that of {now.economy.goods[cycle.good]} swings by {half:.3g} either way {first}"
-            reason = f"prices return every {cycle.period:.4g} ticks, {swing}, while {self._left(now.tick)}"
-            return Verdict("cycled", reason, cycle.period, half, orbit.last.centre)
+            first = 0.5 * float(orbit.first.size[cycle.good])
+            swing = {"swinging": now.economy.goods[cycle.good], "first_amplitude": first}
+            return Verdict("cycled", {**swing, **self._left(now.tick)}, (), cycle.period, half, orbit.last.centre)
         return Verdict("out_of_ticks", self._left(now.tick))
 
-    def _left(self, tick: LearningTick) -> str:
+    def _left(self, tick: LearningTick) -> Facts:
         """How many orders stay unfilled, and by how much."""
-        unfilled = np.abs(self.scheduler.unfilled(tick))
-        worst, count = float(unfilled.max()), int((unfilled.max(axis=1) > self.tolerance).sum())
-        some = f"{count:,} of {len(unfilled):,} orders stay unfilled"
-        return f"{some}, by up to {worst:.3g} (tolerance {self.tolerance:.2g})"
+        unfilled = np.abs(self.scheduler.unfilled(tick)).max(axis=1)
+        count = int((unfilled > self.tolerance).sum())
+        return {"unfilled": count, "orders": len(unfilled), "unfilled_by": float(unfilled.max())}
 
 
 def _still(before: Array, after: Array) -> bool:

@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from simulator.dynamics.bids_tick import BidsState, BidsTick
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import Verdict, VerdictRule
+from simulator.dynamics.verdicts import Facts, Verdict, VerdictRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.links import Links, unknown
@@ -215,23 +215,18 @@ class BidsVerdict(VerdictRule[BidsState, BidsTick]):
         broken, residual = self._broken(now), now.tick.residual
         if broken is not None:
             return Verdict("diverged", broken)
-        if residual <= self.tolerance:
-            found = f"every bid is the price and every quantity what its firm makes, to {residual:.2g}"
-            return Verdict("cleared", found)
-        return None
+        return Verdict("cleared", {"bids_residual": residual}) if residual <= self.tolerance else None
 
     def close(self, now: Bidding) -> Verdict:
         links, goods = self.scheduler.links(now.economy), now.economy.goods
         missing = np.flatnonzero(np.isnan(now.tick.quantities[links.place]))
         if missing.size:
-            reason = f"{goods[int(missing[0])]} has not arrived"
-        else:
-            gap = now.tick.gaps[1][links.place]
-            good = int(np.nanargmax(gap))
-            reason = f"the price of {goods[good]} is {gap[good]:.3g} off what is bid"
-        return Verdict("out_of_ticks", f"{reason} (tolerance {self.tolerance:.2g})")
+            return Verdict("out_of_ticks", {"missing": goods[int(missing[0])]})
+        gap = now.tick.gaps[1][links.place]
+        good = int(np.nanargmax(gap))
+        return Verdict("out_of_ticks", {"off_bid": goods[good], "off_by": float(gap[good])})
 
-    def _broken(self, now: Bidding) -> str | None:
+    def _broken(self, now: Bidding) -> Facts | None:
         """Which firm has no answer to inputs that have come to rest: then it never will."""
         economy, tick, links = now.economy, now.tick, self.scheduler.links(now.economy)
         since = tick.tick - self.changed - links.depth
@@ -249,5 +244,5 @@ class BidsVerdict(VerdictRule[BidsState, BidsTick]):
             if np.isfinite(inputs).all() and since >= links.level[used].max():
                 named = zip(firm.inputs, inputs, strict=True)
                 at = ", ".join(f"{economy.goods[good]} = {x:.6g}" for good, x in named)
-                return f"{firm.name} has no finite value or slope at {at} (tick {tick.tick})"
+                return {"silent": firm.name, "silent_at": at, "silent_in": tick.tick}
         return None

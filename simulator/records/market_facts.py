@@ -1,0 +1,109 @@
+"""What the sentence of a run says of a market beside its judges, as facts: which equilibrium, what prices mean, which
+path.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from simulator.dynamics.market_tick import MarketState, MarketTick
+from simulator.dynamics.transition import Transition
+from simulator.dynamics.verdicts import Facts
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.records.sentences import SETTLES, names
+
+if TYPE_CHECKING:
+    from simulator.dynamics.verdicts import Verdict
+    from simulator.references.judges import References
+
+REFERENCES = {
+    "potential": "the potential (its gradient is excess supply)",
+    "merit": "the merit (squared excess demand)",
+}
+"""What the function is called that a market is compared with."""
+
+Market = Transition[MarketState, MarketTick]
+
+
+class Descended(NamedTuple):
+    """What the potential or merit was in the first tick recorded, and in the last, since the last shock."""
+
+    first: float = math.nan
+    last: float = math.nan
+
+    def followed_by(self, values: Array) -> Descended:
+        """With the values of further ticks, `(ticks,)`, at least one."""
+        return Descended(float(values[0]) if math.isnan(self.first) else self.first, float(values[-1]))
+
+
+def market_facts(
+    verdict: Verdict, now: Market, references: References, last: Facts, path_gap: float, descended: Descended
+) -> Facts:
+    """What prices, bids and derivatives have to do with each other in this run, and which equilibrium it is near."""
+    bid_gap, adjoint_gap = (last.get(name, math.nan) for name in ("bid_gap", "distance_to_adjoint"))
+    # What is not a number has not fallen either.
+    rose = verdict.outcome != "cleared" and math.isfinite(descended.first) and not descended.last <= descended.first
+    path = "planner_gap" if references.path.kind == "primal" else "path_gap"
+    facts = {
+        "equilibria": len(references.equilibria),
+        "starts": references.starts,
+        "given_up": references.given_up,
+        "bid_gap": bid_gap,
+        "adjoint_gap": adjoint_gap,
+        "agreement": max(bid_gap, adjoint_gap) if bid_gap == bid_gap else math.nan,
+        "objective": objective(now.economy),
+        path: path_gap,
+        "reference": REFERENCES[references.reference.kind],
+        "rose": rose,
+        "first": descended.first,
+        "last": descended.last if descended.last == descended.last else math.inf,
+    }
+    if verdict.centre is not None and references.equilibria:
+        facts["centre_gap"] = _off(references, now, verdict.centre)
+    number = reached(references, now)
+    if number is not None:
+        found = references.equilibria[number - 1]
+        facts |= {"equilibrium": number, "index": found.index, "settles": SETTLES[found.stable]}
+        facts["equilibrium_gap"] = last.get("distance_to_equilibrium", math.nan)
+    return facts
+
+
+def objective(economy: Economy) -> str:
+    """What the adjoints are derivatives of (see `references.adjoint`)."""
+    outside = [economy.goods[good] for good in np.flatnonzero(economy.is_outside)]
+    surplus, budgets, earners = list[str](), list[str](), list[str]()
+    for cohort in economy.consumers:
+        utility = cohort.utility
+        budgeted = utility.integrable and not cohort.earns.any()
+        (surplus if not utility.needs_income else budgets if budgeted else earners).append(cohort.name)
+    parts = {
+        "the value of net sales of {}": outside,
+        "the surplus of {}": surplus,
+        "budget times log utility of {}": budgets,
+        "the utility in money of {}": earners,
+    }
+    return ", plus ".join(text.format(names(whose)) for text, whose in parts.items() if whose)
+
+
+def reached(references: References, now: Market) -> int | None:
+    """The number of the equilibrium nearest to the market's last prices, among those of the regime in force."""
+    tick = now.tick
+    if not references.equilibria or not tick.finite:
+        return None
+    return int(np.argmin(_gaps(references, *map(np.asarray, (tick.prices, tick.demand, tick.supply))))) + 1
+
+
+def _gaps(references: References, prices: Array, demand: Array, supply: Array) -> list[float]:
+    """How far prices `(goods,)` are from each equilibrium, at what is then wanted and offered."""
+    return [float(references.gap(found, prices, demand, supply)) for found in references.equilibria]
+
+
+def _off(references: References, now: Market, prices: Array) -> float:
+    """How far prices `(goods,)` are from the nearest equilibrium."""
+    with np.errstate(all="ignore"):
+        balance = now.economy.balance(prices, np.asarray(now.tick.planned_inputs))
+        return min(_gaps(references, prices, balance.demand, balance.supply))

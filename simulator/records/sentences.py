@@ -1,0 +1,265 @@
+"""Every sentence that is said of a run, and of what `solve` and `perturb` find: a row each, made of named facts.
+
+A row is said where its condition holds of the facts. A fact that is not known (left out, None, not a number, an empty
+list) holds of nothing: a row that names it, in its condition or its text, stays silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from string import Formatter
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from simulator.dynamics.verdicts import Facts
+
+AGREE = 1e-4
+"""Prices, bids and derivatives that differ by no more, relatively, agree."""
+NEAR = 0.01
+"""Prices that are off an equilibrium by no more, relatively, are near it."""
+FOLLOWS = 1e-9
+"""A path that is off another by no more, relatively, follows it."""
+FAR_OFF = 0.5
+"""A prediction that is off by more than this part of it is none."""
+MOST_NAMED = 3
+"""So many of a list are named."""
+
+SETTLES = {True: "settles", False: "does not settle", None: "may settle"}
+"""What a price rule does near an equilibrium that is stable, unstable, or not known to be either."""
+
+
+class Sentence(NamedTuple):
+    """A row: its `text`, with facts in braces, is said `when` a condition holds of the facts (see `SPECS`)."""
+
+    name: str
+    text: str
+    when: Callable[[Any], bool] = lambda f: True
+
+    def of(self, facts: Facts) -> str | None:
+        """The sentence made of some facts; None where it does not hold, or a fact that it needs is not known."""
+        known = {name: fact for name, fact in facts.items() if _is_known(fact)}
+        try:
+            return _WORDS.vformat(self.text, (), known) if self.when(SimpleNamespace(**known)) else None
+        except (AttributeError, KeyError):
+            return None
+
+
+def said(rows: Iterable[Sentence], facts: Facts, details: Sequence[Facts] = ()) -> list[str]:
+    """What the rows say of the facts, in the rows' order; also with each of the `details` (of a good, an account)."""
+    each = [facts, *({**facts, **detail} for detail in details)]
+    return list(dict.fromkeys(text for row in rows for one in each if (text := row.of(one)) is not None))
+
+
+def _is_known(fact: Any) -> bool:
+    return fact == fact and fact is not None and not (isinstance(fact, str | list) and not fact)
+
+
+def in_words(gap: float) -> str:
+    """A relative gap in words that fit its size."""
+    if gap < 1e-12:
+        return "rounding"
+    if gap < AGREE:
+        return f"{gap:.1e}"
+    return f"{100 * gap:.3g}%" if gap < 9.995 else f"a factor of {gap + 1:.3g}"
+
+
+def names(those: Sequence[str]) -> str:
+    """The first of a list, and how many more there are."""
+    more = len(those) - MOST_NAMED
+    return ", ".join(those[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+SPECS: Mapping[str, Callable[[Any], str]] = {
+    "gap": in_words,
+    "percent": lambda part: f"{100 * part:.3g}%",
+    "names": names,
+    "s": lambda count: "" if count == 1 else "s",
+}
+"""How a fact is written after a colon, beside Python's own ways: `{gap:gap}`, `{goods:names}`, `tick{ticks:s}`."""
+
+
+class _Words(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return SPECS[format_spec](value) if format_spec in SPECS else format(value, format_spec)
+
+
+_WORDS = _Words()
+
+_ENDS = {
+    "cleared": "Cleared after {ticks} tick{ticks:s}",
+    "cycled": "Still cycling after {ticks} tick{ticks:s}",
+    "diverged": "Diverged after {ticks} tick{ticks:s}",
+    "settled_off_equilibrium": "Settled off equilibrium after {ticks} tick{ticks:s}",
+    "out_of_ticks": "Not cleared to {tolerance:.2g} after {ticks} tick{ticks:s}",
+    "interrupted": "Stopped by the user after {ticks} tick{ticks:s}",
+}
+OPENINGS = (
+    *(Sentence(outcome, text, lambda f, outcome=outcome: f.outcome == outcome) for outcome, text in _ENDS.items()),
+    Sentence("at_once", "The initial prices are right already", lambda f: f.outcome == "cleared" and f.ticks == 0),
+)
+"""How every run ended, said first."""
+
+MARKET = (
+    Sentence("clears", "Every market clears: relative excess demand is at most {excess_demand:.2g}"),
+    Sentence(
+        "others_clear", "Every market whose price may move clears: relative excess demand is at most {others:.2g}"
+    ),
+    Sentence("split_clears", "A split of spending on equally good goods clears every market, to {split:.2g}"),
+    Sentence("any_price_clears", "There is no relative price of one good: every price clears", lambda f: f.lone_good),
+    Sentence("free", "More {free:names} is offered than anybody wants, so that it is free"),
+    Sentence("unwanted", "Nobody wants {unwanted:names}, though it is free"),
+    Sentence("idle", "At these prices nobody wants or offers {idle:names}"),
+    Sentence("infinite", "The price of {infinite:names} runs to infinity"),
+    Sentence("numberless", "The price of {numberless:names} is no longer a number"),
+    Sentence("floored", "The price of {floored:names} is at its floor"),
+    Sentence("unlimited", "No finite plan exists at these prices: unlimited {unlimited:names}"),
+    Sentence("too_large", "What is planned at these prices is worth more than numbers can say", lambda f: f.overflow),
+    Sentence("runaway", "Excess demand shrinks, but only because the price of {runaway} runs to {towards}"),
+    Sentence("runaway_at_floor", "It lies at its floor, {runaway_floor:g}, and would fall further"),
+    Sentence("runaway_chases", "Equilibrium stays as far ahead of it as it was", lambda f: f.recedes),
+    Sentence("thrown", "In tick {thrown_in} the price of {thrown} was thrown from {before:g} to {after:g}"),
+    Sentence("thrown_still", "It is still {thrown_now:g}"),
+    Sentence("still", "Prices have stood still for {still} ticks, though markets do not clear"),
+    Sentence(
+        "cycle",
+        "Prices return every {period:.4g} ticks: that of {swinging} swings by {amplitude:percent} either way "
+        "({first_amplitude:percent} at first)",
+    ),
+    Sentence("centre", "The middle of the cycle is {centre_gap:gap} off the nearest equilibrium that was found"),
+    Sentence(
+        "drifts", "Prices swing every {swing:.4g} ticks about a centre that moved by {drift:percent} since half way"
+    ),
+    Sentence("short", "Farthest from clearing is {short}: supply falls short of demand by {gap:percent}"),
+    Sentence("left", "Farthest from clearing is {left}: demand falls short of supply by {gap:percent}"),
+    Sentence("no_source", "Nobody makes, owns or supplies {sourceless:names}"),
+    Sentence("held_short", "At its fixed price supply of {held_short} falls short of demand by {held_by:percent}"),
+    Sentence("held_left", "At its fixed price demand for {held_left} falls short of supply by {held_by:percent}"),
+    Sentence("buyers", "Who wants {held_short} buys less than planned: {rationed:names}"),
+    Sentence("sellers", "Who offers {held_left} sells less than planned: {rationed:names}"),
+    Sentence("unspent", "{account:.3g} in the accounts of {account_of} cannot be spent", lambda f: f.account > 0),
+    Sentence("owed", "The accounts of {account_of} are at {account:.3g}, not all paid for", lambda f: f.account < 0),
+    Sentence("ahead", "Excess demand is within the tolerance, but equilibrium prices are still {ahead:gap} away"),
+    Sentence("distorted", "Rationed consumers carry {carried:.3g} in their accounts, which distorts their plans"),
+    Sentence(
+        "old_plans", "What is traded is not what is planned: somebody still carries out old plans", lambda f: f.late
+    ),
+    Sentence(
+        "equilibrium",
+        "Prices are near number {equilibrium} of the {equilibria} equilibria found, of index {index:+d}; "
+        "the price rule {settles} there",
+        lambda f: f.outcome == "cleared" and f.equilibria > 1 and f.equilibrium_gap <= NEAR and f.index != 0,
+    ),
+    Sentence(
+        "continuum",
+        "Prices are near number {equilibrium} of the {equilibria} equilibria found; its index is 0, so that prices "
+        "beside it may clear too",
+        lambda f: f.outcome == "cleared" and f.equilibrium_gap <= NEAR and f.index == 0,
+    ),
+    Sentence(
+        "none_near",
+        "No equilibrium that was found is near: of {equilibria} the nearest is {equilibrium_gap:gap} away",
+        lambda f: f.outcome == "cleared" and f.equilibrium_gap > NEAR,
+    ),
+    Sentence("none", "The search from {starts} starts found no equilibrium", lambda f: f.equilibria == 0),
+    Sentence("ended_early", "The search for equilibria was ended early: there may be others", lambda f: f.given_up),
+    Sentence(
+        "derivatives",
+        "Each price that may move equals its bid and the derivative of {objective}, to {agreement:gap}",
+        lambda f: f.agreement <= AGREE,
+    ),
+    Sentence(
+        "no_evidence",
+        "That is no evidence: a buyer who is not rationed always bids the price",
+        lambda f: f.agreement <= AGREE and f.outcome != "cleared",
+    ),
+    Sentence(
+        "no_derivatives",
+        "The last prices are off bids by up to {bid_gap:gap}, off the derivatives of {objective} by {adjoint_gap:gap}",
+        lambda f: f.agreement > AGREE,
+    ),
+    Sentence("planner", "Prices were up to {planner_gap:gap} off those of a planner who climbs the gradient"),
+    Sentence(
+        "leaves_descent",
+        "Prices were up to {path_gap:gap} off gradient descent on {reference}",
+        lambda f: f.path_gap > FOLLOWS,
+    ),
+    Sentence(
+        "is_descent",
+        "Prices followed gradient descent on {reference}, to {path_gap:gap}",
+        lambda f: f.path_gap <= FOLLOWS and not f.rose,
+    ),
+    Sentence(
+        "overshoots",
+        "Each step went down the gradient of {reference}, but so far that it has risen from {first:.4g} to {last:.4g}",
+        lambda f: f.path_gap <= FOLLOWS and f.rose,
+    ),
+    Sentence("no_gains", "Gains from trade of {gainless:names} have no number: without trade some have no utility"),
+)
+"""What is said of a market in which everybody plans."""
+
+BIDS = (
+    Sentence("bids", "Every bid is the price, and every quantity what its firm makes, to {bids_residual:.2g}"),
+    Sentence("no_answer", "{silent} has no finite value or slope at {silent_at} (tick {silent_in})"),
+    Sentence("not_arrived", "{missing} has not arrived"),
+    Sentence("off_bid", "The price of {off_bid} is {off_by:.3g} off what is bid"),
+    Sentence(
+        "bids_are_derivatives",
+        "Each price is the derivative of {objective}, to {adjoint_gap:gap}",
+        lambda f: f.adjoint_gap <= AGREE,
+    ),
+    Sentence(
+        "bids_are_not_derivatives",
+        "Prices are off the derivatives of {objective} by up to {adjoint_gap:gap}",
+        lambda f: f.adjoint_gap > AGREE,
+    ),
+)
+"""What is said of a market of marginal bids."""
+
+LEARNING = (
+    Sentence("filled", "Every order is filled, to {filled:.2g}"),
+    Sentence("unbounded_price", "The price of {unbounded:names} leaves every bound; a smaller rate may help"),
+    Sentence(
+        "unbounded_pay", "What bundles pay leaves every bound; a smaller rate may help", lambda f: f.unbounded_pay
+    ),
+    Sentence("learnt", "{learnt} have stood still for {still} ticks"),
+    Sentence(
+        "learning_cycle",
+        "Prices return every {period:.4g} ticks: that of {swinging} swings by {amplitude:.3g} either way "
+        "({first_amplitude:.3g} at first)",
+    ),
+    Sentence("unfilled", "{unfilled:,} of {orders:,} orders are not filled, and miss up to {unfilled_by:.3g}"),
+    Sentence("loss", "The loss is {loss:.3g}"),
+    Sentence("decided", "{accuracy:percent} of the patterns are decided right", lambda f: f.tied < 1),
+    Sentence("tied", "{tied:percent} of the patterns are ties, to rounding, and not decided", lambda f: f.tied > 0),
+    Sentence("held_out", "Of the patterns held out {test_accuracy:percent} are decided right"),
+)
+"""What is said of a market that learns."""
+
+SOLVED = (
+    Sentence("none_found", "no equilibrium found (Newton from {starts} starts)", lambda f: f.equilibria == 0),
+    Sentence("one_found", "1 equilibrium found from {starts} starts", lambda f: f.equilibria == 1),
+    Sentence("some_found", "{equilibria} equilibria found from {starts} starts", lambda f: f.equilibria > 1),
+    Sentence("relative", "only relative prices matter", lambda f: f.equilibria > 0 and f.level_free),
+    Sentence("search_ended", "the search was ended early, so that there may be others", lambda f: f.given_up),
+)
+"""What is said of the equilibria of a scenario."""
+
+PERTURBED = (
+    Sentence(
+        "bound_only",
+        "too many parameters to try all signs: the worst amplification is at most {bound:.4g}",
+        lambda f: f.bound > f.amplification * (1.0 + 1e-12),
+    ),
+    Sentence("none_after", "after this change no equilibrium was found", lambda f: not f.solved_again),
+    Sentence(
+        "prediction_fails",
+        "the prediction does not hold this far: take a smaller size, or a fold is near, where prices jump",
+        lambda f: abs(f.resolved_amplification - f.amplification) > FAR_OFF * f.amplification,
+    ),
+    Sentence(
+        "random_without",
+        "after {without_equilibrium} of the random changes Newton's method finds no equilibrium from the old prices",
+        lambda f: f.without_equilibrium > 0,
+    ),
+)
+"""What is said of the change that moves prices most."""

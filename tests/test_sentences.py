@@ -1,0 +1,354 @@
+"""Sentences of a run: each row has facts that make it true and facts that make it false, and asks for no others."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.house import Sentence, said, sentences
+
+TABLES: dict[str, tuple[Sentence, ...]] = {
+    name: value
+    for name, value in vars(sentences).items()
+    if isinstance(value, tuple) and value and all(isinstance(row, Sentence) for row in value)
+}
+ROWS = {f"{table} {row.name}": row for table, rows in TABLES.items() for row in rows}
+
+
+class Case(NamedTuple):
+    """The facts that a row needs, what of them instead makes it false, and what is said."""
+
+    facts: dict[str, Any]
+    instead: dict[str, Any]
+    text: str
+
+
+def ended(outcome: str, text: str) -> Case:
+    return Case({"outcome": outcome, "ticks": 9}, {"outcome": "other"}, text)
+
+
+def swing(amplitude: float) -> dict[str, Any]:
+    return {"period": 12.04, "swinging": "y", "amplitude": amplitude, "first_amplitude": 0.1}
+
+
+NEAR_ONE = {"outcome": "cleared", "equilibrium": 2, "equilibria": 3, "index": -1, "equilibrium_gap": 1e-9}
+DESCENT = {"path_gap": 1e-16, "reference": "the potential", "rose": True, "first": 8.0, "last": 9.5}
+
+CASES = {
+    "OPENINGS cleared": ended("cleared", "Cleared after 9 ticks"),
+    "OPENINGS cycled": ended("cycled", "Still cycling after 9 ticks"),
+    "OPENINGS diverged": ended("diverged", "Diverged after 9 ticks"),
+    "OPENINGS settled_off_equilibrium": ended("settled_off_equilibrium", "Settled off equilibrium after 9 ticks"),
+    "OPENINGS out_of_ticks": Case(
+        {"outcome": "out_of_ticks", "ticks": 1, "tolerance": 1e-6},
+        {"outcome": "cleared"},
+        "Not cleared to 1e-06 after 1 tick",
+    ),
+    "OPENINGS interrupted": ended("interrupted", "Stopped by the user after 9 ticks"),
+    "OPENINGS at_once": Case({"outcome": "cleared", "ticks": 0}, {"ticks": 1}, "The initial prices are right already"),
+    "MARKET clears": Case(
+        {"excess_demand": 3.2e-10},
+        {"excess_demand": None},
+        "Every market clears: relative excess demand is at most 3.2e-10",
+    ),
+    "MARKET others_clear": Case(
+        {"others": 0.0},
+        {"others": None},
+        "Every market whose price may move clears: relative excess demand is at most 0",
+    ),
+    "MARKET split_clears": Case(
+        {"split": 3e-4},
+        {"split": math.nan},
+        "A split of spending on equally good goods clears every market, to 0.0003",
+    ),
+    "MARKET any_price_clears": Case(
+        {"lone_good": True}, {"lone_good": False}, "There is no relative price of one good: every price clears"
+    ),
+    "MARKET free": Case({"free": ["air"]}, {"free": []}, "More air is offered than anybody wants, so that it is free"),
+    "MARKET unwanted": Case({"unwanted": ["weeds"]}, {"unwanted": []}, "Nobody wants weeds, though it is free"),
+    "MARKET idle": Case({"idle": ["q"]}, {"idle": []}, "At these prices nobody wants or offers q"),
+    "MARKET infinite": Case(
+        {"infinite": list("abcde")}, {"infinite": []}, "The price of a, b, c and 2 more runs to infinity"
+    ),
+    "MARKET numberless": Case({"numberless": ["x"]}, {"numberless": []}, "The price of x is no longer a number"),
+    "MARKET floored": Case({"floored": ["air"]}, {"floored": []}, "The price of air is at its floor"),
+    "MARKET unlimited": Case(
+        {"unlimited": ["demand for air"]},
+        {"unlimited": []},
+        "No finite plan exists at these prices: unlimited demand for air",
+    ),
+    "MARKET too_large": Case(
+        {"overflow": True},
+        {"overflow": False},
+        "What is planned at these prices is worth more than numbers can say",
+    ),
+    "MARKET runaway": Case(
+        {"runaway": "y", "towards": "zero"},
+        {"runaway": None},
+        "Excess demand shrinks, but only because the price of y runs to zero",
+    ),
+    "MARKET runaway_at_floor": Case(
+        {"runaway_floor": 1e-12}, {"runaway_floor": None}, "It lies at its floor, 1e-12, and would fall further"
+    ),
+    "MARKET runaway_chases": Case(
+        {"recedes": True}, {"recedes": False}, "Equilibrium stays as far ahead of it as it was"
+    ),
+    "MARKET thrown": Case(
+        {"thrown": "x", "thrown_in": 2, "before": 1e-12, "after": 5e11},
+        {"thrown": None},
+        "In tick 2 the price of x was thrown from 1e-12 to 5e+11",
+    ),
+    "MARKET thrown_still": Case({"thrown_now": 5e11}, {"thrown_now": None}, "It is still 5e+11"),
+    "MARKET still": Case(
+        {"still": 100}, {"still": None}, "Prices have stood still for 100 ticks, though markets do not clear"
+    ),
+    "MARKET cycle": Case(
+        swing(0.2057),
+        {"period": None},
+        "Prices return every 12.04 ticks: that of y swings by 20.6% either way (10% at first)",
+    ),
+    "MARKET centre": Case(
+        {"centre_gap": 0.00108},
+        {"centre_gap": math.nan},
+        "The middle of the cycle is 0.108% off the nearest equilibrium that was found",
+    ),
+    "MARKET drifts": Case(
+        {"swing": 2.0, "drift": 0.3},
+        {"drift": None},
+        "Prices swing every 2 ticks about a centre that moved by 30% since half way",
+    ),
+    "MARKET short": Case(
+        {"short": "steel", "gap": 1.0},
+        {"short": None},
+        "Farthest from clearing is steel: supply falls short of demand by 100%",
+    ),
+    "MARKET left": Case(
+        {"left": "x", "gap": 0.5},
+        {"left": None},
+        "Farthest from clearing is x: demand falls short of supply by 50%",
+    ),
+    "MARKET no_source": Case({"sourceless": ["steel"]}, {"sourceless": []}, "Nobody makes, owns or supplies steel"),
+    "MARKET held_short": Case(
+        {"held_short": "flats", "held_by": 0.75},
+        {"held_short": None},
+        "At its fixed price supply of flats falls short of demand by 75%",
+    ),
+    "MARKET held_left": Case(
+        {"held_left": "milk", "held_by": 0.1},
+        {"held_left": None},
+        "At its fixed price demand for milk falls short of supply by 10%",
+    ),
+    "MARKET buyers": Case(
+        {"held_short": "flats", "rationed": ["tenants 5 of 20"]},
+        {"rationed": []},
+        "Who wants flats buys less than planned: tenants 5 of 20",
+    ),
+    "MARKET sellers": Case(
+        {"held_left": "milk", "rationed": ["farm 9 of 10"]},
+        {"rationed": []},
+        "Who offers milk sells less than planned: farm 9 of 10",
+    ),
+    "MARKET unspent": Case(
+        {"account_of": "tenants", "account": 1234.5},
+        {"account": -1.0},
+        "1.23e+03 in the accounts of tenants cannot be spent",
+    ),
+    "MARKET owed": Case(
+        {"account_of": "tenants", "account": -8.0},
+        {"account": 8.0},
+        "The accounts of tenants are at -8, not all paid for",
+    ),
+    "MARKET ahead": Case(
+        {"ahead": 0.02},
+        {"ahead": None},
+        "Excess demand is within the tolerance, but equilibrium prices are still 2% away",
+    ),
+    "MARKET distorted": Case(
+        {"carried": 2.5},
+        {"carried": None},
+        "Rationed consumers carry 2.5 in their accounts, which distorts their plans",
+    ),
+    "MARKET old_plans": Case(
+        {"late": True},
+        {"late": False},
+        "What is traded is not what is planned: somebody still carries out old plans",
+    ),
+    "MARKET equilibrium": Case(
+        {**NEAR_ONE, "settles": "does not settle"},
+        {"equilibrium_gap": 1.0},
+        "Prices are near number 2 of the 3 equilibria found, of index -1; the price rule does not settle there",
+    ),
+    "MARKET continuum": Case(
+        {**NEAR_ONE, "index": 0},
+        {"index": 1},
+        "Prices are near number 2 of the 3 equilibria found; its index is 0, so that prices beside it may clear too",
+    ),
+    "MARKET none_near": Case(
+        {"outcome": "cleared", "equilibria": 2, "equilibrium_gap": 1.0},
+        {"equilibrium_gap": 1e-9},
+        "No equilibrium that was found is near: of 2 the nearest is 100% away",
+    ),
+    "MARKET none": Case(
+        {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "The search from 15 starts found no equilibrium"
+    ),
+    "MARKET ended_early": Case(
+        {"given_up": True}, {"given_up": False}, "The search for equilibria was ended early: there may be others"
+    ),
+    "MARKET derivatives": Case(
+        {"objective": "the surplus of ann", "agreement": 3e-9},
+        {"agreement": 0.1},
+        "Each price that may move equals its bid and the derivative of the surplus of ann, to 3.0e-09",
+    ),
+    "MARKET no_evidence": Case(
+        {"outcome": "out_of_ticks", "agreement": 1e-16},
+        {"outcome": "cleared"},
+        "That is no evidence: a buyer who is not rationed always bids the price",
+    ),
+    "MARKET no_derivatives": Case(
+        {"objective": "the surplus of ann", "agreement": 13.5, "bid_gap": 13.5, "adjoint_gap": 0.5},
+        {"agreement": 1e-9},
+        "The last prices are off bids by up to a factor of 14.5, off the derivatives of the surplus of ann by 50%",
+    ),
+    "MARKET planner": Case(
+        {"planner_gap": 0.64},
+        {"planner_gap": None},
+        "Prices were up to 64% off those of a planner who climbs the gradient",
+    ),
+    "MARKET leaves_descent": Case(
+        {"path_gap": 0.184, "reference": "the merit"},
+        {"path_gap": 0.0},
+        "Prices were up to 18.4% off gradient descent on the merit",
+    ),
+    "MARKET is_descent": Case(
+        {"path_gap": 1e-16, "reference": "the potential", "rose": False},
+        {"rose": True},
+        "Prices followed gradient descent on the potential, to rounding",
+    ),
+    "MARKET overshoots": Case(
+        DESCENT,
+        {"rose": False},
+        "Each step went down the gradient of the potential, but so far that it has risen from 8 to 9.5",
+    ),
+    "MARKET no_gains": Case(
+        {"gainless": ["poor"]},
+        {"gainless": []},
+        "Gains from trade of poor have no number: without trade some have no utility",
+    ),
+    "BIDS bids": Case(
+        {"bids_residual": 0.0},
+        {"bids_residual": None},
+        "Every bid is the price, and every quantity what its firm makes, to 0",
+    ),
+    "BIDS no_answer": Case(
+        {"silent": "ln_b", "silent_at": "a = -1", "silent_in": 7},
+        {"silent": None},
+        "ln_b has no finite value or slope at a = -1 (tick 7)",
+    ),
+    "BIDS not_arrived": Case({"missing": "c"}, {"missing": None}, "c has not arrived"),
+    "BIDS off_bid": Case({"off_bid": "c", "off_by": 0.25}, {"off_bid": None}, "The price of c is 0.25 off what is bid"),
+    "BIDS bids_are_derivatives": Case(
+        {"objective": "the value of net sales of c", "adjoint_gap": 1e-16},
+        {"adjoint_gap": 0.5},
+        "Each price is the derivative of the value of net sales of c, to rounding",
+    ),
+    "BIDS bids_are_not_derivatives": Case(
+        {"objective": "the value of net sales of c", "adjoint_gap": 0.5},
+        {"adjoint_gap": 1e-16},
+        "Prices are off the derivatives of the value of net sales of c by up to 50%",
+    ),
+    "LEARNING filled": Case({"filled": 9.9e-5}, {"filled": None}, "Every order is filled, to 9.9e-05"),
+    "LEARNING unbounded_price": Case(
+        {"unbounded": ["a"]}, {"unbounded": []}, "The price of a leaves every bound; a smaller rate may help"
+    ),
+    "LEARNING unbounded_pay": Case(
+        {"unbounded_pay": True},
+        {"unbounded_pay": False},
+        "What bundles pay leaves every bound; a smaller rate may help",
+    ),
+    "LEARNING learnt": Case(
+        {"learnt": "Prices and designs", "still": 100},
+        {"still": None},
+        "Prices and designs have stood still for 100 ticks",
+    ),
+    "LEARNING learning_cycle": Case(
+        swing(2.0),
+        {"period": None},
+        "Prices return every 12.04 ticks: that of y swings by 2 either way (0.1 at first)",
+    ),
+    "LEARNING unfilled": Case(
+        {"unfilled": 2, "orders": 4000, "unfilled_by": 0.5},
+        {"unfilled": None},
+        "2 of 4,000 orders are not filled, and miss up to 0.5",
+    ),
+    "LEARNING loss": Case({"loss": 0.25}, {"loss": math.nan}, "The loss is 0.25"),
+    "LEARNING decided": Case({"accuracy": 0.5, "tied": 0.25}, {"tied": 1.0}, "50% of the patterns are decided right"),
+    "LEARNING tied": Case({"tied": 1.0}, {"tied": 0.0}, "100% of the patterns are ties, to rounding, and not decided"),
+    "LEARNING held_out": Case(
+        {"test_accuracy": 0.978}, {"test_accuracy": math.nan}, "Of the patterns held out 97.8% are decided right"
+    ),
+    "SOLVED none_found": Case(
+        {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "no equilibrium found (Newton from 15 starts)"
+    ),
+    "SOLVED one_found": Case({"equilibria": 1, "starts": 15}, {"equilibria": 2}, "1 equilibrium found from 15 starts"),
+    "SOLVED some_found": Case({"equilibria": 2, "starts": 15}, {"equilibria": 1}, "2 equilibria found from 15 starts"),
+    "SOLVED relative": Case(
+        {"equilibria": 2, "level_free": True}, {"level_free": False}, "only relative prices matter"
+    ),
+    "SOLVED search_ended": Case(
+        {"given_up": True}, {"given_up": False}, "the search was ended early, so that there may be others"
+    ),
+    "PERTURBED bound_only": Case(
+        {"bound": 3.5, "amplification": 3.0},
+        {"bound": 3.0},
+        "too many parameters to try all signs: the worst amplification is at most 3.5",
+    ),
+    "PERTURBED none_after": Case(
+        {"solved_again": False}, {"solved_again": True}, "after this change no equilibrium was found"
+    ),
+    "PERTURBED prediction_fails": Case(
+        {"resolved_amplification": 9.0, "amplification": 3.0},
+        {"resolved_amplification": 3.1},
+        "the prediction does not hold this far: take a smaller size, or a fold is near, where prices jump",
+    ),
+    "PERTURBED random_without": Case(
+        {"without_equilibrium": 2},
+        {"without_equilibrium": 0},
+        "after 2 of the random changes Newton's method finds no equilibrium from the old prices",
+    ),
+}
+
+
+def test_every_row_has_its_case() -> None:
+    assert len(TABLES) >= 6
+    assert set(CASES) == set(ROWS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_is_said_where_it_holds_and_nowhere_else(name: str) -> None:
+    row, (facts, instead, text) = ROWS[name], CASES[name]
+    assert row.of({**facts, "beside": 1}) == text
+    assert instead
+    assert set(instead) <= set(facts)
+    assert row.of({**facts, **instead}) is None
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_claims_nothing_of_what_is_not_known(name: str) -> None:
+    row, (facts, _, _) = ROWS[name], CASES[name]
+    for fact in facts:
+        assert row.of({known: value for known, value in facts.items() if known != fact}) is None, fact
+        for nothing in (None, math.nan, [], ""):
+            assert row.of({**facts, fact: nothing}) is None, fact
+
+
+def test_rows_of_one_table_have_names_of_their_own() -> None:
+    for rows in TABLES.values():
+        assert len({row.name for row in rows}) == len(rows)
+
+
+def test_sentences_come_in_the_rows_order_with_what_is_said_of_single_goods() -> None:
+    rows = (Sentence("all", "{count} goods"), Sentence("one", "{good} of {count}"))
+    assert said(rows, {"count": 2}) == ["2 goods"]
+    assert said(rows, {"count": 2}, [{"good": "a"}, {"good": "b"}]) == ["2 goods", "a of 2", "b of 2"]
