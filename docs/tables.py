@@ -220,8 +220,9 @@ def csv(name: str) -> str:
 
     sheet = all_tables()[name]
     first = f"A row for each {', '.join(f'`{key}`' for key in sheet.keys)}."
-    cells = ((f"`{column.name}`", column.unit, column.meaning) for column in sheet.columns)
-    return f"{first}\n\n{rows(('column', 'unit', 'meaning'), cells)}"
+    keys = [(f"`{key}`", "", meaning) for key, meaning in sheet.keys.items()]
+    cells = [(f"`{column.name}`", column.unit, column.meaning) for column in sheet.columns]
+    return f"{first}\n\n{rows(('column', 'unit', 'meaning'), [*keys, *cells])}"
 
 
 def summary() -> str:

@@ -76,6 +76,7 @@ ROOMS = {
     ),
     "simulator.dynamics.transition": "Transition",
     "simulator.records": "columns sentences",
+    "simulator.records.report": "last_row",
     "simulator.records.sentences": "Sentence said",
     "simulator.records.columns": "Column NUMBER SUMMARY TICKS USERS growing_columns",
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),

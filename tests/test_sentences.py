@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.house import Sentence, said, sentences
+from tests.house import Sentence, Simulation, last_row, load, said, sentences, simulate
+from tests.shared_runs import FOLDER as SCENARIOS
+from tests.shared_runs import SharedRuns
 
 TABLES: dict[str, tuple[Sentence, ...]] = {
     name: value
@@ -222,8 +224,8 @@ CASES = {
         "Prices were up to 18.4% off gradient descent on the merit",
     ),
     "MARKET is_descent": Case(
-        {"path_gap": 1e-16, "reference": "the potential", "rose": False},
-        {"rose": True},
+        {"path_gap": 1e-16, "reference": "the potential", "rose": False, "ticks": 9},
+        {"ticks": 0},
         "Prices followed gradient descent on the potential, to rounding",
     ),
     "MARKET overshoots": Case(
@@ -352,3 +354,139 @@ def test_sentences_come_in_the_rows_order_with_what_is_said_of_single_goods() ->
     rows = (Sentence("all", "{count} goods"), Sentence("one", "{good} of {count}"))
     assert said(rows, {"count": 2}) == ["2 goods"]
     assert said(rows, {"count": 2}, [{"good": "a"}, {"good": "b"}]) == ["2 goods", "a of 2", "b of 2"]
+
+
+def own(name: str, utility: dict[str, Any], **endowment: float) -> dict[str, Any]:
+    return {"name": name, "utility": utility, "endowment": endowment}
+
+
+HALF = {"cobb_douglas": {"x": 1, "y": 1}}
+BARTER: dict[str, Any] = {
+    "goods": ["x", "y"],
+    "numeraire": "y",
+    "initial_prices": {"x": 3},
+    "consumers": [own("ann", HALF, x=2, y=1), own("ben", {"cobb_douglas": {"x": 1, "y": 3}}, x=1, y=3)],
+    "trade": "at_equilibrium",
+    "scheduler": {"form": "additive", "rate": 0.2},
+}
+
+
+def test_the_largest_gap_to_the_path_does_not_depend_on_the_ticks_recorded() -> None:
+    every, seldom = (simulate({**BARTER, "run": {"record_every": n}}).summary for n in (1, 50))
+    assert every["ticks"] > 20
+    assert every["gradient_path_gap"] > 0.01
+    assert seldom["gradient_path_gap"] == every["gradient_path_gap"]
+    assert seldom["sentence"] == every["sentence"]
+
+
+def test_no_search_for_equilibria_no_word_of_them_or_of_derivatives() -> None:
+    summary = simulate({**BARTER, "run": {"references": "off"}}).summary
+    assert summary["outcome"] == "cleared"
+    assert summary["sentence"].count(". ") == 1
+    assert "Every market clears" in summary["sentence"]
+
+
+def valued(**intercepts: float) -> dict[str, Any]:
+    """Demand falls by 1 as the price rises by 1."""
+    return {"quasilinear": {"quadratic": {"intercept": intercepts, "slope": dict.fromkeys(intercepts, 1)}}}
+
+
+SAID: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "the initial prices clear": (
+        {**BARTER, "initial_prices": {"x": 1}, "consumers": [own("ann", HALF, x=2, y=2)]},
+        ["Cleared after 0 ticks. The initial prices are right already. Every market clears", "to rounding."],
+    ),
+    "one good": (
+        {"goods": ["x"], "consumers": [own("ann", {"cobb_douglas": {"x": 1}}, x=2)]},
+        ["The initial prices are right already", "There is no relative price of one good"],
+    ),
+    "bread that nobody wants": (
+        {
+            "goods": ["bread", "wine"],
+            "supply": {"bread": 5, "wine": 4},
+            "consumers": [{"name": "ann", "utility": {"cobb_douglas": {"wine": 1}}, "budget": 2}],
+        },
+        ["Nobody wants bread, though it is free", "the derivative of budget times log utility of ann"],
+    ),
+    "more power than anybody wants": (
+        {
+            "goods": ["power", "bread"],
+            "supply": {"power": 100, "bread": 4},
+            "consumers": [{"name": "town", "utility": valued(power=60, bread=10)}],
+        },
+        ["More power is offered than anybody wants, so that it is free", "the derivative of the surplus of town"],
+    ),
+    "what is too dear to make": (
+        {
+            "goods": ["q", "money"],
+            "outside": {"money": 1},
+            "firms": [{"name": "maker", "makes": "q = sqrt(144 + 2*money) - 12"}],
+            "consumers": [{"name": "buyer", "utility": valued(q=10)}],
+        },
+        ["At these prices nobody wants or offers q. The search from 15 starts found no equilibrium"],
+    ),
+    "steel from nowhere": (
+        {
+            "goods": ["steel", "cars"],
+            "outside": {"cars": 1},
+            "firms": [{"name": "maker", "makes": "cars = sqrt(steel)"}],
+            "run": {"ticks": 3},
+        },
+        [
+            "Not cleared to 1e-06 after 3 ticks. Farthest from clearing is steel: "
+            "supply falls short of demand by 100%. Nobody makes, owns or supplies steel"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_run_says_why(name: str) -> None:
+    data, parts = SAID[name]
+    sentence = simulate(data).summary["sentence"]
+    for part in parts:
+        assert part in sentence
+
+
+def test_an_equilibrium_far_away_is_not_the_one_reached() -> None:
+    simulation = Simulation(load(SCENARIOS / "three_equilibria.yaml"))
+    view = simulation.recorder.view
+    del view.references.equilibria[2]
+    tables = {}
+    for _ in simulation.ticks():
+        if simulation.recorder.full or simulation.verdict is not None:
+            tables = simulation.recorder.tables()
+    last = last_row(tables, view.free_goods)
+    facts = view.facts(simulation.verdict, simulation.market.transition, last)
+    lines = said(view.sentences, {"outcome": "cleared", **facts})
+    assert any(line.startswith("No equilibrium that was found is near: of 2 the nearest is ") for line in lines)
+    assert not any("number" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("three_equilibria", "Prices are near number 3 of the 3 equilibria found, of index +1; the price rule settles"),
+        ("tupperware", "the derivative of the value of net sales of tupperware, to"),
+        (
+            "fish_market",
+            "the value of net sales of fuel, plus the surplus of restaurants, households, to",
+        ),
+        ("crusoe", "the derivative of the utility in money of crusoe, to"),
+        (
+            "xor_delta",
+            "4 of 4 orders are not filled, and miss up to 0.5. The loss is 0.25. 100% of the pat",
+        ),
+        ("subsistence", "Gains from trade of poor have no number: without trade some have no utility."),
+    ],
+)
+def test_shipped_scenarios_say(name: str, part: str, shared: SharedRuns) -> None:
+    assert part in shared.run(name).summary["sentence"]
+
+
+@pytest.mark.parametrize("name", ["bazaar", "fisher", "tupperware"])
+def test_a_market_at_rest_points_nowhere_else(name: str, shared: SharedRuns) -> None:
+    """What is left of motion and excess demand there is rounding, and its direction is none."""
+    ticks = shared.run(name, {"run.stop": "never", "run.ticks": 3000}).ticks.iloc[-300:]
+    assert ticks["max_relative_excess_demand"].max() < 1e-13
+    assert (ticks["cosine_to_gradient"] == 1).all()

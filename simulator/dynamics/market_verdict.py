@@ -88,7 +88,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         marks = {
             "free": left_over & ~unwanted,
             "unwanted": left_over & unwanted,
-            "idle": unwanted & (tick.supply == 0),
+            "idle": unwanted & (tick.supply == 0) & ~market.economy.is_outside,
         }
         found = {mark: [goods[place] for place in np.flatnonzero(places)] for mark, places in marks.items()}
         return {**found, "lone_good": len(goods) == 1 and level_free}

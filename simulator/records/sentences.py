@@ -186,7 +186,7 @@ MARKET = (
     Sentence(
         "is_descent",
         "Prices followed gradient descent on {reference}, to {path_gap:gap}",
-        lambda f: f.path_gap <= FOLLOWS and not f.rose,
+        lambda f: f.path_gap <= FOLLOWS and not f.rose and f.ticks > 0,
     ),
     Sentence(
         "overshoots",
