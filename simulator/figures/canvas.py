@@ -82,14 +82,14 @@ def sheet(summary: Mapping[str, Any], title: str, guide: str, *footnotes: str) -
 
 
 def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Figure:
-    """An empty page: what it shows, and of which run, to the right; of a sentence the clauses that two lines hold; how
-    to read the picture; footnotes at the bottom.
+    """An empty page: what it shows, and of which run, to the right; as many sentences as two lines hold; how to read the
+    picture; footnotes at the bottom.
     """
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    clauses = together(sentence).split("; ")
-    while len(rows := wrap("; ".join(clauses), SENTENCE_LETTERS, break_on_hyphens=False)) > 2 and len(clauses) > 1:
-        clauses = [*clauses[:-2], f"{clauses[-2]} …"]
+    said = together(sentence).split(". ")
+    while len(rows := wrap(". ".join(said), SENTENCE_LETTERS, break_on_hyphens=False)) > 2 and len(said) > 1:
+        said = [*said[:-2], f"{said[-2]} …"]
     small = {"fontsize": SMALL, "color": GREY}
     lines: list[tuple[float, str, Style]] = [
         *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows[:2])),
