@@ -197,7 +197,7 @@ def test_the_contract_s_program() -> None:
     assert len(pays) == 2
     assert pays.sum() == pytest.approx(last.loc["x", "price"], rel=1e-14)
     assert run.summary["adjoint_gap"] < 1e-14
-    assert "Each price is the derivative of the value of net sales of" in run.summary["sentence"]
+    assert "Each price is the derivative of net sales of" in run.summary["sentence"]
 
 
 def test_what_has_not_arrived_is_empty_and_the_wave_runs_both_ways() -> None:

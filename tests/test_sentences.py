@@ -251,14 +251,14 @@ CASES = {
     "BIDS not_arrived": Case({"missing": "c"}, {"missing": None}, "c has not arrived"),
     "BIDS off_bid": Case({"off_bid": "c", "off_by": 0.25}, {"off_bid": None}, "The price of c is 0.25 off what is bid"),
     "BIDS bids_are_derivatives": Case(
-        {"objective": "the value of net sales of c", "adjoint_gap": 1e-16},
+        {"objective": "net sales of c", "adjoint_gap": 1e-16},
         {"adjoint_gap": 0.5},
-        "Each price is the derivative of the value of net sales of c, to rounding",
+        "Each price is the derivative of net sales of c, to rounding",
     ),
     "BIDS bids_are_not_derivatives": Case(
-        {"objective": "the value of net sales of c", "adjoint_gap": 0.5},
+        {"objective": "net sales of c", "adjoint_gap": 0.5},
         {"adjoint_gap": 1e-16},
-        "Prices are off the derivatives of the value of net sales of c by up to 50%",
+        "Prices are off the derivatives of net sales of c by up to 50%",
     ),
     "LEARNING filled": Case({"filled": 9.9e-5}, {"filled": None}, "Every order is filled, to 9.9e-05"),
     "LEARNING unbounded_price": Case(
@@ -467,10 +467,10 @@ def test_an_equilibrium_far_away_is_not_the_one_reached() -> None:
     ("name", "part"),
     [
         ("three_equilibria", "Prices are near number 3 of the 3 equilibria found, of index +1; the price rule settles"),
-        ("tupperware", "the derivative of the value of net sales of tupperware, to"),
+        ("tupperware", "the derivative of net sales of tupperware, to"),
         (
             "fish_market",
-            "the value of net sales of fuel, plus the surplus of restaurants, households, to",
+            "net sales of fuel, plus the surplus of restaurants, households, to",
         ),
         ("crusoe", "the derivative of the utility in money of crusoe, to"),
         (

@@ -82,8 +82,8 @@ def sheet(summary: Mapping[str, Any], title: str, guide: str, *footnotes: str) -
 
 
 def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Figure:
-    """An empty page: what it shows, and of which run, to the right; as many sentences as two lines hold; how to read the
-    picture; footnotes at the bottom.
+    """An empty page: what it shows, and of which run, to the right; as many sentences as two lines hold; how to
+    read the picture; footnotes at the bottom.
     """
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simulator.references.judges import References
 
 REFERENCES = {
-    "potential": "the potential (its gradient is excess supply)",
+    "potential": "the potential",
     "merit": "the merit (squared excess demand)",
 }
 """What the function is called that a market is compared with."""
@@ -81,7 +81,7 @@ def objective(economy: Economy) -> str:
         budgeted = utility.integrable and not cohort.earns.any()
         (surplus if not utility.needs_income else budgets if budgeted else earners).append(cohort.name)
     parts = {
-        "the value of net sales of {}": outside,
+        "net sales of {}": outside,
         "the surplus of {}": surplus,
         "budget times log utility of {}": budgets,
         "the utility in money of {}": earners,
