@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from simulator.figures import canvas
 from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
 from simulator.figures.comparison import Comparison, finding, price_finding
-from simulator.figures.frames import Floats, summary_number
+from simulator.figures.frames import Floats, largest, summary_number
 from simulator.figures.run_measures import RunMeasures
-from simulator.figures.window import rows_worth_drawing
 
 MOST_RUNS = len(CYCLE)
 MOST_GOODS = 4
@@ -24,10 +23,9 @@ GRIDS = ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2))
 
 
 class Drawn(NamedTuple):
-    """What is drawn of a run: gaps to clearing and price paths, one per good, over the ticks worth drawing, and how."""
+    """What is drawn of a run: gaps to clearing and price paths, one per good, and how."""
 
     run: RunMeasures
-    ticks: Floats
     gaps: Floats
     paths: Sequence[Floats]
     style: Style
@@ -40,21 +38,21 @@ def comparison_figure(comparison: Comparison) -> Figure:
     goods = comparison.goods_that_differ(MOST_GOODS, besides=comparison.scale.good)
     title, sentence = finding(comparison), f"{_capital(price_finding(comparison))}."
     sentence += f" Price scale: {comparison.scale.words}." if goods else ""
-    numbers = list(range(len(comparison.runs)))
-    unnamed = [comparison.runs[number].label not in title + sentence for number in numbers]
-    numbers = sorted(sorted(numbers, key=lambda number: unnamed[number])[:MOST_RUNS])
-    last = max(_last_tick_to_draw(comparison, number, goods) for number in numbers)
-    styled = zip(numbers, CYCLE, strict=False)
-    runs = [_drawn(comparison, number, goods, last, style) for number, style in styled]
-    span, ends = (min(float(one.ticks[0]) for one in runs), last), [float(one.ticks[-1]) for one in runs]
-    by_logarithm = max(ends) > LONGER * max(min(ends), 1.0)
+    named = [run.label in title + sentence for run in comparison.runs]
+    places = largest(range(len(named)), lambda place: named[place], MOST_RUNS)
+    runs = [_drawn(comparison, place, goods, style) for place, style in zip(places, CYCLE, strict=False)]
+    ends = [float(one.run.ticks[-1]) for one in runs]
+    span, by_logarithm = (
+        (min(float(one.run.ticks[0]) for one in runs), max(ends)),
+        max(ends) > LONGER * max(min(ends), 1),
+    )
     right = " Right: prices, all on one scale." if goods else ""
     sheet = canvas.page(
         _capital(title) if title.startswith(("neither ", "none ", "both ", "all ")) else title,
         "",
         sentence,
         f"{'Left: lower' if goods else 'Lower'} is closer to clearing; a dot is where a run ended.{right}",
-        *_notes(comparison, runs, goods, last),
+        *_notes(comparison, runs, goods),
     )
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
     _draw_gaps(axes, runs)
@@ -67,8 +65,6 @@ def comparison_figure(comparison: Comparison) -> Figure:
         _draw_lines(panel, runs, prices)
         canvas.price_axis(panel, np.concatenate(prices))
         canvas.tick_axis(panel, span, by_logarithm=by_logarithm)
-        if not by_logarithm:
-            panel.locator_params(axis="x", nbins=5 - shape[1])
         panel.tick_params(labelbottom=place + shape[1] >= len(goods))
         scale = " (log scale)" if panel.get_yscale() == "log" else ""
         canvas.title(panel, f"price of {goods[place]}{scale}", panel.get_window_extent().width)
@@ -77,12 +73,10 @@ def comparison_figure(comparison: Comparison) -> Figure:
     return sheet
 
 
-def _drawn(comparison: Comparison, number: int, goods: Sequence[str], last: float, style: Style) -> Drawn:
-    """A run up to a tick, and how its lines look."""
-    run = comparison.runs[number]
-    rows = max(1, int(np.searchsorted(run.ticks, last, side="right")))
-    paths = [comparison.path(number, good)[:rows] for good in goods]
-    return Drawn(run, run.ticks[:rows], np.abs(run.excess_demand[:rows]), paths, style)
+def _drawn(comparison: Comparison, place: int, goods: Sequence[str], style: Style) -> Drawn:
+    """What is drawn of the run in this place."""
+    run = comparison.runs[place]
+    return Drawn(run, np.abs(run.excess_demand), [comparison.path(place, good) for good in goods], style)
 
 
 def _residual(runs: Sequence[Drawn]) -> str:
@@ -95,15 +89,6 @@ def _residual(runs: Sequence[Drawn]) -> str:
 
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
-
-
-def _last_tick_to_draw(comparison: Comparison, number: int, goods: Sequence[str]) -> float:
-    """The tick up to which a run is worth drawing: until it ends, or has settled, or for some turns of its cycle."""
-    run = comparison.runs[number]
-    gaps = np.where(run.excess_demand > ROUNDING, run.excess_demand, np.nan)
-    moving = np.column_stack([*(comparison.path(number, good) for good in goods), gaps])
-    rows, _ = rows_worth_drawing(run.ticks, moving, summary_number(run.summary, "period"))
-    return float(run.ticks[rows - 1])
 
 
 def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
@@ -121,10 +106,9 @@ def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
 def _draw_lines(axes: Axes, runs: Sequence[Drawn], lines: Sequence[Floats]) -> None:
     """A line a run, with a dot at its last tick."""
     for one, values in zip(runs, lines, strict=True):
-        canvas.line(axes, one.ticks, values, **one.style)
-        if len(one.ticks) == len(one.run.ticks) and np.isfinite(values[-1]):
-            dot: Style = {"color": one.style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
-            axes.plot(one.ticks[-1:], values[-1:], "o", **dot)
+        canvas.line(axes, one.run.ticks, values, **one.style)
+        dot: Style = {"color": one.style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
+        axes.plot(one.run.ticks[-1:], values[-1:], "o", **dot)
 
 
 def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
@@ -133,7 +117,7 @@ def _tolerances(runs: Sequence[RunMeasures], low: float) -> list[float]:
     return sorted(tolerance for tolerance in known if tolerance > low / 1e4)
 
 
-def _notes(comparison: Comparison, drawn: Sequence[Drawn], goods: Sequence[str], last: float) -> list[str]:
+def _notes(comparison: Comparison, drawn: Sequence[Drawn], goods: Sequence[str]) -> list[str]:
     """What stands at the foot: the tolerance, and what is left out."""
     low, _ = canvas.range_above(ROUNDING, np.concatenate([one.gaps for one in drawn]))
     lines = ", ".join(map(canvas.number, _tolerances([one.run for one in drawn], low)[:3]))
@@ -142,15 +126,13 @@ def _notes(comparison: Comparison, drawn: Sequence[Drawn], goods: Sequence[str],
         notes.append(f"Shown: {len(drawn)} of {len(comparison.runs)} runs.")
     if len(goods) < sum(good != comparison.scale.good for good in comparison.goods):
         notes.append(f"Prices of {len(goods)} of {len(comparison.goods)} goods, those that differ most.")
-    if last < (end := max(float(one.run.ticks[-1]) for one in drawn)):
-        notes.append(f"Ticks 0 to {last:,.0f} of {end:,.0f}.")
-    return [*notes, *dict.fromkeys(canvas.time_note({}, one.ticks, one.gaps, *one.paths) for one in drawn)]
+    return [*notes, *dict.fromkeys(canvas.time_note({}, one.run.ticks, one.gaps, *one.paths) for one in drawn)]
 
 
 def _legend(sheet: Figure, runs: Sequence[Drawn]) -> None:
     """Every run with its line and how it ended, below all panels."""
     samples: list[tuple[str, Style]] = []
-    for run, _, _, _, style in runs:
+    for run, _, _, style in runs:
         samples.append((f"{run.label}: {run.outcome}", style))
     across = -(-len(runs) // -(-len(runs) // 4))
     legend = canvas.legend(sheet, samples, loc="center", ncols=across, bbox_to_anchor=(0.5, 0.09), handlelength=3.5)

@@ -72,16 +72,14 @@ def convergence(run: Frames) -> Figure | None:
     from each reference.
     """
     ticks, scheduler = numbers(run.ticks, "tick"), scheduler_of(run)
-    gaps = {column: _gap(run, column) for column in GAPS}
-    gaps = {column: gap for column, gap in gaps.items() if len(finite(gap))}
+    gaps = {column: gap for column in GAPS if len(finite(gap := _gap(run, column)))}
     if not gaps:
         return None
     tolerance, period = (summary_number(run.summary, key) for key in ("tolerance", "period"))
     turns, learning = 0 < period < ticks[-1] - ticks[0], scheduler == "learning"
     # A tolerance far below would squash the picture.
     near = tolerance > canvas.range_above(ROUNDING, gaps.get(EXCESS, np.empty(0)))[0] / 1e4
-    guide = LEARNING_GUIDE if learning else GAPS_GUIDE
-    guide = f"{guide} {UNSETTLED.get(str(run.summary.get('outcome')), '')}".strip()
+    guide = f"{LEARNING_GUIDE if learning else GAPS_GUIDE} {UNSETTLED.get(str(run.summary.get('outcome')), '')}"
     missing = [column.removeprefix("distance_to_").replace("_", " ") for column in GAPS if column not in gaps]
     panels = {title: shown for title, columns in PANELS.items() if (shown := [c for c in columns if c in gaps])}
     figure = canvas.sheet(
@@ -140,24 +138,26 @@ def diagnostics(run: Frames) -> Figure | None:
 
 
 def wedges(run: Frames) -> Figure | None:
-    """Per firm and input, `(p_out df/dx - p) / p` over ticks: what one more unit of the input earns above its cost."""
+    """Per firm and input, `(p_out df/dx - p) / p` over ticks: what one more unit of the input earns above its cost.
+
+    None where no firm was ever short of an input, or had too much.
+    """
     inputs = panel(run.wedges, ("firm", "input"), ("wedge", "price"))
     with np.errstate(all="ignore"):
         relative = inputs["wedge"] / np.abs(inputs["price"])
     relative[~np.isfinite(relative)] = np.nan
     relative[np.abs(relative) <= NO_WEDGE] = 0.0
     known = [i for i in range(len(inputs.items)) if len(finite(relative[:, i]))]
-    if not known:
-        return None
     moved = [i for i in known if finite(relative[:, i]).any()]
-    chosen = frames.largest(moved or known, lambda i: float(np.nanmean(np.abs(relative[:, i]))), MOST_WEDGES)
+    if not moved:
+        return None
+    chosen = frames.largest(moved, lambda i: float(np.nanmean(np.abs(relative[:, i]))), MOST_WEDGES)
     rows, cut = window_of(inputs.ticks, relative[:, chosen], run.summary)
     ticks, shown = inputs.ticks[:rows], relative[:rows, chosen]
     some = "" if len(chosen) == len(known) else f"The {len(chosen)} largest of {len(known)} wedges."
-    some += " The others are 0 throughout." if some and len(chosen) == len(moved or known) else ""
-    none = "" if moved else "At no recorded tick was a firm short of an input, or had too much."
+    some += " The others are 0 throughout." if some and len(chosen) == len(moved) else ""
     title, guide = BIDS_GUIDES if scheduler_of(run) == "marginal_bids" else WEDGES_GUIDES
-    notes = none, some, cut, canvas.time_note(run.summary, ticks, shown)
+    notes = some, cut, canvas.time_note(run.summary, ticks, shown)
     figure = canvas.sheet(run.summary, title, guide, *notes)
     axes = figure.add_axes(PLACE)
     axes.axhline(0, color=BLACK, linewidth=1.2)

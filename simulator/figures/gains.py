@@ -19,11 +19,9 @@ def gains(run: Frames) -> Figure | None:
     cohorts the part of all gains that falls to the half that gains least.
     """
     told = panel(run.distribution, ("agent",), ("income", "gain", "gain_share"), by="percent")
-    cohorts = [
-        i for i in range(len(told.items)) if len(finite(told["income"][:, i])) or len(finite(told["gain"][:, i]))
-    ]
+    cohorts = range(len(told.items))
     cohorts, beyond = cohorts[: len(canvas.CYCLE)], cohorts[len(canvas.CYCLE) :]
-    if not cohorts or not len(finite(told["gain"])):
+    if not len(finite(told["gain"])):
         return None
     numberless = [told.names[i] for i in cohorts if not len(finite(told["gain"][:, i]))]
     notes = [f"Not shown: {', '.join(told.names[i] for i in beyond)}."] if beyond else []
@@ -31,7 +29,8 @@ def gains(run: Frames) -> Figure | None:
         notes.append(f"No gain is drawn of {', '.join(numberless)}: without trade some could not live.")
     figure = canvas.sheet(run.summary, TITLE, GUIDE, " ".join(notes))
     ones = [good for good, price in fixed_prices(run.summary).items() if price == "1"]
-    for column, left in zip(PANELS, (0.075, 0.545), strict=True):
+    known = [column for column in PANELS if len(finite(told[column]))]
+    for column, left in zip(known, (0.075, 0.545), strict=False):
         axes, ends = figure.add_axes((left, 0.135, 0.25, 0.58)), list[canvas.End]()
         for i, style in zip(cohorts, canvas.CYCLE, strict=False):
             if len(finite(values := told[column][:, i])):
