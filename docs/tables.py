@@ -5,6 +5,7 @@ the command line. `TABLES` says what `<!-- generated: WHAT -->` may ask for.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -268,6 +269,17 @@ def _plain(text: str | None) -> str:
     return "\n\n".join(" ".join(part.split()) for part in (text or "").replace("\b", "").split("\n\n"))
 
 
+def sentences(group: str) -> str:
+    """What may be said of a run: the rows of a table of sentences, with the names of the facts in braces."""
+    from simulator.records import sentences
+
+    lines: list[str] = []
+    for row in getattr(sentences, group):
+        text = re.sub(r"\{\w+:s\}", "s", row.text)  # the ending of a plural is no fact of its own
+        lines.append("- " + re.sub(r"\{(\w+)[^}]*\}", r"{\1}", text))
+    return "\n".join(lines)
+
+
 def scenarios() -> str:
     """The scenarios of the project, with what their first comment says."""
     from ruamel.yaml import YAML
@@ -297,4 +309,5 @@ TABLES: dict[str, Callable[..., str]] = {
     "figures": figures,
     "commands": commands,
     "scenarios": scenarios,
+    "sentences": sentences,
 }
