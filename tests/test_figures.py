@@ -79,6 +79,22 @@ def test_every_figure_says_what_it_shows_and_of_which_run(run: Any) -> None:
         )
 
 
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run[0])
+def test_no_words_lie_on_others(run: Any) -> None:
+    for name, build in FIGURES.items():
+        if (figure := build(run_of(*run))) is None:
+            continue
+        figure.canvas.draw()
+        texts = [text for text in figure.texts if text.get_text()]
+        for axes in figure.axes:
+            texts += [text for text in axes.texts if text.get_text() and text.get_visible()]
+            texts += [text for text in axes.findobj(Text) if text in (axes.title, axes._left_title, axes._right_title)]
+        boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in texts if text.get_text()]
+        for i, (words, box) in enumerate(boxes):
+            assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, (name, words)
+            assert [other for other, there in boxes[:i] if box.overlaps(there)] == [], (name, words)
+
+
 @pytest.mark.parametrize("run", [("tupperware",), ("fish_market",), ("subsistence", ("run.ticks", 600))], ids=str)
 @pytest.mark.parametrize("name", ["prices", "three_prices", "wedges", "diagnostics"])
 def test_what_is_cut_off_is_as_still_as_is_said(run: Any, name: str) -> None:

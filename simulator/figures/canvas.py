@@ -90,10 +90,11 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
     said = together(sentence).split(". ")
     while len(rows := wrap(". ".join(said), SENTENCE_LETTERS, break_on_hyphens=False)) > 2 and len(said) > 1:
         said = [*said[:-2], f"{said[-2]} …"]
+    rows[2:], rows[1:2] = [], [f"{row} …" if rows[2:] else row for row in rows[1:2]]
     small = {"fontsize": SMALL, "color": GREY}
     lines: list[tuple[float, str, Style]] = [
-        *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows[:2])),
-        (0.9 - 0.032 * len(rows[:2]), guide, small),
+        *((0.903 - 0.032 * i, words, {"fontsize": SUBTITLE}) for i, words in enumerate(rows)),
+        (0.9 - 0.032 * len(rows), guide, small),
         (0.014, "  ".join(filter(None, footnotes)), small),
     ]
     right = figure.text(0.975, 0.945, plain(run), ha="right", fontsize=SUBTITLE + 2, color=GREY)
