@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^```(?P<head>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -127,24 +128,20 @@ def _called(arguments: list[str]) -> tuple[int, str, str]:
     """The program in this process, on a terminal of 100 columns: exit code, stdout and stderr."""
     from simulator.cli import main
 
-    printed, complaints = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
-    before, columns = sys.argv, os.environ.get("COLUMNS")
-    sys.argv, os.environ["COLUMNS"] = ["simulator", *arguments], "100"
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complaints):
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2)]
+    with (
+        patch.object(sys, "argv", ["simulator", *arguments]),
+        patch.dict(os.environ, COLUMNS="100"),
+        contextlib.redirect_stdout(streams[0]),
+        contextlib.redirect_stderr(streams[1]),
+    ):
+        try:
             main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
-    finally:
-        sys.argv = before
-        del os.environ["COLUMNS"]
-        if columns is not None:
-            os.environ["COLUMNS"] = columns
-    texts = []
-    for stream in (printed, complaints):
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+    for stream in streams:
         stream.seek(0)
-        texts.append(stream.read())
-    return code, texts[0], texts[1]
+    return code, streams[0].read(), streams[1].read()
 
 
 def _executed(body: str, known: dict[str, Any]) -> str:
