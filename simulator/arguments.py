@@ -6,28 +6,29 @@ Whatever is wrong is refused in plain lines before anything is run or written.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import typer
-
+from simulator.errors import CommandError, Problem, RunFolderError, ScenarioError
 from simulator.jobs import Task
-from simulator.terminal import WRONG_INPUT, complain
+from simulator.kinds.wording import meant, nearest
+from simulator.slips import instead
 
 if TYPE_CHECKING:
-    from simulator.errors import Problem
     from simulator.scenario import Scenario
 
+FORMATS = ("png", "svg", "pdf")
 MANY_ROWS = 10_000_000
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
 
 
 def refuse(message: str) -> NoReturn:
-    """Complain and leave with the exit code of a wrong command line."""
-    complain(message)
-    raise typer.Exit(WRONG_INPUT)
+    """Leave the command with a complaint and the exit code of a wrong command line."""
+    raise CommandError(message)
 
 
 def changes_of(settings: Iterable[str] | None) -> dict[str, str]:
@@ -36,7 +37,8 @@ def changes_of(settings: Iterable[str] | None) -> dict[str, str]:
     for setting in settings or []:
         path, equals, value = setting.partition("=")
         if not equals or not path:
-            refuse(f"--set {setting}: found no PATH=VALUE; expected for example --set scheduler.rate=0.1")
+            guess = meant(instead("setting", setting))
+            refuse(f"--set {setting}: found no PATH=VALUE; expected for example --set scheduler.rate=0.1{guess}")
         changes[path] = value
     return changes
 
@@ -50,25 +52,52 @@ def load_scenarios(
     single: bool = False,
 ) -> tuple[Scenario, ...]:
     """The scenarios with what the command line changes; a problem with `--ticks` or `--seed` is said to be there."""
-    from simulator.errors import ScenarioError
     from simulator.scenario import load, load_many
 
     options = {f"run.{name}": value for name, value in (("ticks", ticks), ("seed", seed)) if value is not None}
     changes: dict[str, object] = {**changes_of(settings), **options}
 
     def place(problem: Problem) -> Problem:
-        if problem.where in paths and Path(f"{problem.where}.yaml").is_file() and not Path(problem.where).exists():
-            return replace(problem, message=f"{problem.message}; did you mean {problem.where}.yaml?")
-        if problem.where != "--set" or problem.path not in options:
-            return problem
-        return replace(problem, where=problem.path.replace("run.", "--"), path="")
+        if problem.where in paths and not problem.line:
+            return replace(problem, message=problem.message + meant(_scenario_meant(problem.where)))
+        return problem
 
     try:
-        return (load(paths[0], settings=changes),) if single else load_many(paths, settings=changes)
+        with told_by_options(options):
+            return (load(paths[0], settings=changes),) if single else load_many(paths, settings=changes)
     except ScenarioError as error:
-        from dataclasses import replace
-
         raise ScenarioError(dict.fromkeys(map(place, error.problems))) from None
+
+
+@contextmanager
+def told_by_options(options: Container[str] = ()) -> Generator[None]:
+    """What is wrong with a setting is said to be at `--set`, or at the option for its path."""
+    from simulator.scenario.document import SETTINGS
+
+    def place(problem: Problem) -> Problem:
+        if problem.where != SETTINGS:
+            return problem
+        if problem.path in options:
+            return replace(problem, where=problem.path.replace("run.", "--"), path="")
+        return replace(problem, where="--set")
+
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError(map(place, error.problems)) from None
+
+
+def _scenario_meant(path: str) -> str | None:
+    """The scenario file that a path which is none probably means: of a run, or one of a like name close by."""
+    place = Path(path)
+    if "\0" in path or place.is_file():
+        return None
+    if place.is_dir():
+        return str(place / "scenario.yaml") if (place / "scenario.yaml").is_file() else None
+    near = [file for folder in (place.parent, Path("scenarios"), Path()) for file in sorted(folder.glob("*.y*ml"))]
+    named = {file.stem: str(file) for file in reversed(near)}
+    guess = nearest(place.name.removesuffix(".yaml").removesuffix(".yml"), named)
+    return named[guess] if guess else None
 
 
 def number_of_jobs(text: str) -> int:
@@ -79,9 +108,10 @@ def number_of_jobs(text: str) -> int:
 
 def figure_formats(text: str) -> tuple[str, ...]:
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    wrong = [name for name in formats if name not in ("png", "svg", "pdf")]
+    wrong = [name for name in formats if name not in FORMATS]
     if wrong:
-        refuse(f"--format: found {', '.join(map(repr, wrong))}; expected png, svg or pdf, or several as in png,svg")
+        guess = meant(nearest(wrong[0], FORMATS))
+        refuse(f"--format: found {', '.join(map(repr, wrong))}; expected png, svg or pdf, or several: png,svg{guess}")
     return formats
 
 
@@ -112,7 +142,6 @@ def write_new(file: Path, text: str, *, overwrite: bool = False) -> None:
 
 def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: bool) -> None:
     """Refuse, before anything is run, what cannot be written to, and runs that would be lost or cannot be resumed."""
-    from simulator.errors import RunFolderError
     from simulator.records.folder import RunFolder
 
     check_folder(out)
@@ -161,7 +190,24 @@ def run_folders(paths: Iterable[str]) -> list[Path]:
     import glob
 
     folders: list[Path] = []
+    complaints: list[str] = []
     for path in paths:
         magic = "\0" not in path and glob.has_magic(path) and not Path(path).exists()
         folders += [Path(place) for place in sorted(glob.glob(path)) if magic and Path(place).is_dir()] or [Path(path)]
+        place = folders[-1]
+        if not place.is_dir() and (guess := _run_meant(place)):
+            found = "found a file" if place.is_file() else "no such folder"
+            complaints.append(f"{place}: {found}; expected the folder of a run{meant(guess)}")
+    if complaints:
+        refuse("\n".join(complaints))
     return folders
+
+
+def _run_meant(place: Path) -> str | None:
+    """The run that a path which is none probably means."""
+    near = [
+        folder for above in (Path("outputs"), place.parent) for folder in sorted(above.glob("*")) if folder.is_dir()
+    ]
+    named = {folder.name: str(folder) for folder in near}
+    guess = nearest(place.stem if place.is_file() else place.name, named)
+    return named[guess] if guess else f"simulator run {place}" if place.suffix in (".yaml", ".yml") else None

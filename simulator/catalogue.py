@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 FIRST_LETTERS = 10_000
@@ -13,12 +14,26 @@ FIRST_LETTERS = 10_000
 
 class Section(NamedTuple):
     """Entries of one sort: how they are written in a scenario, or what file they are found in, and name and meaning
-    of each; `broken` are the names of those that cannot be had.
+    of each; `broken` are the names of those that cannot be had. `facts` are more that is known of some: the `unit` of a
+    column, the `information` that a market needs for a piece, the `example` of a kind's parameters.
     """
 
     title: str
     entries: Mapping[str, str]
     broken: tuple[str, ...] = ()
+    facts: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+
+    def marked(self, name: str) -> str:
+        """The meaning of an entry behind its unit, or the information it needs."""
+        facts = self.facts.get(name, {})
+        mark = facts.get("unit") or facts.get("information")
+        return f"[{mark}] {self.entries[name]}" if mark else self.entries[name]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The section as plain data: `title`, and `entries`, each with its `name`, its `meaning` and facts."""
+        entries = [{"name": name, "meaning": text, **self.facts.get(name, {})} for name, text in self.entries.items()]
+        return {"title": self.title, "entries": entries}
 
 
 def scenarios(folder: Path) -> list[Section]:
@@ -43,7 +58,10 @@ def _opening(file: Path) -> str:
 
 def _said(title: str, kinds: Mapping[str, Any]) -> Section:
     """A section of kinds that say what they mean."""
-    return Section(title, {name: kind.meaning for name, kind in kinds.items()})
+    examples = {
+        name: {"example": f"{{{name}: {kind.example}}}"} for name, kind in kinds.items() if hasattr(kind, "example")
+    }
+    return Section(title, {name: kind.meaning for name, kind in kinds.items()}, facts=examples)
 
 
 def utilities() -> list[Section]:
@@ -100,12 +118,13 @@ def schedulers() -> list[Section]:
 def rules() -> list[Section]:
     from simulator.dynamics.price_rules import FORMS, PIECES, RECIPES
 
-    pieces = {name: f"[{piece.information}] {piece.meaning}" for name, piece in PIECES.items()}
-    recipes = {name: f"[{rule.information}] {rule.meaning}; {rule.source}" for name, rule in RECIPES.items()}
+    known = [{name: {"information": row.information} for name, row in rows.items()} for rows in (PIECES, RECIPES)]
+    pieces = {name: piece.meaning for name, piece in PIECES.items()}
+    recipes = {name: f"{rule.meaning}; {rule.source}" for name, rule in RECIPES.items()}
     return [
         Section("scheduler: {form: FORM, rate: ...}", FORMS),
-        Section("scheduler: {with: [PIECE, ...]}, in brackets what a market must know", pieces),
-        Section("scheduler: {rule: NAME, rate: ...}: a form and pieces by a famous name", recipes),
+        Section("scheduler: {with: [PIECE, ...]}, in brackets what a market must know", pieces, facts=known[0]),
+        Section("scheduler: {rule: NAME, rate: ...}: a form and pieces by a famous name", recipes, facts=known[1]),
         *_from_outside("rule_pieces"),
     ]
 
@@ -121,7 +140,11 @@ def columns() -> list[Section]:
     from simulator.schedulers.table import all_tables
 
     files = [
-        Section(f"{name}.csv", {**keys, **{c.name: f"[{c.unit}] {c.meaning}" for c in columns}})
+        Section(
+            f"{name}.csv",
+            {**keys, **{column.name: column.meaning for column in columns}},
+            facts={column.name: {"unit": column.unit} for column in columns},
+        )
         for name, (keys, columns) in all_tables().items()
     ]
     return [*files, Section("summary.json", SUMMARY)]
@@ -133,21 +156,32 @@ HEADINGS: Mapping[str, Callable[[], list[Section]]] = {
 """What can be listed, besides the scenarios of a folder."""
 
 
-def heading_lines(sections: Iterable[Section]) -> list[str]:
+def lines(sections: Iterable[Section]) -> list[str]:
     """Sections as text: a title each, then a line per entry."""
-    lines: list[str] = []
+    printed: list[str] = []
     for section in sections:
         width = max(map(len, section.entries), default=0)
-        lines += ["", section.title, *(f"  {name.ljust(width)}  {text}" for name, text in section.entries.items())]
-    return lines[1:]
+        printed += ["", section.title, *(f"  {name.ljust(width)}  {section.marked(name)}" for name in section.entries)]
+    return printed[1:]
 
 
-def overview(folder: Path) -> list[str]:
+def under(heading: str, folder: Path) -> list[Section]:
+    """The sections of a heading."""
+    return scenarios(folder) if heading == "scenarios" else HEADINGS[heading]()
+
+
+def everything(folder: Path) -> dict[str, list[Section]]:
+    """The sections of every heading."""
+    return {heading: under(heading, folder) for heading in ("scenarios", *HEADINGS)}
+
+
+def overview(found: Mapping[str, list[Section]], folder: Path) -> list[str]:
     """Every heading with the names under it."""
-    found = {name: [entry for section in make() for entry in section.entries] for name, make in HEADINGS.items()}
-    found["columns"] = [section.title.split(":")[0] for section in columns()]
-    here = [Path(name).stem for section in scenarios(folder) for name in section.entries]
-    found = {"scenarios": here or [f"none in {folder}"], **found}
-    width = max(map(len, found))
-    names = [f"{heading.ljust(width)}  {', '.join(entries)}" for heading, entries in found.items()]
-    return [*names, "", "simulator list HEADING says what each of them is."]
+    names = {
+        heading: [entry for section in sections for entry in section.entries] for heading, sections in found.items()
+    }
+    names["scenarios"] = [Path(name).stem for name in names["scenarios"]] or [f"none in {folder}"]
+    names["columns"] = [section.title for section in found["columns"]]
+    width = max(map(len, names))
+    rows = [f"{heading.ljust(width)}  {', '.join(entries)}" for heading, entries in names.items()]
+    return [*rows, "", "simulator list HEADING says what each of them is."]

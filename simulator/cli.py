@@ -1,8 +1,6 @@
 """The command line: the commands, their arguments, and how they end.
 
-Exit codes: 0 every run ended as its scenario expects; 3 a run ended otherwise; 2 a scenario, the command line or the
-place to write to is wrong; 130 interrupted (what was recorded is kept); 1 an error of the program itself. The largest
-wins. Modules are imported when a command needs them.
+Exit codes: `terminal.EXIT_CODES`. Modules are imported when a command needs them.
 """
 
 from __future__ import annotations
@@ -10,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,9 +27,27 @@ from simulator.arguments import (
     size_warning,
     write_new,
 )
-from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, debugging, failure_of, one_line, run_all
-from simulator.options import USAGE_ERROR, AsJson, Formats, Jobs, Runs, Scenarios, Seed, Settings, one_of, usage
+from simulator.errors import CommandError, ScenarioError
+from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, failure_of, one_line, run_all
+from simulator.kinds.wording import meant, nearest
+from simulator.options import (
+    USAGE_ERROR,
+    AsJson,
+    Command,
+    Formats,
+    Jobs,
+    Runs,
+    Scenarios,
+    Seed,
+    Settings,
+    one_of,
+    usage,
+)
 from simulator.searching import perturb, solve, tune
+from simulator.slips import instead
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
 
 COMPARISON = Path("outputs/compare")
 LISTED = ["scenarios", *catalogue.HEADINGS]
@@ -41,11 +58,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Simulate how markets find, or fail to find, their prices.",
-    epilog="--version, and --debug to see the trace of an error, may stand anywhere.",
+    epilog="--version, and --debug to see the trace of an error, may stand anywhere. Exit codes: "
+    + "; ".join(f"{code} {meaning}" for code, meaning in terminal.EXIT_CODES.items())
+    + ".",
 )
 
 
-@app.command(short_help="Run scenarios; write CSVs and figures to outputs/NAME/.")
+def _command(name: str | None = None, *, short_help: str, example: str) -> Callable[[Any], Any]:
+    """Adds a command, with an example at the end of its help."""
+    return app.command(name, cls=Command, short_help=short_help, epilog=f"\b\nExample: {example}")
+
+
+@_command(
+    short_help="Run scenarios; write CSVs and figures to outputs/NAME/.",
+    example="simulator run scenarios/tupperware.yaml --set scheduler.rate=0.2",
+)
 def run(
     scenarios: Scenarios,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where run folders go.")] = Path("outputs"),
@@ -61,7 +88,7 @@ def run(
     jobs: Jobs = "1",
     resume: Annotated[bool, typer.Option("--resume", help="Continue runs that were interrupted or killed.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace run folders that exist.")] = False,
-) -> None:
+) -> int:
     """Run scenarios and write CSVs and figures to outputs/NAME/.
 
     Before a run that may write more than ten million rows to a CSV it says how many, and runs all the same.
@@ -77,24 +104,27 @@ def run(
     check_places(tasks, out, resume=resume, overwrite=overwrite)
     speaks = not quiet and not as_json
     for scenario in loaded if not quiet else ():
-        for warning in filter(None, (*scenario.warnings, size_warning(scenario))):
+        for warning in filter(None, (*map(str, scenario.warnings), size_warning(scenario))):
             terminal.complain(warning)
     with Interruption() as stop:
         results = run_all(tasks, processes, stop, speaks)
     summaries = [result for result in results if isinstance(result, dict)]
     failures = [result for result in results if isinstance(result, Failure)]
     for failure in failures:
-        terminal.complain(failure.text)
+        terminal.complain_of(failure.text, failure.trace)
     missing = [task.scenario.name for task, result in zip(tasks, results, strict=True) if result is None]
     if as_json and summaries:
         terminal.print_json(summaries[0] if len(tasks) == 1 else summaries)
     elif speaks:
         terminal.print_summaries(summaries, out, missing)
     codes = [terminal.exit_code(summary) for summary in summaries] + [failure.code for failure in failures]
-    raise typer.Exit(max([*codes, terminal.INTERRUPTED] if missing else codes))
+    return max([*codes, terminal.INTERRUPTED] if missing else codes)
 
 
-@app.command(short_help="Redraw the figures of finished runs from their CSVs.")
+@_command(
+    short_help="Redraw the figures of finished runs from their CSVs.",
+    example="simulator plot outputs/tupperware --format svg",
+)
 def plot(runs: Runs, formats: Formats = "png") -> None:
     """Redraw the figures of finished runs from their CSVs alone."""
     chosen = figure_formats(formats)
@@ -109,13 +139,14 @@ def plot(runs: Runs, formats: Formats = "png") -> None:
         try:
             figures = draw(folder, folder / "figures", chosen)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            if debugging():
-                raise
-            refuse(f"{folder}: found CSVs that cannot be drawn ({one_line(error)}); expected them as a run wrote them")
+            found = f"found CSVs that cannot be drawn ({one_line(error)})"
+            raise CommandError(f"{folder}: {found}; expected them as a run wrote them") from error
         terminal.say("\n".join(map(str, figures)))
 
 
-@app.command(short_help="Hold finished runs against each other.")
+@_command(
+    short_help="Hold finished runs against each other.", example="simulator compare outputs/tupperware outputs/crusoe"
+)
 def compare(
     runs: Runs,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the comparison goes.")] = COMPARISON,
@@ -153,58 +184,100 @@ def compare(
         terminal.say("\n".join([*comparing.lines(comparison, width), "", *(f"  {file}" for file in files)]))
 
 
-@app.command(short_help="Validate scenarios without running them.")
-def check(scenarios: Scenarios, settings: Settings = None) -> None:
-    """Validate scenarios without running them: every problem of every file in one pass, one line each."""
-    for scenario in load_scenarios(scenarios, settings):
-        for warning in scenario.warnings:
-            terminal.complain(warning)
-        economy = scenario.economy
-        firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
-        counts = (len(scenario.markets.goods), firms, consumers)
-        nouns = [_plural(n, noun) for n, noun in zip(counts, ("good", "firm", "consumer"), strict=True) if n]
+@_command(short_help="Validate scenarios without running them.", example="simulator check scenarios/crusoe.yaml --json")
+def check(scenarios: Scenarios, settings: Settings = None, as_json: AsJson = False) -> int:
+    """Validate scenarios without running them: every problem of every file in one pass, one line each.
+
+    With --json a mapping: `ok`, true if there is no problem; `scenarios`, each with its `file`, `name` and numbers of
+    `goods`, `firms` and `consumers` (empty if there is a problem); `problems` and `warnings`, each with `file`, `line`,
+    `column`, `path`, and what was `found`, what is `expected` and what to write `instead`. A line or column of 0 is not
+    known, nor is an empty text.
+    """
+    try:
+        loaded, problems = load_scenarios(scenarios, settings), ()
+    except ScenarioError as error:
+        if not as_json:
+            raise
+        loaded, problems = (), error.problems
+    sound = [{"file": scenario.path, "name": scenario.name, **_sizes(scenario)} for scenario in loaded]
+    warnings = [warning for scenario in loaded for warning in scenario.warnings]
+    if as_json:
+        said = {"problems": [each.data for each in problems], "warnings": [each.data for each in warnings]}
+        terminal.print_json({"ok": not problems, "scenarios": sound, **said})
+        return terminal.WRONG_INPUT if problems else terminal.AS_EXPECTED
+    for warning in warnings:
+        terminal.complain(str(warning))
+    for scenario in loaded:
+        nouns = [_plural(n, noun.removesuffix("s")) for noun, n in _sizes(scenario).items() if n]
         terminal.say(f"{scenario.path}: ok: {scenario.name}, {', '.join(nouns)}")
+    return terminal.AS_EXPECTED
 
 
-app.command(short_help="Find equilibria only, without dynamics.")(solve)
-app.command(short_help="Find the small change that moves equilibrium prices most.")(perturb)
-app.command(short_help="Find good steps by a small search, and write them.")(tune)
+def _sizes(scenario: Scenario) -> dict[str, int]:
+    economy = scenario.economy
+    firms, consumers = (sum(entry.count for entry in entries) for entries in (economy.firms, economy.consumers))
+    return {"goods": len(scenario.markets.goods), "firms": firms, "consumers": consumers}
 
 
-@app.command("list", short_help="List what there is to choose from, with formulas.")
+_command(
+    short_help="Find equilibria only, without dynamics.", example="simulator solve scenarios/three_equilibria.yaml"
+)(solve)
+_command(
+    short_help="Find the small change that moves equilibrium prices most.",
+    example="simulator perturb scenarios/crusoe.yaml --size 0.05",
+)(perturb)
+_command(
+    short_help="Find good steps by a small search, and write them.",
+    example="simulator tune scenarios/tupperware.yaml --jobs 2",
+)(tune)
+
+
+@_command("list", short_help="List what there is to choose from, with formulas.", example="simulator list utilities")
 def list_kinds(
     heading: Annotated[
-        str | None, typer.Argument(metavar="[HEADING]", help=f"{', '.join(LISTED)}.", autocompletion=lambda: LISTED)
+        str | None, typer.Argument(metavar="HEADING", help=f"{', '.join(LISTED)}.", autocompletion=lambda: LISTED)
     ] = None,
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="With scenarios: the folder to look into.")
+        Path | None, typer.Argument(metavar="DIR", help="With scenarios: the folder to look into.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List what there is: scenarios, utilities, technologies and other kinds, or the columns of CSVs.
 
-    One line each with its formula or meaning; of a scenario its first comment. Without a heading: all headings.
+    One line each with its formula or meaning, a column with its unit; of a scenario its first comment. Without a
+    heading: all headings.
+
+    With --json a mapping: to each heading its sections, each with a `title` and its `entries`; an entry has a `name`
+    and a `meaning`, a column a `unit`, a piece of a price rule the `information` that it needs, a kind an `example`.
     """
-    place, broken = folder or Path("scenarios"), list[str]()
+    place = folder or Path("scenarios")
     if heading is not None and heading not in LISTED:
-        refuse(f"list: found {heading!r}; expected {one_of(heading, LISTED)}")
+        refuse(f"list: found {heading!r}; expected one of {', '.join(LISTED)}{meant(_heading_meant(heading))}")
     if folder is not None and heading != "scenarios":
         refuse(f"list: found {str(folder)!r} after {heading}; expected it after scenarios only")
-    if heading is None:
-        lines = catalogue.overview(place)
-    elif heading == "scenarios":
-        if not place.is_dir():
-            refuse(f"{place}: no such folder; expected one with scenarios (YAML): simulator list scenarios DIR")
-        lines = catalogue.heading_lines(catalogue.scenarios(place))
+    if heading == "scenarios" and not place.is_dir():
+        refuse(f"{place}: no such folder; expected one with scenarios (YAML): simulator list scenarios DIR")
+    found = catalogue.everything(place) if heading is None else {heading: catalogue.under(heading, place)}
+    sections = [section for listed in found.values() for section in listed]
+    if as_json:
+        terminal.print_json({name: [section.data for section in listed] for name, listed in found.items()})
     else:
-        sections = catalogue.HEADINGS[heading]()
-        lines = catalogue.heading_lines(sections)
-        broken = [section.entries[name] for section in sections for name in section.broken]
-    terminal.say("\n".join(lines))
-    if broken:
+        terminal.say("\n".join(catalogue.overview(found, place) if heading is None else catalogue.lines(sections)))
+    broken = [section.entries[name] for section in sections for name in section.broken]
+    if broken and heading is not None:
         refuse("\n".join(broken))
 
 
-@app.command(short_help="Print the JSON Schema of scenarios, for editors.")
+def _heading_meant(word: str) -> str | None:
+    """The heading that a word means, or under which it stands."""
+    found = nearest(word, LISTED)
+    under = (name for name, make in catalogue.HEADINGS.items() if any(word in section.entries for section in make()))
+    return found or next(under, None)
+
+
+@_command(
+    short_help="Print the JSON Schema of scenarios, for editors.", example="simulator schema > scenario.schema.json"
+)
 def schema() -> None:
     """Print the JSON Schema of scenarios: with it an editor completes keys, shows what they mean and marks mistakes."""
     from simulator.scenario import scenario_schema
@@ -216,13 +289,19 @@ def schema() -> None:
         refuse("\n".join(broken))
 
 
-@app.command(name="compile", short_help="Turn a program into a supply chain, or back.")
+@_command(
+    "compile",
+    short_help="Turn a program into a supply chain, or back.",
+    example="simulator compile 'c = ln(1 - 1/(sqrt(x) + 1))' -o program.yaml",
+)
 def compile_program(
     program: Annotated[str, typer.Argument(metavar="PROGRAM", help="A file, or the program itself: 'c = ln(1 + x)'.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the scenario here.")
     ] = None,
-    per: Annotated[str, typer.Option("--per", help="A firm for each operation, or for each statement.")] = "operation",
+    per: Annotated[
+        str | None, typer.Option("--per", metavar="WHAT", help="A firm for each operation, or for each statement.")
+    ] = None,
     copiers: Annotated[
         bool, typer.Option("--copiers", help="Firms that copy what is read more than once, in place of rival: false.")
     ] = False,
@@ -235,9 +314,9 @@ def compile_program(
     """
     from simulator.compiling import CounterpartError, as_program, as_scenario
 
-    if per not in ("operation", "statement"):
+    if per not in (None, "operation", "statement"):
         refuse(f"--per: found {per!r}; expected {one_of(per, ['operation', 'statement'])}")
-    for option, given in (("--copiers", copiers), ("--per", per != "operation")):
+    for option, given in (("--copiers", copiers), ("--per", per is not None)):
         if back and given:
             refuse(f"{option}: found --from too; expected one of them")
     try:
@@ -251,7 +330,7 @@ def compile_program(
     terminal.say(f"wrote {output}")
 
 
-@app.command(short_help="Write a commented starter scenario, NAME.yaml.")
+@_command(short_help="Write a commented starter scenario, NAME.yaml.", example="simulator new market")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where it goes.")] = Path(),
@@ -265,8 +344,9 @@ def new(
     name = name.removesuffix(".yaml").removesuffix(".yml")
     if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
         expected = "a name of letters, digits, '.', '_' and '-', the first a letter or digit, at most 100"
-        where = "; --out names a folder" if os.sep in name or "/" in name else ""
-        refuse(f"found {name!r}; expected {expected}{where}")
+        folder, _, last = name.replace(os.sep, "/").rpartition("/")
+        guess = f"simulator new {last} --out {folder}" if folder else instead("name", name)
+        refuse(f"found {name!r}; expected {expected}{meant(guess)}")
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name}.yaml"
@@ -282,24 +362,25 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # A file's name may be no text in the terminal's encoding.
             stream.reconfigure(errors="backslashreplace")
+    terminal.traced = "--debug" in arguments[:own]
+    plain = [argument for argument in arguments[:own] if argument != "--debug"]
     try:
-        if "--version" in arguments[:own]:
+        if "--version" in plain:
             from importlib.metadata import version
 
             terminal.say(f"simulator {version('market-simulator')}")
             code = terminal.AS_EXPECTED
         else:
-            plain = [argument for argument in arguments[:own] if argument != "--debug"]
             with broken_off_by_signals():
                 code = app(args=plain + arguments[own:], prog_name="simulator", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = terminal.INTERRUPTED
     except USAGE_ERROR as error:
-        terminal.complain(usage(error))
+        terminal.complain(usage(error, plain))
         code = terminal.WRONG_INPUT
     except Exception as error:
         failure = failure_of(error)
-        terminal.complain(failure.text)
+        terminal.complain_of(failure.text, failure.trace)
         code = failure.code
     terminal.leave(code or terminal.AS_EXPECTED)
 

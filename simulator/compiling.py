@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
 
 from simulator.errors import ScenarioError
 from simulator.programs.decompile import program_of
@@ -12,8 +15,10 @@ from simulator.programs.language import parse
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.supply_chain import chain_of
 from simulator.scenario import load
+from simulator.scenario.complaints import validate_part
 from simulator.scenario.document import scalar
 from simulator.scenario.programs import said
+from simulator.scenario.schema import ProgramText
 from simulator.scenario.yaml_text import compose, read
 
 
@@ -21,54 +26,70 @@ class CounterpartError(Exception):
     """A program or a scenario that has no counterpart."""
 
 
-def as_scenario(program: str, per: str, *, copiers: bool = False) -> str:
+class _Given(NamedTuple):
+    """A program's text and how it is read, what is supplied, what it is called, and the file it fills, if one."""
+
+    text: str
+    name: str = "program"
+    file: str = ""
+    per: str = "operation"
+    copiers: bool = False
+    supply: Mapping[str, Any] = MappingProxyType({})
+
+
+def as_scenario(program: str, per: str | None = None, *, copiers: bool = False) -> str:
     """The text of a scenario for a program: a file's (alone, or in a scenario), or the one given.
 
-    Values that are read more than once are not rival, or go through `copiers`. Raises `CounterpartError`.
+    What a scenario says of `per` and `copiers` holds unless it is said here. Values that are read more than once are
+    not rival, or go through `copiers`. Raises `CounterpartError`.
     """
-    text, supply, name, file = _given(program)
+    given = _given(program)
+    given = given._replace(per=per or given.per, copiers=copiers or given.copiers)
     try:
-        return _scenario(parse(text, per=per), text, supply, name, per, copiers)
+        return _scenario(parse(given.text, per=given.per), given)
     except ProgramError as error:
-        line, column = error.place(text)
-        message = f"{file}:{line}:{column}: {error.message}" if file else f"{name}: {said(text, error)}"
-        raise CounterpartError(message) from error
+        line, column = error.place(given.text)
+        at = f"{given.file}:{line}:{column}: {error.message}"
+        raise CounterpartError(at if given.file else f"{given.name}: {said(given.text, error)}") from error
 
 
-def _given(program: str) -> tuple[str, dict[str, Any], str, str]:
-    """A program's text, what is supplied, what it is called, and the file that holds nothing else, if one does."""
-    if "\n" in program or ("=" in program and not os.path.exists(program)) or program.startswith("return "):
-        return program, {}, "program", ""
+def _given(program: str) -> _Given:
+    """The program that an argument is, or names."""
     if not program.strip():
         raise CounterpartError("found an empty program; expected lines such as 'c = a*b + 1', or a file with them")
+    if not os.path.exists(program) and re.search(r"[=()\n]|^\S+ \S", program):
+        return _Given(program)
     path = Path(program)
     try:
         text = read(program)
     except ScenarioError as error:
         raise CounterpartError(str(error).replace("a scenario file (YAML)", "a program, or a file with one")) from error
     if path.suffix not in (".yaml", ".yml"):
-        return text, {}, path.stem, program
+        return _Given(text, path.stem, program)
     document = compose(text, program)
+    written, supply = document.data.get("program"), document.at(("supply",))
+    read_as: Any = ProgramText.model_construct(text=written)
+    if isinstance(written, dict):
+        read_as = validate_part(document, "program", ProgramText)
     if document.faults:
         raise CounterpartError(str(document.problem(document.faults[0])))
-    within = ("program", "text") if isinstance(document.data.get("program"), dict) else ("program",)
-    lines, supply = document.at(within), document.at(("supply",))
-    if not isinstance(lines, str):
+    if not isinstance(read_as.text, str):
         raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
-    return lines, cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}, path.stem, ""
+    supplied = cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}
+    return _Given(read_as.text, path.stem, "", read_as.per, read_as.copiers, supplied)
 
 
-def _scenario(program: Program, text: str, supply: dict[str, Any], name: str, per: str, copiers: bool) -> str:
+def _scenario(program: Program, given: _Given) -> str:
+    name, copiers = given.name, given.copiers
     chain = chain_of(program, copiers=copiers)
-    unread = [good for good in supply if good not in program.inputs]
+    unread = [good for good in given.supply if good not in program.inputs]
     if unread:
         raise CounterpartError(f"{name}: found supply of {unread[0]}, which the program does not read; expected none")
-    supply = {**program.given, **supply}
-    comment = [f"# {name} as a supply chain: a firm for each {per}, a good for each value.", "#"]
-    comment += [f"#   {line}".rstrip() for line in text.strip().splitlines()]
-    whole = "   # rival: false: read more than once, and whole each time"
-    about = whole if any(chain["goods"].values()) else ""
-    goods = [f"  {_key(good)}: {{{'rival: false' if given else ''}}}" for good, given in chain["goods"].items()]
+    supply = {**program.given, **given.supply}
+    comment = [f"# {name} as a supply chain: a firm for each {given.per}, a good for each value.", "#"]
+    comment += [f"#   {line}".rstrip() for line in given.text.strip().splitlines()]
+    about = "   # rival: false: read more than once, and whole each time" if any(chain["goods"].values()) else ""
+    goods = [f"  {_key(good)}: {{{'rival: false' if whole else ''}}}" for good, whole in chain["goods"].items()]
     inputs = ", ".join(f"{_key(good)}: {supply.get(good, 1)}" for good in program.inputs)
     firms = [f'  - {{name: {firm["name"]}, makes: "{firm["makes"]}"}}' for firm in chain["firms"]]
     known = "" if set(program.inputs) <= set(supply) else "   # the program's inputs: write their values here"

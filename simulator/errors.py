@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+_PARTS = re.compile(
+    r"(?:warning: )?(?P<found>.*?)(?:; expected (?P<expected>.*?))?(?:; did you mean (?P<instead>.*)\?)?", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,17 @@ class Problem:
         parts = [place, self.path, self.message] if self.path else [place, self.message]
         return printable(": ".join(parts))
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """The complaint as plain data, for programs: where it is, and its message in its three parts.
+
+        `file`, `line`, `column` and `path` are those of the printed line (a line or column of 0 is unknown); `found` is
+        what was found, `expected` what is expected, `instead` what to write instead, empty where nobody knows.
+        """
+        found = _PARTS.fullmatch(self.message)
+        parts = found.groupdict(default="") if found else {}
+        return {"file": self.where, "line": self.line, "column": self.column, "path": self.path, **parts}
+
 
 class ScenarioError(Exception):
     """A scenario, or several, that cannot be run. `str()` gives one line per problem, in the order of the files."""
@@ -39,6 +56,16 @@ class ScenarioError(Exception):
     def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
         """Pickle by the problems, so that the error survives the way back from a worker process."""
         return (type(self), (self.problems,))
+
+
+class CommandError(Exception):
+    """A command that cannot go on: what to say, the exit code (2, as for all that is wrong with what was typed), and
+    the trace where it went wrong in another process.
+    """
+
+    def __init__(self, text: str, code: int = 2, trace: str = "") -> None:
+        super().__init__(text)
+        self.code, self.trace = code, trace
 
 
 class RunFolderError(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
@@ -12,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from simulator.errors import CommandError, RunFolderError, ScenarioError
 from simulator.terminal import BROKEN, INTERRUPTED, WRONG_INPUT, Progress, progress_of, silent
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ class Job(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A run that could not be finished: what to say, and the exit code."""
+    """A run or command that could not be finished: what to say, the exit code, and the trace of what went wrong."""
 
     text: str
     code: int
+    trace: str = ""
 
 
 Result = dict[str, Any] | Failure | None
@@ -186,7 +187,7 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
             while waiting and len(running) < jobs and not stop.asked:
                 number, job = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(theirs, job, debugging()))
+                process = context.Process(target=_work, args=(theirs, job))
                 with _handled(("SIGINT",), signal.SIG_IGN):  # Ctrl-C is for this process alone.
                     process.start()
                 theirs.close()
@@ -206,13 +207,11 @@ def in_processes(work: Sequence[Job], jobs: int, stop: Interruption, progress: P
     return results
 
 
-def _work(answer: Connection, job: Job, debug: bool) -> None:
+def _work(answer: Connection, job: Job) -> None:
     """One job in a process of its own: what it finds goes back, and so does what went wrong."""
     with Interruption(patient=True) as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         Thread(target=_stop_with_parent, daemon=True).start()
-        if debug and not debugging():
-            sys.argv.append("--debug")
         try:
             from simulator.scenario import load
 
@@ -250,15 +249,13 @@ def _receive(answer: Connection, process: BaseProcess, job: Job, stop: Interrupt
     return result
 
 
-def debugging() -> bool:
-    return "--debug" in sys.argv
-
-
 def failure_of(error: Exception, name: str = "simulator") -> Failure:
-    """What to say of an error: a line if it is the user's or the machine's, its trace under --debug."""
-    from simulator.errors import RunFolderError, ScenarioError
+    """What to say of an error, a line if it is the user's or the machine's."""
+    from traceback import format_exception
 
-    if isinstance(error, (ScenarioError, RunFolderError)):
+    if isinstance(error, CommandError):
+        text, code = str(error), error.code
+    elif isinstance(error, (ScenarioError, RunFolderError)):
         text, code = str(error), WRONG_INPUT
     elif isinstance(error, OSError):
         text = f"{error.filename or name}: {error.strerror or type(error).__name__}"
@@ -267,11 +264,7 @@ def failure_of(error: Exception, name: str = "simulator") -> Failure:
         text, code = f"{name}: found too little memory for a scenario of this size", WRONG_INPUT
     else:
         text, code = f"{name}: internal error: {one_line(error)}; --debug shows the trace", BROKEN
-    if debugging():
-        from traceback import format_exception
-
-        text = "".join(format_exception(error)).rstrip()
-    return Failure(text, code)
+    return Failure(text, code, getattr(error, "trace", "") or "".join(format_exception(error)).rstrip())
 
 
 def one_line(error: Exception) -> str:

@@ -6,6 +6,21 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument, TyperCommand
+
+from simulator.kinds.wording import alike, meant, nearest
+from simulator.slips import called_here, instead
+
+
+class Command(TyperCommand):
+    """A command whose help says what its arguments are, and not of what type."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        for parameter in self.params:
+            if isinstance(parameter, TyperArgument):
+                setattr(parameter, "display_type_rich", lambda ctx: None)  # noqa: B010
+
 
 Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]
 OneScenario = Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")]
@@ -24,38 +39,50 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 def one_of(found: str, known: Sequence[str]) -> str:
     """The words to choose from, and what was perhaps meant."""
-    return "; ".join(filter(None, [f"one of {', '.join(known)}", _meant(found, known)]))
+    return f"one of {', '.join(known)}{meant(nearest(found, known))}"
 
 
-def _meant(found: str, known: Sequence[str]) -> str:
-    """A question whether one of the words to choose from was meant; empty where none is like the one found."""
-    from difflib import get_close_matches
-
-    return "".join(f"did you mean {word}?" for word in get_close_matches(found, known, 1))
-
-
-def usage(error: Any) -> str:
+def usage(error: Any, arguments: Sequence[str]) -> str:
     """One line for a wrong command line: what was found, and what was perhaps meant."""
     context: Any = error.ctx
     message = str(error.format_message()).rstrip(".")
     if message.startswith("Usage:"):
         return message
     command = context.command_path if context is not None else "simulator"
-    wrong, known = "", list[str]()
+    guess: str | None = None
     if context is not None and type(error).__name__ == "NoSuchOption":
         wrong = str(error.option_name)
-        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-        known += ["--help", "--version", "--debug"]
-        message = f"unknown option {wrong}"
+        known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("-")]
+        guess = called_here(wrong, [*known, "--help", "--version", "--debug"])
+        guess = guess or (_setting(wrong, arguments) if "--set" in known else None)
+        guess = guess or alike(wrong, [*known, "--help", "--version", "--debug"])
+        message = f"unknown option {wrong}; expected one of {', '.join(known)}"
     elif context is not None and message.startswith("No such command"):
         wrong, known = message.split("'")[1], list(context.command.list_commands(context))
+        guess = f"simulator run {wrong}" if wrong.endswith((".yaml", ".yml")) else nearest(wrong, known)
         message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
     elif hasattr(error.__cause__, "errors"):
         # Typer has asked pydantic, which knows what was typed.
         (wrongly,) = error.__cause__.errors()[:1]
         kinds = {"int_parsing": "a whole number", "float_parsing": "a number", "bool_parsing": "true or false"}
         expected = kinds.get(wrongly["type"], wrongly["msg"])
+        guess = instead("number", str(wrongly["input"]))
         message = f"{error.param.opts[0]}: found {wrongly['input']!r}; expected {expected}"
     else:
         message = message[:1].lower() + message[1:]
-    return f"{command}: {message}; {_meant(wrong, known) or f'see {command} --help'}"
+    return f"{command}: {message}{meant(guess) or f'; see {command} --help'}"
+
+
+def _setting(option: str, arguments: Sequence[str]) -> str | None:
+    """`--rate 0.5` as a setting of the scenario's key of that name."""
+    from simulator.scenario.document import from_data
+    from simulator.scenario.language import Language
+    from simulator.scenario.remedies import belongs
+
+    way = belongs(Language(from_data({})), (), option.lstrip("-"))
+    if way is None or not all(step.isidentifier() for step in way):
+        return None
+    place = [argument.partition("=")[0] for argument in arguments].index(option)
+    _, equals, value = arguments[place].partition("=")
+    value = value if equals else next(iter(arguments[place + 1 :]), "")
+    return f"--set {'.'.join(way)}={value if value and not value.startswith('--') else '...'}"

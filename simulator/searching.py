@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.arguments import changes_of, check_folder, load_scenarios, number_of_jobs, refuse, write_new
+from simulator.arguments import (
+    changes_of,
+    check_folder,
+    load_scenarios,
+    number_of_jobs,
+    refuse,
+    told_by_options,
+    write_new,
+)
+from simulator.errors import CommandError
 from simulator.jobs import Failure, Interruption, Job, in_processes
 from simulator.options import AsJson, Jobs, OneScenario, Seed, Settings, one_of
-from simulator.terminal import AS_EXPECTED, UNEXPECTED, Progress, aligned, complain, print_json, progress_of, say
+from simulator.terminal import AS_EXPECTED, UNEXPECTED, Progress, aligned, print_json, progress_of, say
 
 if TYPE_CHECKING:
     from simulator.references.judges import References
@@ -28,7 +37,7 @@ def solve(
     settings: Settings = None,
     seed: Seed = None,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Find equilibria only, without dynamics: every one found, with residual, index and stability.
 
     Exit code: 0 if there is one, 3 if none was found, 2 if the scenario or the command line is wrong.
@@ -40,14 +49,20 @@ def solve(
         print_json(equilibrium_records(references, loaded.markets))
     else:
         say("\n".join(equilibrium_lines(loaded.name, references, loaded.markets)))
-    raise typer.Exit(AS_EXPECTED if references.equilibria else UNEXPECTED)
+    return AS_EXPECTED if references.equilibria else UNEXPECTED
 
 
 def perturb(
     scenario: OneScenario,
-    change: Annotated[str, typer.Option("--change", help="What changes: endowments, or tastes.")] = "endowments",
-    size: Annotated[float, typer.Option("--size", help="Size of the change: 0.01 is one per cent.")] = 0.01,
-    norm: Annotated[str, typer.Option("--norm", help="l2: sum of squares; sup: the largest change.")] = "l2",
+    change: Annotated[
+        str, typer.Option("--change", metavar="WHAT", help="What changes: endowments, or tastes.")
+    ] = "endowments",
+    size: Annotated[
+        float, typer.Option("--size", metavar="SIZE", help="Size of the change: 0.01 is one per cent.")
+    ] = 0.01,
+    norm: Annotated[
+        str, typer.Option("--norm", metavar="NORM", help="l2: sum of squares; sup: the largest change.")
+    ] = "l2",
     equilibrium: Annotated[
         int | None, typer.Option("--equilibrium", metavar="N", help="Which of several, as solve counts them.")
     ] = None,
@@ -95,7 +110,7 @@ def tune(
     as_json: AsJson = False,
     jobs: Jobs = "1",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a tuned scenario that exists.")] = False,
-) -> None:
+) -> int:
     """Find good steps by a small search, and write them into a copy of the scenario, outputs/tuned/NAME.yaml.
 
     Tries the rate, the main number of each piece of the price rule and the rates of hidden firms: 20 runs for each
@@ -116,7 +131,8 @@ def tune(
     file = out / f"{loaded.name}.yaml"
     _check_free(file, scenario, overwrite=overwrite)
     changes: dict[str, object] = {**changes_of(settings), **({} if seed is None else {"run.seed": seed})}
-    text_with(scenario, changes, out)  # What cannot be written is not looked for.
+    with told_by_options():
+        text_with(scenario, changes, out)  # What cannot be written is not looked for.
     numbers = numbers_of(loaded)
     with progress_of(not as_json) as progress:
         tried = search(numbers, _runner(loaded, processes, most_runs(numbers), progress))
@@ -132,7 +148,7 @@ def tune(
         print_json(plain({"name": loaded.name, "best": best._asdict(), "trials": trials, "file": str(file)}))
     else:
         say("\n".join([*_tuning_lines(loaded, tried, best), f"  wrote {file}"]))
-    raise typer.Exit(AS_EXPECTED if best.outcome in loaded.expect else UNEXPECTED)
+    return AS_EXPECTED if best.outcome in loaded.expect else UNEXPECTED
 
 
 def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple[Scenario, References]:
@@ -193,8 +209,7 @@ def _runner(
                 trials.append(trial(scenario, numbers))
                 advance("runs done:", len(trials), len(many))
         for failure in (result for result in trials if isinstance(result, Failure)):
-            complain(failure.text)
-            raise typer.Exit(failure.code)
+            raise CommandError(*failure)
         done += len(many)
         return trials
 

@@ -13,8 +13,18 @@ from typing import Any, NoReturn, TextIO
 from simulator.errors import printable
 
 AS_EXPECTED, BROKEN, WRONG_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_CODES = {
+    AS_EXPECTED: "every run ended as its scenario expects",
+    BROKEN: "an error of the program itself",
+    WRONG_INPUT: "a scenario, the command line or the place to write to is wrong; nothing was run",
+    UNEXPECTED: "a run ended otherwise than its scenario expects, or no equilibrium was found",
+    INTERRUPTED: "interrupted; what was recorded is kept",
+}
+"""What each exit code means; of several the largest."""
 SAY_EVERY = 5.0
 """Seconds between lines of progress where there is no terminal."""
+traced = False
+"""Whether traces of errors are shown."""
 Progress = Callable[[str, int, int], None]
 """Told what is going on, how much is done, and how much there is at most."""
 
@@ -38,6 +48,11 @@ def complain(text: str) -> None:
     """Print to stderr; what it cannot take is lost, there being nowhere to say so."""
     with suppress(OSError):
         _print(sys.stderr, text)
+
+
+def complain_of(text: str, trace: str) -> None:
+    """Say what went wrong; under --debug show where."""
+    complain(trace if traced and trace else text)
 
 
 def _print(stream: TextIO | None, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 ROOMS = {
     "simulator.arguments": "most_rows",
-    "simulator.cli": "LISTED main",
+    "simulator.cli": "LISTED app main",
     "simulator.dynamics": "market",
     "simulator.dynamics.scalar_engine": "ScalarEngine",
     "simulator.dynamics.consumers": "CohortTick",

@@ -265,7 +265,7 @@ def test_a_piece_from_outside_is_tried_before_the_run(change: Any, part: str, tm
 def test_what_is_wanted_without_a_source_and_what_nobody_buys_are_warned_of() -> None:
     consumer = {"name": "c", "budget": 1, "utility": {"cobb_douglas": {"a": 1, "b": 1}}}
     data = {"goods": ["a", "b", "c", "d"], "supply": {"a": 1, "c": 1}, "consumers": [consumer]}
-    assert [warning.partition(": warning: ")[2] for warning in load(data).warnings] == [
+    assert [str(warning).partition(": warning: ")[2] for warning in load(data).warnings] == [
         "found no source of b; expected somebody who makes, owns or supplies it",
         "found no buyer of c; expected a firm or a consumer who uses it",
         "found no trade in d; expected goods in use",
@@ -295,8 +295,8 @@ def test_files_of_a_scenario_lie_beside_it_or_below(tmp_path: Path, monkeypatch:
         path = tmp_path / "here" / "market.yaml"
         with path.open("w", encoding="utf-8") as text:
             YAML(typ="safe", pure=True).dump(data(file), text)
-        (warning,) = load(path).warnings
-        assert "consumers.c.budget.csv: found" in warning
+        warning = str(*load(path).warnings)
+        assert "consumers.c.budget.csv: warning: found" in warning
         assert "outside the scenario's folder" in warning
 
 
@@ -319,7 +319,7 @@ def test_a_file_that_is_no_table_of_numbers_is_never_repeated(tmp_path: Path, mo
                 {"learning": learning, "scheduler": {"form": "additive"}},
             ):
                 try:
-                    said = "".join(load(data).warnings)
+                    said = "".join(map(str, load(data).warnings))
                 except ScenarioError as error:
                     said = str(error)
                     assert column in said or "f.csv" in said
@@ -366,7 +366,7 @@ def test_what_is_no_mapping_of_a_kind_is_refused(value: Any) -> None:
         load({"goods": ["a"], "supply": {"a": 1}, "consumers": [{"name": "c", "budget": 1, "utility": value}]})
     (problem,) = caught.value.problems
     assert problem.path == "consumers.c.utility"
-    assert problem.message.endswith("; expected a mapping")
+    assert "; expected a mapping" in problem.message
 
 
 def test_a_missing_key_hides_no_other_mistake() -> None:

@@ -409,7 +409,10 @@ BASE: dict[str, Any] = {
             "found copiers where firms plan; expected scheduler: {kind: marginal_bids}",
         ),
         ({"program": {"txt": "a = x*y"}}, "unknown key 'txt'; expected one of text, per, copiers"),
-        ({"program": {"text": "a = ln("}}, "program.text: line 1, column 7: '(' was never closed"),
+        (
+            {"program": {"text": "a = ln("}},
+            "program.text: line 1, column 7: found what cannot be read ('(' was never closed); expected",
+        ),
         ({"scheduler": {"kind": "marginal_bids", "form": "additive"}}, "found form under marginal_bids"),
         ({"consumers": [{"name": "c", "budget": 1, "utility": {"linear": {"a": 1}}}]}, "found consumers under"),
         (

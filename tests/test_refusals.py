@@ -280,7 +280,7 @@ REFUSALS = [
         "firms.f.makes",
         "unknown good 'steal'; expected one of ore, steel; did you mea",
     ),
-    (firm('"steel = 2*(ore^0.5"'), "5:33", "firms.f.makes", "( is never closed"),
+    (firm('"steel = 2*(ore^0.5"'), "5:33", "firms.f.makes", "found ( that is never closed"),
     (firm('"steel = ore = 3"'), "5:36", "firms.f.makes", "found a formula without inputs"),
     (firm('"steel = steel = ore^0.5"'), "5:22", "firms.f.makes", "found 'steel' twice on the left; expected it once"),
     (firm('"steel = = ore^0.5"'), "5:22", "firms.f.makes", "found ''; expected 'good = formula' with one good"),

@@ -438,7 +438,7 @@ def test_settings_are_refused_as_such(tmp_path: Path, dotted: str, value: object
     with pytest.raises(ScenarioError) as caught:
         load(written(tmp_path, TUPPERWARE), settings={dotted: value})
     (problem,) = caught.value.problems
-    assert str(problem).startswith(f"--set: {path}: " if path.replace(".", "").isalnum() else "--set: ")
+    assert str(problem).startswith(f"settings: {path}: " if path.replace(".", "").isalnum() else "settings: ")
     assert part in problem.message
 
 

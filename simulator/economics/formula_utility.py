@@ -13,7 +13,7 @@ from simulator.economics.forms import Array
 from simulator.economics.means import outer_sum
 from simulator.economics.taste import Taste
 from simulator.formulas.concavity import DECADES, judge
-from simulator.formulas.formula import Formula
+from simulator.formulas.formula import Formula, parse
 
 SPENT = 1e-9
 """So near its budget, relative to it, a search goes there by one step of first order: what that leaves is of the order
@@ -134,7 +134,11 @@ def unfit(formula: Formula, scale: float = 1.0) -> str | None:
     """
     verdict = judge(formula, scale)
     if not verdict.strictly_concave:
-        return f"{verdict.sentence}; expected a strictly concave utility (perhaps ln of this one, or a sum of ln)"
+        same = f"ln({formula.text.strip()})"
+        expected = "expected a strictly concave utility"
+        if judge(parse(same), scale).strictly_concave:
+            return f"{verdict.sentence}; {expected}, such as the same preferences by ln; did you mean {same}?"
+        return f"{verdict.sentence}; {expected}, such as a sum of ln or sqrt (money that is no good: quasilinear)"
     generator = np.random.default_rng(0)
     decades = np.linspace(-DECADES, DECADES, 2 * DECADES + 1)
     equal = np.repeat(decades[:, None], len(formula.variables), axis=1)

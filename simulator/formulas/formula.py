@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from simulator.formulas.graph import Graph, Term
 from simulator.formulas.operations import FUNCTIONS, OPERATIONS
 from simulator.formulas.tape import ScalarFormula, Tape
+from simulator.slips import called_here, instead
 
 MAX_CHARACTERS = 10_000
 MAX_OPERATIONS = 2_000
@@ -167,33 +169,15 @@ _TOKEN = re.compile(
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3, "^": 4}
 
 _REFUSED = {
-    "**": "** found; write ^ for a power",
-    "//": "// found; a formula divides with a single /",
-    "=": "= found; a formula is one expression, without assignments",
-    ".": "a lone . found; names have no attributes, and numbers look like 0.5 or 1e-9",
-    "[": "[ found; names are not indexed, and brackets are round",
-    "]": "] found; names are not indexed, and brackets are round",
-    "{": "{ found; brackets are round",
-    "}": "} found; brackets are round",
-    "'": "a quotation mark found; a formula has no text in it, write names without quotes",
-    '"': "a quotation mark found; a formula has no text in it, write names without quotes",
-    "\u2212": "\u2212 found; write - (the keyboard's minus)",
-    "\u2013": "\u2013 found; write - (the keyboard's minus)",
-    "\u00d7": "\u00d7 found; write * for a product",
-    "\u00b7": "\u00b7 found; write * for a product",
-    "\u00f7": "\u00f7 found; write / for a quotient",
-    "\u00b2": "\u00b2 found; write ^2",
-    "\u00b3": "\u00b3 found; write ^3",
-    "\u221a": "\u221a found; write sqrt(...)",
-    **{sign: f"comparison {sign} found; a formula is plain arithmetic" for sign in ("<=", ">=", "==", "!=", "<", ">")},
-}
-
-_ELSEWHERE = {
-    "log": "did you mean ln?",
-    "log10": "write ln(...)/ln(10)",
-    "log2": "write ln(...)/ln(2)",
-    "pow": "write a^b for a power",
-    "tan": "write sin(...)/cos(...)",
+    "=": "found =; expected one expression, without assignments",
+    ".": "found a lone .; expected names without attributes, and numbers such as 0.5 or 1e-9",
+    "[": "found [; expected names without an index, and round brackets",
+    "]": "found ]; expected names without an index, and round brackets",
+    "{": "found {; expected round brackets",
+    "}": "found }; expected round brackets",
+    "'": "found a quotation mark; expected names without quotes",
+    '"': "found a quotation mark; expected names without quotes",
+    **{sign: f"found the comparison {sign}; expected plain arithmetic" for sign in ("<=", ">=", "==", "!=", "<", ">")},
 }
 
 
@@ -236,10 +220,12 @@ class _Parser:
 
     def run(self) -> Formula:
         if len(self.text) > MAX_CHARACTERS:
-            self.refuse(f"formula of {len(self.text)} characters; at most {MAX_CHARACTERS} are read", MAX_CHARACTERS)
+            self.refuse(
+                f"found {len(self.text)} characters; expected a formula of at most {MAX_CHARACTERS}", MAX_CHARACTERS
+            )
         tokens = self.tokens()
         if not tokens:
-            self.refuse("empty formula; expected an expression such as 1 - 1/(x + 1)", 0)
+            self.refuse("found an empty formula; expected an expression such as 1 - 1/(x + 1)", 0)
         complete = False
         position = 0
         while position < len(tokens):
@@ -255,10 +241,10 @@ class _Parser:
             position += 1
         if not complete:
             sign = tokens[-1]
-            self.refuse(f"the formula ends after {sign[1]}; expected a value", sign[2])
+            self.refuse(f"found the end after {sign[1]}; expected a value", sign[2])
         self.reduce_to_bracket()
         if self.waiting:
-            self.refuse("( is never closed; expected )", self.waiting[-1].offset)
+            self.refuse("found ( that is never closed; expected )", self.waiting[-1].offset)
         return Formula(self.text, tuple(self.names), self.values[0])
 
     def refuse(self, message: str, offset: int) -> NoReturn:
@@ -282,21 +268,27 @@ class _Parser:
     def refuse_character(self, offset: int) -> NoReturn:
         two, one = self.text[offset : offset + 2], self.text[offset]
         message = _REFUSED.get(two) or _REFUSED.get(one)
+        for sign in (two, one):
+            if written := instead("sign", sign):
+                message = f"found {sign}; expected plain arithmetic; did you mean {written}?"
+                break
         if message is None and one.isalpha():
-            message = f"{one} found; names are made of the letters a to z, digits and _"
-        self.refuse(message or f"{one!r} found; a formula has numbers, names, + - * / ^ and round brackets", offset)
+            message = f"found {one}; expected names of the letters a to z, digits and _"
+        self.refuse(message or f"found {one!r}; expected numbers, names, + - * / ^ and round brackets", offset)
 
     def value(self, kind: str, token: str, offset: int) -> bool:
         """A token where a value is expected; True if it is one, False if the value is still to come."""
         if kind == "number":
             number = float(token)
             if math.isinf(number):
-                self.refuse(f"{token} is too large for a number; the largest is about 1.8e308", offset)
+                self.refuse(f"found {token}, too large for a number; expected at most 1.8e308", offset)
             self.values.append(self.graph.constant(number))
             return True
         if kind == "name":
             if token in FUNCTIONS:
-                self.refuse(f"{token} is a function; write {token}(...)", offset)
+                self.refuse(
+                    f"found the function {token} alone; expected its value too; did you mean {token}(...)?", offset
+                )
             self.names[token] = None
             self.values.append(self.graph.variable(token))
             return True
@@ -304,28 +296,32 @@ class _Parser:
             self.push(_Waiting("negate" if token == "-" else "(", offset))
             return False
         if token == "+":
-            self.refuse("+ found where a value is expected; a leading + is not needed", offset)
+            self.refuse("found a leading +; expected a value, which needs none", offset)
         opened = self.waiting[-1] if self.waiting else None
         if token == ")" and opened and opened.kind == "(" and self.text[opened.offset + 1 : offset].strip() == "":
-            self.refuse("nothing between the brackets; expected a value", offset)
+            self.refuse("found nothing between the brackets; expected a value", offset)
         if token == ")" and not any(waiting.kind == "(" for waiting in self.waiting):
-            self.refuse(") was never opened", offset)
-        self.refuse(f"{token} found where a value is expected", offset)
+            self.refuse("found ) that was never opened; expected none", offset)
+        self.refuse(f"found {token}; expected a value", offset)
 
     def after_value(self, kind: str, token: str, offset: int) -> bool:
         """A token where a sign is expected; True if the value is still complete, False if another must follow."""
         if kind in ("number", "name") or token == "(":
-            self.refuse(f"{token} found after a value; expected a sign (a product is written with *)", offset)
+            before = re.search(r"[\w.)]+\s*$", self.text[:offset])
+            guess = "" if kind == "number" or not before else f"; did you mean {before[0].strip()}*{token}?"
+            self.refuse(f"found {token} after a value; expected a sign, such as * of a product{guess}", offset)
         if token == ")":
             self.reduce_to_bracket()
             if not self.waiting:
-                self.refuse(") was never opened", offset)
+                self.refuse("found ) that was never opened; expected none", offset)
             self.close(self.waiting.pop())
             return True
         if token == ",":
             self.reduce_to_bracket()
             if not self.waiting or not self.waiting[-1].function:
-                self.refuse(", found; commas stand only between the values of min and max (write 0.5, not 0,5)", offset)
+                comma = re.search(r"\d+$", self.text[:offset]), re.match(r"\d+", self.text[offset + 1 :])
+                guess = f"; did you mean {comma[0][0]}.{comma[1][0]}?" if comma[0] and comma[1] else ""
+                self.refuse(f"found a comma; expected one only between the values of min and max{guess}", offset)
             self.waiting[-1].arguments += 1
             return False
         rank = _PRECEDENCE[token]
@@ -339,21 +335,18 @@ class _Parser:
 
     def call(self, name: str, offset: int) -> None:
         if name not in FUNCTIONS:
-            if name in _ELSEWHERE:
-                hint = _ELSEWHERE[name]
-            elif name in self.names:
-                hint = f"a product is written {name}*(...)"
-            else:
-                from difflib import get_close_matches
-
-                close = get_close_matches(name.lower(), FUNCTIONS, 1)
-                hint = f"did you mean {close[0]}?" if close else f"there are {' '.join(FUNCTIONS)}"
-            self.refuse(f"unknown function {name}; {hint}", offset)
+            close = called_here(name, FUNCTIONS) or next(iter(get_close_matches(name.lower(), FUNCTIONS, 1)), None)
+            guess = f"{name}*(...)" if name in self.names else instead("function", name) or close
+            expected = f"expected one of {' '.join(FUNCTIONS)}"
+            self.refuse(f"unknown function {name}; {expected}{f'; did you mean {guess}?' if guess else ''}", offset)
         self.push(_Waiting("(", self.text.index("(", offset), function=name))
 
     def push(self, waiting: _Waiting) -> None:
         if len(self.waiting) >= MAX_DEPTH:
-            self.refuse(f"nested too deeply; at most {MAX_DEPTH} signs and brackets may be open", waiting.offset)
+            self.refuse(
+                f"found a formula nested too deeply; expected at most {MAX_DEPTH} signs and brackets open",
+                waiting.offset,
+            )
         self.waiting.append(waiting)
 
     def reduce_to_bracket(self) -> None:
@@ -370,13 +363,13 @@ class _Parser:
         variadic = OPERATIONS[bracket.function].variadic
         if (bracket.arguments < 2) if variadic else (bracket.arguments != 1):
             expected = "2 or more" if variadic else "1"
-            self.refuse(f"{bracket.function} of {bracket.arguments} values; expected {expected}", bracket.offset)
+            self.refuse(f"found {bracket.function} of {bracket.arguments} values; expected {expected}", bracket.offset)
         self.operate(bracket.function, bracket.arguments, bracket.offset)
 
     def operate(self, operation: str, arguments: int, offset: int) -> None:
         self.operations += arguments - 1 or 1
         if self.operations > MAX_OPERATIONS:
-            self.refuse(f"more than {MAX_OPERATIONS} operations", offset)
+            self.refuse(f"found more than {MAX_OPERATIONS} operations; expected fewer", offset)
         terms = self.values[-arguments:]
         del self.values[-arguments:]
         constants = [term.constant for term in terms]
@@ -386,5 +379,5 @@ class _Parser:
         if None not in constants and result.constant is None:
             values = ", ".join(f"{value:g}" for value in constants if value is not None)
             sign = operation if operation in FUNCTIONS else f"the sign {operation}"
-            self.refuse(f"{sign} at {values} does not give a finite number", offset)
+            self.refuse(f"found {sign} at {values}, which is no finite number; expected one", offset)
         self.values.append(result)

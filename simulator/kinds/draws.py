@@ -21,7 +21,8 @@ import numpy as np
 
 from simulator.kinds.distributions import Array
 from simulator.kinds.numbers import Dirichlet, Draw, Table
-from simulator.kinds.wording import quoted
+from simulator.kinds.wording import meant, quoted
+from simulator.slips import instead
 
 _NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|inf|nan)", re.IGNORECASE)
 MAX_FILE = 1_000_000_000
@@ -107,7 +108,9 @@ class Draws:
             if not _NUMBER.fullmatch(cell.strip()):
                 name = column if named else f"{list(table).index(column) + 1}"
                 found = f"found what is no number in {self.cell(file, name, row, path)}"
-                raise DrawError(path, f"{found}; expected a number")
+                # What is a number in another notation may be repeated.
+                guess = meant(instead("number", cell.strip()) if re.search("[0-9]", cell) else None)
+                raise DrawError(path, f"{found}; expected a number{guess}")
             values[row] = float(cell)
         return values
 
@@ -147,6 +150,8 @@ class Draws:
                 reason = getattr(error, "strerror", None) or "not readable as CSV text with names in its first line"
                 raise DrawError(path, f"cannot read {place}: {reason}; expected a CSV file") from None
             short = next((number for number, row in enumerate(rows) if len(row) != len(header)), None)
+            if short is not None or len(header) == 1:
+                _must_have_commas(place, path)
             if short is not None:
                 found = f"found {len(rows[short])} cells in row {lines[short]} of {place}"
                 raise DrawError(path, f"{found}; expected {len(header)}, as in its first line")
@@ -175,6 +180,16 @@ def _must_be_a_file(place: str | Path, path: str) -> None:
         raise DrawError(path, f"found {place}, which is no regular file; expected a CSV file")
     if found.st_size > MAX_FILE:
         raise DrawError(path, f"found {place} of {found.st_size:,} bytes; expected at most {MAX_FILE:,}")
+
+
+def _must_have_commas(place: str | Path, path: str) -> None:
+    """Refuse a file whose cells something else stands between."""
+    with open(place, encoding="utf-8-sig") as text:
+        first = text.readline()
+    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if mark in first:
+            found = f"found {name} between the cells of {place}"
+            raise DrawError(path, f"{found}; expected commas, and points in numbers (1.5): save it as such a CSV file")
 
 
 def _columns(table: Mapping[str, list[str]]) -> str:

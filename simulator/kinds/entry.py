@@ -59,12 +59,13 @@ class Root(RootModel[T], Generic[T]):
 @dataclass
 class Known:
     """What is known of a scenario before its parts are read: its `goods` (None where they cannot be read), the size of
-    a typical flow, whether firms plan, and more `kinds` by group and name.
+    a typical flow, whether firms plan, whether they are `compiled` from a program, and more `kinds` by group and name.
     """
 
     goods: Mapping[str, object] | None = None
     scale: float = 1.0
     plans: bool = True
+    compiled: bool = False
     kinds: Mapping[str, Mapping[str, type]] = field(default_factory=dict[str, Mapping[str, type]])
     guesses: int = MAX_SUGGESTIONS
 

@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from simulator.formulas.concavity import judge
 from simulator.formulas.formula import Formula, FormulaError, parse, sides
 from simulator.kinds.entry import NAME_PATTERN, Complaint, Known, Mark, refusal
-from simulator.kinds.wording import quoted
+from simulator.kinds.wording import meant, quoted
+from simulator.slips import instead
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class _Makes(_Text):
         wrong = [good for good in outputs if not re.fullmatch(NAME_PATTERN, good)]
         if wrong or not outputs:
             advice = "expected 'good = formula' with one good on the left, or 'one = other = formula' of joint products"
-            raise refusal(Complaint((), f"found {quoted(wrong[0] if wrong else text)}; {advice}"))
+            used = set(re.findall(r"[^\W\d]\w*", text))
+            makes = next((good for good in known.goods or () if good not in used), None) if not outputs else None
+            guess = meant(instead("makes", text.strip()) or (makes and f"{makes} = {text}"))
+            raise refusal(Complaint((), f"found {quoted(wrong[0] if wrong else text)}; {advice}{guess}"))
         twice = next((good for good in outputs if outputs.count(good) > 1), None)
         if twice is not None:
             raise refusal(Complaint((), f"found {quoted(twice)} twice on the left; expected it once"))
@@ -59,7 +63,7 @@ class _Makes(_Text):
         begin = len(text) - len(right)
         formula = formula_of(text, right, begin, known, without, outputs)
         if known.plans:
-            _must_be_concave(formula, known.scale, begin)
+            _must_be_concave(text, formula, known, begin)
         return Makes(text, outputs, formula)
 
 
@@ -86,11 +90,12 @@ def formula_of(text: str, right: str, begin: int, known: Known, without: str, ou
     return formula
 
 
-def _must_be_concave(formula: Formula, scale: float, offset: int) -> None:
-    verdict = judge(formula, scale)
+def _must_be_concave(text: str, formula: Formula, known: Known, offset: int) -> None:
+    verdict = judge(formula, known.scale)
     if not verdict.strictly_concave:
         advice = "expected returns that diminish in all inputs jointly, such as y = x^0.5"
-        raise refusal(Complaint((), f"{verdict.sentence.rstrip('.')}; {advice}", offset=offset))
+        guess = meant("scheduler: {kind: marginal_bids}" if known.compiled else instead("power", text))
+        raise refusal(Complaint((), f"{verdict.sentence.rstrip('.')}; {advice}{guess}", offset=offset))
 
 
 def _position(formula: str, name: str) -> int:

@@ -21,6 +21,8 @@ class TechnologyKind(Protocol):
 
     meaning: ClassVar[str]
     """The formula in a line."""
+    example: ClassVar[str]
+    """Parameters as they are written: LAST is made of FIRST."""
     output: str
     """The good made."""
 
@@ -49,6 +51,7 @@ class CobbDouglas(_OfForm):
     """`y = A prod x^a`, exponents that sum to less than 1."""
 
     meaning: ClassVar[str] = "y = A prod x^a with exponents a that sum to less than 1"
+    example: ClassVar[str] = "{output: LAST, inputs: {FIRST: 0.5}}"
     inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="exponents a, by good used")
 
     @model_validator(mode="after")
@@ -89,6 +92,7 @@ class CES(Tree, _OfForm):
     """`y = A h(x)^r` with CES inputs."""
 
     meaning: ClassVar[str] = "y = A h^r, h of elasticity of substitution s over inputs or nests of them, r < 1"
+    example: ClassVar[str] = "{output: LAST, returns_to_scale: 0.5, elasticity: 2, inputs: {FIRST: 1}}"
     tables: ClassVar[tuple[str, ...]] = ("inputs", "shares", "weights")
     elasticity: AnyPositive | None = Field(None, description="elasticity of substitution")
     rho: AnyRho | None = Field(None, description="exponent in (sum w x^rho)^(1/rho), with weights")
@@ -109,6 +113,7 @@ class Leontief(_OfForm):
     """`y = A (min x/a)^r`."""
 
     meaning: ClassVar[str] = "y = A (min x/a)^r with amounts a of each input, r < 1"
+    example: ClassVar[str] = "{output: LAST, returns_to_scale: 0.5, inputs: {FIRST: 1}}"
     returns_to_scale: Returns = Field(description="returns to scale r, below 1 where firms choose how much to make")
     inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="amounts a for one unit, by good used")
 

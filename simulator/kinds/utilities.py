@@ -37,6 +37,8 @@ class UtilityKind(Protocol):
 
     meaning: ClassVar[str]
     """The formula in a line."""
+    example: ClassVar[str]
+    """Parameters as they are written: GOODS is a table of goods, FIRST and LAST are two of them."""
 
     def build(self, read: Reader) -> Taste:
         """The taste of `read.count` consumers for `read.goods`."""
@@ -47,6 +49,7 @@ class CobbDouglas(Root[WantedShares]):
     """Spending shares by good."""
 
     meaning: ClassVar[str] = "prod x^a with spending shares a"
+    example: ClassVar[str] = "GOODS"
 
     def build(self, read: Reader) -> Taste:
         return Homothetic(forms.CobbDouglas(read.table(self.root)))
@@ -56,6 +59,7 @@ class CES(Tree):
     """CES utility: elasticity with shares, or weights with elasticity or rho = 1 - 1/elasticity."""
 
     meaning: ClassVar[str] = "(sum a^(1/s) x^((s-1)/s))^(s/(s-1)), elasticity of substitution s; goods may be nests"
+    example: ClassVar[str] = "{elasticity: 2, shares: GOODS}"
     elasticity: AnyPositive | None = Field(None, description="elasticity of substitution; 1 is Cobb-Douglas")
     rho: AnyRho | None = Field(None, description="exponent in (sum w x^rho)^(1/rho), with weights")
     shares: SharesByName | None = Field(None, description="spending shares at equal prices, by good or nest")
@@ -72,6 +76,7 @@ class Leontief(Root[WantedAmounts]):
     """Amounts by good."""
 
     meaning: ClassVar[str] = "min x/a with amounts a per unit of utility"
+    example: ClassVar[str] = "GOODS"
 
     def build(self, read: Reader) -> Taste:
         return Homothetic(forms.Leontief(read.table(self.root)))
@@ -81,6 +86,7 @@ class Linear(Root[WantedAmounts]):
     """Values by good."""
 
     meaning: ClassVar[str] = "sum v x: all money goes where a unit of money buys the most value"
+    example: ClassVar[str] = "GOODS"
 
     def build(self, read: Reader) -> Taste:
         return linear.Linear(read.table(self.root))
@@ -90,6 +96,7 @@ class Log(Root[WantedAmounts]):
     """Weights by good."""
 
     meaning: ClassVar[str] = "weights w in sum w ln(x) + money"
+    example: ClassVar[str] = "GOODS"
 
     def build(self, read: Reader) -> Taste:
         return quasilinear.QuasiLinear(read.table(self.root))
@@ -99,6 +106,7 @@ class Power(Entry):
     """Inverse demand `w x^(-1/e)`."""
 
     meaning: ClassVar[str] = "sum w x^(1-1/e)/(1-1/e) + money"
+    example: ClassVar[str] = "{elasticity: 2, weights: GOODS}"
     weights: WantedAmounts = Field(description="weights w, by good")
     elasticity: AnyPositive = Field(description="price elasticity e of demand")
 
@@ -111,6 +119,7 @@ class Quadratic(Entry):
     """Inverse demand `a - b x`."""
 
     meaning: ClassVar[str] = "sum a x - b x^2/2 + money"
+    example: ClassVar[str] = "{intercept: {FIRST: 2}, slope: {FIRST: 1}}"
     intercept: WantedAmounts = Field(description="what the first unit is worth, by good")
     slope: PositiveAmounts = Field(description="how much less each further unit is worth, by good")
 
@@ -134,6 +143,7 @@ class QuasiLinear(Root[Annotated[Chosen[UtilityKind], OneOf("quasilinear", "Mone
     meaning: ClassVar[str] = (
         "money + sum w ln(x) (log), sum w x^(1-1/e)/(1-1/e) (power) or sum a x - b x^2/2 (quadratic)"
     )
+    example: ClassVar[str] = "{log: GOODS}"
     unlimited: ClassVar[bool] = True
     """Who has no budget has a purse without a bottom."""
 
@@ -145,6 +155,7 @@ class StoneGeary(Entry):
     """Subsistence first, the rest in shares."""
 
     meaning: ClassVar[str] = "prod (x - g)^a: subsistence g comes first, what is left is spent in shares a"
+    example: ClassVar[str] = "{shares: GOODS, subsistence: {FIRST: 0.1}}"
     shares: WantedShares = Field(description="parts of what is left that are spent on each good")
     subsistence: Amounts = Field(description="quantities bought first, by good")
 
@@ -167,6 +178,7 @@ class FormulaOfGoods(Root[FormulaText]):
     """A formula of goods."""
 
     meaning: ClassVar[str] = "any strictly concave, increasing formula of the goods"
+    example: ClassVar[str] = "ln(FIRST) + sqrt(LAST)"
 
     @model_validator(mode="after")
     def _fit(self, info: ValidationInfo) -> Self:

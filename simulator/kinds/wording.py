@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Iterable
 from typing import TypeGuard
 
+from simulator.slips import called_here
+
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -46,10 +48,15 @@ def found(value: object) -> str:
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate a misspelt word probably means."""
+    """The candidate that a word means elsewhere, or is misspelt."""
     choices = list(candidates)
     if len(word) > 60 or len(choices) > 500:
         return None
+    return called_here(word, choices) or alike(word, choices)
+
+
+def alike(word: str, choices: Iterable[str]) -> str | None:
+    """The one of some words that is misspelt."""
     lowered = {choice.lower().replace("-", "_"): choice for choice in choices}
     close = difflib.get_close_matches(word.lower().replace("-", "_"), lowered, n=1, cutoff=0.66)
     return lowered[close[0]] if close else None
@@ -85,9 +92,9 @@ def number(value: float) -> str:
     return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
 
 
-def choice(value: object, choices: list[str]) -> str:
+def choice(value: object, choices: list[str], *, suggest: bool = True) -> str:
     """What was found in the place of one of some words."""
-    guess = nearest(value, choices) if isinstance(value, str) else None
+    guess = nearest(value, choices) if suggest and isinstance(value, str) else None
     if isinstance(value, bool) and {"on", "off"} <= set(choices):
         guess = "on" if value else "off"
     return f"found {found(value)}; expected {listed(choices)}{meant(guess)}"

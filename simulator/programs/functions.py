@@ -8,11 +8,12 @@ import math
 import numpy as np
 
 from simulator.formulas.operations import FUNCTIONS
+from simulator.kinds.wording import meant, nearest
+from simulator.slips import instead
 
 RESERVED = (*FUNCTIONS, "range")
 """Words of the language, which nothing else can be called."""
 
-_ELSEWHERE = {"log": "ln", "fabs": "abs", "pow": "a^b"}
 _IN_PYTHON = {"log": "ln", "minimum": "min", "maximum": "max", "fabs": "abs"}
 _OF_PYTHON = [
     (getattr(module, name), _IN_PYTHON.get(name, name))
@@ -36,5 +37,5 @@ def function_meant(written: str, found: object, *, python: bool) -> str:
     name = _IN_PYTHON.get(written, written) if python else written
     if name in FUNCTIONS:
         return name
-    hint = f"did you mean {_ELSEWHERE[written]}?" if written in _ELSEWHERE else f"there are {' '.join(FUNCTIONS)}"
-    raise ValueError(f"unknown function {written}; {hint}")
+    guess = instead("function", written) or nearest(written, FUNCTIONS)
+    raise ValueError(f"unknown function {written}; expected one of {' '.join(FUNCTIONS)}{meant(guess)}")

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 from simulator.programs.grammar import check_grammar, parameters
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.tracer import Tracer
+from simulator.slips import instead
 
 _COMMENT = re.compile(r"#[ \t]*(supply|allocation)[ \t]*:", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -42,12 +43,12 @@ def parse(text: str, *, per: str = "operation") -> Program:
         tree = ast.parse(places.python)
     except SyntaxError as error:
         line, column = error.lineno or 1, (error.offset or 1) - 1
-        raise ProgramError(_syntax(error), places.at(line, column)) from None
+        raise ProgramError(_syntax(error) + places.guess(line), places.at(line, column)) from None
     except (RecursionError, MemoryError):
         raise ProgramError("found an expression nested too deeply; expected shorter lines", 0) from None
     except ValueError:
         raise ProgramError("found a program that cannot be read; expected lines such as c = a*b + 1", 0) from None
-    check_grammar(tree.body, places.refuse, python=False)
+    check_grammar(tree.body, places.refuse_line, python=False)
     program = Tracer(places.refuse, per_statement=per == "statement").run(tree.body)
     return _with_comments(program, places)
 
@@ -71,7 +72,7 @@ def parse_function(function: Callable[..., Any], *, per: str = "operation") -> P
     if len(definitions) != 1 or not inspect.isfunction(function) or inspect.unwrap(function) is not function:
         raise ProgramError("found no function of its own lines; expected def f(x): with a body", 0)
     (definition,) = definitions
-    check_grammar([definition], places.refuse, python=True)
+    check_grammar([definition], places.refuse_line, python=True)
     names = parameters(definition)
     closure = inspect.getclosurevars(function).nonlocals
     around = {**vars(builtins), **function.__globals__, **closure}
@@ -93,6 +94,14 @@ class _Places:
 
     def refuse(self, message: str, node: ast.AST) -> NoReturn:
         raise ProgramError(message, self.of(node))
+
+    def refuse_line(self, message: str, node: ast.AST) -> NoReturn:
+        """Refuse what is not of the language, with what its line was probably meant to be."""
+        raise ProgramError(message + self.guess(getattr(node, "lineno", 1)), self.of(node))
+
+    def guess(self, line: int) -> str:
+        written = instead("program", _LINE_END.split(self.text)[line - 1].split("#")[0].strip())
+        return f"; did you mean {written}?" if written else ""
 
     def of(self, node: ast.AST) -> int:
         """Characters from the start of the text to a node."""
@@ -126,7 +135,8 @@ def _syntax(error: SyntaxError) -> str:
     found = str(error.msg)
     if "integer string conversion" in found:
         return "found a number too large; the largest is about 1.8e308"
-    return f"{found[0].lower()}{found[1:]}; expected a line such as c = a*b + 1"
+    reason = f"{found[0].lower()}{found[1:].partition('. Maybe')[0]}"
+    return f"found what cannot be read ({reason}); expected a line such as c = a*b + 1"
 
 
 def _with_comments(program: Program, places: _Places) -> Program:

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from simulator.formulas.formula import MAX_CHARACTERS, FormulaError
 from simulator.formulas.formula import parse as parse_formula
+from simulator.kinds.wording import meant
 from simulator.programs.functions import RESERVED, function_meant
 from simulator.programs.grammar import SIGNS, Refuse, parameters
 from simulator.programs.names import NAME, assigned, names_of
@@ -20,6 +21,7 @@ from simulator.programs.program import Program, ProgramError
 from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called
 from simulator.programs.straight_line import StraightLine
 from simulator.programs.values import Value, call, joined, named, negative, number, untouched
+from simulator.slips import instead
 
 MAX_OPERATIONS = 100_000
 MAX_STEPS = 1_000_000
@@ -77,7 +79,7 @@ class Tracer:
         if returned is None and self.last is not None and isinstance(self.last[1], Value) and not self.python:
             returned = self.last[1]
         if returned is None:
-            raise ProgramError("found no result; expected return and a value as the last line", 0)
+            raise ProgramError(self.no_result(), 0)
         if returned.number is not None:
             self.refuse("found a result that is a number; expected one that follows from an input", self.here)
         if self.last is not None and self.last[1] is returned:
@@ -86,6 +88,16 @@ class Tracer:
         if kept.name in self.inputs:
             kept = self.emit(kept, wanted, made_up=wanted == "result")
         return str(kept.name)
+
+    def no_result(self) -> str:
+        """Why nothing is returned: there is a function that nobody calls, or a vector."""
+        functions = [value.definition for value in self.scopes[0].values.values() if isinstance(value, Function)]
+        if self.last is not None and isinstance(self.last[1], dict):
+            name = self.last[0]
+            found = f"found the vector {name} as result; expected a value (numbers have a point: 0.5)"
+            return f"{found}; did you mean return {name}[0]?"
+        call = f"return {functions[-1].name}({', '.join(parameters(functions[-1]))})" if functions else None
+        return f"found no result; expected return and a value as the last line{meant(call)}"
 
     def statements(self, body: list[ast.stmt]) -> Value | None:
         """Carry them out; the value returned, if one is."""
@@ -160,7 +172,8 @@ class Tracer:
 
     def check_name(self, name: str, node: ast.AST) -> None:
         if not NAME.fullmatch(name):
-            self.refuse(f"found the name {name}; expected letters a to z, digits and _, a letter first", node)
+            guess = meant(keyed if (keyed := instead("program", name)) and keyed != f"c = {name}" else None)
+            self.refuse(f"found the name {name}; expected letters a to z, digits and _, a letter first{guess}", node)
         if len(name) > MAX_NAME:
             self.refuse(f"found a name of {len(name)} characters; expected at most {MAX_NAME}", node)
 
@@ -307,6 +320,8 @@ class Tracer:
         element = element_called(name, self.scopes)
         if element is not None:
             return element
+        if name in self.outward.vectors:
+            self.refuse(f"found {name} beside {name}[...], a vector; expected {name}[0], or another name", node)
         if self.python:
             self.refuse(f"found {name}, which has no value here; expected a parameter, or it assigned before", node)
         return self.new_input(name, node)
@@ -358,14 +373,14 @@ class Tracer:
             self.refuse(str(error), node)
         several = name in ("min", "max")
         if (len(values) < 2) if several else (len(values) != 1):
-            self.refuse(f"{name} of {len(values)} values; expected {'2 or more' if several else '1'}", node)
+            self.refuse(f"found {name} of {len(values)} values; expected {'2 or more' if several else '1'}", node)
         return self.operation(call(name, values), node)
 
     def inline(self, function: Function, values: list[Value], node: ast.AST) -> Value:
         definition = function.definition
         names = parameters(definition)
         if len(names) != len(values):
-            self.refuse(f"{definition.name} of {len(values)} values; expected {len(names)}", node)
+            self.refuse(f"found {definition.name} of {len(values)} values; expected {len(names)}", node)
         if self.calls >= MAX_CALLS:
             self.refuse(f"found {definition.name} calling itself without end; expected functions that end", node)
         around = self.scopes

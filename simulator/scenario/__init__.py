@@ -17,9 +17,9 @@ from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.entry import NAME_PATTERN
 from simulator.kinds.wording import quoted
 from simulator.scenario.build import RunSettings, Scenario, build
-from simulator.scenario.checks import check, scale_faults, unlikely
+from simulator.scenario.checks import check, scale_faults, unlikely, unreached
 from simulator.scenario.complaints import validate
-from simulator.scenario.document import Document, Fault, dump, from_data
+from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime, Shocked
 from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
@@ -113,7 +113,7 @@ def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) ->
         load(data, inputs={names[file]: place for file, place in places.items()})
     except ScenarioError as error:
         message = f"cannot be written into {path} ({error.problems[0].message}); expected it changed there by hand"
-        raise ScenarioError([Problem("--set", 0, 0, "", message)]) from error
+        raise ScenarioError([Problem(SETTINGS, 0, 0, "", message)]) from error
     return rewrite(document, data)
 
 
@@ -155,7 +155,7 @@ def _load(
             document.faults.append(Fault(("name",), f"{message}; expected letters, digits, '.', '_' and '-'", "parent"))
         check(document, model)
         if not document.faults:
-            warnings = [str(document.problem(fault)) for fault in strange]
+            warnings = [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in strange]
             scenario = _built(model, model.name or name, document, path, files, warnings)
             if scenario is not None:
                 return scenario, document
@@ -165,7 +165,7 @@ def _load(
 def _refused(document: Document, faults: list[Fault]) -> ScenarioError:
     """What is wrong with a document, in the order of its lines; a hundred complaints are enough."""
     problems = sorted(
-        map(document.problem, faults), key=lambda problem: (problem.where == "--set", problem.line, problem.column)
+        map(document.problem, faults), key=lambda problem: (problem.where == SETTINGS, problem.line, problem.column)
     )
     rest = len(problems) - MOST_COMPLAINTS
     if rest > 0:
@@ -211,7 +211,7 @@ def _built(
     document: Document,
     path: str | None,
     files: Mapping[str, Path],
-    warnings: list[str],
+    warnings: list[Problem],
 ) -> Scenario | None:
     """The scenario of a document that has passed the checks; None where a draw or a shock is at fault."""
     try:
@@ -220,8 +220,10 @@ def _built(
         shocked = list(_after_shocks(document, model, resolved))
         if document.faults:
             return None
-        warnings += [f"{document.where}: {said}" for said in unlikely([model, *(shock.model for shock in shocked)])]
-        scenario = build(model, shocked, resolved, path, files, document.plugins, tuple(warnings))
+        reached = [shock for shock in shocked if shock.tick <= model.run.ticks]
+        faults = [*unreached(model), *unlikely([model, *(shock.model for shock in reached)])]
+        warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
+        scenario = build(model, reached, resolved, path, files, document.plugins, tuple(warnings))
         document.faults.extend(scale_faults(scenario))
         return None if document.faults else scenario
     except DrawError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.dynamics.trading import Trade as TradeRule
+from simulator.errors import Problem
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
 from simulator.scenario.document import dump
@@ -64,7 +65,7 @@ class Scenario:
     path: str | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
     plugins: Plugins = field(default=NO_PLUGINS, repr=False)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @cached_property
     def text(self) -> str:
@@ -94,7 +95,7 @@ def build(
     path: str | None,
     inputs: Mapping[str, Path],
     plugins: Plugins = NO_PLUGINS,
-    warnings: tuple[str, ...] = (),
+    warnings: tuple[Problem, ...] = (),
 ) -> Scenario:
     """The objects of a completed scenario, and of what it is after each of its shocks, that have passed every check.
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
 from simulator.kinds.wording import number, quoted, shown, unknown
-from simulator.scenario.complaints import declared_goods
 from simulator.scenario.document import Document, Fault
+from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
 from simulator.scenario.schema import SHARE_ROUNDING, Consumer, Firm, ScenarioFile, Trade
 
@@ -183,7 +183,7 @@ def _agents(findings: Findings) -> bool:
 def _firm(findings: Findings, path: Steps) -> None:
     written = findings.written(*path)
     ways = [key for key in ("makes", "technology") if key in written]
-    if len(ways) != 1:
+    if len(ways) != 1 and (ways or findings.sound(*path)):
         both = "both makes and technology" if ways else "neither makes nor technology"
         findings.fault(path, f"found {both}; expected one of them")
     elif ways == ["technology"] and "productivity" in written:
@@ -255,13 +255,10 @@ def _trade(findings: Findings) -> None:
 
 
 def _shocks(findings: Findings) -> None:
-    ticks = getattr(findings.model.run, "ticks", None)
     seen: dict[tuple[int, str], int] = {}
     for at, shock in enumerate(findings.model.shocks or ()):
         if not findings.sound("shocks", at):
             continue
-        if ticks is not None and shock.tick > ticks:
-            findings.fault(("shocks", at, "tick"), f"found {shock.tick}; expected at most run.ticks, {ticks}")
         for path in shock.changes:
             if seen.setdefault((shock.tick, path), at) != at:
                 message = f"found a second change of {quoted(path)} at tick {shock.tick}; expected one"
@@ -282,7 +279,15 @@ def _numeraire(findings: Findings) -> None:
         findings.fault(("numeraire",), f"found {quoted(model.numeraire)}, which nobody trades; expected a good in use")
 
 
-def unlikely(models: Sequence[ScenarioFile]) -> Iterator[str]:
+def unreached(model: ScenarioFile) -> Iterator[Fault]:
+    """Shocks after the last tick."""
+    for at, shock in enumerate(model.shocks):
+        if shock.tick > model.run.ticks:
+            found = f"found a shock at tick {shock.tick}, which is not reached"
+            yield Fault(("shocks", at, "tick"), f"{found}; expected at most run.ticks, {model.run.ticks}")
+
+
+def unlikely(models: Sequence[ScenarioFile]) -> Iterator[Fault]:
     """What is allowed and probably not meant: goods that lack a source or a buyer, before and after every shock."""
     if models[0].learning is not None:
         return
@@ -304,7 +309,7 @@ def unlikely(models: Sequence[ScenarioFile]) -> Iterator[str]:
         lacking = [shown(good) for good in models[0].markets if good in lacks]
         if lacking:
             more = f" and {len(lacking) - MOST_NAMES:,} more" if len(lacking) > MOST_NAMES else ""
-            yield f"warning: found no {said.format(', '.join(lacking[:MOST_NAMES]) + more)}"
+            yield Fault(("goods",), f"found no {said.format(', '.join(lacking[:MOST_NAMES]) + more)}")
 
 
 def scale_faults(scenario: Scenario) -> Iterator[Fault]:

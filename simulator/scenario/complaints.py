@@ -6,103 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from statistics import median
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
-from pydantic import RootModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from simulator.kinds.entry import MARKS, MAX_SUGGESTIONS, Entry, Known, Spot, Steps
-from simulator.kinds.wording import choice, found, meant, nearest, number, unknown
-from simulator.scenario.document import Document, Fault, scalar
+from simulator.kinds.wording import alike, choice, found, meant, nearest, number, unknown
+from simulator.scenario.document import Document, Fault
+from simulator.scenario.language import Language, declared_goods, model_of
+from simulator.scenario.remedies import NAME_RULE, by_name_alone, elsewhere, line, reshaped, sample
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import plans
-
-
-class Language:
-    """What a scenario may say, with the kinds from outside that it speaks of."""
-
-    def __init__(self, document: Document) -> None:
-        self.document, self.known = document, document.plugins.known
-
-    def alternatives(self, annotation: Any, value: Any = None) -> list[Any]:
-        """The types an annotation allows, unions and marks taken apart; those of `value` where that tells them."""
-        origin = get_origin(annotation)
-        if origin is Annotated:
-            inner, *marks = get_args(annotation)
-            for mark in marks:
-                if hasattr(mark, "models"):
-                    return mark.models(self.known, value)
-            return self.alternatives(inner, value)
-        if origin is Union or origin is UnionType:
-            return [single for part in get_args(annotation) for single in self.alternatives(part, value)]
-        if isinstance(annotation, type) and issubclass(annotation, RootModel):
-            return self.alternatives(annotation.model_fields["root"].rebuild_annotation(), value)
-        return [annotation]
-
-    def below(self, annotations: list[Any], step: str | int, value: Any = None) -> list[Any]:
-        """The types allowed one step further down; empty where the schema knows no such step."""
-        allowed: list[Any] = []
-        for annotation in annotations:
-            origin = get_origin(annotation)
-            if origin is list and isinstance(step, int):
-                allowed.extend(self.alternatives(get_args(annotation)[0], value))
-            elif origin is dict and isinstance(step, str):
-                allowed.extend(self.alternatives(get_args(annotation)[1], value))
-            elif is_entry(annotation) and step in fields_of(annotation):
-                allowed.extend(self.alternatives(fields_of(annotation)[str(step)].rebuild_annotation(), value))
-        return allowed
-
-    def at(self, path: Steps) -> list[Any]:
-        """The types allowed at a place of the document."""
-        annotations: list[Any] = [ScenarioFile]
-        for depth, step in enumerate(path):
-            annotations = self.below(annotations, step, self.document.at(path[: depth + 1]))
-        return annotations
-
-    def keys_at(self, path: Steps) -> tuple[str, list[str]]:
-        """What a key is called at a place, and the keys there are."""
-        model = model_of(self.at(path))
-        return ("key", []) if model is None else (model.key_word, list(fields_of(model)))
-
-    def meaning(self, path: Steps) -> str:
-        """What belongs at a place."""
-        model = model_of(self.at(path[:-1]))
-        item = fields_of(model).get(str(path[-1])) if model is not None else None
-        return str(item.description) if item is not None and item.description else "a value"
-
-    def nothings(self, value: Any, path: Steps = ()) -> Iterator[Fault]:
-        """Keys without a value: only a good may be written so."""
-        if isinstance(value, dict):
-            for key, item in value.items():
-                yield from self.nothings(item, (*path, key))
-        elif isinstance(value, list):
-            for at, item in enumerate(value):
-                yield from self.nothings(item, (*path, at))
-        elif value is None and self.at(path) and not (len(path) == 2 and path[0] == "goods"):
-            yield Fault(path, f"found nothing; expected {self.meaning(path)}")
-
-
-def is_entry(annotation: Any) -> bool:
-    """Whether a type is a mapping of known keys."""
-    return isinstance(annotation, type) and issubclass(annotation, Entry)
-
-
-def fields_of(model: type[Entry]) -> dict[str, Any]:
-    """Keys as written in a scenario, with the type and meaning of each."""
-    return {item.alias or name: item for name, item in model.model_fields.items()}
-
-
-def model_of(annotations: list[Any]) -> type[Entry] | None:
-    """The mapping of known keys among the types allowed at a place."""
-    return next((single for single in annotations if is_entry(single)), None)
-
-
-def declared_goods(data: dict[str, Any]) -> dict[str, Any] | None:
-    """The goods by name, None where they cannot all be read."""
-    goods = data.get("goods")
-    if isinstance(goods, list) and all(isinstance(name, str) for name in goods):
-        goods = dict.fromkeys(goods)
-    return goods or None if isinstance(goods, dict) else None
+from simulator.slips import called_here, instead
 
 
 def known_of(document: Document) -> Known:
@@ -114,7 +29,7 @@ def known_of(document: Document) -> Known:
     flows = [data.get("supply"), *(entry.get("endowment") for entry in entries)]
     amounts = [amount for flow in flows if isinstance(flow, dict) for amount in flow.values()]
     positive = [float(x) for x in amounts if isinstance(x, int | float) and not isinstance(x, bool) and 0 < x < 1e300]
-    known.goods = declared_goods(data)
+    known.goods, known.compiled = declared_goods(data), document.compiled
     known.scale = median(positive) if positive else 1.0
     known.plans = plans(scheduler.get("kind") if isinstance(scheduler, dict) else None)
     return known
@@ -146,7 +61,7 @@ def _faults(document: Document, model: type[Entry], data: Any, path: Steps, cont
     """The model of data, or what is wrong with them."""
     language = Language(document)
     known = {fault.path for fault in document.faults}
-    faults = [fault for fault in language.nothings(data, path) if fault.path not in known]
+    faults = [fault for fault in _nothings(language, data, path) if fault.path not in known]
     try:
         sound = model.model_validate(data, context=context)
     except ValidationError as error:
@@ -158,7 +73,9 @@ def _faults(document: Document, model: type[Entry], data: Any, path: Steps, cont
     else:
         if not faults and not known:
             return sound
-    return faults
+    # Of a key by another name it is enough to say so: it is not missing too.
+    named = {(*fault.path[:-1], guess[1]) for fault in faults if (guess := _NAMED.search(fault.message))}
+    return [fault for fault in dict.fromkeys(faults) if fault.spot != "parent" or fault.path not in named]
 
 
 @cache
@@ -229,7 +146,6 @@ class _Sound:
             return None
 
 
-NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
 _EXPECTED = {
     "model_type": "a mapping",
     "dict_type": "a mapping",
@@ -250,7 +166,7 @@ _BOUNDS = {
     "less_than": ("lt", "a number below"),
     "less_than_equal": ("le", "a number of at most"),
 }
-_TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+_NAMED = re.compile(r"^unknown key .*; did you mean (\w+)\?$")
 _QUOTED_WORD = re.compile(r"'([^']*)'")
 
 
@@ -269,20 +185,63 @@ def _fault(language: Language, details: dict[str, Any], suggest: bool) -> Fault:
     if kind == "missing":
         return Fault(path, f"missing key {path[-1]}; expected {language.meaning(path)}", "parent")
     if kind == "extra_forbidden":
-        key_word, keys = language.keys_at(path[:-1])
-        return Fault(path, unknown(key_word, str(location[-1]), keys, suggest), "key")
+        return _unknown_key(language, path, str(location[-1]), suggest)
     if kind == "literal_error":
         choices = _QUOTED_WORD.findall(str(context.get("expected", "")))
         return Fault(path, choice(value, choices or [str(context.get("expected", "")).lower()]))
     if kind in ("shape", "union_tag_not_found"):
         guess = _written(value, details["msg"]) if isinstance(value, str) else None
+        guess = guess or reshaped(language, path, value, details["msg"])
         return Fault(path, f"found {found(value)}; expected {details['msg']}{meant(guess)}")
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return Fault(path, f"found {found(value)}; expected {words} {number(context[key])}", spot)
     otherwise = "a number" if "int" in kind or "float" in kind else " ".join(str(details["msg"]).split())
     expected = _EXPECTED.get(kind, otherwise)
-    return Fault(path, f"found {found(value)}; expected {expected}{meant(_plainly(value, expected))}", spot)
+    guess = reshaped(language, path, value, expected) if suggest else None
+    return Fault(path, f"found {found(value)}; expected {expected}{meant(guess)}", spot)
+
+
+def _unknown_key(language: Language, path: Steps, word: str, suggest: bool) -> Fault:
+    """A key that its mapping does not know: what it is called here, or where it belongs, or what is misspelt in it."""
+    above, value = path[:-1], language.document.at(path)
+    (key_word, keys), holder = language.keys_at(above), language.document.at(above)
+    guess: str | None = None
+    if suggest and isinstance(holder, dict):
+        if whole := _inside_out(language, above, cast("dict[str, Any]", holder), key_word, keys):
+            return Fault(above, whole)
+        guess = called_here(word, keys) or instead("key", word) or elsewhere(language, above, word, value)
+        guess = guess or alike(word, keys)
+    return Fault(path, unknown(key_word, word, keys, suggest=False) + meant(guess), "key")
+
+
+def _inside_out(language: Language, path: Steps, holder: dict[str, Any], key_word: str, keys: list[str]) -> str | None:
+    """What is wrong with a mapping that names its kind by a key, or in which goods stand where their table belongs."""
+    if key_word == "kind":
+        named = next((key for key in ("kind", "type", "name", "form") if isinstance(holder.get(key), str)), None)
+        kind = nearest(str(holder[named]), keys) if named else None
+        if named and kind:
+            return f"found {named}: {holder[named]}; expected the kind as a key{meant(sample(language, path, kind))}"
+    strangers = {key: value for key, value in holder.items() if key not in keys}
+    if strangers and all(key in language.goods for key in strangers):
+        tables = [key for key in keys if any(get_origin(each) is dict for each in language.at((*path, key)))]
+        if tables:
+            names = ", ".join(strangers)
+            return f"found {names} among the keys; expected them in a table{meant(line({tables[0]: strangers})[1:-1])}"
+    return None
+
+
+def _nothings(language: Language, value: Any, path: Steps = ()) -> Iterator[Fault]:
+    """Keys without a value: only a good may be written so."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _nothings(language, item, (*path, key))
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from _nothings(language, item, (*path, at))
+    elif value is None and language.at(path) and not (len(path) == 2 and path[0] == "goods"):
+        guess = instead("key", str(path[-1])) or by_name_alone(str(path[-1]))
+        yield Fault(path, f"found nothing; expected {language.meaning(path)}{meant(guess)}")
 
 
 def _written(word: str, expected: str) -> str | None:
@@ -290,16 +249,3 @@ def _written(word: str, expected: str) -> str | None:
     ways = {way.lstrip("{").partition(":")[0]: way for way in re.split(r", (?![^{]*\})| or ", expected)}
     guess = nearest(word, ways)
     return ways[guess] if guess else None
-
-
-def _plainly(value: object, expected: str) -> str | None:
-    """What to write instead of a quoted number, `1_000`, or a true that is not one."""
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    if "number" in expected:
-        number = scalar(text.replace("_", ""))
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            return None
-        return found(number) if "_" in text else f"{found(number)} without quotes"
-    return _TRUTHS.get(text.lower()) if expected == "true or false" else None

@@ -22,6 +22,8 @@ from simulator.kinds.entry import Spot, Steps
 from simulator.kinds.wording import found, is_plain, shown
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 
+SETTINGS = "settings"
+"""The place of a value that no file holds, but whoever loads the scenario."""
 MAX_VALUES = 100_000
 MAX_DEPTH = 60
 
@@ -63,7 +65,8 @@ class Document:
     """Plain data of one scenario with the place (character index in `text`) of every value and key, where each value
     ends, and the kinds from outside that it speaks of.
 
-    `complete` is False where reading stopped half-way, so that nothing can be said about what is missing.
+    `complete` is False where reading stopped half-way, so that nothing can be said about what is missing; `compiled`
+    is True where firms and goods come from a program.
     """
 
     where: str
@@ -76,6 +79,7 @@ class Document:
     settings: set[Steps] = field(default_factory=set[Steps])
     plugins: Plugins = NO_PLUGINS
     complete: bool = True
+    compiled: bool = False
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -87,10 +91,10 @@ class Document:
         return line, index - self._line_starts[line - 1] + 1
 
     def problem(self, fault: Fault) -> Problem:
-        """The fault with its line and column; a value given on the command line has `--set` for its place."""
+        """The fault with its line and column; a value that is set from outside has `SETTINGS` for its place."""
         dotted = self.dotted(fault.path)
         if any(fault.path[:length] in self.settings for length in range(1, len(fault.path) + 1)):
-            return Problem("--set", 0, 0, dotted, fault.message)
+            return Problem(SETTINGS, 0, 0, dotted, fault.message)
         index = self._index(fault)
         return Problem(self.where, *((0, 0) if index is None else self.place(index)), dotted, fault.message)
 

@@ -18,8 +18,9 @@ from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.entry import MOST_LETTERS, NAME_PATTERN
 from simulator.kinds.wording import quoted, shown, unknown
-from simulator.scenario.complaints import NAME_RULE, validate_part
+from simulator.scenario.complaints import validate_part
 from simulator.scenario.document import Document, Fault
+from simulator.scenario.remedies import NAME_RULE
 from simulator.scenario.resolve import files_of
 from simulator.scenario.settings import steps_of
 from simulator.schedulers.learning import Hidden, LearningSettings

@@ -56,7 +56,7 @@ def expand_program(document: Document) -> None:
         # In the place of what nobody can know, so that what is wrong with the rest is said too.
         chain = {**chain_of(parse("result = sqrt(x)")), "supply": {"x": 1.0}}
         rest = {key: value for key, value in rest.items() if key not in OF_GOODS}
-    document.data = {**chain, **rest}
+    document.data, document.compiled = {**chain, **rest}, True
 
 
 def said(text: str, error: ProgramError) -> str:

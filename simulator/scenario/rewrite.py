@@ -34,13 +34,13 @@ def _changes(document: Document, path: Steps, before: Any, after: Any) -> list[t
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         pairs = enumerate(zip(before, after, strict=True))
         return [change for at, pair in pairs for change in _changes(document, (*path, at), *pair)]
-    return [(document.values[path], document.ends[path], _on_one_line(after))]
+    return [(document.values[path], document.ends[path], on_one_line(after))]
 
 
 def _added(document: Document, path: Steps, old: dict[str, Any], added: dict[str, Any]) -> list[tuple[int, int, str]]:
     """New keys behind the last of a mapping: in its brackets, or on lines of their own."""
     last = document.ends[(*path, list(old)[-1])]
-    entries = [f"{_on_one_line(key)}: {_on_one_line(value)}" for key, value in added.items()]
+    entries = [f"{on_one_line(key)}: {on_one_line(value)}" for key, value in added.items()]
     if document.text[document.values[path]] == "{":
         return [(last, last, "".join(f", {entry}" for entry in entries))]
     end = LINE_BREAK.search(document.text, last)
@@ -49,10 +49,11 @@ def _added(document: Document, path: Steps, old: dict[str, Any], added: dict[str
     return [(place, place, "".join(f"{line_break}{' ' * (column - 1)}{entry}" for entry in entries))]
 
 
-def _on_one_line(value: Any) -> str:
+def on_one_line(value: Any) -> str:
+    """A value as it may be typed after a key, in brackets."""
     if isinstance(value, dict):
         entries = value.items()
-        return f"{{{', '.join(f'{_on_one_line(key)}: {_on_one_line(entry)}' for key, entry in entries)}}}"
+        return f"{{{', '.join(f'{on_one_line(key)}: {on_one_line(entry)}' for key, entry in entries)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_on_one_line, value))}]"
+        return f"[{', '.join(map(on_one_line, value))}]"
     return dump({"value": value}, flow=True).strip().removeprefix("{value: ").removesuffix("}")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, get_origin
 
 from simulator.kinds.entry import Steps
 from simulator.kinds.numbers import Draw, is_dirichlet
-from simulator.kinds.wording import meant, nearest, quoted, unknown
-from simulator.scenario.complaints import Language, fields_of, model_of
+from simulator.kinds.wording import alike, meant, quoted, unknown
 from simulator.scenario.document import Document, Fault, leading, plain
+from simulator.scenario.language import Language, fields_of, model_of
+from simulator.scenario.remedies import belongs, line
 from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.yaml_text import compose_value
+from simulator.slips import called_here
 
 
 def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
@@ -30,6 +33,7 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
                 parent, path = reached
                 parent[path[-1]] = value
                 _replace_other_price(document.data, path)
+                complaints = _rule_beside(parent, path)
         document.settings.add(path)
         document.faults = [fault for fault in document.faults if fault.path[: len(path)] != path]
         document.faults.extend(Fault(path, message) for message in complaints)
@@ -58,6 +62,17 @@ def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
         holder.pop(key, None)
 
 
+def _rule_beside(scheduler: dict[str, Any], path: Steps) -> list[str]:
+    """What is wrong with a rule that is set where the file gives a form or pieces."""
+    beside = [key for key in ("form", "with") if path == ("scheduler", "rule") and key in scheduler]
+    if not beside:
+        return []
+    whole = line({key: value for key, value in scheduler.items() if key in ("rule", "rate")})
+    return [
+        f"found a rule beside {' and '.join(beside)}; expected one of them; did you mean --set 'scheduler={whole}'?"
+    ]
+
+
 def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
     """The container and path a dotted path leads to, mappings made on the way; or what is wrong with it."""
     node: Any = data
@@ -69,7 +84,7 @@ def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, 
     while True:
         step, after, names = _step(language, node, annotations, rest)
         if step is None:
-            return _unknown_path(dotted, rest, names)
+            return _unknown_path(language, dotted, rest, names)
         held = node[step] if isinstance(step, int) else node.get(step)
         annotations = language.below(annotations, step, held)
         path = (*path, step)
@@ -124,8 +139,18 @@ def _structured(annotations: list[Any]) -> bool:
     return model is not None and not issubclass(model, Draw)
 
 
-def _unknown_path(dotted: str, rest: str, names: list[str]) -> str:
+def _unknown_path(language: Language, dotted: str, rest: str, names: list[str]) -> str:
     before = dotted[: len(dotted) - len(rest)]
     first, dot, after = rest.partition(".")
-    guess = nearest(first, names)
-    return unknown("path", dotted, names, suggest=False) + meant(guess and f"{before}{guess}{dot}{after}")
+    guess = called_here(first, names) or ("" if before else _way_to(language, dotted)) or alike(first, names)
+    guess = guess and f"{before}{guess}{'' if '.' in guess else dot + after}"
+    return unknown("path", dotted, names, suggest=False) + meant(guess)
+
+
+def _way_to(language: Language, dotted: str) -> str | None:
+    """The path of a key that stands further down: `scheduler.rate` for `rate`, `firms.A` for `firms[0]`."""
+    placed = re.sub(r"\[(\d+)\]", r".\1", dotted)
+    if placed != dotted:
+        return placed
+    way = belongs(language, (), dotted)
+    return ".".join(way) if way and all(step.isidentifier() for step in way) else None

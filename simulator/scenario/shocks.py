@@ -139,5 +139,6 @@ class _Reach:
 
     def _unknown(self, known: list[str], guesses: list[str] | None = None) -> ShockError:
         expected = listed(known[:10]) if known else CHANGEABLE
-        guess = nearest(self.path, guesses or known)
+        ends = (path for path in guesses or known if path.endswith(f".{self.path}"))
+        guess = nearest(self.path, guesses or known) or next(ends, None)
         return ShockError(self.steps, f"unknown path {quoted(self.path)}; expected {expected}{meant(guess)}")

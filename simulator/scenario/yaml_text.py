@@ -17,11 +17,29 @@ from ruamel.yaml import YAML, events
 
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.entry import Steps
-from simulator.kinds.wording import found, quoted
-from simulator.scenario.document import MAX_DEPTH, MAX_VALUES, Document, Fault, scalar
+from simulator.kinds.wording import found, meant, quoted
+from simulator.scenario.document import MAX_DEPTH, MAX_VALUES, SETTINGS, Document, Fault, scalar
+from simulator.slips import instead
 
 MAX_BYTES = 8_000_000
 _TOKEN = re.compile(r"\(?'?<([a-z ]+)>'?,?\)?")
+PLAIN = {
+    "stream end": "end of file",
+    "end of stream": "end of file",
+    "block end": "the end of the block",
+    "block mapping start": "a key",
+    "block sequence start": "a list",
+    "a block mapping": "keys below each other",
+    "a block collection": "a list",
+    "a flow mapping": "{...}",
+    "a flow sequence": "[...]",
+    "a quoted scalar": "a quoted text",
+    " (while scanning for the next token)": "",
+    " (while scanning a simple key)": "",
+    "got scalar": "got a value",
+    "found scalar": "found a value",
+}
+"""The parser's words in plain ones."""
 _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 _LONG_TAG = re.compile(r"(?:^|[\s,\[\]{}:-])(![^\s]{200}|%TAG[^\n]{400})")
 
@@ -75,7 +93,7 @@ def compose(text: str, where: str) -> Document:
 
 def compose_value(text: str, faults: list[Fault]) -> object:
     """The value of a YAML fragment, as typed after `--set path=`; what is wrong with it is added to `faults`."""
-    return Composer(Document("--set", text, faults=faults)).compose()
+    return Composer(Document(SETTINGS, text, faults=faults)).compose()
 
 
 class _StopError(Exception):
@@ -208,7 +226,9 @@ class Composer:
             line, _ = self.document.place(self.document.keys.get(path, index))
             self._fault(path, f"found the key {quoted(value)} twice; expected it once (first in line {line})", index)
             return value, False
-        self._fault(path, refusal or f"found {found(value)} as key; expected text as key", index)
+        comma = re.search(r"[\d.]+,$", self.document.text[:index][-30:])
+        guess = instead("number", comma[0] + event.value) if comma else None
+        self._fault(path, refusal or f"found {found(value)} as key; expected text as key{meant(guess)}", index)
         return None, False
 
     def _scalar(self, event: Any) -> tuple[object, str | None]:
@@ -235,8 +255,14 @@ def _syntax(error: Exception, last: int, text: str) -> tuple[str, int]:
     if not isinstance(sentence, str):
         sentence = "an escape or number that cannot be read" if isinstance(error, ValueError | OverflowError) else None
     context = getattr(error, "context", None)
+    if isinstance(context, str) and "quoted scalar" in context:
+        index = cast("Any", error).context_mark.index
     if isinstance(sentence, str) and isinstance(context, str) and context.startswith("while"):
         sentence = f"{sentence} ({context})"
     reason = " ".join(_TOKEN.sub(r"\1", str(sentence or "cannot be read")).split())[:200]
-    reason = reason.replace("stream end", "end of file")
-    return f"not valid YAML: {reason}", min(index, len(text))
+    for jargon, plain in PLAIN.items():
+        reason = reason.replace(jargon, plain)
+    index = min(index, len(text))
+    begin, end = text.rfind("\n", 0, index) + 1, text.find("\n", index)
+    written = text[begin : end if end >= 0 else len(text)].rstrip()
+    return f"not valid YAML: {reason}{meant(instead('yaml', f'{reason}|{written}'))}", index

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import ValidationInfo
 from pydantic_core import core_schema
 
+from simulator.dynamics.price_rules import RECIPES
 from simulator.kinds.entry import Complaint, Entry, Known, refusal
-from simulator.kinds.wording import choice
+from simulator.kinds.wording import choice, meant, nearest
 from simulator.records.columns import TABLES, Sheet
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.marginal_bids import MarginalBidsSettings
@@ -57,7 +58,9 @@ class _ByKind:
             return value
         kind = value.get("kind", "tatonnement") if isinstance(value, dict) else "tatonnement"
         if not isinstance(kind, str) or kind not in by_kind():
-            raise refusal(Complaint(("kind",), choice(kind, list(by_kind()))))
+            rule = nearest(kind, RECIPES) if isinstance(kind, str) else None
+            said = f"{choice(kind, list(by_kind()), suggest=not rule)}{meant(rule and f'rule: {rule}')}"
+            raise refusal(Complaint(("kind",), said))
         return by_kind()[kind].model_validate(value, context=info.context)
 
 

@@ -31,7 +31,7 @@ from simulator.economics.linear import Linear
 from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
-from simulator.kinds.wording import number, shown, unknown
+from simulator.kinds.wording import meant, number, shown, unknown
 from simulator.records.market_view import TRADE_TICKS, MarketView
 from simulator.references.judges import References
 from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
@@ -111,9 +111,10 @@ class TatonnementSettings(SchedulerSettings):
     def refuse_rule(self, findings: Findings) -> None:
         """Complain about pieces that do not go together."""
         written = findings.written("scheduler")
-        for key in ("form", "with") if "rule" in written else ():
+        for key in ("form", "with") if "rule" in written and findings.sound("scheduler", "rule") else ():
             if key in written:
-                message = f"found {key} beside rule; expected one of them: a rule has a form and pieces of its own"
+                guess = meant(f"scheduler: {{rule: {written['rule']}, rate: {written.get('rate', 0.1)}}}")
+                message = f"found {key} beside rule; expected one of them: a rule has a form and pieces{guess}"
                 findings.fault(("scheduler", key), message, "key")
         before: list[str] = []
         for at, piece in enumerate(self.pieces or ()):
@@ -122,7 +123,11 @@ class TatonnementSettings(SchedulerSettings):
                 before.append(piece.name)
 
     def _among(self, findings: Findings, path: Steps, name: str, before: list[str]) -> None:
-        """What a piece may not stand beside or behind."""
+        """What a piece may not say, or stand beside or behind."""
+        given = findings.written(*path).get("delay")
+        if isinstance(given, dict) and set(given) == {"own"}:
+            guess = meant(f"{{own: {given['own']}, neighbours: 0}}")
+            findings.fault((*path, "delay"), f"found own without neighbours; expected the ages of both{guess}")
         for group in (SCALINGS, TURNS):
             if name in group and sum(other in group for other in before) == 1:
                 listed = f"{', '.join(group[:-1])} and {group[-1]}"

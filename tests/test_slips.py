@@ -1,0 +1,481 @@
+"""Slips that people made, each answered by what to write instead: a row of this file for every row of the table, and
+the whole line for those that came from somebody's keyboard.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from simulator import slips
+from tests.house import (
+    BEHAVIOURS,
+    DISTRIBUTIONS,
+    FUNCTIONS,
+    LISTED,
+    SCHEDULERS,
+    SELLERS,
+    TECHNOLOGIES,
+    UTILITIES,
+    Outcome,
+    app,
+    load,
+    main,
+    scenario_schema,
+)
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+Called = Callable[..., tuple[int, str, str]]
+
+GOODS = "goods: [bread, wine]\n"
+ANN = "consumers: [{name: ann, utility: {cobb_douglas: {bread: 1, wine: 1}}, budget: 7}]\n"
+FISHER = GOODS + "supply: {bread: 10, wine: 4}\n" + ANN
+BAKERY = (
+    "goods: [labour, bread]\nnumeraire: labour\n"
+    "consumers: [{name: ann, utility: {cobb_douglas: {bread: 1}}, endowment: {labour: 4}, owns: {bakery: 1}}]\n"
+    'firms: [{name: bakery, makes: "bread = 2*labour^0.5"}]\n'
+)
+
+
+def ann(rest: str) -> str:
+    return FISHER.replace("utility: {cobb_douglas: {bread: 1, wine: 1}}, budget: 7", rest)
+
+
+def bakery(makes: str) -> str:
+    return BAKERY.replace('makes: "bread = 2*labour^0.5"', makes)
+
+
+# A row of the table of patterns: where, what was written, what to write instead.
+PATTERNS = [
+    ("number", "'4'", "4 without quotes"),
+    ("number", "1e-3", "1e-3 without quotes"),
+    ("number", "50%", "0.5"),
+    ("number", "2.5 per cent", "0.025"),
+    ("number", "1,5", "1.5"),
+    ("number", "-0,25", "-0.25"),
+    ("number", "1,234,567.5", "1234567.5"),
+    ("number", "1 000", "1000"),
+    ("number", "1_000", "1000"),
+    ("number", "1_0", "10"),
+    ("number", "1/4", "0.25"),
+    ("number", "2*10^-3", "2e-3"),
+    ("number", "10^6", "1e6"),
+    ("number", "$5", "5, without a unit"),
+    ("number", "7 euro", "7, without a unit"),
+    ("number", "pay.csv", "{csv: pay.csv, column: NAME}"),
+    ("number", "infinite", "a large number such as 1e9"),
+    ("truth", "Yes", "true"),
+    ("truth", "off", "false"),
+    ("key", "run:{ticks", "run: {ticks: ...}"),
+    ("key", "goods:[a", "goods: [a]"),
+    ("key", "pd:1", "pd: 1"),
+    ("key", "run {ticks", "run: {ticks: ...}"),
+    ("key", "supply = {bread", "supply: {bread: ...}"),
+    ("key", "bread = 1", "bread: 1"),
+    ("key", "at_equilibrium", "trade: at_equilibrium"),
+    ("key", "-name", "- name: ..."),
+    ("key", "bread 10", "bread: 10"),
+    ("name", "bread; wine", "bread, wine"),
+    ("name", "rye bread/dark", "rye_bread_dark"),
+    ("setting", "scheduler: {rate: 1}", "--set 'scheduler={rate: 1}'"),
+    ("setting", "run.ticks", "--set run.ticks=..."),
+    ("makes", "bread := 2*labour^0.5", "bread = 2*labour^0.5"),
+    ("makes", "2*labour^0.5 = bread", "bread = 2*labour^0.5"),
+    ("makes", "sqrt(labour) -> bread", "bread = sqrt(labour)"),
+    ("power", "bread = labour^1/2", "bread = labour^(1/2)"),
+    ("program", "def f", "def f(x): return x^2"),
+    ("program", "def f(x, y)", "def f(x, y): return ..."),
+    ("program", "f = lambda x, y: x*y", "def f(x, y): return x*y"),
+    ("program", "lambda x: x^2", "def f(x): return x^2"),
+    ("program", "f(x) = x^2", "def f(x): return x^2"),
+    ("program", "import math", "no such line: sin, exp and the others are known"),
+    ("program", "print(c)", "return c"),
+    ("program", "c := x + 1", "c = x + 1"),
+    ("program", "c == x", "c = x"),
+    ("program", "c = np.log(x) + math.exp(y)", "c = ln(x) + exp(y)"),
+    ("program", "c = x if x > 0 else 0", "max(x, 0) or min(x, 1): a program has no branches"),
+    ("program", "while x:", "for i in range(10): a program's loops have a known length"),
+    ("program", "c = x^0,5", "c = x^0.5"),
+    ("program", "c = 2x + 1", "c = 2*x + 1"),
+    ("program", "c = √x·y²", "c = sqrt(x)*y^2"),
+    ("program", "ln(x) + 1", "c = ln(x) + 1"),
+    ("sign", "**", "^"),
+    ("sign", "//", "/"),
+    ("sign", "×", "*"),
+    ("sign", "÷", "/"),
+    ("sign", "−", "-"),
+    ("sign", "²", "^2"),
+    ("sign", "³", "^3"),
+    ("sign", "√", "sqrt(...)"),
+    ("function", "log10", "ln(...)/ln(10)"),
+    ("function", "log2", "ln(...)/ln(2)"),
+    ("function", "log1p", "ln(1 + ...)"),
+    ("function", "pow", "a^b"),
+    ("function", "tan", "sin(...)/cos(...)"),
+]
+# Texts that are not YAML, the line and column of the complaint, and what to write instead.
+NOT_YAML = [
+    (GOODS + "supply:\n\tbread: 1\n", "3:1", "spaces in the place of the tab"),
+    (GOODS + "supply: bread: 1, wine: 2\n", "2:14", "supply: {bread: 1, wine: 2}"),
+    (GOODS + "supply: (bread: 1)\n", "2:15", "supply: {bread: 1}"),
+    (GOODS + "name: it's: a test\n", "2:11", 'name: "it\'s: a test"'),
+    (GOODS + "supply:\n  bread: 1\n   wine: 3\n", "4:8", "a colon in the line above, or as many blanks here as there"),
+    (GOODS + "supply\n  bread: 1\n", "3:8", "a colon at the end of the line above"),
+    (GOODS + "supply\n", "3:1", None),
+    (GOODS + "firms: [{name: f, makes: wine: bread^0.5}]\n", "2:30", 'makes: "wine = bread^0.5"'),
+    (GOODS + "run: {seed: ticks: 5}\n", "2:18", "seed: {ticks: 5}"),
+    (GOODS + "supply: {bread: 1 wine: 4}\n", "2:23", "1, wine:"),
+    (GOODS + "supply: {bread: 1; wine: 4}\n", "2:24", "1, wine:"),
+    (GOODS + "supply: {bread: 1\n", "3:1", "} at the end"),
+    (GOODS + "supply: {bread: 1, wine: 4]\n", "2:27", "a comma between the values, or }"),
+    (GOODS + "name: 'abc\n" + ANN, "2:7", "the same quotation mark at the end of the text"),
+    (GOODS + "name: @home\n", "2:7", 'name: "@home"'),
+    (GOODS + "supply:\n  bread: 1\n wine: 3\n", "4:2", "as many blanks before it as before its neighbours"),
+]
+# Whole scenarios: where the complaint points to, and what it says to write instead.
+SCENARIO_SLIPS = [
+    # Kinds in the words of others, or without their parameters.
+    (ann("utility: cobb_douglas, budget: 7"), "consumers.ann.utility", "{cobb_douglas: {bread: 1, wine: 1}}"),
+    (ann("utility: CobbDouglas, budget: 7"), "consumers.ann.utility", "{cobb_douglas: {bread: 1, wine: 1}}"),
+    (ann("utility: cd, budget: 7"), "consumers.ann.utility", "{cobb_douglas: {bread: 1, wine: 1}}"),
+    (ann("utility: ces, budget: 7"), "consumers.ann.utility", "{ces: {elasticity: 2, shares: {bread: 1, wine: 1}}}"),
+    (ann("utility: {cobb-douglas: {bread: 1}}"), "consumers.ann.utility.cobb-douglas", "cobb_douglas"),
+    (ann("utility: {perfect_substitutes: {bread: 1}}"), "consumers.ann.utility.perfect_substitutes", "linear"),
+    (ann("utility: {kind: leontief, bread: 1}"), "consumers.ann.utility", "{leontief: {bread: 1, wine: 1}}"),
+    (ann("utility: bread^0.5*wine^0.5"), "consumers.ann.utility", '{formula: "bread^0.5*wine^0.5"}'),
+    (ann("utility: {ces: {bread: 1, wine: 2}}"), "consumers.ann.utility.ces", "shares: {bread: 1, wine: 2}"),
+    (ann("utility: {ces: {sigma: 2, shares: {bread: 1}}}"), "consumers.ann.utility.ces.sigma", "elasticity"),
+    (ann("utility: {quasilinear: {bread: 1}}"), "consumers.ann.utility.quasilinear", "log: {bread: 1}"),
+    (ann("utility: {formula: bread*wine}"), "consumers.ann.utility.formula", "ln(bread*wine)"),
+    (ann("utility: {formula: sqrt(bread*wine)}"), "consumers.ann.utility.formula", "ln(sqrt(bread*wine))"),
+    (
+        bakery("technology: leontief"),
+        "firms.bakery.technology",
+        "{leontief: {output: bread, returns_to_scale: 0.5, inputs: {labour: 1}}}",
+    ),
+    # One shape for another.
+    (ann("utility: {cobb_douglas: [0.3, 0.7]}"), "consumers.ann.utility.cobb_douglas", "{bread: 0.3, wine: 0.7}"),
+    (ann("utility: {cobb_douglas: bread}"), "consumers.ann.utility.cobb_douglas", "{bread: 1}"),
+    (FISHER.replace("[bread, wine]", "bread, wine"), "goods", "[bread, wine]"),
+    (FISHER.replace("[bread, wine]", "[bread: 2, wine]"), "goods[0]", "goods: {bread: {price: 2}}"),
+    (FISHER.replace("{bread: 10, wine: 4}", "[bread: 10, wine: 4]"), "supply", "{bread: 10, wine: 4}"),
+    (FISHER.replace("{bread: 10, wine: 4}", "[bread, wine]"), "supply", "{bread: 1, wine: 1}"),
+    (FISHER.replace("{bread: 10, wine: 4}", "3"), "supply", "{bread: 3, wine: 3}"),
+    (
+        GOODS + "consumers: {ann: {utility: {linear: {bread: 1}}}}",
+        "consumers",
+        "[{name: ann, utility: {linear: {bread: 1}}}]",
+    ),
+    (GOODS + "consumers:\n  -name: ann\n", "consumers", "- name: ..."),
+    (FISHER + "run: 100\n", "run", "{ticks: 100}"),
+    (FISHER + "numeraire: [bread]\n", "numeraire", "bread"),
+    (
+        ann("utility: {linear: {bread: 1}}, count: 9, budget: {normal: [5, 1]}"),
+        "consumers.ann.budget.normal",
+        "{mean: 5, sigma: 1}",
+    ),
+    (BAKERY.replace("{bakery: 1}", "bakery"), "consumers.ann.owns", "{bakery: 1}"),
+    (bakery("makes: {bread: labour^0.5}"), "firms.bakery.makes", '"bread = labour^0.5"'),
+    (bakery("makes: labour^0.5"), "firms.bakery.makes", "bread = labour^0.5"),
+    (bakery('makes: "bread = labour^1/2"'), "firms.bakery.makes", "bread = labour^(1/2)"),
+    (bakery('makes: "bread = 2 labour^0.5"'), "firms.bakery.makes", "2*labour"),
+    # Keys that stand elsewhere, in other words, or run together with their values.
+    (FISHER + "rate: 0.5\n", "rate", "scheduler: {rate: 0.5}"),
+    (FISHER + "ticks: 50\n", "ticks", "run: {ticks: 50}"),
+    (FISHER + "momentum: 0.9\n", "momentum", "scheduler: {with: [{momentum: 0.9}]}"),
+    (FISHER + "scheduler: {momentum: 0.9}\n", "scheduler.momentum", "with: [{momentum: 0.9}]"),
+    (FISHER + "scheduler: {lr: 0.1}\n", "scheduler.lr", "rate"),
+    (FISHER + "scheduler: adam\n", "scheduler", "{rule: adam}"),
+    (FISHER + "scheduler: {kind: adam}\n", "scheduler.kind", "rule: adam"),
+    (FISHER + "scheduler: {rule: adam, form: additive}\n", "scheduler.form", "scheduler: {rule: adam, rate: 0.1}"),
+    (FISHER + "scheduler: {with: [{pd:1}]}\n", "scheduler.with[0].'pd:1'", "pd: 1"),
+    (FISHER + "scheduler: {with: [{adam}]}\n", "scheduler.with[0].adam", "adam"),
+    (FISHER + "scheduler: {with: [{delay: {own: 1}}]}\n", "scheduler.with[0].delay", "{own: 1, neighbours: 0}"),
+    (FISHER.replace("bread: 10", "bread:10"), "supply.'bread:10'", "bread: 10"),
+    (FISHER.replace("bread: 10", "bread: 1,5"), "supply.5", "1.5"),
+    (FISHER + "expect: converged\n", "expect", "cleared"),
+    (FISHER + "run: {references: no}\n", "run.references", "off"),
+    (FISHER.replace("consumers", "households"), "households", "consumers"),
+    (FISHER.replace("utility:", "preferences:"), "consumers.ann.preferences", "utility"),
+    (bakery("produces: bread = labour^0.5"), "firms.bakery.produces", "makes"),
+    (BAKERY + "shocks: [{at: 5, set: {firms.bakery.productivity: 2}}]\n", "shocks[0].at", "tick"),
+    (
+        BAKERY + "shocks: [{tick: 5, set: {bakery.productivity: 2}}]\n",
+        "shocks[0].set.bakery.productivity",
+        "firms.bakery.productivity",
+    ),
+    # Programs.
+    ("program: c = x*y\nsupply: {x: 1, y: 1}\n", "firms.product_c.makes", "scheduler: {kind: marginal_bids}"),
+    ("program: def f\nscheduler: {kind: marginal_bids}\n", "program", "def f(x): return x^2"),
+]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Called:
+    """`simulator` in this process and in `tmp_path`, beside a folder of scenarios: exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenarios").mkdir()
+    for name in ("tupperware", "crusoe"):
+        (tmp_path / "scenarios" / f"{name}.yaml").write_text((SCENARIOS / f"{name}.yaml").read_text())
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["simulator", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said.out, said.err
+
+    return called
+
+
+def hit(where: str, written: str) -> slips.Slip:
+    return next(slip for slip in slips.SLIPS if slip.where == where and re.fullmatch(slip.written, written))
+
+
+@pytest.mark.parametrize(("where", "written", "instead"), PATTERNS)
+def test_a_slip_is_answered_by_what_to_write_instead(where: str, written: str, instead: str) -> None:
+    assert slips.instead(where, written) == instead
+
+
+def test_every_row_of_the_table_has_a_row_here() -> None:
+    tried = [hit(where, written) for where, written, _ in PATTERNS]
+    assert [slip for slip in slips.SLIPS if slip not in tried and slip.where != "yaml"] == []
+    said = [instead for _, _, instead in NOT_YAML if instead]
+    for slip in slips.SLIPS:
+        if slip.where == "yaml" and isinstance(slip.instead, str):
+            words = re.escape(slip.instead).replace(r"\\1", ".*").replace(r"\\2", ".*").replace(r"\\3", ".*")
+            assert any(re.fullmatch(words, text) for text in said), slip
+
+
+@pytest.mark.parametrize(("text", "place", "instead"), NOT_YAML)
+def test_what_is_not_yaml_is_answered_at_its_line(text: str, place: str, instead: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text(text)
+    with pytest.raises(Exception, match="not valid YAML") as caught:
+        load(file)
+    (problem,) = caught.value.problems  # pyright: ignore[reportAttributeAccessIssue]
+    assert f"{problem.line}:{problem.column}" == place
+    assert problem.data["instead"] == (instead or "")
+
+
+@pytest.mark.parametrize(("text", "path", "instead"), SCENARIO_SLIPS)
+def test_a_scenario_is_answered_once_with_the_line_to_write(text: str, path: str, instead: str, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text(text)
+    with pytest.raises(Exception, match="did you mean") as caught:
+        load(file)
+    said = {problem.path: problem.data for problem in caught.value.problems}  # pyright: ignore[reportAttributeAccessIssue]
+    assert said[path]["instead"] == instead
+    assert said[path]["line"]
+    assert said[path]["found"]
+    assert said[path]["expected"]
+
+
+def names_there_are() -> set[str]:
+    """Every word that a scenario or a command line may hold: keys, kinds, outcomes, options, commands, functions."""
+    import typer
+
+    names = {*get_args(Outcome), *UTILITIES, *TECHNOLOGIES, *DISTRIBUTIONS, *BEHAVIOURS, *SCHEDULERS, *SELLERS}
+    names |= {*FUNCTIONS, *LISTED, "endowments", "tastes", "l2", "sup", "--debug", "--version", "--help"}
+
+    def below(schema: Any) -> None:
+        if isinstance(schema, dict):
+            names.update(schema.get("properties", {}), map(str, schema.get("enum", ())))
+            names.update([str(schema["const"])] if "const" in schema else [])
+            for part in schema.values():
+                below(part)
+        elif isinstance(schema, list):
+            for part in schema:
+                below(part)
+
+    below(scenario_schema())
+    commands: Any = typer.main.get_command(app)
+    for name, command in commands.commands.items():
+        names.update([name], *(parameter.opts for parameter in command.params))
+    return names
+
+
+def test_words_of_others_mean_something_that_there_is() -> None:
+    assert set(slips.WORDS) - names_there_are() == set()
+    for name, words in slips.WORDS.items():
+        for word in words.split(", "):
+            assert slips.called_here(word, ["another", name]) == name
+            assert slips.called_here(word.upper().replace("_", "-"), [name]) == name
+    assert slips.called_here("converged", ["diverged", "cleared"]) == "cleared"
+    assert slips.called_here("anything", ["diverged", "cleared"]) is None
+
+
+TUPPERWARE = "scenarios/tupperware.yaml"
+COMMAND_SLIPS = [
+    (["tupperware.yaml"], "did you mean simulator run tupperware.yaml?"),
+    (["run", "tuperware.yaml"], "did you mean scenarios/tupperware.yaml?"),
+    (["check", "tupperware"], "did you mean scenarios/tupperware.yaml?"),
+    (["solve", "scenarios/crusoe.yml"], "did you mean scenarios/crusoe.yaml?"),
+    (["solve", "outputs/crusoe"], "did you mean outputs/crusoe/scenario.yaml?"),
+    (["run", TUPPERWARE, "--rate", "0.5"], "did you mean --set scheduler.rate=0.5?"),
+    (["run", TUPPERWARE, "--tolerance=1e-3"], "did you mean --set run.tolerance=1e-3?"),
+    (["run", TUPPERWARE, "--steps", "5"], "did you mean --ticks?"),
+    (["run", TUPPERWARE, "--output", "x"], "did you mean --out?"),
+    (["run", TUPPERWARE, "-o", "x"], "did you mean --out?"),
+    (["run", TUPPERWARE, "--force"], "did you mean --overwrite?"),
+    (["run", TUPPERWARE, "--set", "rate=0.5"], "did you mean scheduler.rate?"),
+    (["run", TUPPERWARE, "--set", "ticks=5"], "did you mean run.ticks?"),
+    (["run", TUPPERWARE, "--set", "rate"], "did you mean --set rate=...?"),
+    (["run", TUPPERWARE, "--set", "scheduler: {rate: 1}"], "did you mean --set 'scheduler={rate: 1}'?"),
+    (["run", TUPPERWARE, "--set", "firms[0].makes=x"], "did you mean firms.0.makes?"),
+    (
+        ["run", TUPPERWARE, "--set", "scheduler.rate=50%"],
+        "--set: scheduler.rate: found '50%'; expected a number; did you mean 0.5?",
+    ),
+    (["run", TUPPERWARE, "--set", "scheduler.with=adam"], "did you mean [adam]?"),
+    (["run", TUPPERWARE, "--set", "scheduler.rule=adam"], "did you mean --set 'scheduler={rate: 0.3, rule: adam}'?"),
+    (["perturb", TUPPERWARE, "--size", "1%"], "did you mean 0.01?"),
+    (["perturb", TUPPERWARE, "--change", "preferences"], "did you mean tastes?"),
+    (["run", TUPPERWARE, "--format", "PNG"], "did you mean png?"),
+    (["plot", "crusoe"], "did you mean outputs/crusoe?"),
+    (["compare", "outputs/cruso", "outputs/crusoe"], "did you mean outputs/crusoe?"),
+    (["plot", "scenarios/crusoe.yaml"], "did you mean outputs/crusoe?"),
+    (["plot", TUPPERWARE], f"did you mean simulator run {TUPPERWARE}?"),
+    (["validate", TUPPERWARE], "did you mean check?"),
+    (["list", "cobb_douglas"], "did you mean utilities?"),
+    (["list", "utility"], "did you mean utilities?"),
+    (["new", "a b"], "did you mean a_b?"),
+    (["compile", "def f"], "did you mean def f(x): return x^2?"),
+    (["compile", "def f(x): return x^2"], "did you mean return f(x)?"),
+    (["compile", "c = x[0] + x"], "found x beside x[...]"),
+    (["compile", "c = x^0,5"], "found the vector c as result"),
+    (["compile", "c = x·y"], "did you mean x*y?"),
+    (["compile", "c = log(x)"], "did you mean ln?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "part"), COMMAND_SLIPS, ids=[" ".join(words) for words, _ in COMMAND_SLIPS])
+def test_a_command_line_is_answered_with_what_to_type(arguments: list[str], part: str, call: Called) -> None:
+    (folder := Path("outputs", "crusoe")).mkdir(parents=True)
+    (folder / "scenario.yaml").write_text("goods: [a]\n")
+    code, out, error = call(*arguments)
+    assert (code, out) == (2, "")
+    assert part in error
+
+
+def test_a_shock_after_the_last_tick_is_said_and_left_out(call: Called) -> None:
+    text = BAKERY + "shocks: [{tick: 60, set: {firms.bakery.productivity: 2}}]\nrun: {stop: never, references: off}\n"
+    Path("shocked.yaml").write_text(text)
+    code, out, error = call("run", "shocked.yaml", "--no-plots", "--json", "--ticks", "50")
+    assert code in (0, 3)
+    assert "shocked.yaml:5:17: shocks[0].tick: warning: found a shock at tick 60, which is not reached" in error
+    assert "expected at most run.ticks, 50" in error
+    assert (json.loads(out)["ticks"], json.loads(out)["shocks"]) == (50, [])
+    kept = load("outputs/shocked/scenario.yaml")
+    assert kept.resolved["shocks"]
+    assert len(kept.regimes) == 1
+    assert len(load("shocked.yaml").regimes) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("income;share\n1,5;0,2\n2;0,5\n", "found semicolons between the cells of"),
+        ("income;share\n1;2\n", "found semicolons between the cells of"),
+        ("income\tshare\n1\t2\n", "found tabs between the cells of"),
+        ('income,share\n"1,5",2\n', "expected a number; did you mean 1.5?"),
+        ("income,share\n15%,2\n", "expected a number; did you mean 0.15?"),
+    ],
+)
+def test_a_table_of_another_country_is_named_as_such(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "pay.csv").write_text(text)
+    file = tmp_path / "scenario.yaml"
+    file.write_text(ann("utility: {linear: {bread: 1}}, budget: {csv: pay.csv, column: income}"))
+    with pytest.raises(Exception, match=re.escape(said)):
+        load(file)
+
+
+def test_a_program_in_a_scenario_is_compiled_as_that_says(call: Called) -> None:
+    lines = "a = x*y + x\nc = a*a + y\n"
+    text = f"program: {{text: '{lines.strip().replace(chr(10), chr(10) * 2 + '  ')}', per: statement, copiers: true}}\n"
+    Path("p.yaml").write_text(text + "supply: {x: 2, y: 3}\nscheduler: {kind: marginal_bids}\n")
+    Path("plain.txt").write_text(lines + "# supply: x = 2, y = 3\n")
+    asked = call("compile", "plain.txt", "--per", "statement", "--copiers")[1]
+    kept = call("compile", "p.yaml")[1]
+    assert "copy_of_y" in kept
+    assert kept.partition("firms:")[2] == asked.partition("firms:")[2]
+    by_operation = call("compile", "p.yaml", "--per", "operation")[1]
+    assert by_operation.count("makes") > kept.count("makes")
+
+
+def test_errors_from_python_do_not_speak_of_the_command_line() -> None:
+    with pytest.raises(Exception, match=r"^settings: run\.ticks: found -1") as caught:
+        load(SCENARIOS / "crusoe.yaml", settings={"run.ticks": -1})
+    assert "--" not in str(caught.value)
+
+
+def test_problems_for_programs(call: Called) -> None:
+    Path("bad.yaml").write_text(FISHER + "expect: converged\nrate: 0.5\n")
+    code, out, error = call("check", "bad.yaml", "--json")
+    assert (code, error) == (2, "")
+    found = json.loads(out)
+    assert (found["ok"], found["scenarios"], found["warnings"]) == (False, [], [])
+    assert [(each["line"], each["path"], each["instead"]) for each in found["problems"]] == [
+        (4, "expect", "cleared"),
+        (5, "rate", "scheduler: {rate: 0.5}"),
+    ]
+    assert found["problems"][0] == {
+        "file": "bad.yaml",
+        "line": 4,
+        "column": 9,
+        "path": "expect",
+        "found": "found 'converged'",
+        "expected": "one of cleared, cycled, diverged, settled_off_equilibrium, out_of_ticks",
+        "instead": "cleared",
+    }
+    Path("good.yaml").write_text(FISHER.replace("wine: 4", "wine: 0"))
+    code, out, error = call("check", "good.yaml", "scenarios/crusoe.yaml", "--json")
+    assert (code, error) == (0, "")
+    found = json.loads(out)
+    assert found["ok"]
+    assert found["scenarios"][0] == {"file": "good.yaml", "name": "good", "goods": 2, "firms": 0, "consumers": 1}
+    (warning,) = found["warnings"]
+    assert (warning["found"], warning["path"]) == ("found no source of wine", "goods")
+
+
+def test_listings_for_programs(call: Called) -> None:
+    listed = {heading: json.loads(call("list", heading, "--json")[1]) for heading in LISTED}
+    assert json.loads(call("list", "--json")[1]) == {name: found[name] for name, found in listed.items()}
+    entries = {
+        heading: {entry["name"]: entry for section in found[heading] for entry in section["entries"]}
+        for heading, found in listed.items()
+    }
+    assert all(entry["meaning"] for kind in entries.values() for entry in kind.values())
+    assert all(section["title"] for found in listed.values() for sections in found.values() for section in sections)
+    assert entries["columns"]["walras_residual"]["unit"] == "1"
+    assert entries["rules"]["newton"]["information"] == "global"
+    for kind in UTILITIES:
+        example = entries["utilities"][kind]["example"]
+        for written, good in (("GOODS", "{bread: 1, wine: 1}"), ("FIRST", "bread"), ("LAST", "wine")):
+            example = example.replace(written, good)
+        assert load({"goods": ["bread", "wine"], "supply": {"bread": 1, "wine": 1}, "consumers": []} | read(example))
+
+
+def read(utility: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+
+    consumer = {"name": "ann", "budget": 1, "utility": YAML(typ="safe", pure=True).load(utility)}
+    return {"consumers": [consumer]}
+
+
+def test_help_says_what_to_type_and_no_types(call: Called) -> None:
+    from typer.main import get_command
+
+    commands: Any = get_command(app)
+    for name in commands.commands:
+        code, out, error = call(name, "--help")
+        assert (code, error) == (0, "")
+        assert re.search(rf"^ *Example: simulator {name} .+$|^ *Example: simulator {name}$", out, re.MULTILINE)
+        assert not re.search(r"<\w+(\[\w+\])?>|\b(TEXT|PATH(?!=)|INTEGER|FLOAT|FILENAME)\b", out)
