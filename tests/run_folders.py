@@ -30,7 +30,7 @@ def run_with_stops(scenario: Scenario, folder: Path, first: int) -> int:
     """
     said, starts = {"outcome": "interrupted"}, 0
     while said["outcome"] == "interrupted":
-        left = iter(range(first + 11 * starts))
+        left = iter(range(first + 37 * starts))
         said = run_to_disk(scenario, folder, resume=starts > 0, stopped=lambda left=left: next(left, None) is None)
         starts += 1
     return starts

@@ -11,11 +11,14 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.house import Run, load, run_to_disk, simulate
+from tests import house
+
+if TYPE_CHECKING:
+    from tests.house import Run, Scenario
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 UNCHANGED: Mapping[str, Any] = MappingProxyType({})
@@ -34,16 +37,14 @@ class SharedRuns:
         if key not in self.known:
 
             def simulated(file: Path) -> None:
-                file.write_bytes(pickle.dumps(simulate(load(_file(name), settings=settings))))
+                file.write_bytes(pickle.dumps(house.simulate(_scenario(name, settings))))
 
             self.known[key] = pickle.loads(self._once(f"{key}.pickle", simulated).read_bytes())
         return self.known[key]
 
     def folder(self, name: str, settings: Mapping[str, Any] = UNCHANGED) -> Path:
         """The run's folder, without figures. Copy it where a test writes into it."""
-        return self._once(
-            _key(name, settings), lambda folder: run_to_disk(load(_file(name), settings=settings), folder)
-        )
+        return self._once(_key(name, settings), lambda folder: house.run_to_disk(_scenario(name, settings), folder))
 
     def _once(self, key: str, make: Callable[[Path], Any]) -> Path:
         """Where `make` has put something, in this process or in another, just now or before."""
@@ -57,8 +58,8 @@ class SharedRuns:
         return kept
 
 
-def _file(name: str) -> Path:
-    return next(FOLDER.rglob(f"{name}.yaml"))
+def _scenario(name: str, settings: Mapping[str, Any]) -> Scenario:
+    return house.load(next(FOLDER.rglob(f"{name}.yaml")), settings=settings)
 
 
 def _key(name: str, settings: Mapping[str, Any]) -> str:

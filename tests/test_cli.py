@@ -274,10 +274,10 @@ def test_a_run_that_breaks_does_not_take_the_others_with_it(call: Called, monkey
 
 
 @linux
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_full_disk_is_one_line_and_resumed_from_where_it_was(jobs: int, tmp_path: Path) -> None:
     files = write(tmp_path, "a", "b", text=ORBIT)
-    options = ("run", *files, "--no-plots", "--quiet", "--jobs", jobs)
+    options = ("run", *files, "--no-plots", "--quiet", "--jobs", jobs, "--ticks", 1500)
     full = ended(*options, "--out", "parts", shell='ulimit -f 64; "$@"', cwd=tmp_path)
     assert full.returncode == 2
     assert full.stderr == "".join(f"parts/{name}: cannot be written: File too large\n" for name in "ab")
@@ -480,7 +480,7 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_elsewhere(tmp_path: Path) -> 
     (orbit,) = write(tmp_path, "orbit", text=ORBIT)
     shown: dict[str, Any] = {}
     for kind in ("terminal", "pipe"):
-        command = [*PROGRAM, "run", str(orbit), "--no-plots", "--out", kind]
+        command = [*PROGRAM, "run", str(orbit), "--no-plots", "--out", kind, "--ticks", "1000"]
         if kind == "terminal":
             ours, theirs = os.openpty()
             process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=theirs)

@@ -327,7 +327,10 @@ LIMITS = {
 }
 
 
-@pytest.mark.parametrize("text", LIMITS, ids=range(len(LIMITS)))
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param(text, marks=[pytest.mark.slow] * ("99999" in text), id=str(at)) for at, text in enumerate(LIMITS)],
+)
 def test_what_goes_too_far_is_refused_in_its_place(text: str) -> None:
     place, message = LIMITS[text]
     with pytest.raises(ProgramError, match=message) as caught:

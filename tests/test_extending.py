@@ -318,7 +318,13 @@ def test_an_installed_package_is_listed_and_allowed_for(package: Path) -> None:
     assert "doubt" in schema["$defs"]["Piece"]["properties"]
 
 
-@pytest.mark.parametrize("code", ["import sys\nsys.exit(0)\n", "1/0\n", "raise OSError('no')\n"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys\nsys.exit(0)\n",
+        *(pytest.param(code, marks=pytest.mark.slow) for code in ("1/0\n", "raise OSError('no')\n")),
+    ],
+)
 def test_a_package_that_fails_when_it_is_imported_is_named(code: str, package: Path) -> None:
     (package / "my_package.py").write_text(code)
     (package / "market.yaml").write_text(

@@ -107,7 +107,9 @@ def test_the_prediction_is_right_to_second_order(name: str, what: str) -> None:
 
 
 @pytest.mark.parametrize("norm", ["l2", "sup"])
-@pytest.mark.parametrize("name", ["bazaar", "energy", "fisher", "subsistence"])
+@pytest.mark.parametrize(
+    "name", ["bazaar", *(pytest.param(name, marks=pytest.mark.slow) for name in ("energy", "fisher", "subsistence"))]
+)
 def test_it_beats_two_hundred_random_changes(name: str, norm: str) -> None:
     told = perturbation(fragility(name), size=0.001, norm=norm, number=200, seed=1)
     assert told["random"]["without_equilibrium"] == 0

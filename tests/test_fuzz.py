@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.house import Formula, FormulaError, Scenario, ScenarioError, compose, load, parse, read, simulate
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
+EXAMPLES = pytest.mark.parametrize("examples", [250, pytest.param(1000, marks=pytest.mark.slow)])
 SHIPPED = [path for path in sorted(FOLDER.glob("*.yaml")) if path.stem != "village"]
 TEXTS = {path.stem: path.read_text() for path in SHIPPED}
 EXTREMES: tuple[Any, ...] = (
@@ -148,30 +150,40 @@ def parsed(text: str) -> Formula | FormulaError:
         return refusal
 
 
-@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([*TEXTS, "everything", "everything", "everything"]), st.integers(0, 10**9), st.integers(1, 4))
-def test_mutated_scenarios_run_or_are_refused(name: str, seed: int, changes: int) -> None:
-    data, stream = plain(name), random.Random(seed)
-    for _ in range(changes):
-        mutate(data, stream)
-    tame(data)
-    attempt(data, references=seed % 16 == 0 and name != "everything")
+@EXAMPLES
+def test_mutated_scenarios_run_or_are_refused(examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(
+        st.sampled_from([*TEXTS, "everything", "everything", "everything"]), st.integers(0, 10**9), st.integers(1, 4)
+    )
+    def check(name: str, seed: int, changes: int) -> None:
+        data, stream = plain(name), random.Random(seed)
+        for _ in range(changes):
+            mutate(data, stream)
+        tame(data)
+        attempt(data, references=seed % 16 == 0 and name != "everything")
+
+    check()
 
 
-@settings(max_examples=1000, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from(sorted(TEXTS)), st.integers(0, 10**9), st.integers(1, 5))
-def test_broken_text_is_refused(name: str, seed: int, changes: int) -> None:
-    stream, text = random.Random(seed), TEXTS[name]
-    for _ in range(changes):
-        at, length = stream.randrange(len(text) + 1), stream.randrange(12)
-        put = stream.choice(
-            ["", " ", "\n", "\t", ":", "{", "}", "[", "]", "-", "#", "&a ", "*a ", "!x ", "'", '"', "%", "\x07"]
-        )
-        text = text[:at] + put + text[at + stream.choice([0, length]) :]
-    document = compose(text, "broken.yaml")
-    if document.complete and not document.faults:
-        tame(document.data)
-        attempt(document.data, references=False)
+@EXAMPLES
+def test_broken_text_is_refused(examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(st.sampled_from(sorted(TEXTS)), st.integers(0, 10**9), st.integers(1, 5))
+    def check(name: str, seed: int, changes: int) -> None:
+        stream, text = random.Random(seed), TEXTS[name]
+        for _ in range(changes):
+            at, length = stream.randrange(len(text) + 1), stream.randrange(12)
+            put = stream.choice(
+                ["", " ", "\n", "\t", ":", "{", "}", "[", "]", "-", "#", "&a ", "*a ", "!x ", "'", '"', "%", "\x07"]
+            )
+            text = text[:at] + put + text[at + stream.choice([0, length]) :]
+        document = compose(text, "broken.yaml")
+        if document.complete and not document.faults:
+            tame(document.data)
+            attempt(document.data, references=False)
+
+    check()
 
 
 def grown(stream: random.Random, depth: int) -> str:

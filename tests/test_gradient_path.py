@@ -170,7 +170,7 @@ def parting(scenario: Scenario, ticks: int) -> float:
 def test_the_auctioneer_s_path_is_gradient_descent(name: str, form: str, pieces: Any) -> None:
     scenario = loaded(POTENTIAL[name], form, pieces, trade="at_equilibrium")
     assert reference(scenario.economy).kind == "potential"
-    assert parting(scenario, 300) <= 1e-11
+    assert parting(scenario, 150) <= 1e-11
 
 
 @pytest.mark.parametrize("pieces", OPTIMISERS, ids=str)
@@ -178,13 +178,13 @@ def test_the_auctioneer_s_path_is_gradient_descent(name: str, form: str, pieces:
 @pytest.mark.parametrize("name", ["network", "fisher", "alike"])
 def test_whatever_the_rule_it_descends_as_the_market_does(name: str, form: str, pieces: Any) -> None:
     """Chance included: it is drawn from the seed and the tick."""
-    assert parting(loaded(POTENTIAL[name], form, pieces, trade="at_equilibrium", run={"seed": 5}), 60) <= 1e-9
+    assert parting(loaded(POTENTIAL[name], form, pieces, trade="at_equilibrium", run={"seed": 5}), 40) <= 1e-9
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", MONEY)
 def test_trading_does_not_change_the_path_where_plans_do_not_depend_on_it(name: str, form: str) -> None:
-    assert parting(loaded(MONEY[name], form, [{"momentum": 0.3}]), 300) <= 1e-11
+    assert parting(loaded(MONEY[name], form, [{"momentum": 0.3}]), 150) <= 1e-11
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -309,7 +309,7 @@ def test_the_potential_falls_wherever_the_step_is_short_enough(name: str, form: 
     economy, market, function = scenario.economy, market_of(scenario), reference(scenario.economy)
     free = np.flatnonzero(~scenario.rule.fixed)
     judged = 0
-    for _ in range(60):
+    for _ in range(30):
         market.step()
         here, there = market.prices, np.asarray(market.last_tick.next_prices)
         if not np.isfinite(there).all() or np.any(there <= 1e-9) or np.max(np.abs(there / here - 1)) < 1e-6:

@@ -237,10 +237,12 @@ def gaps(scenario: Scenario) -> dict[str, float]:
     return {name: gap for name, gap in told.items() if gap is not None and not math.isnan(gap)}
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith("formula, demand")) for name in FAULTS]
+)
 def test_a_plan_one_percent_off_is_noticed_without_the_adjoint(inject: Inject, name: str) -> None:
     data, owner, method, fault = FAULTS[name]
-    data = {**data, "run": {"ticks": 400, "tolerance": 1e-7}}
+    data = {**data, "run": {"ticks": 400, "tolerance": 1e-7, "record_every": 10}}
     # A scheduler remembers what it looked up in its first run, honest methods included: the second run is another's.
     scenario, again = (load(data, plugins=OWN) for _ in range(2))
     assert not scenario.rule.fixed.all()

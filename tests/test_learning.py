@@ -405,6 +405,7 @@ def trained(seed: int, **settings: Any) -> MarketModel:
     return found
 
 
+@pytest.mark.slow
 def test_digits_are_learnt_as_well_as_by_a_network_of_the_same_shape() -> None:
     """Five stratified splits: at least 0.96 on what was held out, and within 0.01 of scikit-learn's classifier."""
     sklearn = pytest.importorskip("sklearn.neural_network")

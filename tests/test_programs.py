@@ -546,7 +546,8 @@ def test_firms_that_plan_reach_the_prices_of_firms_that_bid(copiers: bool) -> No
     data = {"program": {"text": CONCAVE, "per": "statement"}, "supply": {"x": 2, "y": 1}}
     planned = prices_of(
         simulate(
-            {**data, "scheduler": {"kind": "tatonnement", "rate": 0.1}, "run": {"ticks": 3000, "tolerance": 1e-11}}
+            {**data, "scheduler": {"kind": "tatonnement", "rate": 0.1}, "run": {"ticks": 3000, "tolerance": 1e-11}},
+            references=False,
         )
     )
     program = {**data["program"], "copiers": copiers}

@@ -179,6 +179,7 @@ LINEAR = {
 }
 
 
+@pytest.mark.slow
 def test_a_search_that_takes_too_long_is_given_up_and_says_so() -> None:
     scenario = load(LINEAR)
     assert search_equilibria(scenario.economy, scenario.rule, [scenario.initial_prices]).given_up

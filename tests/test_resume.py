@@ -91,7 +91,7 @@ def test_every_kind_of_run_that_is_killed_again_and_again_ends_in_the_same_bytes
     assert summary(tmp_path / "parts") == summary(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_killed_or_interrupted_it_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     long = EXCHANGE | {"run": {"ticks": 4000, "tolerance": 1e-9, "references": "off"}}
     scenario = load(long)

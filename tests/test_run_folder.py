@@ -330,7 +330,7 @@ def test_a_finished_run_that_was_damaged_is_none(name: str, damage: Damage, tmp_
     ],
 )
 def test_what_a_killed_run_may_leave_is_made_good(name: str, damage: Damage, tmp_path: Path) -> None:
-    told, left = scenario("production", ticks=30), iter(range(20))
+    told, left = scenario("production", ticks=30, references="off"), iter(range(20))
     run_to_disk(told, tmp_path / "whole")
     parts = tmp_path / "parts"
     run_to_disk(told, parts, stopped=lambda: next(left, None) is None)

@@ -75,7 +75,7 @@ def test_its_header_teaches(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in FILES if load(path).expect == ("cleared",) and load(path).scheduler.kind != "learning"],
+    [path for path in FILES if (told := load(path)).expect == ("cleared",) and told.scheduler.kind != "learning"],
     ids=lambda path: path.stem,
 )
 def test_price_is_bid_is_derivative(path: Path, run: Runs, last: Last) -> None:

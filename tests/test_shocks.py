@@ -491,7 +491,11 @@ def test_a_run_interrupted_around_shocks_ends_in_the_same_bytes(
 
 @pytest.mark.parametrize(
     ("trade", "block", "stops"),
-    [("every_tick", 16, (42, 60, 79)), ("at_equilibrium", 16, (42, 60, 79)), ("every_tick", 1, (42, 79))],
+    [
+        ("every_tick", 16, (42, 60, 79)),
+        pytest.param("at_equilibrium", 16, (42, 60, 79), marks=pytest.mark.slow),
+        pytest.param("every_tick", 1, (42, 79), marks=pytest.mark.slow),
+    ],
 )
 def test_judges_go_on_around_shocks_in_the_same_bytes(
     trade: str, block: int, stops: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

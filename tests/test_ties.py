@@ -132,7 +132,7 @@ def test_a_linear_market_with_a_decaying_step_clears_by_a_split(trade: str) -> N
         ],
         "scheduler": {"form": "additive", "rate": 0.3, "with": [{"decay": {"power": 1, "over": 500}}]},
         "trade": trade,
-        "run": {"ticks": 4000, "tolerance": 1e-3},
+        "run": {"ticks": 4000, "tolerance": 1e-3, "record_every": 10},
     }
     run = simulate(scenario)
     assert run.summary["outcome"] == "cleared", run.summary["sentence"]
@@ -167,7 +167,7 @@ def test_steps_per_unit_of_supply_have_no_pull_at_the_right_price() -> None:
     pieces = [{"decay": {"power": 1, "over": 200}}]
     for form, scale in (("multiplicative", []), ("additive", ["relative"])):
         scheduler = {"form": form, "rate": 0.1 if form == "multiplicative" else 1, "with": [*scale, *pieces]}
-        run = simulate(linear_fisher(scheduler=scheduler, run={"ticks": 6000, "tolerance": 1e-3}))
+        run = simulate(linear_fisher(scheduler=scheduler, run={"ticks": 6000, "tolerance": 1e-3, "record_every": 10}))
         assert run.summary["outcome"] == "cleared", run.summary["sentence"]
         assert run.summary["price_gap"] < 5e-3
         potential = run.ticks["potential"].to_numpy()
