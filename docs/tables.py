@@ -260,8 +260,22 @@ def commands() -> str:
         records = [p.get_help_record(below) or (p.make_metavar(below), p.help) for p in command.params]
         cells = [(f"`{words}`", text) for words, text in records if words and text]
         parts += [rows(("argument or option", "meaning"), cells)] if cells else []
-        parts += [_plain(command.epilog)] if command.epilog else []
+        parts += [f"```sh\n{_plain(command.epilog).removeprefix('Example: ')}\n```"]
     return "\n\n".join(parts)
+
+
+def words() -> str:
+    """Words of other books and programs beside those of a scenario."""
+    from simulator.slips import WORDS
+
+    return rows(("word here", "words elsewhere"), ((f"`{word}`", others) for word, others in WORDS.items()))
+
+
+def exit_codes() -> str:
+    """What each exit code means."""
+    from simulator.terminal import EXIT_CODES
+
+    return rows(("code", "when"), ((str(code), meaning) for code, meaning in EXIT_CODES.items()))
 
 
 def _plain(text: str | None) -> str:
@@ -308,6 +322,8 @@ TABLES: dict[str, Callable[..., str]] = {
     "summary": summary,
     "figures": figures,
     "commands": commands,
+    "exit codes": exit_codes,
+    "words": words,
     "scenarios": scenarios,
     "sentences": sentences,
 }
