@@ -630,7 +630,7 @@ def test_a_cycle_says_how_far_its_middle_is_from_equilibrium() -> None:
     assert middle == pytest.approx(0.22 * 0.503, rel=0.1)
     told = run.summary["sentence"].partition("The middle of the cycle is ")[2].partition("%")[0]
     assert 70 < float(told) < 80
-    assert "it has risen from" in run.summary["sentence"]
+    assert "it rose from" in run.summary["sentence"]
 
 
 def swings(path: np.ndarray) -> np.ndarray:

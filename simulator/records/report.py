@@ -115,8 +115,8 @@ def lined_up(rows: Sequence[Sequence[str]], *, width: int, wide: int) -> list[st
 
 
 def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, float]:
-    """The last row of ticks.csv by column, and `bid_gap`: the largest relative gap between price and bid of free
-    goods.
+    """The last row of ticks.csv by column, and `bid_gap`: the largest relative gap between price and bid of goods whose
+    price is `free` to move; of how many bid and adjoint are `compared` with the price, and how many are `movable`.
     """
     if not tables:
         return {}
@@ -124,7 +124,9 @@ def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, 
     last = dict(zip(ticks.columns, ticks.values[-1].tolist(), strict=True))
     goods = dict(zip(trajectory.columns, trajectory.values[-len(free) :].T, strict=True))
     told = free & ~as_good_as_free(goods["price"], goods["demand"], goods["supply"])
-    return last | {"bid_gap": float(relative_gap(goods["price"][told], goods["bid"][told]))}
+    both = told & np.isfinite(goods["bid"] + goods["adjoint"])
+    bid_gap = float(relative_gap(goods["price"][told], goods["bid"][told]))
+    return last | {"bid_gap": bid_gap, "compared": int(both.sum()), "movable": int(free.sum())}
 
 
 def summary_of(known: Mapping[str, Any]) -> dict[str, Any]:

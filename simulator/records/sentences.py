@@ -6,6 +6,7 @@ list) holds of nothing: a row that names it, in its condition or its text, stays
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from string import Formatter
 from types import SimpleNamespace
@@ -71,6 +72,7 @@ def names(those: Sequence[str]) -> str:
 
 SPECS: Mapping[str, Callable[[Any], str]] = {
     "gap": in_words,
+    "value": lambda value: f"{value:.4g}" if math.isfinite(value) else "beyond every number",
     "percent": lambda part: f"{100 * part:.3g}%",
     "names": names,
     "s": lambda count: "" if count == 1 else "s",
@@ -106,8 +108,8 @@ MARKET = (
     ),
     Sentence("split_clears", "A split of spending on equally good goods clears every market, to {split:.2g}"),
     Sentence("any_price_clears", "There is no relative price of one good: every price clears", lambda f: f.lone_good),
-    Sentence("free", "More {free:names} is offered than anybody wants, so that it is free"),
-    Sentence("unwanted", "Nobody wants {unwanted:names}, though it is free"),
+    Sentence("free", "More {free:names} is offered than anybody wants, even for free"),
+    Sentence("unwanted", "Nobody wants {unwanted:names}, even for free"),
     Sentence("idle", "At these prices nobody wants or offers {idle:names}"),
     Sentence("infinite", "The price of {infinite:names} runs to infinity"),
     Sentence("numberless", "The price of {numberless:names} is no longer a number"),
@@ -165,7 +167,13 @@ MARKET = (
     Sentence(
         "derivatives",
         "Each price that may move equals its bid and the derivative of {objective}, to {agreement:gap}",
-        lambda f: f.agreement <= AGREE,
+        lambda f: f.agreement <= AGREE and f.compared == f.movable,
+    ),
+    Sentence(
+        "some_derivatives",
+        "{compared} of {movable} prices that may move equal bids and derivatives of {objective}, to {agreement:gap}; "
+        "the other goods are free or not used",
+        lambda f: f.agreement <= AGREE and f.compared < f.movable,
     ),
     Sentence(
         "no_evidence",
@@ -190,7 +198,7 @@ MARKET = (
     ),
     Sentence(
         "overshoots",
-        "Each step went down the gradient of {reference}, but so far that it has risen from {first:.4g} to {last:.4g}",
+        "Each step went down the gradient of {reference}, but so far that it rose from {first:.4g} to {last:value}",
         lambda f: f.path_gap <= FOLLOWS and f.rose,
     ),
     Sentence("no_gains", "Gains from trade of {gainless:names} have no number: without trade some have no utility"),
