@@ -263,7 +263,7 @@ def test_who_has_and_who_gains_is_drawn_of_all_who_can_be_told() -> None:
     assert told[income] == {tuple(table["income"]) for table in by_cohort.values()}
     assert told[gain] == {tuple(by_cohort["rich"]["gain"])}
     assert by_cohort["poor"]["gain"].isna().all()
-    assert "No gain is drawn of poor: without trade some could not live." in words_of(figure)
+    assert "No gain is drawn of poor: without trade some of them have no finite utility." in words_of(figure)
     half = by_cohort["rich"].set_index("percent")["gain_share"][50]
     assert f"{100 * half:.2g} % of all gains" in words_of(figure)
 

@@ -57,7 +57,7 @@ def comparison_figure(comparison: Comparison) -> Figure:
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
     _draw_gaps(axes, runs)
     canvas.tick_axis(axes, span, by_logarithm=by_logarithm)
-    canvas.title(axes, _residual(runs))
+    canvas.title(axes, f"{_residual(runs)} (log scale)")
     shape = GRIDS[len(goods)]
     space = {"left": 0.545, "right": 0.975, "top": 0.775, "bottom": 0.225, "wspace": 0.3, "hspace": 0.32}
     for place, panel in enumerate(canvas.panels(sheet, len(goods), shape, **space)):

@@ -108,7 +108,7 @@ def convergence(run: Frames) -> Figure | None:
             axes.axvspan(ticks[-1] - period, ticks[-1], color="#f0f0f0", zorder=0)
         canvas.title(axes, title if len(panels) > 1 else "")
         curves = [(gap, labels[column], GAPS[column][1]) for column, gap in shown.items()]
-        _draw(axes, run, ticks, curves, "units of a bundle" if learning else "relative gap")
+        _draw(axes, run, ticks, curves, ("units of a bundle" if learning else "relative gap") + " (log)")
     for axes in figure.axes[:-1]:
         axes.set_xlabel("")
     return figure
@@ -171,9 +171,10 @@ def wedges(run: Frames) -> Figure | None:
     if max(-low, high) > 10:
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(min(low, 0) - 0.5, max(high, 0) * 2 + 0.5)
+    unit = "what one more unit earns above its price" + (" (log)" if axes.get_yscale() == "symlog" else "")
     axes.yaxis.set_major_formatter(lambda value, _: f"{canvas.number(100 * value)}\N{NO-BREAK SPACE}%")
     curves = list(zip(shown.T, words, styles, strict=False))
-    _draw(axes, run, ticks, curves, "what one more unit earns above its price")
+    _draw(axes, run, ticks, curves, unit)
     return figure
 
 

@@ -26,7 +26,7 @@ def gains(run: Frames) -> Figure | None:
     numberless = [told.names[i] for i in cohorts if not len(finite(told["gain"][:, i]))]
     notes = [f"Not shown: {', '.join(told.names[i] for i in beyond)}."] if beyond else []
     if numberless:
-        notes.append(f"No gain is drawn of {', '.join(numberless)}: without trade some could not live.")
+        notes.append(f"No gain is drawn of {', '.join(numberless)}: without trade some of them have no finite utility.")
     figure = canvas.sheet(run.summary, TITLE, GUIDE, " ".join(notes))
     ones = [good for good, price in fixed_prices(run.summary).items() if price == "1"]
     known = [column for column in PANELS if len(finite(told[column]))]

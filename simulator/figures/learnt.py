@@ -63,7 +63,13 @@ def held_out(run: Frames) -> Figure | None:
     inputs = len(test["samples"][0][0])
     side = round(inputs**0.5)
     pictures = side >= SMALLEST_SIDE and side * side == inputs
-    figure = canvas.sheet(run.summary, TEST_TITLE, TEST_GUIDE + (" Red, 5 → 9: a 5 decided wrong." if pictures else ""))
+    ties = (
+        f"Not in the table: {test['undecided']} that several contracts are supplied most of."
+        if test["undecided"]
+        else ""
+    )
+    guide = TEST_GUIDE + (" Red, 5 → 9: a 5 decided wrong." if pictures else "")
+    figure = canvas.sheet(run.summary, TEST_TITLE, guide, ties)
     _decisions(figure.add_axes((0.07, 0.11, 0.39 if pictures else 0.9, 0.66)), test)
     samples = test["samples"][: PICTURES[0] * PICTURES[1]] if pictures else []
     space = {"left": 0.52, "right": 0.985, "top": 0.77, "bottom": 0.06, "wspace": 0.15, "hspace": 0.45}

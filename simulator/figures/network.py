@@ -86,9 +86,12 @@ def _drawing(run: Frames, flows: Sequence[Flow], shown: Sequence[Flow], plan: Ne
     for flow, route in zip(shown, routes, strict=True):
         _arrow(axes, flow, route, most)
     ways = [_sampled(route) for route in routes]
+    homeless = 0
     for i in sorted(range(len(shown)), key=lambda i: -np.nan_to_num(shown[i].value)):
         others = np.vstack([np.empty((0, 2)), *ways[:i], *ways[i + 1 :]])
-        _amount(axes, shown[i].quantity, ways[i], plan, taken, others)
+        homeless += not _amount(axes, shown[i].quantity, ways[i], plan, taken, others)
+    if homeless:
+        figure.texts[-1].set_text(f"{figure.texts[-1].get_text()}  Arrows without room for their number: {homeless}.")
     return figure
 
 
@@ -214,8 +217,8 @@ def _sampled(route: Path) -> Floats:
     return canvas.along(way, np.linspace(0, length, max(20, int(length / 4))))
 
 
-def _amount(axes: Axes, quantity: float, way: Floats, plan: NetworkLayout, taken: list[Bbox], others: Floats) -> None:
-    """The quantity on its arrow (above it where level), away from other text and arrows; left out if without place."""
+def _amount(axes: Axes, quantity: float, way: Floats, plan: NetworkLayout, taken: list[Bbox], others: Floats) -> bool:
+    """The quantity on its arrow (above it where level), away from other text and arrows; whether there is a place."""
     size = min(0.93 * FONT * plan.scale, plan.column / 10)
     text = _write(axes, 0, 0, canvas.number(quantity, 3), size, va="center")
     canvas.shrink(text, 0.85 * abs(way[-1, 0] - way[0, 0]))
@@ -232,8 +235,9 @@ def _amount(axes: Axes, quantity: float, way: Floats, plan: NetworkLayout, taken
             places.append((clear - 30 * abs(share - 0.5), float(x), y, level))
     if not places:
         text.remove()
-        return
+        return False
     _, x, y, level = max(places)
     text.set_position((x, y))
     text.set_bbox(None if level else {"facecolor": "white", "edgecolor": "none", "pad": 1})
     taken.append(text.get_window_extent())
+    return True

@@ -146,6 +146,8 @@ def three_prices(run: Frames) -> Figure | None:
     low, high = _limits(finite(np.hstack([*shown.values()])))
     by_logarithm = 0 < 8 * low < high
     some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
+    beyond = np.abs(finite(np.hstack([*shown.values()]))).max() > WIDEST
+    some += f" Above {WIDEST:.0f} lines leave the picture." if beyond else ""
     notes = some, cut, canvas.time_note(run.summary, ticks, *shown.values())
     figure = canvas.sheet(run.summary, RATIO_TITLE, RATIO_GUIDE, *notes)
     titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}

@@ -18,8 +18,7 @@ from simulator.figures.canvas import BLACK, BODY, GREY, SMALL, VERMILION, Style
 from simulator.figures.frames import Floats, Frames, equilibria_of, fixed_prices, goods_of, is_planned, scheduler_of
 from simulator.figures.window import rows_worth_drawing
 
-# Where the share of each corner's good is written beside the triangle: below, to the right, to the left.
-OUTWARD = (((0, -5), "center", "top"), ((6, 0), "left", "center"), ((-6, 0), "right", "center"))
+MARKERS = "*PXD^v"
 PAPER: Style = {"facecolor": "#fafafa", "edgecolor": GREY, "linewidth": 1.5}
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
 TITLE = "The path of the three prices, as shares of their sum"
@@ -48,8 +47,8 @@ def simplex(run: Frames) -> Figure | None:
     if not len(path):
         return None
     equilibria = _equilibria(run, names)
-    note = canvas.time_note({}, ticks)
-    figure = canvas.sheet(run.summary, TITLE, GUIDE, note)
+    some = f"Drawn: {len(MARKERS)} of {len(equilibria)} equilibria." if len(equilibria) > len(MARKERS) else ""
+    figure = canvas.sheet(run.summary, TITLE, GUIDE, some, canvas.time_note({}, ticks))
     axes = figure.add_axes((0.04, 0.05, 0.6, 0.74))
     axes.set_axis_off()
     zoomed = _zoom(axes, np.vstack([path, *(at for at, _ in equilibria)]))
@@ -116,16 +115,12 @@ def _grid(axes: Axes, names: Sequence[str], zoomed: bool) -> None:
     for good, name in enumerate(names):
         for share in np.arange(step, 1 - step / 2, step):
             start, end = (CORNERS[(good + i) % 3] * (1 - share) + CORNERS[good] * share for i in (1, 2))
-            enters, leaves = _clip(start, end, low, high) if zoomed else (0.0, 1.0)
-            if zoomed and (leaves - enters) * np.linalg.norm(end - start) < 0.25 * view.height:
+            enters, leaves = _clip(start, end, low, high)
+            if (leaves - enters) * np.linalg.norm(end - start) < 0.25 * view.height:
                 continue
             axes.plot(*zip(start, end, strict=True), color="#cccccc", linewidth=1, zorder=0.5)
             x, y = start + enters * (end - start)
             words = canvas.plain(f"{canvas.shorten(name, 10)} {canvas.number(100 * share)}\N{NO-BREAK SPACE}%")
-            if not zoomed:
-                offset, across, upright = OUTWARD[good]
-                axes.annotate(words, (x, y), offset, ha=across, va=upright, **style)
-                continue
             text = axes.annotate(words, (x, y), (0, 0), ha="center", va="center", bbox=paper, **style)
             over = text.get_window_extent().width / 2 - 0.05 * axes.bbox.width
             if over > 0 and min(x - low[0], high[0] - x) < 1e-9:
@@ -191,7 +186,7 @@ def _marks(axes: Axes, path: Floats, equilibria: Sequence[tuple[Floats, str]]) -
     style: Style = {"linestyle": "", "markeredgecolor": BLACK, "zorder": 5}
     axes.plot(*path[0], marker="s", markersize=13, markerfacecolor="white", label="start", **style)
     axes.plot(*path[-1], marker="o", markersize=21, markerfacecolor=VERMILION, label="end", **style)
-    for marker, (at, label) in zip("*PXD^v", equilibria, strict=False):
+    for marker, (at, label) in zip(MARKERS, equilibria, strict=False):
         axes.plot(*at, marker=marker, markersize=15, markerfacecolor="white", label=label, **style)
 
 

@@ -46,7 +46,7 @@ def wave(run: Frames) -> Figure | None:
         panels[0].set_ylabel("good, by its place in the program", fontsize=BODY)
     panels[1].set_yticks([])
     bar = figure.colorbar(images[0], cax=figure.add_axes((0.905, 0.135, 0.018, 0.6)))
-    bar.set_label("distance from the last value, relative", fontsize=SMALL)
+    bar.set_label("distance from the last value, relative (log scale)", fontsize=SMALL)
     return figure
 
 
