@@ -22,7 +22,7 @@ from tests.house import Outcome
 
 PAGES = [page.relative_to(ROOT) for page in pages()]
 INDEX = ROOT / "docs" / "README.md"
-SLOW = {"why-scarf-turns.md", "three-prices.md"}
+SLOW = {"why-scarf-turns.md", "three-prices.md", "commands.md"}
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
