@@ -6,7 +6,6 @@ Exit codes: `terminal.EXIT_CODES`. Modules are imported when a command needs the
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
@@ -44,7 +43,6 @@ from simulator.options import (
     usage,
 )
 from simulator.searching import perturb, solve, tune
-from simulator.slips import instead
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario
@@ -338,15 +336,17 @@ def new(
     """Write a commented starter scenario, NAME.yaml, which runs as it is. A file that exists is left alone."""
     from shlex import quote
 
-    from simulator.kinds.entry import NAME_PATTERN
+    from simulator.kinds.names import NAME_RULE, name_fault
     from simulator.scenario.starter import starter
 
     name = name.removesuffix(".yaml").removesuffix(".yml")
-    if not re.fullmatch(NAME_PATTERN, name) or len(name) > 100:
-        expected = "a name of letters, digits, '.', '_' and '-', the first a letter or digit, at most 100"
+    if fault := name_fault(name):
         folder, _, last = name.replace(os.sep, "/").rpartition("/")
-        guess = f"simulator new {last} --out {folder}" if folder else instead("name", name)
-        refuse(f"found {name!r}; expected {expected}{meant(guess)}")
+        refuse(
+            f"found {name!r}; expected {NAME_RULE}; did you mean simulator new {last} --out {folder}?"
+            if folder
+            else fault
+        )
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name}.yaml"

@@ -21,7 +21,7 @@ from simulator.arguments import (
 from simulator.errors import CommandError
 from simulator.jobs import Failure, Interruption, Job, in_processes
 from simulator.options import AsJson, Jobs, OneScenario, Seed, Settings, one_of
-from simulator.terminal import AS_EXPECTED, UNEXPECTED, Progress, aligned, print_json, progress_of, say
+from simulator.terminal import AS_EXPECTED, UNEXPECTED, Progress, aligned, complain, print_json, progress_of, say
 
 if TYPE_CHECKING:
     from simulator.references.judges import References
@@ -159,7 +159,9 @@ def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple
     (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
     if not plans(loaded.scheduler.kind):
         found = f"found {loaded.scheduler.kind}, under which nobody plans"
-        refuse(f"{scenario}: {found}; expected tatonnement, or simulator run")
+        refuse(f"{scenario}: {found}; expected tatonnement; did you mean simulator run {scenario}?")
+    for warning in loaded.warnings:
+        complain(str(warning))
     prices, drawn = loaded.initial_prices, loaded.run.seed
     return loaded, References(loaded.economy, loaded.rule, prices, drawn, random_starts=SOLVE_STARTS)
 

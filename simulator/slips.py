@@ -212,7 +212,7 @@ SLIPS = (
     Slip("program", r"(.*\d),(\d.*)", r"\1.\2"),
     Slip("program", r"(.*?)(?<![\w.])(\d+\.?\d*)([A-Za-z]\w*)(.*)", r"\1\2*\3\4"),
     Slip("program", r"(?=.*[·×÷−√²³^{}]).*", lambda m: _keyed(m[0])),
-    Slip("program", r"(?!return\b|def\b|for\b)([^=]+)", r"c = \1"),
+    Slip("program", r"(?!(?:return|def|for|class|global|with|try|del|raise|pass)\b|@)([^=]+)", r"c = \1"),
     # Signs of a formula.
     Slip("sign", r"\*\*", "^"),
     Slip("sign", "//", "/"),

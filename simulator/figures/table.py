@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -35,10 +36,13 @@ def draw(run: str | Path | Frames, folder: str | Path, formats: Sequence[str] = 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    for name, build in FIGURES.items():
-        figure = build(frames)
-        if figure is not None:
-            for kind in formats:
-                written.append(folder / f"{name}.{kind}")
-                canvas.save(figure, written[-1], kind)
+    with warnings.catch_warnings():
+        # A letter that no font here has is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        for name, build in FIGURES.items():
+            figure = build(frames)
+            if figure is not None:
+                for kind in formats:
+                    written.append(folder / f"{name}.{kind}")
+                    canvas.save(figure, written[-1], kind)
     return written

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -162,8 +163,11 @@ class Formula:
         return parse, (self.text,)
 
 
+MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u109f\u1780-\u17d3"
+"""Signs that belong to the letter before them, and the alphabets that have such."""
+NAME = rf"[^\W\d][\w{MARKS}]*"
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>[-+*/^(),]))"
+    rf"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>{NAME})|(?P<sign>[-+*/^(),]))"
 )
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3, "^": 4}
@@ -273,7 +277,7 @@ class _Parser:
                 message = f"found {sign}; expected plain arithmetic; did you mean {written}?"
                 break
         if message is None and one.isalpha():
-            message = f"found {one}; expected names of the letters a to z, digits and _"
+            message = f"found {one}; expected names of plain letters, digits and _"
         self.refuse(message or f"found {one!r}; expected numbers, names, + - * / ^ and round brackets", offset)
 
     def value(self, kind: str, token: str, offset: int) -> bool:
@@ -285,6 +289,9 @@ class _Parser:
             self.values.append(self.graph.constant(number))
             return True
         if kind == "name":
+            strange = next((at for at, one in enumerate(token) if unicodedata.normalize("NFKC", one) != one), None)
+            if strange is not None:
+                self.refuse_character(offset + strange)
             if token in FUNCTIONS:
                 self.refuse(
                     f"found the function {token} alone; expected its value too; did you mean {token}(...)?", offset

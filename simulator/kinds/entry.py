@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
+from simulator.kinds.names import MOST_LETTERS, NAME_PATTERN, name_fault
 from simulator.kinds.wording import listed, one_of, unknown
 
 Steps = tuple[str | int, ...]
@@ -37,8 +38,6 @@ MAPPING, LIST, TEXT, NUMBER, TRUTH, DIRICHLET = "\0mapping", "\0list", "\0text",
 MARKS = (MAPPING, LIST, TEXT, NUMBER, TRUTH, DIRICHLET)
 """Marks of union members by their shape, as they stand in pydantic's locations; no key of a scenario can be one."""
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-MOST_LETTERS = 100
 MAX_SUGGESTIONS = 200
 """Complaints after which nobody is helped by one more guess, and a hostile file would only gain time."""
 
@@ -134,13 +133,19 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _name(name: str) -> str:
+    if fault := name_fault(name):
+        raise refusal(Complaint((), fault))
+    return name
+
+
 def _good(name: str, info: ValidationInfo) -> str:
     if stranger := Known.of(info).stranger(name):
         raise refusal(Complaint((), stranger))
     return name
 
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=MOST_LETTERS)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=MOST_LETTERS), AfterValidator(_name)]
 GoodName = Annotated[str, AfterValidator(_good)]
 """The name of a good, refused where the scenario has no such good."""
 Amount = Annotated[float, Field(ge=0)]

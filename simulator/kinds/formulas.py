@@ -11,7 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from simulator.formulas.concavity import judge
 from simulator.formulas.formula import Formula, FormulaError, parse, sides
-from simulator.kinds.entry import NAME_PATTERN, Complaint, Known, Mark, refusal
+from simulator.kinds.entry import Complaint, Known, Mark, refusal
+from simulator.kinds.names import name_fault
 from simulator.kinds.wording import meant, quoted
 from simulator.slips import instead
 
@@ -48,7 +49,7 @@ class _Text(Mark):
 class _Makes(_Text):
     def parsed(self, text: str, known: Known) -> Makes:
         outputs, right = sides(text)
-        wrong = [good for good in outputs if not re.fullmatch(NAME_PATTERN, good)]
+        wrong = [good for good in outputs if name_fault(good)]
         if wrong or not outputs:
             advice = "expected 'good = formula' with one good on the left, or 'one = other = formula' of joint products"
             used = set(re.findall(r"[^\W\d]\w*", text))
@@ -99,5 +100,5 @@ def _must_be_concave(text: str, formula: Formula, known: Known, offset: int) -> 
 
 
 def _position(formula: str, name: str) -> int:
-    match = re.search(rf"(?<![A-Za-z0-9_.]){re.escape(name)}(?![A-Za-z0-9_.])", formula)
+    match = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", formula)
     return match.start() if match else 0

@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 from simulator.slips import called_here
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
 def quoted(text: str, limit: int = 60) -> str:

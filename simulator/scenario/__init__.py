@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -14,8 +13,8 @@ from typing import Any
 
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import DrawError, Draws
-from simulator.kinds.entry import NAME_PATTERN
-from simulator.kinds.wording import quoted
+from simulator.kinds.names import NAME_RULE, name_fault
+from simulator.kinds.wording import meant, quoted
 from simulator.scenario.build import RunSettings, Scenario, build
 from simulator.scenario.checks import check, scale_faults, unlikely, unreached
 from simulator.scenario.complaints import validate
@@ -30,6 +29,7 @@ from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError, changed
 from simulator.scenario.yaml_text import compose, read
+from simulator.slips import instead
 
 __all__ = [
     "Plugins",
@@ -150,9 +150,10 @@ def _load(
             _outfit(document, plugins)
         files = _name_files(document, folder, inputs)
         model = validate(document)
-        if "name" not in document.data and not re.fullmatch(NAME_PATTERN, name):
-            message = f"found no name, and the file's {name!r} cannot be one"
-            document.faults.append(Fault(("name",), f"{message}; expected letters, digits, '.', '_' and '-'", "parent"))
+        if "name" not in document.data and name_fault(name):
+            message = f"found no name, and the file's {name!r} cannot be one; expected {NAME_RULE}"
+            better = instead("name", name)
+            document.faults.append(Fault(("name",), message + meant(better and f"name: {better}"), "parent"))
         check(document, model)
         if not document.faults:
             warnings = [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in strange]

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
+from simulator.kinds.names import alike_names
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
-from simulator.kinds.wording import number, quoted, shown, unknown
+from simulator.kinds.wording import meant, number, quoted, shown, unknown
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
@@ -111,6 +112,12 @@ def _goods(findings: Findings) -> None:
     for at, name in enumerate(goods if isinstance(goods, list) else ()):
         if findings.sound("goods", at) and seen.setdefault(name, at) != at:
             findings.fault(("goods", at), f"found the good {quoted(name)} twice; expected it once")
+    places = {name: at for at, name in enumerate(goods)} if isinstance(goods, list) else {}
+    for name, other in alike_names(findings.goods or ()).items():
+        path: Steps = ("goods", places.get(name, name))
+        findings.fault(
+            path, f"found {quoted(name)}, which looks like {quoted(other)}; expected names that differ", "key"
+        )
 
 
 def _prices(findings: Findings, learns: bool) -> None:
@@ -234,7 +241,8 @@ def _draws(findings: Findings) -> None:
             )
         total += 8 * columns * count
         if total > MAX_DRAWN:
-            takes = f"{count:,} agents who differ in {columns:,} numbers each, {total / 1e9:.3g} GB in all"
+            numbers = f"{columns:,} number{'' if columns == 1 else 's'}"
+            takes = f"{count:,} agents who differ in {numbers} each, {total / 1e9:.3g} GB in all"
             findings.fault((*path, "count"), f"found {takes}; expected at most {MAX_DRAWN / 1e9:g} GB")
             return
 
@@ -326,4 +334,5 @@ def scale_faults(scenario: Scenario) -> Iterator[Fault]:
         named = ", ".join(dict.fromkeys(markets.goods[markets.good[place]] for place in sorted(without)))
         message = f"found steps per unit of s, but a linear taste makes demand for {named} jump and firms supply it"
         advice = "expected form: additive, without relative (the mean of z/s at the right price is not 0)"
-        yield Fault(("scheduler", key), f"{message}; {advice}")
+        guess = meant(f"scheduler: {{form: additive, rate: {scheduler['rate']}}}")
+        yield Fault(("scheduler", key), f"{message}; {advice}{guess}")

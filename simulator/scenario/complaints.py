@@ -11,10 +11,11 @@ from typing import Any, cast, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 
 from simulator.kinds.entry import MARKS, MAX_SUGGESTIONS, Entry, Known, Spot, Steps
+from simulator.kinds.names import NAME_RULE
 from simulator.kinds.wording import alike, choice, found, meant, nearest, number, unknown
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.language import Language, declared_goods, model_of
-from simulator.scenario.remedies import NAME_RULE, by_name_alone, elsewhere, line, reshaped, sample
+from simulator.scenario.remedies import by_name_alone, elsewhere, line, reshaped, sample
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import plans
 from simulator.slips import called_here, instead

@@ -4,7 +4,6 @@ asked of a scenario.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 from simulator.economics.bundles import Layer, binary
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Draws
-from simulator.kinds.entry import MOST_LETTERS, NAME_PATTERN
+from simulator.kinds.names import MOST_LETTERS, NAME_RULE, name_fault
 from simulator.kinds.wording import quoted, shown, unknown
 from simulator.scenario.complaints import validate_part
 from simulator.scenario.document import Document, Fault
-from simulator.scenario.remedies import NAME_RULE
 from simulator.scenario.resolve import files_of
 from simulator.scenario.settings import steps_of
 from simulator.schedulers.learning import Hidden, LearningSettings
@@ -222,7 +220,7 @@ def _must_name_goods(inputs: list[str], target: str, path: str, where: str) -> N
         if name == CONSTANT:
             found = f"found the column {CONSTANT}{where}"
             raise DrawError(path, f"{found}; expected another name: every bundle has a {CONSTANT} good of its own")
-        if not re.fullmatch(NAME_PATTERN, name) or len(name) > MOST_LETTERS:
+        if name_fault(name):
             found = f"found the column {quoted(name)}{where}, which cannot name a good"
             raise DrawError(path, f"{found}; expected {NAME_RULE}, or inputs: without it")
 

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 from simulator.dynamics.behaviours import BEHAVIOURS
 from simulator.dynamics.price_rules import PIECES, RECIPES
 from simulator.kinds.entry import Steps, required
+from simulator.kinds.names import NAME_RULE
 from simulator.kinds.technologies import TECHNOLOGIES
 from simulator.kinds.utilities import QUASILINEAR, UTILITIES
 from simulator.kinds.wording import nearest
@@ -20,7 +21,6 @@ from simulator.slips import called_here, instead
 TABLES: dict[str, Any] = {"utility": UTILITIES, "quasilinear": QUASILINEAR, "technology": TECHNOLOGIES}
 """The kinds that say how they are written, by the key they stand under."""
 
-NAME_RULE = "1 to 100 letters, digits, '.', '_' and '-', a letter or digit first"
 ALONE: dict[str | int, str] = {"run": "ticks", "scheduler": "rate", "hidden": "firms"}
 """What a number alone is in the place of a mapping."""
 EACH, ANY = "[]", "*"
