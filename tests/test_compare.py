@@ -470,7 +470,7 @@ def test_prices_of_markets_that_learn_are_compared_as_they_are() -> None:
     titles = {axes.get_title(loc="left") for axes in comparison_figure(found).axes}
     assert "largest order that stays unfilled (log scale)" in titles
     mixed = comparison(lessons[0], course("trade", [[1, 1], [1, 2]], scale="money"))
-    assert "largest excess demand, or unfilled order (log scale)" in {
+    assert "largest order that stays unfilled or relative excess demand (log scale)" in {
         axes.get_title(loc="left") for axes in comparison_figure(mixed).axes
     }
 

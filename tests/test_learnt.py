@@ -140,9 +140,12 @@ def test_contracts_are_named_and_have_colours_of_their_own(contracts: int, named
     assert [text.get_text() for text in axes.texts] == [f"{500 + place}" for place in range(contracts)][
         :: -(-contracts // named)
     ]
-    dots = axes.collections[-1]
-    dots.update_scalarmappable()
-    assert len({to_hex(colour) for colour in dots.get_facecolor()}) == contracts
+    dots = [part for part in axes.collections if isinstance(part, PathCollection)]
+    for part in dots:
+        part.update_scalarmappable()
+    assert [len({to_hex(colour) for colour in part.get_facecolor()}) for part in dots] == [1] * contracts
+    assert len({to_hex(part.get_facecolor()[0]) for part in dots}) == contracts
+    assert len({part.get_paths()[0].vertices.tobytes() for part in dots}) == min(contracts, 10)
 
 
 def test_a_run_is_not_cut_while_its_loss_still_falls() -> None:

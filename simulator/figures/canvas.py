@@ -35,8 +35,8 @@ MOST_POINTS = 4000
 MOST_TURNS = 60
 
 # Okabe and Ito (2008): told apart with every common colour blindness; line styles and markers tell them apart in grey.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 GREY = "#595959"
 DASHED, DOTTED, DASH_DOT = (0, (4, 2)), (0, (0.1, 2)), (0, (5, 2, 0.1, 2))

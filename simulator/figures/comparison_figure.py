@@ -19,6 +19,7 @@ MOST_RUNS = len(CYCLE)
 MOST_GOODS = 4
 # A run so many times longer than another leaves of it nothing to see on a linear axis.
 LONGER = 10.0
+RESIDUALS = {False: "relative excess demand", True: "order that stays unfilled"}
 GRIDS = ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2))
 
 
@@ -57,7 +58,8 @@ def comparison_figure(comparison: Comparison) -> Figure:
     axes = sheet.add_axes((0.085, 0.225, 0.375 if goods else 0.89, 0.55))
     _draw_gaps(axes, runs)
     canvas.tick_axis(axes, span, by_logarithm=by_logarithm)
-    canvas.title(axes, f"{_residual(runs)} (log scale)")
+    residuals = dict.fromkeys(RESIDUALS[one.run.learns] for one in runs)
+    canvas.title(axes, f"largest {' or '.join(residuals)} (log scale)")
     shape = GRIDS[len(goods)]
     space = {"left": 0.545, "right": 0.975, "top": 0.775, "bottom": 0.225, "wspace": 0.3, "hspace": 0.32}
     for place, panel in enumerate(canvas.panels(sheet, len(goods), shape, **space)):
@@ -77,14 +79,6 @@ def _drawn(comparison: Comparison, place: int, goods: Sequence[str], style: Styl
     """What is drawn of the run in this place."""
     run = comparison.runs[place]
     return Drawn(run, np.abs(run.excess_demand), [comparison.path(place, good) for good in goods], style)
-
-
-def _residual(runs: Sequence[Drawn]) -> str:
-    """What is drawn of how far runs are from clearing."""
-    learning = [one.run.learns for one in runs]
-    if all(learning):
-        return "largest order that stays unfilled"
-    return "largest excess demand, or unfilled order" if any(learning) else "largest relative excess demand"
 
 
 def _capital(words: str) -> str:
@@ -131,9 +125,7 @@ def _notes(comparison: Comparison, drawn: Sequence[Drawn], goods: Sequence[str])
 
 def _legend(sheet: Figure, runs: Sequence[Drawn]) -> None:
     """Every run with its line and how it ended, below all panels."""
-    samples: list[tuple[str, Style]] = []
-    for run, _, _, style in runs:
-        samples.append((f"{run.label}: {run.outcome}", style))
+    samples = [(f"{one.run.label}: {one.run.outcome}", one.style) for one in runs]
     across = -(-len(runs) // -(-len(runs) // 4))
     legend = canvas.legend(sheet, samples, loc="center", ncols=across, bbox_to_anchor=(0.5, 0.09), handlelength=3.5)
     for text in legend.get_texts():

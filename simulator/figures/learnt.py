@@ -22,6 +22,7 @@ TEST_TITLE = "How patterns are decided that the market never saw"
 TEST_GUIDE = "Rows and columns: which contract was ordered, and which would be supplied most."
 LOSS, WRONG = canvas.stroke(BLUE, 4.5), canvas.stroke(VERMILION, 1.6)
 MOST_NAMES = 20
+MARKERS = "osD^vP*<>p"
 MOST_ORDERS = 60
 SMALLEST_SIDE = 4
 # Rows and columns of pictures; what a count needs to be read, in points; above this part of the largest one it is dark.
@@ -206,13 +207,17 @@ def draw_surface(axes: Axes, surface: Mapping[str, Any]) -> Any:
     style = _palette(len(contracts)) if several else _shades_about(orders)
     if supplied is not None and several:
         axes.pcolormesh(*sides, np.array(supplied), alpha=0.45, **style)
+        axes.contour(*sides, supplied, levels=np.arange(len(contracts) - 1) + 0.5, colors="black", linewidths=1)
     elif supplied is not None:
         low, high = style["vmin"], style["vmax"]
         shades = axes.contourf(*sides, supplied, levels=np.linspace(low, high, 21), extend="both", **style)
     if _has_halves(surface):
         axes.contour(*sides, np.array(surface["margin"]), levels=[0.0], colors="black", linewidths=1.5)
-    size = 110 if len(places) <= 50 else 45
-    axes.scatter(places[:, 0], places[:, 1], c=orders, s=size, edgecolors="black", linewidths=1.2, zorder=3, **style)
+    style = {"s": 110 if len(places) <= 50 else 45, "edgecolors": "black", "linewidths": 1.2, "zorder": 3, **style}
+    # In grey contracts are told apart by their borders and markers.
+    for contract in range(len(contracts)):
+        own = orders == contract if several else np.full(len(orders), True)
+        axes.scatter(*places[own].T, c=orders[own], marker=MARKERS[contract % len(MARKERS)], **style)
     axes.set(xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1]))
     for name, label in zip(surface["inputs"], (axes.set_xlabel, axes.set_ylabel), strict=True):
         label(canvas.plain(name), fontsize=SMALL)

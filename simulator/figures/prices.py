@@ -70,7 +70,7 @@ def prices(run: Frames) -> Figure | None:
                 axes.plot([first, min(ends[ends > first][0], ticks[-1])], [value, value], **EQUILIBRIUM)
                 looks["equilibrium"] = "equilibrium", EQUILIBRIUM
         canvas.mark_shocks(axes, run.summary)
-        _price_axis(axes, finite(np.concatenate([*paths.values(), there])))
+        canvas.price_axis(axes, np.concatenate([*paths.values(), there]))
         canvas.tick_axis(axes, ticks)
         axes.tick_params(labelbottom=place + shape[1] >= len(chosen))
         _panel_title(axes, goods.names[column], goods["price"][:, column])
@@ -102,17 +102,6 @@ def _goods_to_show(goods: Panel, summary: Mapping[str, Any]) -> tuple[list[int],
         how = "the largest factor" if by_factor else "most"
         notes.append(f"Shown: {MOST_PANELS} of {len(free)} goods, those whose prices moved by {how}.")
     return frames.largest(free, lambda i: float(moved[i]), MOST_PANELS), " ".join(notes)
-
-
-def _price_axis(axes: Axes, values: Floats) -> None:
-    """Prices go by logarithm where they span decades, those of both signs as far as they are large."""
-    sizes = np.abs(values[values != 0])
-    if len(values) == 0:
-        axes.set_yticks([])
-    elif values.min() <= 0 and len(sizes) and sizes.max() > 1e4 * np.median(sizes):
-        axes.set_yscale("symlog", linthresh=float(np.median(sizes)))
-    else:
-        canvas.price_axis(axes, values)
 
 
 def _panel_title(axes: Axes, good: str, price: Floats) -> None:
