@@ -113,7 +113,7 @@ def optimum(economy: Economy, at: Equilibrium) -> float:
     return objective(economy, balance.inputs, balance.consumption, net)
 
 
-@pytest.mark.parametrize("name", SOLVED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "loop")) for name in SOLVED])
 def test_at_equilibrium_price_is_bid_is_adjoint_is_the_derivative_of_the_solved_optimum(name: str) -> None:
     scenario = load(SOLVED[name])
     economy = scenario.economy

@@ -320,7 +320,7 @@ def test_a_reader_who_goes_away_is_no_error_and_a_full_stream_is_one(shell: str,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_stopped_by_a_signal_everything_is_kept_and_goes_on(jobs: int, number: signal.Signals, tmp_path: Path) -> None:
     files = write(tmp_path, "a", "b", "c", text=ORBIT)
     command = [*PROGRAM, "run", *map(str, files), "--no-plots", "--jobs", str(jobs), "--set", "run.ticks=20000"]
@@ -385,6 +385,7 @@ def test_what_takes_minutes_is_broken_off_by_a_signal(command: str, references: 
         assert not Path("outputs/slow/run.lock").exists()
 
 
+@pytest.mark.slow
 def test_a_second_run_in_one_folder_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
     (orbit,) = write(tmp_path, "orbit", text=ORBIT.replace("ticks: 3000", "ticks: 60000"))
     options = ["run", str(orbit), "--no-plots", "--quiet"]

@@ -308,6 +308,7 @@ def test_an_installed_package_adds_kinds_to_the_command_line(package: Path) -> N
     assert "Traceback" not in wrong.stderr + gone.stderr
 
 
+@pytest.mark.slow
 def test_an_installed_package_is_listed_and_allowed_for(package: Path) -> None:
     listed = {what: called(package, "list", what).stdout for what in ("utilities", "rules", "behaviours")}
     assert "square_roots  u(x) = sum w sqrt(x)" in listed["utilities"]

@@ -88,7 +88,7 @@ def test_every_rule_has_a_row() -> None:
         assert all(name in str(row.scheduler["with"]) for row in rows)
 
 
-@pytest.mark.parametrize("economy", ECONOMIES)
+@pytest.mark.parametrize("economy", ["fisher", pytest.param("bakery", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ROWS)
 def test_every_rule_finds_the_bottom_of_a_convex_economy(name: str, economy: str) -> None:
     row = ROWS[name]

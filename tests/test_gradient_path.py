@@ -175,7 +175,7 @@ def test_the_auctioneer_s_path_is_gradient_descent(name: str, form: str, pieces:
 
 @pytest.mark.parametrize("pieces", OPTIMISERS, ids=str)
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["network", "fisher", "alike"])
+@pytest.mark.parametrize("name", ["network", "fisher", pytest.param("alike", marks=pytest.mark.slow)])
 def test_whatever_the_rule_it_descends_as_the_market_does(name: str, form: str, pieces: Any) -> None:
     """Chance included: it is drawn from the seed and the tick."""
     assert parting(loaded(POTENTIAL[name], form, pieces, trade="at_equilibrium", run={"seed": 5}), 40) <= 1e-9

@@ -94,7 +94,7 @@ def prices(run: Run) -> np.ndarray:
     return run.trajectory.pivot_table("price", "tick", "good", sort=False).to_numpy()
 
 
-@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+@pytest.mark.parametrize("trade", [pytest.param("every_tick", marks=pytest.mark.slow), "at_equilibrium"])
 @pytest.mark.parametrize("name", TECHNIQUES)
 def test_it_comes_to_rest_where_the_best_response_does(name: str, trade: str) -> None:
     run = {"ticks": 3000, "tolerance": 1e-9, "record_every": 10}
@@ -159,7 +159,10 @@ def test_fixed_proportions_that_change_are_found_again() -> None:
     assert used[last, "water"] == pytest.approx(2 * used[last, "malt"], rel=1e-7)
 
 
-@pytest.mark.parametrize("name", ["formula", "power", "ces", "leontief"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("formula", marks=pytest.mark.slow), "power", pytest.param("ces", marks=pytest.mark.slow), "leontief"],
+)
 def test_quick_quantities_under_slow_prices_are_the_best_response(name: str) -> None:
     slow = {"scheduler": {"rate": 0.002}, "run": {"ticks": 400}, "trade": "at_equilibrium", "expect": "out_of_ticks"}
     best = prices(simulate(with_best_response(brewery(TECHNIQUES[name], **slow)), references=False))

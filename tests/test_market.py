@@ -425,7 +425,8 @@ def plain_town() -> Run:
     return simulate({**TOWN, "run": {**TOWN["run"], "ticks": 60}})
 
 
-@settings(max_examples=3)
+@pytest.mark.slow
+@settings(max_examples=5)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_a_file_does_not_matter(random: Any) -> None:
     plain = plain_town()

@@ -312,7 +312,13 @@ def test_a_run_that_is_cut_short_says_so() -> None:
     assert (summary["outcome"], summary["ticks"]) == ("out_of_ticks", 50)
 
 
-@pytest.mark.parametrize(("data", "expected"), [(STATICS, "cleared"), (SCARF, "cycled")], ids=["cleared", "cycled"])
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(STATICS, "cleared", id="cleared"),
+        pytest.param(SCARF, "cycled", id="cycled", marks=pytest.mark.slow),
+    ],
+)
 def test_stop_never_goes_on_to_the_last_tick_and_says_the_same(data: dict[str, Any], expected: str) -> None:
     summary = outcome(data, run={"ticks": 5500, "stop": "never", "references": "off"})
     assert (summary["outcome"], summary["ticks"]) == (expected, 5500)

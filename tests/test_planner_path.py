@@ -206,7 +206,7 @@ def test_linear_tastes_have_an_objective_too() -> None:
     np.testing.assert_allclose(path.advance(3000), solved(loaded(LINEAR)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+@pytest.mark.parametrize("trade", [pytest.param("every_tick", marks=pytest.mark.slow), "at_equilibrium"])
 @pytest.mark.parametrize("name", SMOOTH)
 def test_a_run_says_so(name: str, trade: str) -> None:
     data = {**SMOOTH[name], "trade": trade, "scheduler": {"rate": 0.2}, "run": {"tolerance": 1e-9, "record_every": 5}}

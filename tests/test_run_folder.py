@@ -74,7 +74,10 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "scheduler": TATONNEMENT | {"rate": 0.05, "with": [{"momentum": 0.3}]},
     },
 }
-EVERY_TRADE = [(name, trade) for name in SCENARIOS for trade in ("every_tick", "at_equilibrium")]
+EVERY_TRADE = [
+    *((name, "every_tick") for name in SCENARIOS),
+    *(pytest.param(name, "at_equilibrium", marks=pytest.mark.slow) for name in SCENARIOS),
+]
 
 
 class KilledError(BaseException):

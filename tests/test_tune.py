@@ -69,7 +69,7 @@ def tuned(file: Path) -> list[Trial]:
     return search(numbers_of(scenario), lambda many: [trial(scenario, numbers) for numbers in many])
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "pieces")) for name in TEXTS])
 def test_the_best_is_no_worse_than_as_written_and_runs_as_promised(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.yaml"
     file.write_text(TEXTS[name])
