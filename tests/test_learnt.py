@@ -115,6 +115,10 @@ def test_what_is_told_of_neither_orders_nor_a_surface_keeps_to_the_page() -> Non
     assert keeps_its_place(figure)
 
 
+def test_a_surface_that_cannot_be_rounded_is_no_longer_finite() -> None:
+    assert taught([(0, 0, -1e308), (0, 1, 1)], rate=0.3, supply="linear").summary["surface"]["supplied"] is None
+
+
 def test_a_surface_that_is_no_longer_finite_says_so() -> None:
     run = taught([(a * 1e200, b * 1e200, y) for a, b, y in SQUARE], rate=1e200, supply="linear")
     assert run.summary["surface"]["supplied"] is None

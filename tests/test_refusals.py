@@ -42,6 +42,7 @@ REFUSALS = [
     ("name: a\x07\n", "1:8", "", "found the character U+0007, which YAML does not allow"),
     (BASE + "supply: &s {a: 1}\n", "3:9", "supply", "found the anchor '&s'; expected a plain value"),
     (BASE + "supply: *s\n", "3:9", "supply", "found the alias '*s'; expected the value itself"),
+    (BASE + "supply: {a: 1,*s : 2}\n", "3:15", "supply.'*'", "found the alias '*s'; expected the value itself"),
     (BASE + "supply: {a: !!float 1}\n", "3:13", "supply.a", "found the tag '!!float'; expected a plain value"),
     (BASE + "name: !!python/name:os.system x\n", "3:7", "name", "found the tag '!!python/name:os.system'"),
     ("%TAG ! tag:x,2000:\n---\n" + BASE, "2:1", "", "found a %TAG directive"),

@@ -180,10 +180,12 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
         if not np.isfinite(sides).all():
             return None
         paid, supplied = self.market.answers(tick, np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))
-        finite, several = bool(np.isfinite(paid).all()), len(training.contracts) > 1
+        several = len(training.contracts) > 1
+        with np.errstate(all="ignore"):
+            margin = np.round(paid[:, 0] - self.market.sellers.half, 6)
+            shown = supplied.argmax(axis=1) if several else np.round(supplied[:, 0], 6)
+        finite = all(np.isfinite(part).all() for part in (paid, margin, shown))
         whether = finite and not several and binary(training.orders)
-        margin = np.round(paid[:, 0] - self.market.sellers.half, 6)
-        shown = supplied.argmax(axis=1) if several else np.round(supplied[:, 0], 6)
         count = len(training.orders)
         some = np.unique(np.linspace(0, count - 1, min(count, MOST_DOTS)).astype(int))
         orders = training.orders[some]

@@ -228,7 +228,7 @@ class Composer:
             self._fault(path, f"found the key {quoted(value)} twice; expected it once (first in line {line})", index)
             return value, False
         comma = re.search(r"[\d.]+,$", self.document.text[:index][-30:])
-        guess = instead("number", comma[0] + event.value) if comma else None
+        guess = instead("number", comma[0] + event.value) if comma and refusal is None else None
         self._fault(path, refusal or f"found {found(value)} as key; expected text as key{meant(guess)}", index)
         return None, False
 
