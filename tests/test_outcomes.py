@@ -276,6 +276,7 @@ def test_a_residual_that_shrinks_because_a_price_runs_away_is_not_clearing(
     assert np.all(np.diff(step_of(run, "y")) <= 0)
 
 
+@pytest.mark.slow
 def test_a_price_that_runs_away_upwards_is_named_too() -> None:
     """The same economy, counted in y: now x becomes dear without end."""
     scheduler, run = {"form": "multiplicative", "rate": 0.5}, {**RUNAWAY["run"], "tolerance": 1e-3}

@@ -120,7 +120,7 @@ def test_a_split_clears_where_the_even_one_does_not() -> None:
     assert off.gap > 1e-3
 
 
-@pytest.mark.parametrize("trade", ["at_equilibrium", "every_tick"])
+@pytest.mark.parametrize("trade", ["at_equilibrium", pytest.param("every_tick", marks=pytest.mark.slow)])
 def test_a_linear_market_with_a_decaying_step_clears_by_a_split(trade: str) -> None:
     goods = {f"g{good}": {"price": 20} for good in range(1, 6)}
     scenario = {
