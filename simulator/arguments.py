@@ -209,5 +209,7 @@ def _run_meant(place: Path) -> str | None:
         folder for above in (Path("outputs"), place.parent) for folder in sorted(above.glob("*")) if folder.is_dir()
     ]
     named = {folder.name: str(folder) for folder in near}
+    if (place.parent / "trajectory.csv").is_file():
+        return str(place.parent)
     guess = nearest(place.stem if place.is_file() else place.name, named)
     return named[guess] if guess else f"simulator run {place}" if place.suffix in (".yaml", ".yml") else None

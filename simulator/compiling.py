@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from simulator.errors import ScenarioError
+from simulator.kinds.wording import meant
 from simulator.programs.decompile import program_of
 from simulator.programs.language import parse
 from simulator.programs.program import Program, ProgramError
@@ -74,7 +75,8 @@ def _given(program: str) -> _Given:
     if document.faults:
         raise CounterpartError(str(document.problem(document.faults[0])))
     if not isinstance(read_as.text, str):
-        raise CounterpartError(f"{program}: found no program; expected a scenario with program: lines, or a program")
+        guess = meant("firms" in document.data and f"simulator compile {program} --from")
+        raise CounterpartError(f"{program}: found no program; expected a program, or a scenario with one{guess}")
     supplied = cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}
     return _Given(read_as.text, path.stem, "", read_as.per, read_as.copiers, supplied)
 

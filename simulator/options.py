@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand
 
-from simulator.kinds.wording import alike, meant, nearest
+from simulator.kinds.wording import alike, listed, meant, nearest
 from simulator.slips import called_here, instead
 
 
@@ -56,10 +57,11 @@ def usage(error: Any, arguments: Sequence[str]) -> str:
         guess = called_here(wrong, [*known, "--help", "--version", "--debug"])
         guess = guess or (_setting(wrong, arguments) if "--set" in known else None)
         guess = guess or alike(wrong, [*known, "--help", "--version", "--debug"])
-        message = f"unknown option {wrong}; expected one of {', '.join(known)}"
+        message = f"unknown option {wrong}; expected {listed(known) if known else 'none'}"
     elif context is not None and message.startswith("No such command"):
         wrong, known = message.split("'")[1], list(context.command.list_commands(context))
-        guess = f"simulator run {wrong}" if wrong.endswith((".yaml", ".yml")) else nearest(wrong, known)
+        guess = f"simulator run {wrong}" if wrong.endswith((".yaml", ".yml")) else None
+        guess = guess or nearest(wrong, [*known, "--help", "--version"])
         message = f"unknown command {wrong!r}; expected one of {', '.join(known)}"
     elif hasattr(error.__cause__, "errors"):
         # Typer has asked pydantic, which knows what was typed.
@@ -68,6 +70,12 @@ def usage(error: Any, arguments: Sequence[str]) -> str:
         expected = kinds.get(wrongly["type"], wrongly["msg"])
         guess = instead("number", str(wrongly["input"]))
         message = f"{error.param.opts[0]}: found {wrongly['input']!r}; expected {expected}"
+    elif context is not None and message.startswith("Missing argument"):
+        example = str(context.command.epilog).partition("Example: ")[2]
+        message = f"found no {error.param.metavar}; expected one, as in {example}"
+    elif context is not None and (extra := re.fullmatch(r"Got unexpected extra argument\S* \((.*)\)", message)):
+        usual = " ".join(context.command.collect_usage_pieces(context))
+        message = f"found {extra[1]} besides; expected no more than {usual}"
     else:
         message = message[:1].lower() + message[1:]
     return f"{command}: {message}{meant(guess) or f'; see {command} --help'}"

@@ -24,7 +24,7 @@ def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
     done = simulator("run", TUPPERWARE, cwd=tmp_path)
     assert done.returncode == 0
     assert "Cleared after" in done.stdout
-    assert "price = bid = derivative" in done.stdout
+    assert "equals its bid and the derivative" in done.stdout
     folder = tmp_path / "outputs" / "tupperware"
     files = {path.name for path in folder.iterdir()}
     tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv", "distribution.csv"}
@@ -211,7 +211,7 @@ def test_a_new_scenario_may_be_called_anything_a_scenario_may(tmp_path: Path) ->
     assert (checked.returncode, len(checked.stdout.splitlines())) == (0, 6)
 
 
-@pytest.mark.parametrize("name", ["", ".x", "-x", "a b", "a/b", "../a", "ü", "x" * 101, ".yaml"])
+@pytest.mark.parametrize("name", ["", ".x", "-x", "a b", "a/b", "../a", "ü²", "x" * 101, ".yaml"])
 def test_what_cannot_be_a_name_becomes_no_file(name: str, tmp_path: Path) -> None:
     done = simulator("new", "--", name, cwd=tmp_path)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)

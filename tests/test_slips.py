@@ -86,6 +86,7 @@ PATTERNS = [
     ("name", "bread; wine", "bread, wine"),
     ("name", "rye bread/dark", "rye_bread_dark"),
     ("setting", "scheduler: {rate: 1}", "--set 'scheduler={rate: 1}'"),
+    ("setting", "run.ticks 5", "--set 'run.ticks=5'"),
     ("setting", "run.ticks", "--set run.ticks=..."),
     ("makes", "bread := 2*labour^0.5", "bread = 2*labour^0.5"),
     ("makes", "2*labour^0.5 = bread", "bread = 2*labour^0.5"),
@@ -331,6 +332,10 @@ COMMAND_SLIPS = [
     (["run", TUPPERWARE, "--set", "ticks=5"], "did you mean run.ticks?"),
     (["run", TUPPERWARE, "--set", "rate"], "did you mean --set rate=...?"),
     (["run", TUPPERWARE, "--set", "scheduler: {rate: 1}"], "did you mean --set 'scheduler={rate: 1}'?"),
+    (["run", TUPPERWARE, "--set", "run.ticks 5"], "did you mean --set 'run.ticks=5'?"),
+    (["run", TUPPERWARE, "--set", "run.rate=5"], "did you mean scheduler.rate?"),
+    (["run", TUPPERWARE, "--set", "scheduler.momentum=0.5"], "did you mean scheduler.with=[{momentum: ...}]?"),
+    (["run", TUPPERWARE, "--set", "budget=5"], "did you mean consumers.NAME.budget?"),
     (["run", TUPPERWARE, "--set", "firms[0].makes=x"], "did you mean firms.0.makes?"),
     (
         ["run", TUPPERWARE, "--set", "scheduler.rate=50%"],
@@ -345,10 +350,17 @@ COMMAND_SLIPS = [
     (["compare", "outputs/cruso", "outputs/crusoe"], "did you mean outputs/crusoe?"),
     (["plot", "scenarios/crusoe.yaml"], "did you mean outputs/crusoe?"),
     (["plot", TUPPERWARE], f"did you mean simulator run {TUPPERWARE}?"),
+    (["plot", "outputs/crusoe/trajectory.csv"], "did you mean outputs/crusoe?"),
+    (["plot"], "found no RUN; expected one, as in simulator plot outputs/tupperware"),
+    (["solve", TUPPERWARE, "more.yaml"], "found more.yaml besides; expected no more than [OPTIONS] {SCENARIO}"),
+    (["solve", TUPPERWARE, "--ticks", "5"], "did you mean --set run.ticks=5?"),
+    (["help"], "did you mean --help?"),
+    (["schema", "-o", "x"], "unknown option -o; expected none"),
     (["validate", TUPPERWARE], "did you mean check?"),
     (["list", "cobb_douglas"], "did you mean utilities?"),
     (["list", "utility"], "did you mean utilities?"),
     (["new", "a b"], "did you mean a_b?"),
+    (["compile", TUPPERWARE], f"did you mean simulator compile {TUPPERWARE} --from?"),
     (["compile", "def f"], "did you mean def f(x): return x^2?"),
     (["compile", "def f(x): return x^2"], "did you mean return f(x)?"),
     (["compile", "c = x[0] + x"], "found x beside x[...]"),
@@ -362,6 +374,7 @@ COMMAND_SLIPS = [
 def test_a_command_line_is_answered_with_what_to_type(arguments: list[str], part: str, call: Called) -> None:
     (folder := Path("outputs", "crusoe")).mkdir(parents=True)
     (folder / "scenario.yaml").write_text("goods: [a]\n")
+    (folder / "trajectory.csv").touch()
     code, out, error = call(*arguments)
     assert (code, out) == (2, "")
     assert part in error
@@ -379,6 +392,20 @@ def test_a_shock_after_the_last_tick_is_said_and_left_out(call: Called) -> None:
     assert kept.resolved["shocks"]
     assert len(kept.regimes) == 1
     assert len(load("shocked.yaml").regimes) == 2
+
+
+def test_a_numeraire_on_which_little_is_spent_is_warned_of() -> None:
+    def data(numeraire: str, salt: float) -> dict[str, Any]:
+        taste = {"cobb_douglas": {"salt": salt, "bread": 1 - salt}}
+        consumer = {"name": "ann", "utility": taste, "endowment": {"salt": 1, "bread": 5}}
+        return {"goods": ["salt", "bread"], "numeraire": numeraire, "consumers": [consumer]}
+
+    (warning,) = load(data("salt", 0.01)).warnings
+    assert str(warning).startswith(
+        "<scenario>: numeraire: warning: found the numeraire 'salt', on which 1% of spending"
+    )
+    for other in (data("bread", 0.01), data("salt", 0.2), {**data("salt", 0.01), "outside": {"bread": 2}}):
+        assert not load(other).warnings
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Collection, Iterable
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 from simulator.slips import called_here
 
@@ -76,7 +76,7 @@ def listed(choices: Collection[str]) -> str:
     return f"{'one of ' if len(choices) > 1 else ''}{', '.join(choices)}"
 
 
-def meant(guess: str | None) -> str:
+def meant(guess: str | Literal[False] | None) -> str:
     """A guess as the end of a message, where there is one."""
     return f"; did you mean {guess}?" if guess else ""
 

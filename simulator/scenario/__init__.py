@@ -16,7 +16,7 @@ from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import NAME_RULE, name_fault
 from simulator.kinds.wording import meant, quoted
 from simulator.scenario.build import RunSettings, Scenario, build
-from simulator.scenario.checks import check, scale_faults, unlikely, unreached
+from simulator.scenario.checks import check, scale_faults, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime, Shocked
@@ -222,7 +222,7 @@ def _built(
         if document.faults:
             return None
         reached = [shock for shock in shocked if shock.tick <= model.run.ticks]
-        faults = [*unreached(model), *unlikely([model, *(shock.model for shock in reached)])]
+        faults = [*unreached(model), *slow_numeraire(model), *unlikely([model, *(shock.model for shock in reached)])]
         warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
         scenario = build(model, reached, resolved, path, files, document.plugins, tuple(warnings))
         document.faults.extend(scale_faults(scenario))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_CELLS = 10_000_000
 MOST_NAMES = 10
+SMALL = 0.05
+"""A part of spending that moves the level of prices slowly."""
 MAX_DRAWN = 400_000_000
 """Bytes of the numbers of agents who differ."""
 
@@ -293,6 +295,25 @@ def unreached(model: ScenarioFile) -> Iterator[Fault]:
         if shock.tick > model.run.ticks:
             found = f"found a shock at tick {shock.tick}, which is not reached"
             yield Fault(("shocks", at, "tick"), f"{found}; expected at most run.ticks, {model.run.ticks}")
+
+
+def slow_numeraire(model: ScenarioFile) -> Iterator[Fault]:
+    """A numeraire on which nobody spends much: only its own market moves the level of prices, and by little."""
+    held = {good for good, market in model.markets.items() if market.fixed_price is not None}
+    firms = {good for firm in model.firms for good in (*firm.inputs, *firm.outputs)}
+    if model.numeraire is None or model.outside or held or model.numeraire in firms:
+        return
+    tables = [consumer.utility.written.get("cobb_douglas") for consumer in model.consumers]
+    if tables and all(
+        isinstance(table, dict) and all(isinstance(x, int | float) for x in table.values()) for table in tables
+    ):
+        most = max(table.get(model.numeraire, 0.0) / sum(table.values()) for table in tables)
+        if most < SMALL:
+            found = (
+                f"found the numeraire {quoted(model.numeraire)}, on which {100 * most:.2g}% of spending falls at most"
+            )
+            advice = "expected a good on which more falls, or none: the level of prices moves no faster than its market"
+            yield Fault(("numeraire",), f"{found}; {advice}")
 
 
 def unlikely(models: Sequence[ScenarioFile]) -> Iterator[Fault]:

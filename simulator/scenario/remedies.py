@@ -63,12 +63,11 @@ def ways(language: Language) -> list[Way]:
 
 
 def belongs(language: Language, path: Steps, word: str) -> Way | None:
-    """Where a key belongs that has no place at a path: a way from there if there is one, else from the top."""
+    """The way from the top to where a key belongs that has no place at a path: by there, if there is one."""
     known = ways(language)
     key = called_here(word, dict.fromkeys(way[-1] for way in known))
-    found = [way for way in known if way[-1] == key]
-    inside = [way[len(path) :] for way in found if _passes(way, path) and len(way) > len(path) + 1]
-    return next(iter(inside or [way for way in found if len(way) > 1]), None)
+    found = [way for way in known if way[-1] == key and len(way) > 1]
+    return next((way for way in found if _below(way, path)), next(iter(found), None))
 
 
 def elsewhere(language: Language, path: Steps, word: str, value: Any) -> str | None:
@@ -76,6 +75,7 @@ def elsewhere(language: Language, path: Steps, word: str, value: Any) -> str | N
     way = belongs(language, path, word)
     if way is None:
         return None
+    way = way[len(path) :] if _below(way, path) else way
     written: Any = OPEN if value is None else value
     for step in reversed(way):
         written = [written] if step == EACH else {next(iter(language.goods), "x") if step == ANY else step: written}
@@ -88,9 +88,9 @@ def by_name_alone(kind: str) -> str | None:
     return kind if kind in kinds and not required(kinds[kind]) else None
 
 
-def _passes(way: Way, path: Steps) -> bool:
-    """Whether a way goes by a place of the document."""
-    return all(
+def _below(way: Way, path: Steps) -> bool:
+    """Whether a way goes by a place of the document, and more than a step further."""
+    return len(way) > len(path) + 1 and all(
         step == here or step == (EACH if isinstance(here, int) else ANY) for step, here in zip(way, path, strict=False)
     )
 
@@ -98,7 +98,8 @@ def _passes(way: Way, path: Steps) -> bool:
 def reshaped(language: Language, path: Steps, value: Any, expected: str) -> str | None:
     """What to write instead of a value of another shape than is expected."""
     if isinstance(value, str) and ("number" in expected or expected == "true or false"):
-        return instead("truth" if expected == "true or false" else "number", value.strip())
+        guess = instead("truth" if expected == "true or false" else "number", value.strip())
+        return None if expected == "a whole number" and guess and "." in guess.partition(" ")[0] else guess
     if expected.startswith("a list"):
         return _as_list(language, path, value)
     if expected.startswith("a mapping"):

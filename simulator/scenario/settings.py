@@ -12,7 +12,7 @@ from simulator.kinds.numbers import Draw, is_dirichlet
 from simulator.kinds.wording import alike, meant, quoted, unknown
 from simulator.scenario.document import Document, Fault, leading, plain
 from simulator.scenario.language import Language, fields_of, model_of
-from simulator.scenario.remedies import belongs, line
+from simulator.scenario.remedies import ANY, EACH, belongs, line
 from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.yaml_text import compose_value
 from simulator.slips import called_here
@@ -142,15 +142,22 @@ def _structured(annotations: list[Any]) -> bool:
 def _unknown_path(language: Language, dotted: str, rest: str, names: list[str]) -> str:
     before = dotted[: len(dotted) - len(rest)]
     first, dot, after = rest.partition(".")
-    guess = called_here(first, names) or ("" if before else _way_to(language, dotted)) or alike(first, names)
-    guess = guess and f"{before}{guess}{'' if '.' in guess else dot + after}"
-    return unknown("path", dotted, names, suggest=False) + meant(guess)
+    guess = called_here(first, names)
+    if guess is None:
+        placed = re.sub(r"\[(\d+)\]", r".\1", dotted)
+        further = placed if placed != dotted else _further_down(language, before, first)
+        if further is not None:
+            return unknown("path", dotted, names, suggest=False) + meant(further)
+        guess = alike(first, names)
+    return unknown("path", dotted, names, suggest=False) + meant(guess and f"{before}{guess}{dot}{after}")
 
 
-def _way_to(language: Language, dotted: str) -> str | None:
-    """The path of a key that stands further down: `scheduler.rate` for `rate`, `firms.A` for `firms[0]`."""
-    placed = re.sub(r"\[(\d+)\]", r".\1", dotted)
-    if placed != dotted:
-        return placed
-    way = belongs(language, (), dotted)
-    return ".".join(way) if way and all(step.isidentifier() for step in way) else None
+def _further_down(language: Language, before: str, word: str) -> str | None:
+    """The setting of a key that stands further down: `scheduler.rate` for `rate`."""
+    way = belongs(language, tuple(before.split(".")[:-1]), word)
+    if way is None or ANY in way:
+        return None
+    if way[0] in ("firms", "consumers"):
+        return ".".join("NAME" if step == EACH else step for step in way)
+    names, _, _ = ".".join(way).partition(f".{EACH}")
+    return f"{names}=[{{{way[-1]}: ...}}]" if EACH in way else names
