@@ -285,7 +285,7 @@ def _plain(text: str | None) -> str:
 
 def sentences(group: str) -> str:
     """What may be said of a run: the rows of a table of sentences, with the names of the facts in braces."""
-    from simulator.records import sentences
+    from simulator import sentences
 
     lines: list[str] = []
     for row in getattr(sentences, group):

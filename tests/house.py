@@ -18,7 +18,7 @@ ROOMS = {
     "simulator.dynamics.global_pieces": "Anderson Consensus Newton Symplectic",
     "simulator.dynamics.orbits": "Ranges",
     "simulator.dynamics.observers": "Conservation walras_residual",
-    "simulator.dynamics.verdicts": "Facts PriceHistory Verdict VerdictRule",
+    "simulator.dynamics.verdicts": "PriceHistory Verdict VerdictRule",
     "simulator.dynamics.pieces": (
         "Adam Averaging Clip Cosine Decay Delay Extragradient INFORMATION Momentum Nesterov OwnSlope PD RMSprop "
         "Relative Warmup"
@@ -75,9 +75,10 @@ ROOMS = {
         "BLUE CYCLE MOST_POINTS MOST_TURNS TITLE TRAIL WIDTH draw_line=line number shorten spread thin"
     ),
     "simulator.dynamics.transition": "Transition",
-    "simulator.records": "columns sentences",
+    "simulator": "sentences",
+    "simulator.records": "columns",
     "simulator.records.report": "last_row",
-    "simulator.records.sentences": "Sentence said",
+    "simulator.sentences": "Facts Sentence said",
     "simulator.records.columns": "Column NUMBER SUMMARY TICKS USERS growing_columns",
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
     "simulator.figures.comparison_folder": "write_comparison",

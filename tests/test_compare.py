@@ -182,16 +182,18 @@ def test_ticks_to_a_level_are_counted_to_where_it_is_kept() -> None:
 @pytest.mark.parametrize(
     ("ends", "said"),
     [
-        ({"a": ("cleared", 9), "b": ("cleared", 1234)}, "a clears after 9 ticks, b after 1,234"),
-        ({"a": ("cleared", 9), "b": ("cleared", 9)}, "both clear after 9 ticks"),
-        ({"a": ("cleared", 9), "b": ("cleared", 1), "c": ("cleared", 7)}, "b clears first (1 tick), a last (9)"),
-        ({"a": ("cycled", 9), "b": ("cleared", 7)}, "b clears after 7 ticks, a cycled"),
-        ({"a": ("cycled", 9), "b": ("cleared", 7), "c": ("cleared", 5)}, "2 of 3 clear, c first after 5 ticks"),
-        ({"a": ("cycled", 9), "b": ("cycled", 7)}, "neither clears: both cycled"),
-        ({"a": ("cycled", 9), "b": ("out_of_ticks", 7)}, "neither clears: a cycled, b out of ticks"),
-        ({name: ("diverged", 3) for name in "abcd"}, "none of 4 clears: all diverged"),
+        ({"a": ("cleared", 9), "b": ("cleared", 1234)}, "a clears first, after 9 ticks, b last, after 1,234"),
+        ({"a": ("cleared", 9), "b": ("cleared", 9)}, "Both clear after 9 ticks"),
+        ({"a": ("cleared", 9), "b": ("cleared", 1), "c": ("cleared", 7)},
+         "b clears first, after 1 tick, a last, after 9"),
+        ({"a": ("cycled", 9), "b": ("cleared", 7)}, "1 of 2 clear, b first, after 7 ticks; a cycled"),
+        ({"a": ("cycled", 9), "b": ("cleared", 7), "c": ("cleared", 5)},
+         "2 of 3 clear, c first, after 5 ticks; a cycled"),
+        ({"a": ("cycled", 9), "b": ("cycled", 7)}, "Neither clears: both cycled"),
+        ({"a": ("cycled", 9), "b": ("out_of_ticks", 7)}, "Neither clears: a cycled, b out of ticks"),
+        ({name: ("diverged", 3) for name in "abcd"}, "None of 4 clears: all diverged"),
         ({name: ("diverged" if name == "a" else "cycled", 3) for name in "abcd"},
-         "none of 4 clears: a diverged, b cycled, c cycled and 1 more"),
+         "None of 4 clears: a diverged, b cycled, c cycled and 1 more"),
     ],
 )  # fmt: skip
 def test_what_is_found_is_said_in_a_line(ends: dict[str, tuple[str, int]], said: str) -> None:
@@ -202,19 +204,19 @@ def test_what_is_found_is_said_in_a_line(ends: dict[str, tuple[str, int]], said:
 def test_what_is_found_of_prices_is_said_in_a_line() -> None:
     still, same, other = course("still", [[1, 2]]), course("same", [[2, 4.0000004]]), course("other", [[1, 3]])
     turns = course("turns", [[1, 9]], outcome="cycled", period=1472.0)
-    assert price_finding(comparison(still, still)) == "prices at the end agree to rounding"
-    assert price_finding(comparison(still, same)) == "prices at the end agree to 6.7e-08"
-    assert price_finding(comparison(still, other, numeraire="a")) == "prices at the end differ by up to 33.3 % (b)"
-    assert price_finding(comparison(still, same, turns)) == "where markets clear, prices agree to 6.7e-08"
-    assert price_finding(comparison(still, turns)) == "prices return every 1,472 ticks in turns"
+    assert price_finding(comparison(still, still)) == "Prices at the end agree to rounding"
+    assert price_finding(comparison(still, same)) == "Prices at the end agree to 6.7e-08"
+    assert price_finding(comparison(still, other, numeraire="a")) == "Prices at the end differ by up to 33.3% (b)"
+    assert price_finding(comparison(still, same, turns)) == "Prices where markets clear agree to 6.7e-08"
+    assert price_finding(comparison(still, turns)) == "Prices return after so many ticks: 1,472 in turns"
     again = course("again", [[1, 9]], outcome="cycled", period=2.5)
-    assert price_finding(comparison(again, turns)) == "prices return every 2.5 ticks in again, 1,472 ticks in turns"
+    assert price_finding(comparison(again, turns)) == "Prices return after so many ticks: 2.5 in again, 1,472 in turns"
     lost = course("lost", [[1, 3]], outcome="out_of_ticks")
-    assert price_finding(comparison(still, lost, numeraire="a")) == "prices at the last tick differ by up to 33.3 % (b)"
+    assert price_finding(comparison(still, lost, numeraire="a")) == "Prices of the last tick differ by up to 33.3% (b)"
     gone = course("gone", [[1, np.inf]], outcome="diverged")
-    assert price_finding(comparison(still, gone)) == "no two runs ended with finite prices"
+    assert price_finding(comparison(still, gone)) == "No two runs ended with finite prices"
     alone = comparison(course("one", [[1.0]], "a", scale="a = 1"), course("two", [[2.0]], "a", scale="money"))
-    assert price_finding(alone) == "no price but that of a is common to all runs"
+    assert price_finding(alone) == "No price but that of a is common to all runs"
 
 
 def test_runs_are_called_by_the_shortest_ends_of_their_paths_that_differ() -> None:
@@ -358,7 +360,7 @@ def test_two_runs_are_compared_from_their_csvs_and_summaries_alone(call: Called)
     assert (code, error) == (0, "")
     summaries = {name: json.loads(Path(name, "summary.json").read_text()) for name in ("slow", "fast")}
     assert out.startswith(
-        f"fast clears after {summaries['fast']['ticks']} ticks, slow after {summaries['slow']['ticks']}"
+        f"fast clears first, after {summaries['fast']['ticks']} ticks, slow last, after {summaries['slow']['ticks']}"
     )
     assert "Price scale: labour = 1." in out
     assert max(map(len, out.splitlines())) <= 80
@@ -448,7 +450,7 @@ def test_what_cannot_be_compared_is_refused_in_lines(arguments: list[str], said:
 def test_runs_without_a_good_in_common_are_compared_but_for_prices(call: Called) -> None:
     code, out, error = call("slow", "fisher", "xor", "--out", "c")
     assert (code, error) == (0, "")
-    assert "no good is common to all runs" in out
+    assert "No good is common to all runs" in out
     assert "price of" not in out
     rows = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
     summary = json.loads(Path("xor", "summary.json").read_text())

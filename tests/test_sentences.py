@@ -327,6 +327,46 @@ CASES = {
     ),
 }
 
+CASES |= {
+    "COMPARED none_clears": Case(
+        {"runs": 2, "cleared": 0, "others": ["a cycled", "b diverged"]},
+        {"cleared": 1},
+        "Neither clears: a cycled, b diverged",
+    ),
+    "COMPARED none_clears_alike": Case(
+        {"runs": 4, "cleared": 0, "ending": "diverged"}, {"cleared": 4}, "None of 4 clears: all diverged"
+    ),
+    "COMPARED all_at_once": Case(
+        {"runs": 2, "last_ticks": 1, "at_once": True}, {"at_once": False}, "Both clear after 1 tick"
+    ),
+    "COMPARED all_clear": Case(
+        {"runs": 2, "cleared": 2, "at_once": False, "first": "a", "first_ticks": 9, "last": "b", "last_ticks": 1234},
+        {"cleared": 1},
+        "a clears first, after 9 ticks, b last, after 1,234",
+    ),
+    "COMPARED some_clear": Case(
+        {"runs": 3, "cleared": 2, "first": "a", "first_ticks": 9, "others": ["c cycled"]},
+        {"others": []},
+        "2 of 3 clear, a first, after 9 ticks; c cycled",
+    ),
+    "COMPARED_PRICES no_good": Case({"goods": 0}, {"goods": 1}, "No good is common to all runs"),
+    "COMPARED_PRICES lone_price": Case(
+        {"lone_good": "money"}, {"lone_good": None}, "No price but that of money is common to all runs"
+    ),
+    "COMPARED_PRICES turns": Case(
+        {"turns": ["1,472 in scarf"]}, {"turns": []}, "Prices return after so many ticks: 1,472 in scarf"
+    ),
+    "COMPARED_PRICES same": Case(
+        {"which": "at the end", "gap": 1e-16, "finite": 2}, {"gap": 0.5}, "Prices at the end agree to rounding"
+    ),
+    "COMPARED_PRICES apart": Case(
+        {"which": "of the last tick", "gap": 0.5, "widest": "b", "finite": 2},
+        {"finite": 1},
+        "Prices of the last tick differ by up to 50% (b)",
+    ),
+    "COMPARED_PRICES no_two": Case({"finite": 1}, {"finite": 2}, "No two runs ended with finite prices"),
+}
+
 
 def test_every_row_has_its_case() -> None:
     assert len(TABLES) >= 6

@@ -14,11 +14,12 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.rationed import rationed
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, Facts, PriceHistory, Verdict, VerdictRule
+from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
 from simulator.economics.clearing import BOTTOM
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
+from simulator.sentences import Facts
 
 Market = Transition[MarketState, MarketTick]
 """A tick of a market, its fields as arrays."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, NamedTuple
+from typing import Generic, NamedTuple
 
 import numpy as np
 
 from simulator.dynamics.orbits import Orbit, Ranges
 from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.forms import Array
+from simulator.sentences import Facts
 
 BOUND = 1e12
 """A price this many times the largest initial price has left every bound."""
@@ -18,10 +19,6 @@ STILL = 1e-12
 """Relative change below which a price stands still."""
 STILL_TICKS = 100
 """For how many ticks prices must stand still to count as settled, beside those for which they may merely wait."""
-
-
-Facts = Mapping[str, Any]
-"""Numbers, words and lists of words by name, of which sentences are made (see `records.sentences`)."""
 
 
 class Verdict(NamedTuple):

@@ -19,6 +19,7 @@ import pandas as pd
 from simulator.errors import RunFolderError
 from simulator.figures.frames import Floats, fixed_prices, largest, summary_number
 from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, read_run_measures
+from simulator.sentences import COMPARED, COMPARED_PRICES, said
 
 PRINTED = [name for name in MEASURES if name != "scale"]
 FILES = ("trajectory.csv", "ticks.csv", "summary.json")
@@ -26,8 +27,6 @@ WRITTEN = ("measures.csv", "prices.csv")
 """The CSVs of a comparison."""
 MOST_GOODS = 12
 """Goods whose prices are printed; all are written."""
-SAME = 1e-4
-"""Relative gap between prices up to which they are said to agree."""
 
 
 class Scale(NamedTuple):
@@ -162,48 +161,35 @@ def common_scale(runs: Sequence[RunMeasures], goods: Sequence[str], numeraire: s
 
 def finding(comparison: Comparison) -> str:
     """What the comparison shows of how the runs ended, in one line."""
-    runs = comparison.runs
+    runs, endings = comparison.runs, {run.outcome for run in comparison.runs}
     cleared = sorted((run for run in runs if run.cleared), key=lambda run: run.length)
-    others = [run for run in runs if not run.cleared]
-    nobody, all_of_them = ("neither", "both") if len(runs) == 2 else (f"none of {len(runs)}", f"all {len(runs)}")
-    if not cleared:
-        if len({run.outcome for run in runs}) == 1:
-            return f"{nobody} clears: {'both' if len(runs) == 2 else 'all'} {runs[0].outcome}"
-        return f"{nobody} clears: {_some([f'{run.label} {run.outcome}' for run in runs], 3)}"
-    first, last = cleared[0], cleared[-1]
-    after = f"{first.length:,} tick{'' if first.length == 1 else 's'}"
-    if not others and first.length == last.length:
-        return f"{all_of_them} clear after {after}"
-    if len(runs) == 2:
-        end = f"{others[0].label} {others[0].outcome}" if others else f"{last.label} after {last.length:,}"
-        return f"{first.label} clears after {after}, {end}"
-    if others:
-        return f"{len(cleared)} of {len(runs)} clear, {first.label} first after {after}"
-    return f"{first.label} clears first ({after}), {last.label} last ({last.length:,})"
+    facts: dict[str, Any] = {"runs": len(runs), "cleared": len(cleared)}
+    facts["others"] = [f"{run.label} {run.outcome}" for run in runs if not run.cleared]
+    if len(endings) == 1:
+        facts["ending"], facts["others"] = endings.pop(), []
+    if cleared:
+        first, last = cleared[0], cleared[-1]
+        facts |= {"first": first.label, "first_ticks": first.length, "last": last.label, "last_ticks": last.length}
+        facts["at_once"] = len(cleared) == len(runs) and first.length == last.length
+    return ". ".join(said(COMPARED, facts))
 
 
 def price_finding(comparison: Comparison) -> str:
     """What the comparison shows of prices, in one line: where they ended if several cleared, else how they turn."""
-    if not comparison.goods:
-        return "no good is common to all runs"
-    if comparison.goods == (comparison.scale.good,):
-        return f"no price but that of {comparison.scale.good} is common to all runs"
-    some = [number for number, run in enumerate(comparison.runs) if run.cleared]
-    turns = [(run.label, summary_number(run.summary, "period")) for run in comparison.runs]
-    turns = [f"{_count(period)} ticks in {label}" for label, period in turns if np.isfinite(period)]
-    if len(some) < 2 and turns:
-        return f"prices return every {_some(turns, 3)}"
-    if len(some) < 2:
-        who, gaps = "prices at the last tick", comparison.gaps()
+    goods, runs = comparison.goods, comparison.runs
+    some = [number for number, run in enumerate(runs) if run.cleared]
+    turns = [(run.label, summary_number(run.summary, "period")) for run in runs]
+    if not goods or goods == (comparison.scale.good,):
+        facts: dict[str, Any] = {"goods": len(goods), "lone_good": comparison.scale.good}
+    elif len(some) < 2 and (found := [f"{_count(period)} in {label}" for label, period in turns if period == period]):
+        facts = {"turns": found}
     else:
-        who = "prices at the end" if len(some) == len(comparison.runs) else "where markets clear, prices"
-        gaps = comparison.gaps(some)
-    if np.isfinite(comparison.last).all(axis=1).sum() < 2:
-        return "no two runs ended with finite prices"
-    gap, good = float(gaps.max()), comparison.goods[int(gaps.argmax())]
-    if gap <= SAME:
-        return f"{who} agree to {'rounding' if gap < 1e-12 else format(gap, '.1e')}"
-    return f"{who} differ by up to {100 * gap:.3g} % ({good})"
+        gaps, finite = comparison.gaps(some if len(some) > 1 else None), np.isfinite(comparison.last).all(axis=1)
+        which = (
+            "at the end" if len(some) == len(runs) else "where markets clear" if len(some) > 1 else "of the last tick"
+        )
+        facts = {"which": which, "gap": float(gaps.max()), "widest": goods[int(gaps.argmax())], "finite": finite.sum()}
+    return ". ".join(said(COMPARED_PRICES, facts))
 
 
 def lines(comparison: Comparison, width: int) -> list[str]:
@@ -214,7 +200,7 @@ def lines(comparison: Comparison, width: int) -> list[str]:
     goods = comparison.goods_that_differ(MOST_GOODS)
     last = dict(zip(comparison.goods, comparison.last.T.tolist(), strict=True))
     rows += [[f"price of {good}", *(_cell(_plain(price), 6) for price in last[good])] for good in goods]
-    text = [f"{finding(comparison)}; {price_finding(comparison)}.", f"Price scale: {comparison.scale.words}."]
+    text = [f"{finding(comparison)}. {price_finding(comparison)}.", f"Price scale: {comparison.scale.words}."]
     if len(goods) < len(comparison.goods):
         text.append(f"Shown: {len(goods)} of {len(comparison.goods)} goods, those that differ most; all in prices.csv.")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -37,7 +37,7 @@ def comparison_figure(comparison: Comparison) -> Figure:
     whose prices differ most. A run keeps its line throughout; of many runs eight are drawn, those that are named first.
     """
     goods = comparison.goods_that_differ(MOST_GOODS, besides=comparison.scale.good)
-    title, sentence = finding(comparison), f"{_capital(price_finding(comparison))}."
+    title, sentence = finding(comparison), f"{price_finding(comparison)}."
     sentence += f" Price scale: {comparison.scale.words}." if goods else ""
     named = [run.label in title + sentence for run in comparison.runs]
     places = largest(range(len(named)), lambda place: named[place], MOST_RUNS)
@@ -49,7 +49,7 @@ def comparison_figure(comparison: Comparison) -> Figure:
     )
     right = " Right: prices, all on one scale." if goods else ""
     sheet = canvas.page(
-        _capital(title) if title.startswith(("neither ", "none ", "both ", "all ")) else title,
+        title,
         "",
         sentence,
         f"{'Left: lower' if goods else 'Lower'} is closer to clearing; a dot is where a run ended.{right}",
@@ -79,10 +79,6 @@ def _drawn(comparison: Comparison, place: int, goods: Sequence[str], style: Styl
     """What is drawn of the run in this place."""
     run = comparison.runs[place]
     return Drawn(run, np.abs(run.excess_demand), [comparison.path(place, good) for good in goods], style)
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:

@@ -15,12 +15,12 @@ from simulator.economics.forms import Array
 from simulator.economics.links import Links
 from simulator.records.market_facts import objective
 from simulator.records.recorder import Rows, View
-from simulator.records.sentences import BIDS
 from simulator.records.table import names
 from simulator.references.judges import relative_gap
+from simulator.sentences import BIDS, Facts
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Facts, Verdict
+    from simulator.dynamics.verdicts import Verdict
 
 
 class BidsNote(NamedTuple):

@@ -19,11 +19,11 @@ from simulator.economics.bundles import Sellers, binary
 from simulator.economics.forms import Array
 from simulator.records.columns import NUMBER, Column, Columns, Known, growing_columns
 from simulator.records.recorder import Rows, View
-from simulator.records.sentences import LEARNING
 from simulator.records.table import names
+from simulator.sentences import LEARNING, Facts
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Facts, Verdict
+    from simulator.dynamics.verdicts import Verdict
 
 LEARNING_TICKS: Columns = (
     Column(

@@ -11,10 +11,9 @@ import numpy as np
 
 from simulator.dynamics.market_tick import MarketState, MarketTick
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import Facts
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.records.sentences import SETTLES, names
+from simulator.sentences import SETTLES, Facts, names
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict

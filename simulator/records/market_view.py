@@ -27,13 +27,13 @@ from simulator.records.columns import MONEY, NUMBER, Column, Columns, growing_co
 from simulator.records.market_block import Block, MarketNote
 from simulator.records.market_facts import Descended, Market, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
-from simulator.records.sentences import MARKET
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
 from simulator.references.verification import FirmVerification
+from simulator.sentences import MARKET, Facts
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Facts, Verdict
+    from simulator.dynamics.verdicts import Verdict
 
 SEARCH, SEARCHES = 500, 200
 """What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from simulator.economics.forms import Array
 from simulator.records.report import lined_up
-from simulator.records.sentences import PERTURBED, said
 from simulator.references.fragility import Fragility
+from simulator.sentences import PERTURBED, said
 
 ROUNDED = 14
 """Decimals after which a change of a logarithm is rounding."""

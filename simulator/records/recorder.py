@@ -14,11 +14,11 @@ from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.records.columns import TABLES, Columns, Known, growing_columns
-from simulator.records.sentences import Sentence
 from simulator.records.table import Table, names
+from simulator.sentences import Facts, Sentence
 
 if TYPE_CHECKING:
-    from simulator.dynamics.verdicts import Facts, Verdict
+    from simulator.dynamics.verdicts import Verdict
     from simulator.references.judges import References
 
 MOST_NUMBERS = 4_000_000

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.forms import Array
 from simulator.records.columns import EQUILIBRIUM, SUMMARY, Known
-from simulator.records.sentences import OPENINGS, SETTLES, SOLVED, Sentence, said
 from simulator.records.table import Table, names, together
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
 from simulator.references.judges import References, RegimeEquilibria, relative_gap
+from simulator.sentences import OPENINGS, SETTLES, SOLVED, Facts, Sentence, said
 
 if TYPE_CHECKING:
     from simulator.dynamics.price_rules import PriceRule
-    from simulator.dynamics.verdicts import Facts, Verdict
+    from simulator.dynamics.verdicts import Verdict
     from simulator.economics.economy import Economy
     from simulator.economics.user_markets import UserMarkets
 

@@ -18,7 +18,7 @@ from simulator.dynamics.cycles import find_cycle
 from simulator.dynamics.learning_tick import LearningState, LearningTick, TrainingSet
 from simulator.dynamics.price_rules import RECIPES, PriceRule
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, Facts, PriceHistory, Verdict, VerdictRule
+from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
 from simulator.economics.bundles import SELLERS, Sellers, contents, redesigns
 from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
@@ -34,6 +34,7 @@ from simulator.schedulers.scheduler import (
     Setup,
     ViewOptions,
 )
+from simulator.sentences import Facts
 
 NEGATIVE = "prices of a market that learns may be negative"
 LearningTransition = Transition[LearningState, LearningTick]

@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from simulator.dynamics.bids_tick import BidsState, BidsTick
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import Facts, Verdict, VerdictRule
+from simulator.dynamics.verdicts import Verdict, VerdictRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.links import Links, unknown
@@ -32,6 +32,7 @@ from simulator.kinds.entry import Complaint, Positive, Steps, refusal
 from simulator.kinds.wording import quoted, shown
 from simulator.records.bids_view import BidsView
 from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
+from simulator.sentences import Facts
 
 Bidding = Transition[BidsState, BidsTick]
 

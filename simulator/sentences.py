@@ -1,4 +1,4 @@
-"""Every sentence that is said of a run, and of what `solve` and `perturb` find: a row each, made of named facts.
+"""Every sentence that is said of a run, and of what `solve`, `perturb` and `compare` find: a row each, of named facts.
 
 A row is said where its condition holds of the facts. A fact that is not known (left out, None, not a number, an empty
 list) holds of nothing: a row that names it, in its condition or its text, stays silent.
@@ -12,7 +12,8 @@ from string import Formatter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from simulator.dynamics.verdicts import Facts
+Facts = Mapping[str, Any]
+"""Numbers, words and lists of words by name, of which sentences are made."""
 
 AGREE = 1e-4
 """Prices, bids and derivatives that differ by no more, relatively, agree."""
@@ -75,6 +76,9 @@ SPECS: Mapping[str, Callable[[Any], str]] = {
     "value": lambda value: f"{value:.4g}" if math.isfinite(value) else "beyond every number",
     "percent": lambda part: f"{100 * part:.3g}%",
     "names": names,
+    "none": lambda count: "Neither" if count == 2 else f"None of {count}",
+    "all": lambda count: "both" if count == 2 else "all",
+    "All": lambda count: "Both" if count == 2 else f"All {count}",
     "s": lambda count: "" if count == 1 else "s",
 }
 """How a fact is written after a colon, beside Python's own ways: `{gap:gap}`, `{goods:names}`, `tick{ticks:s}`."""
@@ -271,3 +275,32 @@ PERTURBED = (
     ),
 )
 """What is said of the change that moves prices most."""
+
+COMPARED = (
+    Sentence("none_clears", "{runs:none} clears: {others:names}", lambda f: f.cleared == 0),
+    Sentence("none_clears_alike", "{runs:none} clears: {runs:all} {ending}", lambda f: f.cleared == 0),
+    Sentence("all_at_once", "{runs:All} clear after {last_ticks:,} tick{last_ticks:s}", lambda f: f.at_once),
+    Sentence(
+        "all_clear",
+        "{first} clears first, after {first_ticks:,} tick{first_ticks:s}, {last} last, after {last_ticks:,}",
+        lambda f: f.cleared == f.runs and not f.at_once,
+    ),
+    Sentence(
+        "some_clear",
+        "{cleared} of {runs} clear, {first} first, after {first_ticks:,} tick{first_ticks:s}; {others:names}",
+        lambda f: f.cleared > 0,
+    ),
+)
+"""What is said of how several runs ended."""
+
+COMPARED_PRICES = (
+    Sentence("no_good", "No good is common to all runs", lambda f: f.goods == 0),
+    Sentence("lone_price", "No price but that of {lone_good} is common to all runs"),
+    Sentence("turns", "Prices return after so many ticks: {turns:names}"),
+    Sentence("same", "Prices {which} agree to {gap:gap}", lambda f: f.finite > 1 and f.gap <= AGREE),
+    Sentence(
+        "apart", "Prices {which} differ by up to {gap:percent} ({widest})", lambda f: f.finite > 1 and f.gap > AGREE
+    ),
+    Sentence("no_two", "No two runs ended with finite prices", lambda f: f.finite < 2),
+)
+"""What is said of prices of several runs."""
