@@ -191,7 +191,7 @@ def test_it_is_refused_with_a_place() -> None:
 
 def test_it_is_listed_with_its_column_and_in_the_schema() -> None:
     for sections, said in ((catalogue.schedulers(), "ratios"), (catalogue.columns(), "largest_ratio")):
-        assert any(said in line for line in catalogue.heading_lines(sections))
+        assert any(said in line for line in catalogue.lines(sections))
     assert "the power of demand over supply" in json.dumps(scenario_schema())
 
 

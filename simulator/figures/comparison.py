@@ -200,7 +200,7 @@ def lines(comparison: Comparison, width: int) -> list[str]:
     goods = comparison.goods_that_differ(MOST_GOODS)
     last = dict(zip(comparison.goods, comparison.last.T.tolist(), strict=True))
     rows += [[f"price of {good}", *(_cell(_plain(price), 6) for price in last[good])] for good in goods]
-    text = [f"{finding(comparison)}. {price_finding(comparison)}.", f"Price scale: {comparison.scale.words}."]
+    text = [f"{finding(comparison)}.", f"{price_finding(comparison)}.", f"Price scale: {comparison.scale.words}."]
     if len(goods) < len(comparison.goods):
         text.append(f"Shown: {len(goods)} of {len(comparison.goods)} goods, those that differ most; all in prices.csv.")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
