@@ -70,6 +70,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert not anchor or anchor in anchors(file), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_no_line_begins_with_a_marked_number(page: Path) -> None:
+    """Markdown would take the line for HTML, and leave what follows as it stands."""
+    assert not re.findall(r"^\s*(?:[-*] |\d+\. )?<!-- = .*$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def test_every_page_is_a_click_from_the_index_and_the_index_from_the_readme() -> None:
     reached = {(INDEX.parent / target.partition("#")[0]).resolve() for target in targets(INDEX)}
     assert {page for page in pages() if page != INDEX} <= reached
