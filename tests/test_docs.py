@@ -87,6 +87,16 @@ def test_pages_lead_to_the_glossary() -> None:
         assert any("glossary.md" in target for target in targets(page)), page
 
 
+def test_every_word_of_the_glossary_has_an_example() -> None:
+    _, *entries = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("\n### ")
+    words = [entry.partition("\n")[0] for entry in entries]
+    assert words == sorted(words, key=str.lower)
+    assert {"adjoint", "bid", "merit", "wedge", "index", "potential", "numeraire", "tatonnement", "residual"} <= set(
+        words
+    )
+    assert not [word for word, entry in zip(words, entries, strict=True) if "Example:" not in entry]
+
+
 def test_every_key_of_a_scenario_is_on_a_page_of_the_reference() -> None:
     reference = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
     for name, part in {"scenario": schema(), **schema()["$defs"]}.items():
