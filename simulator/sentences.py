@@ -252,6 +252,7 @@ SOLVED = (
     Sentence("one_found", "1 equilibrium found from {starts} starts", lambda f: f.equilibria == 1),
     Sentence("some_found", "{equilibria} equilibria found from {starts} starts", lambda f: f.equilibria > 1),
     Sentence("relative", "only relative prices matter", lambda f: f.equilibria > 0 and f.level_free),
+    Sentence("derivatives_of", "derivatives are of {objective}", lambda f: f.equilibria > 0),
     Sentence("search_ended", "the search was ended early, so that there may be others", lambda f: f.given_up),
 )
 """What is said of the equilibria of a scenario."""

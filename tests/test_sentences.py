@@ -304,6 +304,9 @@ CASES = {
     "SOLVED relative": Case(
         {"equilibria": 2, "level_free": True}, {"level_free": False}, "only relative prices matter"
     ),
+    "SOLVED derivatives_of": Case(
+        {"equilibria": 1, "objective": "net sales of c"}, {"equilibria": 0}, "derivatives are of net sales of c"
+    ),
     "SOLVED search_ended": Case(
         {"given_up": True}, {"given_up": False}, "the search was ended early, so that there may be others"
     ),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.forms import Array
 from simulator.records.columns import EQUILIBRIUM, SUMMARY, Known
+from simulator.records.market_facts import objective
 from simulator.records.table import Table, names, together
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
@@ -93,6 +94,7 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
     """Every equilibrium found as text: a heading each, then a line per good."""
     records = equilibrium_records(references, markets)
     facts = {name: getattr(references, name) for name in ("starts", "level_free", "given_up")}
+    facts["objective"] = objective(references.economy)
     lines = [f"{name}: {'; '.join(said(SOLVED, {'equilibria': len(records), **facts}))}"]
     width = max(len(good) for good in markets.goods)
     for record in records:
