@@ -38,12 +38,15 @@ WORDS = {
     # Keys of a scenario.
     "goods": "good, commodities, commodity, products, items, markets, market",
     "consumers": "consumer, households, household, agents, agent, people, buyers, persons, individuals",
-    "firms": "firm, producers, producer, companies, companies, production, sellers, industries, sectors, processes",
+    "rows": "examples, samples, records, data, table",
+    "firms": "firm, units, neurons, nodes, producers, producer, companies, companies, production, "
+    "sellers, industries, sectors, processes",
     "utility": "preferences, preference, tastes, taste, utility_function, u, wants",
     "endowment": "endowments, initial_endowment, owned, holdings, initial_holdings, e, omega, has",
     "budget": "income, wealth, money, cash, spending, wage",
     "owns": "shares_of_firms, ownership, profit_shares, dividends",
-    "makes": "produces, production, production_function, technology_formula, f, output_formula, function, formula",
+    "makes": "produces, production, production_function, technology_formula, f, output_formula, "
+    "function, formula, inputs, outputs, uses",
     "technology": "tech, recipe",
     "productivity": "tfp, a, total_factor_productivity, efficiency",
     "elasticity": "sigma, s, elasticity_of_substitution, substitution, eos",
@@ -86,6 +89,14 @@ WORDS = {
     "on": "yes, true, always",
     "off": "no, false, none, never",
     "text": "code, source, lines",
+    "program": "code, source",
+    "gradient_path": "path, reference",
+    "primal": "planner, allocation, quantities",
+    "dual": "price, prices",
+    "stocked": "full, filled, stock",
+    "empty": "none, zero, nothing",
+    "times": "multiply, multiply_by, factor, by, scale",
+    "plus": "add, increase, increment",
     "patterns": "data, samples, examples, training_set",
     "target": "y, label, labels, targets",
     "hidden": "layers, hidden_layers, hidden_units, neurons",
@@ -159,6 +170,11 @@ SLIPS = (
     Slip("number", rf"{NUMBER} *[^\W\d_][\w/. ]*", r"\1, without a unit"),
     Slip("number", r"(\S+\.csv)", r"{csv: \1, column: NAME}"),
     Slip("number", r"[-+]?(?:inf|infinity|infinite|∞|unlimited|none)", "a large number such as 1e9"),
+    Slip("number", "(?i:random|drawn|uniform)", "{uniform: [1, 2]}"),
+    Slip("number", "(?i:off|no|false|zero)", "0"),
+    # What a shock makes of a number.
+    Slip("change", rf"[*x×] *{NUMBER}", r"{times: \1}"),
+    Slip("change", rf"([-+]) *{NUMBER} *%", lambda m: f"{{times: {_number(1 + float(m[1] + m[2]) / 100)}}}"),
     # Where true or false is expected.
     Slip("truth", r"(?i:yes|on|true|y|1)", "true"),
     Slip("truth", r"(?i:no|off|false|n|0)", "false"),
@@ -196,6 +212,7 @@ SLIPS = (
     Slip("setting", r"([\w.]+)", r"--set \1=..."),
     # What a firm makes.
     Slip("makes", r"([\w.-]+)\s*(?::=|==|<-|~)\s*(.+)", r"\1 = \2"),
+    Slip("makes", r"([\w.-]+)\s*(?:,|\band\b|&|\+)\s*([\w.-]+)\s*=\s*(.+)", r"\1 = \2 = \3"),
     Slip("makes", r"(.*[-+*/^(].*?)\s*(?:=|->)\s*([\w.-]+)", r"\2 = \1"),
     Slip("power", r"(.*\^)(\d+/\d+)(.*)", r"\1(\2)\3"),
     # Lines of a program.
@@ -205,6 +222,7 @@ SLIPS = (
     Slip("program", r"lambda ([^:]*):\s*(.*)", r"def f(\1): return \2"),
     Slip("program", r"(\w+)\s*\((\w+(?:\s*,\s*\w+)*)\)\s*=\s*(.*)", r"def \1(\2): return \3"),
     Slip("program", r"(?:import|from) .*", "no such line: sin, exp and the others are known"),
+    Slip("program", r"(\w+), *(\w+) *= *([^,]+), *([^,]+)", r"\1 = \3, and in a line of its own \2 = \4"),
     Slip("program", r"print\s*\((.*)\)", r"return \1"),
     Slip("program", r"(\w+)\s*(?::=|==|<-)\s*(.*)", r"\1 = \2"),
     Slip("program", r"(.*?)\b(?:np|numpy|math|torch|tf|jnp)\.(?:log\b)?(.*)", lambda m: _bare(m[0])),
@@ -228,6 +246,11 @@ SLIPS = (
     Slip("function", "log2", "ln(...)/ln(2)"),
     Slip("function", "log1p", "ln(1 + ...)"),
     Slip("function", "pow", "a^b"),
+    Slip("function", "sum", "x + y"),
+    Slip("function", "dot|prod|mul", "x*y"),
+    Slip("function", "sigmoid|logistic|expit", "1/(1 + exp(-x))"),
+    Slip("function", "relu", "max(x, 0)"),
+    Slip("function", "softplus", "ln(1 + exp(x))"),
     Slip("function", "tan", "sin(...)/cos(...)"),
 )
 

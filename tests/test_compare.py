@@ -434,7 +434,7 @@ def test_what_a_glob_brings_along_is_left_out(call: Called) -> None:
             "--numeraire: found 'fod'; expected a good of every run: labour, food",
         ),
         (["slow", "fast", "--format", "gif"], "png, svg or pdf"),
-        ([], "missing argument 'RUN'"),
+        ([], "found no RUN; expected one, as in simulator compare"),
     ],
     ids=str,
 )

@@ -45,6 +45,12 @@ BAKERY = (
 )
 
 
+LESSON = (
+    "learning: {patterns: {rows: [{a: 0, b: 1, y: 1}, {a: 1, b: 0, y: 0}], target: y}}\n"
+    "scheduler: {form: additive, rate: 0.1}\n"
+)
+
+
 def ann(rest: str) -> str:
     return FISHER.replace("utility: {cobb_douglas: {bread: 1, wine: 1}}, budget: 7", rest)
 
@@ -72,6 +78,10 @@ PATTERNS = [
     ("number", "7 euro", "7, without a unit"),
     ("number", "pay.csv", "{csv: pay.csv, column: NAME}"),
     ("number", "infinite", "a large number such as 1e9"),
+    ("number", "random", "{uniform: [1, 2]}"),
+    ("number", "off", "0"),
+    ("change", "*2", "{times: 2}"),
+    ("change", "-25%", "{times: 0.75}"),
     ("truth", "Yes", "true"),
     ("truth", "off", "false"),
     ("key", "run:{ticks", "run: {ticks: ...}"),
@@ -90,6 +100,7 @@ PATTERNS = [
     ("setting", "run.ticks", "--set run.ticks=..."),
     ("makes", "bread := 2*labour^0.5", "bread = 2*labour^0.5"),
     ("makes", "2*labour^0.5 = bread", "bread = 2*labour^0.5"),
+    ("makes", "wool, mutton = land^0.5", "wool = mutton = land^0.5"),
     ("makes", "sqrt(labour) -> bread", "bread = sqrt(labour)"),
     ("power", "bread = labour^1/2", "bread = labour^(1/2)"),
     ("program", "def f", "def f(x): return x^2"),
@@ -98,6 +109,7 @@ PATTERNS = [
     ("program", "lambda x: x^2", "def f(x): return x^2"),
     ("program", "f(x) = x^2", "def f(x): return x^2"),
     ("program", "import math", "no such line: sin, exp and the others are known"),
+    ("program", "c, d = x, y", "c = x, and in a line of its own d = y"),
     ("program", "print(c)", "return c"),
     ("program", "c := x + 1", "c = x + 1"),
     ("program", "c == x", "c = x"),
@@ -120,6 +132,11 @@ PATTERNS = [
     ("function", "log2", "ln(...)/ln(2)"),
     ("function", "log1p", "ln(1 + ...)"),
     ("function", "pow", "a^b"),
+    ("function", "sum", "x + y"),
+    ("function", "dot", "x*y"),
+    ("function", "sigmoid", "1/(1 + exp(-x))"),
+    ("function", "relu", "max(x, 0)"),
+    ("function", "softplus", "ln(1 + exp(x))"),
     ("function", "tan", "sin(...)/cos(...)"),
 ]
 # Texts that are not YAML, the line and column of the complaint, and what to write instead.
@@ -213,7 +230,24 @@ SCENARIO_SLIPS = [
         "shocks[0].set.bakery.productivity",
         "firms.bakery.productivity",
     ),
-    # Programs.
+    (BAKERY + "shocks: [{tick: 5, set: {supply.bread: {multiply: 2}}}]\n", "shocks[0].set.supply.bread", "{times: 2}"),
+    (BAKERY + "shocks: [{tick: 5, set: {supply.bread: +50%}}]\n", "shocks[0].set.supply.bread", "{times: 1.5}"),
+    (bakery("inputs: {labour: 1}"), "firms.bakery.inputs", "makes"),
+    (bakery("makes: bread"), "firms.bakery.makes", "bread = labour^0.5"),
+    (FISHER + "compare: primal\n", "compare", "{gradient_path: primal}"),
+    (FISHER + "expect: {outcome: cleared}\n", "expect", "cleared"),
+    (
+        ann("utility: {linear: {bread: 1}}, count: 9, budget: {uniform: {min: 1, max: 2}}"),
+        "consumers.ann.budget.uniform",
+        "[1, 2]",
+    ),
+    # Learning and programs.
+    (LESSON.replace("target:", "label:"), "learning.patterns.label", "target"),
+    (LESSON.replace("y}}", "y}, hidden: {units: 4}}"), "learning.hidden.units", "firms"),
+    (LESSON.replace("y}}", "y}, hidden: [8, 4]}"), "learning.hidden[1]", "{firms: 4}"),
+    (LESSON.replace("y}}", "y}, supply: softmax}"), "learning.supply", "logit"),
+    (LESSON.replace("y}}", "y}, epochs: 9}"), "learning.epochs", "run: {ticks: 9}"),
+    ("program: c = x*y\nsupply: {x: 1, y: 1}\nscheduler: marginal_bids\n", "scheduler", "{kind: marginal_bids}"),
     ("program: c = x*y\nsupply: {x: 1, y: 1}\n", "firms.product_c.makes", "scheduler: {kind: marginal_bids}"),
     ("program: def f\nscheduler: {kind: marginal_bids}\n", "program", "def f(x): return x^2"),
 ]

@@ -54,7 +54,9 @@ class _Makes(_Text):
             advice = "expected 'good = formula' with one good on the left, or 'one = other = formula' of joint products"
             used = set(re.findall(r"[^\W\d]\w*", text))
             makes = next((good for good in known.goods or () if good not in used), None) if not outputs else None
-            guess = meant(instead("makes", text.strip()) or (makes and f"{makes} = {text}"))
+            lone = text.strip() in (known.goods or ())
+            whole = makes and (f"{text.strip()} = {makes}^0.5" if lone else f"{makes} = {text}")
+            guess = meant(instead("makes", text.strip()) or whole)
             raise refusal(Complaint((), f"found {quoted(wrong[0] if wrong else text)}; {advice}{guess}"))
         twice = next((good for good in outputs if outputs.count(good) > 1), None)
         if twice is not None:

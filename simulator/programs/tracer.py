@@ -320,10 +320,10 @@ class Tracer:
         element = element_called(name, self.scopes)
         if element is not None:
             return element
-        if name in self.outward.vectors:
-            self.refuse(f"found {name} beside {name}[...], a vector; expected {name}[0], or another name", node)
         if self.python:
             self.refuse(f"found {name}, which has no value here; expected a parameter, or it assigned before", node)
+        if name in self.outward.vectors:
+            self.refuse(f"found {name} beside {name}[...], a vector; expected {name}[0], or another name", node)
         return self.new_input(name, node)
 
     def surrounding(self, node: ast.expr) -> object:

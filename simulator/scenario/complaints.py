@@ -17,7 +17,7 @@ from simulator.scenario.document import Document, Fault
 from simulator.scenario.language import Language, declared_goods, model_of
 from simulator.scenario.remedies import by_name_alone, elsewhere, line, reshaped, sample
 from simulator.scenario.schema import ScenarioFile
-from simulator.schedulers.table import plans
+from simulator.schedulers.table import SCHEDULERS, plans
 from simulator.slips import called_here, instead
 
 
@@ -32,7 +32,9 @@ def known_of(document: Document) -> Known:
     positive = [float(x) for x in amounts if isinstance(x, int | float) and not isinstance(x, bool) and 0 < x < 1e300]
     known.goods, known.compiled = declared_goods(data), document.compiled
     known.scale = median(positive) if positive else 1.0
-    known.plans = plans(scheduler.get("kind") if isinstance(scheduler, dict) else None)
+    kind = scheduler.get("kind", "tatonnement") if isinstance(scheduler, dict) else scheduler or "tatonnement"
+    # Under a scheduler that is not known nothing can be said of how a program's firms plan.
+    known.plans = plans(kind) and (kind in SCHEDULERS or not document.compiled)
     return known
 
 
@@ -75,7 +77,9 @@ def _faults(document: Document, model: type[Entry], data: Any, path: Steps, cont
         if not faults and not known:
             return sound
     # Of a key by another name it is enough to say so: it is not missing too.
-    named = {(*fault.path[:-1], guess[1]) for fault in faults if (guess := _NAMED.search(fault.message))}
+    named = {
+        (*fault.path[:-1], guess[1]) for fault in (*faults, *document.faults) if (guess := _NAMED.search(fault.message))
+    }
     return [fault for fault in dict.fromkeys(faults) if fault.spot != "parent" or fault.path not in named]
 
 

@@ -13,16 +13,20 @@ from simulator.kinds.names import NAME_RULE
 from simulator.kinds.technologies import TECHNOLOGIES
 from simulator.kinds.utilities import QUASILINEAR, UTILITIES
 from simulator.kinds.wording import nearest
+from simulator.scenario.document import scalar
 from simulator.scenario.language import Language, fields_of, is_entry, model_of
 from simulator.scenario.rewrite import on_one_line
 from simulator.scenario.schema import ScenarioFile
+from simulator.schedulers.table import by_kind
 from simulator.slips import called_here, instead
 
 TABLES: dict[str, Any] = {"utility": UTILITIES, "quasilinear": QUASILINEAR, "technology": TECHNOLOGIES}
 """The kinds that say how they are written, by the key they stand under."""
 
-ALONE: dict[str | int, str] = {"run": "ticks", "scheduler": "rate", "hidden": "firms"}
-"""What a number alone is in the place of a mapping."""
+ALONE: dict[str | int, str] = {"run": "ticks", "scheduler": "rate", "hidden": "firms", "compare": "gradient_path"}
+"""What a number or word alone is in the place of a mapping."""
+FROM_AFAR = ("scheduler", "run", "trade", "compare")
+"""The sections whose keys are looked for wherever somebody writes them."""
 EACH, ANY = "[]", "*"
 """Steps of a way through the schema: an entry of a list, a name of the user's own."""
 OPEN = "OPEN"
@@ -66,8 +70,9 @@ def belongs(language: Language, path: Steps, word: str) -> Way | None:
     """The way from the top to where a key belongs that has no place at a path: by there, if there is one."""
     known = ways(language)
     key = called_here(word, dict.fromkeys(way[-1] for way in known))
-    found = [way for way in known if way[-1] == key and len(way) > 1]
-    return next((way for way in found if _below(way, path)), next(iter(found), None))
+    found = [way for way in known if way[-1] == key]
+    afar = (way for way in found if way[0] in FROM_AFAR or (not path and way[0] in ("firms", "consumers")))
+    return next((way for way in found if _below(way, path)), next((way for way in afar if path or way[1:]), None))
 
 
 def elsewhere(language: Language, path: Steps, word: str, value: Any) -> str | None:
@@ -99,13 +104,15 @@ def reshaped(language: Language, path: Steps, value: Any, expected: str) -> str 
     """What to write instead of a value of another shape than is expected."""
     if isinstance(value, str) and ("number" in expected or expected == "true or false"):
         guess = instead("truth" if expected == "true or false" else "number", value.strip())
-        return None if expected == "a whole number" and guess and "." in guess.partition(" ")[0] else guess
+        return None if expected == "a whole number" and guess and re.match(r"\{|\S*\.", guess) else guess
     if expected.startswith("a list"):
         return _as_list(language, path, value)
     if expected.startswith("a mapping"):
         return _as_mapping(language, path, value)
     if expected == NAME_RULE and isinstance(value, str):
         return instead("name", value)
+    if expected.startswith("an outcome") and isinstance(value, dict) and len(value) == 1:
+        return line(*value.values())
     if expected.startswith("a layer"):
         return _as_mapping(language, path, value)
     if expected == "text" and isinstance(value, list) and len(value) == 1:
@@ -120,9 +127,11 @@ def reshaped(language: Language, path: Steps, value: Any, expected: str) -> str 
 
 def _as_list(language: Language, path: Steps, value: Any) -> str | None:
     if isinstance(value, str):
-        return line(re.split(r"\s*[,;]\s*|\s+", value.strip()))
-    if not isinstance(value, dict):
-        return line([value])
+        return line(list(map(scalar, re.split(r"\s*[,;]\s*|\s+|(?<=\d)-(?=\d)", value.strip()))))
+    if not isinstance(value, dict) or not value:
+        return line([value]) if value else None
+    if all(isinstance(item, int | float) for item in value.values()) and path[-1] != "with":
+        return line(list(value.values()))
     if dashed := next((key for key in value if key.startswith("-")), None):
         return instead("key", dashed)
     model = model_of(language.below(language.at(path), 0))
@@ -149,7 +158,8 @@ def _as_mapping(language: Language, path: Steps, value: Any) -> str | None:
         if len(value) == len(needed):
             return line(dict(zip(needed, value, strict=True)))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        keys = [ALONE[path[-1]]] if path[-1] in ALONE else goods[:5] if by_good else []
+        named = next(step for step in reversed(path) if isinstance(step, str))
+        keys = [ALONE[named]] if named in ALONE else goods[:5] if by_good else []
         return line(dict.fromkeys(keys, value)) if keys else None
     if isinstance(value, str):
         return _of_word(language, path, value)
@@ -158,7 +168,11 @@ def _as_mapping(language: Language, path: Steps, value: Any) -> str | None:
 
 def _of_word(language: Language, path: Steps, word: str) -> str | None:
     """A mapping in the place of a word: the kind that it names, or what it is a formula of."""
+    if path == ("compare",):
+        return line({ALONE["compare"]: word})
     if path == ("scheduler",):
+        if kind := nearest(word, by_kind()):
+            return line({"kind": kind})
         rule = nearest(word, RECIPES)
         return line({"rule": rule} if rule else {"with": [word]}) if rule or by_name_alone(word) else None
     model = model_of(language.at(path))

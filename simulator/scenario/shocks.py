@@ -15,6 +15,7 @@ from simulator.kinds.distributions import DISTRIBUTIONS
 from simulator.kinds.entry import Steps
 from simulator.kinds.wording import found, listed, meant, nearest, quoted
 from simulator.scenario.document import leading
+from simulator.slips import called_here, instead
 
 CHANGEABLE = "supply.GOOD, firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, " + (
     "consumers.NAME.budget, consumers.NAME.utility..."
@@ -41,8 +42,20 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> 
             ((kind, number),) = change.items()
             holder[key] = _modified(holder.get(key), kind, number, steps)
         else:
+            _must_be_a_value(change, steps)
             holder[key] = change
     return after
+
+
+def _must_be_a_value(change: Any, steps: Steps) -> None:
+    """Refuse what was meant to change a number and does not."""
+    guess = instead("change", change) if isinstance(change, str) else None
+    if isinstance(change, dict) and len(change) == 1:
+        ((word, number),) = change.items()
+        means = called_here(word, ("times", "plus"))
+        guess = means and f"{{{means}: {number}}}"
+    if guess:
+        raise ShockError(steps, f"found {found(change)}; expected a value, {{times: x}} or {{plus: x}}{meant(guess)}")
 
 
 def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
