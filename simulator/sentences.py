@@ -56,7 +56,7 @@ def _is_known(fact: Any) -> bool:
     return fact == fact and fact is not None and not (isinstance(fact, str | list) and not fact)
 
 
-def in_words(gap: float) -> str:
+def _in_words(gap: float) -> str:
     """A relative gap in words that fit its size."""
     if gap < 1e-12:
         return "rounding"
@@ -72,7 +72,7 @@ def names(those: Sequence[str]) -> str:
 
 
 SPECS: Mapping[str, Callable[[Any], str]] = {
-    "gap": in_words,
+    "gap": _in_words,
     "value": lambda value: f"{value:.4g}" if math.isfinite(value) else "beyond every number",
     "percent": lambda part: f"{100 * part:.3g}%",
     "names": names,
@@ -112,8 +112,8 @@ MARKET = (
     ),
     Sentence("split_clears", "A split of spending on equally good goods clears every market, to {split:.2g}"),
     Sentence("any_price_clears", "There is no relative price of one good: every price clears", lambda f: f.lone_good),
-    Sentence("free", "More {free:names} is offered than anybody wants, even for free"),
-    Sentence("unwanted", "Nobody wants {unwanted:names}, even for free"),
+    Sentence("free", "More {free:names} is offered than anybody wants, even for next to nothing"),
+    Sentence("unwanted", "Nobody wants {unwanted:names}, even for next to nothing"),
     Sentence("idle", "At these prices nobody wants or offers {idle:names}"),
     Sentence("infinite", "The price of {infinite:names} runs to infinity"),
     Sentence("numberless", "The price of {numberless:names} is no longer a number"),

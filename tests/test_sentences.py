@@ -68,8 +68,10 @@ CASES = {
     "MARKET any_price_clears": Case(
         {"lone_good": True}, {"lone_good": False}, "There is no relative price of one good: every price clears"
     ),
-    "MARKET free": Case({"free": ["air"]}, {"free": []}, "More air is offered than anybody wants, even for free"),
-    "MARKET unwanted": Case({"unwanted": ["weeds"]}, {"unwanted": []}, "Nobody wants weeds, even for free"),
+    "MARKET free": Case(
+        {"free": ["air"]}, {"free": []}, "More air is offered than anybody wants, even for next to nothing"
+    ),
+    "MARKET unwanted": Case({"unwanted": ["weeds"]}, {"unwanted": []}, "Nobody wants weeds, even for next to nothing"),
     "MARKET idle": Case({"idle": ["q"]}, {"idle": []}, "At these prices nobody wants or offers q"),
     "MARKET infinite": Case(
         {"infinite": list("abcde")}, {"infinite": []}, "The price of a, b, c and 2 more runs to infinity"
@@ -455,7 +457,10 @@ SAID: dict[str, tuple[dict[str, Any], list[str]]] = {
             "supply": {"bread": 5, "wine": 4},
             "consumers": [{"name": "ann", "utility": {"cobb_douglas": {"wine": 1}}, "budget": 2}],
         },
-        ["Nobody wants bread, even for free", "1 of 2 prices that may move equal bids and derivatives of budget times"],
+        [
+            "Nobody wants bread, even for next to nothing",
+            "1 of 2 prices that may move equal bids and derivatives of budget times",
+        ],
     ),
     "more power than anybody wants": (
         {
@@ -463,7 +468,10 @@ SAID: dict[str, tuple[dict[str, Any], list[str]]] = {
             "supply": {"power": 100, "bread": 4},
             "consumers": [{"name": "town", "utility": valued(power=60, bread=10)}],
         },
-        ["More power is offered than anybody wants, even for free", "derivatives of the surplus of town, to"],
+        [
+            "More power is offered than anybody wants, even for next to nothing",
+            "derivatives of the surplus of town, to",
+        ],
     ),
     "what is too dear to make": (
         {

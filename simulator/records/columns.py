@@ -70,7 +70,7 @@ TICKS: Columns = (
     Column(
         "cosine_to_gradient",
         NUMBER,
-        "cosine between the price motion and minus the gradient of the potential (or merit)",
+        "cosine between the price motion and minus the gradient of the potential (or merit); 1 at rest",
     ),
     Column("distance_to_gradient_path", NUMBER, "largest relative gap between price and gradient_price"),
     Column("distance_to_equilibrium", NUMBER, "largest relative gap between price and the nearest equilibrium's"),
