@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable
@@ -258,7 +259,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp
     """`simulator` in this process and in `tmp_path`, beside a folder of scenarios: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenarios").mkdir()
-    for name in ("tupperware", "crusoe"):
+    for name in ("tupperware", "crusoe", "three_equilibria"):
         (tmp_path / "scenarios" / f"{name}.yaml").write_text((SCENARIOS / f"{name}.yaml").read_text())
 
     def called(*arguments: str) -> tuple[int, str, str]:
@@ -586,3 +587,24 @@ def test_help_says_what_to_type_and_no_types(call: Called) -> None:
         assert (code, error) == (0, "")
         assert re.search(rf"^ *Example: simulator {name} .+$|^ *Example: simulator {name}$", out, re.MULTILINE)
         assert not re.search(r"<\w+(\[\w+\])?>|\b(TEXT|PATH(?!=)|INTEGER|FLOAT|FILENAME)\b", out)
+
+
+def test_the_examples_of_the_help_do_what_they_show(call: Called) -> None:
+    from typer.main import get_command
+
+    commands: Any = get_command(app)
+    examples = [command.epilog.partition("Example: ")[2] for command in commands.commands.values()]
+    assert call("run", "scenarios/crusoe.yaml", "--no-plots", "--quiet")[0] == 0
+    for example in examples:
+        _, *arguments = shlex.split(example.partition(" > ")[0])
+        code, out, error = call(*arguments)
+        assert (code, error if arguments[0] not in ("run", "tune") else "") == (0, ""), example
+        assert out
+    written = (
+        "outputs/tupperware/figures/prices.svg",
+        "outputs/compare",
+        "outputs/tuned",
+        "program.yaml",
+        "market.yaml",
+    )
+    assert all(Path(file).exists() for file in written)

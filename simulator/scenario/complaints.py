@@ -34,7 +34,7 @@ def known_of(document: Document) -> Known:
     known.scale = median(positive) if positive else 1.0
     kind = scheduler.get("kind", "tatonnement") if isinstance(scheduler, dict) else scheduler or "tatonnement"
     # Under a scheduler that is not known nothing can be said of how a program's firms plan.
-    known.plans = plans(kind) and (kind in SCHEDULERS or not document.compiled)
+    known.plans = plans(kind) and not (document.compiled and str(kind) not in SCHEDULERS)
     return known
 
 

@@ -36,16 +36,18 @@ Way = tuple[str, ...]
 
 
 def line(value: Any) -> str:
-    """A value as it may be typed, on one line; of a long one no more than its outline."""
+    """A value as it may be typed, on one line; of a long one its outline, of one that nobody types nothing."""
+    if len(repr(value)) > 20 * LONGEST:
+        return ""
     text = on_one_line(value)
     if len(text) > LONGEST and isinstance(value, dict):
         return "{" + ", ".join(f"{on_one_line(key)}: {_outline(item)}" for key, item in list(value.items())[:4]) + "}"
-    return f"[{', '.join(map(line, value[:2]))}, ...]" if len(text) > LONGEST and isinstance(value, list) else text
+    return f"[{', '.join(map(_outline, value[:2]))}, ...]" if len(text) > LONGEST and isinstance(value, list) else text
 
 
 def _outline(value: Any) -> str:
-    text = on_one_line(value)
-    return text if len(text) <= LONGEST // 3 else "{...}" if isinstance(value, dict) else "..."
+    text = line(value)
+    return text if 0 < len(text) <= LONGEST else "{...}" if isinstance(value, dict) else "..."
 
 
 def ways(language: Language) -> list[Way]:
