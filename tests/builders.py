@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, ScalarEngine, Scenario, load, model_of
+from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, Scenario, load, model_of
 
 
 def market_of(scenario: Scenario | Mapping[str, Any], prices: Any = None, **changes: Any) -> MarketModel:
@@ -20,9 +20,8 @@ def market_of(scenario: Scenario | Mapping[str, Any], prices: Any = None, **chan
 
 
 def in_arrays(scenario: Scenario | Mapping[str, Any]) -> MarketModel:
-    """The market of a scenario that would tick in plain floats, held to arrays."""
+    """The market of a scenario held to arrays."""
     model = market_of(scenario)
-    assert ScalarEngine.serves(model.economy, model.scheduler.rule)
     return MarketModel(replace(model.scheduler, floats=False), model.economy, model.state.prices)
 
 

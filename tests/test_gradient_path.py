@@ -16,6 +16,7 @@ from tests.house import (
     CobbDouglas,
     Decay,
     Economy,
+    FloatTick,
     FormulaTechnology,
     GradientPath,
     Leontief,
@@ -24,7 +25,6 @@ from tests.house import (
     Momentum,
     OwnSlope,
     Plan,
-    ScalarEngine,
     Scenario,
     Tatonnement,
     load,
@@ -259,7 +259,7 @@ def test_a_broken_best_response_parts_the_paths(inject: Inject, name: str, part:
 
 
 def test_a_broken_plan_in_plain_floats_parts_the_paths(inject: Inject) -> None:
-    inject(ScalarEngine, "_plan", lambda plan, *_: ([x * (1 + 1e-7) for x in plan[0]], plan[1]))
+    inject(FormulaTechnology, "plan_one", lambda plan, *_: (plan[0] * (1 + 1e-7), plan[1]))
     assert parting(loaded(CHAIN, "multiplicative"), 30) > 1e-9
 
 
@@ -349,7 +349,7 @@ def test_the_reference_never_asks_the_market(monkeypatch: pytest.MonkeyPatch, na
     for owner, names in (
         (MarketModel, ("__init__", "step", "advance")),
         (Tatonnement, ("start", "step")),
-        (ScalarEngine, ("__init__", "step")),
+        (FloatTick, ("__init__", "__call__")),
         (FormulaTechnology, ("best_response",)),
         (CES, ("demand",)),
         (CobbDouglas, ("demand",)),

@@ -18,8 +18,6 @@ from tests.house import (
     MarketModel,
     Merit,
     PriceFactors,
-    PriceRule,
-    ScalarEngine,
     Ticks,
     ViewOptions,
     find,
@@ -137,13 +135,20 @@ def test_at_an_equilibrium_sellers_are_paid_what_users_bid(seed: int) -> None:
     np.testing.assert_allclose(together.demand, each.demand, rtol=1e-10)
 
 
-def test_the_tick_in_floats_leaves_other_prices_to_arrays() -> None:
+def test_the_tick_in_floats_knows_other_prices() -> None:
     scenario = load({"goods": ["natgas", "ethylene", "polyethylene", "tupperware"], "outside": {"tupperware": 4},
                      "supply": {"natgas": 1}, "firms": TUPPERWARE_FIRMS})  # fmt: skip
-    rule: PriceRule = scenario.rule
-    assert ScalarEngine.serves(scenario.economy, rule)
     factors = PriceFactors(np.full(3, 1.5), np.ones(3), np.ones((0, 4)))
-    assert not ScalarEngine.serves(replace(scenario.economy, price_factors=factors), rule)
+    economy = replace(scenario.economy, price_factors=factors)
+    model = market_of(scenario)
+    floats, arrays = (
+        MarketModel(replace(model.scheduler, floats=on), economy, model.state.prices) for on in (True, False)
+    )
+    for _ in range(20):
+        floats.step()
+        arrays.step()
+        np.testing.assert_allclose(floats.prices, arrays.prices, rtol=1e-12)
+    assert floats.scheduler.engine(economy) == "floats"
 
 
 def test_tastes_that_jump_do_so_at_the_prices_faced() -> None:

@@ -38,7 +38,7 @@ class MarginalAdjustment:
     ) -> Plan:
         if first:
             return technology.best_response(price, input_prices, inputs)
-        at = np.asarray(input_prices, dtype=float)
+        at = np.stack(input_prices)
         with np.errstate(all="ignore"):
             values = _marginal_values(technology, price, at, inputs)
             pull = np.where(values == np.inf, 1.0, (values - at) / np.maximum(np.abs(values), at))

@@ -85,10 +85,10 @@ def plan(consumers: Consumers, prices: Array, faced: Array, profits: Array, acco
     counting on planned `profits` `(firm entries,)` and what is in the `account` `(rows,)`.
     """
 
-    def of(block: tuple[slice, Consumers]) -> tuple[Array, float]:
+    def of(block: tuple[slice, Consumers]) -> tuple[Array, Array]:
         part, some = block
         income = some.income(prices, profits, account[part])
-        return some.utility.total_demand(faced, income), float(some.utility.spending(faced, income).sum())
+        return some.utility.total_demand(faced, income), some.utility.spending(faced, income).sum()
 
     sums = over_blocks(consumers.blocks, of)
     return consumers.weight * sum_up([x for x, _ in sums]), consumers.weight * sum_up([m for _, m in sums])
@@ -102,7 +102,7 @@ def order(consumers: Consumers, prices: Array, faced: Array, profits: Array, acc
         income = some.income(prices, profits, account[part])
         bundle = some.utility.demand(faced, income)
         wanted, offered = _wanted(bundle, some).sum(axis=0), _offered(bundle, some).sum(axis=0)
-        return bundle.sum(axis=0), wanted, offered, float(some.utility.spending(faced, income).sum()), bundle
+        return bundle.sum(axis=0), wanted, offered, some.utility.spending(faced, income).sum(), bundle
 
     *sums, bundles = (list(part) for part in zip(*over_blocks(consumers.blocks, of), strict=True))
     consumption, wanted, offered, spending = (consumers.weight * sum_up(part) for part in sums)
@@ -124,9 +124,8 @@ def book(
     A budget is a flow: what is left of it lapses to the outside, unless it is saved; an unlimited purse is filled
     or emptied by the outside.
     """
-    after = np.empty(len(account))
 
-    def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[float, float, float]:
+    def of(numbered: tuple[int, tuple[slice, Consumers]]) -> tuple[Array, Array, Array, Array]:
         number, (part, some) = numbered
         bundle, before = bundles[number], account[part]
         earned = np.einsum("ag,g->a", _offered(bundle, some), prices * fills.sales)
@@ -135,12 +134,12 @@ def book(
         if len(cash_flow):
             balance = balance + np.einsum("af,f->a", some.owns, cash_flow)
         lapsed = _lapsing(some, balance)
-        after[part] = left = balance - lapsed
-        return float(left.sum()), float((left - before).sum()), float(np.sum(lapsed))
+        left = balance - lapsed
+        return left, left.sum(), (left - before).sum(), lapsed.sum()
 
-    sums = over_blocks(list(enumerate(consumers.blocks)), of)
-    money, gained, lapsed = (consumers.weight * sum_up(list(part)) for part in zip(*sums, strict=True))
-    return AccountTotals(after, money, gained, lapsed)
+    after, *sums = zip(*over_blocks(list(enumerate(consumers.blocks)), of), strict=True)
+    money, gained, lapsed = (consumers.weight * sum_up(part) for part in sums)
+    return AccountTotals(after[0] if len(after) == 1 else np.concatenate(after), money, gained, lapsed)
 
 
 def _lapsing(some: Consumers, balance: Array) -> Array:

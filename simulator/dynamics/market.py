@@ -26,6 +26,8 @@ class Layout:
         self.made_for_outside = economy.is_outside[economy.outlet_good].astype(float)
         self.outside = np.flatnonzero(economy.is_outside)
         self.set_valued = set_valued(economy)
+        self.rows = len(economy.firm_entry) + sum(cohort.size for cohort in economy.consumers)
+        self.entries = len(economy.firms) + len(economy.consumers)
         edges, outlets = economy.input_output_pairs
         own = economy.edge_good[edges] == economy.outlet_good[outlets]
         self._own_edges, self._own_outlets = edges[own], outlets[own]
@@ -39,15 +41,16 @@ class Layout:
 
     def by_entry(self, firms: Array) -> Array:
         """Sums over the firms of each entry, `(firm entries,)`."""
-        return np.bincount(self.economy.firm_entry, firms, len(self.economy.firms)).astype(float, copy=False)
+        entries = len(self.economy.firms)
+        return np.bincount(self.economy.firm_entry, firms, entries).astype(float, copy=False)
 
     def own_use(self, planned_inputs: Array, stock: Array) -> tuple[Array, Array]:
         """What each firm keeps of its own stock for its own inputs, `(edges,)`, and the stock that is left."""
-        kept, left = np.zeros(len(planned_inputs)), stock.copy()
-        own, outlets = self._own_edges, self._own_outlets
-        kept[own] = np.minimum(planned_inputs[own], stock[outlets])
-        left[outlets] -= kept[own]
-        return kept, left
+        edges, outlets = self._own_edges, self._own_outlets
+        if not edges.size:
+            return np.zeros(len(planned_inputs)), stock
+        own = np.minimum(planned_inputs[edges], stock[outlets])
+        return np.bincount(edges, own, len(planned_inputs)), stock - np.bincount(outlets, own, len(stock))
 
 
 def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, list[Orders]]:
@@ -55,28 +58,29 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
     every tick their plans come with orders.
     """
     economy, user_prices = layout.economy, layout.economy.user_prices
-    inputs, outputs = np.array(state.planned_inputs, dtype=float), np.empty(len(economy.firm_entry))
-    first, faced = state.tick == 0, user_prices.of_firms(prices)
-    for firm, rows, edges, (price, input_prices) in zip(
-        economy.firms, economy.firm_rows, economy.edge_rows, faced, strict=True
-    ):
-        last = inputs[edges].reshape(firm.rows, -1)
+    first, faced = bool(state.tick == 0), user_prices.of_firms(prices)
+    inputs, outputs = [np.zeros(0)], [np.zeros(0)]
+    for firm, edges, (price, input_prices) in zip(economy.firms, economy.edge_rows, faced, strict=True):
+        last = state.planned_inputs[edges].reshape(firm.rows, -1)
         planned = firm.behaviour.plan(firm.technology, price, input_prices, last, first=first)
-        inputs[edges], outputs[rows] = planned.inputs.ravel(), planned.output
-    count, goods = len(economy.consumers), len(prices)
-    spending, consumption, orders = np.empty(count), np.empty((count, goods)), list[Orders]()
-    if not count:
-        return Plans(inputs, outputs, np.zeros(0), spending, consumption, np.zeros(goods)), orders
-    profits = layout.by_entry(user_prices.cash_flow(prices, economy.at_outlets(outputs), inputs))
+        inputs.append(planned.inputs.ravel())
+        outputs.append(planned.output)
+    chosen, made, orders = np.concatenate(inputs), np.concatenate(outputs), list[Orders]()
+    if not economy.consumers:
+        none, goods = np.zeros(0), len(prices)
+        return Plans(chosen, made, none, none, np.zeros((0, goods)), np.zeros(goods)), orders
+    profits = layout.by_entry(user_prices.cash_flow(prices, economy.at_outlets(made), chosen))
+    bundles: list[tuple[Array, Array]] = []
     for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
         faced, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
         if layout.trade.every_tick:
             orders.append(order(cohort, prices, faced, profits, account))
-            consumption[number], spending[number] = orders[-1].consumption, orders[-1].spending
+            bundles.append((orders[-1].consumption, orders[-1].spending))
         else:
             summed = None if together is None else together.plan(prices, faced, profits)
-            consumption[number], spending[number] = summed or plan(cohort, prices, faced, profits, account)
-    return Plans(inputs, outputs, profits, spending, consumption, consumption.sum(axis=0)), orders
+            bundles.append(summed or plan(cohort, prices, faced, profits, account))
+    consumption, spending = (np.stack(part) for part in zip(*bundles, strict=True))
+    return Plans(chosen, made, profits, spending, consumption, consumption.sum(axis=0)), orders
 
 
 def settle(
@@ -87,13 +91,14 @@ def settle(
     """
     economy, trade, goods = layout.economy, layout.trade, len(prices)
     starts = state.tick == 0 and trade.start == "stocked"
-    first = np.asarray(state.stock)
+    first = state.stock
     if starts:
         first = economy.at_outlets(plans.planned_outputs) * (1.0 - layout.made_for_outside)
     kept, stock = layout.own_use(plans.planned_inputs, first)
     ordered = plans.planned_inputs - kept
     wanted, offered = (
-        np.array([getattr(each, side) for each in orders]).reshape(-1, goods) for side in ("wanted", "offered")
+        np.stack([getattr(each, side) for each in orders]) if orders else np.zeros((0, goods))
+        for side in ("wanted", "offered")
     )
     purchases = np.bincount(economy.edge_good, ordered, goods) + wanted.sum(axis=0)
     sales = economy.supply + np.bincount(economy.outlet_good, stock, goods) + offered.sum(axis=0)
@@ -128,7 +133,7 @@ def settle(
         cash_flow=cash_flow,
         consumers_bought=received,
         consumers_sold=given,
-        money=np.array([accounts.money for accounts in booked]),
+        money=np.stack([accounts.money for accounts in booked]) if booked else np.zeros(0),
         consumption=plans.planned_consumption - wanted + received,
         accounts_change=sum(accounts.gained for accounts in booked),
         from_outside=layout.budgets - sum(accounts.lapsed for accounts in booked),

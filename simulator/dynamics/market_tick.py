@@ -125,7 +125,10 @@ class Ticks:
         shape = (len(column), *np.shape(column[0]))
         if isinstance(column[0], tuple):
             # Several times faster than asking NumPy to look into a list of tuples.
-            array = np.fromiter(chain.from_iterable(column), float, math.prod(shape)).reshape(shape)
+            numbers = chain.from_iterable(column)
+            for _ in shape[2:]:
+                numbers = chain.from_iterable(numbers)
+            array = np.fromiter(numbers, float, math.prod(shape)).reshape(shape)
         else:
             array = np.array(column) if math.prod(shape) else np.zeros(shape)
         setattr(self, name, array)

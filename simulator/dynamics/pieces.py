@@ -363,7 +363,7 @@ class Cosine(Piece):
     searched: ClassVar = {"": "long", "ticks": "long"}
 
     def step(self, step: Array, quote: Quote, memory: Memo) -> tuple[Array, Memo]:
-        turned = 0.5 + 0.5 * math.cos(math.pi * min(1.0, quote.tick / self.ticks))
+        turned = 0.5 + 0.5 * np.cos(math.pi * min(1.0, quote.tick / self.ticks))
         return step * (self.floor + (1.0 - self.floor) * turned), memory
 
 

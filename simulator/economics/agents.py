@@ -117,7 +117,7 @@ class Consumers(Rows):
         """`m = max(0, p.e + shares of profits + budget + account)`, `(rows,)`."""
         income = np.einsum("ag,g->a", self.endowment, prices)
         if len(income) < self.size:
-            income = np.full(self.size, income[0])
+            income = np.repeat(income, self.size)
         income += self.budget
         income += account
         if len(profits):

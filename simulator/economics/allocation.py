@@ -65,10 +65,10 @@ def used(economy: Economy, inputs: Array, consumption: Array) -> Array:
 
 def outputs(economy: Economy, inputs: Array) -> Array:
     """What the firms make of `inputs` `(..., edges)`: `(..., firms)`; 0 where one idles."""
-    made = np.zeros((*inputs.shape[:-1], len(economy.firm_entry)))
-    for firm, rows, edges in zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True):
-        made[..., rows] = firm.technology.output(inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1))
-    return made
+    made = [np.zeros((*inputs.shape[:-1], 0))]
+    for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
+        made.append(firm.technology.output(inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1)))
+    return np.concatenate(made, axis=-1)
 
 
 def marginal_products(economy: Economy, prices: Array, inputs: Array) -> Array:

@@ -29,13 +29,13 @@ def relative_excess_demand(
     Infinite where demand or supply is not finite; 0 for a good that nobody wants or brings. Floating-point warnings are
     the caller's.
     """
-    worth = float(prices @ scale)
-    if not math.isfinite(worth):
+    worth = prices @ scale
+    if not np.isfinite(worth):
         return math.inf
     # The smallest numbers only keep 0/0 from arising where nobody wants or brings anything.
     shortage = excess_demand / np.maximum(scale, 1e-300)
-    glut = (prices > nothing) * prices * np.abs(excess_demand) / max(worth, 1e-300)
-    return float(np.maximum(shortage, glut)[free].max(initial=0.0))
+    glut = (prices > nothing) * prices * np.abs(excess_demand) / np.maximum(worth, 1e-300)
+    return np.maximum(shortage, glut)[free].max(initial=0.0)
 
 
 BOTTOM = 1e-9

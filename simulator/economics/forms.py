@@ -14,10 +14,10 @@ positive parameter, the others 0.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -277,14 +277,14 @@ class CES(OneElasticity):
             return self.scale * np.exp(log_power_mean(np.log(prices), self.shares, 1.0 - self.elasticity))
 
     def demand(self, prices: Array, income: Array) -> Array:
-        lowest = float(prices.min())
+        lowest = prices.min()
         if not lowest > 0.0:
             return self._demand_with_free_goods(prices, income)
         powers = self._powers(prices, lowest)
         return product(powers, (income / dot(powers, prices))[:, None], powers)
 
     def total_demand(self, prices: Array, income: Array) -> Array:
-        lowest = float(prices.min())
+        lowest = prices.min()
         if not lowest > 0.0:
             return super().total_demand(prices, income)
         powers = self._powers(prices, lowest, scratch(self.size, len(prices)))
@@ -300,9 +300,9 @@ class CES(OneElasticity):
             bundle = income[:, None] * (spent / spent.sum(axis=-1, keepdims=True)) / prices
         return _free_for_all(bundle, self.wanted, prices)
 
-    def _powers(self, prices: Array, lowest: float, table: Array | None = None) -> Array:
+    def _powers(self, prices: Array, lowest: np.floating[Any], table: Array | None = None) -> Array:
         """`a_i p_i^-s` in units in which none overflows, `(rows, goods)`, written to `table` if there is one."""
-        if self._steepest * (math.log(prices.max()) - math.log(lowest)) < PRECISE_EXPONENT:
+        if self._steepest * (np.log(prices.max()) - np.log(lowest)) < PRECISE_EXPONENT:
             powers = product(self.elasticity[:, None], np.log(lowest / prices), table)
             return product(np.exp(powers, out=powers), self.shares, powers, table)
         # Relative to the cheapest wanted good no power overflows; cheaper ones are unwanted.

@@ -21,7 +21,7 @@ ROUNDING = 1e-15
 
 def product(left: Array, right: Array, *scratches: Array | None) -> Array:
     """`left * right`, written to the first of the `scratches` that has their common shape, else to a new table."""
-    shape = np.broadcast(left, right).shape
+    shape = np.broadcast_shapes(left.shape, right.shape)
     for scratch in scratches:
         if scratch is not None and scratch.shape == shape:
             return np.multiply(left, right, out=scratch)
@@ -30,7 +30,7 @@ def product(left: Array, right: Array, *scratches: Array | None) -> Array:
 
 def _scratch(*tables: Array) -> Array:
     """An empty table of their common shape, stored as the first of them that has it, else good by good."""
-    shape, kind = np.broadcast(*tables).shape, np.result_type(*tables)
+    shape, kind = np.broadcast_shapes(*(table.shape for table in tables)), np.result_type(*tables)
     for table in tables:
         if table.shape == shape:
             return np.empty_like(table, dtype=kind)
@@ -73,7 +73,8 @@ def log_power_mean(log_values: Array, weights: Array, order: Array) -> Array:
         return _log_mean_of_extremes(log_values, weights, order)
     exponents = _scratch(log_values, weights, order[:, None])
     centre = dot(weights, log_values)
-    np.multiply(np.subtract(log_values, centre[..., None], out=exponents), order[:, None], out=exponents)
+    exponents = np.subtract(log_values, centre[..., None], out=exponents)
+    exponents = np.multiply(exponents, order[:, None], out=exponents)
     if np.real(exponents).max() > LARGEST_EXPONENT:
         return _log_mean_of_extremes(log_values, weights, order)
     gain = np.log1p(dot(weights, np.expm1(exponents, out=exponents)))

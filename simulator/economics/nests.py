@@ -170,13 +170,13 @@ class Nest(Form):
 
     def _spread(self, parts: Array, nested: Sequence[Array]) -> Array:
         """A table over goods: the parts `(..., branches)` of those that are branches, and the `nested` ones' tables."""
-        shape = np.broadcast(parts[..., 0], *[table[..., 0] for table in nested]).shape
-        spread = np.moveaxis(np.zeros((self.goods, *shape)), 0, -1)
+        columns = [np.zeros(())] * self.goods
         for place, branch in enumerate(self.branches):
             if not isinstance(branch, Nest):
-                spread[..., branch] = parts[..., place]
+                columns[branch] = parts[..., place]
+        spread = _columns(columns)
         for table in nested:
-            spread += table
+            spread = spread + table
         return spread
 
 

@@ -172,7 +172,7 @@ class FormulaTechnology(Technology):
         if self.single_input:
             return _plan_of_one(*self.plan_one(price, input_prices[0], guess.item()))
         earned = price * self.productivity
-        each = many_inputs(self.formula, earned, np.asarray(input_prices, dtype=float), guess / self.weight)
+        each = many_inputs(self.formula, earned, np.stack(input_prices), guess / self.weight)
         made = self.formula.value(each)
         idle = ~(made > -np.inf) if self.negative_output else ~(made >= 0)
         each, made = np.where(idle[:, None], 0.0, each), np.where(idle, 0.0, made)
@@ -293,16 +293,16 @@ class HomotheticTechnology(Technology):
 
     def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
         """`r y v_i / x_i` with the worth `v_i` that the form imputes to each input; infinite for a first unit."""
-        imputed = self.form.value_shares(inputs, np.asarray(input_prices)[..., None, :])
+        imputed = self.form.value_shares(inputs, input_prices[..., None, :])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             products = (self.returns * self.output(inputs))[..., None] * (imputed / inputs)
         return np.where(inputs > 0, products, np.where(self.form.wanted, np.inf, 0.0))
 
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
         """By what money buys: a bundle worth `v` for a unit of money, and `r p y = m` spent on it in all."""
-        at, rows = np.asarray(input_prices, dtype=float), self.size
         if self.single_input:
-            return _plan_of_one(*self.plan_one(price, float(input_prices[0]), 1.0))
+            return _plan_of_one(*self.plan_one(price, input_prices[0], 1.0))
+        at, rows = np.stack(input_prices), self.size
         if not price > 0.0:
             return Plan(np.zeros((rows, len(at))), np.zeros(rows))
         bundle, earned = self.form.demand(at, np.ones(rows)), price * self._scale
@@ -379,7 +379,7 @@ def _with_profit(price: float, input_prices: Sequence[float], plan: Plan) -> tup
 
 
 def _plan_of_one(x: float, made: float) -> Plan:
-    return Plan(np.array([[x]]), np.array([made]))
+    return Plan(np.reshape(x, (1, 1)), np.reshape(made, 1))
 
 
 def _times(amounts: Array, bundle: Array) -> Array:

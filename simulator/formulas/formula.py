@@ -142,7 +142,7 @@ class Formula:
 
     def _evaluate(self, tape: Tape, x: ArrayLike) -> NDArray[Any]:
         """The outputs along a last axis; the value, which is last on a tape of derivatives, only marks the domain."""
-        inputs = np.asarray(x)
+        inputs = x if hasattr(x, "dtype") else np.asarray(x)
         if inputs.dtype.kind != "c":
             inputs = inputs.astype(np.float64, copy=False)
         k = len(self.variables)
@@ -151,9 +151,7 @@ class Formula:
         with np.errstate(all="ignore"):
             outputs = tape.run_arrays([inputs[..., i] for i in range(k)])
         columns = outputs if tape is self._value_tape else outputs[:-1]
-        result = np.empty((*inputs.shape[:-1], len(columns)), dtype=inputs.dtype)
-        for i, column in enumerate(columns):
-            result[..., i] = column
+        result = np.stack([np.broadcast_to(column, inputs.shape[:-1]) for column in columns], axis=-1)
         outside = np.isnan(outputs[-1])
         if outside.any():
             result[outside] = np.nan

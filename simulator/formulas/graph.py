@@ -9,8 +9,9 @@ Each operation stands in `operations.OPERATIONS` beside its partial derivatives.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from simulator.formulas.operations import OPERATIONS, calculate
 
@@ -75,6 +76,7 @@ class Graph:
         self.arguments: list[tuple[int, ...]] = []
         self.constants: list[float | None] = []
         self.names: list[str | None] = []
+        self.functions: dict[int, Callable[..., Sequence[float]]] = {}
         self._total: list[bool] = []
         self._known: dict[tuple[object, ...], int] = {}
 
@@ -106,6 +108,26 @@ class Graph:
         if operation in ("+", "*"):
             terms = tuple(sorted(terms, key=lambda term: term.node))
         return self._node(operation, tuple(term.node for term in terms))
+
+    def call(self, function: Callable[..., Sequence[float]], *arguments: Term | float) -> Term:
+        """A function of floats as one operation, whose results are its parts; each call is a node of its own."""
+        terms = [a if isinstance(a, Term) else self.constant(a) for a in arguments]
+        called = self._node("call", tuple(term.node for term in terms), key=str(len(self.operations)))
+        self.functions[called.node] = function
+        return called
+
+    def part(self, called: Term, place: int) -> Term:
+        """The result of a call at a `place`."""
+        return self._node("part", (called.node, self.constant(place).node))
+
+    def number(self, node: int, numbers: Sequence[Any], given: Mapping[int, float]) -> Any:
+        """What a node is, given the `numbers` of all nodes before it and those of variables."""
+        operation, arguments = self.operations[node], [numbers[argument] for argument in self.arguments[node]]
+        if not arguments:
+            return given[node] if self.constants[node] is None else self.constants[node]
+        if operation == "call":
+            return self.functions[node](*arguments)
+        return calculate(OPERATIONS[operation], arguments)
 
     def is_total(self, term: Term) -> bool:
         """Whether the term is defined for all inputs, so that it may be left out where it does not matter."""

@@ -85,6 +85,14 @@ def _equal(a: float, b: float) -> float:
     return math.nan if a != a or b != b else float(a == b)
 
 
+def _graphs_own(*_: Any) -> Any:
+    raise NotImplementedError("a graph keeps the functions that it calls")
+
+
+def _no_slope(*_: Any) -> float:
+    return 0.0
+
+
 def _share_of_ties(y: Any, argument: Any, *arguments: Any) -> Any:
     ties = [y.to("equal", each) for each in arguments]
     return y.to("equal", argument) / sum(ties[1:], ties[0])
@@ -127,6 +135,30 @@ OPERATIONS: dict[str, Primitive] = {
     "max": Primitive(lambda *a: reduce(np.maximum, a), _greatest, (_share_of_ties,), variadic=True, kinked=True),
     "abs": Primitive(np.abs, _absolute, (lambda y, a: a.to("sign"),), kinked=True),
     "sign": Primitive(np.sign, _sign, (lambda y, a: 0.0,)),
+    "log1p": Primitive(
+        np.log1p, math.log1p, (lambda y, a: 1 / (1 + a),), lambda a: -math.inf if a == -1 else math.nan, total=False
+    ),
+    "expm1": Primitive(np.expm1, math.expm1, (lambda y, a: y + 1,), lambda a: math.inf),
+    # What a program asks before it goes on, and what it chooses then.
+    ">": Primitive(np.greater, operator.gt, (_no_slope, _no_slope)),
+    "<": Primitive(np.less, operator.lt, (_no_slope, _no_slope)),
+    ">=": Primitive(np.greater_equal, operator.ge, (_no_slope, _no_slope)),
+    "<=": Primitive(np.less_equal, operator.le, (_no_slope, _no_slope)),
+    "==": Primitive(np.equal, operator.eq, (_no_slope, _no_slope)),
+    "!=": Primitive(np.not_equal, operator.ne, (_no_slope, _no_slope)),
+    "remainder": Primitive(np.remainder, operator.mod, (lambda y, a, b: 1.0, _no_slope)),
+    "finite": Primitive(np.isfinite, math.isfinite, (_no_slope,)),
+    "and": Primitive(np.logical_and, lambda a, b: bool(a and b), (_no_slope, _no_slope)),
+    "or": Primitive(np.logical_or, lambda a, b: bool(a or b), (_no_slope, _no_slope)),
+    "not": Primitive(np.logical_not, operator.not_, (_no_slope,)),
+    "choose": Primitive(
+        np.where,
+        lambda c, a, b: a if c else b,
+        (_no_slope, lambda y, c, a, b: c.to("choose", 1.0, 0.0), lambda y, c, a, b: c.to("choose", 0.0, 1.0)),
+    ),
+    # A function of floats, whatever it searches for, and one of its results; a graph knows which function.
+    "call": Primitive(_graphs_own, _graphs_own, ()),
+    "part": Primitive(lambda results, place: results[int(place)], lambda results, place: results[int(place)], ()),
     "equal": Primitive(_equal_array, _equal, (lambda y, a, b: 0.0, lambda y, a, b: 0.0)),
 }
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from simulator.dynamics import trial
-from simulator.dynamics.consumers import CohortTick
+from simulator.dynamics.consumers import CohortTick, Orders
+from simulator.dynamics.float_tick import FloatTick
 from simulator.dynamics.market import Layout, no_trade, plan_all, settle
 from simulator.dynamics.market_tick import MarketState, MarketTick, Plans
 from simulator.dynamics.market_verdict import MarketVerdict
 from simulator.dynamics.price_rules import PIECES, RECIPES, PriceRule, Recipe
-from simulator.dynamics.scalar_engine import ScalarEngine
 from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
 from simulator.economics.clearing import bottom, relative_excess_demand
@@ -30,6 +30,7 @@ from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
+from simulator.formulas.emitter import in_arrays
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import meant, number, shown, unknown
 from simulator.records.market_view import TRADE_TICKS, MarketView
@@ -42,6 +43,9 @@ BY_JACOBIAN = ("newton", "symplectic", "consensus")
 """Pieces that go by the whole Jacobian, in the unit of the step."""
 AT_ONCE = ("extragradient", "averaging", "anderson", *BY_JACOBIAN)
 """Pieces that need all prices to move at once."""
+
+MOST_ROWS = 32
+"""With more rows of agents to an entry than this arrays are faster than floats."""
 
 Market = Transition[MarketState, MarketTick]
 Bundles = Mapping[int, list[Array]]
@@ -182,7 +186,7 @@ class Scratch(NamedTuple):
     """What is looked up once for an economy, and the bundles of the tick just over: only to save work."""
 
     layout: Layout
-    engine: ScalarEngine | None
+    in_floats: FloatTick[MarketState, tuple[MarketState, MarketTick]] | None
     last: list[tuple[MarketTick, Bundles]]
 
 
@@ -192,7 +196,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     Where some demand is a set (linear tastes), the bundles that clear the markets are chosen from it if they do so to
     the `tolerance`; prices no higher than `nothing` `(goods,)` count as 0. Cohorts whose demand adds up exactly plan as
-    one where nobody trades (`aggregates`), and a small supply chain ticks in plain `floats`: both only save work.
+    one where nobody trades (`aggregates`), and a small economy ticks in plain `floats`: both only save work.
     """
 
     rule: PriceRule
@@ -210,35 +214,43 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return MarketState(0, prices, economy.first_guess(), stock, accounts, self.rule.start(prices=prices))
 
     def step(self, economy: Economy, state: MarketState) -> tuple[MarketState, MarketTick]:
-        layout, engine, last = self._known(economy)
-        if engine is not None:
-            return engine.step(state)
+        layout, in_floats, last = self._known(economy)
         # What members planned last is a table as large as their parameters: it goes before the next is made.
         last.clear()
+        # There is a first tick but once: it is not worth a text.
+        if in_floats is not None and state.tick and (done := in_floats(state)) is not None:
+            return done
+        state = in_arrays(state)
         with np.errstate(all="ignore"):
-            prices = np.asarray(state.prices)
-            plans, orders = plan_all(layout, state, prices)
-            demand, supply = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
-            excess_demand, scale = demand - supply, np.maximum(demand, supply)
-            finite = math.isfinite(prices @ scale)
-            if self.trade.every_tick and finite:
-                trades, accounts = settle(layout, state, prices, plans, orders)
-            else:
-                trades, accounts = no_trade(layout, prices, plans, np.asarray(state.stock)), state.accounts
-            jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
-            observed_prices = self._at_observed_prices(layout, state, prices)
-            signal = excess_demand if observed_prices is None else observed_prices[0] - observed_prices[1]
-            size = signal_scale(economy, *(observed_prices or (demand, supply)))
-            next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
-            residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
-        numbers = (state.tick, finite, residual, math.nan)
-        tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
+            after, tick, orders = self._tick(layout, state)
         planned: Bundles = {number: each.bundles for number, each in enumerate(orders)}
-        if finite and layout.set_valued:
+        if tick.finite and layout.set_valued:
             tick, chosen = self._choose(economy, state, tick)
             planned = planned or chosen
         last.append((tick, planned))
-        return MarketState(state.tick + 1, next_prices, plans.planned_inputs, trades.stock, accounts, memory), tick
+        return after, tick
+
+    def _tick(self, layout: Layout, state: MarketState) -> tuple[MarketState, MarketTick, list[Orders]]:
+        """A tick in arrays, or in what is traced to write it in floats: plan, add up, trade and produce, reprice."""
+        economy, prices = layout.economy, state.prices
+        plans, orders = plan_all(layout, state, prices)
+        demand, supply = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+        excess_demand, scale = demand - supply, np.maximum(demand, supply)
+        finite = bool(np.isfinite(prices @ scale))
+        if self.trade.every_tick and finite:
+            trades, accounts = settle(layout, state, prices, plans, orders)
+        else:
+            trades, accounts = no_trade(layout, prices, plans, state.stock), state.accounts
+        jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
+        observed_prices = self._at_observed_prices(layout, state, prices)
+        signal = excess_demand if observed_prices is None else observed_prices[0] - observed_prices[1]
+        size = signal_scale(economy, *(observed_prices or (demand, supply)))
+        next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
+        residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
+        numbers = (state.tick, finite, residual, math.nan)
+        tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
+        after = MarketState(state.tick + 1, next_prices, plans.planned_inputs, trades.stock, accounts, memory)
+        return after, tick, orders
 
     def residual(self, economy: Economy, tick: MarketTick) -> float:
         """The largest relative excess demand."""
@@ -271,7 +283,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     def cohorts(self, now: Market) -> list[CohortTick]:
         """What each cohort of consumers went through in a tick."""
-        economy, before, tick, _ = now
+        economy, before, tick, _ = _in_arrays(now)
         fills = Fills(tick.bought_fraction, tick.sold_fraction, tick.traded) if len(tick.bought_fraction) else None
         planned = self._bundles(now)
         return [
@@ -279,12 +291,18 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits))
         ]
 
+    def engine(self, economy: Economy) -> str:
+        """What ticks of this economy are done in once the first is over: `floats` or `arrays`."""
+        in_floats = self._known(economy).in_floats
+        return "floats" if in_floats is not None and in_floats.serves else "arrays"
+
     def _known(self, economy: Economy) -> Scratch:
         """What is known of the economy in force."""
         if not self._scratch or self._scratch[0].layout.economy is not economy:
-            serves = self.floats and ScalarEngine.serves(economy, self.rule)
-            engine = ScalarEngine(economy, self.rule, self.trade, self.nothing) if serves else None
-            self._scratch[:] = [Scratch(Layout(economy, self.trade, aggregates=self.aggregates), engine, [])]
+            layout = Layout(economy, self.trade, aggregates=self.aggregates)
+            small = self.floats and not layout.set_valued and layout.rows <= MOST_ROWS * layout.entries
+            in_floats = FloatTick(lambda state: self._tick(layout, state)[:2]) if small else None
+            self._scratch[:] = [Scratch(layout, in_floats, [])]
         return self._scratch[0]
 
     def _bundles(self, now: Market) -> Bundles:
@@ -359,6 +377,11 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         linear = [number for number, cohort in enumerate(economy.consumers) if isinstance(cohort.utility, Linear)]
         others = tick.demand - sum(tick.planned_consumption[number] for number in linear)
         return edges, clearing_split(tick.prices, others, tick.supply, edges, self.rule.free)
+
+
+def _in_arrays(now: Market) -> Market:
+    """A tick in its surroundings with arrays for what may stand in tuples of floats."""
+    return now._replace(before=in_arrays(now.before), tick=MarketTick(*map(np.asarray, now.tick)))
 
 
 def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array) -> tuple[Array, ...]:

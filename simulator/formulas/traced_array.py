@@ -1,0 +1,362 @@
+"""Arrays of terms that answer to NumPy's own calls: what a function does to them is written down in a graph.
+
+    trace = Trace()
+    prices = trace.array(np.array([1.0, 2.0]))
+    spent = (prices * quantities).sum()      # a 0-dimensional `TracedArray` that knows its number and its term
+
+A function of arrays need not know that it is traced. Where it asks whether something holds (`if prices.min() > 0.0`),
+the answer at the numbers it is traced with is taken, and kept as a guard: the graph is the function's as long as all
+guards hold. What would take a number out of the graph unseen (`float`, `np.asarray`, an index) raises an
+`UntraceableError`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from simulator.formulas.graph import Graph, Term
+
+UFUNCS: dict[Any, str] = {
+    np.add: "+",
+    np.subtract: "-",
+    np.multiply: "*",
+    np.true_divide: "/",
+    np.negative: "negate",
+    np.power: "^",
+    np.sqrt: "sqrt",
+    np.log: "ln",
+    np.exp: "exp",
+    np.log1p: "log1p",
+    np.expm1: "expm1",
+    np.abs: "abs",
+    np.maximum: "max",
+    np.minimum: "min",
+    np.remainder: "remainder",
+    np.cos: "cos",
+    np.sin: "sin",
+    np.tanh: "tanh",
+    np.greater: ">",
+    np.less: "<",
+    np.greater_equal: ">=",
+    np.less_equal: "<=",
+    np.equal: "==",
+    np.not_equal: "!=",
+    np.isfinite: "finite",
+    np.logical_and: "and",
+    np.bitwise_and: "and",
+    np.logical_or: "or",
+    np.bitwise_or: "or",
+    np.logical_not: "not",
+    np.invert: "not",
+}
+"""NumPy's functions of elements, and the operations they are."""
+
+ALIKE: frozenset[Any] = frozenset(
+    [
+        np.concatenate,
+        np.einsum,
+        np.sum,
+        np.prod,
+        np.reshape,
+        np.ravel,
+        np.take,
+        np.repeat,
+        np.broadcast_to,
+        np.copy,
+        np.stack,
+        np.moveaxis,
+    ]
+)
+"""Functions of NumPy that do to arrays of terms what they do to arrays of numbers."""
+
+MOST_OPERATIONS = 40_000
+"""More than these take longer to be written and compiled than most runs."""
+LARGEST = float(np.finfo(float).max)
+
+Result = TypeVar("Result")
+
+
+class UntraceableError(TypeError):
+    """A function needs a number where it is given a term."""
+
+
+class Trace:
+    """A graph that is being written, the number each node has where it is traced, and the guards met so far."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.variables: list[str] = []
+        self.guards: list[tuple[Term, bool]] = []
+        self._given: dict[int, float] = {}
+        self._numbers: list[Any] = []
+
+    def array(self, numbers: Any) -> TracedArray:
+        """Variables of the shape of `numbers`."""
+        terms = np.empty(np.shape(numbers), dtype=object)
+        for place, number in np.ndenumerate(np.asarray(numbers)):
+            name = f"x{len(self.variables)}"
+            self.variables.append(name)
+            terms[place] = term = self.graph.variable(name)
+            self._given[term.node] = number.item()
+        return TracedArray(self, terms)
+
+    def number(self, term: Term) -> Any:
+        """What a term is where it is traced."""
+        graph = self.graph
+        for node in range(len(self._numbers), len(graph.operations)):
+            self._numbers.append(graph.number(node, self._numbers, self._given))
+        return self._numbers[term.node]
+
+    def decide(self, term: Any) -> bool:
+        """Whether a term holds, which from now on is a condition of the graph."""
+        if not isinstance(term, Term):
+            return bool(term)
+        holds = bool(self.number(term))
+        if term.constant is None and (term, holds) not in self.guards:
+            self.guards.append((term, holds))
+        return holds
+
+    def apply(self, operation: str, *arguments: Any) -> Any:
+        """The operation of each element of arrays that broadcast, of terms or numbers."""
+        if len(self.graph.operations) > MOST_OPERATIONS:
+            raise UntraceableError(f"more than {MOST_OPERATIONS:,} operations")
+        done = np.frompyfunc(functools.partial(self.graph.apply, operation), len(arguments), 1)
+        return np.asarray(done(*(_objects(each) for each in arguments)), dtype=object)
+
+    def call(self, function: Callable[..., Sequence[float]], count: int, *arguments: Any) -> list[TracedArray]:
+        """The `count` results of a function of floats, as one operation."""
+        terms = [_objects(each).item() for each in arguments]
+        called = self.graph.call(function, *terms)
+        return [TracedArray(self, np.asarray(self.graph.part(called, place))) for place in range(count)]
+
+
+class TracedArray(NDArrayOperatorsMixin):
+    """An array of terms. NumPy's functions and operators give another."""
+
+    def __init__(self, trace: Trace, terms: Any) -> None:
+        self.trace, self.terms = trace, terms
+
+    shape = property(lambda self: self.terms.shape)
+    ndim = property(lambda self: self.terms.ndim)
+    size = property(lambda self: self.terms.size)
+    dtype = property(lambda self: np.dtype(float))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        given = [_objects(each) for each in inputs]
+        if ufunc is np.isnan:
+            ufunc, given = np.not_equal, [given[0], given[0]]
+        elif ufunc is np.isinf:
+            ufunc, given = np.equal, [self.trace.apply("abs", *given), np.array(np.inf, dtype=object)]
+        if ufunc is np.matmul:
+            terms = np.matmul(*given)
+        elif ufunc not in UFUNCS:
+            raise UntraceableError(f"no operation is {ufunc.__name__}")
+        elif method == "reduce":
+            terms = self._reduce(UFUNCS[ufunc], given[0], options)
+        elif method == "__call__":
+            terms = self.trace.apply(UFUNCS[ufunc], *given)
+            if (where := options.get("where", True)) is not True:
+                terms = self.trace.apply("choose", where, terms, _objects(out[0]))
+        else:
+            raise UntraceableError(f"{ufunc.__name__}.{method} is no operation")
+        return self._written(np.asarray(terms, dtype=object), None if out is None else out[0])
+
+    def _written(self, terms: Any, out: Any) -> TracedArray:
+        """A result; where it was to be written on is written on."""
+        if out is None:
+            return TracedArray(self.trace, terms)
+        if isinstance(out, TracedArray):
+            out.terms[...] = terms
+            return out
+        # Whoever goes on with this table, and not with the result, is to be seen.
+        out.fill(np.nan)
+        return TracedArray(self.trace, terms)
+
+    def _reduce(self, operation: str, terms: Any, options: dict[str, Any]) -> Any:
+        axis, initial = options.get("axis", 0), options.get("initial")
+        if (where := options.get("where", True)) is not True:
+            terms = self.trace.apply("choose", where, terms, initial)
+        apply = self.trace.graph.apply
+        joined = np.frompyfunc(lambda a, b: apply(operation, a, b), 2, 1)
+        if axis is None:
+            terms, axis = terms.ravel(), 0
+        if initial is not None and initial is not np._NoValue:  # pyright: ignore
+            first = np.full_like(np.take(terms, [0], axis), initial, dtype=object) if terms.size else None
+            if first is None:
+                return np.asarray(float(initial), dtype=object)
+            terms = np.concatenate([first, terms], axis)
+        return joined.reduce(terms, axis=axis, keepdims=options.get("keepdims", False))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in ALIKE:
+            args, kwargs = _with_terms(args), _with_terms(kwargs)
+            return TracedArray(self.trace, np.asarray(function(*args, **kwargs), dtype=object))
+        if function not in FUNCTIONS:
+            raise UntraceableError(f"no operation is {function.__name__}")
+        return FUNCTIONS[function](self.trace, *args, **kwargs)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise UntraceableError("an array of numbers is needed")
+
+    def __float__(self) -> float:
+        raise UntraceableError("a number is needed")
+
+    __int__ = __index__ = __float__
+
+    def __bool__(self) -> bool:
+        return self.trace.decide(self.terms.item())
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def __iter__(self) -> Iterator[TracedArray]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: Any) -> TracedArray:
+        return TracedArray(self.trace, np.asarray(self.terms[place], dtype=object))
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        self.terms[place] = _objects(value)
+
+    @property
+    def T(self) -> TracedArray:
+        return TracedArray(self.trace, self.terms.T)
+
+    def copy(self) -> TracedArray:
+        return TracedArray(self.trace, self.terms.copy())
+
+    def reshape(self, *shape: Any) -> TracedArray:
+        return TracedArray(self.trace, self.terms.reshape(*shape))
+
+    def ravel(self) -> TracedArray:
+        return self.reshape(-1)
+
+    def take(self, places: Any, axis: int | None = None) -> TracedArray:
+        return TracedArray(self.trace, self.terms.take(places, axis))
+
+    def astype(self, *_: Any, **__: Any) -> TracedArray:
+        return self
+
+    def item(self) -> TracedArray:
+        return self.reshape(())
+
+    def tolist(self) -> list[Any]:
+        return [each.tolist() if each.ndim else each for each in self]
+
+    def sum(self, axis: Any = None, **options: Any) -> TracedArray:
+        return np.add.reduce(self, axis=axis, **options)  # pyright: ignore
+
+    def max(self, axis: Any = None, **options: Any) -> TracedArray:
+        return np.maximum.reduce(self, axis=axis, **options)  # pyright: ignore
+
+    def min(self, axis: Any = None, **options: Any) -> TracedArray:
+        return np.minimum.reduce(self, axis=axis, **options)  # pyright: ignore
+
+    def all(self, axis: Any = None) -> TracedArray:
+        return np.logical_and.reduce(self != 0, axis=axis)  # pyright: ignore
+
+    def any(self, axis: Any = None) -> TracedArray:
+        return np.logical_or.reduce(self != 0, axis=axis)  # pyright: ignore
+
+
+def operation(results: int) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """A function with so many results that is one operation where it is traced, whatever it searches for: of floats,
+    behind arguments of another kind.
+    """
+
+    def decorated(function: Callable[..., Result]) -> Callable[..., Result]:
+        @functools.wraps(function)
+        def called(*arguments: Any) -> Any:
+            trace = _trace_of(arguments)
+            if trace is None:
+                return function(*arguments)
+            numbers = [each for each in arguments if isinstance(each, (TracedArray, float))]
+            others = arguments[: len(arguments) - len(numbers)]
+            return tuple(trace.call(functools.partial(function, *others), results, *numbers))
+
+        return called
+
+    return decorated
+
+
+def array_operation(shape: Callable[..., tuple[int, ...]]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """A function of arrays that is one operation where it is traced; its arguments tell the `shape` of its result."""
+
+    def decorated(function: Callable[..., Result]) -> Callable[..., Result]:
+        @functools.wraps(function)
+        def called(*arguments: Any) -> Any:
+            trace = _trace_of(arguments)
+            if trace is None:
+                return function(*arguments)
+            places = [at for at, each in enumerate(arguments) if isinstance(each, TracedArray)]
+
+            def of_numbers(*numbers: float) -> list[float]:
+                given, rest = list(arguments), np.array(numbers)
+                for at in places:
+                    given[at] = rest[: arguments[at].size].reshape(arguments[at].shape)
+                    rest = rest[arguments[at].size :]
+                return np.ravel(function(*given)).tolist()
+
+            numbers = [number for at in places for number in arguments[at].ravel()]
+            results = trace.call(of_numbers, math.prod(shape(*arguments)), *numbers)
+            terms = np.array([each.terms.item() for each in results], dtype=object)
+            return TracedArray(trace, terms.reshape(shape(*arguments)))
+
+        return called
+
+    return decorated
+
+
+def _trace_of(arguments: Sequence[Any]) -> Trace | None:
+    return next((each.trace for each in arguments if isinstance(each, TracedArray)), None)
+
+
+def _objects(value: Any) -> Any:
+    """Terms or numbers, as an array of objects."""
+    return value.terms if isinstance(value, TracedArray) else np.asarray(value, dtype=object)
+
+
+def _with_terms(value: Any) -> Any:
+    """Arguments in which arrays of terms stand for what was traced."""
+    if isinstance(value, (list, tuple)):
+        return [_with_terms(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _with_terms(each) for name, each in value.items()}
+    return value.terms if isinstance(value, TracedArray) else value
+
+
+def _where(trace: Trace, condition: Any, true: Any, false: Any) -> TracedArray:
+    return TracedArray(trace, trace.apply("choose", condition, true, false))
+
+
+def _bincount(trace: Trace, places: Any, weights: Any, minlength: int = 0) -> TracedArray:
+    sums = np.full(max(minlength, int(np.max(places, initial=-1)) + 1), trace.graph.constant(0.0), dtype=object)
+    for place, weight in zip(places.tolist(), _objects(weights), strict=True):
+        sums[place] = sums[place] + weight
+    return TracedArray(trace, sums)
+
+
+def _clip(trace: Trace, values: Any, least: Any, most: Any) -> TracedArray:
+    return TracedArray(trace, trace.apply("min", trace.apply("max", values, least), most))
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.where: _where,
+    np.bincount: _bincount,
+    np.clip: _clip,
+    np.result_type: lambda *_: np.dtype(float),
+    np.empty_like: lambda _, prototype, **__: np.empty(prototype.shape),
+    np.zeros_like: lambda _, prototype, **__: np.zeros(prototype.shape),
+    np.broadcast_arrays: lambda trace, *arrays: [
+        TracedArray(trace, each) for each in np.broadcast_arrays(*map(_objects, arrays))
+    ],
+    np.nan_to_num: lambda trace, values: np.where(np.isnan(values), 0.0, np.clip(values, -LARGEST, LARGEST)),
+    np.real: lambda _, values: values,
+}
+"""Functions of NumPy that are written down in another way than element by element."""

@@ -1,0 +1,263 @@
+"""The tick in plain floats is the tick in arrays, traced: both give the same numbers, wherever floats serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import in_arrays, market_of
+from tests.faults import Inject
+from tests.house import (
+    FloatTick,
+    MarketModel,
+    MarketTick,
+    Tatonnement,
+    Trace,
+    UntraceableError,
+    emitted,
+    load,
+    plain,
+    traced,
+)
+
+FORMULAS = ("{a}*sqrt({x})", "{a}*{x}^0.7", "{a}*ln(1 + {x})", "{a}*(1 - 1/(1 + {x}))", "sqrt(1 + {a}*{x}) - 1")
+
+
+@st.composite
+def supply_trees(draw: st.DrawFn) -> dict[str, Any]:
+    """A scenario of firms with one input each, in which goods may have several users and several makers."""
+    count = draw(st.integers(1, 7))
+    goods = [f"g{i}" for i in range(draw(st.integers(2, 6)))]
+    firms = []
+    for number in range(count):
+        uses = draw(st.integers(0, len(goods) - 2))
+        makes = draw(st.integers(uses + 1, len(goods) - 1))
+        formula = draw(st.sampled_from(FORMULAS)).format(a=draw(st.floats(0.5, 3)), x=goods[uses])
+        firms.append({"name": f"f{number}", "makes": f"{goods[makes]} = {formula}"})
+    every_tick = {"spoilage": draw(st.sampled_from([0.0, 0.3, 1.0]))}
+    if every_tick["spoilage"] < 1:
+        every_tick["inventories"] = True
+    return {
+        "name": "tree",
+        "goods": goods,
+        "outside": {goods[-1]: draw(st.floats(0.5, 2))},
+        "supply": {goods[0]: draw(st.floats(0.1, 10)), goods[draw(st.integers(0, len(goods) - 2))]: 1.5},
+        "initial_prices": {good: draw(st.floats(0.05, 5)) for good in goods[:-1]},
+        "firms": firms,
+        "trade": draw(st.sampled_from(["at_equilibrium", {"every_tick": every_tick}])),
+        "start": draw(st.sampled_from(["stocked", "empty"])),
+        "scheduler": {
+            "kind": "tatonnement",
+            "form": draw(st.sampled_from(["additive", "multiplicative"])),
+            "rate": 0.05,
+        },
+    }
+
+
+def assert_same(floats: MarketModel, arrays: MarketModel, rtol: float = 1e-11) -> None:
+    """Both ticks just over have the same numbers in every column."""
+    assert (floats.last_tick.tick, floats.last_tick.finite) == (arrays.last_tick.tick, arrays.last_tick.finite)
+    for name in MarketTick._fields[2:]:
+        one, other = getattr(floats, name), getattr(arrays, name)
+        assert one.shape == other.shape, name
+        size = np.abs(np.nan_to_num(other)).max(initial=1.0)
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=1e-13 * size, err_msg=name)
+
+
+def markets(data: dict[str, Any]) -> tuple[MarketModel, MarketModel]:
+    """The same market twice: in plain floats, and held to arrays."""
+    scenario = load(data)
+    return market_of(scenario), in_arrays(scenario)
+
+
+@given(supply_trees())
+def test_both_ticks_agree(data: dict[str, Any]) -> None:
+    floats, arrays = markets(data)
+    for _ in range(30):
+        floats.step()
+        arrays.step()
+        assert_same(floats, arrays)
+
+
+IN_ARRAYS = {"fish_market", "perfect_substitutes", "subsistence", "town"}
+"""Crowds, and tastes whose demand is a set."""
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCENARIOS.glob("*.yaml")))
+def test_shipped_scenarios_tick_alike_in_floats_and_in_arrays(name: str) -> None:
+    scenario = load(SCENARIOS / f"{name}.yaml")
+    floats = market_of(scenario)
+    if not isinstance(floats.scheduler, Tatonnement):
+        return
+    arrays = in_arrays(scenario)
+    for _ in range(100):
+        floats.step()
+        arrays.step()
+        assert_same(floats, arrays)
+        # Each tick alone: where a market amplifies rounding, two runs of it part.
+        arrays.state = floats.state
+    assert floats.scheduler.engine(floats.economy) == ("arrays" if name in IN_ARRAYS else "floats")
+
+
+PIECES: list[list[Any]] = [
+    [{"momentum": 0.5}, {"clip": 0.05}],
+    [{"nesterov": 0.5}],
+    [{"adam": {"epsilon": 0.1}}],
+    [{"rmsprop": {"epsilon": 0.1}}],
+    [{"pd": 1.0}],
+    ["extragradient"],
+    ["averaging"],
+    [{"delay": 3}],
+    [{"decay": {"power": 0.5, "over": 20}}],
+    [{"warmup": 10}],
+    [{"cosine": {"ticks": 30}}],
+]
+TASTES: dict[str, Any] = {
+    "cobb_douglas": {"x": 1, "y": 2},
+    "leontief": {"x": 1, "y": 2},
+    "ces": {"elasticity": 0.5, "shares": {"x": 1, "y": 2}},
+    "stone_geary": {"shares": {"x": 1, "y": 2}, "subsistence": {"x": 0.1}},
+    "nest": {"elasticity": 2, "of": [{"good": "x", "share": 1}, {"good": "y", "share": 1}]},
+    "formula": "ln(x) + 2*sqrt(y)",
+    "quasilinear": {"log": {"x": 1, "y": 2}},
+}
+
+
+def trade_of_two(**changes: Any) -> dict[str, Any]:
+    """Two people who own a good each, and a firm that makes one of the other."""
+    ann = {"name": "ann", "endowment": {"x": 2}, "utility": {"cobb_douglas": {"x": 1, "y": 1}}}
+    bob = {
+        "name": "bob",
+        "endowment": {"y": 1, "x": 0.5},
+        "owns": {"mill": 1},
+        "utility": {"leontief": {"x": 1, "y": 1}},
+    }
+    return {
+        "goods": ["x", "y"],
+        "firms": [{"name": "mill", "makes": "y = sqrt(x)"}],
+        "consumers": [ann, bob],
+        "initial_prices": {"x": 1, "y": 1.7},
+        "scheduler": {"kind": "tatonnement", "rate": 0.05},
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+@pytest.mark.parametrize("pieces", PIECES, ids=str)
+def test_pieces_with_memory_tick_alike(pieces: list[Any], trade: str) -> None:
+    data = trade_of_two(trade=trade, scheduler={"kind": "tatonnement", "rate": 0.05, "with": pieces})
+    agree(data, 60)
+
+
+def agree(data: dict[str, Any], ticks: int, served: bool = True) -> None:
+    """A market in floats and in arrays gives the same numbers; it is in floats, or not, as `served` says."""
+    floats, arrays = markets(data)
+    for _ in range(ticks):
+        floats.step()
+        arrays.step()
+        assert_same(floats, arrays)
+    assert floats.scheduler.engine(floats.economy) == ("floats" if served else "arrays")
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [{"rule": "gauss_seidel"}, {"rule": "anderson"}, {"with": [{"delay": {"own": 0, "neighbours": 2}}]}],
+    ids=str,
+)
+def test_what_floats_do_not_serve_ticks_in_arrays(scheduler: dict[str, Any]) -> None:
+    agree(trade_of_two(scheduler={"kind": "tatonnement", "rate": 0.05, **scheduler}), 10, served=False)
+
+
+def test_a_crowd_ticks_in_arrays() -> None:
+    crowd = {"name": "all", "count": 50, "budget": {"uniform": [1, 2]}, "utility": {"leontief": {"x": 1, "y": 1}}}
+    agree(trade_of_two(consumers=[crowd], supply={"x": 3}), 10, served=False)
+
+
+def test_a_broken_node_is_seen(inject: Inject) -> None:
+    data = {
+        "goods": ["a", "b"],
+        "outside": {"b": 1},
+        "supply": {"a": 1},
+        "firms": [{"name": "f", "makes": "b = sqrt(a)"}],
+    }
+    floats, arrays = markets(data)
+    arrays.step()
+    arrays.step()
+    inject(Tatonnement, "_tick", lambda tick, *_: (tick[0]._replace(prices=tick[0].prices * 1.01), *tick[1:]))
+    floats.step()
+    floats.step()
+    assert floats.scheduler.engine(floats.economy) == "floats"
+    assert abs(floats.state.prices[0] / np.asarray(arrays.state.prices)[0] - 1) > 1e-3
+
+
+def emitted_of(function: Any, *arrays: Any) -> tuple[Any, Trace]:
+    """A function of arrays, traced at these and written out for plain floats."""
+    trace = Trace()
+    given = traced(trace, arrays)
+    return emitted(trace, given, function(*given)), trace
+
+
+numbers = st.lists(st.floats(0.1, 10), min_size=3, max_size=3).map(np.array)
+
+
+@given(numbers, numbers, numbers)
+def test_what_is_traced_is_what_numpy_does(x: Any, y: Any, there: Any) -> None:
+    """Traced at one place, asked at another."""
+
+    def function(a: Any, b: Any) -> Any:
+        table = np.stack([a, b * 2.0, np.maximum(a, b)])
+        table[1] = np.where(a > b, np.log(a), -b)
+        share = np.einsum("ag,g->a", table, b) / (1.0 + np.exp(-a))
+        sums = np.bincount(np.array([0, 2, 0]), share, 3)
+        flags = (a > 1.0) & (b < 5.0) | (a >= b)
+        return table.sum(axis=0), np.concatenate([sums, share[::-1]]), flags * np.sqrt(a) ** 1.5, np.clip(a, 1.0, b + 1)
+
+    text, _ = emitted_of(function, x, y)
+    for at in ((x, y), (y, there)):
+        for found, right in zip(text(plain(at)), function(*at), strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-13)
+
+
+def test_a_guard_keeps_a_text_to_where_it_was_traced() -> None:
+    def function(a: Any) -> Any:
+        return (2.0 * a,) if a.min() > 1.0 else (a - 1.0,)
+
+    text, trace = emitted_of(function, np.array([2.0, 3.0]))
+    assert len(trace.guards) == 1
+    assert text(((4.0, 5.0),)) == ((8.0, 10.0),)
+    assert text(((4.0, 0.5),)) is None
+    both = FloatTick(lambda state: function(state[0]))
+    assert both((np.array([2.0, 3.0]),)) == ((4.0, 6.0),)
+    assert both((np.array([2.0, 0.5]),)) == ((1.0, -0.5),)
+    assert both((np.array([4.0, 3.0]),)) == ((8.0, 6.0),)
+
+
+@pytest.mark.parametrize("escape", [float, int, np.asarray, lambda a: np.sort(a), lambda a: [1, 2, 3][a]])
+def test_no_number_leaves_a_trace_unseen(escape: Any) -> None:
+    with pytest.raises(UntraceableError):
+        escape(Trace().array(np.array(1.0)))
+
+
+def test_a_table_that_was_written_on_unseen_is_not_used() -> None:
+    """Whoever hands out a table to write on must go on with the result."""
+    table = np.zeros(2)
+
+    def careless(a: Any) -> Any:
+        np.multiply(a, 2.0, out=table)
+        return (table + a,)
+
+    text, _ = emitted_of(careless, np.array([1.0, 2.0]))
+    assert np.isnan(text(((1.0, 2.0),))).all()
+
+
+@pytest.mark.parametrize("at", [0.0, -1.0, 800.0])
+def test_where_floats_have_no_answer_arrays_are_asked(at: float) -> None:
+    both = FloatTick(lambda state: (np.exp(np.log(state[0]) + state[0]),))
+    assert both((np.array([1.0]),)) is not None
+    assert both((np.array([at]),)) is None
