@@ -19,7 +19,11 @@ class _Bytes(pickle.Pickler):
     """What is traced counts as the nodes of its graph that it is: a fault in a text that is written shows there."""
 
     def reducer_override(self, value: Any) -> Any:
-        return (list, ([getattr(term, "node", term) for term in value.terms.flat],)) if isinstance(value, house.TracedArray) else NotImplemented
+        return (
+            (list, ([getattr(term, "node", term) for term in value.terms.flat],))
+            if isinstance(value, house.TracedArray)
+            else NotImplemented
+        )
 
 
 def _bytes(value: Any) -> bytes:

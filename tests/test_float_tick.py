@@ -84,7 +84,7 @@ def test_both_ticks_agree(data: dict[str, Any]) -> None:
         assert_same(floats, arrays)
 
 
-IN_ARRAYS = {"fish_market", "perfect_substitutes", "subsistence", "town"}
+IN_ARRAYS = {"energy", "fish_market", "perfect_substitutes", "subsistence", "town"}
 """Crowds, and tastes whose demand is a set."""
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 

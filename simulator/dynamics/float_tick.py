@@ -8,58 +8,59 @@ is therefore written down as operations on numbers (`formulas.traced_array`) and
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from simulator.formulas.emitter import emitted, in_arrays, plain, traced
 from simulator.formulas.traced_array import Trace
 
 MOST_TEXTS = 64
-"""As many answers to what a step asks are kept."""
+"""So many texts are kept, those that served last."""
 
 StateT = TypeVar("StateT")
-ResultT = TypeVar("ResultT")
+TickT = TypeVar("TickT")
 
 
-class FloatTick(Generic[StateT, ResultT]):
-    """A `step` from a state of arrays, run in plain floats wherever that has an answer.
+class FloatTick(Generic[StateT, TickT]):
+    """A `step` from a state of arrays to the next state and a tick, run in plain floats wherever that has an answer.
 
-    Which text serves a state follows from the state alone, so that a run which is resumed goes on to the same bytes.
+    What it answers follows from the state alone, whatever texts there are: a run that is resumed goes on to the same
+    bytes.
     """
 
-    def __init__(self, step: Callable[[StateT], ResultT]) -> None:
+    def __init__(self, step: Callable[[StateT], tuple[StateT, TickT]]) -> None:
         self._step = step
-        self._texts: list[Callable[[StateT], ResultT | None]] = []
+        self._texts: list[Callable[[StateT], tuple[StateT, TickT] | None]] = []
+        self._after: StateT | None = None
         self.serves = True
         """Whether the step can be traced."""
-        self._after: Any = None
 
-    def __call__(self, state: StateT) -> ResultT | None:
+    def __call__(self, state: StateT) -> tuple[StateT, TickT] | None:
         """What the step makes of the state; None where it has to be asked in arrays."""
         if state is not self._after:
             state = plain(state)
         for text in self._texts:
-            if (result := _result(text, state)) is not None:
+            if (done := _done(text, state)) is not None:
                 if text is not self._texts[0]:
                     self._texts.remove(text)
                     self._texts.insert(0, text)
-                self._after = result[0]
-                return result
-        return self._of_a_new_text(state) if self.serves else None
+                self._after = done[0]
+                return done
+        return self._by_a_new_text(state) if self.serves else None
 
-    def _of_a_new_text(self, state: StateT) -> ResultT | None:
+    def _by_a_new_text(self, state: StateT) -> tuple[StateT, TickT] | None:
         trace = Trace()
         given = traced(trace, in_arrays(state))
         try:
             text = emitted(trace, given, self._step(given))
         except Exception:
-            # A kind from outside may not know what to do with a traced array; what is really wrong shows in arrays.
+            # A kind from outside may not know what to do with a traced array; a fault that is real shows in arrays.
             self.serves = False
             return None
         self._texts = [text, *self._texts[: MOST_TEXTS - 1]]
-        return _result(text, state)
+        return _done(text, state)
 
 
-def _result(text: Callable[[StateT], ResultT | None], state: StateT) -> ResultT | None:
+def _done(text: Callable[[StateT], tuple[StateT, TickT] | None], state: StateT) -> tuple[StateT, TickT] | None:
     try:
         return text(state)
     except (ArithmeticError, ValueError):

@@ -50,7 +50,8 @@ class Layout:
         if not edges.size:
             return np.zeros(len(planned_inputs)), stock
         own = np.minimum(planned_inputs[edges], stock[outlets])
-        return np.bincount(edges, own, len(planned_inputs)), stock - np.bincount(outlets, own, len(stock))
+        kept = np.bincount(edges, own, len(planned_inputs)).astype(float, copy=False)
+        return kept, stock - np.bincount(outlets, own, len(stock))
 
 
 def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, list[Orders]]:
@@ -70,7 +71,7 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
         none, goods = np.zeros(0), len(prices)
         return Plans(chosen, made, none, none, np.zeros((0, goods)), np.zeros(goods)), orders
     profits = layout.by_entry(user_prices.cash_flow(prices, economy.at_outlets(made), chosen))
-    bundles: list[tuple[Array, Array]] = []
+    bundles: list[tuple[Array, Array | float]] = []
     for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
         faced, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
         if layout.trade.every_tick:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -142,7 +142,8 @@ class Formula:
 
     def _evaluate(self, tape: Tape, x: ArrayLike) -> NDArray[Any]:
         """The outputs along a last axis; the value, which is last on a tape of derivatives, only marks the domain."""
-        inputs = x if hasattr(x, "dtype") else np.asarray(x)
+        # What is traced has a type of its own, and stays what it is.
+        inputs = cast("NDArray[Any]", x if hasattr(x, "dtype") else np.asarray(x))
         if inputs.dtype.kind != "c":
             inputs = inputs.astype(np.float64, copy=False)
         k = len(self.variables)

@@ -120,7 +120,7 @@ class Graph:
         """The result of a call at a `place`."""
         return self._node("part", (called.node, self.constant(place).node))
 
-    def number(self, node: int, numbers: Sequence[Any], given: Mapping[int, float]) -> Any:
+    def number(self, node: int, numbers: Sequence[Any] | Mapping[int, Any], given: Mapping[int, float]) -> Any:
         """What a node is, given the `numbers` of all nodes before it and those of variables."""
         operation, arguments = self.operations[node], [numbers[argument] for argument in self.arguments[node]]
         if not arguments:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -79,7 +79,7 @@ MOST_OPERATIONS = 40_000
 """More than these take longer to be written and compiled than most runs."""
 LARGEST = float(np.finfo(float).max)
 
-Result = TypeVar("Result")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class UntraceableError(TypeError):
@@ -265,12 +265,12 @@ class TracedArray(NDArrayOperatorsMixin):
         return np.logical_or.reduce(self != 0, axis=axis)  # pyright: ignore
 
 
-def operation(results: int) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+def operation(results: int) -> Callable[[Function], Function]:
     """A function with so many results that is one operation where it is traced, whatever it searches for: of floats,
     behind arguments of another kind.
     """
 
-    def decorated(function: Callable[..., Result]) -> Callable[..., Result]:
+    def decorated(function: Function) -> Function:
         @functools.wraps(function)
         def called(*arguments: Any) -> Any:
             trace = _trace_of(arguments)
@@ -280,15 +280,15 @@ def operation(results: int) -> Callable[[Callable[..., Result]], Callable[..., R
             others = arguments[: len(arguments) - len(numbers)]
             return tuple(trace.call(functools.partial(function, *others), results, *numbers))
 
-        return called
+        return cast("Function", called)
 
     return decorated
 
 
-def array_operation(shape: Callable[..., tuple[int, ...]]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+def array_operation(shape: Callable[..., tuple[int, ...]]) -> Callable[[Function], Function]:
     """A function of arrays that is one operation where it is traced; its arguments tell the `shape` of its result."""
 
-    def decorated(function: Callable[..., Result]) -> Callable[..., Result]:
+    def decorated(function: Function) -> Function:
         @functools.wraps(function)
         def called(*arguments: Any) -> Any:
             trace = _trace_of(arguments)
@@ -308,7 +308,7 @@ def array_operation(shape: Callable[..., tuple[int, ...]]) -> Callable[[Callable
             terms = np.array([each.terms.item() for each in results], dtype=object)
             return TracedArray(trace, terms.reshape(shape(*arguments)))
 
-        return called
+        return cast("Function", called)
 
     return decorated
 

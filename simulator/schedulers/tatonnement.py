@@ -44,8 +44,8 @@ BY_JACOBIAN = ("newton", "symplectic", "consensus")
 AT_ONCE = ("extragradient", "averaging", "anderson", *BY_JACOBIAN)
 """Pieces that need all prices to move at once."""
 
-MOST_ROWS = 32
-"""With more rows of agents to an entry than this arrays are faster than floats."""
+MOST_ROWS = 12
+"""With more rows of agents to an entry than this the text is not worth the time it takes to be written."""
 
 Market = Transition[MarketState, MarketTick]
 Bundles = Mapping[int, list[Array]]
@@ -186,7 +186,7 @@ class Scratch(NamedTuple):
     """What is looked up once for an economy, and the bundles of the tick just over: only to save work."""
 
     layout: Layout
-    in_floats: FloatTick[MarketState, tuple[MarketState, MarketTick]] | None
+    in_floats: FloatTick[MarketState, MarketTick] | None
     last: list[tuple[MarketTick, Bundles]]
 
 
@@ -301,7 +301,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         if not self._scratch or self._scratch[0].layout.economy is not economy:
             layout = Layout(economy, self.trade, aggregates=self.aggregates)
             small = self.floats and not layout.set_valued and layout.rows <= MOST_ROWS * layout.entries
-            in_floats = FloatTick(lambda state: self._tick(layout, state)[:2]) if small else None
+            in_floats = FloatTick[MarketState, MarketTick](lambda s: self._tick(layout, s)[:2]) if small else None
             self._scratch[:] = [Scratch(layout, in_floats, [])]
         return self._scratch[0]
 
@@ -381,7 +381,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
 def _in_arrays(now: Market) -> Market:
     """A tick in its surroundings with arrays for what may stand in tuples of floats."""
-    return now._replace(before=in_arrays(now.before), tick=MarketTick(*map(np.asarray, now.tick)))
+    return now._replace(before=in_arrays(now.before), tick=MarketTick._make(map(np.asarray, now.tick)))
 
 
 def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array) -> tuple[Array, ...]:
