@@ -261,3 +261,10 @@ def test_where_floats_have_no_answer_arrays_are_asked(at: float) -> None:
     both = FloatTick(lambda state: (np.exp(np.log(state[0]) + state[0]),))
     assert both((np.array([1.0]),)) is not None
     assert both((np.array([at]),)) is None
+
+
+def test_what_counts_ticks_stays_whole() -> None:
+    text, _ = emitted_of(lambda tick, x: (tick + 1, x + 1), np.array([3, 4]), np.array([3.0]))
+    found = text(((7, 8), (2.0,)))
+    assert found == ((8, 9), (3.0,))
+    assert [type(number) for number in (*found[0], *found[1])] == [int, int, float]

@@ -65,7 +65,7 @@ class _Structures:
     """Structures in the text of a trace, and the `terms` met in what it returns."""
 
     def __init__(self, trace: Trace) -> None:
-        self.text = Text(trace.graph, arrays=False)
+        self.trace, self.text = trace, Text(trace.graph, arrays=False)
         self.text.space["new"] = tuple.__new__
         self.terms: list[Term] = []
 
@@ -90,7 +90,9 @@ class _Structures:
     def _array(self, terms: Any) -> str:
         """Nested tuples of what stands in an array of terms."""
         if not terms.ndim:
-            return self.text.name(terms.item())
+            term, graph = terms.item(), self.trace.graph
+            counts = isinstance(term, Term) and graph.arguments[term.node] and self.trace.whole(term)
+            return f"int({self.text.name(term)})" if counts else self.text.name(term)
         return f"({''.join(f'{self._array(np.asarray(each, dtype=object))}, ' for each in terms)})"
 
     def _kept(self, value: Any) -> str:

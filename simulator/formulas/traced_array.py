@@ -113,6 +113,15 @@ class Trace:
             self._numbers.append(graph.number(node, self._numbers, self._given))
         return self._numbers[term.node]
 
+    def whole(self, term: Term) -> bool:
+        """Whether a term is made of whole numbers alone, as one that counts ticks."""
+        graph, arguments = self.graph, self.graph.arguments[term.node]
+        if not arguments:
+            number = self._given.get(term.node, term.constant)
+            return isinstance(number, int) or (term.constant is not None and term.constant.is_integer())
+        sums = graph.operations[term.node] in ("+", "-", "*")
+        return sums and all(self.whole(Term(graph, argument)) for argument in arguments)
+
     def decide(self, term: Any) -> bool:
         """Whether a term holds, which from now on is a condition of the graph."""
         if not isinstance(term, Term):
