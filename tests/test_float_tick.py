@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.builders import in_arrays, market_of
 from tests.faults import Inject
 from tests.house import (
-    FloatTick,
+    InFloats,
     MarketModel,
     MarketTick,
     Tatonnement,
@@ -199,7 +200,7 @@ def test_a_broken_node_is_seen(inject: Inject) -> None:
 def emitted_of(function: Any, *arrays: Any) -> tuple[Any, Trace]:
     """A function of arrays, traced at these and written out for plain floats."""
     trace = Trace()
-    given = traced(trace, arrays)
+    given = traced(trace, plain(arrays))
     return emitted(trace, given, function(*given)), trace
 
 
@@ -232,10 +233,10 @@ def test_a_guard_keeps_a_text_to_where_it_was_traced() -> None:
     assert len(trace.guards) == 1
     assert text(((4.0, 5.0),)) == ((8.0, 10.0),)
     assert text(((4.0, 0.5),)) is None
-    both = FloatTick(lambda state: function(state[0]))
-    assert both((np.array([2.0, 3.0]),)) == ((4.0, 6.0),)
-    assert both((np.array([2.0, 0.5]),)) == ((1.0, -0.5),)
-    assert both((np.array([4.0, 3.0]),)) == ((8.0, 6.0),)
+    both = InFloats(lambda state: function(state[0]))
+    assert both(((2.0, 3.0),)) == ((4.0, 6.0),)
+    assert both(((2.0, 0.5),)) == ((1.0, -0.5),)
+    assert both(((4.0, 3.0),)) == ((8.0, 6.0),)
 
 
 @pytest.mark.parametrize("escape", [float, int, np.asarray, lambda a: np.sort(a), lambda a: [1, 2, 3][a]])
@@ -256,11 +257,15 @@ def test_a_table_that_was_written_on_unseen_is_not_used() -> None:
     assert np.isnan(text(((1.0, 2.0),))).all()
 
 
-@pytest.mark.parametrize("at", [0.0, -1.0, 800.0])
-def test_where_floats_have_no_answer_arrays_are_asked(at: float) -> None:
-    both = FloatTick(lambda state: (np.exp(np.log(state[0]) + state[0]),))
-    assert both((np.array([1.0]),)) is not None
-    assert both((np.array([at]),)) is None
+@pytest.mark.parametrize("at", [0.0, -1.0, 800.0, -math.inf, math.inf, math.nan])
+def test_floats_answer_as_arrays_where_nothing_is_finite(at: float) -> None:
+    def function(x: Any) -> Any:
+        return (np.exp(np.log(x) + x), 1.0 / x, x**-1.5, x**3.0, np.sqrt(x), np.log1p(x), np.expm1(x), x / (x - 800.0))
+
+    text, _ = emitted_of(function, np.array([1.0]))
+    with np.errstate(all="ignore"):
+        for found, right in zip(text(((at,),)), function(np.array([at])), strict=True):
+            np.testing.assert_allclose(found, right, rtol=1e-13)
 
 
 def test_what_counts_ticks_stays_whole() -> None:

@@ -207,7 +207,7 @@ class CohortTick:
         if self.faced is not self.prices:
             # The rest of what is bid does not come to the seller.
             bid = bid * np.divide(self.prices, self.faced, out=np.ones(len(bid)), where=self.faced > 0)
-        return CohortTotals(bought, sold, utility, Worth(bid, added), float(np.max(residuals)))
+        return CohortTotals(bought, sold, utility, Worth(bid, added), np.stack(residuals).max())
 
     def statistics(self) -> MemberStatistics:
         """How everybody stands."""

@@ -115,9 +115,11 @@ class MarketTick(NamedTuple):
 
 
 class Ticks:
-    """Ticks side by side: `ticks.prices` is `(ticks, goods)`, and so on for every field of `MarketTick`."""
+    """Ticks side by side: `ticks.prices` is `(ticks, goods)`, and so on for every field of `MarketTick`, or of what is
+    noted of each.
+    """
 
-    def __init__(self, ticks: Sequence[MarketTick]) -> None:
+    def __init__(self, ticks: Sequence[NamedTuple]) -> None:
         self._ticks = ticks
 
     def __getattr__(self, name: str) -> Array:

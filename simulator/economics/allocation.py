@@ -116,7 +116,7 @@ def share_out(economy: Economy, planned_inputs: Array, consumption: Array, plann
         available = economy.total_supply + economy.made(np.maximum(made, 0.0))
         fraction = np.divide(available, planned, out=np.ones(planned.shape), where=given)
         following = outputs(economy, planned_inputs * fraction[..., economy.edge_good])
-        if np.array_equal(following, made):
+        if (following == made).all():
             break
         made = following
     return fraction

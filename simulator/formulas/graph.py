@@ -306,7 +306,14 @@ def _simpler_choice(operation: str) -> Callable[..., Term | None]:
     return simpler
 
 
+def _simpler_choosing(condition: Term, true: Term, false: Term) -> Term | None:
+    if condition.constant is not None:
+        return true if condition.constant else false
+    return true if true == false else None
+
+
 _SIMPLER: dict[str, Callable[..., Term | None]] = {
+    "choose": _simpler_choosing,
     "+": _simpler_sum,
     "-": _simpler_difference,
     "*": _simpler_product,

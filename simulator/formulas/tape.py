@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from simulator.formulas.graph import Graph, Term
-from simulator.formulas.operations import OPERATIONS
+from simulator.formulas.operations import OPERATIONS, calculate
 
 SIGNS = {
     **{sign: f"{{}} {sign} {{}}" for sign in ("+", "-", "*", "/", ">", "<", ">=", "<=", "==", "!=", "and", "or")},
@@ -23,13 +23,26 @@ SIGNS = {
     "max": "({0} if {0} > {1} else {1}) if {0} == {0} else {0}",
 }
 """Operations that Python writes as signs where they are done to floats; all others are calls."""
+SAFE = {
+    "/": "{1}",
+    "remainder": "{1}",
+    "ln": "{0} > 0.0",
+    "log1p": "{0} > -1.0",
+    "sqrt": "{0} >= 0.0",
+    "exp": "{0} < 709.0",
+    "expm1": "{0} < 709.0",
+    **dict.fromkeys(("^", "^ constant", "sin", "cos", "sech^2"), "False"),
+}
+"""Operations that may raise where IEEE arithmetic has an answer, and a short condition on which they do not."""
 
 
 class Text:
-    """Operations of a graph as lines of Python, a statement each, and what their names stand for (`space`)."""
+    """Operations of a graph as lines of Python, a statement each, and what their names stand for (`space`): done to
+    `arrays`, or to floats, where an operation without a number `raises` unless it is to answer as arrays do.
+    """
 
-    def __init__(self, graph: Graph, *, arrays: bool) -> None:
-        self.graph, self.arrays = graph, arrays
+    def __init__(self, graph: Graph, *, arrays: bool, raises: bool = True) -> None:
+        self.graph, self.arrays, self.raises = graph, arrays, raises
         self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
 
     def name(self, term: Term | float) -> str:
@@ -59,11 +72,18 @@ class Text:
         arguments = [self.name(Term(graph, place)) for place in places]
         if operation == "part":
             return f"v{places[0]}[{int(graph.constants[places[1]] or 0)}]"
-        if not self.arrays and operation in SIGNS and (len(arguments) == 2 or not OPERATIONS[operation].variadic):
-            return SIGNS[operation].format(*arguments)
-        row, name = OPERATIONS[operation], f"f{node}"
-        self.space[name] = graph.functions[node] if operation == "call" else row.array if self.arrays else row.number
-        return f"{name}({', '.join(arguments)})"
+        row, called = OPERATIONS[operation], f"f{node}({', '.join(arguments)})"
+        self.space[f"f{node}"] = (
+            graph.functions[node] if operation == "call" else row.array if self.arrays else row.number
+        )
+        if not self.arrays and operation in SIGNS and (len(arguments) == 2 or not row.variadic):
+            called = SIGNS[operation].format(*arguments)
+        safe = SAFE.get(operation, "True").format(*arguments)
+        if self.arrays or self.raises or safe == "True" or (operation == "/" and graph.constants[places[1]]):
+            return called
+        self.space[f"c{node}"] = lambda *values: calculate(row, values)
+        with_care = f"c{node}({', '.join(arguments)})"
+        return with_care if safe == "False" else f"{called} if {safe} else {with_care}"
 
     def function(self, head: str, lines: Sequence[str]) -> Callable[..., Any]:
         """The function `line` of a head and the lines of its body."""

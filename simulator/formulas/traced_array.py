@@ -366,6 +366,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
         TracedArray(trace, each) for each in np.broadcast_arrays(*map(_objects, arrays))
     ],
     np.nan_to_num: lambda trace, values: np.where(np.isnan(values), 0.0, np.clip(values, -LARGEST, LARGEST)),
+    np.min: lambda _, values, **options: values.min(**options),
+    np.max: lambda _, values, **options: values.max(**options),
     np.real: lambda _, values: values,
 }
 """Functions of NumPy that are written down in another way than element by element."""

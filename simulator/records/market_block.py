@@ -43,6 +43,7 @@ class Block:
         self, economy: Economy, markets: UserMarkets, ticks: Ticks, notes: Sequence[MarketNote], *, every_tick: bool
     ) -> None:
         self.economy, self.ticks, self.notes = economy, ticks, notes
+        self.consumers = [Ticks(each) for each in zip(*(noted.consumers for noted in notes), strict=True)]
         self.reference_values = [noted.values for noted in notes if noted.values is not None]
         self.inputs, consumption = ticks.inputs, ticks.consumption.sum(axis=1)
         if not every_tick:
@@ -65,11 +66,8 @@ class Block:
 
     def _worth(self) -> Array:
         """What consumers bid for all they use, and what it adds to the objective, `(2, ticks, goods)`."""
-        totals = np.zeros((2, len(self.notes), len(self.economy.goods)))
-        for tick, noted in enumerate(self.notes):
-            for cohort in noted.consumers:
-                totals[:, tick] += cohort.worth
-        return totals
+        nothing = np.zeros((len(self.notes), 2, len(self.economy.goods)))
+        return np.moveaxis(sum((cohort.worth for cohort in self.consumers), nothing), 1, 0)
 
     def _traded(self) -> Array:
         """What changed hands; with the outside, the larger of all that was bought and all that was sold."""

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.dynamics.consumers import CohortTick
+from simulator.dynamics.consumers import CohortTick, CohortTotals
 from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.price_rules import PriceRule
+from simulator.dynamics.transition import Transition
 from simulator.economics.allocation import share_out
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
+from simulator.formulas.in_floats import InFloats, in_arrays, plain
 from simulator.records.columns import MONEY, NUMBER, Column, Columns, growing_columns
 from simulator.records.market_block import Block, MarketNote
 from simulator.records.market_facts import Descended, Market, market_facts, reached
@@ -71,6 +73,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
         self._verification = FirmVerification(economy)
+        self._in_floats = InFloats(self._appraised)
 
     @property
     def numbers(self) -> int:
@@ -88,6 +91,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = self.conservation.economy = economy
         self._verification, self.descended = FirmVerification(economy), Descended()
+        self._in_floats = InFloats(self._appraised)
         if self.references is not None:
             self.references.change_economy(tick, economy)
 
@@ -110,9 +114,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         if not record or (references is None and traded and not consumers):
             return MarketNote(tick, record, None if references is None else references.path.advance(tick.tick))
         with np.errstate(all="ignore"):
-            fraction = None if traded else self._share_out(tick)
-            cohorts = self._cohorts(now) if consumers else []
-            totals = [cohort.totals(fraction, objective=references is not None) for cohort in cohorts]
+            given, noted = (now.before, tick), None
+            if isinstance(tick.prices, tuple):
+                noted = self._in_floats(given if isinstance(now.before.prices, tuple) else plain(given))
+            fraction, totals = noted or self._appraised(given)
             if references is None:
                 return MarketNote(tick, True, None, None, fraction, totals)
             prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
@@ -121,9 +126,15 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             residual = float(np.fmax.reduce([firms, *(each.plan_residual for each in totals)]))
             return MarketNote(tick, True, values.gradient_price, values, fraction, totals, residual)
 
-    def _share_out(self, tick: MarketTick) -> Array:
-        planned = (tick.planned_inputs, tick.consumers_planned, tick.planned_outputs)
-        return share_out(self.economy, *map(np.asarray, planned)) if tick.finite else np.ones(len(self.economy.goods))
+    def _appraised(self, given: tuple[MarketState, MarketTick]) -> tuple[Array | None, tuple[CohortTotals, ...]]:
+        """The fraction of plans that a share-out would allow, unless there was trade, and what each cohort did."""
+        (before, tick), economy, fraction = given, self.economy, None
+        if not (self.every_tick and tick.finite):
+            planned = in_arrays((tick.planned_inputs, tick.consumers_planned, tick.planned_outputs))
+            fraction = share_out(economy, *planned) if tick.finite else np.ones(len(economy.goods))
+        cohorts = self._cohorts(Transition(economy, before, tick, before)) if economy.consumers else []
+        objective = self.references is not None
+        return fraction, tuple(cohort.totals(fraction, objective=objective) for cohort in cohorts)
 
     def rows(self, notes: Sequence[MarketNote]) -> dict[str, Rows]:
         whole = ticks = Ticks([note.tick for note in notes])
@@ -215,11 +226,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             totals["money"][:, number] = 0.0
         totals["quantity"][:, firms:] = markets.total_over_users(ticks.consumption)
         totals["money"][:, firms:] = ticks.money[..., None]
-        for tick, noted in enumerate(block.notes):
-            for number, cohort in enumerate(noted.consumers, firms):
-                totals["input"][tick, number] = markets.total_over_users(cohort.bought)
-                totals["output"][tick, number] = markets.mean_over_users(cohort.sold, ticks.prices[tick])
-                totals["utility"][tick, number] = cohort.utility
+        for number, cohort in enumerate(block.consumers, firms):
+            totals["input"][:, number] = markets.total_over_users(cohort.bought)
+            totals["output"][:, number] = markets.mean_over_users(cohort.sold, ticks.prices)
+            totals["utility"][:, number] = cohort.utility[:, None]
         who, kinds, entries, shares = agents(economy)
         known = {name: table[:, entries] * shares[:, None] for name, table in totals.items()}
         if markets.separate:

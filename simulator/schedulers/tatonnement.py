@@ -17,7 +17,6 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from simulator.dynamics import trial
 from simulator.dynamics.consumers import CohortTick, Orders
-from simulator.dynamics.float_tick import FloatTick
 from simulator.dynamics.market import Layout, no_trade, plan_all, settle
 from simulator.dynamics.market_tick import MarketState, MarketTick, Plans
 from simulator.dynamics.market_verdict import MarketVerdict
@@ -30,7 +29,7 @@ from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
-from simulator.formulas.emitter import in_arrays
+from simulator.formulas.in_floats import InFloats, in_arrays, plain
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import meant, number, shown, unknown
 from simulator.records.market_view import TRADE_TICKS, MarketView
@@ -186,7 +185,7 @@ class Scratch(NamedTuple):
     """What is looked up once for an economy, and the bundles of the tick just over: only to save work."""
 
     layout: Layout
-    in_floats: FloatTick[MarketState, MarketTick] | None
+    in_floats: InFloats[MarketState, tuple[MarketState, MarketTick]] | None
     last: list[tuple[MarketTick, Bundles]]
 
 
@@ -218,8 +217,10 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         # What members planned last is a table as large as their parameters: it goes before the next is made.
         last.clear()
         # There is a first tick but once: it is not worth a text.
-        if in_floats is not None and state.tick and (done := in_floats(state)) is not None:
-            return done
+        if in_floats is not None and state.tick:
+            given = state if isinstance(state.prices, tuple) else plain(state)
+            if (done := in_floats(given)) is not None:
+                return done
         state = in_arrays(state)
         with np.errstate(all="ignore"):
             after, tick, orders = self._tick(layout, state)
@@ -301,8 +302,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         if not self._scratch or self._scratch[0].layout.economy is not economy:
             layout = Layout(economy, self.trade, aggregates=self.aggregates)
             small = self.floats and not layout.set_valued and layout.rows <= MOST_ROWS * layout.entries
-            in_floats = FloatTick[MarketState, MarketTick](lambda s: self._tick(layout, s)[:2]) if small else None
-            self._scratch[:] = [Scratch(layout, in_floats, [])]
+            in_floats = InFloats[MarketState, tuple[MarketState, MarketTick]](lambda s: self._tick(layout, s)[:2])
+            self._scratch[:] = [Scratch(layout, in_floats if small else None, [])]
         return self._scratch[0]
 
     def _bundles(self, now: Market) -> Bundles:
@@ -381,7 +382,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
 def _in_arrays(now: Market) -> Market:
     """A tick in its surroundings with arrays for what may stand in tuples of floats."""
-    return now._replace(before=in_arrays(now.before), tick=MarketTick._make(map(np.asarray, now.tick)))
+    fields = (np.array(value) if isinstance(value, tuple) else value for value in now.tick)
+    return now._replace(before=in_arrays(now.before), tick=MarketTick._make(fields))
 
 
 def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array) -> tuple[Array, ...]:
