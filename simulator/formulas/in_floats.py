@@ -10,7 +10,6 @@ if it has two axes). What no traced number goes into, an empty array among it, i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
@@ -20,7 +19,6 @@ from simulator.formulas.graph import Term
 from simulator.formulas.tape import Text
 from simulator.formulas.traced_array import Trace, TracedArray
 
-DEBUG = os.environ.get("DEBUG")
 MOST_TEXTS = 64
 """So many texts are kept, those that served last."""
 
@@ -39,8 +37,7 @@ class InFloats(Generic[GivenT, ResultT]):
     def __init__(self, function: Callable[[GivenT], ResultT]) -> None:
         self._function = function
         self._texts: list[Callable[[GivenT], ResultT | None]] = []
-        self.serves = True
-        """Whether the function can be traced."""
+        self._traceable = True
 
     def __call__(self, given: GivenT) -> ResultT | None:
         """What the function makes of a structure in plain floats; None where it has to be asked in arrays."""
@@ -50,7 +47,12 @@ class InFloats(Generic[GivenT, ResultT]):
                     self._texts.remove(text)
                     self._texts.insert(0, text)
                 return result
-        return self._by_a_new_text(given) if self.serves else None
+        return self._by_a_new_text(given) if self._traceable else None
+
+    @property
+    def served(self) -> bool:
+        """Whether it has been asked, and could be traced."""
+        return bool(self._texts) and self._traceable
 
     def _by_a_new_text(self, given: GivenT) -> ResultT | None:
         trace = Trace()
@@ -58,10 +60,8 @@ class InFloats(Generic[GivenT, ResultT]):
         try:
             text = emitted(trace, symbols, self._function(symbols))
         except Exception:
-            if DEBUG:
-                raise
             # A kind from outside may not know what to do with a traced array; a fault that is real shows in arrays.
-            self.serves = False
+            self._traceable = False
             return None
         self._texts = [text, *self._texts[: MOST_TEXTS - 1]]
         return text(given)

@@ -157,6 +157,10 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """The last tick with all carried out that has waited for prices to be found: nothing, unless trade waits."""
         return now.tick
 
+    def engine(self, economy: Economy) -> str:
+        """What ticks of an economy are worked out in: `floats` or `arrays`."""
+        return "arrays"
+
     def cohorts(self, now: Transition[StateT, TickT]) -> list[CohortTick]:
         """What each cohort of consumers went through in a tick."""
         return []

@@ -293,9 +293,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         ]
 
     def engine(self, economy: Economy) -> str:
-        """What ticks of this economy are done in once the first is over: `floats` or `arrays`."""
         in_floats = self._known(economy).in_floats
-        return "floats" if in_floats is not None and in_floats.serves else "arrays"
+        return "floats" if in_floats is not None and in_floats.served else "arrays"
 
     def _known(self, economy: Economy) -> Scratch:
         """What is known of the economy in force."""
