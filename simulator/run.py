@@ -246,7 +246,7 @@ def _conclude(
         "ticks": ticks,
         "evaluations": (ticks + 1) * scheduler.rule.evaluations,
         "wall_seconds": seconds,
-        "engine": scheduler.engine(economy),
+        "engine": scheduler.engine(now),
         "price_gap": last.get("distance_to_equilibrium"),
         "adjoint_gap": last.get("distance_to_adjoint"),
         "scale": scale(economy, markets, scheduler.rule, quotes.prices, np.maximum(quotes.demand, quotes.supply)),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, Scenario, load, model_of
@@ -23,6 +24,13 @@ def in_arrays(scenario: Scenario | Mapping[str, Any]) -> MarketModel:
     """The market of a scenario held to arrays."""
     model = market_of(scenario)
     return MarketModel(replace(model.scheduler, floats=False), model.economy, model.state.prices)
+
+
+def tick_of(market: MarketModel) -> Any:
+    """The tick just over, its fields as arrays."""
+    return type(market.last_tick)._make(
+        np.array(value) if isinstance(value, tuple) else value for value in market.last_tick
+    )
 
 
 def cohorts_of(market: MarketModel) -> list[CohortTick]:

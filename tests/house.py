@@ -106,6 +106,7 @@ ROOMS = {
         "Findings Quotes Scheduler SchedulerSettings Setup ViewOptions flatten unflatten"
     ),
     "simulator.schedulers.table": "SCHEDULERS all_tables by_kind",
+    "simulator.schedulers": "tatonnement",
     "simulator.schedulers.tatonnement": "Tatonnement TatonnementSettings",
     "simulator.run": "Run Simulation run_to_disk simulate model_of=market_of",
     "simulator.scenario": "RunSettings Scenario dump load load_many scenario_schema text_with",

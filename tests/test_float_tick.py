@@ -103,7 +103,7 @@ def test_shipped_scenarios_tick_alike_in_floats_and_in_arrays(name: str) -> None
         assert_same(floats, arrays)
         # Each tick alone: where a market amplifies rounding, two runs of it part.
         arrays.state = floats.state
-    assert floats.scheduler.engine(floats.economy) == ("arrays" if name in IN_ARRAYS else "floats")
+    assert floats.scheduler.engine(floats.transition) == ("arrays" if name in IN_ARRAYS else "floats")
 
 
 PIECES: list[list[Any]] = [
@@ -163,7 +163,7 @@ def agree(data: dict[str, Any], ticks: int, served: bool = True) -> None:
         floats.step()
         arrays.step()
         assert_same(floats, arrays)
-    assert floats.scheduler.engine(floats.economy) == ("floats" if served else "arrays")
+    assert floats.scheduler.engine(floats.transition) == ("floats" if served else "arrays")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_broken_node_is_seen(inject: Inject) -> None:
     inject(Tatonnement, "_tick", lambda tick, *_: (tick[0]._replace(prices=tick[0].prices * 1.01), *tick[1:]))
     floats.step()
     floats.step()
-    assert floats.scheduler.engine(floats.economy) == "floats"
+    assert floats.scheduler.engine(floats.transition) == "floats"
     assert abs(floats.state.prices[0] / np.asarray(arrays.state.prices)[0] - 1) > 1e-3
 
 

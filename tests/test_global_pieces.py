@@ -121,7 +121,7 @@ def path(given: Any, form: str, rate: float, *pieces: Any, ticks: int = 30, **se
     scheduler = {"form": form, "rate": rate, "with": list(pieces)}
     run = {"run.ticks": ticks, "run.stop": "never", "run.references": "off"}
     simulation = Simulation(load(given, settings={"scheduler": scheduler, "trade": "at_equilibrium"} | run | settings))
-    return np.array([simulation.market.last_tick.prices.copy() for _ in simulation.ticks()])
+    return np.array([np.array(simulation.market.last_tick.prices) for _ in simulation.ticks()])
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -148,7 +148,7 @@ def test_the_tick_in_floats_knows_other_prices() -> None:
         floats.step()
         arrays.step()
         np.testing.assert_allclose(floats.prices, arrays.prices, rtol=1e-12)
-    assert floats.scheduler.engine(economy) == "floats"
+    assert floats.scheduler.engine(floats.transition) == "floats"
 
 
 def test_tastes_that_jump_do_so_at_the_prices_faced() -> None:

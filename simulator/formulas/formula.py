@@ -152,7 +152,13 @@ class Formula:
         with np.errstate(all="ignore"):
             outputs = tape.run_arrays([inputs[..., i] for i in range(k)])
         columns = outputs if tape is self._value_tape else outputs[:-1]
-        result = np.stack([np.broadcast_to(column, inputs.shape[:-1]) for column in columns], axis=-1)
+        shape = inputs.shape[:-1]
+        # A formula of no variables has no derivatives.
+        result = (
+            np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
+            if columns
+            else np.zeros((*shape, 0))
+        )
         outside = np.isnan(outputs[-1])
         if outside.any():
             result[outside] = np.nan

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.formulas.operations import OPERATIONS, calculate
+from simulator.formulas.operations import OPERATIONS, STEERING, calculate
+
+ROWS = OPERATIONS | STEERING
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Graph:
         values = [v for term in terms if (v := term.constant) is not None]
         if operation == "^" and terms[1].constant is not None:
             operation = "^ constant"
-        row = OPERATIONS[operation]
+        row = ROWS[operation]
         if len(values) == len(terms):
             value = calculate(row, values)
             if math.isfinite(value):
@@ -127,7 +129,7 @@ class Graph:
             return given[node] if self.constants[node] is None else self.constants[node]
         if operation == "call":
             return self.functions[node](*arguments)
-        return calculate(OPERATIONS[operation], arguments)
+        return calculate(ROWS[operation], arguments)
 
     def is_total(self, term: Term) -> bool:
         """Whether the term is defined for all inputs, so that it may be left out where it does not matter."""
@@ -156,7 +158,7 @@ class Graph:
             adjoint = adjoints.get(node)
             if adjoint is None or not self.arguments[node]:
                 continue
-            row = OPERATIONS[self.operations[node]]
+            row = ROWS[self.operations[node]]
             result = Term(self, node)
             arguments = [Term(self, argument) for argument in self.arguments[node]]
             for position, argument in enumerate(arguments):
@@ -189,7 +191,7 @@ class Graph:
             self.arguments.append(arguments)
             self.constants.append(constant)
             self.names.append(name)
-            total = not arguments or OPERATIONS[operation].total
+            total = not arguments or ROWS[operation].total
             if operation == "^ constant":
                 exponent = self.constants[arguments[1]]
                 total = exponent is not None and exponent >= 0 and exponent == math.floor(exponent)

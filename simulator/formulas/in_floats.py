@@ -42,17 +42,12 @@ class InFloats(Generic[GivenT, ResultT]):
     def __call__(self, given: GivenT) -> ResultT | None:
         """What the function makes of a structure in plain floats; None where it has to be asked in arrays."""
         for text in self._texts:
-            if (result := text(given)) is not None:
+            if (result := _result(text, given)) is not None:
                 if text is not self._texts[0]:
                     self._texts.remove(text)
                     self._texts.insert(0, text)
                 return result
         return self._by_a_new_text(given) if self._traceable else None
-
-    @property
-    def served(self) -> bool:
-        """Whether it has been asked, and could be traced."""
-        return bool(self._texts) and self._traceable
 
     def _by_a_new_text(self, given: GivenT) -> ResultT | None:
         trace = Trace()
@@ -65,6 +60,14 @@ class InFloats(Generic[GivenT, ResultT]):
             return None
         self._texts = [text, *self._texts[: MOST_TEXTS - 1]]
         return text(given)
+
+
+def _result(text: Callable[[GivenT], ResultT | None], given: GivenT) -> ResultT | None:
+    try:
+        return text(given)
+    except ValueError:
+        # Of another structure than the one it takes apart.
+        return None
 
 
 def plain(value: Any) -> Any:
@@ -134,7 +137,8 @@ class _Structures:
             return self._array(value.terms)
         if isinstance(value, tuple):
             return f"({''.join(f'{self.pattern(each)}, ' for each in cast('tuple[Any, ...]', value))})"
-        return "_"
+        # An empty array is taken apart as well: one with something in it has a text of its own.
+        return "()" if isinstance(value, np.ndarray) and not len(cast("Any", value)) else "_"
 
     def expression(self, value: Any) -> str:
         """What puts a structure together; what no traced number goes into is kept as it is."""

@@ -139,6 +139,10 @@ OPERATIONS: dict[str, Primitive] = {
         np.log1p, math.log1p, (lambda y, a: 1 / (1 + a),), lambda a: -math.inf if a == -1 else math.nan, total=False
     ),
     "expm1": Primitive(np.expm1, math.expm1, (lambda y, a: y + 1,), lambda a: math.inf),
+    "equal": Primitive(_equal_array, _equal, (lambda y, a, b: 0.0, lambda y, a, b: 0.0)),
+}
+
+STEERING: dict[str, Primitive] = {
     # What a program asks before it goes on, and what it chooses then.
     ">": Primitive(np.greater, operator.gt, (_no_slope, _no_slope)),
     "<": Primitive(np.less, operator.lt, (_no_slope, _no_slope)),
@@ -159,8 +163,8 @@ OPERATIONS: dict[str, Primitive] = {
     # A function of floats, whatever it searches for, and one of its results; a graph knows which function.
     "call": Primitive(_graphs_own, _graphs_own, ()),
     "part": Primitive(lambda results, place: results[int(place)], lambda results, place: results[int(place)], ()),
-    "equal": Primitive(_equal_array, _equal, (lambda y, a, b: 0.0, lambda y, a, b: 0.0)),
 }
+"""What a traced function asks, chooses and calls; no formula is written with these."""
 
 FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs")
 """The operations a formula may call by name."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from simulator.formulas.graph import Graph, Term
-from simulator.formulas.operations import OPERATIONS, calculate
+from simulator.formulas.graph import ROWS, Graph, Term
+from simulator.formulas.operations import calculate
 
 SIGNS = {
     **{sign: f"{{}} {sign} {{}}" for sign in ("+", "-", "*", "/", ">", "<", ">=", "<=", "==", "!=", "and", "or")},
@@ -72,7 +72,7 @@ class Text:
         arguments = [self.name(Term(graph, place)) for place in places]
         if operation == "part":
             return f"v{places[0]}[{int(graph.constants[places[1]] or 0)}]"
-        row, called = OPERATIONS[operation], f"f{node}({', '.join(arguments)})"
+        row, called = ROWS[operation], f"f{node}({', '.join(arguments)})"
         self.space[f"f{node}"] = (
             graph.functions[node] if operation == "call" else row.array if self.arrays else row.number
         )

@@ -157,8 +157,8 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """The last tick with all carried out that has waited for prices to be found: nothing, unless trade waits."""
         return now.tick
 
-    def engine(self, economy: Economy) -> str:
-        """What ticks of an economy are worked out in: `floats` or `arrays`."""
+    def engine(self, now: Transition[StateT, TickT]) -> str:
+        """What the tick that would come next is worked out in: `floats` or `arrays`."""
         return "arrays"
 
     def cohorts(self, now: Transition[StateT, TickT]) -> list[CohortTick]:

@@ -292,9 +292,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits))
         ]
 
-    def engine(self, economy: Economy) -> str:
-        in_floats = self._known(economy).in_floats
-        return "floats" if in_floats is not None and in_floats.served else "arrays"
+    def engine(self, now: Market) -> str:
+        in_floats = self._known(now.economy).in_floats
+        return "floats" if in_floats is not None and in_floats(plain(now.after)) is not None else "arrays"
 
     def _known(self, economy: Economy) -> Scratch:
         """What is known of the economy in force."""
