@@ -49,7 +49,7 @@ class Technology(Rows, ABC):
 
     @cached_property
     def single_input(self) -> bool:
-        """Whether `plan_one`, `profit_one` and `output_of` are the shorter road: one row with one input."""
+        """Whether `plan_one` and `profit_one` are the shorter road: one row with one input."""
         return False
 
     @abstractmethod
@@ -90,10 +90,6 @@ class Technology(Rows, ABC):
 
         Inputs that are not used, or used without end, do not move.
         """
-
-    def output_of(self, x: float) -> float:
-        """`output` of a single input."""
-        return float(self.output(np.array([[x]]))[0])
 
     def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         """`best_response` with a single input: input and output."""
@@ -149,12 +145,6 @@ class FormulaTechnology(Technology):
     def output(self, inputs: Array) -> Array:
         made = self.formula.value(inputs / self.weight)
         return self.weight * self.productivity * np.where(self._idle(made), 0.0, made)
-
-    def output_of(self, x: float) -> float:
-        _, weight, scale, _, scalar = self._alone
-        made = scale * scalar.values(x / weight)[0]
-        # Not a number is neither.
-        return made if 0.0 <= made < math.inf or (self.negative_output and -math.inf < made < 0.0) else 0.0
 
     def marginal_product(self, inputs: Array, input_prices: Array) -> Array:
         each = inputs / self.weight
@@ -344,10 +334,6 @@ class HomotheticTechnology(Technology):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             level = (earned * self.returns / self.form.unit_cost(input_prices)) ** (1.0 / (1.0 - self.returns))
         return np.where(earned > 0, level, 0.0)
-
-    def output_of(self, x: float) -> float:
-        scale, unit, returns = self._alone
-        return scale * (unit * x) ** returns
 
     def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         scale, unit, returns = self._alone
