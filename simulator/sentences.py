@@ -62,7 +62,7 @@ def _in_words(gap: float) -> str:
         return "rounding"
     if gap < AGREE:
         return f"{gap:.1e}"
-    return f"{100 * gap:.3g}%" if gap < 9.995 else f"a factor of {gap + 1:.3g}"
+    return f"{100 * gap:.3g} %" if gap < 9.995 else f"a factor of {gap + 1:.3g}"
 
 
 def names(those: Sequence[str]) -> str:
@@ -74,7 +74,7 @@ def names(those: Sequence[str]) -> str:
 SPECS: Mapping[str, Callable[[Any], str]] = {
     "gap": _in_words,
     "value": lambda value: f"{value:.4g}" if math.isfinite(value) else "beyond every number",
-    "percent": lambda part: f"{100 * part:.3g}%",
+    "percent": lambda part: f"{100 * part:.3g} %",
     "names": names,
     "none": lambda count: "Neither" if count == 2 else f"None of {count}",
     "all": lambda count: "both" if count == 2 else "all",
@@ -251,7 +251,11 @@ SOLVED = (
     Sentence("none_found", "no equilibrium found (Newton from {starts} starts)", lambda f: f.equilibria == 0),
     Sentence("one_found", "1 equilibrium found from {starts} starts", lambda f: f.equilibria == 1),
     Sentence("some_found", "{equilibria} equilibria found from {starts} starts", lambda f: f.equilibria > 1),
-    Sentence("relative", "only relative prices matter", lambda f: f.equilibria > 0 and f.level_free),
+    Sentence(
+        "relative",
+        "only relative prices matter, here at the level of the initial ones",
+        lambda f: f.equilibria > 0 and f.level_free,
+    ),
     Sentence("derivatives_of", "derivatives are of {objective}", lambda f: f.equilibria > 0),
     Sentence("search_ended", "the search was ended early, so that there may be others", lambda f: f.given_up),
 )

@@ -206,13 +206,13 @@ def test_what_is_found_of_prices_is_said_in_a_line() -> None:
     turns = course("turns", [[1, 9]], outcome="cycled", period=1472.0)
     assert price_finding(comparison(still, still)) == "Prices at the end agree to rounding"
     assert price_finding(comparison(still, same)) == "Prices at the end agree to 6.7e-08"
-    assert price_finding(comparison(still, other, numeraire="a")) == "Prices at the end differ by up to 33.3% (b)"
+    assert price_finding(comparison(still, other, numeraire="a")) == "Prices at the end differ by up to 33.3 % (b)"
     assert price_finding(comparison(still, same, turns)) == "Prices where markets clear agree to 6.7e-08"
     assert price_finding(comparison(still, turns)) == "Prices return after so many ticks: 1,472 in turns"
     again = course("again", [[1, 9]], outcome="cycled", period=2.5)
     assert price_finding(comparison(again, turns)) == "Prices return after so many ticks: 2.5 in again, 1,472 in turns"
     lost = course("lost", [[1, 3]], outcome="out_of_ticks")
-    assert price_finding(comparison(still, lost, numeraire="a")) == "Prices of the last tick differ by up to 33.3% (b)"
+    assert price_finding(comparison(still, lost, numeraire="a")) == "Prices of the last tick differ by up to 33.3 % (b)"
     gone = course("gone", [[1, np.inf]], outcome="diverged")
     assert price_finding(comparison(still, gone)) == "No two runs ended with finite prices"
     alone = comparison(course("one", [[1.0]], "a", scale="a = 1"), course("two", [[2.0]], "a", scale="money"))
@@ -300,6 +300,16 @@ def test_the_figure_draws_the_very_data() -> None:
         for number in range(2):
             line = [line for line in axes.lines if len(line.get_xdata()) > 2][number]
             assert np.array_equal(line.get_ydata(), found.path(number, good)[: len(line.get_xdata())])
+
+
+def test_lines_break_at_the_shocks_of_their_own_run() -> None:
+    ends = approach([1, 2], 40)
+    sheet = comparison_figure(comparison(course("shocked", ends, shocks=[20]), course("calm", 2 * ends[::-1])))
+    for axes in sheet.axes:
+        shocked, calm = (line.get_ydata() for line in axes.lines if len(line.get_xdata()) > 2)
+        assert np.flatnonzero(np.isnan(shocked)).tolist() == [20]
+        assert np.isfinite(calm).all()
+    assert any("Upright, dotted: a shock." in text.get_text() for text in sheet.texts)
 
 
 def test_a_long_title_is_made_smaller_before_it_is_cut() -> None:

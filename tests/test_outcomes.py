@@ -159,7 +159,7 @@ def test_scarf_cycles_with_its_period(rate: float) -> None:
     assert summary["outcome"] == "cycled"
     assert summary["period"] == pytest.approx(8 * math.pi / math.sqrt(3) / rate, rel=0.02)
     assert 0.03 < summary["amplitude"] < 0.12
-    assert f"swings by {100 * summary['amplitude']:.3g}% either way" in summary["sentence"]
+    assert f"swings by {100 * summary['amplitude']:.3g} % either way" in summary["sentence"]
 
 
 @pytest.mark.parametrize("elasticity", [0.1, 0.2, 0.3, 0.5, 0.8])
@@ -298,7 +298,7 @@ def test_prices_that_stand_still_off_equilibrium_have_settled() -> None:
     data = {"goods": {"x": None, "y": {"floor": 3}}, "supply": {"x": 1, "y": 2}, "consumers": [BUYER]}
     summary = outcome(data, scheduler={"form": "multiplicative", "rate": 0.2})
     assert summary["outcome"] == "settled_off_equilibrium"
-    assert "Farthest from clearing is y: demand falls short of supply by 83.3%" in summary["sentence"]
+    assert "Farthest from clearing is y: demand falls short of supply by 83.3 %" in summary["sentence"]
 
 
 @pytest.mark.parametrize("piece", [{"delay": 150}, {"bernoulli": 0.001}])
@@ -712,7 +712,7 @@ HELD: dict[str, tuple[dict[str, Any], str]] = {
             "firms": [{"name": "mill", "makes": "exports = 2*sqrt(labour)"}],
             "consumers": [own("households", {"cobb_douglas": {"exports": 1}}, labour=12)],
         },
-        "At its fixed price demand for labour falls short of supply by 66.7%. "
+        "At its fixed price demand for labour falls short of supply by 66.7 %. "
         "Who offers labour sells less than planned: households 4 of 12. The accounts of households are at -8",
     ),
     "a rent": (
@@ -721,7 +721,7 @@ HELD: dict[str, tuple[dict[str, Any], str]] = {
             "supply": {"flats": 5, "food": 20},
             "consumers": [{"name": "tenants", "utility": {"cobb_douglas": {"flats": 1, "food": 1}}, "budget": 40}],
         },
-        "At its fixed price supply of flats falls short of demand by 75%. "
+        "At its fixed price supply of flats falls short of demand by 75 %. "
         "Who wants flats buys less than planned: tenants 5 of 20",
     ),
     "a price of an input": (
@@ -731,7 +731,7 @@ HELD: dict[str, tuple[dict[str, Any], str]] = {
             "supply": {"ore": 4},
             "firms": [{"name": "smelter", "makes": "steel = 2*sqrt(ore)", "count": 2}],
         },
-        "At its fixed price supply of ore falls short of demand by 98%. "
+        "At its fixed price supply of ore falls short of demand by 98 %. "
         "Who wants ore buys less than planned: smelter 4 of 200",
     ),
     "a price of what is made": (
@@ -742,7 +742,7 @@ HELD: dict[str, tuple[dict[str, Any], str]] = {
             "consumers": [{"name": "builder", "utility": {"quasilinear": {"log": {"steel": 2}}}}],
             "trade": {"every_tick": {"spoilage": 1}},
         },
-        "At its fixed price demand for steel falls short of supply by 75%. "
+        "At its fixed price demand for steel falls short of supply by 75 %. "
         "Who offers steel sells less than planned: smelter 0.5 of 2",
     ),
 }

@@ -111,38 +111,38 @@ CASES = {
     "MARKET cycle": Case(
         swing(0.2057),
         {"period": None},
-        "Prices return every 12.04 ticks: that of y swings by 20.6% either way (10% at first)",
+        "Prices return every 12.04 ticks: that of y swings by 20.6 % either way (10 % at first)",
     ),
     "MARKET centre": Case(
         {"centre_gap": 0.00108},
         {"centre_gap": math.nan},
-        "The middle of the cycle is 0.108% off the nearest equilibrium that was found",
+        "The middle of the cycle is 0.108 % off the nearest equilibrium that was found",
     ),
     "MARKET drifts": Case(
         {"swing": 2.0, "drift": 0.3},
         {"drift": None},
-        "Prices swing every 2 ticks about a centre that moved by 30% since half way",
+        "Prices swing every 2 ticks about a centre that moved by 30 % since half way",
     ),
     "MARKET short": Case(
         {"short": "steel", "gap": 1.0},
         {"short": None},
-        "Farthest from clearing is steel: supply falls short of demand by 100%",
+        "Farthest from clearing is steel: supply falls short of demand by 100 %",
     ),
     "MARKET left": Case(
         {"left": "x", "gap": 0.5},
         {"left": None},
-        "Farthest from clearing is x: demand falls short of supply by 50%",
+        "Farthest from clearing is x: demand falls short of supply by 50 %",
     ),
     "MARKET no_source": Case({"sourceless": ["steel"]}, {"sourceless": []}, "Nobody makes, owns or supplies steel"),
     "MARKET held_short": Case(
         {"held_short": "flats", "held_by": 0.75},
         {"held_short": None},
-        "At its fixed price supply of flats falls short of demand by 75%",
+        "At its fixed price supply of flats falls short of demand by 75 %",
     ),
     "MARKET held_left": Case(
         {"held_left": "milk", "held_by": 0.1},
         {"held_left": None},
-        "At its fixed price demand for milk falls short of supply by 10%",
+        "At its fixed price demand for milk falls short of supply by 10 %",
     ),
     "MARKET buyers": Case(
         {"held_short": "flats", "rationed": ["tenants 5 of 20"]},
@@ -167,7 +167,7 @@ CASES = {
     "MARKET ahead": Case(
         {"ahead": 0.02},
         {"ahead": None},
-        "Excess demand is within the tolerance, but equilibrium prices are still 2% away",
+        "Excess demand is within the tolerance, but equilibrium prices are still 2 % away",
     ),
     "MARKET distorted": Case(
         {"carried": 2.5},
@@ -192,7 +192,7 @@ CASES = {
     "MARKET none_near": Case(
         {"outcome": "cleared", "equilibria": 2, "equilibrium_gap": 1.0},
         {"equilibrium_gap": 1e-9},
-        "No equilibrium that was found is near: of 2 the nearest is 100% away",
+        "No equilibrium that was found is near: of 2 the nearest is 100 % away",
     ),
     "MARKET none": Case(
         {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "The search from 15 starts found no equilibrium"
@@ -219,17 +219,17 @@ CASES = {
     "MARKET no_derivatives": Case(
         {"objective": "the surplus of ann", "agreement": 13.5, "bid_gap": 13.5, "adjoint_gap": 0.5},
         {"agreement": 1e-9},
-        "The last prices are off bids by up to a factor of 14.5, off the derivatives of the surplus of ann by 50%",
+        "The last prices are off bids by up to a factor of 14.5, off the derivatives of the surplus of ann by 50 %",
     ),
     "MARKET planner": Case(
         {"planner_gap": 0.64},
         {"planner_gap": None},
-        "Prices were up to 64% off those of a planner who climbs the gradient",
+        "Prices were up to 64 % off those of a planner who climbs the gradient",
     ),
     "MARKET leaves_descent": Case(
         {"path_gap": 0.184, "reference": "the merit"},
         {"path_gap": 0.0},
-        "Prices were up to 18.4% off gradient descent on the merit",
+        "Prices were up to 18.4 % off gradient descent on the merit",
     ),
     "MARKET is_descent": Case(
         {"path_gap": 1e-16, "reference": "the potential", "rose": False, "ticks": 9},
@@ -266,7 +266,7 @@ CASES = {
     "BIDS bids_are_not_derivatives": Case(
         {"objective": "net sales of c", "adjoint_gap": 0.5},
         {"adjoint_gap": 1e-16},
-        "Prices are off the derivatives of net sales of c by up to 50%",
+        "Prices are off the derivatives of net sales of c by up to 50 %",
     ),
     "LEARNING filled": Case({"filled": 9.9e-5}, {"filled": None}, "Every order is filled, to 9.9e-05"),
     "LEARNING unbounded_price": Case(
@@ -293,10 +293,10 @@ CASES = {
         "2 of 4,000 orders are not filled, and miss up to 0.5",
     ),
     "LEARNING loss": Case({"loss": 0.25}, {"loss": math.nan}, "The loss is 0.25"),
-    "LEARNING decided": Case({"accuracy": 0.5, "tied": 0.25}, {"tied": 1.0}, "50% of the patterns are decided right"),
-    "LEARNING tied": Case({"tied": 1.0}, {"tied": 0.0}, "100% of the patterns are ties, to rounding, and not decided"),
+    "LEARNING decided": Case({"accuracy": 0.5, "tied": 0.25}, {"tied": 1.0}, "50 % of the patterns are decided right"),
+    "LEARNING tied": Case({"tied": 1.0}, {"tied": 0.0}, "100 % of the patterns are ties, to rounding, and not decided"),
     "LEARNING held_out": Case(
-        {"test_accuracy": 0.978}, {"test_accuracy": math.nan}, "Of the patterns held out 97.8% are decided right"
+        {"test_accuracy": 0.978}, {"test_accuracy": math.nan}, "Of the patterns held out 97.8 % are decided right"
     ),
     "SOLVED none_found": Case(
         {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "no equilibrium found (Newton from 15 starts)"
@@ -304,7 +304,9 @@ CASES = {
     "SOLVED one_found": Case({"equilibria": 1, "starts": 15}, {"equilibria": 2}, "1 equilibrium found from 15 starts"),
     "SOLVED some_found": Case({"equilibria": 2, "starts": 15}, {"equilibria": 1}, "2 equilibria found from 15 starts"),
     "SOLVED relative": Case(
-        {"equilibria": 2, "level_free": True}, {"level_free": False}, "only relative prices matter"
+        {"equilibria": 2, "level_free": True},
+        {"level_free": False},
+        "only relative prices matter, here at the level of the initial ones",
     ),
     "SOLVED derivatives_of": Case(
         {"equilibria": 1, "objective": "net sales of c"}, {"equilibria": 0}, "derivatives are of net sales of c"
@@ -367,7 +369,7 @@ CASES |= {
     "COMPARED_PRICES apart": Case(
         {"which": "of the last tick", "gap": 0.5, "widest": "b", "finite": 2},
         {"finite": 1},
-        "Prices of the last tick differ by up to 50% (b)",
+        "Prices of the last tick differ by up to 50 % (b)",
     ),
     "COMPARED_PRICES no_two": Case({"finite": 1}, {"finite": 2}, "No two runs ended with finite prices"),
 }
@@ -491,7 +493,7 @@ SAID: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         [
             "Not cleared to 1e-06 after 3 ticks. Farthest from clearing is steel: "
-            "supply falls short of demand by 100%. Nobody makes, owns or supplies steel"
+            "supply falls short of demand by 100 %. Nobody makes, owns or supplies steel"
         ],
     ),
 }
@@ -532,7 +534,7 @@ def test_an_equilibrium_far_away_is_not_the_one_reached() -> None:
         ("crusoe", "the derivative of the utility in money of crusoe, to"),
         (
             "xor_delta",
-            "4 of 4 orders are not filled, and miss up to 0.5. The loss is 0.25. 100% of the pat",
+            "4 of 4 orders are not filled, and miss up to 0.5. The loss is 0.25. 100 % of the pat",
         ),
         ("subsistence", "Gains from trade of poor have no number: without trade some have no utility."),
     ],

@@ -88,6 +88,7 @@ PATTERNS = [
     ("key", "run:{ticks", "run: {ticks: ...}"),
     ("key", "goods:[a", "goods: [a]"),
     ("key", "pd:1", "pd: 1"),
+    ("key", "scheduler.rule", "scheduler: {rule: ...}"),
     ("key", "run {ticks", "run: {ticks: ...}"),
     ("key", "supply = {bread", "supply: {bread: ...}"),
     ("key", "bread = 1", "bread: 1"),
@@ -148,12 +149,14 @@ NOT_YAML = [
     (GOODS + "name: it's: a test\n", "2:11", 'name: "it\'s: a test"'),
     (GOODS + "supply:\n  bread: 1\n   wine: 3\n", "4:8", "a colon in the line above, or as many blanks here as there"),
     (GOODS + "supply\n  bread: 1\n", "3:8", "a colon at the end of the line above"),
-    (GOODS + "supply\n", "3:1", None),
+    (GOODS + "supply\n", "2:1", "supply: ..."),
+    (GOODS + "expect cleared\n", "2:1", "expect: cleared"),
+    (GOODS + "scheduler.rule=adam\n", "2:1", "scheduler: {rule: adam}"),
     (GOODS + "firms: [{name: f, makes: wine: bread^0.5}]\n", "2:30", 'makes: "wine = bread^0.5"'),
     (GOODS + "run: {seed: ticks: 5}\n", "2:18", "seed: {ticks: 5}"),
     (GOODS + "supply: {bread: 1 wine: 4}\n", "2:23", "1, wine:"),
     (GOODS + "supply: {bread: 1; wine: 4}\n", "2:24", "1, wine:"),
-    (GOODS + "supply: {bread: 1\n", "3:1", "} at the end"),
+    (GOODS + "supply: {bread: 1\n", "2:9", "} at the end"),
     (GOODS + "supply: {bread: 1, wine: 4]\n", "2:27", "a comma between the values, or }"),
     (GOODS + "name: 'abc\n" + ANN, "2:7", "the same quotation mark at the end of the text"),
     (GOODS + "name: @home\n", "2:7", 'name: "@home"'),
@@ -394,6 +397,7 @@ COMMAND_SLIPS = [
     (["validate", TUPPERWARE], "did you mean check?"),
     (["list", "cobb_douglas"], "did you mean utilities?"),
     (["list", "utility"], "did you mean utilities?"),
+    (["list", "price_rules"], "did you mean rules?"),
     (["new", "a b"], "did you mean a_b?"),
     (["compile", TUPPERWARE], f"did you mean simulator compile {TUPPERWARE} --from?"),
     (["compile", "def f"], "did you mean def f(x): return x^2?"),
@@ -437,7 +441,7 @@ def test_a_numeraire_on_which_little_is_spent_is_warned_of() -> None:
 
     (warning,) = load(data("salt", 0.01)).warnings
     assert str(warning).startswith(
-        "<scenario>: numeraire: warning: found the numeraire 'salt', on which 1% of spending"
+        "<scenario>: numeraire: warning: found the numeraire 'salt', on which 1 % of spending"
     )
     for other in (data("bread", 0.01), data("salt", 0.2), {**data("salt", 0.01), "outside": {"bread": 2}}):
         assert not load(other).warnings

@@ -294,14 +294,14 @@ def time_note(summary: Mapping[str, Any], ticks: Floats, *lines: Floats) -> str:
     if any(turns_of(column) > MOST_TURNS for each in lines for column in each.reshape(len(ticks), -1).T):
         notes.append("Band: a line that goes to and fro, from its lowest to its highest.")
     if len(ticks) > 2 and (step := ticks[1] - ticks[0]) > 1:
-        notes.append(f"Recorded every {step:,.0f} ticks: straight in between.")
+        notes.append(f"Recorded every {step:,.0f} ticks: what lines do in between is not seen.")
     return "  ".join(notes)
 
 
-def mark_shocks(axes: Axes, summary: Mapping[str, Any]) -> None:
-    """A dotted upright line at every shock; lines drawn so far break there, so that none moves ahead of it."""
+def mark_shocks(axes: Axes, summary: Mapping[str, Any], first: int = 0) -> None:
+    """A dotted upright line at every shock; lines from the `first` on break there, so that none moves ahead of it."""
     for tick in shocks(summary):
-        for drawn in axes.lines:
+        for drawn in axes.lines[first:]:
             x, y = (np.asarray(each, dtype=float) for each in drawn.get_data())
             if len(x) > 2 and x[0] < tick <= x[-1]:
                 place = int(np.searchsorted(x, tick))

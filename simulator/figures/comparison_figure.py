@@ -94,9 +94,11 @@ def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
 
 
 def _draw_lines(axes: Axes, runs: Sequence[Drawn], lines: Sequence[Floats]) -> None:
-    """A line a run, with a dot at its last tick."""
+    """A line a run, broken at its own shocks, with a dot at its last tick."""
     for one, values in zip(runs, lines, strict=True):
+        first = len(axes.lines)
         canvas.line(axes, one.run.ticks, values, **one.style)
+        canvas.mark_shocks(axes, one.run.summary, first)
         dot: Style = {"color": one.style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
         axes.plot(one.run.ticks[-1:], values[-1:], "o", **dot)
 
@@ -116,7 +118,10 @@ def _notes(comparison: Comparison, drawn: Sequence[Drawn], goods: Sequence[str])
         notes.append(f"Shown: {len(drawn)} of {len(comparison.runs)} runs.")
     if len(goods) < sum(good != comparison.scale.good for good in comparison.goods):
         notes.append(f"Prices of {len(goods)} of {len(comparison.goods)} goods, those that differ most.")
-    return [*notes, *dict.fromkeys(canvas.time_note({}, one.run.ticks, one.gaps, *one.paths) for one in drawn)]
+    return [
+        *notes,
+        *dict.fromkeys(canvas.time_note(one.run.summary, one.run.ticks, one.gaps, *one.paths) for one in drawn),
+    ]
 
 
 def _legend(sheet: Figure, runs: Sequence[Drawn]) -> None:

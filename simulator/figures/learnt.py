@@ -133,10 +133,10 @@ def _losses(run: Frames, axes: Axes, rows: int) -> None:
     ticks, loss, right = (numbers(run.ticks, column)[:rows] for column in ("tick", "loss", "accuracy"))
     low, high = canvas.range_above(0.0, np.concatenate([loss, 1.0 - right]))
     canvas.log_axis(axes, low / 1.5, high * 1.5)
-    canvas.title(axes, "loss, and part decided wrong (log scale)")
+    canvas.title(axes, "loss, and part not decided right (log scale)")
     ends: list[canvas.End] = []
     # The wide one first: where all that is wrong is wrong by one, they are the same line.
-    for name, values, style in (("loss", loss, LOSS), ("part decided\nwrong", 1.0 - right, WRONG)):
+    for name, values, style in (("loss", loss, LOSS), ("part not\ndecided right", 1.0 - right, WRONG)):
         canvas.line(axes, ticks, np.where(values > 0, values, np.nan), **style)
         last = canvas.last_finite(values)
         ends.append((last, name, style) if last > 0 else (low / 1.5, f"{name}: none", style))

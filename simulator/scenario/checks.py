@@ -310,7 +310,7 @@ def slow_numeraire(model: ScenarioFile) -> Iterator[Fault]:
         most = max(table.get(model.numeraire, 0.0) / sum(table.values()) for table in tables)
         if most < SMALL:
             found = (
-                f"found the numeraire {quoted(model.numeraire)}, on which {100 * most:.2g}% of spending falls at most"
+                f"found the numeraire {quoted(model.numeraire)}, on which {100 * most:.2g} % of spending falls at most"
             )
             advice = "expected a good on which more falls, or none: the level of prices moves no faster than its market"
             yield Fault(("numeraire",), f"{found}; {advice}")

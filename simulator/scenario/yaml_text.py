@@ -256,7 +256,7 @@ def _syntax(error: Exception, last: int, text: str) -> tuple[str, int]:
     if not isinstance(sentence, str):
         sentence = "an escape or number that cannot be read" if isinstance(error, ValueError | OverflowError) else None
     context = getattr(error, "context", None)
-    if isinstance(context, str) and "quoted scalar" in context:
+    if isinstance(context, str) and ("quoted scalar" in context or not text[index:].strip()):
         index = cast("Any", error).context_mark.index
     if isinstance(sentence, str) and isinstance(context, str) and context.startswith("while"):
         sentence = f"{sentence} ({context})"
