@@ -73,7 +73,7 @@ ROOMS = {
     "simulator.references.verification": "FirmVerification",
     "simulator.scenario.plugins": "Plugins",
     "simulator.figures.canvas": (
-        "BLUE CYCLE MOST_POINTS MOST_TURNS TITLE TRAIL WIDTH draw_line=line number shorten spread thin"
+        "BLUE CYCLE MOST_POINTS MOST_TURNS TITLE TRAIL WIDTH draw_line=line ink number shorten spread thin"
     ),
     "simulator.dynamics.transition": "Transition",
     "simulator": "sentences",

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from tests.house import CYCLE, FIGURES, MOST_TURNS, TRAIL, Frames, Run, draw_line, turns_of
+from tests.house import CYCLE, FIGURES, MOST_TURNS, TRAIL, Frames, Run, draw_line, ink, turns_of
 from tests.shared_runs import SharedRuns
 
 RunOf = Callable[..., Run]
@@ -153,6 +153,12 @@ def test_the_table_has_the_level_that_the_rule_keeps(form: str, run_of: RunOf) -
     assert gap == pytest.approx((last["price"] / there["price"] - 1).abs().max(), rel=1e-9)
 
 
+def test_of_several_equilibria_it_is_said_which_prices_are_over(run_of: RunOf) -> None:
+    for name, several in (("three_equilibria", True), ("bazaar", False), ("fan_out", False)):
+        words = words_of(figure_of("three_prices", run_of(name)))
+        assert ("Equilibrium: of several that were found the nearest" in words) == several
+
+
 def test_no_line_moves_ahead_of_a_shock_and_few_ticks_are_not_more(run_of: RunOf) -> None:
     run = run_of("subsistence", ("run.ticks", 330), ("run.record_every", 30))
     for name in ("prices", "three_prices", "convergence", "wedges"):
@@ -267,6 +273,18 @@ def test_who_has_and_who_gains_is_drawn_of_all_who_can_be_told(run_of: RunOf) ->
     assert "No gain is drawn of poor: without trade some of them have no finite utility." in words_of(figure)
     half = by_cohort["rich"].set_index("percent")["gain_share"][50]
     assert f"{100 * half:.2g} % of all gains" in words_of(figure)
+
+
+def test_diagnostics_are_the_columns_of_the_ticks(run_of: RunOf) -> None:
+    run = run_of("bazaar", ("run.ticks", 60))
+    (axes,) = figure_of("diagnostics", run).axes
+    named = {"cosine home": "cosine_home", "cosine to": "cosine_to_gradient", "rotation": "rotation_index"}
+    column_of = {text.get_color(): named[w] for text in axes.texts for w in named if text.get_text().startswith(w)}
+    drawn = {column_of[ink(line.get_color())]: line for line in lines_of(axes)}
+    assert set(drawn) == set(named.values())
+    for column, line in drawn.items():
+        told = run.ticks.set_index("tick")[column][line.get_xdata()]
+        np.testing.assert_allclose(line.get_ydata(), told, atol=1e-9, err_msg=column)
 
 
 def test_a_market_that_learns_has_a_network_of_designs_and_prices(run_of: RunOf) -> None:

@@ -137,6 +137,9 @@ def three_prices(run: Frames) -> Figure | None:
     some = f"Shown: {MOST_GOODS} of {len(told)} goods, those that moved most." if len(told) > MOST_GOODS else ""
     beyond = np.abs(finite(np.hstack([*shown.values()]))).max() > WIDEST
     some += f" Above {WIDEST:.0f} lines leave the picture." if beyond else ""
+    begins = frames.equilibria_of(run, goods.names)["from_tick"]
+    several = len(np.unique(begins, axis=0)) < len(begins)
+    some += " Equilibrium: of several that were found the nearest to the last prices." if several else ""
     notes = some, cut, canvas.time_note(run.summary, ticks, *shown.values())
     figure = canvas.sheet(run.summary, RATIO_TITLE, RATIO_GUIDE, *notes)
     titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}
