@@ -34,7 +34,7 @@ REFUSALS = [
     ("# nothing\n", "1:1", "", "found an empty file"),
     ("- a\n- b\n", "1:1", "", "found a list; expected a mapping"),
     ("just text\n", "1:1", "", "found 'just text'; expected a mapping"),
-    ("goods: [a, b\n", "2:1", "", "not valid YAML: expected ',' or ']', but got end of file"),
+    ("goods: [a, b\n", "1:8", "", "not valid YAML: expected ',' or ']', but got end of file"),
     ("goods:\n\t- a\n", "2:1", "", "not valid YAML: found character '\\t'"),
     ("name: a: b\n", "1:8", "", "not valid YAML: mapping values are not allowed here"),
     ("goods: [a]\n  supply: {a: 1}\n", "2:3", "", "not valid YAML: "),

@@ -380,7 +380,7 @@ COMMAND_SLIPS = [
         "--set: scheduler.rate: found '50%'; expected a number; did you mean 0.5?",
     ),
     (["run", TUPPERWARE, "--set", "scheduler.with=adam"], "did you mean [adam]?"),
-    (["run", TUPPERWARE, "--set", "scheduler.rule=adam"], "did you mean --set 'scheduler={rate: 0.3, rule: adam}'?"),
+    (["run", TUPPERWARE, "--set", "scheduler.rule=adam"], "did you mean 'scheduler={rate: 0.3, rule: adam}'?"),
     (["perturb", TUPPERWARE, "--size", "1%"], "did you mean 0.01?"),
     (["perturb", TUPPERWARE, "--change", "preferences"], "did you mean tastes?"),
     (["run", TUPPERWARE, "--format", "PNG"], "did you mean png?"),
@@ -523,9 +523,11 @@ def test_names_that_look_like_others_are_refused(names: str, instead: str, tmp_p
 
 
 def test_errors_from_python_do_not_speak_of_the_command_line() -> None:
-    with pytest.raises(Exception, match=r"^settings: run\.ticks: found -1") as caught:
-        load(SCENARIOS / "crusoe.yaml", settings={"run.ticks": -1})
-    assert "--" not in str(caught.value)
+    wrong = {"run.ticks": -1, "scheduler.rule": "adam", "rate": 1, "scheduler rate": 1, "scheduler.with": "adam"}
+    for path, value in wrong.items():
+        with pytest.raises(Exception, match=r"^settings: ") as caught:
+            load(SCENARIOS / "crusoe.yaml", settings={path: value})
+        assert "--" not in str(caught.value)
 
 
 def test_problems_for_programs(call: Called) -> None:

@@ -68,9 +68,7 @@ def _rule_beside(scheduler: dict[str, Any], path: Steps) -> list[str]:
     if not beside:
         return []
     whole = line({key: value for key, value in scheduler.items() if key in ("rule", "rate")})
-    return [
-        f"found a rule beside {' and '.join(beside)}; expected one of them; did you mean --set 'scheduler={whole}'?"
-    ]
+    return [f"found a rule beside {' and '.join(beside)}; expected one of them; did you mean 'scheduler={whole}'?"]
 
 
 def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, Steps] | str:
