@@ -55,7 +55,7 @@ ROOMS = {
     "simulator.errors": "Problem RunFolderError ScenarioError",
     "simulator.formulas.concavity": "judge",
     "simulator.formulas.formula": "Formula FormulaError MAX_CHARACTERS MAX_DEPTH MAX_OPERATIONS parse",
-    "simulator.formulas.in_floats": "InFloats emitted plain traced",
+    "simulator.formulas.in_floats": "InFloats emitted plain",
     "simulator.formulas.graph": "Graph",
     "simulator.formulas.traced_array": "Trace TracedArray UntraceableError",
     "simulator.formulas.operations": "FUNCTIONS OPERATIONS",

@@ -333,7 +333,7 @@ class PriceRule:
         if self.needs_jacobian and jacobian is None:
             raise ValueError("this rule needs the signal's Jacobian: pass `jacobian` where `rule.needs_jacobian`")
         count, memos, past = memory[0], memory[1 : 1 + len(self.chain)], memory[1 + len(self.chain) :]
-        tick, multiplicative = count[0], self.form == "multiplicative"
+        tick, multiplicative = count[0].item(), self.form == "multiplicative"
         metric = None if jacobian is None else self.metric(prices, scale, jacobian.diagonal())
         quote = Quote(prices, signal, scale, jacobian, metric, multiplicative, self.floor, self.free, tick, self.rate)
         held = self._held(tick)

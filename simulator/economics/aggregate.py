@@ -41,8 +41,8 @@ class Representative:
         """`x(q, sum of incomes)` at the prices `q` faced."""
         if (profits * self.owned < 0).any():
             return None
-        income = float(self.endowment @ prices + self.owned @ profits) + self.budget
-        return self.utility.demand(faced, np.array([income]))[0], income
+        income = self.endowment @ prices + self.owned @ profits + self.budget
+        return self.utility.demand(faced, np.reshape(income, 1))[0], income
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FixedShares:
             return None
         spent = self.on_goods @ prices + self.on_profits @ profits + self.on_budgets
         wanted = np.divide(spent, faced, out=np.full(len(faced), np.inf), where=faced > 0)
-        return np.where(spent > 0, wanted, 0.0), float(spent.sum())
+        return np.where(spent > 0, wanted, 0.0), spent.sum()
 
 
 def aggregate(consumers: Consumers) -> Aggregate | None:

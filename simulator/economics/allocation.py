@@ -15,6 +15,7 @@ import numpy as np
 from simulator.economics.agents import Consumers
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.formulas.traced_array import array_operation
 
 
 class Worth(NamedTuple):
@@ -108,8 +109,13 @@ def share_out(economy: Economy, planned_inputs: Array, consumption: Array, plann
     `consumption` `(..., goods)`; `planned_outputs` `(..., firms)`. Goods with an outside price are had as planned (1).
     In a loop this is the largest fixed point, iterated from planned supplies.
     """
+    # Where it is traced, each of the passes through many firms would be written down.
+    passed = _passed_forward if len(economy.firm_entry) <= FEW_FIRMS else _passed_forward_at_once
+    return passed(economy, planned_inputs, consumption, planned_outputs)
+
+
+def _passed_forward(economy: Economy, planned_inputs: Array, consumption: Array, made: Array) -> Array:
     planned = used(economy, planned_inputs, consumption)
-    made = planned_outputs
     given = ~economy.is_outside & (planned > 0)
     fraction = np.ones(planned.shape)
     for _ in range(max(1000, 2 * len(economy.firms))):
@@ -120,3 +126,7 @@ def share_out(economy: Economy, planned_inputs: Array, consumption: Array, plann
             break
         made = following
     return fraction
+
+
+FEW_FIRMS = 12
+_passed_forward_at_once = array_operation(lambda _, inputs, consumption, made: consumption.shape)(_passed_forward)

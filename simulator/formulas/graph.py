@@ -70,10 +70,12 @@ class Graph:
 
     Node `i` is `operations[i]` of the nodes `arguments[i]`; for a constant or a variable the operation is "constant" or
     "variable". Simplifications are light (x*1, x+0, constants, signs), keep every domain error and never make a
-    constant that is not finite: such an operation stays as it is written.
+    constant that is not finite: such an operation stays as it is written. In an `exact` graph 0 times anything stays,
+    too, which is not 0 where that is not finite.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, exact: bool = False) -> None:
+        self.exact = exact
         self.operations: list[str] = []
         self.arguments: list[tuple[int, ...]] = []
         self.constants: list[float | None] = []
@@ -95,7 +97,7 @@ class Graph:
         """An operation of `OPERATIONS` applied to terms or numbers, simplified; "^" picks its row by its exponent."""
         terms = tuple(a if isinstance(a, Term) else self.constant(a) for a in arguments)
         values = [v for term in terms if (v := term.constant) is not None]
-        if operation == "^" and terms[1].constant is not None:
+        if operation in ("^", "power") and terms[1].constant is not None:
             operation = "^ constant"
         row = ROWS[operation]
         if len(values) == len(terms):
@@ -246,7 +248,7 @@ def _simpler_product(a: Term, b: Term) -> Term | None:
         a, b = b, a
     factor = a.constant
     if factor == 0:
-        return a if a.graph.is_total(b) else None
+        return a if a.graph.is_total(b) and not a.graph.exact else None
     if factor == 1:
         return b
     if factor == -1:

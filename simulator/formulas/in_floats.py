@@ -2,7 +2,7 @@
 
 An economy of a few goods does less arithmetic in a tick than NumPy spends on being called. What a function does to
 arrays is therefore written down as operations on numbers (`traced_array`) and run as one function of floats. Where the
-function asks whether something holds, there is a text for each answer met so far.
+function asks whether something holds, it is traced for each answer that is met.
 
 Structures are named tuples, tuples and arrays in one another; in plain floats an array is a tuple of floats (of tuples,
 if it has two axes). What no traced number goes into, an empty array among it, is handed out as it is.
@@ -17,10 +17,12 @@ import numpy as np
 
 from simulator.formulas.graph import Term
 from simulator.formulas.tape import Text
-from simulator.formulas.traced_array import Trace, TracedArray
+from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
 
-MOST_TEXTS = 64
-"""So many texts are kept, those that served last."""
+MOST_LINES = 64
+"""So many functions of floats are kept, those that served last."""
+IN_ARRAYS = object()
+"""What stands for the answer where there is one in arrays only."""
 
 GivenT = TypeVar("GivenT")
 ResultT = TypeVar("ResultT")
@@ -29,42 +31,33 @@ ResultT = TypeVar("ResultT")
 class InFloats(Generic[GivenT, ResultT]):
     """A function of a structure of arrays, run in plain floats wherever that has an answer.
 
-    It is traced where it is asked first, and again wherever what it asks has another answer than in all texts so far.
-    What it answers follows from what it is given alone, whatever texts there are: a run that is resumed goes on to the
-    same bytes.
+    It is traced where it is asked first, and again wherever what it asks has another answer than in all traces so far.
+    What it answers follows from what it is given alone, whatever was traced before: a run that is resumed goes on to
+    the same bytes.
     """
 
     def __init__(self, function: Callable[[GivenT], ResultT]) -> None:
         self._function = function
-        self._texts: list[Callable[[GivenT], ResultT | None]] = []
-        self._traceable = True
+        self._lines: list[Callable[[GivenT], Any]] = []
 
     def __call__(self, given: GivenT) -> ResultT | None:
         """What the function makes of a structure in plain floats; None where it has to be asked in arrays."""
-        for text in self._texts:
-            if (result := _result(text, given)) is not None:
-                if text is not self._texts[0]:
-                    self._texts.remove(text)
-                    self._texts.insert(0, text)
-                return result
-        return self._by_a_new_text(given) if self._traceable else None
-
-    def _by_a_new_text(self, given: GivenT) -> ResultT | None:
-        trace = Trace()
-        symbols = traced(trace, given)
-        try:
-            text = emitted(trace, symbols, self._function(symbols))
-        except Exception:
-            # A kind from outside may not know what to do with a traced array; a fault that is real shows in arrays.
-            self._traceable = False
-            return None
-        self._texts = [text, *self._texts[: MOST_TEXTS - 1]]
-        return text(given)
+        for line in self._lines:
+            if (result := _result(line, given)) is not None:
+                if line is not self._lines[0]:
+                    self._lines.remove(line)
+                    self._lines.insert(0, line)
+                break
+        else:
+            line, _ = emitted(self._function, given)
+            self._lines = [line, *self._lines[: MOST_LINES - 1]]
+            result = _result(line, given)
+        return None if result is IN_ARRAYS else result
 
 
-def _result(text: Callable[[GivenT], ResultT | None], given: GivenT) -> ResultT | None:
+def _result(line: Callable[[GivenT], Any], given: GivenT) -> Any:
     try:
-        return text(given)
+        return line(given)
     except ValueError:
         # Of another structure than the one it takes apart.
         return None
@@ -99,7 +92,7 @@ def traced(trace: Trace, value: Any) -> Any:
     """Variables of a trace in the place of the numbers of a structure in plain floats."""
     if not isinstance(value, tuple):
         return trace.array(value) if np.size(value) else value
-    # A tuple of arrays of one length may be a table as well: it is taken apart and put together in the same way.
+    # A tuple of arrays alike may be a table as well: it is taken apart and put together in the same way.
     if not hasattr(value, "_make") and (_numbers(value) or (value and all(_numbers(row, value[0]) for row in value))):
         return trace.array(value)
     parts = [traced(trace, each) for each in value]
@@ -107,20 +100,28 @@ def traced(trace: Trace, value: Any) -> Any:
 
 
 def _numbers(value: Any, like: Any = None) -> bool:
-    """Whether a value is an array in plain floats, as long as another if there is one."""
+    """Whether a value is an array in plain floats, of as many numbers of one kind as another if there is one."""
     numbers = isinstance(value, tuple) and value and isinstance(value[0], (float, int))
-    return bool(numbers and (like is None or len(value) == len(like)))
+    return bool(numbers and (like is None or (len(value) == len(like) and type(value[0]) is type(like[0]))))
 
 
-def emitted(trace: Trace, given: Any, result: Any) -> Callable[[Any], Any]:
-    """The function that was traced from the structure `given` to `result`, in plain floats.
+def emitted(function: Callable[[Any], Any], given: Any) -> tuple[Callable[[Any], Any], Trace]:
+    """A function of a structure of arrays as one of plain floats, traced where it is `given` these; and the trace.
 
-    It returns None where a guard does not hold.
+    It returns None where a guard does not hold, and `IN_ARRAYS` where the function cannot be traced.
     """
-    writer = _Structures(trace)
-    taken, returned = writer.pattern(given), writer.expression(result)
-    lines = writer.text.lines(writer.terms, trace.guards)
-    return writer.text.function("given", [f"{taken} = given", *lines, f"return {returned}"])
+    trace = Trace()
+    symbols, structures = traced(trace, given), _Structures(trace)
+    # The function may write on what it is given.
+    taken = structures.pattern(symbols)
+    try:
+        result = function(symbols)
+    except (UntraceableError, Exception):
+        # A kind from outside may not know what to do with a traced array; a fault that is real shows in arrays.
+        result = IN_ARRAYS
+    returned = structures.expression(result)
+    lines = structures.text.lines(structures.terms, trace.guards)
+    return structures.text.function("given", [f"{taken} = given", *lines, f"return {returned}"]), trace
 
 
 class _Structures:

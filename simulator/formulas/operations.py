@@ -150,7 +150,11 @@ STEERING: dict[str, Primitive] = {
     "<=": Primitive(np.less_equal, operator.le, (_no_slope, _no_slope)),
     "==": Primitive(np.equal, operator.eq, (_no_slope, _no_slope)),
     "!=": Primitive(np.not_equal, operator.ne, (_no_slope, _no_slope)),
-    "remainder": Primitive(np.remainder, operator.mod, (lambda y, a, b: 1.0, _no_slope)),
+    "remainder": Primitive(np.remainder, operator.mod, (lambda y, a, b: 1.0, _no_slope), total=False),
+    # Any base, as NumPy has it.
+    "power": Primitive(
+        np.power, math.pow, (lambda y, a, b: b * y / a, lambda y, a, b: y * a.to("ln")), _power_beyond, total=False
+    ),
     "finite": Primitive(np.isfinite, math.isfinite, (_no_slope,)),
     "and": Primitive(np.logical_and, lambda a, b: bool(a and b), (_no_slope, _no_slope)),
     "or": Primitive(np.logical_or, lambda a, b: bool(a or b), (_no_slope, _no_slope)),
@@ -161,8 +165,10 @@ STEERING: dict[str, Primitive] = {
         (_no_slope, lambda y, c, a, b: c.to("choose", 1.0, 0.0), lambda y, c, a, b: c.to("choose", 0.0, 1.0)),
     ),
     # A function of floats, whatever it searches for, and one of its results; a graph knows which function.
-    "call": Primitive(_graphs_own, _graphs_own, ()),
-    "part": Primitive(lambda results, place: results[int(place)], lambda results, place: results[int(place)], ()),
+    "call": Primitive(_graphs_own, _graphs_own, (), total=False),
+    "part": Primitive(
+        lambda results, place: results[int(place)], lambda results, place: results[int(place)], (), total=False
+    ),
 }
 """What a traced function asks, chooses and calls; no formula is written with these."""
 

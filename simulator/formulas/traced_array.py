@@ -28,7 +28,7 @@ UFUNCS: dict[Any, str] = {
     np.multiply: "*",
     np.true_divide: "/",
     np.negative: "negate",
-    np.power: "^",
+    np.power: "power",
     np.sqrt: "sqrt",
     np.log: "ln",
     np.exp: "exp",
@@ -57,6 +57,14 @@ UFUNCS: dict[Any, str] = {
 }
 """NumPy's functions of elements, and the operations they are."""
 
+OF_NOTHING = {"+": 0.0, "*": 1.0, "and": True, "or": False}
+"""What these operations make of no number at all."""
+OF_FLAGS = frozenset([np.bitwise_and, np.bitwise_or, np.invert])
+"""Functions that are traced of flags alone: of numbers they go bit by bit."""
+FLAGS = frozenset([">", "<", ">=", "<=", "==", "!=", "finite", "and", "or", "not"])
+WHOLE = frozenset(["+", "-", "*", "remainder", "min", "max", "choose"])
+"""Operations of whole numbers that give whole numbers."""
+
 ALIKE: frozenset[Any] = frozenset(
     [
         np.concatenate,
@@ -82,19 +90,22 @@ LARGEST = float(np.finfo(float).max)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class UntraceableError(TypeError):
-    """A function needs a number where it is given a term."""
+class UntraceableError(BaseException):
+    """A function needs a number where it is given a term: nothing that a handler of its own should deal with."""
 
 
 class Trace:
     """A graph that is being written, the number each node has where it is traced, and the guards met so far."""
 
     def __init__(self) -> None:
-        self.graph = Graph()
+        self.graph = Graph(exact=True)
         self.variables: list[str] = []
         self.guards: list[tuple[Term, bool]] = []
         self._given: dict[int, float] = {}
         self._numbers: list[Any] = []
+        self._whole: list[bool] = []
+        self.written: list[Any] = []
+        """Tables of others that a result was to be written on, and was not."""
 
     def array(self, numbers: Any) -> TracedArray:
         """Variables of the shape of `numbers`."""
@@ -115,12 +126,25 @@ class Trace:
 
     def whole(self, term: Term) -> bool:
         """Whether a term is made of whole numbers alone, as one that counts ticks."""
-        graph, arguments = self.graph, self.graph.arguments[term.node]
-        if not arguments:
-            number = self._given.get(term.node, term.constant)
-            return isinstance(number, int) or (term.constant is not None and term.constant.is_integer())
-        sums = graph.operations[term.node] in ("+", "-", "*")
-        return sums and all(self.whole(Term(graph, argument)) for argument in arguments)
+        graph = self.graph
+        for node in range(len(self._whole), len(graph.operations)):
+            operation, arguments, constant = graph.operations[node], graph.arguments[node], graph.constants[node]
+            if not arguments:
+                whole = isinstance(self._given[node], int) if constant is None else constant.is_integer()
+            else:
+                chosen = arguments[1:] if operation == "choose" else arguments
+                whole = operation in WHOLE and all(self._whole[argument] for argument in chosen)
+            self._whole.append(whole)
+        return self._whole[term.node]
+
+    def flags(self, terms: Any) -> bool:
+        """Whether terms are true or false, and nothing else."""
+        return terms.size > 0 and all(
+            self.graph.operations[each.node] in FLAGS or isinstance(self._given.get(each.node), bool)
+            if isinstance(each, Term)
+            else isinstance(each, bool)
+            for each in terms.flat
+        )
 
     def decide(self, term: Any) -> bool:
         """Whether a term holds, which from now on is a condition of the graph."""
@@ -157,7 +181,12 @@ class TracedArray(NDArrayOperatorsMixin):
     dtype = property(lambda self: np.dtype(float))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        if any(each is table for each in inputs for table in self.trace.written):
+            raise UntraceableError("a table was written on: its result must be used")
         given = [_objects(each) for each in inputs]
+        flags = [self.trace.flags(each) for each in given] if ufunc in OF_FLAGS or ufunc is np.add else []
+        if method == "__call__" and (all(flags) if ufunc is np.add else not all(flags)) and flags:
+            raise UntraceableError(f"{ufunc.__name__} of numbers is not what it is of flags")
         if ufunc is np.isnan:
             ufunc, given = np.not_equal, [given[0], given[0]]
         elif ufunc is np.isinf:
@@ -185,6 +214,7 @@ class TracedArray(NDArrayOperatorsMixin):
             return out
         # Whoever goes on with this table, and not with the result, is to be seen.
         out.fill(np.nan)
+        self.trace.written.append(out)
         return TracedArray(self.trace, terms)
 
     def _reduce(self, operation: str, terms: Any, options: dict[str, Any]) -> Any:
@@ -195,6 +225,9 @@ class TracedArray(NDArrayOperatorsMixin):
         joined = np.frompyfunc(lambda a, b: apply(operation, a, b), 2, 1)
         if axis is None:
             terms, axis = terms.ravel(), 0
+        if not terms.size and operation in OF_NOTHING:
+            shape = np.sum(terms.astype(float), axis=axis, keepdims=options.get("keepdims", False)).shape
+            return np.full(shape, OF_NOTHING[operation], dtype=object)
         if initial is not None and initial is not np._NoValue:  # pyright: ignore
             first = np.full_like(np.take(terms, [0], axis), initial, dtype=object) if terms.size else None
             if first is None:
@@ -249,11 +282,17 @@ class TracedArray(NDArrayOperatorsMixin):
     def take(self, places: Any, axis: int | None = None) -> TracedArray:
         return TracedArray(self.trace, self.terms.take(places, axis))
 
-    def astype(self, *_: Any, **__: Any) -> TracedArray:
+    @property
+    def real(self) -> TracedArray:
         return self
 
+    def astype(self, kind: Any, copy: bool = True) -> TracedArray:
+        if np.dtype(kind).kind != "f":
+            raise UntraceableError("only floats are traced")
+        return self.copy() if copy else self
+
     def item(self) -> TracedArray:
-        return self.reshape(())
+        return self.reshape(()).copy()
 
     def tolist(self) -> list[Any]:
         return [each.tolist() if each.ndim else each for each in self]
@@ -267,11 +306,11 @@ class TracedArray(NDArrayOperatorsMixin):
     def min(self, axis: Any = None, **options: Any) -> TracedArray:
         return np.minimum.reduce(self, axis=axis, **options)  # pyright: ignore
 
-    def all(self, axis: Any = None) -> TracedArray:
-        return np.logical_and.reduce(self != 0, axis=axis)  # pyright: ignore
+    def all(self, axis: Any = None, **options: Any) -> TracedArray:
+        return np.logical_and.reduce(self != 0, axis=axis, **options)  # pyright: ignore
 
-    def any(self, axis: Any = None) -> TracedArray:
-        return np.logical_or.reduce(self != 0, axis=axis)  # pyright: ignore
+    def any(self, axis: Any = None, **options: Any) -> TracedArray:
+        return np.logical_or.reduce(self != 0, axis=axis, **options)  # pyright: ignore
 
 
 def operation(results: int) -> Callable[[Function], Function]:
@@ -310,12 +349,14 @@ def array_operation(shape: Callable[..., tuple[int, ...]]) -> Callable[[Function
                 for at in places:
                     given[at] = rest[: arguments[at].size].reshape(arguments[at].shape)
                     rest = rest[arguments[at].size :]
-                return np.ravel(function(*given)).tolist()
+                result = np.asarray(function(*given))
+                assert result.shape == expected, f"an operation gives {result.shape}, not {expected}"
+                return result.ravel().tolist()
 
-            numbers = [number for at in places for number in arguments[at].ravel()]
-            results = trace.call(of_numbers, math.prod(shape(*arguments)), *numbers)
+            numbers, expected = [number for at in places for number in arguments[at].ravel()], shape(*arguments)
+            results = trace.call(of_numbers, math.prod(expected), *numbers)
             terms = np.array([each.terms.item() for each in results], dtype=object)
-            return TracedArray(trace, terms.reshape(shape(*arguments)))
+            return TracedArray(trace, terms.reshape(expected))
 
         return cast("Function", called)
 

@@ -43,8 +43,8 @@ BY_JACOBIAN = ("newton", "symplectic", "consensus")
 AT_ONCE = ("extragradient", "averaging", "anderson", *BY_JACOBIAN)
 """Pieces that need all prices to move at once."""
 
-MOST_ROWS = 12
-"""With more rows of agents to an entry than this the text is not worth the time it takes to be written."""
+MOST_ENTRIES, MOST_ROWS = 256, 12
+"""With more entries, or more rows of agents to each, a function of floats takes too long to be written."""
 
 Market = Transition[MarketState, MarketTick]
 Bundles = Mapping[int, list[Array]]
@@ -300,9 +300,10 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         """What is known of the economy in force."""
         if not self._scratch or self._scratch[0].layout.economy is not economy:
             layout = Layout(economy, self.trade, aggregates=self.aggregates)
-            small = self.floats and not layout.set_valued and layout.rows <= MOST_ROWS * layout.entries
+            small = layout.entries <= MOST_ENTRIES and layout.rows <= MOST_ROWS * layout.entries
+            serves = self.floats and small and not layout.set_valued
             in_floats = InFloats[MarketState, tuple[MarketState, MarketTick]](lambda s: self._tick(layout, s)[:2])
-            self._scratch[:] = [Scratch(layout, in_floats if small else None, [])]
+            self._scratch[:] = [Scratch(layout, in_floats if serves else None, [])]
         return self._scratch[0]
 
     def _bundles(self, now: Market) -> Bundles:
