@@ -228,7 +228,7 @@ def test_a_market_goes_on_from_any_tick_as_it_went_on_there() -> None:
     late.state = states[20]
     for state in states[21:]:
         late.step()
-        assert plain(late.state) == plain(state)
+        assert np.array_equal(late.state.prices, state.prices)
 
 
 numbers = st.lists(st.floats(0.1, 10), min_size=3, max_size=3).map(np.array)
