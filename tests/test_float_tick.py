@@ -220,13 +220,13 @@ def test_a_market_goes_on_from_any_tick_as_it_went_on_there() -> None:
     }
     whole = market_of(load(data))
     states = []
-    for _ in range(40):
+    for _ in range(100):
         whole.step()
         states.append(whole.state)
     assert not all(np.asarray(state.prices).all() for state in states)
     late = market_of(load(data))
-    late.state = states[20]
-    for state in states[21:]:
+    late.state = states[50]
+    for state in states[51:]:
         late.step()
         assert np.array_equal(late.state.prices, state.prices)
 
