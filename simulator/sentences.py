@@ -138,8 +138,8 @@ MARKET = (
     Sentence("short", "Farthest from clearing is {short}: supply falls short of demand by {gap:percent}"),
     Sentence("left", "Farthest from clearing is {left}: demand falls short of supply by {gap:percent}"),
     Sentence("no_source", "Nobody makes, owns or supplies {sourceless:names}"),
-    Sentence("held_short", "At its fixed price supply of {held_short} falls short of demand by {held_by:percent}"),
-    Sentence("held_left", "At its fixed price demand for {held_left} falls short of supply by {held_by:percent}"),
+    Sentence("held_short", "At {held_at} supply of {held_short} falls short of demand by {held_by:percent}"),
+    Sentence("held_left", "At {held_at} demand for {held_left} falls short of supply by {held_by:percent}"),
     Sentence("buyers", "Who wants {held_short} buys less than planned: {rationed:names}"),
     Sentence("sellers", "Who offers {held_left} sells less than planned: {rationed:names}"),
     Sentence("unspent", "{account:.3g} in the accounts of {account_of} cannot be spent", lambda f: f.account > 0),
@@ -181,7 +181,7 @@ MARKET = (
     ),
     Sentence(
         "no_evidence",
-        "That is no evidence: a buyer who is not rationed always bids the price",
+        "That alone shows no equilibrium: a buyer who is not rationed always bids the price",
         lambda f: f.agreement <= AGREE and f.outcome != "cleared",
     ),
     Sentence(
@@ -255,6 +255,12 @@ SOLVED = (
         "relative",
         "only relative prices matter, here at the level of the initial ones",
         lambda f: f.equilibria > 0 and f.level_free,
+    ),
+    Sentence(
+        "indices",
+        "their indices add up to {indices:+d}, where those of all equilibria add up to +1 if each is regular: "
+        "others may be missing",
+        lambda f: f.equilibria > 0 and f.indices != 1,
     ),
     Sentence("derivatives_of", "derivatives are of {objective}", lambda f: f.equilibria > 0),
     Sentence("search_ended", "the search was ended early, so that there may be others", lambda f: f.given_up),

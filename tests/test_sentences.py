@@ -135,14 +135,14 @@ CASES = {
     ),
     "MARKET no_source": Case({"sourceless": ["steel"]}, {"sourceless": []}, "Nobody makes, owns or supplies steel"),
     "MARKET held_short": Case(
-        {"held_short": "flats", "held_by": 0.75},
+        {"held_short": "flats", "held_by": 0.75, "held_at": "its fixed price"},
         {"held_short": None},
         "At its fixed price supply of flats falls short of demand by 75 %",
     ),
     "MARKET held_left": Case(
-        {"held_left": "milk", "held_by": 0.1},
+        {"held_left": "milk", "held_by": 0.1, "held_at": "its floor"},
         {"held_left": None},
-        "At its fixed price demand for milk falls short of supply by 10 %",
+        "At its floor demand for milk falls short of supply by 10 %",
     ),
     "MARKET buyers": Case(
         {"held_short": "flats", "rationed": ["tenants 5 of 20"]},
@@ -214,7 +214,7 @@ CASES = {
     "MARKET no_evidence": Case(
         {"outcome": "out_of_ticks", "agreement": 1e-16},
         {"outcome": "cleared"},
-        "That is no evidence: a buyer who is not rationed always bids the price",
+        "That alone shows no equilibrium: a buyer who is not rationed always bids the price",
     ),
     "MARKET no_derivatives": Case(
         {"objective": "the surplus of ann", "agreement": 13.5, "bid_gap": 13.5, "adjoint_gap": 0.5},
@@ -307,6 +307,11 @@ CASES = {
         {"equilibria": 2, "level_free": True},
         {"level_free": False},
         "only relative prices matter, here at the level of the initial ones",
+    ),
+    "SOLVED indices": Case(
+        {"equilibria": 1, "indices": -1},
+        {"indices": 1},
+        "their indices add up to -1, where those of all equilibria add up to +1 if each is regular: others may be missing",
     ),
     "SOLVED derivatives_of": Case(
         {"equilibria": 1, "objective": "net sales of c"}, {"equilibria": 0}, "derivatives are of net sales of c"

@@ -112,8 +112,19 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             side = "held_short" if demand > supply else "held_left"
             who = rationed(market, good) if self.trade.every_tick else []
             gap = abs(demand - supply) / max(demand, supply)
-            details.append({side: market.economy.goods[good], "held_by": gap, "rationed": who})
+            facts = {"held_at": self._held_at(market, good), "held_by": gap, "rationed": who}
+            details.append({side: market.economy.goods[good], **facts})
         return details
+
+    def _held_at(self, market: Market, good: int) -> str:
+        if not self.rule.fixed[good]:
+            return "its floor"
+        return "its price as the numeraire" if self._unknowns(market).relative_only else "its fixed price"
+
+    def _floored(self, market: Market) -> NDArray[np.bool_]:
+        """Which markets do not clear at a floor that is a fact about them, `(goods,)`."""
+        at_floor = ~self._bottomless & ~self.rule.fixed & (market.tick.prices <= self.rule.floor)
+        return at_floor & self._off(market)
 
     def close(self, now: Market) -> Verdict:
         market = _in_arrays(now)
@@ -214,7 +225,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
                 for cohort, money in zip(market.economy.consumers, tick.money.tolist(), strict=True)
                 if abs(money) > self.tolerance * worth
             ]
-            return [{}, *self._held_details(market, held), *kept]
+            return [{}, *self._held_details(market, held | self._floored(market)), *kept]
         if tick.residual > self.tolerance:
             return [_worst_market(market, self.rule.free)]
         ahead = _longest(self._displacements(market, tick.prices))

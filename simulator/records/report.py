@@ -95,6 +95,7 @@ def equilibrium_lines(name: str, references: References, markets: UserMarkets) -
     records = equilibrium_records(references, markets)
     facts = {name: getattr(references, name) for name in ("starts", "level_free", "given_up")}
     facts["objective"] = objective(references.economy)
+    facts["indices"] = sum(found.index for found in references.equilibria)
     lines = [f"{name}: {'; '.join(said(SOLVED, {'equilibria': len(records), **facts}))}"]
     width = max(len(good) for good in markets.goods)
     for record in records:
