@@ -258,8 +258,7 @@ SOLVED = (
     ),
     Sentence(
         "indices",
-        "their indices add up to {indices:+d}, where those of all equilibria add up to +1 if each is regular: "
-        "others may be missing",
+        "the indices add up to {indices:+d}, where those of all regular equilibria add up to +1: others may be missing",
         lambda f: f.equilibria > 0 and f.indices != 1,
     ),
     Sentence("derivatives_of", "derivatives are of {objective}", lambda f: f.equilibria > 0),

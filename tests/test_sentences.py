@@ -311,7 +311,7 @@ CASES = {
     "SOLVED indices": Case(
         {"equilibria": 1, "indices": -1},
         {"indices": 1},
-        "their indices add up to -1, where those of all equilibria add up to +1 if each is regular: others may be missing",
+        "the indices add up to -1, where those of all regular equilibria add up to +1: others may be missing",
     ),
     "SOLVED derivatives_of": Case(
         {"equilibria": 1, "objective": "net sales of c"}, {"equilibria": 0}, "derivatives are of net sales of c"

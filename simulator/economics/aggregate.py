@@ -22,7 +22,7 @@ from simulator.economics.taste import Taste
 class Aggregate(Protocol):
     """A cohort that plans as one."""
 
-    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, float] | None:
+    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, Array | float] | None:
         """Consumption `(goods,)` and spending of all at market prices and those `faced`, `(goods,)` each;
         None where somebody's income might be negative."""
         ...
@@ -37,7 +37,7 @@ class Representative:
     budget: float
     owned: Array
 
-    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, float] | None:
+    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, Array | float] | None:
         """`x(q, sum of incomes)` at the prices `q` faced."""
         if (profits * self.owned < 0).any():
             return None
@@ -56,7 +56,7 @@ class FixedShares:
     on_budgets: Array
     owned: Array
 
-    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, float] | None:
+    def plan(self, prices: Array, faced: Array, profits: Array) -> tuple[Array, Array | float] | None:
         """`spent / q` at the prices `q` faced; a free good is wanted without end."""
         if (profits * self.owned < 0).any():
             return None
