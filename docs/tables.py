@@ -266,9 +266,12 @@ def commands() -> str:
 
 def words() -> str:
     """Words of other books and programs beside those of a scenario."""
-    from simulator.slips import WORDS
+    from simulator.slips import EPOCHS, WORDS
 
-    return rows(("word here", "words elsewhere"), ((f"`{word}`", others) for word, others in WORDS.items()))
+    return rows(
+        ("word here", "words elsewhere"),
+        (*((f"`{word}`", others) for word, others in WORDS.items()), ("`run: {ticks: ...}`", f"epochs: {EPOCHS}")),
+    )
 
 
 def exit_codes() -> str:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from simulator.errors import CommandError, Problem, RunFolderError, ScenarioError
 from simulator.jobs import Task
-from simulator.kinds.wording import meant, nearest
-from simulator.slips import instead
+from simulator.kinds.wording import nearest
+from simulator.slips import instead, meant
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario

@@ -27,7 +27,8 @@ class Section(NamedTuple):
         """The meaning of an entry behind its unit, or the information it needs."""
         facts = self.facts.get(name, {})
         mark = facts.get("unit") or facts.get("information")
-        return f"[{mark}] {self.entries[name]}" if mark else self.entries[name]
+        shown = [facts["parameters"], facts["example"]] if "parameters" in facts else []
+        return "; ".join(filter(None, [f"[{mark}] {self.entries[name]}" if mark else self.entries[name], *shown]))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -87,7 +88,15 @@ def technologies() -> list[Section]:
 def distributions() -> list[Section]:
     from simulator.kinds.distributions import DISTRIBUTIONS
 
-    return [_said("a number of firms or consumers: {KIND: ...}, and times and plus", DISTRIBUTIONS)]
+    section = _said("a number of firms or consumers: {KIND: ...}, and times and plus", DISTRIBUTIONS)
+    facts = {name: {**section.facts[name], "parameters": _parameters(kind)} for name, kind in DISTRIBUTIONS.items()}
+    return [section._replace(facts=facts)]
+
+
+def _parameters(kind: Any) -> str:
+    """The parameters of a kind with their meanings; of a kind that is a number or a list none."""
+    named = {key: field.description for key, field in kind.model_fields.items() if key != "root"}
+    return ", ".join(f"{key} ({meaning})" for key, meaning in named.items())
 
 
 def _from_outside(group: str) -> list[Section]:

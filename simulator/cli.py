@@ -28,7 +28,7 @@ from simulator.arguments import (
 )
 from simulator.errors import CommandError, ScenarioError
 from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, failure_of, one_line, run_all
-from simulator.kinds.wording import meant, nearest
+from simulator.kinds.wording import nearest
 from simulator.options import (
     USAGE_ERROR,
     AsJson,
@@ -43,6 +43,7 @@ from simulator.options import (
     usage,
 )
 from simulator.searching import perturb, solve, tune
+from simulator.slips import meant
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario

@@ -10,17 +10,17 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from simulator.errors import ScenarioError
-from simulator.kinds.wording import meant
 from simulator.programs.decompile import program_of
 from simulator.programs.language import parse
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.supply_chain import chain_of
 from simulator.scenario import load
 from simulator.scenario.complaints import validate_part
-from simulator.scenario.document import scalar
-from simulator.scenario.programs import said
+from simulator.scenario.document import Document, scalar
+from simulator.scenario.programs import fault_in, said
 from simulator.scenario.schema import ProgramText
 from simulator.scenario.yaml_text import compose, read
+from simulator.slips import meant
 
 
 class CounterpartError(Exception):
@@ -36,6 +36,7 @@ class _Given(NamedTuple):
     per: str = "operation"
     copiers: bool = False
     supply: Mapping[str, Any] = MappingProxyType({})
+    document: Document | None = None
 
 
 def as_scenario(program: str, per: str | None = None, *, copiers: bool = False) -> str:
@@ -49,6 +50,9 @@ def as_scenario(program: str, per: str | None = None, *, copiers: bool = False) 
     try:
         return _scenario(parse(given.text, per=given.per), given)
     except ProgramError as error:
+        if given.document:
+            problem = given.document.problem(fault_in(given.document, given.text, error))
+            raise CounterpartError(str(problem)) from error
         line, column = error.place(given.text)
         at = f"{given.file}:{line}:{column}: {error.message}"
         raise CounterpartError(at if given.file else f"{given.name}: {said(given.text, error)}") from error
@@ -78,7 +82,7 @@ def _given(program: str) -> _Given:
         guess = meant("firms" in document.data and f"simulator compile {program} --from")
         raise CounterpartError(f"{program}: found no program; expected a program, or a scenario with one{guess}")
     supplied = cast("dict[str, Any]", supply) if isinstance(supply, dict) else {}
-    return _Given(read_as.text, path.stem, "", read_as.per, read_as.copiers, supplied)
+    return _Given(read_as.text, path.stem, "", read_as.per, read_as.copiers, supplied, document)
 
 
 def _scenario(program: Program, given: _Given) -> str:

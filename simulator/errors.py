@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _PARTS = re.compile(
-    r"(?:warning: )?(?P<found>.*?)(?:; expected (?P<expected>.*?))?(?:; did you mean (?P<instead>.*)\?)?", re.DOTALL
+    r"(?:warning: )?(?P<found>.*?)(?:; expected (?P<expected>.*?))?"
+    r"(?:; (?:did you mean|instead,) (?P<instead>.*?)\??)?",
+    re.DOTALL,
 )
 
 

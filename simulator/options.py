@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperArgument, TyperCommand
 
-from simulator.kinds.wording import alike, listed, meant, nearest
-from simulator.slips import called_here, instead
+from simulator.kinds.wording import alike, listed, nearest
+from simulator.slips import called_here, instead, meant
 
 
 class Command(TyperCommand):

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
 from simulator.dynamics.verdicts import Verdict
 from simulator.economics.forms import Array
+from simulator.kinds.wording import unknown
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of, without_gains
 from simulator.records.folder import RunFolder
 from simulator.records.recorder import Recorder
@@ -146,12 +147,15 @@ def simulate(
     seed: int | None = None,
     references: bool | None = None,
     plugins: Plugins = NO_PLUGINS,
+    **others: Never,
 ) -> Run:
     """Run a scenario (a YAML file, plain data, or a loaded `Scenario`) in memory.
 
     `ticks`, `seed` and `references` replace the scenario's own; `plugins` are kinds from outside that it may speak of.
     Raises `ScenarioError` if it is refused.
     """
+    for name in others:
+        raise TypeError(f"simulate: {unknown('argument', name, ('ticks', 'seed', 'references', 'plugins'))}")
     judges = None if references is None else "on" if references else "off"
     asked = {"run.ticks": ticks, "run.seed": seed, "run.references": judges}
     changes = {path: value for path, value in asked.items() if value is not None}

@@ -157,6 +157,9 @@ def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple
     from simulator.schedulers.table import plans
 
     (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
+    if loaded.scheduler.kind == "learning":
+        found = "found a market that learns, which has no equilibria to solve for"
+        refuse(f"{scenario}: {found}; expected one whose agents plan; did you mean simulator run {scenario}?")
     if not plans(loaded.scheduler.kind):
         found = f"found {loaded.scheduler.kind}, under which nobody plans"
         refuse(f"{scenario}: {found}; expected tatonnement; did you mean simulator run {scenario}?")

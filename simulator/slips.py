@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 WORDS = {
     # How a run ends.
@@ -55,6 +55,7 @@ WORDS = {
     "sigma": "sd, std, stddev, stdev, standard_deviation, spread",
     "shares": "alpha, alphas, share, coefficients, parameters, spending_shares, budget_shares, expenditure_shares",
     "weights": "weight",
+    "exponent": "alpha, tail_index, shape",
     "subsistence": "minimum, gamma, floor, necessities",
     "inputs": "input, exponents, factors, alpha, uses, ingredients, shares",
     "output": "outputs, product, makes, produces",
@@ -72,7 +73,7 @@ WORDS = {
     "form": "type, mode",
     "with": "pieces, plus, options",
     "run": "simulation, settings, options, config, parameters, start, simulate, execute, go",
-    "ticks": "steps, n_steps, iterations, iters, max_iter, max_iterations, epochs, periods, rounds, horizon, t_max",
+    "ticks": "steps, n_steps, iterations, iters, max_iter, max_iterations, periods, rounds, horizon, t_max",
     "tolerance": "tol, eps, epsilon, precision, threshold",
     "seed": "random_seed, random_state, rng, rng_seed",
     "record_every": "log_every, save_every, record, sample_every, every",
@@ -103,7 +104,7 @@ WORDS = {
     "batch": "batch_size, minibatch",
     # Options and commands.
     "--out": "--output, --outdir, --output_dir, --dir, --folder, -o",
-    "--ticks": "--steps, --iterations, --iters, --max_iter, --epochs, --periods, -n, -t",
+    "--ticks": "--steps, --iterations, --iters, --max_iter, --periods, -n, -t",
     "--seed": "--random_seed, --rng, -s",
     "--jobs": "--workers, --threads, --processes, --parallel, --n_jobs, --cores, -j",
     "--overwrite": "--force, --replace, --clobber, -f, -y",
@@ -144,6 +145,11 @@ knows.
 """
 
 
+def meant(guess: str | Literal[False] | None) -> str:
+    """A guess, or advice, as the end of a message, where there is one."""
+    return "" if not guess else f"; {guess}" if guess.startswith(ADVICE) else f"; did you mean {guess}?"
+
+
 class Slip(NamedTuple):
     r"""What was written in some place, a pattern, and what to write instead: `\1` is the pattern's first group."""
 
@@ -156,6 +162,9 @@ def _number(value: float) -> str:
     return f"{value:.12g}"
 
 
+ADVICE = "instead, "
+"""How advice begins that is a sentence of its own, and nothing to paste."""
+EPOCHS = "a tick is a batch, ticks = epochs x batches a round"
 NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 SLIPS = (
     # Where a number is expected.
@@ -187,6 +196,7 @@ SLIPS = (
     Slip("key", r"([\w.-]+) *:?= *\{([\w.-]+)", r"\1: {\2: ...}"),
     Slip("key", r"([\w.-]+) *:?= *(\S+)", r"\1: \2"),
     Slip("key", "at_equilibrium", "trade: at_equilibrium"),
+    Slip("key", "(?i:n_|num_|--)?(?i:epochs?)", f"{ADVICE}run: {{ticks: ...}}: {EPOCHS}"),
     Slip("key", r"-([\w.]+)", r"- \1: ..."),
     Slip("key", r"([A-Za-z_]\w*)\.([A-Za-z_]\w*)", r"\1: {\2: ...}"),
     Slip("key", r"([\w.-]+) +(\S+)", r"\1: \2"),
@@ -225,13 +235,14 @@ SLIPS = (
     Slip("program", r"(\w+)\s*=\s*lambda ([^:]*):\s*(.*)", r"def \1(\2): return \3"),
     Slip("program", r"lambda ([^:]*):\s*(.*)", r"def f(\1): return \2"),
     Slip("program", r"(\w+)\s*\((\w+(?:\s*,\s*\w+)*)\)\s*=\s*(.*)", r"def \1(\2): return \3"),
-    Slip("program", r"(?:import|from) .*", "no such line: sin, exp and the others are known"),
+    Slip("program", r"(?:import|from) .*", f"{ADVICE}leave this line out: sin, exp and the others are known"),
     Slip("program", r"(\w+), *(\w+) *= *([^,]+), *([^,]+)", r"\1 = \3, and in a line of its own \2 = \4"),
     Slip("program", r"print\s*\((.*)\)", r"return \1"),
     Slip("program", r"(\w+)\s*(?::=|==|<-)\s*(.*)", r"\1 = \2"),
     Slip("program", r"(.*?)\b(?:np|numpy|math|torch|tf|jnp)\.(?:log\b)?(.*)", lambda m: _bare(m[0])),
-    Slip("program", r".*\bif\b.*|.*\?.*:.*", "max(x, 0) or min(x, 1): a program has no branches"),
-    Slip("program", r"while .*", "for i in range(10): a program's loops have a known length"),
+    Slip("program", r".*\bif\b.*|.*\?.*:.*", f"{ADVICE}use max(x, 0) or min(x, 1): a program has no branches"),
+    Slip("program", r"while .*", f"{ADVICE}use for i in range(10): a program's loops have a known length"),
+    Slip("program", r"(.*?)(\w+) *@ *(\w+)(.*)", r"\1\2[0]*\3[0] + \2[1]*\3[1]\4"),
     Slip("program", r"(.*\d),(\d.*)", r"\1.\2"),
     Slip("program", r"(.*?)(?<![\w.])(\d+\.?\d*)([A-Za-z]\w*)(.*)", r"\1\2*\3\4"),
     Slip("program", r"(?=.*[·×÷−√²³^{}]).*", lambda m: _keyed(m[0])),
@@ -254,6 +265,8 @@ SLIPS = (
     Slip("function", "dot|prod|mul", "x*y"),
     Slip("function", "sigmoid|logistic|expit", "1/(1 + exp(-x))"),
     Slip("function", "relu", "max(x, 0)"),
+    Slip("function", "mean|average|avg", "(x + y)/2"),
+    Slip("function", "softmax", "exp(x)/(exp(x) + exp(y))"),
     Slip("function", "softplus", "ln(1 + exp(x))"),
     Slip("function", "tan", "sin(...)/cos(...)"),
 )

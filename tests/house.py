@@ -113,7 +113,7 @@ ROOMS = {
     "simulator.scenario.document": "scalar",
     "simulator.kinds.distributions": "DISTRIBUTIONS",
     "simulator.kinds.draws": "Reader",
-    "simulator.kinds.entry": "Complaint Entry GoodName MARKS Positive refusal",
+    "simulator.kinds.entry": "Complaint Entry GoodName MARKS Positive refusal required",
     "simulator.kinds.numbers": "Amounts AnyPositive",
     "simulator.kinds.technologies": "TECHNOLOGIES",
     "simulator.kinds.utilities": "UTILITIES",

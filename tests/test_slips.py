@@ -21,6 +21,7 @@ from tests.house import (
     DISTRIBUTIONS,
     FUNCTIONS,
     LISTED,
+    PIECES,
     SCHEDULERS,
     SELLERS,
     TECHNOLOGIES,
@@ -30,7 +31,9 @@ from tests.house import (
     app,
     load,
     main,
+    required,
     scenario_schema,
+    simulate,
 )
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -93,6 +96,7 @@ PATTERNS = [
     ("key", "supply = {bread", "supply: {bread: ...}"),
     ("key", "bread = 1", "bread: 1"),
     ("key", "at_equilibrium", "trade: at_equilibrium"),
+    ("key", "n_epochs", f"instead, run: {{ticks: ...}}: {slips.EPOCHS}"),
     ("key", "-name", "- name: ..."),
     ("key", "bread 10", "bread: 10"),
     ("name", "bread; wine", "bread, wine"),
@@ -110,14 +114,15 @@ PATTERNS = [
     ("program", "f = lambda x, y: x*y", "def f(x, y): return x*y"),
     ("program", "lambda x: x^2", "def f(x): return x^2"),
     ("program", "f(x) = x^2", "def f(x): return x^2"),
-    ("program", "import math", "no such line: sin, exp and the others are known"),
+    ("program", "import math", "instead, leave this line out: sin, exp and the others are known"),
     ("program", "c, d = x, y", "c = x, and in a line of its own d = y"),
     ("program", "print(c)", "return c"),
     ("program", "c := x + 1", "c = x + 1"),
     ("program", "c == x", "c = x"),
     ("program", "c = np.log(x) + math.exp(y)", "c = ln(x) + exp(y)"),
-    ("program", "c = x if x > 0 else 0", "max(x, 0) or min(x, 1): a program has no branches"),
-    ("program", "while x:", "for i in range(10): a program's loops have a known length"),
+    ("program", "c = x if x > 0 else 0", "instead, use max(x, 0) or min(x, 1): a program has no branches"),
+    ("program", "while x:", "instead, use for i in range(10): a program's loops have a known length"),
+    ("program", "c = w @ x", "c = w[0]*x[0] + w[1]*x[1]"),
     ("program", "c = x^0,5", "c = x^0.5"),
     ("program", "c = 2x + 1", "c = 2*x + 1"),
     ("program", "c = √x·y²", "c = sqrt(x)*y^2"),
@@ -138,6 +143,8 @@ PATTERNS = [
     ("function", "dot", "x*y"),
     ("function", "sigmoid", "1/(1 + exp(-x))"),
     ("function", "relu", "max(x, 0)"),
+    ("function", "mean", "(x + y)/2"),
+    ("function", "softmax", "exp(x)/(exp(x) + exp(y))"),
     ("function", "softplus", "ln(1 + exp(x))"),
     ("function", "tan", "sin(...)/cos(...)"),
 ]
@@ -250,7 +257,11 @@ SCENARIO_SLIPS = [
     (LESSON.replace("y}}", "y}, hidden: {units: 4}}"), "learning.hidden.units", "firms"),
     (LESSON.replace("y}}", "y}, hidden: [8, 4]}"), "learning.hidden[1]", "{firms: 4}"),
     (LESSON.replace("y}}", "y}, supply: softmax}"), "learning.supply", "logit"),
-    (LESSON.replace("y}}", "y}, epochs: 9}"), "learning.epochs", "run: {ticks: 9}"),
+    (
+        LESSON.replace("y}}", "y}, epochs: 9}"),
+        "learning.epochs",
+        f"run: {{ticks: ...}}: {slips.EPOCHS}",
+    ),
     ("program: c = x*y\nsupply: {x: 1, y: 1}\nscheduler: marginal_bids\n", "scheduler", "{kind: marginal_bids}"),
     ("program: c = x*y\nsupply: {x: 1, y: 1}\n", "firms.product_c.makes", "scheduler: {kind: marginal_bids}"),
     ("program: def f\nscheduler: {kind: marginal_bids}\n", "program", "def f(x): return x^2"),
@@ -310,13 +321,109 @@ def test_what_is_not_yaml_is_answered_at_its_line(text: str, place: str, instead
 def test_a_scenario_is_answered_once_with_the_line_to_write(text: str, path: str, instead: str, tmp_path: Path) -> None:
     file = tmp_path / "scenario.yaml"
     file.write_text(text)
-    with pytest.raises(Exception, match="did you mean") as caught:
+    with pytest.raises(Exception, match=r"did you mean|; instead, ") as caught:
         load(file)
     said = {problem.path: problem.data for problem in caught.value.problems}  # pyright: ignore[reportAttributeAccessIssue]
     assert said[path]["instead"] == instead
     assert said[path]["line"]
     assert said[path]["found"]
     assert said[path]["expected"]
+
+
+PIECE_NAMES = [name for name, kind in PIECES.items() if required(kind)]
+MANY = "utility: {linear: {bread: 1}}, count: 9, budget: {pareto: {minimum: 1, alpha: 2}}"
+MLP = "program: |\n  a = x + 1\n  LINE\nsupply: SUPPLY\nscheduler: {kind: marginal_bids}\n"
+# Whole scenarios, what is wrong in them, and what is accepted in its place.
+PASTED = [
+    *((FISHER + f"scheduler: {{rate: 0.1, with: [{piece}]}}\n", f"[{piece}]", "[{}]") for piece in PIECE_NAMES),
+    (ann("utility: {quasilinear: {bread: ln(x)}}, budget: 7"), "bread: ln(x)", "{}"),
+    (ann("utility: cobb_douglas(bread), budget: 7"), "cobb_douglas(bread)", "{}"),
+    (ann("utility: 'min(bread, wine)', budget: 7"), "'min(bread, wine)'", "{}"),
+    (ann("utility: {formula: sqrt(bread*wine)}, budget: 7"), "sqrt(bread*wine)", "{}"),
+    (ann(MANY), "alpha", "{}"),
+    (
+        MLP.replace("LINE", "c = a*(w @ x)").replace("SUPPLY", "{w_0: 1, w_1: 1, x_0: 1, x_1: 1}"),
+        "x + 1\n  c = a*(w @ x)",
+        "w[0] + x[1]\n  {}",
+    ),
+    (MLP.replace("LINE", "c = mean(a)").replace("SUPPLY", "{x: 1, y: 2}"), "mean(a)", "{}"),
+    (MLP.replace("LINE", "c = softmax(a)").replace("SUPPLY", "{x: 1, y: 2}"), "softmax(a)", "{}"),
+]
+
+
+@pytest.mark.parametrize(("text", "wrong", "right"), PASTED)
+def test_what_is_suggested_is_accepted_when_pasted(text: str, wrong: str, right: str, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        load(file)
+    (problem,) = caught.value.problems
+    guess = problem.data["instead"]
+    assert guess
+    file.write_text(text.replace(wrong, right.replace("{}", guess)))
+    load(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "said"),
+    [
+        ("c = a if a > 2 else 3", 7, "; instead, use max(x, 0) or min(x, 1): a program has no branches"),
+        ("import torch", 3, "; instead, leave this line out: sin, exp and the others are known"),
+        ("while a: a = 2", 3, "; instead, use for i in range(10): a program's loops have a known length"),
+        ("c = a*foo(x)", 9, "unknown function foo"),
+    ],
+)
+@pytest.mark.parametrize("head", ["program: |\n", "program:\n  text: |-\n", "program: |2\n\n"])
+def test_a_program_s_fault_is_told_at_its_line_of_the_file(
+    line: str, column: int, said: str, head: str, call: Called
+) -> None:
+    deeper = "  " * head.count("text")
+    text = MLP.replace("LINE", line).replace("SUPPLY", "{x: 1}").replace("  ", "  " + deeper, 2)
+    Path("mlp.yaml").write_text(text.replace("program: |\n", head))
+    place = f"mlp.yaml:{2 + head.count(chr(10))}:{column + len(deeper)}: program"
+    for command in (["check"], ["compile"]):
+        code, _, error = call(*command, "mlp.yaml")
+        assert code == 2
+        assert place in error
+        assert said in error
+        assert "line " not in error.replace("this line", "").replace("a line that", "")
+    folded = text.replace("program: |\n", "program: >\n").replace("a = x + 1\n", "")
+    Path("mlp.yaml").write_text(folded)
+    assert "program: line 1, column" in call("check", "mlp.yaml")[2]
+
+
+def test_a_column_with_a_cell_of_text_is_offered_with_its_row(tmp_path: Path) -> None:
+    (tmp_path / "cv.csv").write_text("a,b,y,word\n1,2,1,x\n3,4,secret,x\n5,6,0,x\n")
+    file = tmp_path / "scenario.yaml"
+    file.write_text("learning: {patterns: {csv: cv.csv, target: yy}}\nscheduler: {form: additive, rate: 0.1}\n")
+    with pytest.raises(ScenarioError) as caught:
+        load(file)
+    assert str(caught.value).endswith("expected one of a, b, y (row 3 is no number)")
+
+
+def test_a_count_cannot_change(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text(FISHER + "shocks: [{tick: 5, set: {consumers.ann.count: 2}}]\n")
+    with pytest.raises(ScenarioError, match=r"consumers\.ann\.count, but a count cannot change; expected") as caught:
+        load(file)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["solve", "perturb"])
+def test_a_market_that_learns_has_nothing_to_solve_for(command: str, call: Called) -> None:
+    Path("lesson.yaml").write_text(LESSON)
+    code, _, error = call(command, "lesson.yaml")
+    assert code == 2
+    assert "a market that learns, which has no equilibria to solve for" in error
+
+
+def test_python_is_told_what_to_pass() -> None:
+    anything: Any = simulate
+    for wrong in (None, [FISHER], 3):
+        with pytest.raises(ScenarioError, match=r"expected a scenario: the path of its file, or a dict"):
+            anything(wrong)
+    with pytest.raises(TypeError, match=r"unknown argument 'steps'.*did you mean ticks\?"):
+        anything(SCENARIOS / "crusoe.yaml", steps=10)
 
 
 def names_there_are() -> set[str]:
@@ -570,6 +677,15 @@ def test_listings_for_programs(call: Called) -> None:
     assert all(section["title"] for found in listed.values() for sections in found.values() for section in sections)
     assert entries["columns"]["walras_residual"]["unit"] == "1"
     assert entries["rules"]["newton"]["information"] == "global"
+    for kind in DISTRIBUTIONS:
+        example = read_yaml(entries["distributions"][kind]["example"])
+        assert load({"goods": ["bread"], "supply": {"bread": 9}} | consumers(count=9, budget=example))
+        named = example[kind] if isinstance(example[kind], dict) else {}
+        assert [part.split()[0] for part in entries["distributions"][kind]["parameters"].split("), ") if part] == [
+            *named
+        ]
+    assert "pareto       the Pareto" in (told := call("list", "distributions")[1])
+    assert "minimum (least value), exponent (exponent of the tail); {pareto: {minimum: 1, exponent: 2}}" in told
     for kind in UTILITIES:
         example = entries["utilities"][kind]["example"]
         for written, good in (("GOODS", "{bread: 1, wine: 1}"), ("FIRST", "bread"), ("LAST", "wine")):
@@ -577,11 +693,18 @@ def test_listings_for_programs(call: Called) -> None:
         assert load({"goods": ["bread", "wine"], "supply": {"bread": 1, "wine": 1}, "consumers": []} | read(example))
 
 
-def read(utility: str) -> dict[str, Any]:
+def read_yaml(text: str) -> Any:
     from ruamel.yaml import YAML
 
-    consumer = {"name": "ann", "budget": 1, "utility": YAML(typ="safe", pure=True).load(utility)}
-    return {"consumers": [consumer]}
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def consumers(**rest: Any) -> dict[str, Any]:
+    return {"consumers": [{"name": "ann", "budget": 1, "utility": {"linear": {"bread": 1}}, **rest}]}
+
+
+def read(utility: str) -> dict[str, Any]:
+    return consumers(utility=read_yaml(utility))
 
 
 def test_help_says_what_to_type_and_no_types(call: Called) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -136,9 +137,11 @@ def unfit(formula: Formula, scale: float = 1.0) -> str | None:
     if not verdict.strictly_concave:
         same = f"ln({formula.text.strip()})"
         expected = "expected a strictly concave utility"
+        said = re.sub(r"^constant returns to scale", "concave at best, not strictly concave", verdict.sentence)
+        said = re.sub(r"^increasing returns to scale", "not concave", said)
         if judge(parse(same), scale).strictly_concave:
-            return f"{verdict.sentence}; {expected}, such as the same preferences by ln; did you mean {same}?"
-        return f"{verdict.sentence}; {expected}, such as a sum of ln or sqrt (money that is no good: quasilinear)"
+            return f"{said}; {expected}, such as the same preferences by ln; did you mean {same}?"
+        return f"{said}; {expected}, such as a sum of ln or sqrt (money that is no good: quasilinear)"
     generator = np.random.default_rng(0)
     decades = np.linspace(-DECADES, DECADES, 2 * DECADES + 1)
     equal = np.repeat(decades[:, None], len(formula.variables), axis=1)

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from simulator.formulas.graph import Graph, Term
 from simulator.formulas.operations import FUNCTIONS, OPERATIONS
 from simulator.formulas.tape import ScalarFormula, Tape
-from simulator.slips import called_here, instead
+from simulator.slips import called_here, instead, meant
 
 MAX_CHARACTERS = 10_000
 MAX_OPERATIONS = 2_000
@@ -350,7 +350,7 @@ class _Parser:
             close = called_here(name, FUNCTIONS) or next(iter(get_close_matches(name.lower(), FUNCTIONS, 1)), None)
             guess = f"{name}*(...)" if name in self.names else instead("function", name) or close
             expected = f"expected one of {' '.join(FUNCTIONS)}"
-            self.refuse(f"unknown function {name}; {expected}{f'; did you mean {guess}?' if guess else ''}", offset)
+            self.refuse(f"unknown function {name}; {expected}{meant(guess)}", offset)
         self.push(_Waiting("(", self.text.index("(", offset), function=name))
 
     def push(self, waiting: _Waiting) -> None:

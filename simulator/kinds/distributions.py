@@ -18,6 +18,7 @@ class Distribution(Protocol):
     """What every distribution can do."""
 
     meaning: ClassVar[str]
+    example: ClassVar[str]
 
     def draw(self, stream: Stream, count: int) -> Array:
         """So many independent numbers, `(count,)`."""
@@ -28,6 +29,7 @@ class Uniform(Root[Annotated[list[float], Field(min_length=2, max_length=2)]]):
     """`[least, most]`."""
 
     meaning: ClassVar[str] = "[least, most], all as likely"
+    example: ClassVar[str] = "[1, 2]"
 
     @model_validator(mode="after")
     def _in_order(self) -> Uniform:
@@ -44,6 +46,7 @@ class LogNormal(Entry):
     """`exp(N(mean, sigma))`."""
 
     meaning: ClassVar[str] = "exp of a normal variable: above 0, with a long tail"
+    example: ClassVar[str] = "{mean: 0, sigma: 0.5}"
     mean: float = Field(description="mean of the logarithm")
     sigma: Amount = Field(description="standard deviation of the logarithm")
 
@@ -55,6 +58,7 @@ class Normal(Entry):
     """`N(mean, sigma)`."""
 
     meaning: ClassVar[str] = "the normal distribution"
+    example: ClassVar[str] = "{mean: 5, sigma: 1}"
     mean: float = Field(description="mean")
     sigma: Amount = Field(description="standard deviation")
 
@@ -66,6 +70,7 @@ class Exponential(Root[Positive]):
     """`P(X > x) = exp(-x/mean)`."""
 
     meaning: ClassVar[str] = "the exponential distribution of this mean"
+    example: ClassVar[str] = "2"
 
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.exponential(self.root, count)
@@ -75,6 +80,7 @@ class Gamma(Entry):
     """Density `x^(shape-1) exp(-x/scale)`."""
 
     meaning: ClassVar[str] = "the gamma distribution"
+    example: ClassVar[str] = "{shape: 2, scale: 1}"
     shape: Positive = Field(description="shape; the variance is shape times scale^2")
     scale: Positive = Field(1.0, description="scale; the mean is shape times scale")
 
@@ -86,6 +92,7 @@ class Beta(Entry):
     """Density `x^(a-1) (1-x)^(b-1)` from 0 to 1."""
 
     meaning: ClassVar[str] = "the beta distribution"
+    example: ClassVar[str] = "{a: 2, b: 3}"
     a: Positive = Field(description="a; the mean is a/(a+b)")
     b: Positive = Field(description="b; the larger it is beside a, the closer to 0")
 
@@ -97,6 +104,7 @@ class Pareto(Entry):
     """`P(X > x) = (minimum/x)^exponent`."""
 
     meaning: ClassVar[str] = "the Pareto distribution, P(X > x) = (minimum/x)^exponent"
+    example: ClassVar[str] = "{minimum: 1, exponent: 2}"
     minimum: Positive = Field(description="least value")
     exponent: Positive = Field(description="exponent of the tail")
 
@@ -108,6 +116,7 @@ class Choice(Root[Annotated[list[float], Field(min_length=1)]]):
     """One of a list."""
 
     meaning: ClassVar[str] = "one of these, all as likely"
+    example: ClassVar[str] = "[1, 2, 5]"
 
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.choice(np.array(self.root, dtype=float), count)

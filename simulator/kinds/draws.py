@@ -21,8 +21,8 @@ import numpy as np
 
 from simulator.kinds.distributions import Array
 from simulator.kinds.numbers import Dirichlet, Draw, Table
-from simulator.kinds.wording import meant, quoted
-from simulator.slips import instead
+from simulator.kinds.wording import quoted
+from simulator.slips import instead, meant
 
 _NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|inf|nan)", re.IGNORECASE)
 MAX_FILE = 1_000_000_000
@@ -97,7 +97,7 @@ class Draws:
         table = self._read(file, path).columns
         if column not in table:
             found = f"found no column {quoted(column)} in {self.place(file)}"
-            raise DrawError(path, f"{found}; expected {_columns(table)}")
+            raise DrawError(path, f"{found}; expected {_columns(self._read(file, path))}")
         cells = table[column]
         if len(cells) != count:
             found = f"found {len(cells):,} rows in {self.place(file)}"
@@ -192,12 +192,16 @@ def _must_have_commas(place: str | Path, path: str) -> None:
             raise DrawError(path, f"{found}; expected commas, and points in numbers (1.5): save it as such a CSV file")
 
 
-def _columns(table: Mapping[str, list[str]]) -> str:
+def _columns(table: _Read) -> str:
     """What to choose from. A file that is no table of numbers may hold anything: nothing of it is repeated."""
-    names = [name for name, cells in table.items() if cells and all(_NUMBER.fullmatch(cell.strip()) for cell in cells)]
+    odd: dict[str, list[int]] = {}
+    for name, cells in table.columns.items():
+        odd[name] = [row for row, cell in enumerate(cells) if not _NUMBER.fullmatch(cell.strip())]
+    names = [name for name, cells in table.columns.items() if len(cells) > 2 * len(odd[name])]
     if names and len(names) <= MAX_NAMES and all(name.isprintable() and len(name) <= MAX_LETTERS for name in names):
-        return f"one of {', '.join(names)}"
-    return f"one of its columns of numbers ({len(names):,} of {len(table):,} columns)"
+        marks = {name: f" (row {table.lines[rows[0]]} is no number)" if rows else "" for name, rows in odd.items()}
+        return f"one of {', '.join(name + marks[name] for name in names)}"
+    return f"one of its columns of numbers ({len(names):,} of {len(table.columns):,} columns)"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from simulator.formulas.concavity import judge
 from simulator.formulas.formula import Formula, FormulaError, parse, sides
 from simulator.kinds.entry import Complaint, Known, Mark, refusal
 from simulator.kinds.names import name_fault
-from simulator.kinds.wording import meant, quoted
-from simulator.slips import instead
+from simulator.kinds.wording import quoted
+from simulator.slips import instead, meant
 
 
 @dataclass(frozen=True)

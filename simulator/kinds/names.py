@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from simulator.kinds.wording import found, meant
-from simulator.slips import instead
+from simulator.kinds.wording import found
+from simulator.slips import instead, meant
 
 NAME_PATTERN = r"^[^\x00-/:-@\[-`{-\x7f][^\x00-,/:-@\[-^`{-\x7f]*$"
 """What a pattern can say of names, to editors too: which signs of a keyboard they have not."""

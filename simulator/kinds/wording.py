@@ -6,9 +6,9 @@ import difflib
 import math
 import re
 from collections.abc import Collection, Iterable
-from typing import Literal, TypeGuard
+from typing import TypeGuard
 
-from simulator.slips import called_here
+from simulator.slips import called_here, meant
 
 _PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}")
 
@@ -74,11 +74,6 @@ def unknown(what: str, word: str, candidates: Iterable[str], suggest: bool = Tru
 def listed(choices: Collection[str]) -> str:
     """`a`, or `one of a, b`."""
     return f"{'one of ' if len(choices) > 1 else ''}{', '.join(choices)}"
-
-
-def meant(guess: str | Literal[False] | None) -> str:
-    """A guess as the end of a message, where there is one."""
-    return f"; did you mean {guess}?" if guess else ""
 
 
 def one_of(ways: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from simulator.formulas.operations import FUNCTIONS
-from simulator.kinds.wording import meant, nearest
-from simulator.slips import instead
+from simulator.kinds.wording import nearest
+from simulator.slips import instead, meant
 
 RESERVED = (*FUNCTIONS, "range")
 """Words of the language, which nothing else can be called."""

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 from simulator.programs.grammar import check_grammar, parameters
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.tracer import Tracer
-from simulator.slips import instead
+from simulator.slips import instead, meant
 
 _COMMENT = re.compile(r"#[ \t]*(supply|allocation)[ \t]*:", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -100,8 +100,7 @@ class _Places:
         raise ProgramError(message + self.guess(getattr(node, "lineno", 1)), self.of(node))
 
     def guess(self, line: int) -> str:
-        written = instead("program", _LINE_END.split(self.text)[line - 1].split("#")[0].strip())
-        return f"; did you mean {written}?" if written else ""
+        return meant(instead("program", _LINE_END.split(self.text)[line - 1].split("#")[0].strip()))
 
     def of(self, node: ast.AST) -> int:
         """Characters from the start of the text to a node."""

@@ -13,7 +13,6 @@ from types import ModuleType
 
 from simulator.formulas.formula import MAX_CHARACTERS, FormulaError
 from simulator.formulas.formula import parse as parse_formula
-from simulator.kinds.wording import meant
 from simulator.programs.functions import RESERVED, function_meant
 from simulator.programs.grammar import SIGNS, Refuse, parameters
 from simulator.programs.names import NAME, assigned, names_of
@@ -21,7 +20,7 @@ from simulator.programs.program import Program, ProgramError
 from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called
 from simulator.programs.straight_line import StraightLine
 from simulator.programs.values import Value, call, joined, named, negative, number, untouched
-from simulator.slips import instead
+from simulator.slips import instead, meant
 
 MAX_OPERATIONS = 100_000
 MAX_STEPS = 1_000_000

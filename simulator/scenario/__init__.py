@@ -14,7 +14,7 @@ from typing import Any
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import NAME_RULE, name_fault
-from simulator.kinds.wording import meant, quoted
+from simulator.kinds.wording import found, quoted
 from simulator.scenario.build import RunSettings, Scenario, build
 from simulator.scenario.checks import check, scale_faults, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
@@ -29,7 +29,7 @@ from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError, changed
 from simulator.scenario.yaml_text import compose, read
-from simulator.slips import instead
+from simulator.slips import instead, meant
 
 __all__ = [
     "Plugins",
@@ -129,6 +129,10 @@ def _load(
     inputs: Mapping[str, Path],
     plugins: Plugins,
 ) -> tuple[Scenario, Document]:
+    given: Any = source
+    if not isinstance(given, Mapping | str | os.PathLike):
+        message = f"found {found(given)}; expected a scenario: the path of its file, or a dict {{'goods': [...], ...}}"
+        raise ScenarioError([Problem("<scenario>", 0, 0, "", message)])
     if isinstance(source, Mapping):
         document, path, name, folder = from_data(source), None, "scenario", Path()
     else:

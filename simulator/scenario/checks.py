@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.names import alike_names
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
-from simulator.kinds.wording import meant, number, quoted, shown, unknown
+from simulator.kinds.wording import number, quoted, shown, unknown
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
 from simulator.scenario.schema import SHARE_ROUNDING, Consumer, Firm, ScenarioFile, Trade
+from simulator.slips import meant
 
 if TYPE_CHECKING:
     from simulator.scenario.build import Scenario

@@ -12,13 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from simulator.kinds.entry import MARKS, MAX_SUGGESTIONS, Entry, Known, Spot, Steps
 from simulator.kinds.names import NAME_RULE
-from simulator.kinds.wording import alike, choice, found, meant, nearest, number, unknown
+from simulator.kinds.wording import alike, choice, found, nearest, number, unknown
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.language import Language, declared_goods, model_of
-from simulator.scenario.remedies import by_name_alone, elsewhere, line, reshaped, sample
+from simulator.scenario.remedies import by_name_alone, elsewhere, line, reshaped, sample, with_a_number
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import SCHEDULERS, plans
-from simulator.slips import called_here, instead
+from simulator.slips import called_here, instead, meant
 
 
 def known_of(document: Document) -> Known:
@@ -232,6 +232,7 @@ def _inside_out(language: Language, path: Steps, holder: dict[str, Any], key_wor
         tables = [key for key in keys if any(get_origin(each) is dict for each in language.at((*path, key)))]
         if tables:
             names = ", ".join(strangers)
+            strangers = {key: 1 if isinstance(value, str) else value for key, value in strangers.items()}
             return f"found {names} among the keys; expected them in a table{meant(line({tables[0]: strangers})[1:-1])}"
     return None
 
@@ -253,4 +254,4 @@ def _written(word: str, expected: str) -> str | None:
     """What of `a, {b: number} or c` a misspelt kind is probably meant to be, as it is written there."""
     ways = {way.lstrip("{").partition(":")[0]: way for way in re.split(r", (?![^{]*\})| or ", expected)}
     guess = nearest(word, ways)
-    return ways[guess] if guess else None
+    return (with_a_number(guess) or ways[guess]) if guess else None

@@ -104,7 +104,8 @@ class Document:
         path = fault.path
         if fault.spot == "value" and path in self.values:
             start = self.values[path]
-            return start if fault.offset is None else self._inside(path, start, fault.offset)
+            inside = None if fault.offset is None else self.inside(path, fault.offset)
+            return start if inside is None else inside
         if fault.spot == "parent":
             path = path[:-1]
         while path not in self.keys and path not in self.values:
@@ -113,14 +114,22 @@ class Document:
             path = path[:-1]
         return self.keys.get(path, self.values.get(path))
 
-    def _inside(self, path: Steps, start: int, offset: int) -> int:
-        """The place of a character of a text value; its start where escapes or folded lines hide the place."""
-        value = self.at(path)
-        if isinstance(value, str):
-            for quote in ("", '"', "'"):
-                if self.text.startswith(f"{quote}{value}{quote}", start):
-                    return start + len(quote) + min(offset, len(value))
-        return start
+    def inside(self, path: Steps, offset: int) -> int | None:
+        """The place of a character of a text value; None where escapes or folded lines hide it."""
+        value, start = self.at(path), self.values.get(path)
+        if not isinstance(value, str) or start is None:
+            return None
+        for quote in ("", '"', "'"):
+            if self.text.startswith(f"{quote}{value}{quote}", start):
+                return start + len(quote) + min(offset, len(value))
+        if not self.text.startswith("|", start):
+            return None
+        # Of a block the lines are those of the file, each behind the same blanks.
+        before, line = value[:offset].split("\n"), self._line_starts[self.place(start)[0] :]
+        shown = value.split("\n")[len(before) - 1]
+        begin, *_ = (*line[len(before) - 1 :], len(self.text))
+        written = LINE_BREAK.split(self.text[begin:], 1)[0]
+        return begin + len(written) - len(shown) + len(before[-1]) if written.endswith(shown) else None
 
     def at(self, path: Steps) -> object:
         """The value at a path, None where there is none."""

@@ -49,14 +49,20 @@ def expand_program(document: Document) -> None:
             if parsed.given and isinstance(supply, dict):
                 document.data["supply"] = {**parsed.given, **cast("dict[str, Any]", supply)}
         except ProgramError as error:
-            place = ("program", "text") if isinstance(given, dict) else ("program",)
-            document.faults.append(Fault(place, said(program.text, error)))
+            document.faults.append(fault_in(document, program.text, error))
     rest = {key: value for key, value in document.data.items() if key != "program"}
     if len(document.faults) > before:
         # In the place of what nobody can know, so that what is wrong with the rest is said too.
         chain = {**chain_of(parse("result = sqrt(x)")), "supply": {"x": 1.0}}
         rest = {key: value for key, value in rest.items() if key not in OF_GOODS}
     document.data, document.compiled = {**chain, **rest}, True
+
+
+def fault_in(document: Document, text: str, error: ProgramError) -> Fault:
+    """What is wrong with a document's program, at its line of the file; where that is hidden, with that of the text."""
+    path = ("program", "text") if isinstance(document.data["program"], dict) else ("program",)
+    index = None if document.settings & {path, path[:1]} else document.inside(path, error.offset)
+    return Fault(path, said(text, error) if index is None else error.message, index=index)
 
 
 def said(text: str, error: ProgramError) -> str:

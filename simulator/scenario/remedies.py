@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
 
 from simulator.dynamics.behaviours import BEHAVIOURS
 from simulator.dynamics.price_rules import PIECES, RECIPES
@@ -95,6 +95,15 @@ def by_name_alone(kind: str) -> str | None:
     return kind if kind in kinds and not required(kinds[kind]) else None
 
 
+def with_a_number(kind: str) -> str | None:
+    """A piece or behaviour of one parameter with a number for it."""
+    known: dict[str, Any] = {**PIECES, **BEHAVIOURS}
+    if kind not in known or not (first := required(known[kind])):
+        return None
+    whole = get_type_hints(known[kind])[first[0]] is int
+    return line({kind: 100 if kind in ("warmup", "cosine") else 1 if whole else 0.5})
+
+
 def _below(way: Way, path: Steps) -> bool:
     """Whether a way goes by a place of the document, and more than a step further."""
     return len(way) > len(path) + 1 and all(
@@ -180,8 +189,10 @@ def _of_word(language: Language, path: Steps, word: str) -> str | None:
     model = model_of(language.at(path))
     if model is not None and model.key_word == "kind":
         kinds = fields_of(model)
-        if kind := nearest(word, kinds):
-            return sample(language, path, kind)
+        called = re.fullmatch(r"(\w+) *\(([^()]*)\)", word)
+        if kind := nearest(called[1] if called else word, kinds):
+            written = re.split(r"[\s,]+", called[2]) if called else []
+            return sample(language, path, kind, [good for good in language.goods if good in written])
         if "formula" in kinds and re.search(r"[-+*/^()]", word):
             return line({"formula": word})
     firms = language.document.data.get("firms")
@@ -189,9 +200,9 @@ def _of_word(language: Language, path: Steps, word: str) -> str | None:
     return line({word: 1}) if word in (named if path[-1] == "owns" else language.goods) else None
 
 
-def sample(language: Language, path: Steps, kind: str) -> str:
-    """A kind at a path with its parameters, written for the goods of the scenario."""
-    goods = language.goods or ["x", "y"]
+def sample(language: Language, path: Steps, kind: str, named: Sequence[str] = ()) -> str:
+    """A kind at a path with its parameters, written for the goods `named`, or those of the scenario."""
+    goods = named or language.goods or ["x", "y"]
     example = getattr(TABLES.get(str(path[-1]), {}).get(kind), "example", "...")
     table = line(dict.fromkeys(goods[:3], 1))
     return f"{{{kind}: {example.replace('GOODS', table).replace('FIRST', goods[0]).replace('LAST', goods[-1])}}}"

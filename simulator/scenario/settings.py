@@ -9,13 +9,13 @@ from typing import Any, get_origin
 
 from simulator.kinds.entry import Steps
 from simulator.kinds.numbers import Draw, is_dirichlet
-from simulator.kinds.wording import alike, meant, quoted, unknown
+from simulator.kinds.wording import alike, quoted, unknown
 from simulator.scenario.document import Document, Fault, leading, plain
 from simulator.scenario.language import Language, fields_of, model_of
 from simulator.scenario.remedies import ANY, EACH, belongs, line
 from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.yaml_text import compose_value
-from simulator.slips import called_here
+from simulator.slips import called_here, meant
 
 
 def apply_settings(document: Document, settings: Mapping[str, object]) -> None:

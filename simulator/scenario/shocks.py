@@ -13,9 +13,9 @@ from typing import Any
 
 from simulator.kinds.distributions import DISTRIBUTIONS
 from simulator.kinds.entry import Steps
-from simulator.kinds.wording import found, listed, meant, nearest, quoted
+from simulator.kinds.wording import found, listed, nearest, quoted
 from simulator.scenario.document import leading
-from simulator.slips import called_here, instead
+from simulator.slips import called_here, instead, meant
 
 CHANGEABLE = "supply.GOOD, firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, " + (
     "consumers.NAME.budget, consumers.NAME.utility..."
@@ -99,6 +99,8 @@ class _Reach:
     def _within(self, room: str, entry: dict[str, Any], rest: str) -> tuple[dict[str, Any], str]:
         """The same in a firm or a consumer."""
         key, holder = rest.partition(".")[0], entry
+        if key in ("count", "name", "behaviour"):
+            raise ShockError(self.steps, f"found {self.path}, but a {key} cannot change; expected {CHANGEABLE}")
         if key not in CHANGED[room]:
             raise self._unknown([], self._all())
         if key in ("technology", "utility"):

@@ -18,9 +18,9 @@ from ruamel.yaml import YAML, events
 
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.entry import Steps
-from simulator.kinds.wording import found, meant, quoted
+from simulator.kinds.wording import found, quoted
 from simulator.scenario.document import MAX_DEPTH, MAX_VALUES, SETTINGS, Document, Fault, scalar
-from simulator.slips import instead
+from simulator.slips import instead, meant
 
 MAX_BYTES = 8_000_000
 _TOKEN = re.compile(r"\(?'?<([a-z ]+)>'?,?\)?")

@@ -9,12 +9,13 @@ from pydantic_core import core_schema
 
 from simulator.dynamics.price_rules import RECIPES
 from simulator.kinds.entry import Complaint, Entry, Known, refusal
-from simulator.kinds.wording import choice, meant, nearest
+from simulator.kinds.wording import choice, nearest
 from simulator.records.columns import TABLES, Sheet
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.marginal_bids import MarginalBidsSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.tatonnement import TatonnementSettings
+from simulator.slips import meant
 
 SCHEDULERS: dict[str, type[SchedulerSettings]] = {
     "tatonnement": TatonnementSettings,

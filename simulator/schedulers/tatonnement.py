@@ -31,10 +31,11 @@ from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
 from simulator.formulas.in_floats import InFloats, in_arrays, plain
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
-from simulator.kinds.wording import meant, number, shown, unknown
+from simulator.kinds.wording import number, shown, unknown
 from simulator.records.market_view import TRADE_TICKS, MarketView
 from simulator.references.judges import References
 from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
+from simulator.slips import meant
 
 SCALINGS, TURNS = ("relative", "own_slope"), ("sequential", "random_order", "bernoulli")
 """Pieces of a price rule of which there can be one."""
