@@ -320,7 +320,7 @@ REFUSALS = [
         "scheduler.with[0]",
         "found clip and momentum; expe",
     ),
-    (BASE + "scheduler: {with: [momentm]}\n", "3:20", "scheduler.with[0]", "did you mean {momentum: decay}?"),
+    (BASE + "scheduler: {with: [momentm]}\n", "3:20", "scheduler.with[0]", "did you mean {momentum: 0.5}?"),
     (BASE + "scheduler: {with: [Adam]}\n", "3:20", "scheduler.with[0]", "did you mean adam?"),
     (BASE + "scheduler: {with: [{averaging: 1}]}\n", "3:32", "scheduler.with[0].averaging", "found 1; expected true"),
     (BASE + "scheduler: {rule: pd, rate: 0.1}\n", "3:19", "scheduler.rule", "pd is a piece: scheduler: {with: [...]}"),
