@@ -45,7 +45,7 @@ goods: [labour, bread]
 supply: {bread: 20000}
 consumers:
   - name: many
-    count: 100000
+    count: 400000
     utility: {formula: "ln(1 + labour) + 2*ln(1 + bread) + 0.1*sqrt(labour*bread)"}
     endowment: {labour: {uniform: [1, 2]}}
 """
