@@ -27,7 +27,7 @@ class Section(NamedTuple):
         """The meaning of an entry behind its unit, or the information it needs."""
         facts = self.facts.get(name, {})
         mark = facts.get("unit") or facts.get("information")
-        shown = [facts["parameters"], facts["example"]] if "parameters" in facts else []
+        shown = [facts[key] for key in ("parameters", "example") if key in facts] if "parameters" in facts else []
         return "; ".join(filter(None, [f"[{mark}] {self.entries[name]}" if mark else self.entries[name], *shown]))
 
     @property
@@ -89,7 +89,9 @@ def distributions() -> list[Section]:
     from simulator.kinds.distributions import DISTRIBUTIONS
 
     section = _said("a number of firms or consumers: {KIND: ...}, and times and plus", DISTRIBUTIONS)
-    facts = {name: {**section.facts[name], "parameters": _parameters(kind)} for name, kind in DISTRIBUTIONS.items()}
+    facts = {
+        name: {**section.facts.get(name, {}), "parameters": _parameters(kind)} for name, kind in DISTRIBUTIONS.items()
+    }
     return [section._replace(facts=facts)]
 
 
