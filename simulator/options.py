@@ -13,14 +13,18 @@ from simulator.kinds.wording import alike, listed, nearest
 from simulator.slips import called_here, instead, meant
 
 
+def _untold(ctx: Any) -> None:
+    """The type of an argument, which its name in the usage tells already."""
+
+
 class Command(TyperCommand):
-    """A command whose help says what its arguments are, and not of what type."""
+    """A command whose help says what its arguments are, and not of what type: Typer has no option for that."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         for parameter in self.params:
             if isinstance(parameter, TyperArgument):
-                setattr(parameter, "display_type_rich", lambda ctx: None)  # noqa: B010
+                parameter.display_type_rich = _untold
 
 
 Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]

@@ -187,7 +187,12 @@ MARKET = (
     Sentence(
         "no_derivatives",
         "The last prices are off bids by up to {bid_gap:gap}, off the derivatives of {objective} by {adjoint_gap:gap}",
-        lambda f: f.agreement > AGREE,
+        lambda f: f.agreement > AGREE and f.bid_gap > AGREE,
+    ),
+    Sentence(
+        "bids_alone",
+        "The last prices equal bids, to {bid_gap:gap}, but are off the derivatives of {objective} by {adjoint_gap:gap}",
+        lambda f: f.agreement > AGREE and f.bid_gap <= AGREE,
     ),
     Sentence("planner", "Prices were up to {planner_gap:gap} off those of a planner who climbs the gradient"),
     Sentence(
@@ -258,7 +263,8 @@ SOLVED = (
     ),
     Sentence(
         "indices",
-        "the indices add up to {indices:+d}, where those of all regular equilibria add up to +1: others may be missing",
+        "the indices add up to {indices:+d}; in a regular economy those of all equilibria add up to +1, "
+        "so some may be missing",
         lambda f: f.equilibria > 0 and f.indices != 1,
     ),
     Sentence("derivatives_of", "derivatives are of {objective}", lambda f: f.equilibria > 0),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, Scenario, load, model_of
@@ -28,9 +27,7 @@ def in_arrays(scenario: Scenario | Mapping[str, Any]) -> MarketModel:
 
 def tick_of(market: MarketModel) -> Any:
     """The tick just over, its fields as arrays."""
-    return type(market.last_tick)._make(
-        np.array(value) if isinstance(value, tuple) else value for value in market.last_tick
-    )
+    return market.last_tick.in_arrays()
 
 
 def cohorts_of(market: MarketModel) -> list[CohortTick]:

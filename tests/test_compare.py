@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,11 @@ from tests.house import (
     labels,
     lines,
     load,
-    main,
     price_finding,
     run_to_disk,
     write_comparison,
 )
+from tests.program import simulator
 
 ROOT = Path(__file__).parents[1]
 HEADER = b"tick,good,price,demand,supply,bid,adjoint,gradient_price\n"
@@ -345,21 +346,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, recorded: Path) -> Called:
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recorded: Path) -> Called:
     """`simulator compare` in this process and beside a copy of the recorded runs: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
 
-    def called(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["simulator", "compare", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capfd.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    return called
+    return partial(simulator, "compare")
 
 
 def test_two_runs_are_compared_from_their_csvs_and_summaries_alone(call: Called) -> None:

@@ -221,6 +221,11 @@ CASES = {
         {"agreement": 1e-9},
         "The last prices are off bids by up to a factor of 14.5, off the derivatives of the surplus of ann by 50 %",
     ),
+    "MARKET bids_alone": Case(
+        {"objective": "the surplus of ann", "agreement": 0.5, "bid_gap": 1e-14, "adjoint_gap": 0.5},
+        {"bid_gap": 0.1},
+        "The last prices equal bids, to rounding, but are off the derivatives of the surplus of ann by 50 %",
+    ),
     "MARKET planner": Case(
         {"planner_gap": 0.64},
         {"planner_gap": None},
@@ -311,7 +316,7 @@ CASES = {
     "SOLVED indices": Case(
         {"equilibria": 1, "indices": -1},
         {"indices": 1},
-        "the indices add up to -1, where those of all regular equilibria add up to +1: others may be missing",
+        "the indices add up to -1; in a regular economy those of all equilibria add up to +1, so some may be missing",
     ),
     "SOLVED derivatives_of": Case(
         {"equilibria": 1, "objective": "net sales of c"}, {"equilibria": 0}, "derivatives are of net sales of c"

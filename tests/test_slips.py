@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -30,11 +29,11 @@ from tests.house import (
     ScenarioError,
     app,
     load,
-    main,
     required,
     scenario_schema,
     simulate,
 )
+from tests.program import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Called = Callable[..., tuple[int, str, str]]
@@ -269,22 +268,14 @@ SCENARIO_SLIPS = [
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Called:
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Called:
     """`simulator` in this process and in `tmp_path`, beside a folder of scenarios: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenarios").mkdir()
     for name in ("tupperware", "crusoe", "three_equilibria"):
         (tmp_path / "scenarios" / f"{name}.yaml").write_text((SCENARIOS / f"{name}.yaml").read_text())
 
-    def called(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["simulator", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capfd.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    return called
+    return simulator
 
 
 def hit(where: str, written: str) -> slips.Slip:

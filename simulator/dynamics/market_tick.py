@@ -113,6 +113,10 @@ class MarketTick(NamedTuple):
     accounts_change: float
     from_outside: float
 
+    def in_arrays(self) -> MarketTick:
+        """The same with arrays for what stands in tuples of floats."""
+        return self._make(np.array(value) if isinstance(value, tuple) else value for value in self)
+
 
 class Ticks:
     """Ticks side by side: `ticks.prices` is `(ticks, goods)`, and so on for every field of `MarketTick`, or of what is

@@ -279,5 +279,4 @@ def _worst_market(market: Market, free: NDArray[np.bool_]) -> Facts:
 
 
 def _in_arrays(now: Market) -> Market:
-    """The same with the tick's fields as arrays, whichever road it came."""
-    return now._replace(tick=MarketTick._make(map(np.asarray, now.tick)))
+    return now._replace(tick=now.tick.in_arrays())

@@ -15,7 +15,7 @@ import numpy as np
 from simulator.economics.agents import Consumers
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.formulas.traced_array import array_operation
+from simulator.formulas.searches import array_search
 
 
 class Worth(NamedTuple):
@@ -129,4 +129,4 @@ def _passed_forward(economy: Economy, planned_inputs: Array, consumption: Array,
 
 
 FEW_FIRMS = 12
-_passed_forward_at_once = array_operation(lambda _, inputs, consumption, made: consumption.shape)(_passed_forward)
+_passed_forward_at_once = array_search(lambda _, inputs, consumption, made: consumption.shape)(_passed_forward)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
 from simulator.formulas.formula import Formula
+from simulator.formulas.searches import array_search, search
 from simulator.formulas.tape import ScalarFormula
-from simulator.formulas.traced_array import array_operation, operation
 
 SMALLEST_LOG, LARGEST_LOG = -150.0, 300.0
 """A quantity whose logarithm lies below the first counts as 0, above the second as infinite."""
@@ -35,7 +35,7 @@ LEAST_DAMPING = 1e-14
 SMALLEST, LARGEST = math.exp(SMALLEST_LOG), math.exp(LARGEST_LOG)
 
 
-@operation(results=2)
+@search(results=2)
 def one_input(formula: ScalarFormula, ratio: float, guess: float, first_slope: float) -> tuple[float, float]:
     """Input `x` and output `f(x)` of one firm at which `f'(x) = ratio`, the input's price over the output's.
 
@@ -121,7 +121,7 @@ def _limit(formula: ScalarFormula, known: float) -> float:
     return known if math.isnan(value) else value
 
 
-@array_operation(lambda formula, price, input_prices, guess: guess.shape)
+@array_search(lambda formula, price, input_prices, guess: guess.shape)
 def many_inputs(formula: Formula, price: float | Array, input_prices: Array, guess: Array) -> Array:
     """The best inputs `(agents, inputs)` of firms that share a formula, at one output price, or one for each
     `(agents,)`, and input prices `input_prices`.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simulator.economics.forms import CES, Array, CobbDouglas, Form
 from simulator.economics.means import in_proportion, outer_sum
 from simulator.economics.taste import Taste
-from simulator.formulas.traced_array import array_operation
+from simulator.formulas.searches import array_search
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Quadratic(Taste):
         """`1/b_i`, 0 for unwanted goods."""
         return np.divide(1.0, self.slope, out=np.zeros(self._wanted.shape), where=self._wanted)
 
-    @array_operation(lambda self, prices, income: (max(len(self._wanted), len(income)), len(prices)))
+    @array_search(lambda self, prices, income: (max(len(self._wanted), len(income)), len(prices)))
     def demand(self, prices: Array, income: Array) -> Array:
         """Money flows to the goods worth most of it first, and to the next where their marginal values have fallen to
         its own: with `v = a/p`, spending at a marginal utility of money `l` is `sum_i (p_i^2/b_i) (v_i - l)+`.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.formulas.operations import OPERATIONS, STEERING, calculate
+from simulator.formulas.operations import OPERATIONS, STEERING, Primitive, calculate
 
 ROWS = OPERATIONS | STEERING
 
@@ -80,7 +80,7 @@ class Graph:
         self.arguments: list[tuple[int, ...]] = []
         self.constants: list[float | None] = []
         self.names: list[str | None] = []
-        self.functions: dict[int, Callable[..., Sequence[float]]] = {}
+        self._calls: dict[str, Primitive] = {}
         self._total: list[bool] = []
         self._known: dict[tuple[object, ...], int] = {}
 
@@ -113,12 +113,12 @@ class Graph:
             terms = tuple(sorted(terms, key=lambda term: term.node))
         return self._node(operation, tuple(term.node for term in terms))
 
-    def call(self, function: Callable[..., Sequence[float]], *arguments: Term | float) -> Term:
+    def call(self, function: Callable[..., Any], *arguments: Term | float) -> Term:
         """A function of floats as one operation, whose results are its parts; each call is a node of its own."""
         terms = [a if isinstance(a, Term) else self.constant(a) for a in arguments]
-        called = self._node("call", tuple(term.node for term in terms), key=str(len(self.operations)))
-        self.functions[called.node] = function
-        return called
+        name = f"call {len(self.operations)}"
+        self._calls[name] = Primitive(function, function, (), total=False)
+        return self._node(name, tuple(term.node for term in terms))
 
     def part(self, called: Term, place: int) -> Term:
         """The result of a call at a `place`."""
@@ -126,12 +126,17 @@ class Graph:
 
     def number(self, node: int, numbers: Sequence[Any] | Mapping[int, Any], given: Mapping[int, float]) -> Any:
         """What a node is, given the `numbers` of all nodes before it and those of variables."""
-        operation, arguments = self.operations[node], [numbers[argument] for argument in self.arguments[node]]
+        arguments = [numbers[argument] for argument in self.arguments[node]]
         if not arguments:
             return given[node] if self.constants[node] is None else self.constants[node]
-        if operation == "call":
-            return self.functions[node](*arguments)
-        return calculate(ROWS[operation], arguments)
+        return calculate(self.row(node), arguments)
+
+    def row(self, node: int) -> Primitive:
+        """What a node does, with its derivatives: one of `ROWS`, or a function that is called (which has none)."""
+        return self._row(self.operations[node])
+
+    def _row(self, operation: str) -> Primitive:
+        return ROWS.get(operation) or self._calls[operation]
 
     def is_total(self, term: Term) -> bool:
         """Whether the term is defined for all inputs, so that it may be left out where it does not matter."""
@@ -160,7 +165,7 @@ class Graph:
             adjoint = adjoints.get(node)
             if adjoint is None or not self.arguments[node]:
                 continue
-            row = ROWS[self.operations[node]]
+            row = self.row(node)
             result = Term(self, node)
             arguments = [Term(self, argument) for argument in self.arguments[node]]
             for position, argument in enumerate(arguments):
@@ -193,7 +198,7 @@ class Graph:
             self.arguments.append(arguments)
             self.constants.append(constant)
             self.names.append(name)
-            total = not arguments or ROWS[operation].total
+            total = not arguments or self._row(operation).total
             if operation == "^ constant":
                 exponent = self.constants[arguments[1]]
                 total = exponent is not None and exponent >= 0 and exponent == math.floor(exponent)

@@ -85,10 +85,6 @@ def _equal(a: float, b: float) -> float:
     return math.nan if a != a or b != b else float(a == b)
 
 
-def _graphs_own(*_: Any) -> Any:
-    raise NotImplementedError("a graph keeps the functions that it calls")
-
-
 def _no_slope(*_: Any) -> float:
     return 0.0
 
@@ -164,13 +160,12 @@ STEERING: dict[str, Primitive] = {
         lambda c, a, b: a if c else b,
         (_no_slope, lambda y, c, a, b: c.to("choose", 1.0, 0.0), lambda y, c, a, b: c.to("choose", 0.0, 1.0)),
     ),
-    # A function of floats, whatever it searches for, and one of its results; a graph knows which function.
-    "call": Primitive(_graphs_own, _graphs_own, (), total=False),
+    # One of the results of a call.
     "part": Primitive(
         lambda results, place: results[int(place)], lambda results, place: results[int(place)], (), total=False
     ),
 }
-"""What a traced function asks, chooses and calls; no formula is written with these."""
+"""What a traced function asks and chooses, and what it takes of a call; no formula is written with these."""
 
 FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs")
 """The operations a formula may call by name."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from simulator.formulas.graph import ROWS, Graph, Term
+from simulator.formulas.graph import Graph, Term
 from simulator.formulas.operations import calculate
 
 SIGNS = {
@@ -72,10 +72,8 @@ class Text:
         arguments = [self.name(Term(graph, place)) for place in places]
         if operation == "part":
             return f"v{places[0]}[{int(graph.constants[places[1]] or 0)}]"
-        row, called = ROWS[operation], f"f{node}({', '.join(arguments)})"
-        self.space[f"f{node}"] = (
-            graph.functions[node] if operation == "call" else row.array if self.arrays else row.number
-        )
+        row, called = graph.row(node), f"f{node}({', '.join(arguments)})"
+        self.space[f"f{node}"] = row.array if self.arrays else row.number
         if not self.arrays and operation in SIGNS and (len(arguments) == 2 or not row.variadic):
             called = SIGNS[operation].format(*arguments)
         safe = SAFE.get(operation, "True").format(*arguments)

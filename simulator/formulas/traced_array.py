@@ -13,9 +13,8 @@ guards hold. What would take a number out of the graph unseen (`float`, `np.asar
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -87,8 +86,6 @@ MOST_OPERATIONS = 40_000
 """More than these take longer to be written and compiled than most runs."""
 LARGEST = float(np.finfo(float).max)
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 
 class UntraceableError(BaseException):
     """A function needs a number where it is given a term: nothing that a handler of its own should deal with."""
@@ -99,7 +96,6 @@ class Trace:
 
     def __init__(self) -> None:
         self.graph = Graph(exact=True)
-        self.variables: list[str] = []
         self.guards: list[tuple[Term, bool]] = []
         self._given: dict[int, float] = {}
         self._numbers: list[Any] = []
@@ -111,9 +107,7 @@ class Trace:
         """Variables of the shape of `numbers`."""
         terms = np.empty(np.shape(numbers), dtype=object)
         for place, number in np.ndenumerate(np.asarray(numbers)):
-            name = f"x{len(self.variables)}"
-            self.variables.append(name)
-            terms[place] = term = self.graph.variable(name)
+            terms[place] = term = self.graph.variable(f"x{len(self._given)}")
             self._given[term.node] = number.item()
         return TracedArray(self, terms)
 
@@ -311,60 +305,6 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def any(self, axis: Any = None, **options: Any) -> TracedArray:
         return np.logical_or.reduce(self != 0, axis=axis, **options)  # pyright: ignore
-
-
-def operation(results: int) -> Callable[[Function], Function]:
-    """A function with so many results that is one operation where it is traced, whatever it searches for: of floats,
-    behind arguments of another kind.
-    """
-
-    def decorated(function: Function) -> Function:
-        @functools.wraps(function)
-        def called(*arguments: Any) -> Any:
-            trace = _trace_of(arguments)
-            if trace is None:
-                return function(*arguments)
-            numbers = [each for each in arguments if isinstance(each, (TracedArray, float))]
-            others = arguments[: len(arguments) - len(numbers)]
-            return tuple(trace.call(functools.partial(function, *others), results, *numbers))
-
-        return cast("Function", called)
-
-    return decorated
-
-
-def array_operation(shape: Callable[..., tuple[int, ...]]) -> Callable[[Function], Function]:
-    """A function of arrays that is one operation where it is traced; its arguments tell the `shape` of its result."""
-
-    def decorated(function: Function) -> Function:
-        @functools.wraps(function)
-        def called(*arguments: Any) -> Any:
-            trace = _trace_of(arguments)
-            if trace is None:
-                return function(*arguments)
-            places = [at for at, each in enumerate(arguments) if isinstance(each, TracedArray)]
-
-            def of_numbers(*numbers: float) -> list[float]:
-                given, rest = list(arguments), np.array(numbers)
-                for at in places:
-                    given[at] = rest[: arguments[at].size].reshape(arguments[at].shape)
-                    rest = rest[arguments[at].size :]
-                result = np.asarray(function(*given))
-                assert result.shape == expected, f"an operation gives {result.shape}, not {expected}"
-                return result.ravel().tolist()
-
-            numbers, expected = [number for at in places for number in arguments[at].ravel()], shape(*arguments)
-            results = trace.call(of_numbers, math.prod(expected), *numbers)
-            terms = np.array([each.terms.item() for each in results], dtype=object)
-            return TracedArray(trace, terms.reshape(expected))
-
-        return cast("Function", called)
-
-    return decorated
-
-
-def _trace_of(arguments: Sequence[Any]) -> Trace | None:
-    return next((each.trace for each in arguments if isinstance(each, TracedArray)), None)
 
 
 def _objects(value: Any) -> Any:

@@ -32,6 +32,12 @@ class Spoken:
         self.vectors.update(other.vectors.difference(but))
 
 
+def name_of(node: ast.expr) -> str:
+    """The name, where the grammar has nothing else."""
+    assert isinstance(node, ast.Name), ast.dump(node)
+    return node.id
+
+
 def names_of(body: list[ast.stmt]) -> tuple[Spoken, Spoken]:
     """The names that a program's statements speak of: all, and those that belong to its top level or may be inputs."""
     anywhere = Spoken()

@@ -15,7 +15,7 @@ from simulator.formulas.formula import MAX_CHARACTERS, FormulaError
 from simulator.formulas.formula import parse as parse_formula
 from simulator.programs.functions import RESERVED, function_meant
 from simulator.programs.grammar import SIGNS, Refuse, parameters
-from simulator.programs.names import NAME, assigned, names_of
+from simulator.programs.names import NAME, assigned, name_of, names_of
 from simulator.programs.program import Program, ProgramError
 from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called
 from simulator.programs.straight_line import StraightLine
@@ -94,7 +94,7 @@ class Tracer:
         if self.last is not None and isinstance(self.last[1], dict):
             name = self.last[0]
             found = f"found the vector {name} as result; expected a value (numbers have a point: 0.5)"
-            return f"{found}; did you mean return {name}[0]?"
+            return found + meant(f"return {name}[0]")
         call = f"return {functions[-1].name}({', '.join(parameters(functions[-1]))})" if functions else None
         return f"found no result; expected return and a value as the last line{meant(call)}"
 
@@ -160,7 +160,7 @@ class Tracer:
         return vector
 
     def target_name(self, target: ast.expr) -> str:
-        name = _name_of(target)
+        name = name_of(target)
         self.check_name(name, target)
         self.check_free(name, target)
         return name
@@ -225,7 +225,7 @@ class Tracer:
             self.refuse(f"found the index {place}; expected 0 or more", node)
         if place > MAX_OPERATIONS:
             self.refuse(f"found the index {place}; expected at most {MAX_OPERATIONS:,}", node)
-        return _name_of(node.value), place
+        return name_of(node.value), place
 
     def value(self, node: ast.expr) -> Value:
         match node:
@@ -306,7 +306,7 @@ class Tracer:
             return number(self.finite(found, node))
         if isinstance(node, ast.Attribute):
             self.refuse(f"found {ast.unparse(node)}, which is no number; expected one, as math.pi", node)
-        return self.read_name(_name_of(node), node)
+        return self.read_name(name_of(node), node)
 
     def read_name(self, name: str, node: ast.AST) -> Value:
         found = self.find(name, node)
@@ -395,9 +395,3 @@ class Tracer:
         if returned is None:
             self.refuse(f"found no return in {definition.name}; expected one", definition)
         return returned
-
-
-def _name_of(node: ast.expr) -> str:
-    """The name, where the grammar has nothing else."""
-    assert isinstance(node, ast.Name), ast.dump(node)
-    return node.id

@@ -285,7 +285,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     def cohorts(self, now: Market) -> list[CohortTick]:
         """What each cohort of consumers went through in a tick."""
-        economy, before, tick, _ = _in_arrays(now)
+        economy, before, tick = now.economy, in_arrays(now.before), now.tick.in_arrays()
         fills = Fills(tick.bought_fraction, tick.sold_fraction, tick.traded) if len(tick.bought_fraction) else None
         planned = self._bundles(now)
         return [
@@ -379,12 +379,6 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         linear = [number for number, cohort in enumerate(economy.consumers) if isinstance(cohort.utility, Linear)]
         others = tick.demand - sum(tick.planned_consumption[number] for number in linear)
         return edges, clearing_split(tick.prices, others, tick.supply, edges, self.rule.free)
-
-
-def _in_arrays(now: Market) -> Market:
-    """A tick in its surroundings with arrays for what may stand in tuples of floats."""
-    fields = (np.array(value) if isinstance(value, tuple) else value for value in now.tick)
-    return now._replace(before=in_arrays(now.before), tick=MarketTick._make(fields))
 
 
 def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array) -> tuple[Array, ...]:
