@@ -185,7 +185,7 @@ def compare(
 
 @_command(short_help="Validate scenarios without running them.", example="simulator check scenarios/crusoe.yaml --json")
 def check(scenarios: Scenarios, settings: Settings = None, as_json: AsJson = False) -> int:
-    """Validate scenarios without running them: every problem of every file in one pass, one line each.
+    """Validate scenarios without running them: a line for each problem, as many at once as can be told.
 
     With --json a mapping: `ok`, true if there is no problem; `scenarios`, each with its `file`, `name` and numbers of
     `goods`, `firms` and `consumers` (empty if there is a problem); `problems` and `warnings`, each with `file`, `line`,
