@@ -57,6 +57,7 @@ ROOMS = {
     "simulator.formulas.formula": "Formula FormulaError MAX_CHARACTERS MAX_DEPTH MAX_OPERATIONS parse",
     "simulator.formulas.in_floats": "InFloats emitted plain",
     "simulator.formulas.graph": "Graph",
+    "simulator.formulas.in_runs": "InRuns",
     "simulator.formulas.traced_array": "Trace TracedArray UntraceableError",
     "simulator.formulas.operations": "FUNCTIONS OPERATIONS",
     "simulator.formulas.prover": "Prover",
@@ -105,6 +106,7 @@ ROOMS = {
     "simulator.schedulers.scheduler": (
         "Findings Quotes Scheduler SchedulerSettings Setup ViewOptions flatten unflatten"
     ),
+    "simulator.schedulers.side_by_side": "SideBySide",
     "simulator.schedulers.table": "SCHEDULERS all_tables by_kind",
     "simulator.schedulers": "tatonnement",
     "simulator.schedulers.tatonnement": "Tatonnement TatonnementSettings",

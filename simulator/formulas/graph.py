@@ -8,10 +8,13 @@ Each operation stands in `operations.OPERATIONS` beside its partial derivatives.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from simulator.formulas.operations import OPERATIONS, STEERING, Primitive, calculate
 
@@ -117,7 +120,7 @@ class Graph:
         """A function of floats as one operation, whose results are its parts; each call is a node of its own."""
         terms = [a if isinstance(a, Term) else self.constant(a) for a in arguments]
         name = f"call {len(self.operations)}"
-        self._calls[name] = Primitive(function, function, (), total=False)
+        self._calls[name] = Primitive(functools.partial(_called, function), function, (), total=False)
         return self._node(name, tuple(term.node for term in terms))
 
     def part(self, called: Term, place: int) -> Term:
@@ -204,6 +207,12 @@ class Graph:
                 total = exponent is not None and exponent >= 0 and exponent == math.floor(exponent)
             self._total.append(total and all(self._total[argument] for argument in arguments))
         return Term(self, node)
+
+
+def _called(function: Callable[..., Sequence[float]], *arguments: Any) -> Any:
+    """The results of a function of floats at each place of arrays, `(results, places)`."""
+    rows = np.stack(np.broadcast_arrays(*arguments), axis=-1)
+    return np.array([function(*row) for row in rows.tolist()]).T
 
 
 def _negated(term: Term) -> Term | None:

@@ -11,7 +11,7 @@ if it has two axes). What no traced number goes into, an empty array among it, i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class InFloats(Generic[GivenT, ResultT]):
                     self._lines.insert(0, line)
                 break
         else:
-            line, _ = emitted(self._function, given)
+            line = emitted(self._function, given).run
             self._lines = [line, *self._lines[: MOST_LINES - 1]]
             result = _result(line, given)
         return None if result is IN_ARRAYS else result
@@ -105,13 +105,23 @@ def _numbers(value: Any, like: Any = None) -> bool:
     return bool(numbers and (like is None or (len(value) == len(like) and type(value[0]) is type(like[0]))))
 
 
-def emitted(function: Callable[[Any], Any], given: Any) -> tuple[Callable[[Any], Any], Trace]:
-    """A function of a structure of arrays as one of plain floats, traced where it is `given` these; and the trace.
+class Emitted(NamedTuple):
+    """A function of a structure as one straight line of operations: what runs it, the trace, and the traced result."""
 
-    It returns None where a guard does not hold, and `IN_ARRAYS` where the function cannot be traced.
+    run: Callable[[Any], Any]
+    trace: Trace
+    result: Any
+
+
+def emitted(function: Callable[[Any], Any], given: Any, *, arrays: bool = False) -> Emitted:
+    """A function of a structure of arrays as one of plain floats, or of `arrays` of them, traced where it is `given`
+    these floats.
+
+    It returns None where a guard does not hold (of arrays, `Where` it does), and `IN_ARRAYS` where the function cannot
+    be traced.
     """
     trace = Trace()
-    symbols, structures = traced(trace, given), _Structures(trace)
+    symbols, structures = traced(trace, given), _Structures(trace, arrays=arrays)
     # The function may write on what it is given.
     taken = structures.pattern(symbols)
     try:
@@ -121,14 +131,15 @@ def emitted(function: Callable[[Any], Any], given: Any) -> tuple[Callable[[Any],
         result = IN_ARRAYS
     returned = structures.expression(result)
     lines = structures.text.lines(structures.terms, trace.guards)
-    return structures.text.function("given", [f"{taken} = given", *lines, f"return {returned}"]), trace
+    run = structures.text.function("given", [f"{taken} = given", *lines, f"return {returned}"])
+    return Emitted(run, trace, result)
 
 
 class _Structures:
     """Structures in the text of a trace, and the `terms` met in what it returns."""
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace, self.text = trace, Text(trace.graph, arrays=False, raises=False)
+    def __init__(self, trace: Trace, *, arrays: bool) -> None:
+        self.trace, self.text = trace, Text(trace.graph, arrays=arrays, raises=False)
         self.text.space["new"] = tuple.__new__
         self.terms: list[Term] = []
 
@@ -156,6 +167,7 @@ class _Structures:
         if not terms.ndim:
             term, graph = terms.item(), self.trace.graph
             counts = isinstance(term, Term) and graph.arguments[term.node] and self.trace.whole(term)
+            counts = counts and not self.text.arrays
             return f"int({self.text.name(term)})" if counts else self.text.name(term)
         return f"({''.join(f'{self._array(np.asarray(each, dtype=object))}, ' for each in terms)})"
 

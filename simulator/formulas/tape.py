@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -36,6 +36,16 @@ SAFE = {
 """Operations that may raise where IEEE arithmetic has an answer, and a short condition on which they do not."""
 
 
+class Where(NamedTuple):
+    """In which runs of arrays a guard holds, `(runs,)`."""
+
+    held: NDArray[Any]
+
+    @property
+    def everywhere(self) -> bool:
+        return bool(self.held.all())
+
+
 class Text:
     """Operations of a graph as lines of Python, a statement each, and what their names stand for (`space`): done to
     `arrays`, or to floats, where an operation without a number `raises` unless it is to answer as arrays do.
@@ -56,7 +66,7 @@ class Text:
 
     def lines(self, outputs: Sequence[Term], guards: Sequence[tuple[Term, bool]] = ()) -> list[str]:
         """A statement for every node that the outputs and guards rest on; None is returned where a guard is not as it
-        should be, as soon as that can be asked.
+        should be, as soon as that can be asked. Of arrays, where it is so in some runs only, the `Where` is returned.
         """
         graph, wanted = self.graph, {term.node: holds for term, holds in guards}
         lines: list[str] = []
@@ -64,8 +74,14 @@ class Text:
             if graph.arguments[node]:
                 lines.append(f"v{node} = {self._operation(node)}")
             if node in wanted:
-                lines.append(f"if {'not ' if wanted[node] else ''}v{node}: return None")
+                lines.append(self._guard(node, wanted[node]))
         return lines
+
+    def _guard(self, node: int, holds: bool) -> str:
+        if not self.arrays:
+            return f"if {'not ' if holds else ''}v{node}: return None"
+        self.space["Where"] = Where
+        return f"if not (held := Where(v{node} == {holds})).everywhere: return held"
 
     def _operation(self, node: int) -> str:
         graph, operation, places = self.graph, self.graph.operations[node], self.graph.arguments[node]

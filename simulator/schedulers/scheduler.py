@@ -9,8 +9,9 @@ allowed where no result can show it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol
 
 import numpy as np
@@ -136,6 +137,10 @@ class Scheduler(ABC, Generic[StateT, TickT]):
     @abstractmethod
     def step(self, economy: Economy, state: StateT) -> tuple[StateT, TickT]:
         """One tick: the state after it, and the tick. Nothing is changed."""
+
+    def in_arrays(self, economy: Economy) -> Callable[[StateT], tuple[StateT, TickT]]:
+        """`step` as a function of a state in arrays that may be traced, and then run in another way."""
+        return partial(self.step, economy)
 
     @abstractmethod
     def residual(self, economy: Economy, tick: TickT) -> float:

@@ -7,7 +7,7 @@ find the next prices. `Tatonnement.step` reads like that.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -232,6 +232,13 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         last.append((tick, planned))
         return after, tick
 
+    def in_arrays(self, economy: Economy) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
+        layout = self._known(economy).layout
+        return super().in_arrays(economy) if layout.set_valued else self._in_arrays(layout)
+
+    def _in_arrays(self, layout: Layout) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
+        return lambda state: self._tick(layout, state)[:2]
+
     def _tick(self, layout: Layout, state: MarketState) -> tuple[MarketState, MarketTick, list[Orders]]:
         """A tick in arrays, or in what is traced to write it in floats: plan, add up, trade and produce, reprice."""
         economy, prices = layout.economy, state.prices
@@ -303,8 +310,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             layout = Layout(economy, self.trade, aggregates=self.aggregates)
             small = layout.entries <= MOST_ENTRIES and layout.rows <= MOST_ROWS * layout.entries
             serves = self.floats and small and not layout.set_valued
-            in_floats = InFloats[MarketState, tuple[MarketState, MarketTick]](lambda s: self._tick(layout, s)[:2])
-            self._scratch[:] = [Scratch(layout, in_floats if serves else None, [])]
+            self._scratch[:] = [Scratch(layout, InFloats(self._in_arrays(layout)) if serves else None, [])]
         return self._scratch[0]
 
     def _bundles(self, now: Market) -> Bundles:

@@ -1,0 +1,123 @@
+"""Functions of structures of arrays for many runs at once, along a leading axis.
+
+What a run does to numbers all runs do to arrays `(runs,)` of them: the same trace as in plain floats, written out for
+arrays. Where the function asks whether something holds, and it does in some runs only, these go on together and the
+others by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.formulas.in_floats import IN_ARRAYS, Emitted, emitted, plain
+from simulator.formulas.tape import Where
+from simulator.formulas.traced_array import TracedArray
+
+GivenT = TypeVar("GivenT")
+ResultT = TypeVar("ResultT")
+
+
+class InRuns(Generic[GivenT, ResultT]):
+    """A function of a structure of arrays, run for many structures of one shape.
+
+    Each array of what is given, and of the result, has the runs in front, `(runs, ...)`; numbers are `(runs,)`. A run's
+    result is that of the function alone but for rounding, and does not depend on which others stand beside it.
+    """
+
+    def __init__(self, function: Callable[[GivenT], ResultT]) -> None:
+        self._function = function
+        self._lines: list[Emitted] = []
+
+    def __call__(self, given: GivenT) -> ResultT:
+        """The results of all runs."""
+        runs, columns = _runs(given), _columns(given)
+        with np.errstate(all="ignore"):
+            for line in self._lines:
+                result = line.run(columns)
+                if not isinstance(result, Where):
+                    break
+                if result.held.any():
+                    return self._apart(given, result.held)
+            else:
+                line = emitted(self._function, plain(_picked(given, 0)), arrays=True)
+                self._lines.append(line)
+                result = line.run(columns)
+                if isinstance(result, Where):
+                    return self._apart(given, result.held)
+            if result is IN_ARRAYS:
+                return stacked([self._function(_picked(given, run)) for run in range(runs)])
+            return _in_front(line.result, result, runs)
+
+    def _apart(self, given: GivenT, held: NDArray[np.bool_]) -> ResultT:
+        """The results of those runs for which a guard holds and of the others, put together again."""
+        return _merged(held, self(_picked(given, held)), self(_picked(given, ~held)))
+
+
+def _mapped(function: Callable[..., Any], value: Any, *others: Any) -> Any:
+    """A structure with what a function makes of each of its leaves, and of those of others of the same shape."""
+    if not isinstance(value, tuple):
+        return function(value, *others)
+    parts = [_mapped(function, *each) for each in zip(cast("tuple[Any, ...]", value), *others, strict=True)]
+    return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # pyright: ignore
+
+
+def _runs(value: Any) -> int:
+    """How many runs there are."""
+    return max(map(_runs, cast("tuple[Any, ...]", value)), default=0) if isinstance(value, tuple) else len(value)
+
+
+def _picked(given: Any, runs: int | NDArray[np.bool_]) -> Any:
+    """The structure of one run, or of some."""
+    return _mapped(lambda leaf: leaf[runs], given)
+
+
+def _columns(given: Any) -> Any:
+    """Nested tuples of `(runs,)` in the place of the tuples of numbers of a single run."""
+
+    def columns(leaf: Any) -> Any:
+        if leaf.ndim == 1:
+            return leaf
+        return tuple(columns(leaf[:, place]) for place in range(leaf.shape[1])) if leaf[0].size else leaf[0]
+
+    return _mapped(columns, given)
+
+
+def _in_front(like: Any, result: Any, runs: int) -> Any:
+    """What a line gives, with the runs in front of the shape that each array has in the traced result."""
+    if isinstance(like, TracedArray) and like.size:
+        columns = _flat(result)
+        # Runs stand side by side in memory, as the coming tick takes them.
+        table = np.empty((like.size, runs), dtype=np.result_type(*columns))
+        for place, column in enumerate(columns):
+            table[place] = column
+        return np.moveaxis(table.reshape(*like.shape, runs), -1, 0)
+    if isinstance(like, tuple):
+        parts = [_in_front(*each, runs) for each in zip(cast("tuple[Any, ...]", like), result, strict=True)]
+        return type(like)._make(parts) if hasattr(like, "_make") else tuple(parts)  # pyright: ignore
+    return None if like is None else np.broadcast_to(result, (runs, *np.shape(result)))
+
+
+def _flat(value: Any) -> list[Any]:
+    return [part for each in value for part in _flat(each)] if isinstance(value, tuple) else [value]
+
+
+def stacked(results: list[Any]) -> Any:
+    """The structures of single runs as one, with the runs in front."""
+    return _mapped(lambda *leaves: None if leaves[0] is None else np.stack(leaves), *results)
+
+
+def _merged(held: NDArray[np.bool_], some: Any, others: Any) -> Any:
+    """The results of some runs and of all others, in their order."""
+
+    def both(one: Any, other: Any) -> Any:
+        if one is None:
+            return None
+        merged = np.empty((len(held), *one.shape[1:]), dtype=np.result_type(one, other))
+        merged[held], merged[~held] = one, other
+        return merged
+
+    return _mapped(both, some, others)

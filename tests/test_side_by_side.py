@@ -1,0 +1,63 @@
+"""Runs side by side along a leading axis: each is what it would be alone, whichever others stand beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.builders import market_of
+from tests.house import InRuns, SideBySide, Tatonnement, load
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+KEEP = ("prices", "residual", "demand", "consumption", "money")
+SHIPPED = [path.stem for path in sorted(SCENARIOS.glob("*.yaml")) if path.stem not in ("town", "energy", "fish_market")]
+"""All but those of crowds, whose runs are worked out one after another."""
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_runs_of_a_scenario_go_as_each_would_alone(name: str) -> None:
+    scenario = load(SCENARIOS / f"{name}.yaml")
+    market, scheduler = market_of(scenario), scenario.scheduler
+    if not isinstance(scheduler, Tatonnement):
+        return
+    economy, prices = market.economy, np.asarray(scenario.initial_prices)
+    starts = prices * np.exp(np.random.default_rng(1).uniform(-0.4, 0.4, (4, len(prices))))
+    starts[:, scheduler.rule.fixed] = prices[scheduler.rule.fixed]
+    together = SideBySide(scheduler, economy, starts, scenario.run.seed, KEEP)
+    few = SideBySide(scheduler, economy, starts[2:], scenario.run.seed, KEEP)
+    states = [scheduler.start(economy, start, scenario.run.seed) for start in starts]
+    alone = scheduler.in_arrays(economy)
+    for _ in range(8):
+        kept, of_few = together.advance(), few.advance()
+        with np.errstate(all="ignore"):
+            ticks = [alone(state)[1] for state in states]
+            states = [alone(state)[0] for state in states]
+        for field, values, others in zip(KEEP, kept, of_few, strict=True):
+            expected = np.stack([getattr(tick, field) for tick in ticks])
+            size = np.abs(np.nan_to_num(expected)).max(initial=1.0)
+            np.testing.assert_allclose(values, expected, rtol=1e-11, atol=1e-12 * size, err_msg=field)
+            np.testing.assert_array_equal(values[2:], others, err_msg=field)
+
+
+def test_runs_for_which_another_answer_holds_go_by_themselves() -> None:
+    def function(given: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+        (x,) = given
+        some = x * 2.0 if x.sum() > 0 else -x if x.min() > -2 else x
+        return some, np.zeros(2), x[:0]
+
+    runs = np.array([[1.0, 2.0], [-1.0, 0.5], [-3.0, 1.0], [4.0, 4.0]])
+    doubled, nothing, empty = InRuns(function)((runs,))
+    np.testing.assert_array_equal(doubled, [[2.0, 4.0], [1.0, -0.5], [-3.0, 1.0], [8.0, 8.0]])
+    assert nothing.shape == (4, 2)
+    assert empty.shape == (4, 0)
+
+
+def test_what_cannot_be_traced_is_worked_out_one_after_another() -> None:
+    def function(given: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (np.array([float(given[0][0])]),)
+
+    (first,) = InRuns(function)((np.array([[1.0, 2.0], [3.0, 4.0]]),))
+    np.testing.assert_array_equal(first, [[1.0], [3.0]])
