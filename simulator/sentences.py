@@ -210,6 +210,12 @@ MARKET = (
         "Each step went down the gradient of {reference}, but so far that it rose from {first:.4g} to {last:value}",
         lambda f: f.path_gap <= FOLLOWS and f.rose,
     ),
+    Sentence(
+        "path_hops",
+        "{path} itself has not settled: its prices hop to and fro by {path_hop:gap} from tick to tick, "
+        "and a smaller rate may help",
+        lambda f: f.outcome == "cleared" and f.path_hop > AGREE,
+    ),
     Sentence("no_gains", "Gains from trade of {gainless:names} have no number: without trade some have no utility"),
 )
 """What is said of a market in which everybody plans."""

@@ -62,6 +62,7 @@ RUNS = (
     ("xor",),
     ("logit_contracts", ("run.ticks", 40)),
     ("program",),
+    ("town", ("consumers.households.count", 300)),
 )
 
 
@@ -187,19 +188,47 @@ def test_a_line_that_turns_too_often_becomes_its_envelope(run_of: RunOf) -> None
     draw_line(axes, x, y, **CYCLE[0])
     (band,) = axes.collections
     assert isinstance(band, PolyCollection)
-    low, high = (np.asarray(line.get_ydata()) for line in axes.lines)
+    start, low, high = (np.asarray(line.get_ydata()) for line in axes.lines)
     assert turns_of(y) > MOST_TURNS > turns_of(high)
-    stretches = np.array_split(y, len(low))
+    assert start.tolist() == y[:2].tolist(), "a line up to its first turn"
+    stretches = np.array_split(y[1:], len(low))
     assert low.tolist() == [stretch.min() for stretch in stretches]
     assert high.tolist() == [stretch.max() for stretch in stretches]
-    assert (axes.lines[0].get_xdata()[0], axes.lines[0].get_xdata()[-1]) == (0, 399)
+    assert (axes.lines[1].get_xdata()[0], axes.lines[1].get_xdata()[-1]) == (1, 399)
     run = run_of("overshooting")
     figure = figure_of("convergence", run)
-    assert "Band: a line that goes to and fro, from its lowest to its highest" in words_of(figure)
+    assert "Band: a line that goes to and fro" in words_of(figure)
     assert any(isinstance(part, PolyCollection) for part in figure.axes[0].collections)
-    (low, high) = (line.get_ydata()[-1] for line in lines_of(figure.axes[0]))
+    low, high = (line.get_ydata()[-1] for line in lines_of(figure.axes[0])[-2:])
     last = run.ticks["max_relative_excess_demand"].to_numpy()[-4:]
     assert (low, high) == (last.min(), last.max())
+
+
+def test_no_envelope_spans_a_shock_or_a_gap() -> None:
+    """Three levels, a line that hops about each: a band of its own for each, and nothing in between."""
+    x = np.arange(0.0, 1500.0, 5.0)
+    level = np.where(x < 500, 10.0, np.where(x < 1000, 20.0, 30.0))
+    y = np.where((x >= 1000) & (x < 1055), np.nan, level + np.where(x % 10, 0.4, -0.4))
+    axes = Figure().add_subplot()
+    draw_line(axes, x, y, (500.0,), **CYCLE[0])
+    (band,) = axes.collections
+    spans = [(*path.get_extents().min, *path.get_extents().max) for path in band.get_paths()]
+    assert [(round(left), round(right)) for left, _, right, _ in spans] == [(5, 495), (505, 995), (1060, 1495)]
+    assert [(round(low, 1), round(high, 1)) for _, low, _, high in spans] == [(9.6, 10.4), (19.6, 20.4), (29.6, 30.4)]
+    for line in axes.lines:
+        at, there = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        whole = np.flatnonzero(np.isfinite(there[:-1]) & np.isfinite(there[1:]))
+        assert all(abs(there[i + 1] - there[i]) < 1 for i in whole)
+        assert not any(at[i] < tick <= at[i + 1] for i in whole for tick in (500, 1000, 1050))
+
+
+def test_gaps_of_long_lines_survive_thinning() -> None:
+    x = np.arange(50_000.0)
+    axes = Figure().add_subplot()
+    draw_line(axes, x, np.where(x == 20_000, np.nan, x), **CYCLE[0])
+    (line,) = axes.lines
+    at, there = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    assert not any(at[i] < 20_000 < at[i + 1] and np.isfinite(there[i : i + 2]).all() for i in range(len(at) - 1))
 
 
 def test_cycles_are_cut_without_a_claim(run_of: RunOf) -> None:

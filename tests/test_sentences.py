@@ -246,6 +246,12 @@ CASES = {
         {"rose": False},
         "Each step went down the gradient of the potential, but so far that it rose from 8 to 9.5",
     ),
+    "MARKET path_hops": Case(
+        {"outcome": "cleared", "path": "Gradient descent", "path_hop": 0.033},
+        {"path_hop": 0.0},
+        "Gradient descent itself has not settled: its prices hop to and fro by 3.3 % from tick to tick, "
+        "and a smaller rate may help",
+    ),
     "MARKET no_gains": Case(
         {"gainless": ["poor"]},
         {"gainless": []},
@@ -440,6 +446,22 @@ def test_the_largest_gap_to_the_path_does_not_depend_on_the_ticks_recorded() -> 
     assert every["gradient_path_gap"] > 0.01
     assert seldom["gradient_path_gap"] == every["gradient_path_gap"]
     assert seldom["sentence"] == every["sentence"]
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.02])
+def test_a_path_that_hops_while_the_market_stands_is_told_of(rate: float) -> None:
+    """Of every tenth tick alone it would look at rest; a smaller rate lets it settle."""
+    settings = {"consumers.households.count": 300, "scheduler.rate": rate}
+    seldom, every = (
+        simulate(load(SCENARIOS / "town.yaml", settings={**settings, "run.record_every": n})) for n in (10, 1)
+    )
+    path = every.trajectory.pivot(index="tick", columns="good", values="gradient_price").to_numpy()
+    hop = float((abs(path[-1] - path[-2]) / path[-2]).max())
+    told = "Gradient descent itself has not settled: its prices hop to and fro by " in every.summary["sentence"]
+    assert every.summary["outcome"] == "cleared"
+    assert (told, hop > 1e-3) == (rate == 0.05, rate == 0.05)
+    assert f"by {100 * hop:.3g} % from tick to tick" in every.summary["sentence"] or not told
+    assert seldom.summary["sentence"] == every.summary["sentence"]
 
 
 def test_no_search_for_equilibria_no_word_of_them_or_of_derivatives() -> None:

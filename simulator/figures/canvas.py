@@ -20,7 +20,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from simulator.figures.frames import Floats, finite, shocks
-from simulator.figures.window import turns_of
+from simulator.figures.window import turning_points, turns_of
 
 Style = Mapping[str, Any]
 """How something is drawn, as keywords of matplotlib."""
@@ -172,22 +172,37 @@ def thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x[index], y[index]
 
 
-def line(axes: Axes, x: Floats, y: Floats, **style: Any) -> None:
-    """Draw y over x, thinned, with a dot at each of a few points; infinities are left out. What turns too often is
-    drawn as a band, from the lowest to the highest of every stretch of some turns.
+def line(axes: Axes, x: Floats, y: Floats, breaks: Sequence[float] = (), **style: Any) -> None:
+    """Draw y over x, thinned, with a dot at each of a few points, in pieces: infinities are left out, and nothing leads
+    across one of the `breaks`. If it turns too often, each piece is from its first turn on a band, from the lowest to
+    the highest of every stretch of some turns.
     """
-    y = np.where(np.isfinite(y), y, np.nan)
-    style = {"dash_capstyle": "round", **style}
-    if (turns := turns_of(y)) > MOST_TURNS:
-        stretches = np.array_split(np.arange(len(x)), min(turns // 4, 200))
-        low, high = ([reduce(y[part]) for part in stretches] for reduce in (np.fmin.reduce, np.fmax.reduce))
-        x = np.concatenate([x[:1], [x[part].mean() for part in stretches[1:-1]], x[-1:]])
+    known, style = np.isfinite(y), {"dash_capstyle": "round", **style}
+    part = np.cumsum(~known) + np.searchsorted(np.sort(breaks), x, side="right")
+    turns = turns if len(turns := turning_points(y)) > MOST_TURNS else turns[:0]
+    lines, bands = list[Floats](), list[Floats]()
+    for piece in np.split(np.flatnonzero(known), np.flatnonzero(np.diff(part[known])) + 1) if known.any() else ():
+        within = turns[(turns > piece[0]) & (turns < piece[-1])]
+        head, rest = np.split(piece, [np.searchsorted(piece, within[0]) + 1] if len(within) >= 4 else [len(piece)])
+        lines.append(np.array(thin(x[head], y[head])))
+        if len(rest):
+            stretches = np.array_split(np.append(head[-1], rest), max(2, min(len(within) // 3, 200)))
+            low, high = ([reduce(y[part]) for part in stretches] for reduce in (np.min, np.max))
+            middle = [x[part].mean() for part in stretches[1:-1]]
+            bands.append(np.array([[x[head[-1]], *middle, x[piece[-1]]], low, high]))
+    marks = {"marker": "o", "markersize": style["linewidth"] + 3} if np.count_nonzero(known) <= 30 else {}
+    axes.plot(*(_in_pieces(lines) if lines else ()), **marks, **style)
+    if bands:
+        x, low, high = _in_pieces(bands)
         axes.fill_between(x, low, high, color=style["color"], alpha=0.25, linewidth=0, zorder=1.3)
         for end in (low, high):
             axes.plot(x, end, **{**style, "linewidth": min(style["linewidth"], 1.5)})
-    elif np.isfinite(y).any():
-        marks = {"marker": "o", "markersize": style["linewidth"] + 3} if np.isfinite(y).sum() <= 30 else {}
-        axes.plot(*thin(x, y), **marks, **style)
+
+
+def _in_pieces(pieces: Sequence[Floats]) -> Floats:
+    """Pieces `(rows, points)` side by side, x first, with a point that is not a number between them."""
+    begun = [np.column_stack([[piece[0, 0], *np.full(len(piece) - 1, np.nan)], piece]) for piece in pieces]
+    return np.hstack(begun)[:, 1:]
 
 
 def lengths(path: Floats) -> Floats:
@@ -282,9 +297,9 @@ def last_finite(values: Floats) -> float:
     return float(np.append(0.0, finite(values))[-1])
 
 
-def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style) -> End:
+def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style, breaks: Sequence[float] = ()) -> End:
     """Draw a line that is named at its end."""
-    line(axes, x, y, **style)
+    line(axes, x, y, breaks, **style)
     return last_finite(y), words, style
 
 
@@ -292,20 +307,15 @@ def time_note(summary: Mapping[str, Any], ticks: Floats, *lines: Floats) -> str:
     """What must be known of lines over ticks: shocks, bands, and ticks that are not there."""
     notes = ["Upright, dotted: a shock."] if any(tick <= ticks[-1] for tick in shocks(summary)) else []
     if any(turns_of(column) > MOST_TURNS for each in lines for column in each.reshape(len(ticks), -1).T):
-        notes.append("Band: a line that goes to and fro, from its lowest to its highest.")
+        notes.append("Band: a line that goes to and fro.")
     if len(ticks) > 2 and (step := ticks[1] - ticks[0]) > 1:
         notes.append(f"Recorded every {step:,.0f} ticks: what lines do in between is not seen.")
     return "  ".join(notes)
 
 
-def mark_shocks(axes: Axes, summary: Mapping[str, Any], first: int = 0) -> None:
-    """A dotted upright line at every shock; lines from the `first` on break there, so that none moves ahead of it."""
+def mark_shocks(axes: Axes, summary: Mapping[str, Any]) -> None:
+    """A dotted upright line at every shock."""
     for tick in shocks(summary):
-        for drawn in axes.lines[first:]:
-            x, y = (np.asarray(each, dtype=float) for each in drawn.get_data())
-            if len(x) > 2 and x[0] < tick <= x[-1]:
-                place = int(np.searchsorted(x, tick))
-                drawn.set_data(np.insert(x, place, tick), np.insert(y, place, np.nan))
         axes.axvline(tick, color=GREY, linewidth=1.4, linestyle=(0, (1, 2)), zorder=1.2)
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from simulator.figures import canvas
 from simulator.figures.canvas import BODY, CYCLE, ROUNDING, Style
 from simulator.figures.comparison import Comparison, finding, price_finding
-from simulator.figures.frames import Floats, largest, summary_number
+from simulator.figures.frames import Floats, largest, shocks, summary_number
 from simulator.figures.run_measures import RunMeasures
 
 MOST_RUNS = len(CYCLE)
@@ -96,9 +96,8 @@ def _draw_gaps(axes: Axes, runs: Sequence[Drawn]) -> None:
 def _draw_lines(axes: Axes, runs: Sequence[Drawn], lines: Sequence[Floats]) -> None:
     """A line a run, broken at its own shocks, with a dot at its last tick."""
     for one, values in zip(runs, lines, strict=True):
-        first = len(axes.lines)
-        canvas.line(axes, one.run.ticks, values, **one.style)
-        canvas.mark_shocks(axes, one.run.summary, first)
+        canvas.line(axes, one.run.ticks, values, shocks(one.run.summary), **one.style)
+        canvas.mark_shocks(axes, one.run.summary)
         dot: Style = {"color": one.style["color"], "markersize": 9, "clip_on": False, "zorder": 5}
         axes.plot(one.run.ticks[-1:], values[-1:], "o", **dot)
 

@@ -180,7 +180,7 @@ def wedges(run: Frames) -> Figure | None:
 
 def _draw(axes: Axes, run: Frames, ticks: Floats, curves: Sequence[tuple[Floats, str, Style]], unit: str) -> None:
     """Draw curves with their names, and write ticks and the unit; the scale of the axis stands already."""
-    ends = [canvas.curve(axes, ticks, *curve) for curve in curves]
+    ends = [canvas.curve(axes, ticks, *curve, frames.shocks(run.summary)) for curve in curves]
     canvas.mark_shocks(axes, run.summary)
     canvas.tick_axis(axes, ticks)
     canvas.label_ends(axes, ends, 0.23 * canvas.WIDTH)

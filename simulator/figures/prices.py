@@ -58,12 +58,12 @@ def prices(run: Frames) -> Figure | None:
     figure = canvas.sheet(run.summary, TITLE, guide, *notes)
     shape = GRIDS[len(chosen) - 1]
     space = {"left": 0.075, "right": 0.975, "top": 0.76, "bottom": 0.18, "wspace": 0.27, "hspace": 0.32}
-    known, ends = frames.equilibria_of(run, goods.names), np.array([*frames.shocks(run.summary), np.inf])
+    known, ends = frames.equilibria_of(run, goods.names), np.array([*(shocks := frames.shocks(run.summary)), np.inf])
     for place, axes in enumerate(canvas.panels(figure, len(chosen), shape, **space)):
         column, paths = chosen[place], {name: lines[name][:, place] for name in lines}
         for name, (_, style) in looks.items():
             if name in paths:
-                canvas.line(axes, ticks, paths[name], **style)
+                canvas.line(axes, ticks, paths[name], shocks, **style)
         there = known["price"][:, column]
         for value, first in dict.fromkeys(zip(there, known["from_tick"][:, column], strict=True)):
             if np.isfinite(value):
@@ -147,7 +147,8 @@ def three_prices(run: Frames) -> Figure | None:
     for axes, column in zip(canvas.panels(figure, len(shown), (1, len(shown)), **space), shown, strict=True):
         axes.axhline(1.0, color=BLACK, linewidth=1)
         for curve, style in zip(shown[column].T, canvas.CYCLE, strict=False):
-            canvas.line(axes, ticks, curve, **{**style, "linewidth": 0.75 * style["linewidth"]})
+            style = {**style, "linewidth": 0.75 * style["linewidth"]}
+            canvas.line(axes, ticks, curve, frames.shocks(run.summary), **style)
         if by_logarithm:
             canvas.log_axis(axes, low, high)
         else:

@@ -54,7 +54,7 @@ def simplex(run: Frames) -> Figure | None:
     zoomed = _zoom(axes, np.vstack([path, *(at for at, _ in equilibria)]))
     _grid(axes, names, zoomed)
     label = "planner's gradient ascent" if is_planned(run.summary) else "gradient descent"
-    canvas.line(axes, gradient[:, 0], gradient[:, 1], label=label, **canvas.TRAIL)
+    axes.plot(*gradient.T, label=label, solid_capstyle="round", **canvas.TRAIL)
     rows, _ = rows_worth_drawing(ticks, path)
     _coloured_path(figure, axes, ticks, path, rows)
     _arrows(axes, path[:rows])

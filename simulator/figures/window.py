@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulator.figures.frames import Floats, finite, summary_number
+from simulator.figures.frames import Floats, summary_number
 
 STILL = 0.01
 TURNS = 12
@@ -28,11 +29,17 @@ def unit_range(lines: Floats, *, logarithms: bool = True) -> Floats:
         return np.where(moving, (lines - low) / (high - low), np.where(np.isnan(lines), np.nan, 0.0))
 
 
+def turning_points(line: Floats) -> NDArray[np.intp]:
+    """The places of a line `(ticks,)` at which it turns, by more than a hundredth of its range."""
+    known = np.flatnonzero(np.isfinite(line))
+    steps = np.diff(np.round(100 * unit_range(line[known][:, None])[:, 0])) if len(known) > 2 else np.zeros(0)
+    moves = np.flatnonzero(steps)
+    return known[moves[1:][steps[moves[1:]] * steps[moves[:-1]] < 0]]
+
+
 def turns_of(line: Floats) -> int:
     """How often a line `(ticks,)` turns by more than a hundredth of its range."""
-    steps = np.diff(np.round(100 * unit_range(finite(line)[:, None])[:, 0])) if len(finite(line)) > 2 else np.zeros(0)
-    steps = steps[steps != 0]
-    return int(np.count_nonzero(steps[1:] * steps[:-1] < 0))
+    return len(turning_points(line))
 
 
 def rows_worth_drawing(ticks: Floats, lines: Floats, period: float = np.nan) -> tuple[int, str]:

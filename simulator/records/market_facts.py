@@ -13,17 +13,20 @@ from simulator.dynamics.market_tick import MarketState, MarketTick
 from simulator.dynamics.transition import Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.sentences import SETTLES, Facts, names
+from simulator.references.judges import References, relative_gap
+from simulator.sentences import FOLLOWS, SETTLES, Facts, names
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
-    from simulator.references.judges import References
 
 REFERENCES = {
     "potential": "the potential",
     "merit": "the merit (squared excess demand)",
 }
 """What the function is called that a market is compared with."""
+
+PATHS = {"dual": "Gradient descent", "primal": "The planner"}
+"""What the path is called that a market is compared with."""
 
 Market = Transition[MarketState, MarketTick]
 
@@ -39,8 +42,22 @@ class Descended(NamedTuple):
         return Descended(float(values[0]) if math.isnan(self.first) else self.first, float(values[-1]))
 
 
+def back_and_forth(path: Array) -> float:
+    """By how much the prices of a path's last tick are off those of the tick before, relatively, if they are back near
+    those of two ticks ago, else 0; `path` is `(3, goods)`, the last ticks'.
+    """
+    hop, around = relative_gap(path[-1], path[-2]), relative_gap(path[-1], path[-3])
+    return float(hop) if around < hop / 2 else 0.0
+
+
 def market_facts(
-    verdict: Verdict, now: Market, references: References, last: Facts, path_gap: float, descended: Descended
+    verdict: Verdict,
+    now: Market,
+    references: References,
+    last: Facts,
+    path_gap: float,
+    path_hop: float,
+    descended: Descended,
 ) -> Facts:
     """What prices, bids and derivatives have to do with each other in this run, and which equilibrium it is near."""
     bid_gap, adjoint_gap = (last.get(name, math.nan) for name in ("bid_gap", "distance_to_adjoint"))
@@ -58,6 +75,8 @@ def market_facts(
         "movable": last.get("movable"),
         "objective": objective(now.economy),
         path: path_gap,
+        "path": PATHS[references.path.kind],
+        "path_hop": path_hop if path_gap > FOLLOWS else None,
         "reference": REFERENCES[references.reference.kind],
         "rose": rose,
         "first": descended.first,

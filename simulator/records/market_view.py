@@ -27,7 +27,7 @@ from simulator.economics.user_markets import UserMarkets
 from simulator.formulas.in_floats import InFloats, in_arrays, plain
 from simulator.records.columns import MONEY, NUMBER, Column, Columns, growing_columns
 from simulator.records.market_block import Block, MarketNote
-from simulator.records.market_facts import Descended, Market, market_facts, reached
+from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 SEARCH, SEARCHES = 500, 200
 """What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""
+
+SEEN = ("gradient_path_gap", "plan_residual", "descended", "last_of_path")
+"""What is remembered of the ticks so far, from one block to the next."""
 
 TRADE_TICKS: Columns = (
     Column("money", MONEY, "sum of the consumers' accounts after the tick"),
@@ -72,6 +75,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.columns = growing_columns(*(TRADE_TICKS if every_tick else ()), users=markets.separate)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
+        self.last_of_path = np.full((3, len(economy.goods)), np.nan)
         self._verification = FirmVerification(economy)
         self._in_floats = InFloats(self._appraised)
 
@@ -96,7 +100,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             self.references.change_economy(tick, economy)
 
     def state(self) -> Parts:
-        seen = {name: np.array(getattr(self, name)) for name in ("gradient_path_gap", "plan_residual", "descended")}
+        seen = {name: np.array(getattr(self, name)) for name in SEEN}
         parts: Parts = {"conservation": self.conservation.state(), "view": seen}
         return parts if self.references is None else {**parts, "path": self.references.path.state()}
 
@@ -105,6 +109,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.gradient_path_gap = float(parts["view"]["gradient_path_gap"])
         self.plan_residual = float(parts["view"]["plan_residual"])
         self.descended = Descended(*parts["view"]["descended"].tolist())
+        self.last_of_path = parts["view"]["last_of_path"]
         if self.references is not None:
             self.references.path.restore(parts["path"])
 
@@ -140,7 +145,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         whole = ticks = Ticks([note.tick for note in notes])
         imbalances = self._conserve(notes, whole)
         if self.references is not None:
-            to_path = relative_gap(whole.prices, np.array([note.path for note in notes]))
+            path = np.array([note.path for note in notes])
+            to_path, self.last_of_path = relative_gap(whole.prices, path), np.vstack([self.last_of_path, path])[-3:]
             self.gradient_path_gap = float(np.fmax.reduce(to_path, initial=self.gradient_path_gap))
         places = [place for place, note in enumerate(notes) if note.recorded]
         if not places:
@@ -274,7 +280,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def facts(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> Facts:
         if self.references is None:
             return {}
-        return market_facts(verdict, now, self.references, last, self.gradient_path_gap, self.descended)
+        hop = back_and_forth(self.last_of_path)
+        return market_facts(verdict, now, self.references, last, self.gradient_path_gap, hop, self.descended)
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, {"worst_imbalance": self.conservation.worst}
