@@ -5,6 +5,7 @@ Exit codes: `terminal.EXIT_CODES`. Modules are imported when a command needs the
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from simulator.arguments import (
     write_new,
 )
 from simulator.errors import CommandError, ScenarioError
-from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, failure_of, one_line, run_all
+from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, failure_of, one_line, one_thread, run_all
 from simulator.kinds.wording import nearest
 from simulator.options import (
     USAGE_ERROR,
@@ -357,6 +358,8 @@ def new(
 
 def main() -> None:
     """The program `simulator`. A user's mistake is said in plain lines; --debug shows the trace of anything."""
+    gc.set_threshold(100_000)  # Of the many objects that imports make none is ever garbage.
+    one_thread()
     arguments = sys.argv[1:]
     own = arguments.index("--") if "--" in arguments else len(arguments)
     for stream in (sys.stdout, sys.stderr):

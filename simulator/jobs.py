@@ -131,6 +131,13 @@ def _alarm(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
 
 
+def one_thread() -> None:
+    """Linear algebra on one thread, in what is started from here too; without effect once numpy is imported."""
+    for library in ("OPENBLAS", "OMP", "MKL", "VECLIB"):
+        name = f"{library}_NUM_THREADS" if library != "VECLIB" else "VECLIB_MAXIMUM_THREADS"
+        os.environ[name] = "1"
+
+
 def run_all(tasks: Sequence[Task], jobs: int, stop: Interruption, speaks: bool) -> list[Result]:
     """Run every task, `jobs` at a time; the results in the order of the tasks."""
     with progress_of(speaks) as progress:

@@ -42,6 +42,8 @@ FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "compiling", "jobs
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")
+# A scenario is checked without what runs it, judges it or draws its numbers.
+UNCHECKED = ("concurrent", "numpy.ma", "numpy.random", "simulator.references", "simulator.run")
 
 
 class Import(NamedTuple):
@@ -166,3 +168,11 @@ def test_the_front_door_opens_quickly(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not set(loaded.stdout.split()) & set(SLOW)
+
+
+def test_a_scenario_is_checked_without_what_runs_it() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "simulator", "check", "scenarios/tupperware.yaml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "simulator.scenario" in loaded
+    assert not loaded & {*SLOW, *UNCHECKED}

@@ -29,5 +29,5 @@ def without_scale(economy: Economy, fixed: NDArray[np.bool_]) -> list[int]:
     """Goods whose price may move (is not `fixed` `(goods,)`) that have no `s`: demand jumps, and supply moves with
     prices, as firms make them.
     """
-    made = np.intersect1d(economy.jumping, economy.outlet_good)
-    return [good for good in made.tolist() if not fixed[good]]
+    made = {*economy.jumping.tolist()} & {*economy.outlet_good.tolist()}
+    return [good for good in sorted(made) if not fixed[good]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from simulator.kinds.entry import Amount, Complaint, Entry, Positive, Root, refusal
 
 Array = NDArray[np.float64]
-Stream = np.random.Generator
+if TYPE_CHECKING:
+    Stream = np.random.Generator
 
 
 class Distribution(Protocol):

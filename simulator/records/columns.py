@@ -95,6 +95,25 @@ TICKS: Columns = (
 )
 """Columns of ticks.csv after `tick`."""
 
+TRADE_TICKS: Columns = (
+    Column("money", MONEY, "sum of the consumers' accounts after the tick"),
+    Column("goods_imbalance", NUMBER, "largest |bought - sold| of a good relative to what is bought"),
+    Column("money_imbalance", NUMBER, "|sum of all changes of purses| relative to turnover, budgets and accounts"),
+)
+"""Further columns of ticks.csv where agents trade in every tick."""
+LEARNING_TICKS: Columns = (
+    Column(
+        "loss", NUMBER, "mean over patterns of the squared unfilled order; under logit of -sum y ln S (cross-entropy)"
+    ),
+    Column(
+        "accuracy",
+        NUMBER,
+        "part of the patterns decided right: supplied to within a half, or most under the right contract; "
+        "a tie, to rounding, is not; empty where what bundles pay is no number",
+    ),
+    Column("test_accuracy", NUMBER, "the same of the patterns that are held out"),
+)
+"""Further columns of ticks.csv where a market learns."""
 AGENTS: Columns = (
     Column("quantity", QUANTITY, "consumed by a consumer; in stock after the tick with a firm; what an order misses"),
     Column("input", QUANTITY, "used by a firm (of a hidden one its design); bought by a consumer; ordered by an order"),

@@ -17,7 +17,7 @@ from simulator.dynamics.learning_tick import LearningState, LearningTick, Traini
 from simulator.dynamics.transition import Transition
 from simulator.economics.bundles import Sellers, binary
 from simulator.economics.forms import Array
-from simulator.records.columns import NUMBER, Column, Columns, Known, growing_columns
+from simulator.records.columns import LEARNING_TICKS, Known, growing_columns
 from simulator.records.recorder import Rows, View
 from simulator.records.table import names
 from simulator.sentences import LEARNING, Facts
@@ -25,19 +25,6 @@ from simulator.sentences import LEARNING, Facts
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
 
-LEARNING_TICKS: Columns = (
-    Column(
-        "loss", NUMBER, "mean over patterns of the squared unfilled order; under logit of -sum y ln S (cross-entropy)"
-    ),
-    Column(
-        "accuracy",
-        NUMBER,
-        "part of the patterns decided right: supplied to within a half, or most under the right contract; "
-        "a tie, to rounding, is not; empty where what bundles pay is no number",
-    ),
-    Column("test_accuracy", NUMBER, "the same of the patterns that are held out"),
-)
-"""Further columns of ticks.csv where a market learns."""
 
 MOST_DOTS = 500
 """Of so many patterns at most a summary says where they lie."""

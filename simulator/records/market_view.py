@@ -25,7 +25,7 @@ from simulator.economics.forms import Array
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
 from simulator.formulas.in_floats import InFloats, in_arrays, plain
-from simulator.records.columns import MONEY, NUMBER, Column, Columns, growing_columns
+from simulator.records.columns import TRADE_TICKS, growing_columns
 from simulator.records.market_block import Block, MarketNote
 from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
@@ -42,13 +42,6 @@ SEARCH, SEARCHES = 500, 200
 
 SEEN = ("gradient_path_gap", "plan_residual", "descended", "last_of_path")
 """What is remembered of the ticks so far, from one block to the next."""
-
-TRADE_TICKS: Columns = (
-    Column("money", MONEY, "sum of the consumers' accounts after the tick"),
-    Column("goods_imbalance", NUMBER, "largest |bought - sold| of a good relative to what is bought"),
-    Column("money_imbalance", NUMBER, "|sum of all changes of purses| relative to turnover, budgets and accounts"),
-)
-"""Further columns of ticks.csv where agents trade in every tick."""
 
 
 class MarketView(View[MarketState, MarketTick, MarketNote]):

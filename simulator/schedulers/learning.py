@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, Tag
@@ -24,7 +24,7 @@ from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
 from simulator.kinds.entry import LIST, MAPPING, NUMBER, TEXT, Entry, Name, Positive, Whole, by_shape
 from simulator.kinds.wording import quoted
-from simulator.records.learning_view import LEARNING_TICKS, MOST_ORDERS, LearningView
+from simulator.records.columns import LEARNING_TICKS
 from simulator.schedulers.scheduler import (
     Findings,
     Participant,
@@ -35,6 +35,9 @@ from simulator.schedulers.scheduler import (
     ViewOptions,
 )
 from simulator.sentences import Facts
+
+if TYPE_CHECKING:
+    from simulator.records.learning_view import LearningView
 
 NEGATIVE = "prices of a market that learns may be negative"
 LearningTransition = Transition[LearningState, LearningTick]
@@ -193,9 +196,13 @@ class Learning(Scheduler[LearningState, LearningTick]):
         return LearningVerdict(self, prices, tolerance)
 
     def view(self, economy: Economy, prices: Array, options: ViewOptions) -> LearningView:
+        from simulator.records.learning_view import LearningView
+
         return LearningView(self, economy.goods, self.rule.free)
 
     def agent_rows(self, economy: Economy, goods: int) -> int:
+        from simulator.records.learning_view import MOST_ORDERS
+
         orders = self.training.orders
         told = orders.size if len(orders) <= MOST_ORDERS else 0
         return told + sum(design.size for design in self.training.designs)

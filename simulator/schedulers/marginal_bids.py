@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,11 @@ from simulator.economics.forms import Array
 from simulator.economics.links import Links, unknown
 from simulator.kinds.entry import Complaint, Positive, Steps, refusal
 from simulator.kinds.wording import quoted, shown
-from simulator.records.bids_view import BidsView
 from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
 from simulator.sentences import Facts
+
+if TYPE_CHECKING:
+    from simulator.records.bids_view import BidsView
 
 Bidding = Transition[BidsState, BidsTick]
 
@@ -187,6 +189,8 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
         return BidsVerdict(self, tolerance)
 
     def view(self, economy: Economy, prices: Array, options: ViewOptions) -> BidsView:
+        from simulator.records.bids_view import BidsView
+
         return BidsView(self.links, economy, sweeps=options.references)
 
     def agent_rows(self, economy: Economy, goods: int) -> int:

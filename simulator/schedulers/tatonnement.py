@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,12 @@ from simulator.economics.ties import Split, TiedSpending, bundles, clearing_spli
 from simulator.formulas.in_floats import InFloats, in_arrays, plain
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import number, shown, unknown
-from simulator.records.market_view import TRADE_TICKS, MarketView
-from simulator.references.judges import References
+from simulator.records.columns import TRADE_TICKS
 from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
 from simulator.slips import meant
+
+if TYPE_CHECKING:
+    from simulator.records.market_view import MarketView
 
 SCALINGS, TURNS = ("relative", "own_slope"), ("sequential", "random_order", "bernoulli")
 """Pieces of a price rule of which there can be one."""
@@ -272,6 +274,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return MarketVerdict(self.rule, self.trade, prices, tolerance)
 
     def view(self, economy: Economy, prices: Array, options: ViewOptions) -> MarketView:
+        from simulator.records.market_view import MarketView
+        from simulator.references.judges import References
+
         path, every = options.gradient_path, options.diagnostics
         references = None
         if options.references:
