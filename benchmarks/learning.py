@@ -1,27 +1,25 @@
-"""How fast a market learns: `python -m benchmarks.learning` (needs scikit-learn, for its handwritten digits).
+"""The digits market beside the same network in plain NumPy (needs scikit-learn, for its handwritten digits).
 
-Samples per second of the digits market against the same network in plain NumPy, with the same batches in the same
-order: both must come to the same prices and designs. Then its accuracy on unseen digits over five splits, beside
-scikit-learn's classifier of the same shape and a market without hidden firms.
+Both see the same batches in the same order and must come to the same prices and designs.
+`python -m benchmarks.learning` prints how many unseen digits are decided right over five splits, beside scikit-learn's
+classifier of the same shape and a market without hidden firms.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
-import time
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness import Columns, Group, Groups, Line, Side
 from simulator.run import market_of as model_of
 from simulator.scenario import load
 from simulator.schedulers.model import MarketModel
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
-ROUNDS = 15
-EPOCHS = 4
 SPLITS = 5
 
 Array = NDArray[np.float64]
@@ -58,40 +56,47 @@ def plain(market: MarketModel, ticks: int, orders: list[NDArray[np.intp]]) -> tu
     return weights, design
 
 
-def seconds(market: MarketModel, ticks: int) -> float:
-    """How long the market takes."""
-    begun = time.perf_counter()
+def trained(market: MarketModel, ticks: int) -> MarketModel:
+    """The market after so many ticks."""
     for _ in range(ticks):
         market.step()
-    return time.perf_counter() - begun
+    return market
 
 
-def speed() -> None:
-    """Print the ratio of samples per second."""
+@cache
+def batches(ticks: int) -> list[NDArray[np.intp]]:
+    """Which patterns each of so many ticks shows the market."""
     market, orders = market_of(0), list[NDArray[np.intp]]()
-    training = market.scheduler.training
-    ticks, patterns = EPOCHS * training.ticks_a_round, EPOCHS * len(training.inputs)
     for _ in range(ticks):
         market.step()
         orders.append(market.last_tick.patterns)
-    weights, design = plain(market_of(0), ticks, orders)
-    gap = max(
-        float(np.abs(market.state.prices.reshape(-1, len(weights)).T - weights).max()),
-        float(np.abs(market.state.designs[0] - design).max()),
-    )
-    print(f"prices and designs after {ticks} batches agree with plain NumPy to {gap:.1e}")
-    ours, theirs = [], []
-    for _ in range(ROUNDS):
-        fresh = market_of(0)
-        ours.append(seconds(fresh, ticks))
-        begun = time.perf_counter()
-        plain(fresh, ticks, orders)
-        theirs.append(time.perf_counter() - begun)
-    market_rate, plain_rate = (patterns / statistics.median(times) for times in (ours, theirs))
-    print(f"market {market_rate:,.0f} samples a second, plain NumPy {plain_rate:,.0f}: {market_rate / plain_rate:.2f}")
+    return orders
 
 
-def accuracy() -> None:
+def learning(ticks: int) -> Group:
+    """A tick of the market, against a step of the network."""
+
+    def learnt(market: MarketModel) -> Columns:
+        prices = market.state.prices.reshape(len(market.scheduler.training.contracts), -1)
+        return {"prices": prices.T, "designs": market.state.designs[0]}
+
+    def numbers(both: tuple[Array, Array]) -> Columns:
+        return {"prices": both[0], "designs": both[1]}
+
+    sides = {
+        "market": Side(lambda: partial(trained, market_of(0), ticks), learnt, ticks),
+        "NumPy": Side(lambda: partial(plain, market_of(0), ticks, batches(ticks)), numbers, ticks),
+    }
+    line = Line("digits", "a batch learnt by a market, against the network in NumPy", "market", "NumPy", at_most=3)
+    return Group(sides, [line], needs=("sklearn",))
+
+
+def groups(*, quick: bool) -> Groups:
+    """All of this file; `quick` is small, to compare answers."""
+    return {"learning": partial(learning, 20 if quick else 400)}
+
+
+def main() -> None:
     """Print how many unseen digits are decided right, over several splits."""
     from sklearn.neural_network import MLPClassifier
 
@@ -101,7 +106,7 @@ def accuracy() -> None:
         lesson = market_of(seed).scheduler.training
         for hidden in (True, False):
             market = market_of(seed, hidden=hidden)
-            seconds(market, 60 * lesson.ticks_a_round)
+            trained(market, 60 * lesson.ticks_a_round)
             wanted = lesson.test_orders.argmax(axis=1)
             scores.append(
                 float(
@@ -116,11 +121,5 @@ def accuracy() -> None:
     print(f"linear market {linear:.4f}, scikit-learn's classifier of the same shape {network:.4f}")
 
 
-def main() -> None:
-    """Measure and print."""
-    speed()
-    accuracy()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -20,23 +20,23 @@ No firm owns what it uses, so orders are plans; no firm's purchases are limited 
 At rest every price is the derivative of the final output with respect to its good: 1/24, 1/6 and 3/2.
 
 This file shares no code with the package: it is a slower road to the same numbers.
-Run it to see its speed and its prices.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import time
 from abc import ABC, abstractmethod
 
 import mesa
+import numpy as np
 import pandas as pd
 
 NATGAS_PER_TICK = 4.0
 RATE = 0.3
 INITIAL_PRICES = {"natgas": 0.01, "ethylene": 0.05, "polyethylene": 0.5}
 OUTSIDE_PRICE = 1.0
+USED, MADE = ("natgas", "ethylene", "polyethylene"), ("ethylene", "polyethylene", "tupperware")
+"""What firms A, B and C use and make."""
 
 COLUMNS = [  # of trajectory.csv
     *("tick", "good", "price", "demand", "supply", "excess_demand"),
@@ -411,31 +411,20 @@ def frames(model: SupplyChain) -> list[pd.DataFrame]:
     return [*tables, collector.get_model_vars_dataframe()]
 
 
-def seconds_per_tick(ticks: int, record: bool) -> float:
-    start = time.perf_counter()
-    run(ticks, record)
-    return (time.perf_counter() - start) / (ticks + 1)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ticks", type=int, default=1000)
-    ticks = parser.parse_args().ticks
-    model = run(ticks)
-    trajectory = frame(model)
-    balances = model.datacollector.get_model_vars_dataframe()
-
-    print(f"ticks: {ticks}")
-    for label, record in (("alone", False), ("with DataCollector", True)):
-        print(f"wall time per tick, {label}: {seconds_per_tick(ticks, record) * 1e6:.1f} us")
-    print("end prices:", {market.good: market.price for market in model.markets})
-    print("largest imbalance of a tick:", balances[["goods_imbalance", "money_imbalance"]].max().to_dict())
-    print("max_relative_excess_demand:", balances["max_relative_excess_demand"].iloc[-1])
-    derivative = trajectory["good"].map({"natgas": 1 / 24, "ethylene": 1 / 6, "polyethylene": 3 / 2, "tupperware": 1})
-    there = (abs(trajectory["adjoint"] / derivative - 1) < 1e-12).groupby(trajectory["tick"]).all()
-    if there.any():
-        print("the reverse sweep is the equilibrium derivative from tick", there.idxmax())
-
-
-if __name__ == "__main__":
-    main()
+def columns(tables: list[pd.DataFrame]) -> dict[str, np.ndarray]:
+    """The same as arrays by column: `(ticks, goods)`, `(ticks, agents)`, `(ticks, agents, goods)` or `(ticks,)`."""
+    goods, firms, balances = tables
+    ticks, names = len(balances), list(dict.fromkeys(goods["good"]))
+    found = {f"ticks.{name}": balances[name].to_numpy() for name in balances}
+    for table, frame, kept in (
+        ("trajectory", goods, [name for name in goods if name != "good"]),
+        ("agents", firms, ["profit", "money"]),
+        ("wedges", firms, ["marginal_revenue_product", "wedge"]),
+    ):
+        found |= {f"{table}.{name}": frame[name].to_numpy(dtype=float).reshape(ticks, -1) for name in kept}
+    found |= {"wedges.price": found["trajectory.price"][:, :-1], "ticks.money": np.zeros(ticks)}
+    for name, places in {"quantity": MADE, "input": USED, "output": MADE}.items():
+        table = np.zeros((ticks, len(USED), len(names)))
+        table[:, range(len(USED)), [names.index(good) for good in places]] = firms[name].to_numpy().reshape(ticks, -1)
+        found[f"agents.{name}"] = table
+    return found

@@ -24,7 +24,7 @@ import numpy as np
 
 GOODS = 10
 RATE = 0.2
-BLOCK = 32_768
+BLOCK = 8_192
 
 
 class Population(NamedTuple):
@@ -109,32 +109,73 @@ class ObjectMarket(mesa.Model):
 
 
 class BlockMarket:
-    """The market in NumPy, written for this one model: blocks of rows on threads, nothing of full size in between."""
+    """The market in NumPy, written for this one model: blocks of consumers on threads, good by good in memory, nothing
+    of full size in between. With `trades` orders are filled in every tick, the long side in proportion, and purses
+    `(consumers,)` are carried over.
+    """
 
-    def __init__(self, population: Population) -> None:
-        self.prices = first_prices()
-        self.supply = population.endowment.sum(axis=0).tolist()
+    def __init__(self, population: Population, *, trades: bool = False) -> None:
+        self.prices, self.trades = first_prices(), trades
+        self.supply = population.endowment.sum(axis=0)
         count = len(population.shares)
-        parts = [slice(start, start + BLOCK) for start in range(0, count, BLOCK)]
-        self.blocks = [
-            (population.shares[part], population.endowment[part], population.elasticity)
-            if population.elasticity is None
-            else (population.shares[part], population.endowment[part], population.elasticity[part])
-            for part in parts
-        ]
-        self.threads = ThreadPoolExecutor(os.cpu_count())
+        self.account = np.zeros(count)
+        self.excess = np.empty((GOODS, count)) if trades else None
+        self.population = Population(population.shares.T, population.endowment.T, population.elasticity)
+        self.blocks = [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+        self.threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
 
     def step(self) -> None:
         prices = np.array(self.prices)
-        demand = sum(self.threads.map(lambda block: self._demand(prices, *block), self.blocks))
-        self.prices = next_prices(self.prices, demand.tolist(), self.supply)
+        if self.trades:
+            sums = sum(self.threads.map(lambda block: self._order(prices, block), self.blocks))
+            self._ration(prices, *sums)
+            demand = sums[0] + self.supply
+        else:
+            demand = sum(self.threads.map(lambda block: self._demand(prices, block), self.blocks))
+        self.prices = next_prices(self.prices, demand.tolist(), self.supply.tolist())
 
-    @staticmethod
-    def _demand(
-        prices: np.ndarray, shares: np.ndarray, endowment: np.ndarray, elasticity: np.ndarray | None
-    ) -> np.ndarray:
-        income = endowment @ prices
+    def _ration(self, prices: np.ndarray, excess: np.ndarray, wanted: np.ndarray) -> None:
+        offered = wanted - excess
+        traded = prices * np.minimum(wanted, offered)
+        paid, earned = traded / wanted, traded / offered
+        list(self.threads.map(lambda block: self._settle(paid, earned, block), self.blocks))
+
+    def _parts(self, block: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        shares, endowment, elasticity = self.population
+        return shares[:, block], endowment[:, block], None if elasticity is None else elasticity[block]
+
+    def _powers(self, prices: np.ndarray, block: slice) -> np.ndarray:
+        """`a_i p_i^-s`, `(goods, consumers)`."""
+        shares, _, elasticity = self._parts(block)
+        powers = np.multiply(-np.log(prices)[:, None], elasticity)
+        np.exp(powers, out=powers)
+        powers *= shares
+        return powers
+
+    def _demand(self, prices: np.ndarray, block: slice) -> np.ndarray:
+        """What a block plans to consume, `(goods,)`."""
+        shares, endowment, elasticity = self._parts(block)
+        income = prices @ endowment
         if elasticity is None:
-            return (shares.T @ income) / prices
-        powers = shares * np.exp(-elasticity[:, None] * np.log(prices))
-        return powers.T @ (income / (powers @ prices))
+            return (shares @ income) / prices
+        powers = self._powers(prices, block)
+        return powers @ (income / (prices @ powers))
+
+    def _order(self, prices: np.ndarray, block: slice) -> np.ndarray:
+        """What a block plans beyond what it owns, and what of that is wanted, `(2, goods)`."""
+        shares, endowment, elasticity = self._parts(block)
+        excess = self.excess[:, block]
+        income = np.maximum(prices @ endowment + self.account[block], 0.0)
+        if elasticity is None:
+            np.multiply(shares, income, out=excess)
+            excess /= prices[:, None]
+        else:
+            powers = self._powers(prices, block)
+            np.multiply(powers, income / (prices @ powers), out=excess)
+        excess -= endowment
+        return np.stack([excess.sum(axis=1), np.maximum(excess, 0.0).sum(axis=1)])
+
+    def _settle(self, paid: np.ndarray, earned: np.ndarray, block: slice) -> None:
+        """A unit wanted costs `paid`, a unit offered brings `earned`, `(goods,)` each: prices times what is filled."""
+        excess = self.excess[:, block]
+        self.account[block] -= paid @ np.maximum(excess, 0.0) + earned @ np.minimum(excess, 0.0)

@@ -1,22 +1,17 @@
-"""How fast large programs are as markets: `python -m benchmarks.programs`.
-
-A program of ten thousand operations, compiled and read as a scenario; then a tick of its market against one forward and
-reverse sweep of the same operations in a plain Python loop, whose derivatives must be the market's prices. Ticks come
-in rows, as in a run, and so do sweeps, in turns with them; the first of a row finds the caches full of the other's
-numbers and does not count, and of the rows the median does.
+"""Programs as markets: a tick of a program of ten thousand operations, against one forward and reverse sweep of the
+same operations in a plain Python loop, whose derivatives must be the market's prices.
 """
 
 from __future__ import annotations
 
 import math
 import random
-import statistics
-import sys
-import time
-from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from benchmarks.harness import Columns, Group, Groups, Line, Side
 from simulator.programs.language import parse
 from simulator.programs.supply_chain import chain_of
 from simulator.records.recorder import Recorder
@@ -27,9 +22,6 @@ from simulator.schedulers.scheduler import ViewOptions
 
 OPERATIONS = 10_000
 LAYERS = 40
-ROUNDS = 40
-TICKS, SWEEPS = 50, 4
-"""How many of each stand in a row."""
 
 Step = tuple[str, int, int]
 
@@ -86,63 +78,65 @@ def sweep(inputs: list[float], steps: list[Step], result: int) -> tuple[float, l
     return values[result], slopes
 
 
-def seconds(work: Callable[[], object], times: int = 1) -> float:
-    """How long it takes, a mean over so many times in a row."""
-    begun = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - begun) / times
+def compiled(text: str) -> dict[str, Any]:
+    """The program as a supply chain that computes by `marginal_bids`, without its supplies."""
+    return {**chain_of(parse(text)), "scheduler": {"kind": "marginal_bids", "rate": 1}}
 
 
-def main() -> None:
-    """Measure and print."""
-    text, steps = program()
-    width = OPERATIONS // LAYERS
-    stream = random.Random(2)
+def computing(operations: int, ticks: int, sweeps: int) -> Group:
+    """A program's market beside a plain sweep, so many of each in a row."""
+    text, steps = program(operations)
+    width, stream = operations // LAYERS, random.Random(2)
     inputs = [stream.uniform(0.2, 0.8) for _ in range(width)]
-    chain: dict[str, object] = {}
-    compiled = seconds(lambda: chain.update(chain_of(parse(text))))
-    used = {name for name in chain["goods"] if name.startswith("x")}  # pyright: ignore[reportGeneralTypeIssues,reportUnknownVariableType]
-    supply = {f"x{place}": value for place, value in enumerate(inputs) if f"x{place}" in used}
-    data = {**chain, "supply": supply, "scheduler": {"kind": "marginal_bids", "rate": 1}}
-    loaded: list[MarketModel] = []
-
-    def read() -> None:
-        loaded.append(market_of(load(data)))
-
-    opened = seconds(read)
-    (market,) = loaded
+    data = compiled(text)
+    used = [place for place in range(width) if f"x{place}" in data["goods"]]
+    data |= {"supply": {f"x{place}": inputs[place] for place in used}}
+    scenario = load(data)
+    market = market_of(scenario)
     for _ in range(2 * LAYERS):
         market.advance()
-    value, slopes = sweep(inputs, steps, OPERATIONS)
-    places = {name: place for place, name in enumerate(market.economy.goods)}
-    theirs = np.array([slopes[place] for place in range(width) if f"x{place}" in used])
-    prices = market.scheduler.quotes(market.economy, market.last_tick).prices
-    ours = np.array([prices[places[f"x{place}"]] for place in range(width) if f"x{place}" in used])
-    print(f"derivatives of {len(ours)} inputs agree to {np.max(np.abs(ours - theirs)) / np.max(np.abs(theirs)):.1e}")
+    at = [market.economy.goods.index(f"x{place}") for place in used]
 
-    def swept() -> None:
-        sweep(inputs, steps, OPERATIONS)
+    def tick() -> MarketModel:
+        for _ in range(ticks):
+            market.advance()
+        return market
 
-    rounds: list[tuple[float, float]] = []
-    for _ in range(ROUNDS):
-        market.advance()
-        ticking = seconds(market.advance, TICKS)
-        swept()
-        rounds.append((ticking, seconds(swept, SWEEPS)))
-    tick, plain = (statistics.median(side) for side in zip(*rounds, strict=True))
-    print(f"{OPERATIONS:,} operations compiled in {compiled:.2f} s, read as a scenario in {opened:.2f} s")
-    faster = f"{plain / tick:.0f} times faster"
-    print(f"a tick takes {1e3 * tick:.3f} ms, a sweep in plain Python {1e3 * plain:.2f} ms: {faster}")
-    recorder = Recorder(market.scheduler.view(market.economy, prices, ViewOptions(load(data).markets, 0)))
+    def swept() -> list[float]:
+        for _ in range(sweeps):
+            slopes = sweep(inputs, steps, operations)[1]
+        return slopes
 
-    def recorded() -> None:
-        recorder.observe(market.advance(), record=True)
+    recorder = Recorder(
+        market.scheduler.view(market.economy, scenario.initial_prices, ViewOptions(scenario.markets, 0))
+    )
 
-    written = seconds(recorded, TICKS) + seconds(recorder.tables) / TICKS
-    print(f"a tick that is recorded in tables, with a full reverse sweep beside it, takes {1e3 * written:.1f} ms")
-    assert math.isfinite(value)
+    def recorded() -> MarketModel:
+        for _ in range(ticks):
+            recorder.observe(market.advance(), record=True)
+        recorder.tables()
+        return market
+
+    def prices(of: MarketModel) -> Columns:
+        return {"derivatives": of.scheduler.quotes(of.economy, of.last_tick).prices[at]}
+
+    sides = {
+        "tick": Side(lambda: tick, prices, ticks),
+        "sweep": Side(lambda: swept, lambda slopes: {"derivatives": np.array(slopes)[used]}, sweeps, per=" a sweep"),
+        "recorded": Side(lambda: recorded, prices, ticks),
+        "compile": Side(lambda: lambda: compiled(text), lambda _: {}, per=""),
+        "read": Side(lambda: lambda: load(data), lambda _: {}, per=""),
+    }
+    of = f"{operations:,} operations"
+    lines = [
+        Line(of, "a tick, against a forward and reverse sweep in plain Python", "tick", "sweep", 20),
+        Line(of, "a tick recorded with its reverse sweep, against one in Python", "recorded", "sweep", faster=True),
+        Line(of, "the program compiled, in sweeps", "compile", "sweep", common="none"),
+        Line(of, "read as a scenario, in sweeps", "read", "sweep", common="none"),
+    ]
+    return Group(sides, lines)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def groups(*, quick: bool) -> Groups:
+    """All of this file; `quick` is small, to compare answers."""
+    return {"programs": partial(computing, *((400, 2, 1) if quick else (OPERATIONS, 50, 4)))}
