@@ -91,14 +91,7 @@ def tiles(population: Population, *, trades: bool) -> Any:
 
 
 def against(
-    engine: str,
-    baseline: str,
-    others: Callable[..., Any],
-    count: int,
-    times: int,
-    most: float,
-    traded: float,
-    ces: bool,
+    engine: str, baseline: str, others: Callable[..., Any], aims: tuple[float, float], count: int, times: int, ces: bool
 ) -> Group:
     """Everybody planning alone by an `engine` against a baseline that does the same, without trade and with it; the
     traded tick also in plannings of the baseline. `aims` are for planning and for trade.
