@@ -147,7 +147,7 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
     check_folder(out)
     complaints: list[str] = []
     for task in tasks:
-        folder = RunFolder(task.folder)
+        folder = RunFolder(task.folder, task.scenario.run.tables)
         try:
             if resume:
                 folder.checkpoint(task.scenario.text, task.scenario.inputs)
@@ -164,10 +164,14 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
 
 def most_rows(scenario: Scenario) -> dict[str, int]:
     """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
-    run, economy, goods = scenario.run, scenario.economy, len(scenario.markets.goods)
-    ticks, edges = -(-run.ticks // run.record_every) + 1, sum(len(firm.inputs) for firm in economy.firms)
-    agents = scenario.scheduler.agent_rows(economy, goods)
-    return {"trajectory.csv": ticks * goods, "agents.csv": ticks * agents, "wedges.csv": ticks * edges}
+    run, economies = scenario.run, [regime.economy for regime in scenario.regimes]
+    rows = {
+        "trajectory": len(scenario.markets.goods),
+        "agents": scenario.scheduler.agent_rows(economies, scenario.markets),
+        "wedges": sum(len(firm.inputs) for firm in scenario.economy.firms),
+    }
+    ticks = -(-run.ticks // run.record_every) + 1
+    return {f"{table}.csv": ticks * number for table, number in rows.items() if table in run.tables}
 
 
 def size_warning(scenario: Scenario) -> str:

@@ -128,11 +128,14 @@ def run(
 def plot(runs: Runs, formats: Formats = "png") -> None:
     """Redraw the figures of finished runs from their CSVs alone."""
     chosen = figure_formats(formats)
-    from simulator.figures.comparison import why_no_run
+    from simulator.figures.comparison import missing_tables, why_no_run
+    from simulator.figures.frames import TABLES, left_out
     from simulator.figures.table import draw
 
     folders = run_folders(runs)
-    strangers = [why for folder in folders if (why := why_no_run(folder, ["trajectory.csv"]))]
+    gone = {folder: left_out(folder) for folder in folders}
+    needed = {folder: [] if "trajectory" in gone[folder] else ["trajectory.csv"] for folder in folders}
+    strangers = [why for folder in folders if (why := why_no_run(folder, needed[folder]))]
     if strangers:
         refuse("\n".join(strangers))
     for folder in folders:
@@ -141,6 +144,9 @@ def plot(runs: Runs, formats: Formats = "png") -> None:
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             found = f"found CSVs that cannot be drawn ({one_line(error)})"
             raise CommandError(f"{folder}: {found}; expected them as a run wrote them") from error
+        if gone[folder]:
+            files = ([f"{table}.csv" for table in tables] for tables in (gone[folder], TABLES))
+            terminal.complain(missing_tables(folder, *files))
         terminal.say("\n".join(map(str, figures)))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from simulator.dynamics.verdicts import Verdict
 from simulator.economics.forms import Array
 from simulator.kinds.wording import unknown
+from simulator.records.columns import TABLES
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of, without_gains
 from simulator.records.folder import RunFolder
 from simulator.records.recorder import Recorder
@@ -49,8 +50,14 @@ class Simulation:
         self.scenario, run = scenario, scenario.run
         self.market, prices = market_of(scenario), scenario.initial_prices
         self.verdict_rule = self.market.scheduler.verdict_rule(prices, run.tolerance)
-        options = ViewOptions(scenario.markets, run.seed, run.references, scenario.gradient_path, run.diagnostics)
-        self.recorder = Recorder(self.market.scheduler.view(scenario.economy, prices, options), scenario.last_ticks)
+        economies = [regime.economy for regime in scenario.regimes]
+        options = ViewOptions(
+            scenario.markets, run.seed, run.references, scenario.gradient_path, run.diagnostics, run.tables, economies
+        )
+        view = self.market.scheduler.view(scenario.economy, prices, options)
+        self.recorder = Recorder(view, scenario.last_ticks, run.tables)
+        # Where no table grows, the first tick and the last are all that a summary speaks of.
+        self._every = run.record_every if run.tables & view.columns.keys() else run.ticks + 1
         self.verdict: Verdict | None = None
         self._pending = list(scenario.regimes[1:])
 
@@ -70,7 +77,7 @@ class Simulation:
                     now = market.settle_at_equilibrium(now)
                 if last and self.verdict is None:
                     self.verdict = rule.close(now)
-            recorder.observe(now, record=tick % run.record_every == 0 or self.verdict is not None)
+            recorder.observe(now, record=tick % self._every == 0 or self.verdict is not None)
             yield tick
 
     def _change_economy(self, regime: Regime) -> None:
@@ -104,7 +111,9 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its tables as DataFrames, its summary, and its figures on request."""
+    """A finished run: its tables as DataFrames (empty ones where a table was left out), its summary, and its figures on
+    request.
+    """
 
     name: str
     trajectory: pd.DataFrame
@@ -118,17 +127,18 @@ class Run:
 
     def _repr_html_(self) -> str:
         """The sentence and the last prices beside bids, derivatives and equilibrium, for notebooks."""
+        heading = f"<p><b>{html.escape(self.name)}</b>: {html.escape(self.summary['sentence'])}</p>"
+        if self.trajectory.empty:
+            return heading
         last: Any = self.trajectory[self.trajectory["tick"] == self.trajectory["tick"].max()]
         table = last[["good", "price", "bid", "adjoint", "excess_demand"]].set_index("good")
         number = self.summary["equilibrium"]
-        if number is not None:
+        if number is not None and not self.equilibrium.empty:
             found: Any = self.equilibrium[self.equilibrium["from_tick"] == self.equilibrium["from_tick"].max()]
             numbers = found["equilibrium"].unique()
             reached = found[found["equilibrium"] == numbers[number - 1]].set_index("good")
             table.insert(3, "equilibrium", reached["price"])
-        sentence = html.escape(self.summary["sentence"])
-        shown = table.to_html(float_format="{:.6g}".format, na_rep="", border=0)
-        return f"<p><b>{html.escape(self.name)}</b>: {sentence}</p>{shown}"
+        return heading + table.to_html(float_format="{:.6g}".format, na_rep="", border=0)
 
     def plot(self, folder: str | Path | None = None, formats: tuple[str, ...] = ("png",)) -> list[Path]:
         """Draw every figure that applies; into `folder`, else the run's own `figures/`, else `figures/` right here."""
@@ -164,15 +174,19 @@ def simulate(
         scenario = load(source.resolved, settings=changes, inputs=source.inputs, plugins=kinds) if changes else source
     else:
         scenario = load(source, settings=changes, plugins=plugins)
+    import pandas as pd
+
     began = time.perf_counter()
     simulation = Simulation(scenario)
     blocks: list[dict[str, Table]] = []
     for _ in simulation.ticks():
         if simulation.recorder.full or simulation.verdict is not None:
-            blocks.append(simulation.recorder.tables())
-    tables = frames([block for block in blocks if block])
+            blocks.append(simulation.recorder.tables(last=simulation.verdict is not None))
+    kept = scenario.run.tables
+    tables = frames([block for block in blocks if block], kept)
     last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
     tables |= {name: table.frame() for name, table in last.items()}
+    tables |= {name: pd.DataFrame() for name in TABLES if name not in kept}
     return Run(scenario.name, summary=summary, **tables)  # pyright: ignore[reportArgumentType]  (`folder` is no table)
 
 
@@ -192,7 +206,7 @@ def run_to_disk(
     or if `resume` finds a run of another scenario or a damaged checkpoint.
     """
     began = time.perf_counter()
-    with RunFolder(folder) as files:
+    with RunFolder(folder, scenario.run.tables) as files:
         manifest = files.checkpoint(scenario.text, scenario.inputs) if resume else None
         finished = files.finished(manifest) if manifest is not None else None
         if finished is not None:
@@ -208,7 +222,7 @@ def run_to_disk(
             if simulation.verdict is None and stopped():
                 simulation.verdict = Verdict("interrupted", {})
             if simulation.verdict is not None or simulation.recorder.full:
-                block = simulation.recorder.tables()
+                block = simulation.recorder.tables(last=simulation.verdict is not None)
                 files.append(block)
                 if simulation.verdict is None:
                     files.hold(simulation.state())
@@ -234,10 +248,11 @@ def _conclude(
     economy, scheduler, ticks = now.economy, market.scheduler, now.tick.tick
     quotes = scheduler.quotes(economy, now.tick)
     cohorts = statistics_of(scheduler.cohorts(now) if now.tick.finite else ())
-    written = {
-        "distribution": distribution_table(cohorts),
-        "equilibrium": equilibrium_table(view.references, markets, quotes.prices),
+    at_the_end = {
+        "distribution": lambda: distribution_table(cohorts),
+        "equilibrium": lambda: equilibrium_table(view.references, markets, quotes.prices),
     }
+    written = {name: table() for name, table in at_the_end.items() if name in scenario.run.tables}
     last = last_row(tables, view.free_goods)
     facts = {"ticks": ticks, "tolerance": scenario.run.tolerance, "gainless": without_gains(cohorts, economy)}
     facts |= view.facts(verdict, now, last)
@@ -260,6 +275,7 @@ def _conclude(
         "distribution": distribution_summary(cohorts),
         "shocks": [regime.tick for regime in scenario.regimes[1:]],
         "worst_imbalance": 0.0,
+        "tables": [table for table in TABLES if table in scenario.run.tables],
         "seed": scenario.run.seed,
         "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
         "versions": versions(),

@@ -79,6 +79,7 @@ ROOMS = {
     "simulator.dynamics.transition": "Transition",
     "simulator": "sentences",
     "simulator.records": "columns",
+    "simulator.records.agent_rows": "AgentRows",
     "simulator.records.report": "last_row",
     "simulator.sentences": "Facts Sentence said",
     "simulator.records.columns": "Column LEARNING_TICKS NUMBER SUMMARY TICKS USERS growing_columns",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -148,12 +148,15 @@ class RatioView(View[RatioState, RatioTick, RatioTick]):
     def note(self, now: Transition[RatioState, RatioTick], *, record: bool) -> RatioTick | None:
         return now.tick if record else None
 
-    def rows(self, notes: Sequence[RatioTick]) -> dict[str, Rows]:
+    def rows(self, notes: Sequence[RatioTick]) -> dict[str, Callable[[], Rows]]:
         ticks, goods = np.array([tick.tick for tick in notes]), np.array(self.economy.goods)
         price, demand, supply = (np.array([getattr(t, x) for t in notes]) for x in ("prices", "demand", "supply"))
         known = {"price": price, "demand": demand, "supply": supply, "excess_demand": demand - supply}
         largest = (demand / supply).max(axis=1)
-        return {"trajectory": Rows(ticks, {"good": goods}, known), "ticks": Rows(ticks, {}, {"largest_ratio": largest})}
+        return {
+            "trajectory": lambda: Rows(ticks, {"good": goods}, known),
+            "ticks": lambda: Rows(ticks, {}, {"largest_ratio": largest}),
+        }
 
     def facts(self, verdict: Verdict, now: Transition[RatioState, RatioTick], last: Mapping[str, float]) -> Facts:
         return {"largest": last["largest_ratio"]}

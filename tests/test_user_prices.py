@@ -127,8 +127,8 @@ def test_at_an_equilibrium_sellers_are_paid_what_users_bid(seed: int) -> None:
     model = after_a_tick(economy, FARM, found.prices)
     view = model.scheduler.view(economy, found.prices, ViewOptions(scenario.markets, 0))
     rows = view.rows([view.note(model.transition, record=True)])
-    np.testing.assert_allclose(np.ravel(rows["trajectory"].known["bid"]), found.prices, rtol=1e-6)
-    np.testing.assert_allclose(np.ravel(rows["wedges"].known["wedge"]), 0.0, atol=1e-6)
+    np.testing.assert_allclose(np.ravel(rows["trajectory"]().known["bid"]), found.prices, rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(rows["wedges"]().known["wedge"]), 0.0, atol=1e-6)
     together, each = (
         after_a_tick(economy, FARM, found.prices * [1.0, 1.2, 0.9], aggregates=on).last_tick for on in (True, False)
     )

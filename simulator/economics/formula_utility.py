@@ -54,6 +54,10 @@ class FormulaUtility(Taste):
     goods: tuple[int, ...]
     count: int
 
+    @property
+    def wanted(self) -> NDArray[np.bool_]:
+        return np.isin(np.arange(self.count), self.goods)
+
     def demand(self, prices: Array, income: Array) -> Array:
         return self._spread(self._maximise(prices, income).quantities)
 

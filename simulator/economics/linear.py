@@ -29,6 +29,10 @@ class Linear(Taste):
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", np.asarray(self.values, dtype=float))
 
+    @property
+    def wanted(self) -> NDArray[np.bool_]:
+        return np.any(self.values > 0, axis=0)
+
     def best(self, prices: Array, tolerance: float) -> NDArray[np.bool_]:
         """The goods that cost at most `1 + tolerance` times the least per unit of value, `(rows, goods)`."""
         costs = self._costs(prices)

@@ -46,6 +46,10 @@ class QuasiLinear(Taste):
         object.__setattr__(self, "log_level", highest[..., 0] + np.log(portions.sum(axis=-1)))
 
     @property
+    def wanted(self) -> NDArray[np.bool_]:
+        return np.any(self.weights > 0, axis=0)
+
+    @property
     def _logarithmic(self) -> bool:
         return isinstance(self.aggregator, CobbDouglas)
 
@@ -167,6 +171,10 @@ class Quadratic(Taste):
     @property
     def _wanted(self) -> NDArray[np.bool_]:
         return (self.intercept > 0) & (self.slope > 0)
+
+    @property
+    def wanted(self) -> NDArray[np.bool_]:
+        return np.any(self._wanted, axis=0)
 
     @property
     def _inverse_slope(self) -> Array:

@@ -33,6 +33,10 @@ class StoneGeary(Taste):
         object.__setattr__(self, "subsistence", subsistence)
         object.__setattr__(self, "below", Leontief(subsistence))
 
+    @property
+    def wanted(self) -> NDArray[np.bool_]:
+        return np.any(self.taste.wanted, axis=0)
+
     def _left(self, prices: Array, income: Array) -> Array:
         """`m - p.g`, `(n,)`: what is left beyond subsistence."""
         return income - np.einsum("ag,g->a", self.subsistence, prices)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.economics.differences import NUDGE, by_differences
 from simulator.economics.first_order import ROUNDED, first_order_residual, largest
@@ -107,6 +108,11 @@ class Taste(Rows, ABC):
         gained = self._per_money(prices, income, indirect)[:, 0]
         # Who compares goods with money has paid what it spends: its last unit of money is worth 1 beside what it gains.
         return dot(self.marginal_utility(quantities), quantities) / (gained if self.needs_income else 1.0 + gained)
+
+    @property
+    def wanted(self) -> NDArray[np.bool_]:
+        """Which goods some of the cohort may want, `(goods,)`, or `()` for all: all, unless a kind knows better."""
+        return np.array(True)
 
     @property
     def verified(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.economics.forms import Array, Form
 from simulator.economics.means import outer_sum
@@ -20,6 +21,10 @@ class Homothetic(Taste):
 
     form: Form
     integrable = True
+
+    @property
+    def wanted(self) -> NDArray[np.bool_]:
+        return np.any(self.form.wanted, axis=0)
 
     def demand(self, prices: Array, income: Array) -> Array:
         return self.form.demand(prices, income)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.errors import RunFolderError
-from simulator.figures.frames import Floats, fixed_prices, largest, summary_number
+from simulator.figures.frames import Floats, fixed_prices, largest, left_out, summary_number
 from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, read_run_measures
 from simulator.sentences import COMPARED, COMPARED_PRICES, said
 
@@ -231,11 +231,19 @@ def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
     if not folder.is_dir():
         return f"{folder}: found a file; {expected}"
     missing = [name for name in files if not (folder / name).is_file()]
+    if gone := [name for name in missing if name.removesuffix(".csv") in left_out(folder)]:
+        return missing_tables(folder, gone, files)
     if missing == ["summary.json"]:
         return f"{folder}: found a run that did not end (no summary.json); simulator run with --resume ends it"
     if missing and any((place / files[0]).is_file() for place in folder.iterdir()):
         return f"{folder}: found a folder of runs; {expected}; did you mean {folder}/*?"
     return f"{folder}: found no {' or '.join(missing)}; {expected}" if missing else ""
+
+
+def missing_tables(folder: Path, gone: Sequence[str], needed: Sequence[str]) -> str:
+    """What to say of files that a run left out, and what to write for all that are `needed`."""
+    tables = ", ".join(name.removesuffix(".csv") for name in needed if name.endswith(".csv"))
+    return f"{folder}: found no {' or '.join(gone)}, which the run left out; expected run: {{tables: [{tables}]}}"
 
 
 def _count(number: float) -> str:

@@ -33,9 +33,11 @@ class Frames:
 
 
 def read_run(folder: str | Path) -> Frames:
-    """The CSVs and `summary.json` of a run folder; `FileNotFoundError` where there is no `trajectory.csv`."""
+    """The CSVs and `summary.json` of a run folder; `FileNotFoundError` where there is no `trajectory.csv`, unless the
+    run left it out.
+    """
     folder = Path(folder)
-    if not (folder / "trajectory.csv").is_file():
+    if not (folder / "trajectory.csv").is_file() and "trajectory" not in left_out(folder):
         raise FileNotFoundError(f"{folder}: no trajectory.csv here; expected the folder of a run, such as outputs/NAME")
     tables = {name: read_table(folder / f"{name}.csv") for name in TABLES}
     return Frames(**tables, summary=read_summary(folder))
@@ -46,6 +48,11 @@ def read_summary(folder: Path) -> dict[str, Any]:
     file = folder / "summary.json"
     summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return {"name": folder.name, **summary}
+
+
+def left_out(folder: Path) -> list[str]:
+    """The tables that a finished run was told not to write."""
+    return [table for table in TABLES if table not in read_summary(folder).get("tables", TABLES)]
 
 
 def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

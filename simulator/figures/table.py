@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from simulator.figures import canvas
 from simulator.figures.curves import convergence, diagnostics, wedges
-from simulator.figures.frames import Frames, read_run
+from simulator.figures.frames import TABLES, Frames, read_run
 from simulator.figures.gains import gains
 from simulator.figures.learnt import held_out, learnt
 from simulator.figures.network import network
@@ -18,7 +18,20 @@ from simulator.figures.prices import prices, three_prices
 from simulator.figures.simplex import simplex
 from simulator.figures.wave import wave
 
-BUILDERS = (prices, three_prices, convergence, wedges, network, simplex, gains, wave, learnt, held_out, diagnostics)
+BUILDERS = {
+    prices: ("trajectory",),
+    three_prices: ("trajectory",),
+    convergence: ("ticks",),
+    wedges: ("wedges",),
+    network: ("trajectory", "agents"),
+    simplex: ("trajectory",),
+    gains: ("distribution",),
+    wave: ("trajectory",),
+    learnt: ("trajectory", "ticks", "agents"),
+    held_out: (),
+    diagnostics: ("ticks",),
+}
+"""The figures, and the tables that each cannot do without."""
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: build for build in BUILDERS}
 """The figures of a run by the names of their files; None where one would say nothing."""
 
@@ -40,7 +53,8 @@ def draw(run: str | Path | Frames, folder: str | Path, formats: Sequence[str] = 
         # A letter that no font here has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for name, build in FIGURES.items():
-            figure = build(frames)
+            told = set(BUILDERS[build]) <= set(frames.summary.get("tables", TABLES))
+            figure = build(frames) if told else None
             if figure is not None:
                 for kind in formats:
                     written.append(folder / f"{name}.{kind}")

@@ -60,15 +60,15 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
             adjoint = self.links.adjoint(now.tick.slopes) if self.sweeps else np.full(len(self.links.goods), np.nan)
             return BidsNote(now.tick, adjoint)
 
-    def rows(self, notes: Sequence[BidsNote]) -> dict[str, Rows]:
+    def rows(self, notes: Sequence[BidsNote]) -> dict[str, Callable[[], Rows]]:
         columns = zip(*(note.tick for note in notes), strict=True)
         ticks: Any = BidsTick._make(map(np.array, columns))
         adjoint = np.array([note.adjoint for note in notes])
         return {
-            "trajectory": self._trajectory(ticks, adjoint),
-            "ticks": self._ticks(ticks, adjoint),
-            "agents": self._agents(ticks),
-            "wedges": self._wedges(ticks),
+            "trajectory": lambda: self._trajectory(ticks, adjoint),
+            "ticks": lambda: self._ticks(ticks, adjoint),
+            "agents": lambda: self._agents(ticks),
+            "wedges": lambda: self._wedges(ticks),
         }
 
     def _trajectory(self, ticks: Any, adjoint: Array) -> Rows:

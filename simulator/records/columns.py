@@ -250,6 +250,7 @@ SUMMARY = {
     "test": "of several contracts: how held-out patterns are decided, and some of them, for figures",
     "surface": "of patterns of two inputs: what the market would supply all over their square, for figures",
     "separable": "of orders of 0 or 1: whether some prices of the inputs fill them all or nothing (a linear programme)",
+    "tables": "those that were kept, by their names; others were left out by `run: {tables: [...]}`",
     "seed": "seed of every random stream",
     "scenario_sha256": "hash of the scenario as resolved (scenario.yaml)",
     "versions": "of Python and of the libraries that the numbers depend on",

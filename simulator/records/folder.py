@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Set
 from contextlib import contextmanager, suppress
 from errno import EACCES, EPERM, EROFS
 from io import FileIO
@@ -13,21 +13,20 @@ from typing import Any, Self
 
 from simulator.errors import RunFolderError
 from simulator.records.checkpoint import DAMAGED, Manifest, State, Tally, UnfitError, Written, packed
-from simulator.records.columns import growing_columns
+from simulator.records.columns import TABLES, growing_columns
 from simulator.records.lock import Lock
 from simulator.records.table import Table
 
 SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"
-GROWING = tuple(f"{table}.csv" for table in growing_columns())
-LAST = ("equilibrium.csv", "distribution.csv", SUMMARY)
-"""What is written at the end, the summary last."""
+GROWING, LAST = tuple(growing_columns()), ("equilibrium", "distribution")
+"""Tables that grow with the ticks, and those written at the end."""
 INPUTS = "inputs"
 """Copies of the files that the scenario read."""
 LOCK = "run.lock"
 """There while a run is at work in the folder."""
 PART = ".part"
 """Ending of a file that is still being written; it takes its own name once it is whole."""
-WRITTEN = (*LAST, CHECKPOINT, *GROWING)
+WRITTEN = (*(f"{table}.csv" for table in TABLES), SUMMARY, CHECKPOINT)
 FIGURES = (".pdf", ".png", ".svg")
 
 SAVE_EVERY, SAVE_SHARE = 1.0, 0.05
@@ -36,7 +35,8 @@ WAYS_OUT = "--overwrite replaces it, --out writes elsewhere"
 
 
 class RunFolder:
-    """CSV files that grow by whole blocks of rows, and a checkpoint that knows what was in each of them.
+    """CSV files of the `tables` that are kept, which grow by whole blocks of rows, and a checkpoint that knows what was
+    in each of them.
 
     A run killed at any moment loses nothing recorded before its last checkpoint: `resume` cuts the files back to it. A
     run is finished once there is a checkpoint that knows the summary, which is written after everything that it speaks
@@ -44,8 +44,10 @@ class RunFolder:
     the way.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tables: Set[str] = frozenset(TABLES)) -> None:
         self.path = path
+        self._growing = [f"{table}.csv" for table in GROWING if table in tables]
+        self._at_the_end = [*(f"{table}.csv" for table in LAST if table in tables), SUMMARY]
         self._lock = Lock(path / LOCK)
         self._made = False
         self._files: dict[str, GrowingFile] = {}
@@ -102,7 +104,7 @@ class RunFolder:
                 (self.path / name).parent.mkdir(exist_ok=True)
                 self._write(name, data)
             self._write(SCENARIO, scenario_yaml.encode())
-            for name in GROWING:
+            for name in self._growing:
                 self._files[name] = GrowingFile(self.path / name)
 
     def resume(self, manifest: Manifest, fresh: State, ticks: int) -> State:
@@ -113,9 +115,9 @@ class RunFolder:
         with self._plainly("read"):
             manifest.refuse_misfits(fresh, ticks)
             state = manifest.load(self.path / CHECKPOINT, ticks)
-        tallies = {name: self._tally(name, manifest.files[name]) for name in GROWING}
+        tallies = {name: self._tally(name, manifest.files[name]) for name in self._growing}
         with self._plainly("written"):
-            for name in LAST:
+            for name in self._at_the_end:
                 (self.path / name).unlink(missing_ok=True)
             for name, tally in tallies.items():
                 self._files[name] = GrowingFile(self.path / name, tally)
@@ -139,7 +141,7 @@ class RunFolder:
                 if not (self.path / name).is_file() or (self.path / name).read_bytes() != self._read(place):
                     raise RunFolderError(f"{place}: found other contents than in {self.path / name}; {WAYS_OUT}")
             manifest = Manifest.read(self.path / CHECKPOINT)
-            whole = set(manifest.files) in ({*GROWING}, {*GROWING, *LAST})
+            whole = set(manifest.files) in ({*self._growing}, {*self._growing, *self._at_the_end})
             if not whole or not all(written.length > 0 for written in manifest.files.values()):
                 raise UnfitError(DAMAGED)
             for name, written in manifest.files.items():
@@ -158,10 +160,11 @@ class RunFolder:
         return json.loads(self._read(self.path / SUMMARY))
 
     def append(self, tables: Mapping[str, Table]) -> None:
-        """Write a block of rows to each CSV."""
+        """Write a block of rows to each CSV that is kept."""
+        kept = {f"{name}.csv": table for name, table in tables.items()}
         with self._plainly("written"):
-            for name, table in tables.items():
-                file = self._files[f"{name}.csv"]
+            for name in self._files if kept else ():
+                file, table = self._files[name], kept[name]
                 text = table.lines()
                 file.add((text if file.tally.written.length else table.header + text).encode())
 

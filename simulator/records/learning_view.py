@@ -7,7 +7,7 @@ designed of, with its share in the design as `input`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -87,17 +87,17 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
         tested = self._untested or self.market.answers(now.tick, self.training.test_inputs)
         return LearningNote(now.tick, *self.market.everything(now.tick), *tested)
 
-    def rows(self, notes: Sequence[LearningNote]) -> dict[str, Rows]:
+    def rows(self, notes: Sequence[LearningNote]) -> dict[str, Callable[[], Rows]]:
         ticks = np.array([note.tick.tick for note in notes], dtype=np.int64)
         return {
-            "trajectory": Rows(ticks, {"good": names(self.goods)}, self._trajectory([note.tick for note in notes])),
-            "ticks": Rows(ticks, {}, self._ticks(notes)),
-            "agents": Rows(ticks, *self._agents(notes)),
+            "trajectory": lambda: Rows(ticks, {"good": names(self.goods)}, self._trajectory(notes)),
+            "ticks": lambda: Rows(ticks, {}, self._ticks(notes)),
+            "agents": lambda: Rows(ticks, *self._agents(notes)),
         }
 
-    def _trajectory(self, ticks: Sequence[LearningTick]) -> Known:
+    def _trajectory(self, notes: Sequence[LearningNote]) -> Known:
         fields = ("prices", "demand", "supply")
-        prices, demand, supply = (np.array([getattr(tick, name) for tick in ticks]) for name in fields)
+        prices, demand, supply = (np.array([getattr(note.tick, name) for note in notes]) for name in fields)
         known = {"price": prices, "demand": demand, "supply": supply, "excess_demand": demand - supply}
         return known | {"traded": np.minimum(demand, supply), "inventory": np.zeros(prices.shape)}
 

@@ -7,11 +7,11 @@ ticks of a block at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.dynamics.consumers import CohortTick, CohortTotals
 from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
@@ -25,7 +25,8 @@ from simulator.economics.forms import Array
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
 from simulator.formulas.in_floats import InFloats, in_arrays, plain
-from simulator.records.columns import TRADE_TICKS, growing_columns
+from simulator.records.agent_rows import AgentRows
+from simulator.records.columns import TABLES, TRADE_TICKS, growing_columns
 from simulator.records.market_block import Block, MarketNote
 from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
@@ -46,7 +47,8 @@ SEEN = ("gradient_path_gap", "plan_residual", "descended", "last_of_path")
 
 class MarketView(View[MarketState, MarketTick, MarketNote]):
     """The view of an economy's market under a `rule`, with trade in every tick or not; `cohorts` tells what consumers
-    went through in a tick.
+    went through in a tick. What is noted is enough for the `tables` that are kept; `economies` are all that follow one
+    another, if there are several.
     """
 
     sentences = MARKET
@@ -60,6 +62,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         references: References | None,
         *,
         every_tick: bool,
+        tables: Set[str] = frozenset(TABLES),
+        economies: Sequence[Economy] = (),
     ) -> None:
         self.economy, self.markets, self.rule = economy, markets, rule
         self.references, self.every_tick = references, every_tick
@@ -71,6 +75,12 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.last_of_path = np.full((3, len(economy.goods)), np.nan)
         self._verification = FirmVerification(economy)
         self._in_floats = InFloats(self._appraised)
+        self._appraises = bool(tables & {"trajectory", "agents", "wedges"})
+        self._economies = economies or (economy,)
+
+    @cached_property
+    def _agents(self) -> AgentRows:
+        return AgentRows(self._economies, self.markets)
 
     @property
     def numbers(self) -> int:
@@ -109,7 +119,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def note(self, now: Market, *, record: bool) -> MarketNote:
         tick, references, consumers = now.tick, self.references, now.economy.consumers
         traded = self.every_tick and tick.finite
-        if not record or (references is None and traded and not consumers):
+        if not record or (references is None and (not self._appraises or (traded and not consumers))):
             return MarketNote(tick, record, None if references is None else references.path.advance(tick.tick))
         with np.errstate(all="ignore"):
             given, noted = (now.before, tick), None
@@ -134,7 +144,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         objective = self.references is not None
         return fraction, tuple(cohort.totals(fraction, objective=objective) for cohort in cohorts)
 
-    def rows(self, notes: Sequence[MarketNote]) -> dict[str, Rows]:
+    def rows(self, notes: Sequence[MarketNote]) -> dict[str, Callable[[], Rows]]:
         whole = ticks = Ticks([note.tick for note in notes])
         imbalances = self._conserve(notes, whole)
         if self.references is not None:
@@ -148,11 +158,15 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             notes = [notes[place] for place in places]
             ticks = Ticks([note.tick for note in notes])
         block = Block(self.economy, self.markets, ticks, notes, every_tick=self.every_tick)
+        if block.reference_values:
+            self.descended = self.descended.followed_by(np.array([values.value for values in block.reference_values]))
+            residuals = [noted.plan_residual for noted in notes]
+            self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
         return {
-            "trajectory": self._trajectory(block),
-            "ticks": self._ticks(block, imbalances[:, places]),
-            "agents": self._agents(block),
-            "wedges": self._wedges(block),
+            "trajectory": lambda: self._trajectory(block),
+            "ticks": lambda: self._ticks(block, imbalances[:, places]),
+            "agents": lambda: Rows(ticks.tick, self._agents.keys, self._agents.known(block)),
+            "wedges": lambda: self._wedges(block),
         }
 
     def _conserve(self, notes: Sequence[MarketNote], ticks: Ticks) -> Array:
@@ -193,61 +207,14 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def _judged(self, references: References, block: Block) -> dict[str, Array]:
         """Columns of ticks.csv that the judges have a say in, `(ticks,)` each."""
         ticks, said = block.ticks, block.reference_values
-        self.descended = self.descended.followed_by(np.array([values.value for values in said]))
         columns = references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
         columns |= references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
-        residuals = np.array([noted.plan_residual for noted in block.notes])
-        self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
         return columns | {
             "distance_to_gradient_path": relative_gap(ticks.prices, block.gradient_price),
             "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), block.adjoint),
-            "plan_residual": residuals,
+            "plan_residual": np.array([noted.plan_residual for noted in block.notes]),
         }
-
-    def _agents(self, block: Block) -> Rows:
-        """Firms, then consumers; a cohort of several as their mean and their total."""
-        economy, markets, ticks = self.economy, self.markets, block.ticks
-        count, firms = len(ticks.tick), len(economy.firms)
-        shape = (count, firms + len(economy.consumers), len(markets.goods))
-        totals = {name: np.zeros(shape) for name in ("quantity", "input", "output")}
-        totals |= {name: np.full(shape, np.nan) for name in ("profit", "utility", "money")}
-        rows = zip(economy.firms, economy.firm_rows, economy.edge_rows, economy.outlet_rows, strict=True)
-        for number, (firm, of_firm, edges, outlets) in enumerate(rows):
-            uses = ticks.inputs[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
-            totals["input"][:, number, markets.good[list(firm.inputs)]] = uses
-            stock = np.zeros(ticks.prices.shape)
-            stock[:, list(firm.outputs)] = ticks.stock[:, outlets].reshape(count, firm.rows, -1).sum(axis=1)
-            totals["quantity"][:, number] = markets.mean_over_users(stock, ticks.prices)
-            made = ticks.outputs[:, of_firm].sum(axis=1)[:, None]
-            totals["output"][:, number, markets.good[list(firm.outputs)]] = made
-            totals["profit"][:, number] = ticks.cash_flow[:, of_firm].sum(axis=1)[:, None]
-            totals["money"][:, number] = 0.0
-        totals["quantity"][:, firms:] = markets.total_over_users(ticks.consumption)
-        totals["money"][:, firms:] = ticks.money[..., None]
-        for number, cohort in enumerate(block.consumers, firms):
-            totals["input"][:, number] = markets.total_over_users(cohort.bought)
-            totals["output"][:, number] = markets.mean_over_users(cohort.sold, ticks.prices)
-            totals["utility"][:, number] = cohort.utility[:, None]
-        who, kinds, entries, shares = agents(economy)
-        known = {name: table[:, entries] * shares[:, None] for name, table in totals.items()}
-        if markets.separate:
-            known["pays"] = self._pays(ticks.prices)[:, entries]
-        goods = len(markets.goods)
-        keys = {"agent": np.repeat(who, goods), "kind": np.repeat(kinds, goods)}
-        return Rows(ticks.tick, {**keys, "good": np.tile(names(markets.goods), len(who))}, known)
-
-    def _pays(self, prices: Array) -> Array:
-        """What each entry of firms and consumers pays for a unit of each good that is not rival and that it uses,
-        `(ticks, entries, goods)`.
-        """
-        economy, markets = self.economy, self.markets
-        place = {entry.name: at for at, entry in enumerate((*economy.firms, *economy.consumers))}
-        pays = np.full((len(prices), len(place), len(markets.goods)), np.nan)
-        for good, places in enumerate(markets.places):
-            for user in places.keys() & place:
-                pays[:, place[user], good] = prices[:, places[user]]
-        return pays
 
     def _wedges(self, block: Block) -> Rows:
         """`p_out df/dx_i - p_i` of each firm and input, with its two parts; of several firms the mean weighted by what
@@ -290,19 +257,6 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             "equilibrium": reached(references, now),
             "dominant_mode": None if mode is None else _by_good(self.markets, mode),
         }
-
-
-def agents(economy: Economy) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp], Array]:
-    """Who stands in agents.csv: names, kinds, which entry of firms and consumers each is, and what to multiply the
-    entry's total by: a single agent by its name, a cohort as `name:mean` and `name:total`.
-    """
-    rows: list[tuple[str, str, int, float]] = []
-    kinds = ("firm",) * len(economy.firms) + ("consumer",) * len(economy.consumers)
-    for number, (kind, entry) in enumerate(zip(kinds, (*economy.firms, *economy.consumers), strict=True)):
-        shares = {"": 1.0} if entry.count == 1 else {":mean": 1.0 / entry.count, ":total": 1.0}
-        rows += [(entry.name + part, kind, number, share) for part, share in shares.items()]
-    who, kind, number, share = zip(*rows, strict=True)
-    return names(who), names(kind), np.array(number, dtype=np.intp), np.array(share)
 
 
 def _mean(values: Array, weights: Array) -> Array:

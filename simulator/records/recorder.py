@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -68,9 +68,9 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
         """What is kept of the tick just over; None if nothing of one that is not to be recorded."""
 
     @abstractmethod
-    def rows(self, notes: Sequence[NoteT]) -> dict[str, Rows]:
-        """What is known of the rows of each table, by the notes of a block; nothing if no tick is to be recorded. A
-        table that is left out has a header alone.
+    def rows(self, notes: Sequence[NoteT]) -> dict[str, Callable[[], Rows]]:
+        """By table what tells, once it is asked, all that is known of its rows, by the notes of a block; nothing if no
+        tick is to be recorded. A table that is left out has a header alone.
         """
 
     def facts(self, verdict: Verdict, now: Transition[StateT, TickT], last: Mapping[str, float]) -> Facts:
@@ -93,14 +93,17 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
 
 
 class Recorder:
-    """Keeps the notes of a block of ticks; a block ends after so many ticks, or with one of the ticks `ends`.
+    """Keeps the notes of a block of ticks; a block ends after so many ticks, or with one of the ticks `ends`. Only the
+    `kept` tables are worked out.
 
     Arithmetic on arrays of another length may differ in its last bit. Blocks therefore end where the tick's number
     says, never when the clock does, and a resumed run begins at the end of a block: the same bytes every time.
     """
 
-    def __init__(self, view: View[Any, Any, Any], ends: Set[int] = frozenset()) -> None:
-        self.view, self._ends = view, ends
+    def __init__(
+        self, view: View[Any, Any, Any], ends: Set[int] = frozenset(), kept: Set[str] = frozenset(TABLES)
+    ) -> None:
+        self.view, self._ends, self._kept = view, ends, kept
         self._seen, self._notes, self._last = 0, list[Any](), -1
 
     @cached_property
@@ -121,18 +124,25 @@ class Recorder:
         """Whether a block of ticks is complete."""
         return self._seen >= self.most_ticks or self._last in self._ends
 
-    def tables(self) -> dict[str, Table]:
-        """The tables of all ticks recorded since the last call."""
+    def tables(self, *, last: bool = False) -> dict[str, Table]:
+        """The tables of all ticks recorded since the last call; of the `last` block those too that a summary needs."""
         notes, self._notes, self._seen = self._notes, [], 0
+        needed = {*self._kept}
+        if last:
+            needed |= {"ticks"} if self.view.references is None else {"ticks", "trajectory"}
         with np.errstate(all="ignore"):
             found = self.view.rows(notes) if notes else {}
             return {
-                name: _table(name, columns, found.get(name)) for name, columns in self.view.columns.items() if found
+                name: _table(name, columns, found.get(name))
+                for name, columns in self.view.columns.items()
+                if found and name in needed
             }
 
 
-def _table(name: str, columns: Columns, rows: Rows | None) -> Table:
+def _table(name: str, columns: Columns, told: Callable[[], Rows] | None) -> Table:
     """A table of its rows, of none where a view knows nothing of it."""
-    if rows is None:
+    if told is not None:
+        rows = told()
+    else:
         rows = Rows(np.zeros(0, dtype=np.intp), {key: names(()) for key in list(TABLES[name].keys)[1:]}, {})
     return Table.of({"tick": rows.ticks}, rows.keys, columns, rows.known)

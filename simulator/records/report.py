@@ -121,10 +121,12 @@ def last_row(tables: Mapping[str, Table], free: NDArray[np.bool_]) -> dict[str, 
     """The last row of ticks.csv by column, and `bid_gap`: the largest relative gap between price and bid of goods whose
     price is `free` to move; of how many bid and adjoint are `compared` with the price, and how many are `movable`.
     """
-    if not tables:
+    if "ticks" not in tables:
         return {}
-    ticks, trajectory = tables["ticks"], tables["trajectory"]
-    last = dict(zip(ticks.columns, ticks.values[-1].tolist(), strict=True))
+    last = dict(zip(tables["ticks"].columns, tables["ticks"].values[-1].tolist(), strict=True))
+    if "trajectory" not in tables:
+        return last
+    trajectory = tables["trajectory"]
     goods = dict(zip(trajectory.columns, trajectory.values[-len(free) :].T, strict=True))
     told = free & ~as_good_as_free(goods["price"], goods["demand"], goods["supply"])
     both = told & np.isfinite(goods["bid"] + goods["adjoint"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -91,11 +91,12 @@ class _Cells(dict[float, str]):
         return text
 
 
-def frames(blocks: Sequence[Mapping[str, Table]]) -> dict[str, pd.DataFrame]:
-    """DataFrames of the tables of several blocks, in order."""
+def frames(blocks: Sequence[Mapping[str, Table]], kept: Set[str]) -> dict[str, pd.DataFrame]:
+    """DataFrames of the tables of several blocks, in order, as far as they are `kept`."""
     import pandas as pd
 
-    return {name: pd.concat([block[name].frame() for block in blocks], ignore_index=True) for name in blocks[0]}
+    tables = [name for name in blocks[0] if name in kept]
+    return {name: pd.concat([block[name].frame() for block in blocks], ignore_index=True) for name in tables}
 
 
 def together(parts: Sequence[Known]) -> Known:

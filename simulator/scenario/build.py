@@ -14,6 +14,7 @@ from simulator.dynamics.trading import Trade as TradeRule
 from simulator.errors import Problem
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
+from simulator.records.columns import TABLES
 from simulator.scenario.document import dump
 from simulator.scenario.economies import Regime, Shocked, locked, markets_of, outside_prices, regimes_of
 from simulator.scenario.learning import must_need_no_slope, training_set_of
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How long a run may take (`ticks`), when it counts as cleared (`tolerance`), what it records and when it stops."""
+    """How long a run may take (`ticks`), when it counts as cleared (`tolerance`), what it records and when it stops;
+    `tables` are those that are kept.
+    """
 
     ticks: int = 1000
     tolerance: float = 1e-6
@@ -38,6 +41,7 @@ class RunSettings:
     references: bool = True
     diagnostics: int = 1
     stop: str = "verdict"
+    tables: frozenset[str] = frozenset(TABLES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +122,7 @@ def build(
     trade = TradeRule(model.trade != "at_equilibrium", spoilage=model.every_tick.spoils, start=model.start)
     training, first = None if learning is None else training_set_of(learning, draws), locked(np.array(prices))
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
+    run["tables"] = frozenset(model.run.tables)
     return Scenario(
         name=resolved["name"],
         regimes=regimes_of(model, shocked, markets, draws),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, Tag, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, Tag, TypeAdapter, WithJsonSchema
 
 from simulator.dynamics import trial
 from simulator.dynamics.behaviours import BEHAVIOURS
@@ -22,6 +22,7 @@ from simulator.kinds.entry import (
     TEXT,
     Amount,
     Chosen,
+    Complaint,
     Entry,
     GoodName,
     Known,
@@ -30,11 +31,14 @@ from simulator.kinds.entry import (
     Positive,
     Whole,
     by_shape,
+    refusal,
 )
 from simulator.kinds.formulas import MakesText
 from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded
 from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
+from simulator.kinds.wording import unknown
+from simulator.records.columns import TABLES
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.table import AnyScheduler
@@ -116,6 +120,13 @@ class Firm(Entry):
         return kind.build(below) if self.technology.name in TECHNOLOGIES else trial.technology(kind, below)
 
 
+def _known_table(name: str) -> str:
+    if name not in TABLES:
+        raise refusal(Complaint((), unknown("table", name, TABLES)))
+    return name
+
+
+TableName = Annotated[str, AfterValidator(_known_table), WithJsonSchema({"type": "string", "enum": [*TABLES]})]
 Share = Annotated[
     Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)] | Drawn,
     by_shape("a share (number) or equal", "equal"),
@@ -194,6 +205,9 @@ class Run(Entry):
         1, description="ticks from one look at how the market is out of equilibrium to the next; 0: never"
     )
     stop: Literal["verdict", "never"] = Field("verdict", description="verdict: once cleared or diverged; never: run on")
+    tables: list[TableName] = Field(
+        default_factory=lambda: [*TABLES], description="the CSVs that are written, and worked out"
+    )
 
 
 class Compare(Entry):

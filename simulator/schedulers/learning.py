@@ -6,7 +6,7 @@ the bundles whose orders stay unfilled. Prices are the weights, unfilled orders 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -22,6 +22,7 @@ from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory,
 from simulator.economics.bundles import SELLERS, Sellers, contents, redesigns
 from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
+from simulator.economics.user_markets import UserMarkets
 from simulator.kinds.entry import LIST, MAPPING, NUMBER, TEXT, Entry, Name, Positive, Whole, by_shape
 from simulator.kinds.wording import quoted
 from simulator.records.columns import LEARNING_TICKS
@@ -200,7 +201,7 @@ class Learning(Scheduler[LearningState, LearningTick]):
 
         return LearningView(self, economy.goods, self.rule.free)
 
-    def agent_rows(self, economy: Economy, goods: int) -> int:
+    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets) -> int:
         from simulator.records.learning_view import MOST_ORDERS
 
         orders = self.training.orders

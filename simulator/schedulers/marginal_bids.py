@@ -12,7 +12,7 @@ and prices after at most `2 depth - 1`, `depth` the firms on the longest path to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -28,6 +28,7 @@ from simulator.dynamics.verdicts import Verdict, VerdictRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.links import Links, unknown
+from simulator.economics.user_markets import UserMarkets
 from simulator.kinds.entry import Complaint, Positive, Steps, refusal
 from simulator.kinds.wording import quoted, shown
 from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
@@ -193,8 +194,8 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
 
         return BidsView(self.links, economy, sweeps=options.references)
 
-    def agent_rows(self, economy: Economy, goods: int) -> int:
-        return sum(len(firm.inputs) + len(firm.outputs) for firm in economy.firms)
+    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets) -> int:
+        return sum(len(firm.inputs) + len(firm.outputs) for firm in economies[0].firms)
 
 
 class BidsVerdict(VerdictRule[BidsState, BidsTick]):

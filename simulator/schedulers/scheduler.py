@@ -9,7 +9,7 @@ allowed where no result can show it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol
@@ -25,7 +25,8 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import UserMarkets
 from simulator.kinds.entry import Entry, Spot, Steps
-from simulator.records.columns import Columns
+from simulator.records.agent_rows import AgentRows
+from simulator.records.columns import TABLES, Columns
 
 if TYPE_CHECKING:
     from simulator.dynamics.consumers import CohortTick
@@ -170,9 +171,9 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """What each cohort of consumers went through in a tick."""
         return []
 
-    def agent_rows(self, economy: Economy, goods: int) -> int:
-        """How many rows of agents.csv a tick has: one for each agent and each of so many `goods`, two for several."""
-        return goods * sum(1 if entry.count == 1 else 2 for entry in (*economy.firms, *economy.consumers))
+    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets) -> int:
+        """How many rows of agents.csv a tick has, where these `economies` follow one another."""
+        return len(AgentRows(economies, markets).keys["good"])
 
     def participants(self, economy: Economy) -> list[Participant]:
         """The entries of agents that take part."""
@@ -183,7 +184,8 @@ class Scheduler(ABC, Generic[StateT, TickT]):
 class ViewOptions(NamedTuple):
     """What of a run its record depends on: which good each market is of, the run's `seed`, whether the judges look on
     (`references`), what the path is compared with (`dual` or `primal`), and every so many ticks the linear picture
-    (`diagnostics`, 0 never).
+    (`diagnostics`, 0 never); the `tables` that are kept, and all `economies` that follow one another, if shocks change
+    the first.
     """
 
     markets: UserMarkets
@@ -191,6 +193,8 @@ class ViewOptions(NamedTuple):
     references: bool = True
     gradient_path: str = "dual"
     diagnostics: int = 1
+    tables: Set[str] = frozenset(TABLES)
+    economies: Sequence[Economy] = ()
 
 
 def flatten(state: Any) -> dict[str, Array]:

@@ -282,7 +282,14 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         if options.references:
             references = References(economy, self.rule, prices, options.seed, path=path, diagnostics=every)
         return MarketView(
-            economy, options.markets, self.rule, self.cohorts, references, every_tick=self.trade.every_tick
+            economy,
+            options.markets,
+            self.rule,
+            self.cohorts,
+            references,
+            every_tick=self.trade.every_tick,
+            tables=options.tables,
+            economies=options.economies,
         )
 
     def settle_at_equilibrium(self, now: Market) -> MarketTick:
