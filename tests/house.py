@@ -94,7 +94,7 @@ ROOMS = {
     "simulator.figures.network": "network",
     "simulator.records.perturbation": "perturbation perturbation_lines",
     "simulator.figures.prices": "prices three_prices",
-    "simulator.figures.table": "FIGURES draw",
+    "simulator.figures.table": "FIGURES NEEDED draw",
     "simulator.records.recorder": "Recorder Rows View",
     "simulator.figures.run_measures": "MEASURES RunMeasures",
     "simulator.figures.simplex": "points simplex",

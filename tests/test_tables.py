@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.builders import market_of, saved_every_block, tick_of
 from tests.house import (
+    NEEDED,
     AgentRows,
     CohortTick,
     ScenarioError,
@@ -89,6 +91,21 @@ def test_nothing_is_worked_out_for_a_table_that_is_left_out(monkeypatch: pytest.
     simulate(loaded("crusoe", ticks=5, tables=["wedges"], references="off"))
     with pytest.raises(AssertionError):
         simulate(loaded("crusoe", ticks=5, tables=["trajectory"], references="off"))
+
+
+@pytest.mark.parametrize("name", ["crusoe", "and_perceptron", "blueprint_saddle"])
+def test_figures_that_miss_a_table_are_left_out_as_well(name: str, shared: Any, tmp_path: Path) -> None:
+    run = shared.run(name)
+    drawn = {file.name: file.read_bytes() for file in run.plot(tmp_path / "whole")}
+    for left_out in TABLES:
+        kept = [table for table in TABLES if table != left_out]
+        some = replace(run, summary={**run.summary, "tables": kept}, **{left_out: pd.DataFrame()})
+        files = {file.name: file.read_bytes() for file in some.plot(tmp_path / left_out)}
+        gone = {f"{figure}.png" for figure, tables in NEEDED.items() if left_out in tables}
+        assert files.keys() == drawn.keys() - gone
+        # Where equilibria are not told, their lines are not drawn.
+        if left_out != "equilibrium":
+            assert files == {name: drawn[name] for name in files}
 
 
 def test_a_run_without_prices_is_shown_in_words() -> None:

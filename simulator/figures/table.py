@@ -18,22 +18,22 @@ from simulator.figures.prices import prices, three_prices
 from simulator.figures.simplex import simplex
 from simulator.figures.wave import wave
 
-BUILDERS = {
-    prices: ("trajectory",),
-    three_prices: ("trajectory",),
-    convergence: ("ticks",),
-    wedges: ("wedges",),
-    network: ("trajectory", "agents"),
-    simplex: ("trajectory",),
-    gains: ("distribution",),
-    wave: ("trajectory",),
-    learnt: ("trajectory", "ticks", "agents"),
-    held_out: (),
-    diagnostics: ("ticks",),
-}
-"""The figures, and the tables that each cannot do without."""
+BUILDERS = (prices, three_prices, convergence, wedges, network, simplex, gains, wave, learnt, held_out, diagnostics)
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: build for build in BUILDERS}
 """The figures of a run by the names of their files; None where one would say nothing."""
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "prices": ("trajectory",),
+    "three_prices": ("trajectory", "equilibrium"),
+    "convergence": ("ticks",),
+    "wedges": ("wedges",),
+    "network": ("trajectory", "agents"),
+    "simplex": ("trajectory",),
+    "gains": ("distribution",),
+    "wave": ("trajectory",),
+    "learnt": ("trajectory", "ticks", "agents"),
+    "diagnostics": ("ticks",),
+}
+"""The tables that a figure cannot do without."""
 
 
 def draw(run: str | Path | Frames, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
@@ -53,7 +53,7 @@ def draw(run: str | Path | Frames, folder: str | Path, formats: Sequence[str] = 
         # A letter that no font here has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for name, build in FIGURES.items():
-            told = set(BUILDERS[build]) <= set(frames.summary.get("tables", TABLES))
+            told = set(NEEDED.get(name, ())) <= set(frames.summary.get("tables", TABLES))
             figure = build(frames) if told else None
             if figure is not None:
                 for kind in formats:

@@ -129,9 +129,7 @@ USERS: Columns = (
         "pays", PRICE, "what the agent pays for a unit of what it uses: of a good that is not rival, a price of its own"
     ),
 )
-"""A further column of agents.csv where some good is not rival, and under `marginal_bids`, where only the goods a firm
-makes or uses have rows.
-"""
+"""A further column of agents.csv where some good is not rival, and under `marginal_bids`."""
 
 WEDGES: Columns = (
     Column("marginal_revenue_product", PRICE, "p_out df/dx_i of a firm's input at the quantities used"),
