@@ -25,7 +25,6 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import UserMarkets
 from simulator.kinds.entry import Entry, Spot, Steps
-from simulator.records.agent_rows import AgentRows
 from simulator.records.columns import TABLES, Columns
 
 if TYPE_CHECKING:
@@ -173,6 +172,8 @@ class Scheduler(ABC, Generic[StateT, TickT]):
 
     def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets) -> int:
         """How many rows of agents.csv a tick has, where these `economies` follow one another."""
+        from simulator.records.agent_rows import AgentRows
+
         return len(AgentRows(economies, markets).keys["good"])
 
     def participants(self, economy: Economy) -> list[Participant]:
