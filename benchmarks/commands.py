@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from subprocess import run
+from tempfile import mkdtemp
 
 from benchmarks.harness import Group, Groups, Line, Side
 from benchmarks.markets import SCENARIOS
 
 
-def process(*words: str) -> Side:
-    """A fresh interpreter, which must end well."""
-    return Side(lambda: partial(run, [sys.executable, *words], check=True, capture_output=True), lambda _: {}, per="")
+def process(*words: str, bytecode: str) -> Side:
+    """A fresh interpreter, which must end well; bytecode is kept in a folder, whatever this process is told of it."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    call = partial(run, [sys.executable, *words], check=True, capture_output=True, env=environment)
+    return Side(lambda: call, lambda _: {}, per="")
 
 
 def starting(rounds: int) -> Group:
     """Two commands beside an interpreter that has nothing to do."""
+    started = partial(process, bytecode=mkdtemp())
     sides = {
-        "bare": process("-c", "pass"),
-        "help": process("-m", "simulator", "--help"),
-        "check": process("-m", "simulator", "check", str(SCENARIOS / "tupperware.yaml")),
+        "bare": started("-c", "pass"),
+        "help": started("-m", "simulator", "--help"),
+        "check": started("-m", "simulator", "check", str(SCENARIOS / "tupperware.yaml")),
     }
     lines = [
         Line("--help", "a command, against a bare interpreter", "help", "bare", at_most=9, common="none"),
