@@ -26,7 +26,7 @@ def blocks(asked: Any) -> Blocks:
     simulation, found = Simulation(asked), list[dict[str, Table]]()
     for _ in simulation.ticks():
         if simulation.recorder.full or simulation.verdict is not None:
-            found.append(simulation.recorder.tables())
+            found.append(simulation.recorder.tables(last=simulation.verdict is not None))
     return found
 
 

@@ -53,8 +53,8 @@ def finished(simulation: Simulation) -> dict[str, Any]:
     blocks = []
     for _ in simulation.ticks():
         if simulation.recorder.full or simulation.verdict is not None:
-            blocks.append(simulation.recorder.tables())
-    return frames([block for block in blocks if block])
+            blocks.append(simulation.recorder.tables(last=simulation.verdict is not None))
+    return frames([block for block in blocks if block], simulation.scenario.run.tables)
 
 
 def last_price(tables: dict[str, Any]) -> Columns:
