@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand
 
 from simulator.kinds.wording import alike, listed, nearest
-from simulator.slips import called_here, instead, meant
+from simulator.slips import ADVICE, called_here, instead, meant
 
 
 def _untold(ctx: Any) -> None:
@@ -91,7 +91,9 @@ def _setting(option: str, arguments: Sequence[str]) -> str | None:
     from simulator.scenario.language import Language
     from simulator.scenario.remedies import belongs
 
-    way = belongs(Language(from_data({})), (), option.lstrip("-"))
+    if (advice := instead("key", option)) and advice.startswith(ADVICE):
+        return advice
+    way = belongs(Language(from_data({})), (), option.lstrip("-").replace("-", "_"))
     if way is None or not all(step.isidentifier() for step in way):
         return None
     place = [argument.partition("=")[0] for argument in arguments].index(option)

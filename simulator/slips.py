@@ -35,6 +35,7 @@ WORDS = {
     "marginal_adjustment": "gradual, gradient, adaptive, step_by_step",
     "tatonnement": "auctioneer, walras, walrasian, groping",
     "marginal_bids": "bids, backprop, backpropagation",
+    "walras": "sgd, gd, gradient_descent, gradient, vanilla",
     # Keys of a scenario.
     "goods": "good, commodities, commodity, products, items, markets, market",
     "consumers": "consumer, households, household, agents, agent, people, buyers, persons, individuals",
@@ -164,7 +165,9 @@ def _number(value: float) -> str:
 
 ADVICE = "instead, "
 """How advice begins that is a sentence of its own, and nothing to paste."""
-EPOCHS = "a tick is a batch, ticks = epochs x batches a round"
+EPOCHS = "set run.ticks: a tick is a batch, ticks = epochs x batches a round"
+NO_DECAY = "leave it out: nothing draws weights to 0 here; for steps that fade set scheduler.with=[{decay: 0.5}]"
+ARGUMENT = r"([^,]+)"
 NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 SLIPS = (
     # Where a number is expected.
@@ -182,6 +185,7 @@ SLIPS = (
     Slip("number", r"[-+]?(?:inf|infinity|infinite|∞|unlimited|none)", "a large number such as 1e9"),
     Slip("number", "(?i:random|drawn|uniform)", "{uniform: [1, 2]}"),
     Slip("number", "(?i:off|no|false|zero)", "0"),
+    Slip("number", r"\D*", f"{ADVICE}write it in digits, such as 2"),
     # What a shock makes of a number.
     Slip("change", rf"[*x×] *{NUMBER}", r"{times: \1}"),
     Slip("change", rf"([-+]) *{NUMBER} *%", lambda m: f"{{times: {_number(1 + float(m[1] + m[2]) / 100)}}}"),
@@ -196,7 +200,8 @@ SLIPS = (
     Slip("key", r"([\w.-]+) *:?= *\{([\w.-]+)", r"\1: {\2: ...}"),
     Slip("key", r"([\w.-]+) *:?= *(\S+)", r"\1: \2"),
     Slip("key", "at_equilibrium", "trade: at_equilibrium"),
-    Slip("key", "(?i:n_|num_|--)?(?i:epochs?)", f"{ADVICE}run: {{ticks: ...}}: {EPOCHS}"),
+    Slip("key", "(?i:n_|num_|--)?(?i:epochs?)", f"{ADVICE}{EPOCHS}"),
+    Slip("key", "(?i:(?:--)?weight[_-]?decay|l2_?(?:reg(?:ularization)?|penalty))", f"{ADVICE}{NO_DECAY}"),
     Slip("key", r"-([\w.]+)", r"- \1: ..."),
     Slip("key", r"([A-Za-z_]\w*)\.([A-Za-z_]\w*)", r"\1: {\2: ...}"),
     Slip("key", r"([\w.-]+) +(\S+)", r"\1: \2"),
@@ -257,23 +262,40 @@ SLIPS = (
     Slip("sign", "³", "^3"),
     Slip("sign", "√", "sqrt(...)"),
     # Functions that formulas have by another name, or through others.
-    Slip("function", "log10", "ln(...)/ln(10)"),
-    Slip("function", "log2", "ln(...)/ln(2)"),
-    Slip("function", "log1p", "ln(1 + ...)"),
-    Slip("function", "pow", "a^b"),
-    Slip("function", "sum", "x + y"),
-    Slip("function", "dot|prod|mul", "x*y"),
-    Slip("function", "sigmoid|logistic|expit", "1/(1 + exp(-x))"),
-    Slip("function", "relu", "max(x, 0)"),
-    Slip("function", "mean|average|avg", "(x + y)/2"),
-    Slip("function", "softmax", "exp(x)/(exp(x) + exp(y))"),
-    Slip("function", "softplus", "ln(1 + exp(x))"),
-    Slip("function", "tan", "sin(...)/cos(...)"),
+    Slip("function", rf"log10\({ARGUMENT}\)", r"ln(\1)/ln(10)"),
+    Slip("function", rf"log2\({ARGUMENT}\)", r"ln(\1)/ln(2)"),
+    Slip("function", rf"log1p\({ARGUMENT}\)", r"ln(1 + \1)"),
+    Slip("function", rf"pow\({ARGUMENT}, {ARGUMENT}\)", lambda m: f"{_factor(m[1])}^{_factor(m[2])}"),
+    Slip("function", r"sum\((.+)\)", lambda m: " + ".join(_terms(m[1]))),
+    Slip("function", r"(?:dot|prod|mul)\((.+)\)", lambda m: "*".join(map(_factor, _terms(m[1])))),
+    Slip("function", rf"(?:sigmoid|logistic|expit)\({ARGUMENT}\)", lambda m: f"1/(1 + exp(-{_factor(m[1])}))"),
+    Slip("function", rf"relu\({ARGUMENT}\)", r"max(\1, 0)"),
+    Slip("function", rf"(?:mean|average|avg)\({ARGUMENT}\)", r"\1"),
+    Slip("function", r"(?:mean|average|avg)\((.+)\)", lambda m: f"({' + '.join(_terms(m[1]))})/{len(_terms(m[1]))}"),
+    Slip("function", rf"softmax\({ARGUMENT}\)", f"{ADVICE}write it out: exp(a)/(exp(a) + exp(b)) of values a and b"),
+    Slip("function", r"softmax\((.+)\)", lambda m: _share([f"exp({term})" for term in _terms(m[1])])),
+    Slip("function", rf"softplus\({ARGUMENT}\)", r"ln(1 + exp(\1))"),
+    Slip("function", rf"tan\({ARGUMENT}\)", r"sin(\1)/cos(\1)"),
 )
 
 
 def _bare(line: str) -> str:
     return re.sub(r"\blog\(", "ln(", re.sub(r"\b(?:np|numpy|math|torch|tf|jnp)\.", "", line))
+
+
+def _terms(arguments: str) -> list[str]:
+    """The arguments of a function, parted at commas that are not between brackets."""
+    return re.split(r", (?![^()]*\))", arguments)
+
+
+def _share(terms: list[str]) -> str:
+    """The part of the first term in the sum of all."""
+    return f"{terms[0]}/({' + '.join(terms)})"
+
+
+def _factor(term: str) -> str:
+    """A term as a factor or a power, in brackets unless it is one name or number."""
+    return term if re.fullmatch(r"[\w.\[\]]+", term) else f"({term})"
 
 
 def _keyed(line: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -348,10 +349,17 @@ class _Parser:
     def call(self, name: str, offset: int) -> None:
         if name not in FUNCTIONS:
             close = called_here(name, FUNCTIONS) or next(iter(get_close_matches(name.lower(), FUNCTIONS, 1)), None)
-            guess = f"{name}*(...)" if name in self.names else instead("function", name) or close
+            guess = f"{name}*(...)" if name in self.names else instead("function", self.called(name, offset)) or close
             expected = f"expected one of {' '.join(FUNCTIONS)}"
             self.refuse(f"unknown function {name}; {expected}{meant(guess)}", offset)
         self.push(_Waiting("(", self.text.index("(", offset), function=name))
+
+    def called(self, name: str, offset: int) -> str:
+        """A function with its arguments, as far as their brackets are closed."""
+        inside = self.text[self.text.index("(", offset) + 1 :]
+        depths = list(accumulate((letter == "(") - (letter == ")") for letter in inside))
+        inside = inside[: depths.index(-1)] if -1 in depths else inside
+        return f"{name}({', '.join(part.strip() for part in inside.split(','))})"
 
     def push(self, waiting: _Waiting) -> None:
         if len(self.waiting) >= MAX_DEPTH:

@@ -90,6 +90,7 @@ def number(value: float) -> str:
 def choice(value: object, choices: list[str], *, suggest: bool = True) -> str:
     """What was found in the place of one of some words."""
     guess = nearest(value, choices) if suggest and isinstance(value, str) else None
+    guess = guess or (choices[0] if suggest and len(choices) == 1 else None)
     if isinstance(value, bool) and {"on", "off"} <= set(choices):
         guess = "on" if value else "off"
     return f"found {found(value)}; expected {listed(choices)}{meant(guess)}"

@@ -27,8 +27,10 @@ _OF_PYTHON = [
 ]
 
 
-def function_meant(written: str, found: object, *, python: bool) -> str:
-    """The function that the name means where `found` stands around it (None: nothing). Raises ValueError if none."""
+def function_meant(written: str, arguments: str, found: object, *, python: bool) -> str:
+    """The function that the name means where `found` stands around it (None: nothing). Raises ValueError if none, with
+    what to write in the place of it and its `arguments`.
+    """
     if found is not None:
         for each, name in _OF_PYTHON:
             if each is found:
@@ -37,5 +39,5 @@ def function_meant(written: str, found: object, *, python: bool) -> str:
     name = _IN_PYTHON.get(written, written) if python else written
     if name in FUNCTIONS:
         return name
-    guess = instead("function", written) or nearest(written, FUNCTIONS)
+    guess = instead("function", f"{written}({arguments})") or nearest(written, FUNCTIONS)
     raise ValueError(f"unknown function {written}; expected one of {' '.join(FUNCTIONS)}{meant(guess)}")

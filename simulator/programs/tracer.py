@@ -367,7 +367,8 @@ class Tracer:
         if own is not None:
             return self.inline(own, values, node)
         try:
-            name = function_meant(written, self.surrounding(function), python=self.python)
+            given = ", ".join(map(ast.unparse, arguments))
+            name = function_meant(written, given, self.surrounding(function), python=self.python)
         except ValueError as error:
             self.refuse(str(error), node)
         several = name in ("min", "max")

@@ -113,7 +113,7 @@ def _below(way: Way, path: Steps) -> bool:
 
 def reshaped(language: Language, path: Steps, value: Any, expected: str) -> str | None:
     """What to write instead of a value of another shape than is expected."""
-    if isinstance(value, str) and ("number" in expected or expected == "true or false"):
+    if isinstance(value, str) and (re.match("a (whole )?number", expected) or expected == "true or false"):
         guess = instead("truth" if expected == "true or false" else "number", value.strip())
         return None if expected == "a whole number" and guess and re.match(r"\{|\S*\.", guess) else guess
     if expected.startswith("a list"):

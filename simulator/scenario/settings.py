@@ -15,7 +15,7 @@ from simulator.scenario.language import Language, fields_of, model_of
 from simulator.scenario.remedies import ANY, EACH, belongs, line
 from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.yaml_text import compose_value
-from simulator.slips import called_here, meant
+from simulator.slips import ADVICE, called_here, instead, meant
 
 
 def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
@@ -141,6 +141,8 @@ def _unknown_path(language: Language, dotted: str, rest: str, names: list[str]) 
     before = dotted[: len(dotted) - len(rest)]
     first, dot, after = rest.partition(".")
     guess = called_here(first, names)
+    if guess is None and (advice := instead("key", first)) and advice.startswith(ADVICE):
+        return unknown("path", dotted, names, suggest=False) + meant(advice)
     if guess is None:
         placed = re.sub(r"\[(\d+)\]", r".\1", dotted)
         further = placed if placed != dotted else _further_down(language, before, first)
