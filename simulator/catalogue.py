@@ -188,8 +188,10 @@ def everything(folder: Path) -> dict[str, list[Section]]:
 
 def overview(found: Mapping[str, list[Section]], folder: Path) -> list[str]:
     """Every heading with the names under it."""
+    # A rule by name may be called as the piece that it is made of.
     names = {
-        heading: [entry for section in sections for entry in section.entries] for heading, sections in found.items()
+        heading: list(dict.fromkeys(entry for section in sections for entry in section.entries))
+        for heading, sections in found.items()
     }
     names["scenarios"] = [Path(name).stem for name in names["scenarios"]] or [f"none in {folder}"]
     names["columns"] = [section.title for section in found["columns"]]

@@ -255,6 +255,7 @@ def _conclude(
     written = {name: table() for name, table in at_the_end.items() if name in scenario.run.tables}
     last = last_row(tables, view.free_goods)
     facts = {"ticks": ticks, "tolerance": scenario.run.tolerance, "gainless": without_gains(cohorts, economy)}
+    facts["ran_on"] = scenario.run.stop == "never" and ticks > 0 and verdict.outcome in ("cleared", "diverged")
     facts |= view.facts(verdict, now, last)
     known = {
         **last,

@@ -99,8 +99,14 @@ _ENDS = {
     "out_of_ticks": "Not cleared to {tolerance:.2g} after {ticks} tick{ticks:s}",
     "interrupted": "Stopped by the user after {ticks} tick{ticks:s}",
 }
+_SOONER = "at the end of {ticks} tick{ticks:s}, or sooner: the run was not to stop"
 OPENINGS = (
-    *(Sentence(outcome, text, lambda f, outcome=outcome: f.outcome == outcome) for outcome, text in _ENDS.items()),
+    *(
+        Sentence(outcome, text, lambda f, outcome=outcome: f.outcome == outcome and not f.ran_on)
+        for outcome, text in _ENDS.items()
+    ),
+    Sentence("cleared_sooner", f"Cleared {_SOONER}", lambda f: f.outcome == "cleared" and f.ran_on),
+    Sentence("diverged_sooner", f"Diverged {_SOONER}", lambda f: f.outcome == "diverged" and f.ran_on),
     Sentence("at_once", "The initial prices are right already", lambda f: f.outcome == "cleared" and f.ticks == 0),
 )
 """How every run ended, said first."""

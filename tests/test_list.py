@@ -120,6 +120,9 @@ def test_without_a_heading_all_are_listed(call: Called) -> None:
     rows = {line.split()[0]: line for line in out.splitlines()[: len(LISTED)]}
     assert list(rows) == LISTED == ["scenarios", *catalogue.HEADINGS]
     assert "none in scenarios" in rows["scenarios"]
+    for row in rows.values():
+        names = row.partition("  ")[2].strip().split(", ")
+        assert len(names) == len(set(names)), row
     for heading, name in (("utilities", "leontief"), ("rules", "momentum"), ("columns", "ticks.csv")):
         assert name in rows[heading]
 

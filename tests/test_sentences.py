@@ -28,7 +28,7 @@ class Case(NamedTuple):
 
 
 def ended(outcome: str, text: str) -> Case:
-    return Case({"outcome": outcome, "ticks": 9}, {"outcome": "other"}, text)
+    return Case({"outcome": outcome, "ticks": 9, "ran_on": False}, {"outcome": "other"}, text)
 
 
 def swing(amplitude: float) -> dict[str, Any]:
@@ -44,11 +44,21 @@ CASES = {
     "OPENINGS diverged": ended("diverged", "Diverged after 9 ticks"),
     "OPENINGS settled_off_equilibrium": ended("settled_off_equilibrium", "Settled off equilibrium after 9 ticks"),
     "OPENINGS out_of_ticks": Case(
-        {"outcome": "out_of_ticks", "ticks": 1, "tolerance": 1e-6},
+        {"outcome": "out_of_ticks", "ticks": 1, "tolerance": 1e-6, "ran_on": False},
         {"outcome": "cleared"},
         "Not cleared to 1e-06 after 1 tick",
     ),
     "OPENINGS interrupted": ended("interrupted", "Stopped by the user after 9 ticks"),
+    "OPENINGS cleared_sooner": Case(
+        {"outcome": "cleared", "ticks": 900, "ran_on": True},
+        {"ran_on": False},
+        "Cleared at the end of 900 ticks, or sooner: the run was not to stop",
+    ),
+    "OPENINGS diverged_sooner": Case(
+        {"outcome": "diverged", "ticks": 1, "ran_on": True},
+        {"outcome": "cleared"},
+        "Diverged at the end of 1 tick, or sooner: the run was not to stop",
+    ),
     "OPENINGS at_once": Case({"outcome": "cleared", "ticks": 0}, {"ticks": 1}, "The initial prices are right already"),
     "MARKET clears": Case(
         {"excess_demand": 3.2e-10},
@@ -462,6 +472,13 @@ def test_a_path_that_hops_while_the_market_stands_is_told_of(rate: float) -> Non
     assert (told, hop > 1e-3) == (rate == 0.05, rate == 0.05)
     assert f"by {100 * hop:.3g} % from tick to tick" in every.summary["sentence"] or not told
     assert seldom.summary["sentence"] == every.summary["sentence"]
+
+
+def test_when_a_run_cleared_that_was_not_to_stop_is_not_claimed() -> None:
+    stops, goes_on = (simulate({**BARTER, "run": {"ticks": 300, "stop": stop}}).summary for stop in ("verdict", "never"))
+    assert stops["ticks"] < goes_on["ticks"] == 300
+    assert stops["sentence"].startswith(f"Cleared after {stops['ticks']} ticks. ")
+    assert goes_on["sentence"].startswith("Cleared at the end of 300 ticks, or sooner: the run was not to stop. ")
 
 
 def test_no_search_for_equilibria_no_word_of_them_or_of_derivatives() -> None:
