@@ -15,6 +15,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 
 from tests.house import CYCLE, FIGURES, MOST_TURNS, TRAIL, Frames, Run, draw_line, ink, turns_of
@@ -229,6 +230,51 @@ def test_gaps_of_long_lines_survive_thinning() -> None:
     (line,) = axes.lines
     at, there = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     assert not any(at[i] < 20_000 < at[i + 1] and np.isfinite(there[i : i + 2]).all() for i in range(len(at) - 1))
+
+
+@pytest.mark.parametrize(
+    "run", [("town", ("consumers.households.count", 300)), ("perceptron",)], ids=lambda run: run[0]
+)
+def test_no_arrow_crosses_what_is_said_of_a_good(run: Any, run_of: RunOf) -> None:
+    (axes,) = figure_of("network", run_of(*run)).axes
+    said = [text for text in axes.texts if re.match("price|derivative", text.get_text()) or text.get_weight() == "bold"]
+    arrows = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
+    assert len(said) > 6
+    assert len(arrows) > 6
+    for arrow in arrows:
+        curve = axes.transData.transform(arrow._path_original.to_polygons(closed_only=False)[0])
+        assert len(curve) > 1
+        for text in said:
+            box = text.get_window_extent()
+            assert not any(box.contains(x, y) for x, y in curve), text.get_text()
+
+
+@pytest.mark.parametrize("name", ["dot_product", "fan_out", "logistic_loss"])
+def test_of_a_large_program_whole_firms_are_drawn_from_the_inputs_on(name: str, run_of: RunOf) -> None:
+    run = run_of(name)
+    figure = figure_of("network", run)
+    (axes,) = figure.axes
+    arrows = sum(isinstance(patch, FancyArrowPatch) for patch in axes.patches)
+    assert f"the first {arrows} of " in words_of(figure)
+    assert all(text.get_window_extent().x1 < figure.bbox.x1 for text in figure.texts)
+    drawn = {re.sub(r"\s", "", text.get_text()) for text in axes.texts}
+    uses = run.agents[run.agents["kind"] == "firm"].groupby(["agent", "good"])[["input", "output"]].max().reset_index()
+    made = {good: agent for agent, good, _, output in uses.itertuples(index=False) if output != 0}
+    firms = drawn & set(uses["agent"])
+    assert 1 < len(firms) < uses["agent"].nunique()
+    for agent, good, used, _ in uses.itertuples(index=False):
+        if agent in firms and used != 0:
+            assert good in drawn
+            assert made.get(good, agent) in firms, "what it uses is made in the picture, or is an input"
+
+
+def test_what_is_rounding_beside_others_is_0(run_of: RunOf) -> None:
+    run = run_of("xor_delta")
+    last = run.trajectory[run.trajectory["tick"] == run.trajectory["tick"].max()].set_index("good")["price"]
+    assert 0 < abs(last["left"]) < 1e-13
+    (axes,) = figure_of("network", run).axes
+    assert sorted(text.get_text() for text in axes.texts if text.get_text()[:1].isdigit()) == ["0", "0", "0.5"]
+    assert [axes.get_title(loc="right") for axes in figure_of("prices", run).axes] == ["at end 0"] * 2 + ["at end 0.5"]
 
 
 def test_cycles_are_cut_without_a_claim(run_of: RunOf) -> None:

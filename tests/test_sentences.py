@@ -475,7 +475,9 @@ def test_a_path_that_hops_while_the_market_stands_is_told_of(rate: float) -> Non
 
 
 def test_when_a_run_cleared_that_was_not_to_stop_is_not_claimed() -> None:
-    stops, goes_on = (simulate({**BARTER, "run": {"ticks": 300, "stop": stop}}).summary for stop in ("verdict", "never"))
+    stops, goes_on = (
+        simulate({**BARTER, "run": {"ticks": 300, "stop": stop}}).summary for stop in ("verdict", "never")
+    )
     assert stops["ticks"] < goes_on["ticks"] == 300
     assert stops["sentence"].startswith(f"Cleared after {stops['ticks']} ticks. ")
     assert goes_on["sentence"].startswith("Cleared at the end of 300 ticks, or sooner: the run was not to stop. ")

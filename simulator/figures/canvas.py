@@ -66,6 +66,9 @@ TOLERANCE: Style = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (2, 2))}
 # Gaps up to this are what floating point leaves of 0.
 ROUNDING = 1e-14
 
+# A number this small beside others has come to rest at 0.
+STILL = 1e-12
+
 # What keeps a second drawing byte-identical: no dates, no versions.
 METADATA: Mapping[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -102,8 +105,7 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
     heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
     fit_name(shrink(heading, 0.97 * room, least=0.7 * TITLE), room)
     for y, words, style in lines:
-        text = figure.text(0.025, y, plain(together(words)), va="baseline", **style)
-        fit_name(shrink(text, 0.93 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
+        fit_row(figure.text(0.025, y, plain(together(words)), va="baseline", **style))
     return figure
 
 
@@ -151,8 +153,14 @@ def fit_name(text: Text, pixels: float) -> Text:
     return text
 
 
-def number(value: float, digits: int = 4) -> str:
-    """A number for a label: `0.02083`, `1.2e15`, a dash where there is none."""
+def fit_row(text: Text) -> None:
+    """Make a row of a page smaller, and cut it in its middle as a last resort, until it fits."""
+    fit_name(shrink(text, 0.93 * WIDTH, least=0.75 * SMALL), 0.95 * WIDTH)
+
+
+def number(value: float, digits: int = 4, beside: float = 0.0) -> str:
+    """A number for a label: `0.02083`, `1.2e15`, a dash where there is none, 0 where it is rounding `beside` others."""
+    value = 0.0 if abs(value) <= STILL * beside < math.inf else value
     if not math.isfinite(value):
         return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     mantissa, _, exponent = f"{value:.{digits}g}".partition("e")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from graphlib import TopologicalSorter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from simulator.figures.frames import Floats, Frames, goods_of, panel, scheduler_of
+from simulator.figures.canvas import STILL
+from simulator.figures.frames import Floats, Frames, finite, goods_of, panel, scheduler_of
 
 MOST_NODES, MOST_ROWS, MOST_TURNS = 40, 3, 3
 WIDTH, HEIGHT = 1560.0, 665.0
@@ -122,8 +124,10 @@ def _weights(run: Frames) -> Iterator[Flow]:
     several = all("." in name for name in goods.names)
     parts = [name.rpartition(".") if several else (name, "", "bundle") for name in goods.names]
     used += [(maker, ("buyer", contract)) for maker, _, contract in parts]
-    for (name, node), weight in zip(used, [*designs["input"][-1:].ravel(), *goods["price"][-1:].ravel()], strict=True):
-        yield Flow(("firm" if name in firms else "good", name), node, name, float(weight), abs(float(weight)))
+    weights = np.concatenate([designs["input"][-1:].ravel(), goods["price"][-1:].ravel()])
+    weights[np.abs(weights) <= STILL * np.abs(finite(weights)).max(initial=0.0)] = 0.0
+    for (name, node), weight in zip(used, weights.tolist(), strict=True):
+        yield Flow(("firm" if name in firms else "good", name), node, name, weight, abs(weight))
 
 
 def _rest(
@@ -146,6 +150,26 @@ def _rest(
     elif traded_outside and not shared and abs(there - needed) > 1e-3 * there:
         ends = (node, sink) if there > needed else (source, node)
         yield Flow(*ends, good, abs(there - needed), abs((there - needed) * price))
+
+
+def firms_from_inputs(flows: Sequence[Flow]) -> list[Node]:
+    """Firms, each behind those that make what it uses, as far as no loop is in the way."""
+    before, _ = _neighbours((flow.source, flow.target) for flow in flows)
+    order, firms = TopologicalSorter({flow.target: before[flow.target] for flow in flows}), list[Node]()
+    with suppress(CycleError):
+        order.prepare()
+    while ready := order.get_ready():
+        firms += [node for node in ready if node[0] == "firm"]
+        order.done(*ready)
+    return firms
+
+
+def of_firms(flows: Sequence[Flow], firms: Collection[Node]) -> list[Flow]:
+    """What firms use and make, and what the outside and consumers have to do with these goods."""
+    own = [flow for flow in flows if flow.source in firms or flow.target in firms]
+    goods = {flow.good for flow in own}
+    others = (flow for flow in flows if "firm" not in (flow.source[0], flow.target[0]))
+    return [*own, *(flow for flow in others if flow.good in goods)]
 
 
 def layout(flows: Sequence[Flow]) -> NetworkLayout | None:

@@ -19,11 +19,27 @@ from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BLUE, DASHED, GREEN, GREY, SKY, Style, shorten
-from simulator.figures.flows import HEIGHT, MARGIN, WIDTH, Flow, NetworkLayout, Node, Turn, flows_of, layout
+from simulator.figures.flows import (
+    HEIGHT,
+    MARGIN,
+    MOST_NODES,
+    WIDTH,
+    Flow,
+    NetworkLayout,
+    Node,
+    Turn,
+    firms_from_inputs,
+    flows_of,
+    layout,
+    of_firms,
+)
 from simulator.figures.frames import Floats, Frames, finite, goods_of, numbers, scheduler_of
 
 Point = tuple[float, float]
 FONT, ROUND = 15.0, 6.0
+BEND = [Path.MOVETO] + [Path.CURVE4] * 3
+SHARES = (0.5, 0.62, 0.38, 0.72, 0.28, 0.82, 0.18, 0.92, 0.08)
+"""After which shares of its way an arrow may bend."""
 CONSUMER, OUTSIDE = "#F7DDA0", "#DDDDDD"
 FILL = {"firm": SKY, "seller": CONSUMER, "buyer": CONSUMER, "source": OUTSIDE, "sink": OUTSIDE}
 TITLE, LEARNING_TITLE = "Who passes how much of what to whom", "What firms design of what, and what is paid for it"
@@ -32,7 +48,7 @@ GUIDE = (
 )
 LEARNING_GUIDE = (
     "Left to right: what bundles hold, firms that design goods of it, contracts. Numbers: designs, and last prices. "
-    "Dashed: below 0."
+    "Dashed: 0 or below."
 )
 DERIVATIVE = "Derivative: what one more unit would add to the final value; in equilibrium, the price."
 SIZES = (80, 60, 50, 40, 32, 26, 20, 16, 12, 8, 5, 3, 1)
@@ -44,14 +60,18 @@ def network(run: Frames) -> Figure | None:
     where a market learns, arrows with designs and prices.
 
     A consumer or the outside that both sells and buys stands on both sides. Of a network that is too large or too deep
-    to be read the largest flows by value are drawn. None where nothing flowed.
+    to be read the largest flows by value are drawn, of firms that bid those nearest to the inputs. None where nothing
+    flowed.
     """
     flows = flows_of(run)
     if not any(flow.quantity for flow in flows):
         return None
     known = sorted(flows, key=lambda flow: -np.nan_to_num(flow.value))
-    for size in (len(flows), *(size for size in SIZES if size < len(flows))):
-        shown = flows if size == len(flows) else known[:size]
+    smaller = (known[:size] for size in SIZES if size < len(flows))
+    if scheduler_of(run) == "marginal_bids":
+        firms = firms_from_inputs(flows)
+        smaller = (of_firms(flows, firms[:count]) for count in range(MOST_NODES, 0, -1))
+    for shown in (flows, *smaller):
         if plan := layout(shown):
             return _drawing(run, flows, shown, plan)
     return None
@@ -63,9 +83,13 @@ def _drawing(run: Frames, flows: Sequence[Flow], shown: Sequence[Flow], plan: Ne
     facts = {good: {c: float(v[-1, i]) for c, v in told.items()} for i, good in enumerate(goods.names)}
     notes = [f"At tick {numbers(run.agents, 'tick').max():,.0f}."]
     if len(shown) < len(flows):
-        part = sum(np.nan_to_num(flow.value) for flow in shown) / sum(np.nan_to_num(flow.value) for flow in flows)
-        of = "weights" if learning else f"flows, {100 * part:.0f} % of all value"
-        notes.append(f"Too large to be read: the {len(shown)} largest of {len(flows):,} {of}.")
+        part = 100 * sum(np.nan_to_num(flow.value) for flow in shown) / sum(np.nan_to_num(flow.value) for flow in flows)
+        words = f"the {len(shown)} largest of {len(flows):,} flows, {part:.0f} % of all value"
+        if learning:
+            words = f"the {len(shown)} largest of {len(flows):,} weights"
+        elif scheduler_of(run) == "marginal_bids":
+            words = f"the first {len(shown)} of {len(flows):,} flows, from the inputs on"
+        notes.append(f"Too large to be read: {words}.")
     if not learning and not finite(goods["traded"][-1:]).any():
         notes.append("Nothing is traded yet: amounts are plans.")
     bought = [f"{shorten(flow.target[1], 20)} buys {shorten(flow.good, 20)}" for flow in shown if flow.reverse]
@@ -79,10 +103,12 @@ def _drawing(run: Frames, flows: Sequence[Flow], shown: Sequence[Flow], plan: Ne
     circles = [node for node in plan.at if node[0] == "good"]
     taken = [_box(axes, node, plan) for node in plan.at if node[0] not in ("good", "bend")]
     taken += [_circle(axes, node, plan, facts.get(node[1], {}), shown) for node in circles]
+    nodes = len(taken)
     for node in circles:
         _tell(axes, node, plan, facts.get(node[1], {}), taken)
     most = max((flow.value for flow in shown if np.isfinite(flow.value)), default=0.0)
-    routes = [_route(flow, plan) for flow in shown]
+    labels = [Bbox(axes.transData.inverted().transform(label.padded(2))) for label in taken[nodes:]]
+    routes = [_route(flow, plan, labels) for flow in shown]
     for flow, route in zip(shown, routes, strict=True):
         _arrow(axes, flow, route, most)
     ways = [_sampled(route) for route in routes]
@@ -92,6 +118,7 @@ def _drawing(run: Frames, flows: Sequence[Flow], shown: Sequence[Flow], plan: Ne
         homeless += not _amount(axes, shown[i].quantity, ways[i], plan, taken, others)
     if homeless:
         figure.texts[-1].set_text(f"{figure.texts[-1].get_text()}  Arrows without room for their number: {homeless}.")
+        canvas.fit_row(figure.texts[-1])
     return figure
 
 
@@ -164,12 +191,14 @@ def _name_inside(text: Text, width: float, height: float) -> None:
                 return
 
 
-def _route(flow: Flow, plan: NetworkLayout) -> Path:
-    """The arrow's way: smooth, level where it leaves, arrives and passes a layer; a loop runs back underneath."""
+def _route(flow: Flow, plan: NetworkLayout, labels: Sequence[Bbox]) -> Path:
+    """The arrow's way: smooth, level where it leaves, arrives and passes a layer, and past `labels` where it can be; a
+    loop runs back underneath.
+    """
     (x0, y0), (x1, y1) = plan.at[flow.source], plan.at[flow.target]
     if (flow.source, flow.target) in plan.loops:
         low = min(y0, y1) - 150 * plan.scale
-        return Path([(x0, y0 - 30), (x0, low), (x1, low), (x1, y1 - 30)], [Path.MOVETO] + [Path.CURVE4] * 3)
+        return Path([(x0, y0 - 30), (x0, low), (x1, low), (x1, y1 - 30)], BEND)
     bends = plan.routes[flow.source, flow.target]
     nodes = [flow.source, *bends, flow.target]
     leave, arrive = (plan.radius if kind == "good" else plan.box[0] / 2 for kind, _ in (flow.source, flow.target))
@@ -182,10 +211,22 @@ def _route(flow: Flow, plan: NetworkLayout) -> Path:
         else:
             # Level for longer where a good is: its name and price stand above and below.
             share = 0.5 + 0.12 * (link[0][0] == "good") - 0.12 * (link[1][0] == "good")
-            middle = left[0] + share * (right[0] - left[0])
-            way += [(middle, left[1]), (middle, right[1]), right]
-            codes += [Path.CURVE4] * 3
+            curves = [_curve(left, right, each) for each in sorted(SHARES, key=lambda each: abs(each - share))]
+            way += min(curves, key=lambda curve: _crossings(Path([left, *curve], BEND), labels))
+            codes += BEND[1:]
     return Path(way, codes)
+
+
+def _curve(left: Point, right: Point, share: float) -> list[Point]:
+    """From left to right, steepest after so great a share of the way."""
+    middle = left[0] + share * (right[0] - left[0])
+    return [(middle, left[1]), (middle, right[1]), right]
+
+
+def _crossings(curve: Path, labels: Sequence[Bbox]) -> int:
+    """How many points of a curve lie in labels."""
+    x, y = _sampled(curve).T
+    return sum(int(np.sum((x > at.x0) & (x < at.x1) & (y > at.y0) & (y < at.y1))) for at in labels)
 
 
 def _turn(start: Point, end: Point, turn: Turn) -> list[Point]:

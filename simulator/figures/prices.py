@@ -106,8 +106,9 @@ def _goods_to_show(goods: Panel, summary: Mapping[str, Any]) -> tuple[list[int],
 
 def _panel_title(axes: Axes, good: str, price: Floats) -> None:
     """The good's name, the price it ended at, and whether the axis is no common one."""
-    words = f"at end {canvas.number(canvas.last_finite(price))}"
-    words = f"log scale, {words}" if axes.get_yscale() != "linear" else words
+    by_logarithm = axes.get_yscale() != "linear"
+    most = 0.0 if by_logarithm else float(np.abs(finite(price)).max(initial=0.0))
+    words = f"{'log scale, ' if by_logarithm else ''}at end {canvas.number(canvas.last_finite(price), beside=most)}"
     end = axes.set_title(words, loc="right", fontsize=SMALL, color=canvas.ink(BLUE))
     canvas.title(axes, good, axes.get_window_extent().width - end.get_window_extent().width - 15)
 
