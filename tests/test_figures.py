@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 
-from tests.house import CYCLE, FIGURES, MOST_TURNS, TRAIL, Frames, Run, draw_line, ink, turns_of
+from tests.house import CYCLE, FIGURES, MOST_TURNS, TRAIL, Frames, Run, draw_line, ink, simulate, turns_of
 from tests.shared_runs import SharedRuns
 
 RunOf = Callable[..., Run]
@@ -275,6 +275,27 @@ def test_what_is_rounding_beside_others_is_0(run_of: RunOf) -> None:
     (axes,) = figure_of("network", run).axes
     assert sorted(text.get_text() for text in axes.texts if text.get_text()[:1].isdigit()) == ["0", "0", "0.5"]
     assert [axes.get_title(loc="right") for axes in figure_of("prices", run).axes] == ["at end 0"] * 2 + ["at end 0.5"]
+
+
+@pytest.mark.parametrize(("name", "kinked"), [("scarf", True), ("tupperware", False)])
+def test_a_derivative_that_jumps_is_explained(name: str, kinked: bool, run_of: RunOf) -> None:
+    """Tastes of fixed proportions have kinks, smooth ones have none."""
+    run = run_of(name, ("run.ticks", 1000)) if kinked else run_of(name)
+    words = words_of(figure_of("three_prices", run))
+    assert ("The adjoint jumps though prices hardly move: a kink" in words) == kinked
+
+
+def test_consumers_among_whom_nobody_differs_are_named(run_of: RunOf) -> None:
+    taste = {"cobb_douglas": {"bread": 1, "wine": 1}}
+    poor = {"name": "poor", "count": 9, "utility": taste, "endowment": {"bread": {"uniform": [1, 3]}}}
+    alike = [
+        {"name": name, "count": n, "utility": taste, "endowment": {"wine": 2}} for name, n in (("rich", 4), ("x", 1))
+    ]
+    run = simulate({"goods": ["bread", "wine"], "numeraire": "wine", "consumers": [poor, *alike]})
+    assert "Not drawn, as nobody there differs: rich, x." in words_of(figure_of("gains", run))
+    assert "nobody there differs" not in words_of(
+        figure_of("gains", run_of("town", ("consumers.households.count", 300)))
+    )
 
 
 def test_cycles_are_cut_without_a_claim(run_of: RunOf) -> None:

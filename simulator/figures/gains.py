@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from simulator.figures import canvas
 from simulator.figures.canvas import BODY, GREY
 from simulator.figures.frames import Frames, finite, fixed_prices, panel
+from simulator.sentences import names
 
 TITLE = "Who has how much, and who gains from trade"
 GUIDE = "Gain: the money that the utility beyond that of one's endowment is worth. Each panel orders consumers anew."
@@ -25,6 +26,10 @@ def gains(run: Frames) -> Figure | None:
         return None
     numberless = [told.names[i] for i in cohorts if not len(finite(told["gain"][:, i]))]
     notes = [f"Not shown: {', '.join(told.names[i] for i in beyond)}."] if beyond else []
+    consumers = run.agents.query("kind == 'consumer'")["agent"] if len(run.agents) else ()
+    alike = dict.fromkeys(str(name).removesuffix(":mean").removesuffix(":total") for name in consumers)
+    if alike := [name for name in alike if name not in told.names]:
+        notes.append(f"Not drawn, as nobody there differs: {names(alike)}.")
     if numberless:
         notes.append(f"No gain is drawn of {', '.join(numberless)}: without trade some of them have no finite utility.")
     figure = canvas.sheet(run.summary, TITLE, GUIDE, " ".join(notes))

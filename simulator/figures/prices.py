@@ -38,6 +38,9 @@ RATIO_GUIDE = (
 )
 RATIOS = {"price": "market price", "bid": "bid (one step)", "adjoint": "adjoint (full sweep)"}
 MOST_GOODS = len(canvas.CYCLE)
+KINKS = "The adjoint jumps though prices hardly move: a kink, whose two sides differ in slope."
+HARDLY = 0.02
+"""Relative moves below this are small, and jumps are ten times as large."""
 WIDEST = 100.0
 """A ratio further than this from 1, or below its inverse, is left out of the axis."""
 
@@ -141,7 +144,8 @@ def three_prices(run: Frames) -> Figure | None:
     begins = frames.equilibria_of(run, goods.names)["from_tick"]
     several = len(np.unique(begins, axis=0)) < len(begins)
     some += " Equilibrium: of several that were found the nearest to the last prices." if several else ""
-    notes = some, cut, canvas.time_note(run.summary, ticks, *shown.values())
+    kinks = KINKS if _jumps(goods["adjoint"][:rows, chosen], goods["price"][:rows, chosen]) else ""
+    notes = some, cut, kinks, canvas.time_note(run.summary, ticks, *shown.values())
     figure = canvas.sheet(run.summary, RATIO_TITLE, RATIO_GUIDE, *notes)
     titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}
     space = {"left": 0.075, "right": 0.975, "top": 0.74, "bottom": 0.235, "wspace": 0.1}
@@ -164,6 +168,13 @@ def three_prices(run: Frames) -> Figure | None:
     samples = [(canvas.shorten(goods.names[i], 16), style) for i, style in zip(chosen, canvas.CYCLE, strict=False)]
     canvas.legend(figure, samples, ncols=8, handlelength=2.6, columnspacing=1.6)
     return figure
+
+
+def _jumps(derivatives: Floats, prices: Floats) -> bool:
+    """Whether derivatives `(ticks, goods)` jump, time and again, between ticks in which prices hardly move."""
+    with np.errstate(all="ignore"):
+        moved, jumped = (np.abs(np.diff(lines, axis=0) / lines[:-1]).max(axis=1) for lines in (prices, derivatives))
+    return int(np.count_nonzero((moved < HARDLY) & (jumped > 10 * HARDLY))) > 2
 
 
 def _targets(run: Frames, goods: Panel) -> Floats:
