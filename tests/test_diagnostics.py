@@ -12,25 +12,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import load, simulate
-from tests.house import Diagnosis, diagnose, diagnostics, find
+from tests.house import Array, Diagnosis, Scenario, Slopes, diagnose, diagnostics, find
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 COLUMNS = ["rotation_index", "cosine_home", "dominant_mode"]
 
 
+def picture(scenario: Scenario, prices: Array) -> Diagnosis:
+    """The linear picture at some prices, which speaks of some goods."""
+    economy = scenario.economy
+    balance = economy.balance(prices)
+    made = economy.user_prices.profit_slopes(balance.outputs, balance.inputs).sum(axis=0)
+    known = (balance.prices, balance.demand, balance.supply, made, economy.jacobian(balance))
+    ((ticks, found),) = diagnose(economy, scenario.rule, Slopes(*(each[None] for each in known)))
+    assert ticks.tolist() == [0]
+    level = None if found.level is None else found.level[0]
+    return Diagnosis(found.active, found.worth[0], found.matrix[0], found.imbalance[0], level)
+
+
 def at_equilibrium(source: Any) -> Diagnosis:
     scenario = load(source)
     (found,) = find(scenario.economy, scenario.rule, [scenario.initial_prices])
-    diagnosis = diagnose(scenario.economy, scenario.rule, found.balance)
-    assert diagnosis is not None
-    return diagnosis
+    return picture(scenario, found.prices)
 
 
 def at_start(source: Any) -> Diagnosis:
     scenario = load(source)
-    diagnosis = diagnose(scenario.economy, scenario.rule, scenario.economy.balance(scenario.initial_prices))
-    assert diagnosis is not None
-    return diagnosis
+    return picture(scenario, scenario.initial_prices)
 
 
 def scarf(elasticity: float, **more: Any) -> dict[str, Any]:
@@ -168,9 +176,25 @@ def test_modes_that_coincide_are_one() -> None:
     }
     scenario = load(data)
     prices = np.array([0.5, 0.5])
-    diagnosis = diagnose(scenario.economy, scenario.rule, scenario.economy.balance(prices))
-    assert diagnosis is not None
-    assert diagnosis.dominant_mode[1] == pytest.approx(1.0)
+    assert picture(scenario, prices).dominant_mode[1] == pytest.approx(1.0)
+
+
+@given(st.integers(0, 999), st.booleans(), st.integers(0, 2))
+def test_the_way_home_is_that_of_the_pseudo_inverse(seed: int, relative: bool, flat: int) -> None:
+    """Also where `K` is singular beyond the level, and in ticks beside such a one."""
+    stream, size = np.random.default_rng(seed), 4
+    level = np.abs(stream.normal(size=(3, size))) if relative else None
+    matrix, imbalance = stream.normal(size=(3, size, size)), stream.normal(size=(3, size))
+    if flat:
+        # All zeros have no inverse, a column that repeats another one has none but for rounding.
+        matrix[1] = 0.0 if flat == 1 else np.repeat(matrix[1][:, :2], 2, axis=1)
+    if level is not None:
+        level /= np.linalg.norm(level, axis=1, keepdims=True)
+        across = np.eye(size) - level[:, :, None] * level[:, None, :]
+        matrix, imbalance = across @ matrix @ across, np.einsum("tij,tj->ti", across, imbalance)
+    found = Diagnosis(np.ones(size, dtype=bool), np.ones((3, size)), matrix, imbalance, level).home
+    expected = -np.einsum("tij,tj->ti", np.linalg.pinv(matrix, rcond=1e-13), imbalance)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
 
 
 def test_every_so_many_ticks_and_empty_elsewhere() -> None:
@@ -211,9 +235,7 @@ def test_the_summary_names_the_goods_most_out_of_balance() -> None:
     scenario = load(exchange(run={"ticks": 7}))
     said = simulate(scenario).summary["dominant_mode"]
     last = simulate(scenario).trajectory.query("tick == 7")
-    balance = scenario.economy.balance(last["price"].to_numpy())
-    found = diagnose(scenario.economy, scenario.rule, balance)
-    assert found is not None
+    found = picture(scenario, last["price"].to_numpy())
     np.testing.assert_allclose([said[good] for good in scenario.economy.goods], found.dominant_mode[0], rtol=1e-6)
     assert simulate(exchange(run={"ticks": 7, "diagnostics": 0})).summary["dominant_mode"] is None
     assert simulate(exchange(run={"ticks": 7, "diagnostics": 7})).summary["dominant_mode"] == pytest.approx(said)

@@ -15,7 +15,6 @@ from tests.house import (
     SpendingPotential,
     WealthPotential,
     load,
-    merit,
     reference,
     relative_excess_demand,
 )
@@ -138,8 +137,12 @@ def test_the_right_function_is_descended(consumers: list[dict[str, Any]], kind: 
     if kind is Merit:
         return
     prices = np.where(economy.is_outside, economy.outside, [0.7, 1.9, 1.0])
-    descent = function.descent(prices, economy.first_guess())
-    np.testing.assert_allclose(descent.signal, economy.balance(prices).excess_demand, rtol=1e-12, atol=1e-12)
+    signal, wealth, h = function.descent(prices, economy.first_guess()).signal, 1.0, 1e-6
+    if kind is WealthPotential:
+        wealth = sum(float(income.sum()) for income in economy.balance(prices).incomes)
+    for good in np.flatnonzero(~economy.is_outside):
+        up, down = (function.value(economy.balance(prices + s * h * np.eye(3)[good])) for s in (1, -1))
+        assert signal[good] == pytest.approx(-wealth * (up - down) / (2 * h), rel=1e-7, abs=1e-8)
 
 
 @given(st.integers(0, 99))
@@ -154,7 +157,8 @@ def test_the_gradient_of_the_merit(seed: int) -> None:
     economy = load(data).economy
     prices = prices_of(economy, seed)
     balance = economy.balance(prices)
-    value, gradient = merit(balance, economy.jacobian(balance))
+    function = Merit(economy)
+    value, gradient = function.value(balance), -function.signal(balance, economy.jacobian(balance))
 
     def frozen(at: np.ndarray) -> float:
         excess = economy.balance(at).excess_demand
@@ -163,7 +167,7 @@ def test_the_gradient_of_the_merit(seed: int) -> None:
     assert value == pytest.approx(frozen(prices), rel=1e-12)
     h = 1e-6
     slope = [(frozen(prices + h * e) - frozen(prices - h * e)) / (2 * h) for e in np.eye(3)]
-    np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(gradient / (prices @ balance.scale), slope, rtol=1e-5, atol=1e-8)
 
 
 @given(

@@ -16,10 +16,10 @@ from tests.house import (
     MarketModel,
     MarketTick,
     Ticks,
+    economy,
     load,
     market,
     simulate,
-    tatonnement,
     walras_residual,
 )
 
@@ -119,7 +119,7 @@ def test_a_leak_is_seen_in_ticks_that_are_not_recorded(
         return served._replace(sales=served.sales * (0.999 if next(calls) == 10 else 1.0))
 
     # In floats it would be asked but once, when the tick is traced.
-    monkeypatch.setattr(tatonnement, "MOST_ROWS", 0)
+    monkeypatch.setattr(economy, "MOST_ROWS", 0)
     inject(market, "ration", leaks_once)
     run = simulate({**EXCHANGE, "run": {**EXCHANGE["run"], "record_every": record_every}})
     assert run.summary["worst_imbalance"] > 1e-4

@@ -55,6 +55,14 @@ def test_runs_for_which_another_answer_holds_go_by_themselves() -> None:
     assert empty.shape == (4, 0)
 
 
+def test_how_many_hold_is_a_number_in_runs_too() -> None:
+    """Two arrays of flags that are added are one of flags."""
+    runs = np.array([[1.0, 2.0], [-1.0, 0.5], [3.0, 1.0]])
+    (each, alike) = InRuns(lambda given: ((given[0] > 0).sum(), np.sum(given[0] > 0, axis=-1)))((runs,))
+    np.testing.assert_array_equal(each, [2, 1, 2])
+    np.testing.assert_array_equal(alike, [2, 1, 2])
+
+
 def test_what_cannot_be_traced_is_worked_out_one_after_another() -> None:
     def function(given: tuple[Any, ...]) -> tuple[Any, ...]:
         return (np.array([float(given[0][0])]),)

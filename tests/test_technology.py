@@ -256,13 +256,15 @@ def test_one_input_in_plain_floats_is_the_same_firm(seed: int, count: int, r: fl
         x, made = firm.plan_one(price, wage, 1.0)
         assert x == pytest.approx(best, rel=1e-9)
         assert made == pytest.approx(coefficient * best**r, rel=1e-9)
-        assert firm.profit_one(price, wage, 1.0) == pytest.approx(((1 - r) * price * made, x, made), rel=1e-8)
+        value, plan = firm.profit(price, [wage], np.ones((1, 1)))
+        assert value.item() == pytest.approx((1 - r) * price * made, rel=1e-8)
+        assert (plan.inputs.item(), plan.output.item()) == pytest.approx((x, made), rel=1e-8)
         assert firm.output(np.array([[amount]]))[0] == pytest.approx(coefficient * amount**r, rel=1e-12)
     fixed = HomotheticTechnology(Leontief(np.array([[4.0]])), productivity, returns, count)
     x, made = fixed.plan_one(price, wage, 1.0)
-    value, other, output = fixed.profit_one(price, wage, 1.0)
-    assert (x, made) == pytest.approx((other, output), rel=1e-10)
-    assert value == pytest.approx(price * made - wage * x, rel=1e-8)
+    value, plan = fixed.profit(price, [wage], np.ones((1, 1)))
+    assert (x, made) == pytest.approx((plan.inputs.item(), plan.output.item()), rel=1e-10)
+    assert value.item() == pytest.approx(price * made - wage * x, rel=1e-8)
     assert made == pytest.approx(coefficient * (x / 4) ** r, rel=1e-12)
 
 
@@ -306,7 +308,7 @@ def test_an_output_without_price_is_not_made(kind: str) -> None:
         one = alone(technology, 0)
         if one.single_input:
             assert one.plan_one(price, 1.0, 1.0) == (0.0, 0.0)
-            assert one.profit_one(price, 1.0, 1.0) == (0.0, 0.0, 0.0)
+            assert one.profit(price, [1.0], np.ones((1, 1)))[0].item() == 0.0
     nothing = np.zeros((3, len(input_prices)))
     assert not technology.supply_slope(0.0, input_prices, nothing).any()
 
@@ -343,7 +345,9 @@ def test_a_free_input_is_used_without_end(kind: str) -> None:
     one = alone(technology, 0)
     if one.single_input:
         assert one.plan_one(price, 0.0, 1.0) == (math.inf, math.inf)
-        assert one.profit_one(price, 0.0, 1.0) == (math.inf, math.inf, math.inf)
+        with np.errstate(all="ignore"):
+            value, plan = one.profit(price, [0.0], np.ones((1, 1)))
+        assert (value.item(), plan.inputs.item(), plan.output.item()) == (math.inf, math.inf, math.inf)
 
 
 def test_fixed_proportions_need_no_more_of_a_free_input() -> None:

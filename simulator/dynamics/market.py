@@ -26,8 +26,6 @@ class Layout:
         self.made_for_outside = economy.is_outside[economy.outlet_good].astype(float)
         self.outside = np.flatnonzero(economy.is_outside)
         self.set_valued = set_valued(economy)
-        self.rows = len(economy.firm_entry) + sum(cohort.size for cohort in economy.consumers)
-        self.entries = len(economy.firms) + len(economy.consumers)
         edges, outlets = economy.input_output_pairs
         own = economy.edge_good[edges] == economy.outlet_good[outlets]
         self._own_edges, self._own_outlets = edges[own], outlets[own]

@@ -50,13 +50,13 @@ class Firm:
         return np.array([*self.outputs, *self.inputs], dtype=np.intp)
 
     @cached_property
-    def spread(self) -> Array:
-        """How output and inputs `(1 + inputs,)` spread over outlets and inputs: `(1 + inputs, outlets + inputs)`."""
-        outlets, inputs = len(self.outputs), len(self.inputs)
-        spread = np.zeros((1 + inputs, outlets + inputs))
-        spread[0, :outlets] = [amount for _, amount in self.products]
-        spread[1:, outlets:] = np.eye(inputs)
-        return spread
+    def sides(self) -> tuple[NDArray[np.intp], Array]:
+        """Of each good traded, `(outlets + inputs,)`: 0 if it is a part of the output, else the input's number from 1
+        on; and how much of the good a unit of output, or of the input, is.
+        """
+        amounts = [amount for _, amount in self.products]
+        side = [0] * len(amounts) + list(range(1, 1 + len(self.inputs)))
+        return np.array(side, dtype=np.intp), np.array([*amounts, *[1.0] * len(self.inputs)])
 
 
 @dataclass(frozen=True)

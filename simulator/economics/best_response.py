@@ -260,8 +260,16 @@ class _Search:
 
 def inverse_curvature(bent: Array) -> Array:
     """Inverse Hessians `(rows, inputs, inputs)`. One that rounding has made singular is a little bent; where an input
-    has no curvature at all, as beside another of which nothing is used, none of the row's inputs move.
+    has no curvature at all, as beside another of which nothing is used, none of the row's inputs move. A single one
+    moves without end.
     """
+    if bent.shape[-1] == 1:
+        return np.where(bent == 0.0, -np.inf, 1.0 / bent)
+    return _inverse(bent)
+
+
+@array_search(lambda bent: bent.shape)
+def _inverse(bent: Array) -> Array:
     try:
         return np.asarray(np.linalg.inv(bent), dtype=float)
     except np.linalg.LinAlgError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+from simulator.formulas.searches import search
 from simulator.formulas.tape import ScalarFormula
 
 LOWEST, HIGHEST = -150.0, 300.0
@@ -24,6 +25,7 @@ PATIENCE = 8
 """After so many turns every other one halves the bracket (at a kink nothing else ends)."""
 
 
+@search(results=2)
 def best_input(formula: ScalarFormula, ratio: float, near: float, first_slope: float) -> tuple[float, float]:
     """Input `x` and output `f(x)` of largest profit at `ratio = w/p`, looked for from an input `near` it.
 

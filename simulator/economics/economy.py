@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,13 @@ from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.user_prices import PriceFactors, UserPrices
 
+MOST_ENTRIES, MOST_ROWS = 256, 12
+"""With more entries, or more rows of agents to each, a function of floats takes too long to be written."""
+MOST_CELLS = 4_000
+"""With more consumers times goods times goods the derivatives of all demand take too long to be written in floats."""
 
-@dataclass(frozen=True)
-class MarketPlans:
+
+class MarketPlans(NamedTuple):
     """What everybody wants at some prices: totals `(goods,)`, and what the totals are made of.
 
     `demand` and `supply` include the outside's part at goods with an outside price, so `excess_demand` is 0 there.
@@ -112,13 +117,17 @@ class Economy(FirmLayout):
         return np.flatnonzero(wanted)
 
     @cached_property
-    def _outside(self) -> Indices:
-        return np.flatnonzero(self.is_outside)
-
-    @cached_property
     def _buys_back(self) -> bool:
         """Whether some firm's output may be negative."""
         return any(firm.technology.negative_output for firm in self.firms)
+
+    def small(self, *, slopes: bool = False) -> bool:
+        """Whether a function of plain floats that asks everybody for a plan, or also for its `slopes` in prices, is
+        soon written.
+        """
+        entries, people = len(self.firms) + len(self.consumers), sum(cohort.size for cohort in self.consumers)
+        few = entries <= MOST_ENTRIES and people + len(self.firm_entry) <= MOST_ROWS * entries
+        return few and not (slopes and people * len(self.goods) ** 2 > MOST_CELLS)
 
     def thinned(self, rows: int) -> Economy:
         """The economy with at most about so many rows of each cohort, evenly spaced, each standing for more consumers:
@@ -142,29 +151,25 @@ class Economy(FirmLayout):
 
     def profits(self, prices: Array, guess: Array) -> tuple[Array, Array, Array]:
         """Profit of every firm entry `(firm entries,)` and its gradient: outputs `(firms,)` and inputs `(edges,)`."""
-        profits, outputs, inputs = np.zeros(len(self.firms)), np.zeros(len(self.firm_entry)), np.zeros(len(guess))
-        faced = zip(self.firms, self.firm_rows, self.edge_rows, self.user_prices.of_firms(prices), strict=True)
-        for number, (firm, rows, edges, (price, input_prices)) in enumerate(faced):
-            if firm.technology.single_input:
-                start, row = float(guess[edges.start]), rows.start
-                found = firm.technology.profit_one(price, input_prices[0], start)
-                profits[number], inputs[edges.start], outputs[row] = found
-                continue
+        profits, outputs, inputs = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+        faced = zip(self.firms, self.edge_rows, self.user_prices.of_firms(prices), strict=True)
+        for firm, edges, (price, input_prices) in faced:
             value, plan = firm.technology.profit(price, input_prices, guess[edges].reshape(firm.rows, -1))
-            profits[number] = value.sum()
-            outputs[rows], inputs[edges] = plan.output, plan.inputs.ravel()
-        return profits, outputs, inputs
+            profits.append(value.sum(keepdims=True))
+            outputs.append(plan.output)
+            inputs.append(plan.inputs.ravel())
+        return np.concatenate(profits), np.concatenate(outputs), np.concatenate(inputs)
 
     def balance(self, prices: Array, guess: Array | None = None) -> MarketPlans:
         """Everybody's plans at `prices` `(goods,)`; `guess` `(edges,)` are inputs near the best ones."""
         profits, outputs, inputs = self.profits(prices, self.first_guess() if guess is None else guess)
-        consumption = np.zeros((len(self.consumers), len(self.goods)))
-        incomes: list[Array] = []
+        incomes, bought = list[Array](), list[Array]()
         for number, cohort in enumerate(self.consumers):
             faced = self.user_prices.consumer_prices(number, prices)
             planned = over_blocks(cohort.blocks, lambda block, faced=faced: _plans(block[1], prices, faced, profits))
             incomes.append(np.concatenate([income for income, _ in planned]))
-            consumption[number] = cohort.weight * sum_up([bundle for _, bundle in planned])
+            bought.append(cohort.weight * sum_up([bundle for _, bundle in planned]))
+        consumption = np.stack(bought) if bought else np.zeros((0, len(self.goods)))
         demand, supply = self.totals(consumption.sum(axis=0), inputs, outputs)
         return MarketPlans(prices, demand, supply, consumption, tuple(incomes), inputs, outputs, profits)
 
@@ -180,8 +185,9 @@ class Economy(FirmLayout):
             demand -= np.bincount(makes, np.minimum(made, 0.0), goods)
             made = np.maximum(made, 0.0)
         supply = self.total_supply + np.bincount(makes, made, goods)
-        if self._outside.size:
-            demand[self._outside] = supply[self._outside] = np.maximum(demand, supply)[self._outside]
+        if self.is_outside.any():
+            most = np.maximum(demand, supply)
+            demand, supply = (np.where(self.is_outside, most, side) for side in (demand, supply))
         return demand, supply
 
     def jacobian(self, balance: MarketPlans) -> Array:
@@ -191,21 +197,21 @@ class Economy(FirmLayout):
         Firms: minus the Hessian of profit. Consumers: how demand moves at given incomes, and with incomes that move as
         endowments and profits do.
         """
-        goods = len(self.goods)
-        prices, user_prices = balance.prices, self.user_prices
-        jacobian = np.zeros((goods, goods))
-        profit_slopes = user_prices.profit_slopes(balance.outputs, balance.inputs)
+        goods, prices, user_prices = len(self.goods), balance.prices, self.user_prices
+        places, moved = [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
         faced = zip(self.firms, self.edge_rows, user_prices.of_firms(prices), strict=True)
         for number, (firm, edges, (price, input_prices)) in enumerate(faced):
             inputs = balance.inputs[edges].reshape(firm.rows, -1)
-            slope = firm.technology.supply_slope(price, np.array(input_prices), inputs).sum(axis=0)
-            traded = firm.traded
-            moved = -firm.spread.T @ slope @ user_prices.firm_slopes(number)
-            np.add.at(jacobian, (traded[:, None], traded[None, :]), moved)
+            slope = firm.technology.supply_slope(price, np.stack(input_prices), inputs).sum(axis=0)
+            side, amount = firm.sides
+            by_price = slope[side[:, None], side] * user_prices.firm_slopes(number)
+            places.append((firm.traded[:, None] * goods + firm.traded).ravel())
+            moved.append((-amount[:, None] * by_price).ravel())
+        jacobian = np.bincount(np.concatenate(places), np.concatenate(moved), goods**2).reshape(goods, goods)
+        profit_slopes = user_prices.profit_slopes(balance.outputs, balance.inputs)
         for number, income in enumerate(balance.incomes):
-            jacobian += self._demand_slopes(number, prices, income, profit_slopes)
-        jacobian[self.is_outside] = 0.0
-        return jacobian
+            jacobian = jacobian + self._demand_slopes(number, prices, income, profit_slopes)
+        return np.where(self.is_outside[:, None], 0.0, jacobian)
 
     def _demand_slopes(self, number: int, prices: Array, income: Array, profit_slopes: Array) -> Array:
         """How the demand of a cohort answers to market prices, `(goods, goods)`."""

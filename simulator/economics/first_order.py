@@ -45,7 +45,7 @@ def first_order_residual(
 
 def largest(residuals: Array) -> float:
     """The largest of the residuals; 0 of none."""
-    return float(residuals.max(initial=0.0))
+    return residuals.max(initial=0.0)
 
 
 def misfit(made: Array, planned: Array) -> Array:

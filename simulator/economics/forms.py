@@ -112,7 +112,7 @@ def hessian_of(gradient: Array, elasticity: Array, prices: Array) -> Array:
     """
     own = _per_price(elasticity[:, None] * gradient, prices)
     cross = (elasticity - 1.0)[:, None, None] * gradient[:, :, None] * gradient[:, None, :]
-    return cross - own[:, :, None] * np.eye(gradient.shape[1])
+    return cross - np.where(np.eye(gradient.shape[1], dtype=bool), own[:, :, None], 0.0)
 
 
 def curvature_of(gradient: Array, elasticity: Array, prices: Array, weights: Array) -> Array:

@@ -118,7 +118,7 @@ def shared_out(exponents: Array, weights: Array) -> Array:
 
     Overwrites the exponents if they have room.
     """
-    if max(float(exponents.max()), -float(exponents.min())) < LARGEST_EXPONENT:
+    if np.maximum(exponents.max(), -exponents.min()) < LARGEST_EXPONENT:
         powers = product(np.exp(exponents, out=exponents), weights, exponents)
     else:
         largest = np.max(np.where(weights > 0, exponents, -np.inf), axis=-1, keepdims=True)

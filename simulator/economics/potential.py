@@ -8,8 +8,9 @@ Sources: Cheung, Cole, Devanur (2013) for Fisher markets; Arrow and Hurwicz (195
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -23,91 +24,85 @@ from simulator.economics.signal import signal_scale
 class Descent(NamedTuple):
     """A function to descend at some prices.
 
-    `value` is the potential or merit; `signal` `(goods,)` is minus its gradient, in quantities: what a price rule is
-    fed in the place of excess demand; `scale` `(goods,)` is the larger of the demand and the supply side of the
-    signal, `unit` `(goods,)` what a rule measures it by, and `inputs` `(edges,)` where the firms' profits are reached,
-    the guess for the next call. `jacobian` `(goods, goods)`, if asked for, is the derivative of each signal in every
-    price.
+    `plans` are everybody's there, whose inputs are the guess for the next call. `signal` `(goods,)` is minus the
+    function's gradient, in quantities: what a price rule is fed in the place of excess demand; `unit` `(goods,)` is
+    what a rule measures it by. Where they are asked for, `value` `()` is the potential or merit, `slopes`
+    `(goods, goods)` the derivative of excess demand, and `jacobian` `(goods, goods)` that of each signal in prices.
     """
 
-    value: float
+    plans: MarketPlans
+    value: Array | None
     signal: Array
-    scale: Array
     unit: Array
-    inputs: Array
+    slopes: Array | None = None
     jacobian: Array | None = None
 
     @property
     def slope(self) -> Array | None:
         """The derivative of each signal in its own price, `(goods,)`; None where it was not asked for."""
-        # A view would keep the whole Jacobian of every recorded tick in memory.
-        return None if self.jacobian is None else self.jacobian.diagonal().copy()
-
-
-class Reference(Protocol):
-    """A function of prices that the gradient path descends."""
-
-    @property
-    def kind(self) -> str:
-        """`potential` or `merit`."""
-        ...
-
-    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
-        """Value and descent signal at `prices` `(goods,)`, with the signal's Jacobian if wanted."""
-        ...
+        return None if self.jacobian is None else np.diagonal(self.jacobian, axis1=-2, axis2=-1)
 
 
 @dataclass(frozen=True)
-class SpendingPotential:
+class Reference(ABC):
+    """A function of prices that the gradient path descends: of kind `potential` or `merit`."""
+
+    economy: Economy
+    kind: ClassVar[str] = "potential"
+    by_slopes: ClassVar[bool] = False
+    """Whether its gradient asks how excess demand moves with prices."""
+
+    @abstractmethod
+    def value(self, plans: MarketPlans) -> Array:
+        """The function where everybody plans so, `()`."""
+
+    def signal(self, plans: MarketPlans, slopes: Array | None) -> Array:
+        """Minus its gradient, in quantities, `(goods,)`: of a potential excess demand as the dual road has it."""
+        return plans.excess_demand
+
+    def jacobian(self, plans: MarketPlans, slopes: Array) -> Array:
+        """How the signal moves with prices, `(goods, goods)`."""
+        return slopes
+
+    def descent(
+        self, prices: Array, guess: Array, jacobian: bool = False, *, slopes: bool = False, value: bool = True
+    ) -> Descent:
+        """The function at `prices` `(goods,)`, for inputs near a `guess` `(edges,)`, with what is asked for."""
+        plans, asked = self.economy.balance(prices, guess), jacobian or slopes or self.by_slopes
+        found = self.economy.jacobian(plans) if asked else None
+        unit = signal_scale(self.economy, plans.demand, plans.supply)
+        bent = self.jacobian(plans, found) if jacobian and found is not None else None
+        return Descent(plans, self.value(plans) if value else None, self.signal(plans, found), unit, found, bent)
+
+
+class SpendingPotential(Reference):
     """`V(p) = p.(supply + endowments) + sum_f pi_f(p) + sum_h v_h(p)`, for consumers whose money `m` depends on no
     price: `v_h = -m_h ln c_h(p)` of homothetic tastes, indirect utility `max u_h(x) - p.x` of quasi-linear ones.
 
     Supply chains, Fisher markets and quasi-linear consumers (constants left out). `-dV/dp = z`.
     """
 
-    economy: Economy
-    kind = "potential"
-
-    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
-        economy = self.economy
-        profits, outputs, inputs = economy.profits(prices, guess)
-        value, bought = float(prices @ economy.total_supply + profits.sum()), np.zeros(len(prices))
-        for number, cohort in enumerate(economy.consumers):
-            faced = economy.user_prices.consumer_prices(number, prices)
-            surplus, demand = _surplus(cohort, faced, cohort.budget)
-            value, bought = value + surplus, bought + demand
-        demand, supply = economy.totals(bought, inputs, outputs)
-        return _descent(economy, value, (demand, supply), prices, inputs, jacobian)
+    def value(self, plans: MarketPlans) -> Array:
+        return _supplied(self.economy, plans) + _surplus(self.economy, plans.prices, plans.incomes)
 
 
 @dataclass(frozen=True)
-class WealthPotential:
+class WealthPotential(Reference):
     """`V(p) = ln W(p) - sum_h lambda_h ln c_h(p)` with wealth `W = p.e + sum_f pi_f + sum B`.
 
     For consumers who are alike, or hold all wealth in fixed proportions `lambda`, one `(rows,)` for each cohort.
     `-dV/dp = z/W`, so the signal is `-W dV/dp`.
     """
 
-    economy: Economy
     proportions: tuple[Array, ...]
-    kind = "potential"
 
-    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
-        economy = self.economy
-        profits, outputs, inputs = economy.profits(prices, guess)
-        budgets = sum(float(cohort.total(cohort.budget)) for cohort in economy.consumers)
-        wealth = float(prices @ economy.total_supply + profits.sum()) + budgets
-        value, bought = float(np.log(wealth)), np.zeros(len(prices))
-        for number, (cohort, proportions) in enumerate(zip(economy.consumers, self.proportions, strict=True)):
-            faced = economy.user_prices.consumer_prices(number, prices)
-            surplus, demand = _surplus(cohort, faced, proportions)
-            value, bought = value + surplus, bought + wealth * demand
-        demand, supply = economy.totals(bought, inputs, outputs)
-        return _descent(economy, value, (demand, supply), prices, inputs, jacobian)
+    def value(self, plans: MarketPlans) -> Array:
+        budgets = sum(float(cohort.total(cohort.budget)) for cohort in self.economy.consumers)
+        wealth = _supplied(self.economy, plans) + budgets
+        return np.log(wealth) + _surplus(self.economy, plans.prices, self.proportions)
 
 
-@dataclass(frozen=True)
-class Merit:
+class Merit(Reference):
     """`M(p) = z' G^-1 z / (2 p.s)`, `G = diag(s/p)`: half the squared excess demand in the unit-free value metric.
 
     For economies without a potential. The signal is `-(p.s) dM/dp`, quantities like `z`; `s` is held constant when
@@ -115,43 +110,41 @@ class Merit:
     Newton's: `-J' G^-1 J`, `J = dz/dp`.
     """
 
-    economy: Economy
     kind = "merit"
+    by_slopes = True
 
-    def descent(self, prices: Array, guess: Array, jacobian: bool = False) -> Descent:
-        balance = self.economy.balance(prices, guess)
-        slopes = self.economy.jacobian(balance)
-        value, gradient = merit(balance, slopes)
-        wealth = float(prices @ balance.scale)
-        weights = np.divide(prices, balance.scale, out=np.zeros(len(prices)), where=balance.scale > 0)
-        squared = -slopes.T @ (weights[:, None] * slopes) if jacobian else None
-        unit = signal_scale(self.economy, balance.demand, balance.supply)
-        return Descent(value, -wealth * gradient, balance.scale, unit, balance.inputs, squared)
+    def value(self, plans: MarketPlans) -> Array:
+        return merit_value(plans.prices, plans.excess_demand, plans.scale)
 
+    def signal(self, plans: MarketPlans, slopes: Array | None) -> Array:
+        assert slopes is not None
+        excess, scale = plans.excess_demand, plans.scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(scale > 0, excess / scale, 0.0)
+        return self.value(plans) * scale - (plans.prices * relative) @ slopes - 0.5 * relative * excess
 
-def _surplus(cohort: Consumers, prices: Array, money: Array) -> tuple[float, Array]:
-    """`sum_h v_h(p)` of a cohort at given money `(rows,)`, and minus its gradient `(goods,)`: what they buy."""
-
-    def of(block: tuple[slice, Consumers]) -> tuple[float, Array]:
-        part, some = block
-        held = np.broadcast_to(money[part] if len(money) > 1 else money, (some.size,))
-        bought = some.utility.dual_demand(prices, held).sum(axis=0)
-        return float(some.utility.surplus(prices, held).sum()), bought
-
-    parts = over_blocks(cohort.blocks, of)
-    return cohort.weight * sum_up([value for value, _ in parts]), cohort.weight * sum_up([x for _, x in parts])
+    def jacobian(self, plans: MarketPlans, slopes: Array) -> Array:
+        scale = plans.scale
+        weights = np.divide(plans.prices, scale, out=np.zeros(len(scale)), where=scale > 0)
+        return -slopes.T @ (weights[:, None] * slopes)
 
 
-def _descent(
-    economy: Economy, value: float, sides: tuple[Array, Array], prices: Array, inputs: Array, jacobian: bool
-) -> Descent:
-    """That of a potential whose gradient has a demand and a supply side, `(goods,)` each; its Jacobian is that of
-    excess demand: `-d2V/dp2` where `-dV/dp = z`.
-    """
-    demand, supply = sides
-    slopes = economy.jacobian(economy.balance(prices, inputs)) if jacobian else None
-    unit = signal_scale(economy, demand, supply)
-    return Descent(value, demand - supply, np.maximum(demand, supply), unit, inputs, slopes)
+def _supplied(economy: Economy, plans: MarketPlans) -> Array:
+    """What raw supplies are worth, and what firms earn, `()`."""
+    return plans.prices @ economy.total_supply + plans.profits.sum()
+
+
+def _surplus(economy: Economy, prices: Array, money: tuple[Array, ...]) -> Array:
+    """`sum_h v_h(p)` at given money `(rows,)` of each cohort."""
+    total = np.zeros(())
+    for number, (cohort, given) in enumerate(zip(economy.consumers, money, strict=True)):
+        faced = economy.user_prices.consumer_prices(number, prices)
+
+        def of(block: tuple[slice, Consumers], faced: Array = faced, given: Array = given) -> Array:
+            return block[1].utility.surplus(faced, given[block[0]]).sum()
+
+        total = total + cohort.weight * sum_up(over_blocks(cohort.blocks, of))
+    return total
 
 
 def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:
@@ -159,16 +152,6 @@ def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = np.where(scale > 0, prices * excess_demand**2 / scale, 0.0)
         return parts.sum(axis=-1) / (2.0 * (prices * scale).sum(axis=-1))
-
-
-def merit(balance: MarketPlans, jacobian: Array) -> tuple[float, Array]:
-    """The merit of a balance and its gradient in prices, `(goods,)`, given `J = dz/dp`."""
-    prices, excess, scale = balance.prices, balance.excess_demand, balance.scale
-    value, wealth = float(merit_value(prices, excess, scale)), float(prices @ scale)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(scale > 0, excess / scale, 0.0)
-    slope = (prices * relative) @ jacobian + 0.5 * relative * excess
-    return value, (slope - value * scale) / wealth
 
 
 def reference(economy: Economy) -> Reference:

@@ -49,7 +49,7 @@ class Technology(Rows, ABC):
 
     @cached_property
     def single_input(self) -> bool:
-        """Whether `plan_one` and `profit_one` are the shorter road: one row with one input."""
+        """Whether `plan_one` is the shorter road: one row with one input."""
         return False
 
     @abstractmethod
@@ -95,16 +95,6 @@ class Technology(Rows, ABC):
         """`best_response` with a single input: input and output."""
         plan = self.best_response(price, [input_price], np.array([[guess]]))
         return float(plan.inputs[0, 0]), float(plan.output[0])
-
-    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
-        """`profit` with a single input: its value, and the input and output where it is reached."""
-        x, made = self.plan_one(price, input_price, guess)
-        return price * made - input_price * x, x, made
-
-    def _profit_of_one(self, price: float, input_prices: Sequence[float], guess: float) -> tuple[Array, Plan]:
-        """`profit` by `profit_one`."""
-        profit, x, made = self.profit_one(price, float(input_prices[0]), guess)
-        return np.array([profit]), _plan_of_one(x, made)
 
 
 @dataclass(frozen=True)
@@ -169,10 +159,17 @@ class FormulaTechnology(Technology):
         return Plan(self.weight * each, self.weight * self.productivity * made)
 
     def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
-        """With a single input a road of its own; with several the market's search, whose plan is verified."""
-        if self.single_input:
-            return self._profit_of_one(price, input_prices, guess.item())
-        return _with_profit(price, input_prices, self._maximise(price, input_prices, guess))
+        """With a single input where the conjugate of the formula is reached, by a search of its own; with several the
+        market's search, whose plan is verified.
+        """
+        if not self.single_input:
+            return _with_profit(price, input_prices, self._maximise(price, input_prices, guess))
+        productivity, weight, scale, first_slope, scalar = self._alone
+        earned, near = price * productivity, guess.item() / weight
+        x, made = best_input(scalar, input_prices[0] / earned if earned > 0.0 else math.inf, near, first_slope)
+        if not (made >= 0.0 or (self.negative_output and made > -math.inf)):
+            x = made = 0.0
+        return _with_profit(price, input_prices, _plan_of_one(weight * x, scale * made))
 
     @property
     def verified(self) -> bool:
@@ -195,9 +192,7 @@ class FormulaTechnology(Technology):
 
     def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
         """From `p A f'(x/W) = w` at the inputs in use: `dx/dw = (p y'')^-1`, `dx/dp = -(p y'')^-1 y'`."""
-        if self.single_input:
-            return self._supply_slope_of_one(price, inputs.item())
-        rows, count = inputs.shape
+        count = inputs.shape[1]
         each, productivity = inputs / self.weight, self.productivity[:, None]
         used = (inputs > 0) & np.isfinite(inputs)
         pairs = used[:, :, None] & used[:, None, :]
@@ -207,38 +202,13 @@ class FormulaTechnology(Technology):
         inverse = inverse_curvature(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
         inverse = np.where(pairs, inverse, 0.0)
         by_price = -np.einsum("aij,aj->ai", inverse, gradient)
-        slope = np.empty((rows, 1 + count, 1 + count))
-        slope[:, 0, 0] = np.einsum("ai,ai->a", gradient, by_price)
-        slope[:, 0, 1:] = slope[:, 1:, 0] = -by_price
-        slope[:, 1:, 1:] = -inverse
-        return slope
-
-    def _supply_slope_of_one(self, price: float, x: float) -> Array:
-        """The same of a single input in plain floats, `(1, 2, 2)`."""
-        productivity, weight, _, _, scalar = self._alone
-        if not 0.0 < x < math.inf:
-            return np.zeros((1, 2, 2))
-        slope, curvature = scalar.slope_and_curvature(x / weight)
-        slope, bent = productivity * slope, price / weight * productivity * curvature
-        by_wage = 1.0 / bent if bent else -math.inf
-        by_price = -by_wage * slope
-        return np.array([[[slope * by_price, -by_price], [-by_price, -by_wage]]])
+        return _bordered(np.einsum("ai,ai->a", gradient, by_price), -by_price, -inverse)
 
     def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         productivity, weight, scale, first_slope, scalar = self._alone
         earned = price * productivity
         x, made = one_input(scalar, input_price / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
         return (weight * x, scale * made) if made >= 0.0 or (self.negative_output and made > -math.inf) else (0.0, 0.0)
-
-    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
-        """Where the conjugate of the formula is reached, by a search of its own."""
-        productivity, weight, scale, first_slope, scalar = self._alone
-        earned = price * productivity
-        x, made = best_input(scalar, input_price / earned if earned > 0.0 else math.inf, guess / weight, first_slope)
-        x, made = weight * x, scale * made
-        if not (made >= 0.0 or (self.negative_output and made > -math.inf)):
-            x = made = 0.0
-        return price * made - input_price * x, x, made
 
 
 @dataclass(frozen=True)
@@ -303,9 +273,7 @@ class HomotheticTechnology(Technology):
 
     def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """The judges' road, by the unit cost and its gradient."""
-        if self.single_input:
-            return self._profit_of_one(price, input_prices, 1.0)
-        at = np.asarray(input_prices, dtype=float)
+        at = np.stack(input_prices)
         level = self._best_level(price, at)
         output = self._scale * level**self.returns
         return (1.0 - self.returns) * price * output, Plan(_times(level, self.form.unit_demand(at)), output)
@@ -313,19 +281,18 @@ class HomotheticTechnology(Technology):
     def supply_slope(self, price: float, input_prices: Array, inputs: Array) -> Array:
         """From `x = r p y g` with `g = d ln c/dw`, and `y` as `p^(r/(1-r)) c^(-r/(1-r))`."""
         rows, count = inputs.shape
-        slope = np.zeros((rows, 1 + count, 1 + count))
         if not price > 0.0:
-            return slope
+            return np.zeros((rows, 1 + count, 1 + count))
         used = (inputs > 0) & np.isfinite(inputs)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             bent = self.form.hessian(input_prices)
             gradient = np.where(used, self.form.log_cost_gradient(input_prices), 0.0)
             output = self._scale * self._best_level(price, input_prices) ** self.returns
             spent, answers = self.returns * price * output, self.returns / (1.0 - self.returns)
-            slope[:, 0, 0] = answers * output / price
-            slope[:, 0, 1:] = slope[:, 1:, 0] = -((1.0 + answers) * spent / price)[:, None] * gradient
+            mixed = -((1.0 + answers) * spent / price)[:, None] * gradient
             cross = answers[:, None, None] * gradient[:, :, None] * gradient[:, None, :] - bent
-            slope[:, 1:, 1:] = np.where(used[:, :, None] & used[:, None, :], spent[:, None, None] * cross, 0.0)
+            own = np.where(used[:, :, None] & used[:, None, :], spent[:, None, None] * cross, 0.0)
+            slope = _bordered(answers * output / price, mixed, own)
         return np.where(np.isfinite(slope), slope, 0.0)
 
     def _best_level(self, price: float, input_prices: Array) -> Array:
@@ -346,26 +313,21 @@ class HomotheticTechnology(Technology):
             x = math.inf
         return x, slope * x**returns
 
-    def profit_one(self, price: float, input_price: float, guess: float) -> tuple[float, float, float]:
-        scale, unit, returns = self._alone
-        if not price * scale > 0.0:
-            return 0.0, 0.0, 0.0
-        try:
-            level = (price * scale * returns * unit / input_price) ** (1.0 / (1.0 - returns))
-        except (OverflowError, ZeroDivisionError):
-            level = math.inf
-        made = scale * level**returns
-        return (1.0 - returns) * price * made, level / unit, made
-
 
 def _with_profit(price: float, input_prices: Sequence[float], plan: Plan) -> tuple[Array, Plan]:
     """The profit of a plan, `(rows,)`, and the plan."""
     with np.errstate(invalid="ignore"):
-        return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.asarray(input_prices, dtype=float)), plan
+        return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.stack(input_prices)), plan
 
 
 def _plan_of_one(x: float, made: float) -> Plan:
     return Plan(np.reshape(x, (1, 1)), np.reshape(made, 1))
+
+
+def _bordered(corner: Array, border: Array, inside: Array) -> Array:
+    """Symmetric matrices `(rows, 1 + n, 1 + n)` of a corner `(rows,)`, a border `(rows, n)` and what lies inside."""
+    top = np.concatenate([corner[:, None], border], axis=1)[:, None, :]
+    return np.concatenate([top, np.concatenate([border[:, :, None], inside], axis=2)], axis=1)
 
 
 def _times(amounts: Array, bundle: Array) -> Array:

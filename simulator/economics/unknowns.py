@@ -100,7 +100,7 @@ class Unknowns:
 
     def active(self, plans: MarketPlans) -> NDArray[np.bool_]:
         """Which unknowns may move and are not held at their floor by a glut, `(unknowns,)`."""
-        return active_goods(plans, self.free, self.floor)
+        return active_goods(plans.prices, plans.excess_demand, plans.scale, self.free, self.floor)
 
     def determined(self, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The `active` unknowns without the last where only relative prices matter and none is fixed, `(unknowns,)`:
@@ -161,7 +161,11 @@ class Unknowns:
         return bool(np.max(np.abs(gap), initial=0.0) < SAME)
 
 
-def active_goods(plans: MarketPlans, free: NDArray[np.bool_], floor: Array) -> NDArray[np.bool_]:
-    """Goods whose price may move and is not held at its floor by a glut, `(goods,)`."""
-    held = (plans.prices <= floor) & (plans.excess_demand <= 0)
-    return free & ~held & (plans.scale > 0) & (plans.prices > 0)
+def active_goods(
+    prices: Array, excess_demand: Array, scale: Array, free: NDArray[np.bool_], floor: Array
+) -> NDArray[np.bool_]:
+    """Goods whose price may move and is not held at its floor by a glut, `(..., goods)` for prices, `z` and `s` of
+    that shape.
+    """
+    held = (prices <= floor) & (excess_demand <= 0)
+    return free & ~held & (scale > 0) & (prices > 0)

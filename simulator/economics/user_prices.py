@@ -81,15 +81,15 @@ class UserPrices:
         ]
 
     def firm_slopes(self, entry: int) -> Array:
-        """How the output's and the inputs' prices of a firm entry move with those of the goods it trades,
-        `(1 + inputs, outlets + inputs)`.
+        """By how much the price of its output, or of the input, moves with that of each good that a firm entry trades,
+        `(outlets + inputs,)`.
         """
         layout = self._layout
         firm, edges, outlets = layout.firms[entry], layout.edge_rows[entry], layout.outlet_rows[entry]
         if self._factors is None:
-            return firm.spread
+            return firm.sides[1]
         made, used = self._factors.outlets[outlets], self._factors.edges[edges]
-        return firm.spread * np.concatenate([made[: len(firm.outputs)], used[: len(firm.inputs)]])
+        return firm.sides[1] * np.concatenate([made[: len(firm.outputs)], used[: len(firm.inputs)]])
 
     def cash_flow(self, prices: Array, sold: Array, inputs: Array) -> Array:
         """Value of what is `sold` `(outlets,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
@@ -102,12 +102,23 @@ class UserPrices:
 
         It is `A'` of its outputs `(firms,)` less `A'` of its inputs `(edges,)`.
         """
-        layout = self._layout
-        slopes = np.zeros((len(layout.firms), len(layout.goods)))
+        layout, goods = self._layout, len(self._layout.goods)
+        places, moved = [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
         for entry, (firm, rows, edges) in enumerate(zip(layout.firms, layout.firm_rows, layout.edge_rows, strict=True)):
-            quantities = np.array([outputs[rows].sum(), *-inputs[edges].reshape(firm.rows, -1).sum(axis=0)])
-            np.add.at(slopes[entry], firm.traded, quantities @ self.firm_slopes(entry))
-        return slopes
+            used = inputs[edges].reshape(firm.rows, -1).sum(axis=0)
+            quantities = np.concatenate([outputs[rows].sum(keepdims=True), -used])
+            places.append(entry * goods + firm.traded)
+            moved.append(quantities[firm.sides[0]] * self.firm_slopes(entry))
+        size = len(layout.firms) * goods
+        slopes = np.bincount(np.concatenate(places), np.concatenate(moved), size)
+        return slopes.astype(float, copy=False).reshape(-1, goods)
+
+    def net_output(self, outputs: Array, inputs: Array) -> Array:
+        """The gradient of all profits in the market's prices, `(goods,)`."""
+        layout, sold, used = self._layout, self._layout.at_outlets(outputs), inputs
+        if self._factors is not None:
+            sold, used = sold * self._factors.outlets, used * self._factors.edges
+        return layout.over_outlets(sold) - layout.over_edges(used)
 
     def revenue(self, prices: Array, inputs: Array, sold: Array, bought: Array) -> Array | float:
         """What users pay beyond what makers get, `(...)`, for `inputs` `(..., edges)`, what firms have `sold`

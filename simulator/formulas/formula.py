@@ -68,11 +68,9 @@ class Formula:
         if tape is None:
             return self._hessian_by_products(np.asarray(x))
         upper = self._evaluate(tape, x)
-        rows, columns = self._upper
-        result = np.empty((*upper.shape[:-1], k, k), dtype=upper.dtype)
-        result[..., rows, columns] = upper
-        result[..., columns, rows] = upper
-        return result
+        (rows, columns), places = self._upper, np.empty((k, k), dtype=np.intp)
+        places[rows, columns] = places[columns, rows] = np.arange(len(rows))
+        return upper[..., places]
 
     def _hessian_by_products(self, x: NDArray[Any]) -> NDArray[Any]:
         """`H v`, the gradient of `v . df/dx`, for each unit vector v: far fewer operations than entries."""
@@ -162,7 +160,7 @@ class Formula:
         )
         outside = np.isnan(outputs[-1])
         if outside.any():
-            result[outside] = np.nan
+            result = np.where(outside[..., None], np.nan, result)
         return result
 
     def __reduce__(self) -> tuple[Callable[[str], Formula], tuple[str]]:

@@ -49,12 +49,21 @@ class InRuns(Generic[GivenT, ResultT]):
                 if isinstance(result, Where):
                     return self._apart(given, result.held)
             if result is IN_ARRAYS:
-                return stacked([self._function(_picked(given, run)) for run in range(runs)])
+                return one_by_one(self._function)(given)
             return _in_front(line.result, result, runs)
 
     def _apart(self, given: GivenT, held: NDArray[np.bool_]) -> ResultT:
         """The results of those runs for which a guard holds and of the others, put together again."""
         return _merged(held, self(_picked(given, held)), self(_picked(given, ~held)))
+
+
+def one_by_one(function: Callable[[GivenT], ResultT]) -> Callable[[GivenT], ResultT]:
+    """What `InRuns` makes of a function, done to each run alone in arrays: for functions that are long or of much."""
+
+    def of_all(given: GivenT) -> ResultT:
+        return stacked([function(_picked(given, run)) for run in range(_runs(given))])
+
+    return of_all
 
 
 def _mapped(function: Callable[..., Any], value: Any, *others: Any) -> Any:

@@ -57,7 +57,8 @@ def _positive_power(a: float, b: float) -> float:
 
 
 def _squared_sech_array(a: Any) -> Any:
-    return np.square(1.0 / np.cosh(a))
+    inverse = 1.0 / np.cosh(a)
+    return inverse * inverse
 
 
 def _squared_sech(a: float) -> float:
@@ -151,6 +152,7 @@ STEERING: dict[str, Primitive] = {
     "power": Primitive(
         np.power, math.pow, (lambda y, a, b: b * y / a, lambda y, a, b: y * a.to("ln")), _power_beyond, total=False
     ),
+    "cosh": Primitive(np.cosh, math.cosh, (lambda y, a: y * a.to("tanh"),), lambda a: math.inf),
     "finite": Primitive(np.isfinite, math.isfinite, (_no_slope,)),
     "and": Primitive(np.logical_and, lambda a, b: bool(a and b), (_no_slope, _no_slope)),
     "or": Primitive(np.logical_or, lambda a, b: bool(a or b), (_no_slope, _no_slope)),

@@ -31,7 +31,7 @@ SAFE = {
     "sqrt": "{0} >= 0.0",
     "exp": "{0} < 709.0",
     "expm1": "{0} < 709.0",
-    **dict.fromkeys(("^", "^ constant", "power", "sin", "cos", "sech^2"), "False"),
+    **dict.fromkeys(("^", "^ constant", "power", "sin", "cos", "cosh", "sech^2"), "False"),
 }
 """Operations that may raise where IEEE arithmetic has an answer, and a short condition on which they do not."""
 

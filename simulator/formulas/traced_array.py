@@ -40,6 +40,8 @@ UFUNCS: dict[Any, str] = {
     np.cos: "cos",
     np.sin: "sin",
     np.tanh: "tanh",
+    np.cosh: "cosh",
+    np.sign: "sign",
     np.greater: ">",
     np.less: "<",
     np.greater_equal: ">=",
@@ -68,7 +70,6 @@ ALIKE: frozenset[Any] = frozenset(
     [
         np.concatenate,
         np.einsum,
-        np.sum,
         np.prod,
         np.reshape,
         np.ravel,
@@ -78,6 +79,7 @@ ALIKE: frozenset[Any] = frozenset(
         np.copy,
         np.stack,
         np.moveaxis,
+        np.diag,
     ]
 )
 """Functions of NumPy that do to arrays of terms what they do to arrays of numbers."""
@@ -215,6 +217,9 @@ class TracedArray(NDArrayOperatorsMixin):
         axis, initial = options.get("axis", 0), options.get("initial")
         if (where := options.get("where", True)) is not True:
             terms = self.trace.apply("choose", where, terms, initial)
+        if operation == "+" and self.trace.flags(terms):
+            # How many hold: added, two arrays of flags are one of flags.
+            terms = self.trace.apply("choose", terms, 1.0, 0.0)
         apply = self.trace.graph.apply
         joined = np.frompyfunc(lambda a, b: apply(operation, a, b), 2, 1)
         if axis is None:
@@ -347,6 +352,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
         TracedArray(trace, each) for each in np.broadcast_arrays(*map(_objects, arrays))
     ],
     np.nan_to_num: lambda trace, values: np.where(np.isnan(values), 0.0, np.clip(values, -LARGEST, LARGEST)),
+    np.sum: lambda _, values, **options: values.sum(**options),
     np.min: lambda _, values, **options: values.min(**options),
     np.max: lambda _, values, **options: values.max(**options),
     np.real: lambda _, values: values,

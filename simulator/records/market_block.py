@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -16,25 +15,21 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
 from simulator.references.adjoint import adjoints
-from simulator.references.judges import ReferenceValues
 
 
 class MarketNote(NamedTuple):
     """A tick and the prices of the path it is compared with `(goods,)`, and if it is `recorded` what is noted of it
     while it lasts.
 
-    What the references say, the fraction of plans that a share-out would allow `(goods,)` (none with trade in every
-    tick), what each cohort of consumers did, and how far plans are from the best for which the judges have no road of
-    their own.
+    The fraction of plans that a share-out would allow `(goods,)` (none with trade in every tick), and what each cohort
+    of consumers did.
     """
 
     tick: MarketTick
     recorded: bool = False
     path: Array | None = None
-    values: ReferenceValues | None = None
     fraction: Array | None = None
     consumers: Sequence[CohortTotals] = ()
-    plan_residual: float = math.nan
 
 
 class Block:
@@ -47,7 +42,6 @@ class Block:
     ) -> None:
         self.economy, self.ticks, self.notes = economy, ticks, notes
         self._markets, self._every_tick = markets, every_tick
-        self.reference_values = [noted.values for noted in notes if noted.values is not None]
 
     @cached_property
     def consumers(self) -> list[Ticks]:
@@ -88,16 +82,16 @@ class Block:
     @cached_property
     def adjoint(self) -> Array:
         """The full reverse sweep; not a number without judges."""
-        if not self.reference_values:
+        if self.notes[0].path is None:
             return np.full(self.ticks.prices.shape, np.nan)
         return adjoints(self.economy, *self._used, self.products, self._worth[1])
 
     @cached_property
     def gradient_price(self) -> Array:
         """The path that prices are compared with; not a number without judges."""
-        if not self.reference_values:
+        if self.notes[0].path is None:
             return np.full(self.ticks.prices.shape, np.nan)
-        return np.array([values.gradient_price for values in self.reference_values])
+        return np.array([noted.path for noted in self.notes])
 
     @cached_property
     def _worth(self) -> Array:

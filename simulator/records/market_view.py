@@ -117,22 +117,16 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             self.references.path.restore(parts["path"])
 
     def note(self, now: Market, *, record: bool) -> MarketNote:
-        tick, references, consumers = now.tick, self.references, now.economy.consumers
-        traded = self.every_tick and tick.finite
-        if not record or (references is None and (not self._appraises or (traded and not consumers))):
-            return MarketNote(tick, record, None if references is None else references.path.advance(tick.tick))
+        tick, unasked = now.tick, self.references is None and not self._appraises
+        path = None if self.references is None else self.references.path.advance(tick.tick)
+        if not record or unasked or (self.every_tick and tick.finite and not now.economy.consumers):
+            return MarketNote(tick, record, path)
         with np.errstate(all="ignore"):
             given, noted = (now.before, tick), None
             if isinstance(tick.prices, tuple):
                 noted = self._in_floats(given if isinstance(now.before.prices, tuple) else plain(given))
             fraction, totals = noted or self._appraised(given)
-            if references is None:
-                return MarketNote(tick, True, None, None, fraction, totals)
-            prices, inputs = np.asarray(tick.prices), np.asarray(tick.planned_inputs)
-            values = references.evaluate(tick.tick, prices, inputs)
-            firms = self._verification.plan_residual(prices, inputs, np.asarray(tick.planned_outputs))
-            residual = float(np.fmax.reduce([firms, *(each.plan_residual for each in totals)]))
-            return MarketNote(tick, True, values.gradient_price, values, fraction, totals, residual)
+            return MarketNote(tick, True, path, fraction, totals)
 
     def _appraised(self, given: tuple[MarketState, MarketTick]) -> tuple[Array | None, tuple[CohortTotals, ...]]:
         """The fraction of plans that a share-out would allow, unless there was trade, and what each cohort did."""
@@ -158,13 +152,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             notes = [notes[place] for place in places]
             ticks = Ticks([note.tick for note in notes])
         block = Block(self.economy, self.markets, ticks, notes, every_tick=self.every_tick)
-        if block.reference_values:
-            self.descended = self.descended.followed_by(np.array([values.value for values in block.reference_values]))
-            residuals = [noted.plan_residual for noted in notes]
-            self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
+        judged = {} if self.references is None else self._judged(self.references, block)
         return {
             "trajectory": lambda: self._trajectory(block),
-            "ticks": lambda: self._ticks(block, imbalances[:, places]),
+            "ticks": lambda: self._ticks(block, imbalances[:, places], judged),
             "agents": lambda: Rows(ticks.tick, self._agents.keys, self._agents.known(block)),
             "wedges": lambda: self._wedges(block),
         }
@@ -193,12 +184,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         known |= {name: markets.sum_over_users(price) for name, price in prices.items()}
         return Rows(ticks.tick, {"good": names(markets.goods)}, known)
 
-    def _ticks(self, block: Block, imbalances: Array) -> Rows:
+    def _ticks(self, block: Block, imbalances: Array, judged: dict[str, Array]) -> Rows:
         ticks = block.ticks
         walras = np.where(ticks.finite, walras_residual(self.economy, ticks), np.nan)
-        known = {"max_relative_excess_demand": ticks.residual, "walras_residual": walras}
-        if self.references is not None:
-            known |= self._judged(self.references, block)
+        known = {"max_relative_excess_demand": ticks.residual, "walras_residual": walras, **judged}
         if self.every_tick:
             known["money"] = ticks.money.sum(axis=-1)
             known["goods_imbalance"], known["money_imbalance"] = imbalances
@@ -206,14 +195,17 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
 
     def _judged(self, references: References, block: Block) -> dict[str, Array]:
         """Columns of ticks.csv that the judges have a say in, `(ticks,)` each."""
-        ticks, said = block.ticks, block.reference_values
-        columns = references.columns(said, ticks.prices, ticks.next_prices, ticks.demand, ticks.supply)
-        columns |= references.diagnoses(ticks.tick, ticks.prices, ticks.next_prices, ticks.planned_inputs)
+        ticks, prices, inputs = block.ticks, block.ticks.prices, block.ticks.planned_inputs
+        columns = references.columns(ticks.tick, prices, ticks.next_prices, ticks.demand, ticks.supply, inputs)
+        self.descended = self.descended.followed_by(columns[references.reference.kind])
+        firms = self._verification.plan_residual(prices, inputs, ticks.planned_outputs)
+        residuals = np.fmax.reduce([firms, *(cohort.plan_residual for cohort in block.consumers)])
+        self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
         return columns | {
             "distance_to_gradient_path": relative_gap(ticks.prices, block.gradient_price),
             "distance_to_adjoint": relative_gap(np.where(told, ticks.prices, np.nan), block.adjoint),
-            "plan_residual": np.array([noted.plan_residual for noted in block.notes]),
+            "plan_residual": residuals,
         }
 
     def _wedges(self, block: Block) -> Rows:

@@ -15,29 +15,31 @@ do. Goods that are not rival have a market for each user, and each counts by its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.clearing import SINGULAR
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import active_goods
 
 ALIKE = 1e-6
 """Eigenvalues of `S` that differ by less than this part of `norm(K)` belong to one mode."""
+REGULAR = 1e8
+"""A matrix whose norm times its inverse's is less is far from singular, and its inverse good to eight digits."""
 NO_IMBALANCE = 1e-13
 """An excess demand this small beside what is traded is rounding, and in no mode."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The linear picture of a market at some prices, or at those of several ticks that speak of the same goods.
+    """The linear picture of a market at the prices of ticks that speak of the same goods.
 
     `active` `(goods,)` marks the goods spoken of; `worth` is their `p s`, `matrix` their `K` and `imbalance` their `w`,
     `(..., active)`, `(..., active, active)` and `(..., active)`, ticks in front; `level` `(..., active)` is the
@@ -49,15 +51,6 @@ class Diagnosis:
     matrix: Array
     imbalance: Array
     level: Array | None
-
-    @classmethod
-    def stacked(cls, ticks: Sequence[Diagnosis]) -> Diagnosis:
-        """Several ticks as one; all must speak of the same goods."""
-        worth, matrix, imbalance = (
-            np.stack([getattr(tick, name) for tick in ticks]) for name in ("worth", "matrix", "imbalance")
-        )
-        levels = [tick.level for tick in ticks if tick.level is not None]
-        return cls(ticks[0].active, worth, matrix, imbalance, np.stack(levels) if levels else None)
 
     @cached_property
     def rotation_index(self) -> Array:
@@ -72,11 +65,11 @@ class Diagnosis:
         """The Newton displacement of log prices `(..., goods)`: the change that would clear the markets to first order,
         `K y = -w` and `y / sqrt(p s)`.
 
-        Where only relative prices matter it is the one that leaves the level, and depends on no numeraire. Not a number
-        where `K` or `w` is not finite.
+        Where only relative prices matter it is the one that leaves the level, and depends on no numeraire. Where `K` is
+        singular it is the smallest `y` with the least `|K y + w|`. Not a number where `K` or `w` is not finite.
         """
         finite, matrix, imbalance = self._sound
-        whitened = -(np.linalg.pinv(matrix, rcond=SINGULAR) @ imbalance[..., None])[..., 0]
+        whitened = -_solution(matrix, imbalance, self.level)
         displacement = np.zeros((*finite.shape, len(self.active)))
         displacement[..., self.active] = np.where(finite[..., None], whitened / np.sqrt(self.worth), np.nan)
         return displacement
@@ -146,38 +139,80 @@ class Diagnosis:
         return values - self.level * (self.level * values).sum(axis=-1, keepdims=True)
 
 
+def _solution(matrix: Array, right: Array, level: Array | None) -> Array:
+    """`y` `(..., n)` with `K y = r`; the smallest, and the nearest to one, where `K` `(..., n, n)` is singular beyond
+    the direction of the `level` `(..., n)`, which it then takes to 0 and which is no part of `r` `(..., n)`.
+
+    `K` with that direction as it is, `K + norm(K) l l'`, is inverted many times faster than a pseudo-inverse is found.
+    """
+    bordered = matrix
+    if level is not None:
+        bordered = matrix + _norm(matrix)[..., None, None] * level[..., :, None] * level[..., None, :]
+    solution, regular = np.zeros(right.shape), np.zeros(right.shape[:-1], dtype=bool)
+    try:
+        inverse = np.asarray(np.linalg.inv(bordered), dtype=float)
+        regular = _norm(bordered) * _norm(inverse) < REGULAR
+        solution = (inverse @ right[..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        # One that is singular spoils them all.
+        pass
+    if not regular.all():
+        some = matrix[~regular]
+        solution[~regular] = (np.linalg.pinv(some, rcond=SINGULAR) @ right[~regular][..., None])[..., 0]
+    return solution
+
+
 def _norm(matrix: Array) -> Array:
     """Frobenius norm, `(..., n, n)` to `(...)`."""
     return np.sqrt((matrix**2).sum(axis=(-1, -2)))
 
 
-@np.errstate(all="ignore")
-def diagnose(economy: Economy, rule: PriceRule, balance: MarketPlans) -> Diagnosis | None:
-    """The linear picture at a balance; None where no price moves, or demand jumps (linear tastes: no derivative).
-
-    `K` is analytic, from `Economy.jacobian`.
+class Slopes(NamedTuple):
+    """How markets answer to prices in so many ticks: `(ticks, goods)` `prices`, `demand`, `supply` and what firms have
+    `made`, less what they have used; and `jacobian` `(ticks, goods, goods)`, `dz/dp`.
     """
-    unknowns = rule.unknowns(economy)
-    relative = unknowns.relative_only
-    moving = np.ones(len(economy.goods), dtype=bool) if relative else ~rule.fixed
-    active = active_goods(balance, moving & ~economy.is_outside, rule.floor)
-    if not active.any() or set_valued(economy):
-        return None
-    jacobian = unknowns.jacobian(balance)
-    prices, scale = balance.prices[active], balance.scale[active]
-    field, slope = balance.excess_demand[active], jacobian[np.ix_(active, active)]
+
+    prices: Array
+    demand: Array
+    supply: Array
+    made: Array
+    jacobian: Array
+
+
+@np.errstate(all="ignore")
+def diagnose(economy: Economy, rule: PriceRule, slopes: Slopes) -> Iterator[tuple[NDArray[np.intp], Diagnosis]]:
+    """The linear pictures of ticks, with the numbers of those that speak of the same goods; none of a tick in which no
+    price moves. `K` is analytic, from `Economy.jacobian`.
+    """
+    relative = rule.unknowns(economy).relative_only
+    moving = (rule.free | relative) & ~economy.is_outside
+    excess, scale = slopes.demand - slopes.supply, np.maximum(slopes.demand, slopes.supply)
+    spoken_of = active_goods(slopes.prices, excess, scale, moving, rule.floor)
+    for active in np.unique(spoken_of, axis=0):
+        ticks = np.flatnonzero((spoken_of == active).all(axis=1))
+        if active.any():
+            yield ticks, _picture(economy, relative, active, Slopes._make(each[ticks] for each in slopes))
+
+
+def _picture(economy: Economy, relative: bool, active: NDArray[np.bool_], slopes: Slopes) -> Diagnosis:
+    scale = np.maximum(slopes.demand, slopes.supply)[:, active]
+    prices, field = slopes.prices[:, active], (slopes.demand - slopes.supply)[:, active]
+    slope = slopes.jacobian[:, active][:, :, active]
     if relative:
-        made: Array = economy.user_prices.profit_slopes(balance.outputs, balance.inputs).sum(axis=0)
-        net_supply = economy.total_supply + made
-        wealth = float(balance.prices @ net_supply)
+        net_supply = economy.total_supply + slopes.made
+        wealth = (slopes.prices * net_supply).sum(axis=1)
         # Hotelling: net supply is the gradient of wealth.
-        slope = slope - np.outer(field, net_supply[active]) / wealth
+        slope = slope - field[:, :, None] * net_supply[:, None, active] / wealth[:, None, None]
     weight = np.sqrt(prices / scale)
-    matrix, imbalance = weight[:, None] * slope * weight, weight * field
-    level = np.sqrt(prices * scale) / np.sqrt(prices @ scale) if relative else None
-    if level is not None:
-        matrix = matrix - np.outer(level, level @ matrix)
-        matrix, imbalance = matrix - np.outer(matrix @ level, level), imbalance - level * (level @ imbalance)
-        if len(level) == 1:
-            matrix, imbalance = np.zeros((1, 1)), np.zeros(1)
-    return Diagnosis(active, prices * scale, matrix, imbalance, level)
+    matrix, imbalance = weight[:, :, None] * slope * weight[:, None, :], weight * field
+    if not relative:
+        return Diagnosis(active, prices * scale, matrix, imbalance, None)
+    worth = prices * scale
+    level = np.sqrt(worth / worth.sum(axis=1, keepdims=True))
+    down, across = level[:, :, None], level[:, None, :]
+    matrix = matrix - down * (across @ matrix)
+    matrix = matrix - (matrix @ down) * across
+    imbalance = imbalance - level * (level * imbalance).sum(axis=1, keepdims=True)
+    if level.shape[1] == 1:
+        matrix, imbalance = np.zeros(matrix.shape), np.zeros(imbalance.shape)
+    return Diagnosis(active, worth, matrix, imbalance, level)

@@ -5,72 +5,93 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.potential import Descent, Reference
+from simulator.economics.potential import Reference
+from simulator.formulas.in_floats import InFloats, in_arrays, plain
+
+
+class _State(NamedTuple):
+    """What the coming step depends on: `prices` `(goods,)`, a `guess` at inputs `(edges,)`, the rule's `memory`."""
+
+    prices: Array
+    guess: Array
+    memory: tuple[Array, ...]
 
 
 class GradientPath:
-    """Prices that descend a reference function, one step a tick.
+    """Prices that descend a reference function, one step a tick. The market is never asked: what moves the path is the
+    function's own derivative.
 
-    `prices` `(goods,)` are those of tick `tick`; `descent` is the function there. The market is never asked: what
-    moves the path is the function's own derivative.
+    In a small economy it goes in plain floats, as the market does.
     """
 
     kind: ClassVar = "dual"
 
     def __init__(self, economy: Economy, reference: Reference, rule: PriceRule, initial_prices: Array) -> None:
-        self.reference, self.rule = reference, rule
-        self.tick = 0
-        self.prices = np.array(initial_prices, dtype=float)
-        self.memory = rule.start(prices=self.prices)
-        self.guess = economy.first_guess()
-        self._descent: Descent | None = None
+        self.rule, self.tick, prices = rule, 0, np.array(initial_prices, dtype=float)
+        self._state = _State(prices, economy.first_guess(), rule.start(prices=prices))
+        self.change_economy(economy, reference)
 
     def change_economy(self, economy: Economy, reference: Reference) -> None:
         """Go on from here by the function of another economy (after a shock)."""
-        self.reference, self.guess, self._descent = reference, economy.first_guess(), None
+        self.reference = reference
+        self._state = in_arrays(self._state)._replace(guess=economy.first_guess())
+        slopes = reference.by_slopes or self.rule.needs_jacobian
+        self._in_floats = InFloats(self._following) if economy.small(slopes=slopes) else None
 
     def advance(self, tick: int) -> Array:
         """Descend up to `tick` and return the prices there, `(goods,)`; not a number once the path has left all
         bounds.
         """
         while self.tick < tick:
-            descent = self.evaluate()
-            self.guess = np.where(np.isfinite(descent.inputs), descent.inputs, self.guess)
-            signal, scale = self._at_observed_prices() or (descent.signal, descent.unit)
-            self.prices, self.memory = self.rule.next_prices(self.prices, signal, scale, self.memory, descent.jacobian)
-            self.tick, self._descent = self.tick + 1, None
-        return self.prices
+            self._state, self.tick = self._next(), self.tick + 1
+        return np.asarray(self._state.prices)
 
-    def evaluate(self) -> Descent:
-        """The reference function at the path's present prices."""
-        if self._descent is None:
-            self._descent = self.reference.descent(self.prices, self.guess, self.rule.needs_jacobian)
-        return self._descent
+    def _next(self) -> _State:
+        state = self._state
+        # The first step is not worth a text.
+        if self._in_floats is not None and self.tick:
+            after = self._in_floats(state if isinstance(state.prices, tuple) else plain(state))
+            if after is not None:
+                return after
+        with np.errstate(all="ignore"):
+            return self._following(in_arrays(state))
 
-    def _at_observed_prices(self) -> tuple[Array, Array] | None:
+    def _following(self, state: _State) -> _State:
+        prices, guess, memory = state
+        descent = self.reference.descent(prices, guess, self.rule.needs_jacobian, value=False)
+        inputs = descent.plans.inputs
+        guess = np.where(np.isfinite(inputs), inputs, guess)
+        signal, unit = self._at_observed_prices(state._replace(guess=guess)) or (descent.signal, descent.unit)
+        prices, memory = self.rule.next_prices(prices, signal, unit, memory, descent.jacobian)
+        return _State(prices, guess, memory)
+
+    def _at_observed_prices(self, state: _State) -> tuple[Array, Array] | None:
         """The signal and its scale, `(goods,)` each, of every market at the prices that it has heard of; None where all
         go by the present ones.
         """
-        rows = self.rule.observed_prices(self.prices, self.memory)
+        rows = self.rule.observed_prices(state.prices, state.memory)
         if rows is None:
             return None
-        by_market = [self.reference.descent(row, self.guess) for row in rows]
-        signal, scale = (np.array([getattr(each, what) for each in by_market]) for what in ("signal", "unit"))
-        return signal.diagonal(), scale.diagonal()
+        by_market = [self.reference.descent(row, state.guess, value=False) for row in rows]
+        signal, unit = (np.stack([getattr(each, what) for each in by_market]) for what in ("signal", "unit"))
+        return np.diag(signal), np.diag(unit)
 
     def state(self) -> dict[str, Array]:
         """Where the path is, as arrays."""
-        memory = {f"memory{i}": memo for i, memo in enumerate(self.memory)}
-        return {"tick": np.array(self.tick), "prices": self.prices, "guess": self.guess, **memory}
+        prices, guess, memory = self._state
+        known = {"tick": self.tick, "prices": prices, "guess": guess}
+        known |= {f"memory{i}": memo for i, memo in enumerate(memory)}
+        return {name: np.asarray(value) for name, value in known.items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
-        self.tick, self.prices, self.guess = int(state["tick"]), state["prices"], state["guess"]
-        self.memory = tuple(state[f"memory{i}"] for i in range(len(self.memory)))
+        self.tick = int(state["tick"])
+        memory = tuple(state[f"memory{i}"] for i in range(len(self._state.memory)))
+        self._state = _State(state["prices"], state["guess"], memory)

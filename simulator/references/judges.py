@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.clearing import as_good_as_free
@@ -13,11 +14,15 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference, merit_value, reference
 from simulator.economics.signal import signal_scale
-from simulator.references.diagnostics import Diagnosis, diagnose
+from simulator.economics.ties import set_valued
+from simulator.formulas.in_runs import InRuns, one_by_one
+from simulator.references.diagnostics import Slopes, diagnose
 from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
 
+MOST_NUMBERS = 1_000_000
+"""Of so many numbers of Jacobians a block of ticks is looked at together."""
 NO_MOTION = 1e-13
 """A motion this small beside prices, or a signal beside what is traded, is rounding."""
 
@@ -51,19 +56,20 @@ function of prices, and a planner's gradient ascent on the allocation.
 """
 
 
-class ReferenceValues(NamedTuple):
-    """What the references say of a tick: the path's prices there, and the reference function at the market's own
-    prices.
-
-    `gradient_price`, `signal` (minus the function's gradient, in quantities), `scale` and, where the rule asks for it,
-    `slope` are `(goods,)`.
+class Seen(NamedTuple):
+    """The reference function at the market's own prices: its `value` `()`, and `(goods,)` its `signal` (minus the
+    gradient, in quantities), `scale`, what is planned to be `made` less what is used and, where the rule asks for it,
+    the signal's `slope`. Where the linear picture is wanted, `jacobian` `(goods, goods)` is that of excess demand.
     """
 
-    gradient_price: Array
-    value: float
+    value: Array
     signal: Array
     scale: Array
+    demand: Array
+    supply: Array
+    made: Array
     slope: Array | None
+    jacobian: Array | None
 
 
 class RegimeEquilibria(NamedTuple):
@@ -100,7 +106,7 @@ class References:
         self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
         self.initial_prices = initial_prices
         self.starts = random_starts + 3
-        self.economy, self.reference = economy, reference(economy)
+        self._enter(economy)
         self.path = PATHS[path](economy, self.reference, rule, initial_prices)
         self.regimes = [self._regime(0, economy, [])]
 
@@ -108,9 +114,29 @@ class References:
     def change_economy(self, from_tick: int, economy: Economy) -> None:
         """Begin a regime: from this tick on the economy is another."""
         self.path.advance(from_tick)
-        self.economy, self.reference = economy, reference(economy)
+        self._enter(economy)
         self.path.change_economy(economy, self.reference)
         self.regimes.append(self._regime(from_tick, economy, self.equilibria))
+
+    def _enter(self, economy: Economy) -> None:
+        self.economy, self.reference = economy, reference(economy)
+        # With and without the linear picture.
+        self._look = [self._looking(jacobian) for jacobian in (False, True)]
+
+    def _looking(self, jacobian: bool) -> Callable[[tuple[Array, Array]], Seen]:
+        """The reference function at many prices `(ticks, goods)`, of guesses at inputs `(ticks, edges)`."""
+        economy, function, sloping = self.economy, self.reference, self.rule.needs_jacobian
+
+        def look(given: tuple[Array, Array]) -> Seen:
+            descent = function.descent(*given, sloping, slopes=jacobian)
+            plans, slope = descent.plans, descent.slope
+            made = economy.user_prices.net_output(plans.outputs, plans.inputs)
+            found = descent.slopes if jacobian else None
+            assert descent.value is not None
+            return Seen(descent.value, descent.signal, plans.scale, plans.demand, plans.supply, made, slope, found)
+
+        small = economy.small(slopes=jacobian or sloping or function.by_slopes)
+        return InRuns(look) if small else one_by_one(look)
 
     def _regime(self, from_tick: int, economy: Economy, before: list[Equilibrium]) -> RegimeEquilibria:
         starts = [self.initial_prices, *(found.prices for found in before)]
@@ -133,67 +159,59 @@ class References:
         return self.regimes[-1].given_up
 
     @np.errstate(all="ignore")
-    def evaluate(self, tick: int, prices: Array, guess: Array) -> ReferenceValues:
-        """What they say of a tick from its `prices` `(goods,)` alone; `guess` `(edges,)` as in `descent`."""
-        gradient_price = self.path.advance(tick)
-        if isinstance(self.path, GradientPath) and np.array_equal(prices, gradient_price):
-            descent = self.path.evaluate()
-        else:
-            descent = self.reference.descent(prices, guess, self.rule.needs_jacobian)
-        return ReferenceValues(gradient_price, descent.value, descent.signal, descent.scale, descent.slope)
-
-    @np.errstate(all="ignore")
     def columns(
-        self,
-        reference_values: Sequence[ReferenceValues],
-        prices: Array,
-        next_prices: Array,
-        demand: Array,
-        supply: Array,
+        self, numbers: Array, prices: Array, next_prices: Array, demand: Array, supply: Array, inputs: Array
     ) -> dict[str, Array]:
-        """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`."""
-        scale = signal_scale(self.economy, demand, supply)
-        value = np.array([values.value for values in reference_values])
-        signal = np.array([values.signal for values in reference_values])
-        own_scale = np.array([values.scale for values in reference_values])
+        """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`.
+
+        `numbers` `(ticks,)` are the ticks', `inputs` `(ticks, edges)` near the best ones. What is said of the way in
+        which the market is out of equilibrium is not a number but at every so manieth tick (the `diagnostics` of the
+        run), and where there is no linear picture. `dominant_mode` is then the last tick's combination of goods, None
+        if nobody looked there.
+        """
+        ticks, goods = prices.shape
+        motion, looked = self._motion(prices, next_prices), np.zeros(ticks, dtype=bool)
+        columns = {name: np.full(ticks, np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
+        self.dominant_mode = None
+        if self._diagnostics and not set_valued(self.economy):
+            looked = (numbers % self._diagnostics == 0) & np.isfinite(motion / np.where(prices > 0, prices, 1.0)).all(
+                axis=1
+            )
+        value, (signal, own_scale, slope) = np.empty(ticks), np.empty((3, ticks, goods))
+        most = max(1, MOST_NUMBERS // goods**2)
+        for jacobian in (False, True):
+            rows = np.flatnonzero(looked == jacobian)
+            for part in np.split(rows, range(most, len(rows), most)):
+                if not len(part):
+                    continue
+                seen = self._look[jacobian]((prices[part], inputs[part]))
+                value[part], signal[part], own_scale[part] = seen.value, seen.signal, seen.scale
+                if seen.slope is not None:
+                    slope[part] = seen.slope
+                if seen.jacobian is not None:
+                    self._diagnose(part, prices[part], motion[part], seen, columns)
+        scale, sloping = signal_scale(self.economy, demand, supply), self.rule.needs_jacobian
         is_potential = self.reference.kind == "potential"
-        motion = self._motion(prices, next_prices)
-        slopes = [values.slope for values in reference_values if values.slope is not None]
-        free, metric = self._free, self.rule.metric(prices, scale, np.array(slopes) if slopes else None)
-        return {
-            "potential": value if is_potential else np.full(len(value), np.nan),
+        free, metric = self._free, self.rule.metric(prices, scale, slope if sloping else None)
+        return columns | {
+            "potential": value if is_potential else np.full(ticks, np.nan),
             "merit": merit_value(prices, signal, own_scale) if is_potential else value,
             "cosine_to_gradient": cosine(*(values[:, free] for values in (motion, signal, metric, prices, own_scale))),
             "distance_to_equilibrium": self._distance(prices, demand, supply),
         }
 
-    @np.errstate(all="ignore")
-    def diagnoses(self, numbers: Array, prices: Array, next_prices: Array, inputs: Array) -> dict[str, Array]:
-        """Columns of ticks.csv on the way in which the market is out of equilibrium, `(ticks,)` each.
-
-        `numbers` `(ticks,)` are the ticks', prices `(ticks, goods)`, `inputs` `(ticks, edges)` near the best ones. Not
-        a number but at every so manieth tick (the `diagnostics` of the run), and where there is no linear picture.
-        `dominant_mode` is then the last tick's combination of goods, None if nobody looked there.
-        """
-        columns = {name: np.full(len(numbers), np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
-        if not self._diagnostics:
-            return columns
-        motion = np.divide(self._motion(prices, next_prices), prices, out=np.zeros(prices.shape), where=prices > 0)
-        self.dominant_mode = None
-        alike: dict[bytes, list[tuple[int, Diagnosis]]] = {}
-        for row in np.flatnonzero((numbers % self._diagnostics == 0) & np.isfinite(motion).all(axis=1)).tolist():
-            found = diagnose(self.economy, self.rule, self.economy.balance(prices[row], inputs[row]))
-            if found is not None:
-                if row == len(numbers) - 1:
-                    self.dominant_mode = found.dominant_mode[0]
-                alike.setdefault(found.active.tobytes(), []).append((row, found))
-        for ticks in alike.values():
-            rows = [row for row, _ in ticks]
-            together = Diagnosis.stacked([found for _, found in ticks])
-            columns["rotation_index"][rows] = together.rotation_index
-            columns["cosine_home"][rows] = together.cosine_home(motion[rows])
-            columns["dominant_mode"][rows] = together.dominant_mode[1]
-        return columns
+    def _diagnose(
+        self, rows: NDArray[np.intp], prices: Array, motion: Array, seen: Seen, columns: dict[str, Array]
+    ) -> None:
+        """Write to the `rows` of columns what the linear picture says there."""
+        assert seen.jacobian is not None
+        slopes = Slopes(prices, seen.demand, seen.supply, seen.made, seen.jacobian)
+        for some, found in diagnose(self.economy, self.rule, slopes):
+            columns["rotation_index"][rows[some]] = found.rotation_index
+            columns["cosine_home"][rows[some]] = found.cosine_home(_relative(motion, prices)[some])
+            mode, columns["dominant_mode"][rows[some]] = found.dominant_mode
+            if rows[some[-1]] == len(columns["dominant_mode"]) - 1:
+                self.dominant_mode = mode[-1]
 
     def _motion(self, prices: Array, next_prices: Array) -> Array:
         """By how much prices move, in the rule's own coordinates, times prices where these are logarithms."""
@@ -255,6 +273,10 @@ def cosine(motion: Array, signal: Array, metric: Array, prices: Array, scale: Ar
         pulling <= NO_MOTION**2 * np.sum(_squares(scale, metric), axis=-1)
     )
     return np.where(at_rest, 1.0, np.where(norm == norm, angle, np.nan))
+
+
+def _relative(motion: Array, prices: Array) -> Array:
+    return np.divide(motion, prices, out=np.zeros(prices.shape), where=prices > 0)
 
 
 def _squares(signal: Array, metric: Array) -> Array:

@@ -6,14 +6,13 @@ planned is verified where it is summed up (`dynamics.consumers.CohortTick.totals
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from simulator.economics.behaviour import BestResponse
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.technology import Plan
+from simulator.formulas.in_runs import InRuns, one_by_one
 
 
 class FirmVerification:
@@ -24,6 +23,7 @@ class FirmVerification:
 
     def __init__(self, economy: Economy) -> None:
         self._user_prices = economy.user_prices
+        self._verify = InRuns(self._largest) if economy.small() else one_by_one(self._largest)
         self._firms = [
             (number, firm, rows, edges)
             for number, (firm, rows, edges) in enumerate(
@@ -32,19 +32,22 @@ class FirmVerification:
             if firm.technology.verified and isinstance(firm.behaviour, BestResponse)
         ]
 
-    def plan_residual(self, prices: Array, inputs: Array, outputs: Array) -> float:
-        """The largest relative residual of planned `inputs` `(edges,)` and `outputs` `(firms,)` at `prices` `(goods,)`;
-        not a number where no firm is verified.
+    def plan_residual(self, prices: Array, inputs: Array, outputs: Array) -> Array:
+        """The largest relative residual `(ticks,)` of planned `inputs` `(ticks, edges)` and `outputs` `(ticks, firms)`
+        at `prices` `(ticks, goods)`; not a number where no firm is verified.
         """
-        if not self._firms:
-            return math.nan
+        return self._verify((prices, inputs, outputs)) if self._firms else np.full(len(prices), np.nan)
+
+    def _largest(self, given: tuple[Array, Array, Array]) -> Array:
+        """That of one tick."""
+        prices, inputs, outputs = given
         faced = self._user_prices.of_firms(prices)
         found = [
             firm.technology.plan_residual(
                 faced[number].output,
-                np.array(faced[number].inputs),
+                np.stack(faced[number].inputs),
                 Plan(inputs[edges].reshape(firm.rows, -1), outputs[rows]),
             )
             for number, firm, rows, edges in self._firms
         ]
-        return float(np.max(found))
+        return np.stack(found).max()

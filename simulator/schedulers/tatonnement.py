@@ -46,9 +46,6 @@ BY_JACOBIAN = ("newton", "symplectic", "consensus")
 AT_ONCE = ("extragradient", "averaging", "anderson", *BY_JACOBIAN)
 """Pieces that need all prices to move at once."""
 
-MOST_ENTRIES, MOST_ROWS = 256, 12
-"""With more entries, or more rows of agents to each, a function of floats takes too long to be written."""
-
 Market = Transition[MarketState, MarketTick]
 Bundles = Mapping[int, list[Array]]
 """By the number of a cohort what each of its blocks plans, `(rows, goods)`."""
@@ -320,8 +317,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         """What is known of the economy in force."""
         if not self._scratch or self._scratch[0].layout.economy is not economy:
             layout = Layout(economy, self.trade, aggregates=self.aggregates)
-            small = layout.entries <= MOST_ENTRIES and layout.rows <= MOST_ROWS * layout.entries
-            serves = self.floats and small and not layout.set_valued
+            serves = self.floats and economy.small() and not layout.set_valued
             self._scratch[:] = [Scratch(layout, InFloats(self._in_arrays(layout)) if serves else None, [])]
         return self._scratch[0]
 
