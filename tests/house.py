@@ -95,7 +95,7 @@ ROOMS = {
     "simulator.records.perturbation": "perturbation perturbation_lines",
     "simulator.figures.prices": "prices three_prices",
     "simulator.figures.table": "FIGURES NEEDED draw",
-    "simulator.records.recorder": "Recorder Rows View",
+    "simulator.records.recorder": "Recorder Rows View held",
     "simulator.figures.run_measures": "MEASURES RunMeasures",
     "simulator.figures.simplex": "points simplex",
     "simulator.records.table": "Table names",

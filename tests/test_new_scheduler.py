@@ -138,10 +138,6 @@ class RatioView(View[RatioState, RatioTick, RatioTick]):
     def __init__(self, economy: Economy, free: np.ndarray) -> None:
         self.economy, self.free_goods = economy, free
 
-    @property
-    def numbers(self) -> int:
-        return 3 * len(self.economy.goods)
-
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = economy
 

@@ -421,12 +421,13 @@ def test_neither_hash_seed_nor_threads_nor_the_written_scenario_change_a_byte(tm
 def test_cells_read_back_as_the_numbers_they_were(values: list[float], mark: int) -> None:
     rows = len(values)
     table = Table(
-        {"tick": np.arange(rows), "good": names(["g"] * rows)},
+        {"tick": np.arange(rows)},
+        {"good": names(["g"])},
         ("value", "mark"),
         np.stack([np.array(values), np.full(rows, float(mark))], axis=1),
         whole=("mark",),
     )
-    cells = [line.split(",") for line in table.lines().splitlines()]
+    cells = [line.split(",") for line in "".join(table.lines()).splitlines()]
     assert [cell[2] for cell in cells] == ["" if v != v else repr(v + 0.0) for v in values]
     assert [cell[3] for cell in cells] == [str(mark)] * rows
     frame = table.frame()

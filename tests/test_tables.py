@@ -18,9 +18,13 @@ from tests.house import (
     AgentRows,
     CohortTick,
     ScenarioError,
+    Simulation,
+    Table,
     Tatonnement,
     UserMarkets,
+    held,
     load,
+    names,
     run_to_disk,
     simulate,
 )
@@ -228,3 +232,28 @@ def test_no_good_that_is_left_out_is_had_or_traded(name: str) -> None:
             left_out = ~np.isin(scenario.markets.good, rows.goods[firms + number])
             for quantities in (tick.consumption, tick.consumers_bought, tick.consumers_sold):
                 assert not quantities[number : number + 1, left_out].any()
+
+
+@pytest.mark.parametrize("name", ["bazaar", "chain_of_fifty", "program", "xor_two_layers"])
+def test_what_is_kept_of_ticks_is_bounded_in_bytes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every note is counted here, of which the recorder measures a few; tables are as wide as what they are of."""
+    bound = 100_000
+    monkeypatch.setattr("simulator.records.recorder.MOST_BYTES", bound)
+    simulation, blocks = Simulation(loaded(name, ticks=300, stop="never", references="off")), 0
+    for _ in simulation.ticks():
+        recorder = simulation.recorder
+        assert sum(map(held, recorder._notes)) <= 1.5 * bound
+        if recorder.full:
+            tables = recorder.tables()
+            assert sum(table.values.nbytes for table in tables.values()) <= 3 * bound
+            blocks += 1
+    assert blocks > 1
+
+
+def test_text_is_made_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.records.table.PIECE", 12)
+    ticks, goods, values = np.arange(7), names(["a", "b"]), np.arange(28.0).reshape(14, 2)
+    pieces = list(Table({"tick": ticks}, {"good": goods}, ("x", "y"), values).lines())
+    assert [piece.count("\n") for piece in pieces] == [6, 6, 2]
+    lines = "".join(pieces).splitlines()
+    assert lines == [f"{row // 2},{'ab'[row % 2]},{2 * row}.0,{2 * row + 1}.0" for row in range(14)]

@@ -46,10 +46,6 @@ class BidsView(View[BidsState, BidsTick, BidsNote]):
     def links(self) -> Links:
         return self.links_of(self.economy)
 
-    @property
-    def numbers(self) -> int:
-        return 2 * (len(self.links.good) + len(self.economy.goods))
-
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = economy
 

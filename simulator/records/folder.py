@@ -165,8 +165,10 @@ class RunFolder:
         with self._plainly("written"):
             for name in self._files if kept else ():
                 file, table = self._files[name], kept[name]
-                text = table.lines()
-                file.add((text if file.tally.written.length else table.header + text).encode())
+                if not file.tally.written.length:
+                    file.add(table.header.encode())
+                for text in table.lines():
+                    file.add(text.encode())
 
     def hold(self, state: State) -> None:
         """Keep the state after all rows written so far, and after `finish` all that was written; save it if due."""
@@ -189,7 +191,7 @@ class RunFolder:
     def finish(self, tables: Mapping[str, Table], summary: Mapping[str, Any]) -> None:
         """Write what is known at the end, the summary last."""
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
-        last = {f"{name}.csv": (table.header + table.lines()).encode() for name, table in tables.items()}
+        last = {f"{name}.csv": "".join([table.header, *table.lines()]).encode() for name, table in tables.items()}
         with self._plainly("written"):
             for name, data in (last | {SUMMARY: f"{text}\n".encode()}).items():
                 self._write(name, data)

@@ -76,11 +76,6 @@ class LearningView(View[LearningState, LearningTick, LearningNote]):
         nothing = np.zeros(self.training.test_orders.shape)
         self._untested = None if len(nothing) else (nothing, nothing)
 
-    @property
-    def numbers(self) -> int:
-        designs = sum(design.size for design in self.training.designs)
-        return 2 * (len(self.goods) + designs + 4 * self.training.orders.size)
-
     def note(self, now: Transition[LearningState, LearningTick], *, record: bool) -> LearningNote | None:
         if not record:
             return None

@@ -83,11 +83,6 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         return AgentRows(self._economies, self.markets)
 
     @property
-    def numbers(self) -> int:
-        economy = self.economy
-        return len(economy.goods) * (len(economy.firms) + len(economy.consumers)) + 8 * len(economy.edge_good)
-
-    @property
     def work(self) -> int:
         goods, work = len(self.economy.goods), 8 * len(self.economy.edge_good)
         for cohort in self.economy.consumers:

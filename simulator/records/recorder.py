@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
     from simulator.references.judges import References
 
-MOST_NUMBERS = 4_000_000
-"""A block of ticks holds about so many numbers at most."""
+MOST_BYTES = 64_000_000
+"""A block of ticks keeps notes of about so many bytes at most."""
 MOST_WORK = 20_000_000
 """A block of ticks is about so much work at most: a second or two."""
 MOST_TICKS = 1024
@@ -54,14 +54,9 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
     free_goods: NDArray[np.bool_]
 
     @property
-    @abstractmethod
-    def numbers(self) -> int:
-        """About how many numbers are kept of a tick."""
-
-    @property
     def work(self) -> int:
         """About how much work a tick is, counted in quantities that are planned; it is never timed."""
-        return self.numbers
+        return 1
 
     @abstractmethod
     def note(self, now: Transition[StateT, TickT], *, record: bool) -> NoteT | None:
@@ -104,13 +99,12 @@ class Recorder:
         self, view: View[Any, Any, Any], ends: Set[int] = frozenset(), kept: Set[str] = frozenset(TABLES)
     ) -> None:
         self.view, self._ends, self._kept = view, ends, kept
-        self._seen, self._notes, self._last = 0, list[Any](), -1
+        self._seen, self._notes, self._last, self._bytes = 0, list[Any](), -1, 0
 
-    @cached_property
+    @property
     def most_ticks(self) -> int:
-        """How many ticks make a block at most: fewer where they fill tens of MB, or take seconds."""
-        view = self.view
-        return max(1, min(MOST_TICKS, MOST_NUMBERS // max(view.numbers, 1), MOST_WORK // max(view.work, 1)))
+        """How many ticks make a block at most: fewer where they take seconds, or where their notes fill tens of MB."""
+        return max(1, min(MOST_TICKS, MOST_WORK // max(self.view.work, 1), MOST_BYTES // max(self._bytes, 1)))
 
     def observe(self, now: Transition[Any, Any], *, record: bool) -> None:
         """Note the tick just over, for the tables if it is to be recorded."""
@@ -118,6 +112,9 @@ class Recorder:
         note = self.view.note(now, record=record)
         if note is not None:
             self._notes.append(note)
+            # Of the first note, the second, the fourth, and so on: the first tick of a run may be of another kind.
+            if not len(self._notes) & (len(self._notes) - 1):
+                self._bytes = max(self._bytes, held(note))
 
     @property
     def full(self) -> bool:
@@ -126,7 +123,7 @@ class Recorder:
 
     def tables(self, *, last: bool = False) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call; of the `last` block those too that a summary needs."""
-        notes, self._notes, self._seen = self._notes, [], 0
+        notes, self._notes, self._seen, self._bytes = self._notes, [], 0, 0
         needed = {*self._kept}
         if last:
             needed |= {"ticks"} if self.view.references is None else {"ticks", "trajectory"}
@@ -137,6 +134,12 @@ class Recorder:
                 for name, columns in self.view.columns.items()
                 if found and name in needed
             }
+
+
+def held(value: Any) -> int:
+    """The bytes that a structure takes; what stands in several places of it is counted in each."""
+    parts = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+    return sys.getsizeof(value) + sum(map(held, parts))
 
 
 def _table(name: str, columns: Columns, told: Callable[[], Rows] | None) -> Table:

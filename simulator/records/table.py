@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PIECE = 100_000
+"""Cells of a CSV that are written at a time: as text they take many times the room of their numbers."""
+
+
 @dataclass(frozen=True)
 class Table:
-    """Rows of one CSV: key columns (whole numbers or names, `(rows,)`) and float columns `(rows, columns)`.
+    """Rows of one CSV: for `each` tick (or other key) a row, or one for each of the same `parts`, told apart by further
+    keys; float columns `(rows, columns)`.
 
-    Floats are written in shortest round-trip form; what is not a number is an empty cell. Columns named in `whole` hold
-    whole numbers, or nothing, and are written as such.
+    Keys are whole numbers or names. Floats are written in shortest round-trip form; what is not a number is an empty
+    cell. Columns named in `whole` hold whole numbers, or nothing, and are written as such.
     """
 
-    keys: Mapping[str, NDArray[Any]]
+    each: Mapping[str, NDArray[Any]]
+    parts: Mapping[str, NDArray[Any]]
     columns: tuple[str, ...]
     values: Array
     whole: tuple[str, ...] = ()
@@ -33,52 +39,67 @@ class Table:
     def of(
         cls, each: Mapping[str, NDArray[Any]], parts: Mapping[str, NDArray[Any]], columns: Columns, known: Known
     ) -> Self:
-        """The table of all that is known of its rows, found by the names of the columns: of `each` tick (or other key)
-        a row, or one for each of the same `parts`, told apart by further keys.
+        """The table of all that is known of its rows, found by the names of the columns.
 
         What is known has any shape with as many numbers as there are rows, in their order. Raises ValueError if not.
         What is infinite is an empty cell too.
         """
-        (count,), (of_each,) = ({len(key) for key in keys.values()} or {1} for keys in (each, parts))
-        rows = count * of_each
-        keys = {name: np.repeat(key, of_each) for name, key in each.items()}
-        keys |= {name: np.tile(key, count) for name, key in parts.items()}
-        values = np.full((rows, len(columns)), np.nan)
+        rows = _length(each) * _length(parts)
+        values = np.full((len(columns), rows), np.nan)
         for place, column in enumerate(columns):
             cells = column.of(known)
             if cells is not None:
                 if np.size(cells) != rows:
                     raise ValueError(f"found {np.size(cells)} numbers for {column.name}; expected {rows}")
-                values[:, place] = np.ravel(cells)
-        values[~np.isfinite(values)] = np.nan
+                # Adding 0.0 turns the float -0.0 into 0.0.
+                np.add(np.ravel(cells), 0.0, out=values[place])
+        values[np.isinf(values)] = np.nan
         whole = tuple(column.name for column in columns if column.whole)
-        return cls(keys, tuple(column.name for column in columns), values, whole)
+        return cls(each, parts, tuple(column.name for column in columns), values.T, whole)
 
     @property
     def header(self) -> str:
         """The first line of the CSV."""
-        return ",".join([*self.keys, *self.columns]) + "\n"
+        return ",".join([*self.each, *self.parts, *self.columns]) + "\n"
 
-    def lines(self) -> str:
-        """All rows as CSV text, each ending in a newline."""
-        # Adding 0.0 turns the float -0.0 into 0.0.
-        cells = list(map(_Cells().__getitem__, (self.values + 0.0).T.ravel().tolist()))
-        rows = len(self.values)
-        columns = [[*map(str, key.tolist())] for key in self.keys.values()]
-        columns += [cells[i * rows : (i + 1) * rows] for i in range(len(self.columns))]
-        for name in self.whole:
-            column = len(self.keys) + self.columns.index(name)
-            columns[column] = [cell.removesuffix(".0") for cell in columns[column]]
-        return "".join(",".join(row) + "\n" for row in zip(*columns, strict=True))
+    def lines(self) -> Iterator[str]:
+        """All rows as CSV text, each ending in a newline, piece by piece."""
+        each, parts, rows = _texts(self.each), _texts(self.parts), _length(self.parts)
+        whole = [self.columns.index(name) for name in self.whole]
+        step = max(1, PIECE // max(1, rows * len(self.columns)))
+        for first in range(0, len(each), step):
+            some = each[first : first + step]
+            values, count = self.values[first * rows : (first + step) * rows], len(some) * rows
+            cells = list(map(_Cells().__getitem__, values.T.ravel().tolist()))
+            columns = [cells[at : at + count] for at in range(0, len(cells), count or 1)]
+            for column in whole:
+                columns[column] = [cell.removesuffix(".0") for cell in columns[column]]
+            keys = [f"{one},{part}" for one in some for part in parts] if self.parts else some
+            yield "".join([",".join(row) + "\n" for row in zip(keys, *columns, strict=True)])
 
     def frame(self) -> pd.DataFrame:
         """The rows as a DataFrame."""
         import pandas as pd
 
+        rows, count = _length(self.parts), _length(self.each)
+        keys = {name: np.repeat(key, rows) for name, key in self.each.items()}
+        keys |= {name: np.tile(key, count) for name, key in self.parts.items()}
         floats = {name: self.values[:, i] for i, name in enumerate(self.columns)}
         whole = [name for name in self.whole if not np.isnan(floats[name]).any()]
         floats |= {name: floats[name].astype(np.int64) for name in whole}
-        return pd.DataFrame({**self.keys, **floats})
+        return pd.DataFrame({**keys, **floats})
+
+
+def _length(keys: Mapping[str, NDArray[Any]]) -> int:
+    """How many rows are told apart by keys: one by none."""
+    (length,) = {len(key) for key in keys.values()} or {1}
+    return length
+
+
+def _texts(keys: Mapping[str, NDArray[Any]]) -> list[str]:
+    """What keys are in each row of a CSV."""
+    columns = [map(str, key.tolist()) for key in keys.values()]
+    return [",".join(row) for row in zip(*columns, strict=True)]
 
 
 class _Cells(dict[float, str]):
