@@ -28,7 +28,7 @@ from simulator.arguments import (
     write_new,
 )
 from simulator.errors import CommandError, ScenarioError
-from simulator.jobs import Failure, Interruption, Task, broken_off_by_signals, failure_of, one_line, one_thread, run_all
+from simulator.jobs import Task, run_and_draw
 from simulator.kinds.wording import nearest
 from simulator.options import (
     USAGE_ERROR,
@@ -43,8 +43,10 @@ from simulator.options import (
     one_of,
     usage,
 )
+from simulator.pool import ONE_THREAD, Pool
 from simulator.searching import perturb, solve, tune
 from simulator.slips import meant
+from simulator.stopping import Interruption, broken_off_by_signals
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario
@@ -100,25 +102,14 @@ def run(
     if resume and overwrite:
         refuse("--overwrite: found --resume too; expected one of them: continue runs, or replace them")
     loaded = load_scenarios(scenarios, settings, ticks=ticks, seed=seed)
-    tasks = [Task(scenario, out / scenario.name, resume, () if no_plots else chosen) for scenario in loaded]
+    tasks = [Task(scenario, out / scenario.name, resume) for scenario in loaded]
     check_places(tasks, out, resume=resume, overwrite=overwrite)
     speaks = not quiet and not as_json
     for scenario in loaded if not quiet else ():
         for warning in filter(None, (*map(str, scenario.warnings), size_warning(scenario))):
             terminal.complain(warning)
-    with Interruption() as stop:
-        results = run_all(tasks, processes, stop, speaks)
-    summaries = [result for result in results if isinstance(result, dict)]
-    failures = [result for result in results if isinstance(result, Failure)]
-    for failure in failures:
-        terminal.complain_of(failure.text, failure.trace)
-    missing = [task.scenario.name for task, result in zip(tasks, results, strict=True) if result is None]
-    if as_json and summaries:
-        terminal.print_json(summaries[0] if len(tasks) == 1 else summaries)
-    elif speaks:
-        terminal.print_summaries(summaries, out, missing)
-    codes = [terminal.exit_code(summary) for summary in summaries] + [failure.code for failure in failures]
-    return max([*codes, terminal.INTERRUPTED] if missing else codes)
+    with Interruption() as stop, Pool(processes, stop) as pool:
+        return run_and_draw(tasks, out, () if no_plots else chosen, pool, speaks=speaks, as_json=as_json)
 
 
 @_command(
@@ -142,7 +133,7 @@ def plot(runs: Runs, formats: Formats = "png") -> None:
         try:
             figures = draw(folder, folder / "figures", chosen)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            found = f"found CSVs that cannot be drawn ({one_line(error)})"
+            found = f"found CSVs that cannot be drawn ({terminal.one_line(error)})"
             raise CommandError(f"{folder}: {found}; expected them as a run wrote them") from error
         if gone[folder]:
             files = ([f"{table}.csv" for table in tables] for tables in (gone[folder], TABLES))
@@ -365,7 +356,7 @@ def new(
 def main() -> None:
     """The program `simulator`. A user's mistake is said in plain lines; --debug shows the trace of anything."""
     gc.set_threshold(100_000)  # Of the many objects that imports make none is ever garbage.
-    one_thread()
+    os.environ.update(ONE_THREAD)
     arguments = sys.argv[1:]
     own = arguments.index("--") if "--" in arguments else len(arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -389,8 +380,8 @@ def main() -> None:
         terminal.complain(usage(error, plain))
         code = terminal.WRONG_INPUT
     except Exception as error:
-        failure = failure_of(error)
-        terminal.complain_of(failure.text, failure.trace)
+        failure = terminal.failure_of(error)
+        terminal.complain_of(failure)
         code = failure.code
     terminal.leave(code or terminal.AS_EXPECTED)
 

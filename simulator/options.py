@@ -29,7 +29,9 @@ class Command(TyperCommand):
 
 Scenarios = Annotated[list[str], typer.Argument(metavar="SCENARIO", help="YAML files, folders of them, or globs.")]
 OneScenario = Annotated[str, typer.Argument(metavar="SCENARIO", help="A YAML file.")]
-Jobs = Annotated[str, typer.Option("--jobs", metavar="N", help="Runs at the same time.")]
+Jobs = Annotated[
+    str, typer.Option("--jobs", metavar="N", help="Runs at the same time, at most one a core, once that pays.")
+]
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")]
 Formats = Annotated[str, typer.Option("--format", metavar="FORMATS", help="Figures as png, svg or pdf, or png,svg.")]
 Settings = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +19,20 @@ from simulator.arguments import (
     write_new,
 )
 from simulator.errors import CommandError
-from simulator.jobs import Failure, Interruption, Job, in_processes
 from simulator.options import AsJson, Jobs, OneScenario, Seed, Settings, one_of
-from simulator.terminal import AS_EXPECTED, UNEXPECTED, Progress, aligned, complain, print_json, progress_of, say
+from simulator.pool import Job, Pool
+from simulator.stopping import Interruption
+from simulator.terminal import (
+    AS_EXPECTED,
+    UNEXPECTED,
+    Failure,
+    Progress,
+    aligned,
+    complain,
+    print_json,
+    progress_of,
+    say,
+)
 
 if TYPE_CHECKING:
     from simulator.references.judges import References
@@ -134,8 +145,9 @@ def tune(
     with told_by_options():
         text_with(scenario, changes, out)  # What cannot be written is not looked for.
     numbers = numbers_of(loaded)
-    with progress_of(not as_json) as progress:
-        tried = search(numbers, _runner(loaded, processes, most_runs(numbers), progress))
+    # Nothing is kept of a search that is broken off: Ctrl-C need not be waited for.
+    with progress_of(not as_json) as progress, Pool(processes, Interruption()) as pool:
+        tried = search(numbers, _runner(loaded, pool, most_runs(numbers), progress))
     written, best = tried[0].numbers, best_of(tried)
     tuned = {path: value for path, value in best.numbers.items() if value != written[path]}
     # What is set later may replace what it is part of.
@@ -192,37 +204,26 @@ def _check_free(file: Path, scenario: str, *, overwrite: bool) -> None:
 
 
 def _runner(
-    scenario: Scenario, processes: int, most: int, progress: Progress
+    scenario: Scenario, pool: Pool, most: int, progress: Progress
 ) -> Callable[[list[dict[str, float]]], list[Trial]]:
-    """What makes trials of a scenario, several at a time where there are several processes."""
-    from simulator.tune import trial
-
+    """What makes trials of a scenario, several at a time where the pool does."""
     done = 0
-
-    def advance(what: str, more: int, _: int) -> None:
-        progress(what, done + more, most)
 
     def run(many: list[dict[str, float]]) -> list[Trial]:
         nonlocal done
-        trials: list[Any] = []
-        if processes > 1:
-            # Nothing is kept of a search that is broken off: Ctrl-C need not be waited for.
-            asked = [Job.on(scenario, _trial, numbers) for numbers in many]
-            trials = in_processes(asked, processes, Interruption(), advance)
-        else:
-            for numbers in many:
-                trials.append(trial(scenario, numbers))
-                advance("runs done:", len(trials), len(many))
-        for failure in (result for result in trials if isinstance(result, Failure)):
-            raise CommandError(*failure)
-        done += len(many)
-        return trials
+        trials: dict[int, Trial] = {}
+        for place, result in pool.results([Job(scenario, _trial, (numbers,)) for numbers in many]):
+            if isinstance(result, Failure):
+                raise CommandError(*result)
+            trials[place], done = result, done + 1
+            progress("runs done:", done, most)
+        return [trials[place] for place in range(len(many))]
 
     return run
 
 
 def _trial(scenario: Scenario, numbers: dict[str, float], _: Interruption) -> Trial:
-    """A trial in a process of its own."""
+    """A trial, here or in a worker."""
     from simulator.tune import trial
 
     return trial(scenario, numbers)

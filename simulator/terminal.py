@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Container, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NamedTuple, NoReturn, TextIO
 
-from simulator.errors import printable
+from simulator.errors import CommandError, RunFolderError, ScenarioError, printable
 
 AS_EXPECTED, BROKEN, WRONG_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {
@@ -50,9 +50,9 @@ def complain(text: str) -> None:
         _print(sys.stderr, text)
 
 
-def complain_of(text: str, trace: str) -> None:
+def complain_of(failure: Failure) -> None:
     """Say what went wrong; under --debug show where."""
-    complain(trace if traced and trace else text)
+    complain(failure.trace if traced and failure.trace else failure.text)
 
 
 def _print(stream: TextIO | None, text: str) -> None:
@@ -125,8 +125,10 @@ def _seldom(seconds: float, tell: Progress) -> Progress:
     return advance
 
 
-def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Sequence[str]) -> None:
-    """A table with a line a run, then each run's sentence and folder."""
+def print_summaries(
+    summaries: Sequence[dict[str, Any]], out: Path, missing: Sequence[str], drawn: Container[str]
+) -> None:
+    """A table with a line a run, then each run's sentence and folder; those `drawn` have figures, or will."""
     columns = {
         "run": "name",
         "outcome": "outcome",
@@ -144,7 +146,7 @@ def print_summaries(summaries: Sequence[dict[str, Any]], out: Path, missing: Seq
         lines += [f"{' ' * left}excess  largest gap between price and", *table]
     for summary in summaries:
         folder = out / summary["name"]
-        figures = " and figures" if (folder / "figures").is_dir() else ""
+        figures = " and figures" if summary["name"] in drawn or (folder / "figures").is_dir() else ""
         lines += ["", f"{summary['name']}: {summary['sentence']}", f"  files{figures} in {folder}{os.sep}"]
         if exit_code(summary) == UNEXPECTED:
             lines.append(f"  expected {' or '.join(summary['expect'])}, found {summary['outcome']}")
@@ -177,3 +179,33 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.2g}" if isinstance(value, float) else str(value)
+
+
+class Failure(NamedTuple):
+    """A run or command that could not be finished: what to say, the exit code, and the trace of what went wrong."""
+
+    text: str
+    code: int
+    trace: str = ""
+
+
+def failure_of(error: Exception, name: str = "simulator") -> Failure:
+    """What to say of an error, a line if it is the user's or the machine's."""
+    from traceback import format_exception
+
+    if isinstance(error, CommandError):
+        text, code = str(error), error.code
+    elif isinstance(error, (ScenarioError, RunFolderError)):
+        text, code = str(error), WRONG_INPUT
+    elif isinstance(error, OSError):
+        text = f"{error.filename or name}: {error.strerror or type(error).__name__}"
+        code = WRONG_INPUT
+    elif isinstance(error, MemoryError):
+        text, code = f"{name}: found too little memory for a scenario of this size", WRONG_INPUT
+    else:
+        text, code = f"{name}: internal error: {one_line(error)}; --debug shows the trace", BROKEN
+    return Failure(text, code, getattr(error, "trace", "") or "".join(format_exception(error)).rstrip())
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -109,6 +109,7 @@ ROOMS = {
     "simulator.schedulers.side_by_side": "SideBySide",
     "simulator.schedulers.table": "SCHEDULERS all_tables by_kind",
     "simulator.schedulers.tatonnement": "Tatonnement TatonnementSettings",
+    "simulator.pool": "Job Pool",
     "simulator.run": "Run Simulation run_to_disk simulate model_of=market_of",
     "simulator.scenario": "RunSettings Scenario dump load load_many scenario_schema text_with",
     "simulator.scenario.document": "scalar",
@@ -123,6 +124,8 @@ ROOMS = {
     "simulator.scenario.rewrite": "rewrite",
     "simulator.scenario.schema": "Outcome ScenarioFile",
     "simulator.scenario.yaml_text": "MAX_BYTES compose read",
+    "simulator.stopping": "Interruption",
+    "simulator.terminal": "Failure",
     "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
 }
 """What each module gives to the tests; `name=attribute` where two modules have one name."""

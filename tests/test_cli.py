@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import RunFolder, main
+from tests.house import FIGURES, RunFolder, main
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = [sys.executable, "-m", "simulator"]
@@ -413,15 +413,14 @@ def test_workers_end_with_the_program_that_started_them(tmp_path: Path) -> None:
     while not all((tmp_path / "outputs" / name / "state.npz").exists() for name in "ab"):
         assert process.poll() is None
         time.sleep(0.01)
-    left = workers(process.pid)
-    assert len(left) >= 2
+    (worker,) = workers(process.pid)
     process.kill()
     process.wait()
-    while any(Path(f"/proc/{worker}").exists() for worker in left):
+    while Path(f"/proc/{worker}").exists():
         time.sleep(0.01)
-    for name in "ab":
-        said = json.loads((tmp_path / "outputs" / name / "summary.json").read_text())
-        assert said["outcome"] == "interrupted"
+    # The first run was the program's own.
+    assert not (tmp_path / "outputs" / "a" / "summary.json").exists()
+    assert json.loads((tmp_path / "outputs" / "b" / "summary.json").read_text())["outcome"] == "interrupted"
 
 
 def test_what_is_printed_moves_and_colours_nothing(call: Called) -> None:
@@ -445,21 +444,21 @@ def test_what_is_printed_moves_and_colours_nothing(call: Called) -> None:
 
 @linux
 def test_a_killed_worker_is_said_and_the_other_finishes(tmp_path: Path) -> None:
-    slow, quick = write(tmp_path, "slow", "quick", text=ORBIT)
-    slow.write_text(ORBIT.replace("ticks: 3000", "ticks: 500000"))
-    command = [*PROGRAM, "run", str(slow), str(quick), "--no-plots", "--jobs", "2", "--json"]
+    files = write(tmp_path, "first", "killed", "last", text=ORBIT)
+    files[0].write_text(ORBIT.replace("ticks: 3000", "ticks: 40000"))  # A worker is there before it ends.
+    files[1].write_text(ORBIT.replace("ticks: 3000", "ticks: 500000"))
+    command = [*PROGRAM, "run", *map(str, files), "--no-plots", "--jobs", "2", "--json"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "outputs" / "quick" / "summary.json").exists():
+    while not (tmp_path / "outputs" / "killed" / "state.npz").exists():
         assert process.poll() is None
         time.sleep(0.01)
-    while len(left := workers(process.pid)) > 1:
-        time.sleep(0.01)
-    os.kill(left[0], signal.SIGKILL)
+    (worker,) = workers(process.pid)
+    os.kill(worker, signal.SIGKILL)
     out, error = process.communicate(timeout=60)
     assert process.returncode == 1
-    killed = "slow: its process was killed by signal 9; what was recorded is kept, --resume continues it\n"
+    killed = "killed: its process was killed by signal 9; what was recorded is kept, --resume continues it\n"
     assert complaints(error) == killed
-    assert [summary["name"] for summary in json.loads(out)] == ["quick"]
+    assert [summary["name"] for summary in json.loads(out)] == ["first", "last"]
 
 
 def complaints(error: str) -> str:
@@ -468,13 +467,12 @@ def complaints(error: str) -> str:
 
 
 def workers(program: int) -> list[int]:
-    """The processes that run scenarios for a program: grandchildren, behind the process that forks them."""
+    """The processes that run scenarios for a program."""
     parents = {
         int(stat.parent.name): int(stat.read_text().rpartition(")")[2].split()[1])
         for stat in Path("/proc").glob("[0-9]*/stat")
     }
-    children = {child for child, parent in parents.items() if parent == program}
-    return [child for child, parent in parents.items() if parent in children]
+    return [child for child, parent in parents.items() if parent == program]
 
 
 def test_progress_is_a_bar_on_a_terminal_and_plain_elsewhere(tmp_path: Path) -> None:
@@ -499,3 +497,22 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_elsewhere(tmp_path: Path) -> 
     assert b"orbit: tick " in shown["terminal"]
     assert b"\x1b[" in shown["terminal"]
     assert shown["pipe"] == b""
+
+
+def test_the_summary_comes_before_the_figures_and_one_that_fails_is_a_line_at_the_end(
+    call: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        print("drawing")
+        raise ValueError("nothing to see")
+
+    monkeypatch.setitem(FIGURES, "network", broken)
+    code, out, error = call("run", str(Path(__file__).parent.parent / "scenarios" / "crusoe.yaml"), "--ticks", "5")
+    summary, drawing = out.index("  expected cleared, found out_of_ticks"), out.index("drawing")
+    assert summary < drawing
+    assert code == 3  # As the run ended.
+    said = "crusoe: figure network: internal error: ValueError: nothing to see; --debug shows the trace\n"
+    assert complaints(error) == said
+    drawn = {path.stem for path in Path("outputs/crusoe/figures").iterdir()}
+    assert "prices" in drawn
+    assert "network" not in drawn

@@ -38,7 +38,19 @@ LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 # The only climbs: inside a function, for what is done on request.
 LATE_CLIMBS = {("run", "figures")}
 
-FRONT_MODULES = ("__main__", "arguments", "catalogue", "cli", "compiling", "jobs", "options", "searching", "terminal")
+FRONT_MODULES = (
+    "__main__",
+    "arguments",
+    "catalogue",
+    "cli",
+    "compiling",
+    "jobs",
+    "options",
+    "pool",
+    "searching",
+    "stopping",
+    "terminal",
+)
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")

@@ -36,11 +36,17 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 """The tables that a figure cannot do without."""
 
 
-def draw(run: str | Path | Frames, folder: str | Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+def draw(
+    run: str | Path | Frames,
+    folder: str | Path,
+    formats: Sequence[str] = ("png",),
+    failed: dict[str, Exception] | None = None,
+) -> list[Path]:
     """Draw every figure that applies to a run folder or a run's frames; returns the files written, in order.
 
     A figure that would say nothing (no wedges without firms, no simplex without exactly three goods) is not drawn.
-    The same frames give the same bytes. Raises `ValueError` for a format other than png, svg and pdf.
+    The same frames give the same bytes. Errors of single figures are kept in `failed` where that is given. Raises
+    `ValueError` for a format other than png, svg and pdf.
     """
     for kind in formats:
         if kind not in canvas.METADATA:
@@ -53,10 +59,16 @@ def draw(run: str | Path | Frames, folder: str | Path, formats: Sequence[str] = 
         # A letter that no font here has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for name, build in FIGURES.items():
-            told = set(NEEDED.get(name, ())) <= set(frames.summary.get("tables", TABLES))
-            figure = build(frames) if told else None
-            if figure is not None:
-                for kind in formats:
-                    written.append(folder / f"{name}.{kind}")
-                    canvas.save(figure, written[-1], kind)
+            if not {*NEEDED.get(name, ())} <= {*frames.summary.get("tables", TABLES)}:
+                continue
+            try:
+                figure = build(frames)
+                if figure is not None:
+                    for kind in formats:
+                        canvas.save(figure, folder / f"{name}.{kind}", kind)
+                        written.append(folder / f"{name}.{kind}")
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                if failed is None:
+                    raise
+                failed[name] = error
     return written
