@@ -16,7 +16,7 @@ import numpy as np
 from simulator.economics.agents import Consumers
 from simulator.economics.allocation import Worth, worth
 from simulator.economics.forms import Array
-from simulator.economics.rows import over_blocks, scratch, sum_up
+from simulator.economics.rows import over_blocks, scratch, sum_up, zeros
 from simulator.economics.utility import Homothetic
 
 if TYPE_CHECKING:
@@ -246,10 +246,10 @@ class CohortTick:
 def _wanted(bundle: Array, some: Consumers) -> Array:
     """What is wanted of each good beyond what one owns, `(rows, goods)`, on a table that the next call writes over."""
     excess = np.subtract(bundle, some.endowment, out=scratch(*bundle.shape))
-    return np.maximum(excess, 0.0, out=excess)
+    return np.maximum(excess, zeros(*bundle.shape), out=excess)
 
 
 def _offered(bundle: Array, some: Consumers) -> Array:
     """What is offered of each good that one owns and does not want, `(rows, goods)`, on that same table."""
     lack = np.subtract(some.endowment, bundle, out=scratch(*bundle.shape))
-    return np.maximum(lack, 0.0, out=lack)
+    return np.maximum(lack, zeros(*bundle.shape), out=lack)

@@ -104,6 +104,16 @@ def scratch(rows: int, goods: int) -> Array:
     return table[: rows * goods].reshape(goods, rows).T
 
 
+def zeros(rows: int, goods: int) -> Array:
+    """A table `(rows, goods)` of zeros to read from, stored good by good, this thread's own: NumPy finds the larger of
+    two tables several times faster than the larger of a table and a number.
+    """
+    table: Array | None = getattr(_desk, "zeros", None)
+    if table is None or table.size < rows * goods:
+        table = _desk.zeros = np.zeros(rows * goods)
+    return table[: rows * goods].reshape(goods, rows).T
+
+
 def sum_up(parts: Sequence[Any]) -> Any:
     """The sum of the parts in their order, always the same to the last bit."""
     total = parts[0]
