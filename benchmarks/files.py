@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.harness import Columns, Group, Groups, Line, Side
 from benchmarks.markets import OBJECTS, scenario
 from simulator.records.folder import RunFolder
-from simulator.records.table import Table
+from simulator.records.table import Table, frames
 from simulator.run import Simulation
 from simulator.scenario import load
 
@@ -40,26 +40,20 @@ def ours(text: str, tables: Blocks) -> Path:
     return place
 
 
-def by_csv_writer(tables: Blocks) -> Path:
-    """The same rows by the standard library."""
+def by_csv_writer(tables: dict[str, Any]) -> Path:
+    """The same rows, of DataFrames, by the standard library."""
     place = Path(mkdtemp())
-    for name in tables[0]:
+    for name, frame in tables.items():
         with (place / f"{name}.csv").open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            first = tables[0][name]
-            writer.writerow([*first.keys, *first.columns])
-            for block in tables:
-                table = block[name]
-                keys = [column.tolist() for column in table.keys.values()]
-                numbers = [cells(table, number) for number in range(len(table.columns))]
-                writer.writerows(zip(*keys, *numbers, strict=True))
+            writer.writerow(frame.columns)
+            writer.writerows(zip(*(cells(frame[column].to_numpy()) for column in frame), strict=True))
     return place
 
 
-def cells(table: Table, number: int) -> list[Any]:
+def cells(column: np.ndarray) -> list[Any]:
     """A column as `csv.writer` is to write it: None, an empty cell, for what is no number."""
-    column = table.values[:, number] + 0.0  # No cell is -0.0.
-    if np.isfinite(column).all():
+    if column.dtype.kind != "f" or np.isfinite(column).all():
         return column.tolist()
     return [value if finite else None for value, finite in zip(column.tolist(), np.isfinite(column), strict=True)]
 
@@ -74,12 +68,13 @@ def content(place: Path) -> Columns:
 def writing(what: str, asked: Any) -> Group:
     """The rows of one scenario."""
     tables, text = blocks(asked), asked.text
-    rows = sum(len(table.values) for block in tables for table in block.values())
+    same = frames(tables, asked.run.tables)
+    rows = sum(map(len, same.values()))
 
     def side(work: Callable[[], Path]) -> Side:
         return Side(lambda: work, content, rows, per=" a row")
 
-    sides = {"ours": side(lambda: ours(text, tables)), "csv": side(lambda: by_csv_writer(tables))}
+    sides = {"ours": side(lambda: ours(text, tables)), "csv": side(lambda: by_csv_writer(same))}
     return Group(sides, [Line(what, "recording to CSV, against csv.writer", "ours", "csv", at_most=1.5)], tolerance=0.0)
 
 

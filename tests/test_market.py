@@ -94,7 +94,7 @@ def test_tupperware_is_what_a_plain_mesa_model_does() -> None:
     )
     firms = plain.datacollector.get_agenttype_vars_dataframe(plain_mesa.Firm).reset_index()
     rows = run.agents.merge(firms, left_on=["tick", "agent"], right_on=["Step", "firm"], suffixes=("", "_plain"))
-    assert len(rows) == 301 * 3 * 4
+    assert len(rows) == 301 * 3 * 2
     np.testing.assert_allclose(rows["profit"], rows["profit_plain"], rtol=1e-12, atol=1e-15)
     for column in ("input", "output"):
         used = rows[rows[column] != 0]
