@@ -275,14 +275,14 @@ def test_the_judges_search_ends_at_the_largest_profit(text: str, ratio: float, n
     formula = parse(text)
     scalar, price = formula.scalar, 10.0**ratio
     assert scalar is not None
-    first = scalar.slope_and_curvature(0.0)[0] if math.isfinite(scalar.value(0.0)) else math.inf
+    first = scalar.jet(0.0)[1] if math.isfinite(scalar.value(0.0)) else math.inf
     x, made = best_input(scalar, price, 10.0**near, first)
     if x == 0.0:
-        assert first <= price or scalar.slope_and_curvature(math.exp(-150))[0] <= price
+        assert first <= price or scalar.jet(math.exp(-150))[1] <= price
     elif x < math.inf:
         # At the end of a domain the last bit of the input is worth something.
         assert made == pytest.approx(scalar.value(x), rel=1e-13, abs=1e-13 + 1e-15 * price * x)
-        beside = (scalar.slope_and_curvature(x * (1 + way))[0] for way in (1e-7, -1e-7))
+        beside = (scalar.jet(x * (1 + way))[1] for way in (1e-7, -1e-7))
         above, below = (slope if slope == slope else way for slope, way in zip(beside, (-1.0, math.inf), strict=True))
         assert above <= price * (1 + 1e-12)
         assert below >= price * (1 - 1e-12)

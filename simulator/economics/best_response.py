@@ -121,7 +121,7 @@ def _limit(formula: ScalarFormula, known: float) -> float:
     return known if math.isnan(value) else value
 
 
-@array_search(lambda formula, price, input_prices, guess: guess.shape)
+@array_search(lambda formula, price, input_prices, guess: guess.shape, "the best inputs of a formula of several")
 def many_inputs(formula: Formula, price: float | Array, input_prices: Array, guess: Array) -> Array:
     """The best inputs `(agents, inputs)` of firms that share a formula, at one output price, or one for each
     `(agents,)`, and input prices `input_prices`.

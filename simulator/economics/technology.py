@@ -128,7 +128,7 @@ class FormulaTechnology(Technology):
         scalar, productivity, slope = self.formula.scalar, self.productivity.item(), math.inf
         assert scalar is not None
         if math.isfinite(scalar.value(0.0)):
-            slope = scalar.slope_and_curvature(0.0)[0]
+            slope = scalar.jet(0.0)[1]
         slope = math.inf if math.isnan(slope) else slope
         return productivity, self.weight, self.weight * productivity, slope, scalar
 

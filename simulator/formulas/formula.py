@@ -93,7 +93,8 @@ class Formula:
         (slope,) = self.gradient_terms
         (curvature,) = self.output.graph.gradient(slope, self.variables)
         derivatives = Tape([self.output, slope, curvature], self.variables)
-        return ScalarFormula(self._value_tape.compiled(), derivatives.compiled())
+        tapes = (self._value_tape, derivatives)
+        return ScalarFormula(self._value_tape.in_floats, derivatives.in_floats, tapes)
 
     @cached_property
     def has_kinks(self) -> bool:

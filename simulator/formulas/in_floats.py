@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import numpy as np
 
 from simulator.formulas.graph import Term
-from simulator.formulas.tape import Text
+from simulator.formulas.text import ArrayText, FloatText
 from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
 
 MOST_LINES = 64
@@ -139,7 +139,7 @@ class _Structures:
     """Structures in the text of a trace, and the `terms` met in what it returns."""
 
     def __init__(self, trace: Trace, *, arrays: bool) -> None:
-        self.trace, self.text = trace, Text(trace.graph, arrays=arrays, raises=False)
+        self.trace, self.text = trace, (ArrayText if arrays else FloatText)(trace.graph)
         self.text.space["new"] = tuple.__new__
         self.terms: list[Term] = []
 
@@ -166,8 +166,8 @@ class _Structures:
         """Nested tuples of what stands in an array of terms."""
         if not terms.ndim:
             term, graph = terms.item(), self.trace.graph
-            counts = isinstance(term, Term) and graph.arguments[term.node] and self.trace.whole(term)
-            counts = counts and not self.text.arrays
+            counts = self.text.whole and isinstance(term, Term) and graph.arguments[term.node]
+            counts = counts and self.trace.whole(term)
             return f"int({self.text.name(term)})" if counts else self.text.name(term)
         return f"({''.join(f'{self._array(np.asarray(each, dtype=object))}, ' for each in terms)})"
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.formulas.in_floats import IN_ARRAYS, Emitted, emitted, plain
-from simulator.formulas.tape import Where
+from simulator.formulas.text import Where
 from simulator.formulas.traced_array import TracedArray
 
 GivenT = TypeVar("GivenT")

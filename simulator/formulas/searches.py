@@ -26,13 +26,14 @@ def search(results: int) -> Callable[[Function], Function]:
     return _decorator(of_floats)
 
 
-def array_search(shape: Callable[..., tuple[int, ...]]) -> Callable[[Function], Function]:
-    """A function of arrays with one array as its result, whose `shape` its arguments tell."""
+def array_search(shape: Callable[..., tuple[int, ...]], what: str) -> Callable[[Function], Function]:
+    """A function of arrays with one array as its result, whose `shape` its arguments tell; `what` it searches for."""
 
     def of_arrays(trace: Trace, function: Callable[..., Any], arguments: Arguments) -> TracedArray:
         places = [at for at, each in enumerate(arguments) if isinstance(each, TracedArray)]
         expected = shape(*arguments)
 
+        @_called(what)
         def of_numbers(*numbers: float) -> Sequence[float]:
             given, rest = list(arguments), np.array(numbers)
             for at in places:
@@ -47,6 +48,16 @@ def array_search(shape: Callable[..., tuple[int, ...]]) -> Callable[[Function], 
         return TracedArray(trace, terms.reshape(expected))
 
     return _decorator(of_arrays)
+
+
+def _called(what: str) -> Callable[[Function], Function]:
+    """A function under another name."""
+
+    def named(function: Function) -> Function:
+        function.__name__ = what
+        return function
+
+    return named
 
 
 def _decorator(traced: Callable[[Trace, Callable[..., Any], Arguments], Any]) -> Callable[[Function], Function]:
