@@ -67,6 +67,9 @@ class Simulation:
         while self.verdict is None:
             if self._pending and self._pending[0].tick == market.state.tick:
                 self._change_economy(self._pending.pop(0))
+            if self._pass_over():
+                yield market.state.tick - 1
+                continue
             now = market.advance()
             tick = now.tick.tick
             rule.observe(now)
@@ -79,6 +82,26 @@ class Simulation:
                     self.verdict = rule.close(now)
             recorder.observe(now, record=tick % self._every == 0 or self.verdict is not None)
             yield tick
+
+    def _pass_over(self) -> bool:
+        """Whether some ticks could be passed over that are neither recorded nor looked at."""
+        run, market, rule, recorder = self.scenario.run, self.market, self.verdict_rule, self.recorder
+        watch, tick = rule.watch, market.state.tick
+        if run.engine != "compiled" or watch is None or not recorder.view.passes_over:
+            return False
+        asked = run.stop == "verdict" and not self._pending
+        ends = [
+            run.ticks,
+            run.record_every * -(-tick // run.record_every),
+            *(regime.tick - 1 for regime in self._pending[:1]),
+        ]
+        ticks = min(*ends, tick + recorder.room) - tick
+        seen = market.pass_over(ticks, watch if asked else watch._replace(residual=-np.inf)) if ticks > 0 else None
+        if seen is None:
+            return False
+        rule.pass_over(market.economy, seen.prices)
+        recorder.pass_over(seen, market.state.tick - 1)
+        return True
 
     def _change_economy(self, regime: Regime) -> None:
         """A shock: from the coming tick on the economy is another."""
@@ -266,7 +289,7 @@ def _conclude(
         "ticks": ticks,
         "evaluations": (ticks + 1) * scheduler.rule.evaluations,
         "wall_seconds": seconds,
-        "engine": scheduler.engine(now),
+        "engine": scheduler.served_by(now),
         "price_gap": last.get("distance_to_equilibrium"),
         "adjoint_gap": last.get("distance_to_adjoint"),
         "scale": scale(economy, markets, scheduler.rule, quotes.prices, np.maximum(quotes.demand, quotes.supply)),
@@ -279,7 +302,7 @@ def _conclude(
         "tables": [table for table in TABLES if table in scenario.run.tables],
         "seed": scenario.run.seed,
         "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
-        "versions": versions(),
+        "versions": versions(scenario.run.engine),
         **view.summary(now),
     }
     return written, summary_of(known)

@@ -22,7 +22,7 @@ def market_of(scenario: Scenario | Mapping[str, Any], prices: Any = None, **chan
 def in_arrays(scenario: Scenario | Mapping[str, Any]) -> MarketModel:
     """The market of a scenario held to arrays."""
     model = market_of(scenario)
-    return MarketModel(replace(model.scheduler, floats=False), model.economy, model.state.prices)
+    return MarketModel(replace(model.scheduler, engine="arrays"), model.economy, model.state.prices)
 
 
 def tick_of(market: MarketModel) -> Any:

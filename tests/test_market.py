@@ -387,7 +387,7 @@ def test_a_chain_with_rival_users_and_a_fixed_price_is_the_market_in_arrays() ->
         fast.step()
         slow.step()
         assert_same(fast.last_tick, slow.last_tick)
-    assert fast.scheduler.engine(fast.transition) == "floats"
+    assert fast.scheduler.served_by(fast.transition) == "floats"
 
 
 @pytest.mark.parametrize("scenario", [TUPPERWARE, TOWN], ids=["tupperware", "town"])

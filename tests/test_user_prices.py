@@ -142,13 +142,14 @@ def test_the_tick_in_floats_knows_other_prices() -> None:
     economy = replace(scenario.economy, price_factors=factors)
     model = market_of(scenario)
     floats, arrays = (
-        MarketModel(replace(model.scheduler, floats=on), economy, model.state.prices) for on in (True, False)
+        MarketModel(replace(model.scheduler, engine=engine), economy, model.state.prices)
+        for engine in ("floats", "arrays")
     )
     for _ in range(20):
         floats.step()
         arrays.step()
         np.testing.assert_allclose(floats.prices, arrays.prices, rtol=1e-12)
-    assert floats.scheduler.engine(floats.transition) == "floats"
+    assert floats.scheduler.served_by(floats.transition) == "floats"
 
 
 def test_tastes_that_jump_do_so_at_the_prices_faced() -> None:

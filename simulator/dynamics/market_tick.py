@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -120,13 +120,26 @@ class MarketTick(NamedTuple):
 
 class Ticks:
     """Ticks side by side: `ticks.prices` is `(ticks, goods)`, and so on for every field of `MarketTick`, or of what is
-    noted of each.
+    noted of each. Some may stand side by side already.
     """
 
-    def __init__(self, ticks: Sequence[NamedTuple]) -> None:
+    def __init__(self, ticks: Sequence[NamedTuple | Ticks]) -> None:
         self._ticks = ticks
 
+    @classmethod
+    def of(cls, **fields: Array) -> Ticks:
+        """Ticks of which these fields are known, `(ticks, ...)` each."""
+        ticks = cls(())
+        vars(ticks).update(fields)
+        return ticks
+
     def __getattr__(self, name: str) -> Array:
+        groups = [(beside, list(group)) for beside, group in groupby(self._ticks, lambda tick: isinstance(tick, Ticks))]
+        if any(beside for beside, _ in groups):
+            whole = [part for beside, group in groups for part in (group if beside else [Ticks(group)])]
+            array = np.concatenate([getattr(part, name) for part in whole])
+            setattr(self, name, array)
+            return array
         column = list(map(attrgetter(name), self._ticks))
         shape = (len(column), *np.shape(column[0]))
         if isinstance(column[0], tuple):

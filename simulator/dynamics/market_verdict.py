@@ -14,8 +14,9 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.rationed import rationed
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule
+from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule, Watch
 from simulator.economics.clearing import BOTTOM
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
@@ -59,7 +60,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
     def observe(self, now: Market) -> None:
         prices = now.tick.prices
         if self.history.append(prices):
-            self.history.fold(self._log_prices(now))
+            self.history.fold(self._log_prices(now.economy))
         self._top = top = max(prices)
         if top > self.highest:
             if top > THROWN * self.highest:
@@ -67,6 +68,19 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
                 before = self.history.prices()[-2:, good]
                 self.thrown = np.array([now.tick.tick, good, *before, self.highest])
             self.highest = top
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.tolerance, min(self.bound, THROWN * self.highest))
+
+    def pass_over(self, economy: Economy, prices: Array) -> None:
+        while len(prices):
+            room = self.history.room
+            self.history.extend(prices[:room])
+            if room <= len(prices):
+                self.history.fold(self._log_prices(economy))
+            self.highest = max(self.highest, float(prices[:room].max()))
+            prices = prices[room:]
 
     def verdict(self, now: Market) -> Verdict | None:
         tick = now.tick
@@ -136,7 +150,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         recent = prices[-ticks:]
         if len(recent) == ticks and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])):
             return Verdict("settled_off_equilibrium", {"still": ticks, **amiss[0]}, amiss[1:])
-        path = self._log_prices(market)
+        path = self._log_prices(market.economy)
         cycle = find_cycle(path, self.tolerance)
         if cycle is None:
             thrown = self._thrown(market)
@@ -158,10 +172,10 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         thrown = {"thrown": name, "thrown_in": int(tick), "before": before, "after": after, "thrown_now": last}
         return thrown if last > THROWN * highest else {}
 
-    def _log_prices(self, market: Market) -> Array:
+    def _log_prices(self, economy: Economy) -> Array:
         """The history in logarithms, `(ticks, goods)`; of relative prices, if only these matter and none is fixed."""
         prices = np.clip(self.history.prices(), 1e-300, 1e300)
-        relative = self._unknowns(market).level_free
+        relative = self.rule.unknowns(economy).level_free
         return np.log(prices / prices.sum(axis=1, keepdims=True) if relative else prices)
 
     def _runaway(self, market: Market) -> Facts | None:
@@ -181,7 +195,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         runs = {"runaway": market.economy.goods[good], "towards": "infinity" if way > 0 else "zero"}
         if way < 0 and self._at_bottom(market)[good]:
             return {**runs, "runaway_floor": float(self.rule.floor[good])}
-        log_price = self._log_prices(market)[:, good]
+        log_price = self._log_prices(market.economy)[:, good]
         gone = way * (log_price[-1] - log_price)
         enough = np.flatnonzero(gone >= 0.5 * ahead)
         if not enough.size:

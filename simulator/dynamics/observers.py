@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -45,6 +46,12 @@ class Conservation:
     proportion to these where hardly anything changes hands. Goods with an outside price balance by definition and are
     left out.
     """
+
+    FIELDS: ClassVar = (
+        *("prices", "bought", "consumers_bought", "supply_sold", "delivered", "consumers_sold", "cash_flow"),
+        *("from_outside", "accounts_change", "money"),
+    )
+    """What it looks at of a tick."""
 
     economy: Economy
     worst: float = 0.0

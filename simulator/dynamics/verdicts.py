@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.dynamics.orbits import Orbit, Ranges
 from simulator.dynamics.transition import StateT, TickT, Transition
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.sentences import Facts
 
@@ -35,6 +36,13 @@ class Verdict(NamedTuple):
     centre: Array | None = None
 
 
+class Watch(NamedTuple):
+    """Which ticks need not be looked at: those with a larger `residual` and no `price` above a bound."""
+
+    residual: float
+    price: float
+
+
 class VerdictRule(ABC, Generic[StateT, TickT]):
     """Names the outcome of a run from its ticks, never touching them. It may remember some of them."""
 
@@ -48,6 +56,15 @@ class VerdictRule(ABC, Generic[StateT, TickT]):
 
     def observe(self, now: Transition[StateT, TickT]) -> None:
         """Take note of a tick."""
+
+    @property
+    def watch(self) -> Watch | None:
+        """Which ticks it need not be asked about; None if it is to be asked about each."""
+        return None
+
+    def pass_over(self, economy: Economy, prices: Array) -> None:
+        """Take note of ticks that are not looked at, by their prices `(ticks, goods)`."""
+        raise NotImplementedError
 
     def change_economy(self, tick: int) -> None:
         """Start afresh: from this tick on the economy is another one."""
@@ -82,6 +99,21 @@ class PriceHistory:
         self._rows[place] = prices
         self.count += 1
         return self.count == self.ranges.ticks + self.length
+
+    def extend(self, prices: Array) -> None:
+        """Add ticks, `(ticks, goods)`, not more than `room`."""
+        last = self.count + len(prices)
+        while len(self._rows) < min(last, self.length):
+            grown = np.zeros((min(2 * len(self._rows), self.length), self._rows.shape[1]))
+            grown[: len(self._rows)] = self._rows
+            self._rows = grown
+        self._rows[np.arange(self.count, last) % self.length] = prices
+        self.count = last
+
+    @property
+    def room(self) -> int:
+        """How many ticks can be added before prices must be folded away."""
+        return self.ranges.ticks + self.length - self.count
 
     def prices(self) -> Array:
         """Prices in order of ticks, the last one last, `(ticks, goods)`."""

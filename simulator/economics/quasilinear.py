@@ -182,7 +182,8 @@ class Quadratic(Taste):
         return np.divide(1.0, self.slope, out=np.zeros(self._wanted.shape), where=self._wanted)
 
     @array_search(
-        lambda self, prices, income: (max(len(self._wanted), len(income)), len(prices)), "the best bundle of a quasilinear taste"
+        lambda self, prices, income: (max(len(self._wanted), len(income)), len(prices)),
+        "the best bundle of a quasilinear taste",
     )
     def demand(self, prices: Array, income: Array) -> Array:
         """Money flows to the goods worth most of it first, and to the next where their marginal values have fallen to

@@ -1,7 +1,7 @@
 """Functions of structures of arrays as machine code that runs many ticks in one call (Numba, the extra `fast`).
 
-The same trace as in plain floats, written out for Numba: state goes in and comes out as one array of numbers, and a loop
-stands around the line of operations. Operations are those of C's mathematical library, as in plain floats.
+The same trace as in plain floats, written out for Numba: state goes in and comes out as one array of numbers, and a
+loop stands around the line of operations. These are done as in plain floats, to the last bit.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulator.economics.forms import Array
 from simulator.formulas.graph import Graph, Term
-from simulator.formulas.in_floats import IN_ARRAYS, traced
+from simulator.formulas.in_floats import blamed, traced
 from simulator.formulas.tape import ScalarFormula, Tape
 from simulator.formulas.text import SIGNS, Text
 from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
@@ -51,7 +51,10 @@ OF_C = {
 """How operations are written for Numba, but for those of any number of arguments."""
 
 
-class Uncompilable(Exception):
+Array = NDArray[np.float64]
+
+
+class UncompilableError(Exception):
     """What a function does that machine code cannot."""
 
 
@@ -70,13 +73,14 @@ class CompiledText(Text):
             return functools.reduce(lambda a, b: f"{name}({a}, {b})", arguments)
         if operation in OF_C:
             return OF_C[operation].format(*arguments)
-        search = self.graph.row(node).number
-        function, formulas = getattr(search, "func", search), getattr(search, "args", ())
+        search: Any = self.graph.row(node).number
+        # A search of floats behind a formula is written anew for it; other functions cannot be seen into.
+        function: Any = getattr(search, "func", search)
+        formulas: list[Any] = list(getattr(search, "args", ()))
         if [type(each) for each in formulas] != [ScalarFormula]:
-            raise Uncompilable(f"{function.__name__}, which is searched for in arrays")
-        (formula,) = formulas
+            raise UncompilableError(f"{function.__name__}, searched for in arrays")
         name = f"{function.__name__}_of_formula{node}"
-        self.called[name] = _search(function, formula, f"formula{node}", self.space)
+        self.called[name] = _search(function, formulas[0], f"formula{node}", self.space)
         return f"{name}({', '.join(arguments)})"
 
     def guard(self, name: str, holds: bool) -> str:
@@ -123,7 +127,7 @@ class Compiled:
                 return Stretch(0, given, ())
             try:
                 line = compiled(self._function, given, steady)
-            except Uncompilable:
+            except UncompilableError:
                 return Stretch(0, given, ())
             self._lines.insert(0, line)
             done, kept = _run(line, state, steady, ticks)
@@ -148,25 +152,24 @@ def _run(line: Line, state: Array, steady: tuple[float, ...], ticks: int) -> tup
 def written(
     function: Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]], given: Any, steady: tuple[float, ...]
 ) -> tuple[CompiledText, str, tuple[Any, ...]]:
-    """The text of a function for machine code, and the traced result of what is kept. Raises Uncompilable."""
+    """The text of a function for machine code, and the traced result of what is kept. Raises UncompilableError."""
     trace = Trace()
     symbols, fixed = traced(trace, given), [TracedArray(trace, trace.array(number).terms) for number in steady]
     first = list(_terms(trace, (symbols, fixed)))
     try:
         after, kept, goes_on = function(symbols, tuple(fixed))
-    except UntraceableError as error:
-        raise Uncompilable(f"{_where(error)}: {error}") from error
-    except Exception as error:
-        raise Uncompilable(f"{_where(error)}: {error or type(error).__name__}") from error
+    except (UntraceableError, Exception) as error:
+        raise UncompilableError(blamed(error)) from error
     following, rows, go = (list(_terms(trace, part)) for part in (after, [*map(_traced_only, kept)], goes_on))
     count = len(_numbers(given))
     if len(following) != count:
-        raise Uncompilable("a state whose size changes")
+        raise UncompilableError("a state whose size changes")
     text = CompiledText(trace.graph)
     lines = text.lines([*following, *rows, *go], trace.guards)
     if len(lines) > MOST_OPERATIONS:
-        raise Uncompilable(f"a tick of {len(lines):,} operations, more than {MOST_OPERATIONS:,}")
-    body = [f"{text.name(term)} = {'x' if place < count else 'y'}[{place % max(count, 1) if place < count else place - count}]" for place, term in enumerate(first)]
+        raise UncompilableError(f"a tick has {len(lines):,} operations, more than {MOST_OPERATIONS:,}")
+    reads = [*(f"x[{place}]" for place in range(count)), *(f"y[{place}]" for place in range(len(steady)))]
+    body = [f"{text.name(term)} = {read}" for term, read in zip(first, reads, strict=True)]
     body += lines + [f"if not {text.name(term)}: return i" for term in go]
     body += [f"rows[i, {place}] = {text.name(term)}" for place, term in enumerate(rows)]
     news = [f"n{place}" for place in range(count)]
@@ -184,7 +187,7 @@ def _traced_only(value: Any) -> Any:
 def compiled(
     function: Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]], given: Any, steady: tuple[float, ...]
 ) -> Line:
-    """A function in machine code, traced where it is given these. Raises Uncompilable."""
+    """A function in machine code, traced where it is given these. Raises UncompilableError."""
     text, source, kept = written(function, given, steady)
     width = sum(each.size for each in kept if isinstance(each, TracedArray))
     return Line(_jit(source, text.space), width, kept)
@@ -213,14 +216,6 @@ def _terms(trace: Trace, value: Any) -> Sequence[Term]:
     return [each if isinstance(each, Term) else trace.graph.constant(float(each)) for each in array.flat]
 
 
-def _where(error: BaseException) -> str:
-    """Whose code an error was met in: the class nearest to it that is not part of a trace."""
-    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
-    owners = [type(frame.frame.f_locals["self"]) for frame in frames if "self" in frame.frame.f_locals]
-    named = [owner.__name__ for owner in owners if not owner.__module__.startswith("simulator.formulas.tr")]
-    return named[-1] if named else "the tick"
-
-
 def _search(function: Callable[..., Any], formula: ScalarFormula, name: str, space: dict[str, Any]) -> list[str]:
     """The texts of a search for a formula, and of the functions that it calls: `jet` of the formula is `NAME_jet`."""
     tapes = zip(("value", "jet"), formula.tapes, strict=True)
@@ -238,7 +233,7 @@ def _is_number(value: Any) -> bool:
 
 
 class _OfOneFormula(ast.NodeTransformer):
-    """A function whose first argument is a formula, for one of this `name`: its `tree`, and what it calls of its kind."""
+    """A function whose first argument is a formula, written for one of this `name`: its `tree`, and those `called`."""
 
     def __init__(self, function: types.FunctionType, name: str) -> None:
         (definition,) = ast.parse(inspect.getsource(function)).body
@@ -309,7 +304,7 @@ def _helpers() -> dict[str, Any]:
 
 def _numba() -> Any:
     try:
-        import numba.extending
+        import numba
     except ImportError:
         raise ModuleNotFoundError("machine code needs Numba; pip install 'market-simulator[fast]'") from None
     return numba

@@ -10,6 +10,7 @@ if it has two axes). What no traced number goes into, an empty array among it, i
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -106,11 +107,14 @@ def _numbers(value: Any, like: Any = None) -> bool:
 
 
 class Emitted(NamedTuple):
-    """A function of a structure as one straight line of operations: what runs it, the trace, and the traced result."""
+    """A function of a structure as one straight line of operations: what runs it, the trace, the traced result, and why
+    it cannot be traced if it cannot.
+    """
 
     run: Callable[[Any], Any]
     trace: Trace
     result: Any
+    refusal: str | None
 
 
 def emitted(function: Callable[[Any], Any], given: Any, *, arrays: bool = False) -> Emitted:
@@ -124,15 +128,24 @@ def emitted(function: Callable[[Any], Any], given: Any, *, arrays: bool = False)
     symbols, structures = traced(trace, given), _Structures(trace, arrays=arrays)
     # The function may write on what it is given.
     taken = structures.pattern(symbols)
+    refusal = None
     try:
         result = function(symbols)
-    except (UntraceableError, Exception):
+    except (UntraceableError, Exception) as error:
         # A kind from outside may not know what to do with a traced array; a fault that is real shows in arrays.
-        result = IN_ARRAYS
+        result, refusal = IN_ARRAYS, blamed(error)
     returned = structures.expression(result)
     lines = structures.text.lines(structures.terms, trace.guards)
     run = structures.text.function("given", [f"{taken} = given", *lines, f"return {returned}"])
-    return Emitted(run, trace, result)
+    return Emitted(run, trace, result, refusal)
+
+
+def blamed(error: BaseException) -> str:
+    """Why a function cannot be traced: whose code an error was met in, the innermost class outside of this room."""
+    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+    owners = [type(each.frame.f_locals["self"]) for each in frames if "self" in each.frame.f_locals]
+    named = [owner.__name__ for owner in owners if not owner.__module__.startswith(__package__ or "")]
+    return f"{named[-1] if named else 'the tick'}: {error or type(error).__name__}"
 
 
 class _Structures:

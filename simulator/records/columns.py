@@ -221,7 +221,7 @@ SUMMARY = {
     "ticks": "price adjustments made",
     "evaluations": "times that excess demand was asked for",
     "wall_seconds": "how long the run took",
-    "engine": "what a tick is worked out in at the end: floats (small economies) or arrays",
+    "engine": "what a tick is worked out in at the end: floats (small economies), arrays or compiled",
     "max_relative_excess_demand": "at the last tick, as in ticks.csv",
     "price_gap": "distance_to_equilibrium at the last tick",
     "adjoint_gap": "distance_to_adjoint at the last tick",

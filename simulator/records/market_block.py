@@ -18,18 +18,23 @@ from simulator.references.adjoint import adjoints
 
 
 class MarketNote(NamedTuple):
-    """A tick and the prices of the path it is compared with `(goods,)`, and if it is `recorded` what is noted of it
-    while it lasts.
+    """A tick (or several that are passed over) and the prices of the path it is compared with `(goods,)`, and if it is
+    `recorded` what is noted of it while it lasts.
 
     The fraction of plans that a share-out would allow `(goods,)` (none with trade in every tick), and what each cohort
     of consumers did.
     """
 
-    tick: MarketTick
+    tick: MarketTick | Ticks
     recorded: bool = False
     path: Array | None = None
     fraction: Array | None = None
     consumers: Sequence[CohortTotals] = ()
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks it is of."""
+        return len(self.tick.prices) if isinstance(self.tick, Ticks) else 1
 
 
 class Block:

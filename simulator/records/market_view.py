@@ -111,6 +111,13 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         if self.references is not None:
             self.references.path.restore(parts["path"])
 
+    @property
+    def passes_over(self) -> bool:
+        return self.references is None
+
+    def passed(self, ticks: Ticks) -> MarketNote | None:
+        return MarketNote(ticks) if self.every_tick else None
+
     def note(self, now: Market, *, record: bool) -> MarketNote:
         tick, unasked = now.tick, self.references is None and not self._appraises
         path = None if self.references is None else self.references.path.advance(tick.tick)
@@ -140,11 +147,12 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             path = np.array([note.path for note in notes])
             to_path, self.last_of_path = relative_gap(whole.prices, path), np.vstack([self.last_of_path, path])[-3:]
             self.gradient_path_gap = float(np.fmax.reduce(to_path, initial=self.gradient_path_gap))
-        places = [place for place, note in enumerate(notes) if note.recorded]
+        ends = np.cumsum([note.ticks for note in notes])
+        places = [end - 1 for end, note in zip(ends.tolist(), notes, strict=True) if note.recorded]
         if not places:
             return {}
-        if len(places) < len(notes):
-            notes = [notes[place] for place in places]
+        if len(places) < ends[-1]:
+            notes = [note for note in notes if note.recorded]
             ticks = Ticks([note.tick for note in notes])
         block = Block(self.economy, self.markets, ticks, notes, every_tick=self.every_tick)
         judged = {} if self.references is None else self._judged(self.references, block)
@@ -157,10 +165,11 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
 
     def _conserve(self, notes: Sequence[MarketNote], ticks: Ticks) -> Array:
         """Relative imbalances of goods and of money, `(2, ticks)`; not a number in a last tick without finite plans."""
-        imbalances = np.full((2, len(notes)), np.nan)
-        traded = len(notes) if notes[-1].tick.finite else len(notes) - 1
+        count, last = sum(note.ticks for note in notes), notes[-1].tick
+        imbalances = np.full((2, count), np.nan)
+        traded = count if isinstance(last, Ticks) or last.finite else count - 1
         if self.every_tick and traded:
-            seen = ticks if traded == len(notes) else Ticks([note.tick for note in notes[:-1]])
+            seen = ticks if traded == count else Ticks([note.tick for note in notes[:-1]])
             imbalances[:, :traded] = self.conservation.observe(seen)
         return imbalances
 

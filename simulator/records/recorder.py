@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.dynamics.market_tick import Ticks
 from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
@@ -57,6 +58,15 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
     def work(self) -> int:
         """About how much work a tick is, counted in quantities that are planned; it is never timed."""
         return 1
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether ticks that are not to be recorded may be noted many at once."""
+        return False
+
+    def passed(self, ticks: Ticks) -> NoteT | None:
+        """What is kept of ticks that are not to be recorded; None if nothing."""
+        return None
 
     @abstractmethod
     def note(self, now: Transition[StateT, TickT], *, record: bool) -> NoteT | None:
@@ -115,6 +125,18 @@ class Recorder:
             # Of the first note, the second, the fourth, and so on: the first tick of a run may be of another kind.
             if not len(self._notes) & (len(self._notes) - 1):
                 self._bytes = max(self._bytes, held(note))
+
+    @property
+    def room(self) -> int:
+        """How many more ticks the block holds."""
+        return max(0, self.most_ticks - self._seen)
+
+    def pass_over(self, ticks: Ticks, last: int) -> None:
+        """Note ticks up to the `last` of which none is to be recorded."""
+        self._seen, self._last = self._seen + len(ticks.prices), last
+        note = self.view.passed(ticks)
+        if note is not None:
+            self._notes.append(note)
 
     @property
     def full(self) -> bool:

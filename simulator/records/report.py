@@ -140,9 +140,10 @@ def summary_of(known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that a run's numbers depend on."""
-    return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
+def versions(engine: str) -> dict[str, str]:
+    """Versions of Python and of the libraries that the numbers of a run on an engine depend on."""
+    libraries = [*LIBRARIES, *(["numba"] if engine == "compiled" else [])]
+    return {"python": platform.python_version(), **{library: version(library) for library in libraries}}
 
 
 @np.errstate(all="ignore")

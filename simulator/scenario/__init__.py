@@ -16,7 +16,7 @@ from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import NAME_RULE, name_fault
 from simulator.kinds.wording import found, quoted
 from simulator.scenario.build import RunSettings, Scenario, build
-from simulator.scenario.checks import check, scale_faults, slow_numeraire, unlikely, unreached
+from simulator.scenario.checks import check, engine_faults, scale_faults, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
 from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime, Shocked
@@ -229,7 +229,7 @@ def _built(
         faults = [*unreached(model), *slow_numeraire(model), *unlikely([model, *(shock.model for shock in reached)])]
         warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
         scenario = build(model, reached, resolved, path, files, document.plugins, tuple(warnings))
-        document.faults.extend(scale_faults(scenario))
+        document.faults.extend([*scale_faults(scenario), *engine_faults(scenario)])
         return None if document.faults else scenario
     except DrawError as error:
         document.faults.append(Fault(steps_of(document, error.path), error.message))

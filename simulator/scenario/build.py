@@ -40,6 +40,7 @@ class RunSettings:
     record_every: int = 1
     references: bool = True
     diagnostics: int = 1
+    engine: str = "auto"
     stop: str = "verdict"
     tables: frozenset[str] = frozenset(TABLES)
 
@@ -129,7 +130,7 @@ def build(
         markets=markets,
         initial_prices=first,
         numeraire=model.numeraire,
-        scheduler=model.moved_by.build(Setup(rule, first, trade, model.run.tolerance, training)),
+        scheduler=model.moved_by.build(Setup(rule, first, trade, model.run.tolerance, training, model.run.engine)),
         gradient_path=model.compare.gradient_path,
         run=RunSettings(**run),
         expect=(model.expect,) if isinstance(model.expect, str) else tuple(model.expect),

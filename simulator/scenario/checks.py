@@ -6,6 +6,7 @@ complaint.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -358,3 +359,21 @@ def scale_faults(scenario: Scenario) -> Iterator[Fault]:
         advice = "expected form: additive, without relative (the mean of z/s at the right price is not 0)"
         guess = meant(f"scheduler: {{form: additive, rate: {scheduler['rate']}}}")
         yield Fault(("scheduler", key), f"{message}; {advice}{guess}")
+
+
+def engine_faults(scenario: Scenario) -> Iterator[Fault]:
+    """Why the engine that a scenario asks for cannot run it."""
+    engine = scenario.run.engine
+    if engine not in ("floats", "compiled"):
+        return
+    if engine == "compiled" and importlib.util.find_spec("numba") is None:
+        yield Fault(("run", "engine"), "found compiled, which needs Numba; pip install 'market-simulator[fast]'")
+    for regime in scenario.regimes:
+        why = scenario.scheduler.refusal(regime.economy, scenario.initial_prices, engine)
+        if why is not None:
+            guess = meant("engine: auto")
+            yield Fault(
+                ("run", "engine"),
+                f"found {engine}, which cannot run this economy: {why}; expected auto or arrays{guess}",
+            )
+            return

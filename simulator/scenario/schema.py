@@ -204,6 +204,9 @@ class Run(Entry):
     diagnostics: Annotated[Whole, Field(ge=0, le=10**15)] = Field(
         1, description="ticks from one look at how the market is out of equilibrium to the next; 0: never"
     )
+    engine: Literal["auto", "floats", "arrays", "compiled"] = Field(
+        "auto", description="what ticks are worked out in; auto: floats in small economies, arrays in others"
+    )
     stop: Literal["verdict", "never"] = Field("verdict", description="verdict: once cleared or diverged; never: run on")
     tables: list[TableName] = Field(
         default_factory=lambda: [*TABLES], description="the CSVs that are written, and worked out"

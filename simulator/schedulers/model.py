@@ -7,7 +7,9 @@ from typing import Any
 import mesa
 import numpy as np
 
+from simulator.dynamics.market_tick import Ticks
 from simulator.dynamics.transition import Transition
+from simulator.dynamics.verdicts import Watch
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.schedulers.scheduler import Participant, Scheduler
@@ -43,6 +45,15 @@ class MarketModel(mesa.Model):
         self.steps = tick.tick + 1
         self.transition = Transition(self.economy, before, tick, self.state)
         return self.transition
+
+    def pass_over(self, ticks: int, watch: Watch) -> Ticks | None:
+        """Up to so many ticks at once that nobody has to look at; None where the coming one is to be looked at."""
+        passed = self.scheduler.pass_over(self.economy, self.state, ticks, watch)
+        if passed is None:
+            return None
+        self.state, seen = passed
+        self.steps = self.state.tick
+        return seen
 
     def step(self) -> None:
         """One tick, as mesa drives a model: counted, and logged if mesa's logger is on."""

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol
 import numpy as np
 
 from simulator.dynamics.learning_tick import TrainingSet
+from simulator.dynamics.market_tick import Ticks
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import StateT, TickT, Transition
-from simulator.dynamics.verdicts import VerdictRule
+from simulator.dynamics.verdicts import VerdictRule, Watch
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import UserMarkets
@@ -51,7 +52,7 @@ class Quotes(NamedTuple):
 
 class Setup(NamedTuple):
     """What of a scenario a scheduler may be built from: its price rule and initial prices `(goods,)`, when and how
-    agents trade, the tolerance of its verdict, and what is to be learnt, if anything is.
+    agents trade, the tolerance of its verdict, what is to be learnt, if anything is, and what ticks are worked out in.
     """
 
     rule: PriceRule
@@ -59,6 +60,7 @@ class Setup(NamedTuple):
     trade: Trade
     tolerance: float
     training: TrainingSet | None
+    engine: str = "auto"
 
 
 class Findings(Protocol):
@@ -142,6 +144,16 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """`step` as a function of a state in arrays that may be traced, and then run in another way."""
         return partial(self.step, economy)
 
+    def refusal(self, economy: Economy, prices: Array, engine: str) -> str | None:
+        """Why ticks that begin at `prices` `(goods,)` cannot be worked out in `floats` or `compiled`."""
+        return f"{self.kind} works out all firms at once, in arrays alone"
+
+    def pass_over(self, economy: Economy, state: StateT, ticks: int, watch: Watch) -> tuple[StateT, Ticks] | None:
+        """Up to so many ticks in one call, none of which has to be looked at: the state after them, and what of them is
+        kept. None where the coming tick is to be looked at, or ticks are worked out one by one.
+        """
+        return None
+
     @abstractmethod
     def residual(self, economy: Economy, tick: TickT) -> float:
         """How far the market is from clearing in a tick; 0 where it clears."""
@@ -162,8 +174,8 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """The last tick with all carried out that has waited for prices to be found: nothing, unless trade waits."""
         return now.tick
 
-    def engine(self, now: Transition[StateT, TickT]) -> str:
-        """What the tick that would come next is worked out in: `floats` or `arrays`."""
+    def served_by(self, now: Transition[StateT, TickT]) -> str:
+        """What the tick that would come next is worked out in: `floats`, `arrays`, or where it can be `compiled`."""
         return "arrays"
 
     def cohorts(self, now: Transition[StateT, TickT]) -> list[CohortTick]:

@@ -18,18 +18,21 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from simulator.dynamics import trial
 from simulator.dynamics.consumers import CohortTick, Orders
 from simulator.dynamics.market import Layout, no_trade, plan_all, settle
-from simulator.dynamics.market_tick import MarketState, MarketTick, Plans
+from simulator.dynamics.market_tick import MarketState, MarketTick, Plans, Ticks
 from simulator.dynamics.market_verdict import MarketVerdict
+from simulator.dynamics.observers import Conservation
 from simulator.dynamics.price_rules import PIECES, RECIPES, PriceRule, Recipe
 from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
+from simulator.dynamics.verdicts import Watch
 from simulator.economics.clearing import bottom, relative_excess_demand
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
-from simulator.formulas.in_floats import InFloats, in_arrays, plain
+from simulator.formulas.compiled import Compiled, UncompilableError, written
+from simulator.formulas.in_floats import InFloats, emitted, in_arrays, plain
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import number, shown, unknown
 from simulator.records.columns import TRADE_TICKS
@@ -46,7 +49,11 @@ BY_JACOBIAN = ("newton", "symplectic", "consensus")
 AT_ONCE = ("extragradient", "averaging", "anderson", *BY_JACOBIAN)
 """Pieces that need all prices to move at once."""
 
+MOST_TRACED = 2000
+"""More rows of agents make more operations than a function of floats may have."""
+
 Market = Transition[MarketState, MarketTick]
+WatchedTick = Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]]
 Bundles = Mapping[int, list[Array]]
 """By the number of a cohort what each of its blocks plans, `(rows, goods)`."""
 
@@ -104,7 +111,7 @@ class TatonnementSettings(SchedulerSettings):
 
     def build(self, setup: Setup) -> Tatonnement:
         nothing = bottom(setup.rule.floor, setup.initial_prices)
-        return Tatonnement(setup.rule, setup.trade, setup.tolerance, nothing)
+        return Tatonnement(setup.rule, setup.trade, setup.tolerance, nothing, setup.engine)
 
     def refuse(self, findings: Findings) -> None:
         self.refuse_rule(findings)
@@ -186,6 +193,7 @@ class Scratch(NamedTuple):
 
     layout: Layout
     in_floats: InFloats[MarketState, tuple[MarketState, MarketTick]] | None
+    compiled: Compiled
     last: list[tuple[MarketTick, Bundles]]
 
 
@@ -195,15 +203,16 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     Where some demand is a set (linear tastes), the bundles that clear the markets are chosen from it if they do so to
     the `tolerance`; prices no higher than `nothing` `(goods,)` count as 0. Cohorts whose demand adds up exactly plan as
-    one where nobody trades (`aggregates`), and a small economy ticks in plain `floats`: both only save work.
+    one where nobody trades (`aggregates`): that only saves work. The `engine` `auto` is floats in a small economy and
+    arrays in others.
     """
 
     rule: PriceRule
     trade: Trade
     tolerance: float = 1e-6
     nothing: Array | float = -1.0
+    engine: str = "auto"
     aggregates: bool = True
-    floats: bool = True
     _scratch: list[Scratch] = field(default_factory=list[Scratch], init=False, repr=False)
     kind = "tatonnement"
 
@@ -213,7 +222,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return MarketState(0, prices, economy.first_guess(), stock, accounts, self.rule.start(prices=prices))
 
     def step(self, economy: Economy, state: MarketState) -> tuple[MarketState, MarketTick]:
-        layout, in_floats, last = self._known(economy)
+        layout, in_floats, _, last = self._known(economy)
         # What members planned last is a table as large as their parameters: it goes before the next is made.
         last.clear()
         # There is a first tick but once: it is not worth a text.
@@ -237,6 +246,46 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     def _in_arrays(self, layout: Layout) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
         return lambda state: self._tick(layout, state)[:2]
+
+    def _watched(self, layout: Layout) -> WatchedTick:
+        """A tick with what is kept of one that nobody looks at, and whether nobody has to."""
+        fields = self._kept
+
+        def tick(state: MarketState, watch: tuple[Any, ...]) -> tuple[MarketState, tuple[Any, ...], Any]:
+            (after, done, _), (residual, price) = self._tick(layout, state), watch
+            kept = tuple(getattr(done, name) for name in fields)
+            return after, kept, (done.residual > residual) & (np.max(done.prices) <= price)
+
+        return tick
+
+    @property
+    def _kept(self) -> tuple[str, ...]:
+        return Conservation.FIELDS if self.trade.every_tick else ("prices",)
+
+    def pass_over(
+        self, economy: Economy, state: MarketState, ticks: int, watch: Watch
+    ) -> tuple[MarketState, Ticks] | None:
+        if self.engine != "compiled" or not state.tick:
+            return None
+        given = state if isinstance(state.prices, tuple) else plain(state)
+        done = self._known(economy).compiled.run(given, watch, ticks)
+        return (done.after, Ticks.of(**dict(zip(self._kept, done.kept, strict=True)))) if done.ticks else None
+
+    def refusal(self, economy: Economy, prices: Array, engine: str) -> str | None:
+        layout = self._known(economy).layout
+        if layout.set_valued:
+            return "demand of linear tastes is a set, and the choice among equals a search"
+        if layout.rows > MOST_TRACED:
+            return f"it has {layout.rows:,} agents who differ, more than {MOST_TRACED:,}"
+        with np.errstate(all="ignore"):
+            state = plain(self._tick(layout, self.start(economy, prices, 0))[0])
+        if engine == "floats":
+            return emitted(self._in_arrays(layout), state).refusal
+        try:
+            written(self._watched(layout), state, Watch(self.tolerance, 1.0))
+        except UncompilableError as error:
+            return str(error)
+        return None
 
     def _tick(self, layout: Layout, state: MarketState) -> tuple[MarketState, MarketTick, list[Orders]]:
         """A tick in arrays, or in what is traced to write it in floats: plan, add up, trade and produce, reprice."""
@@ -309,7 +358,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits))
         ]
 
-    def engine(self, now: Market) -> str:
+    def served_by(self, now: Market) -> str:
+        if self.engine == "compiled":
+            return self.engine
         in_floats = self._known(now.economy).in_floats
         return "floats" if in_floats is not None and in_floats(plain(now.after)) is not None else "arrays"
 
@@ -317,8 +368,10 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         """What is known of the economy in force."""
         if not self._scratch or self._scratch[0].layout.economy is not economy:
             layout = Layout(economy, self.trade, aggregates=self.aggregates)
-            serves = self.floats and economy.small() and not layout.set_valued
-            self._scratch[:] = [Scratch(layout, InFloats(self._in_arrays(layout)) if serves else None, [])]
+            asked = economy.small() if self.engine == "auto" else self.engine != "arrays"
+            serves = asked and not layout.set_valued
+            in_floats = InFloats(self._in_arrays(layout)) if serves else None
+            self._scratch[:] = [Scratch(layout, in_floats, Compiled(self._watched(layout)), [])]
         return self._scratch[0]
 
     def _bundles(self, now: Market) -> Bundles:

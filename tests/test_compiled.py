@@ -1,0 +1,146 @@
+"""Machine code does to numbers what plain floats do, and passes over ticks without changing what is said of a run."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.builders import market_of
+from tests.house import (
+    Compiled,
+    ScenarioError,
+    Simulation,
+    Tatonnement,
+    UncompilableError,
+    array_search,
+    load,
+    simulate,
+    written,
+)
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+UNSERVED = {
+    "energy": "a tick has",
+    "fish_market": "the best bundle of a quasilinear taste",
+    "perfect_substitutes": "demand of linear tastes is a set",
+    "shared_intermediate": "the best inputs of a formula of several",
+    "subsistence": "a tick has",
+    "town": "it has 100,201 agents who differ, more than 2,000",
+    "two_roads_planned": "the best inputs of a formula of several",
+}
+SHIPPED = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+TATONNEMENT = [name for name in SHIPPED if isinstance(load(SCENARIOS / f"{name}.yaml").scheduler, Tatonnement)]
+SERVED = [name for name in TATONNEMENT if name not in UNSERVED]
+QUIET = {"run.references": "off", "run.record_every": 10**9}
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Machine code is kept for the next run of the tests, beside what pytest keeps."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(request.config.cache.mkdir("compiled")))  # pyright: ignore
+
+
+def ended(name: str, engine: str, **changes: Any) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
+    """Verdict and last prices of a shipped scenario."""
+    run = simulate(load(SCENARIOS / f"{name}.yaml", settings={**QUIET, "run.engine": engine, **changes}))
+    assert run.summary["engine"] == engine
+    kept = ("outcome", "ticks", "sentence", "period", "amplitude")
+    return {key: run.summary[key] for key in kept}, run.trajectory.price.to_numpy()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVED)
+def test_every_engine_comes_to_the_same_verdict_at_the_same_tick(name: str) -> None:
+    floats, prices = ended(name, "floats")
+    machine, same = ended(name, "compiled")
+    assert machine == floats
+    np.testing.assert_array_equal(same, prices)
+    arrays, others = ended(name, "arrays")
+    assert (arrays["outcome"], arrays["ticks"]) == (floats["outcome"], floats["ticks"])
+    np.testing.assert_allclose(others, prices, rtol=1e-9)
+
+
+def flat(state: Any) -> list[Any]:
+    """The numbers of a state, in order."""
+    parts = (flat(each) if isinstance(each, tuple) else np.ravel(each).tolist() for each in state)
+    return [number for part in parts for number in part]
+
+
+@pytest.mark.parametrize("name", ["bazaar", "tupperware"])
+def test_machine_code_repeats_the_bits_of_floats_tick_by_tick(name: str) -> None:
+    scenario = load(SCENARIOS / f"{name}.yaml", settings={**QUIET, "run.engine": "compiled", "run.stop": "never"})
+    passing, single = Simulation(scenario), market_of(scenario)
+    seen: list[int] = []
+    for tick in passing.ticks():
+        seen.append(tick)
+        if passing.recorder.full:
+            passing.recorder.tables()
+        while single.state.tick <= tick:
+            single.advance()
+        np.testing.assert_array_equal(flat(passing.market.state), flat(single.state))
+    assert len(seen) < scenario.run.ticks / 10, "hardly any tick was passed over"
+
+
+def test_a_run_with_shocks_and_rows_is_the_same_in_machine_code() -> None:
+    shocks = [{"tick": 60, "set": {"supply.natgas": 2}}]
+    changes = {"run.record_every": 25, "run.stop": "never", "run.ticks": 150, "shocks": shocks}
+    tables = []
+    for engine in ("floats", "compiled"):
+        settings = {**QUIET, **changes, "run.engine": engine}
+        tables.append(simulate(load(SCENARIOS / "tupperware.yaml", settings=settings)))
+    for name in ("trajectory", "ticks", "agents", "wedges"):
+        one, other = (getattr(run, name) for run in tables)
+        assert len(one)
+        assert one.equals(other), name
+    assert tables[0].summary["worst_imbalance"] == pytest.approx(tables[1].summary["worst_imbalance"])
+
+
+@pytest.mark.parametrize("name", sorted(UNSERVED))
+def test_what_cannot_be_compiled_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        load(SCENARIOS / f"{name}.yaml", settings={"run.engine": "compiled"})
+    assert "run.engine: found compiled, which cannot run this economy: " in str(refused.value)
+    assert UNSERVED[name] in str(refused.value)
+
+
+def test_a_scheduler_of_arrays_refuses_floats() -> None:
+    with pytest.raises(ScenarioError, match="marginal_bids works out all firms at once, in arrays alone"):
+        load(SCENARIOS / "program.yaml", settings={"run.engine": "floats"})
+
+
+def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ScenarioError, match=r"needs Numba; pip install 'market-simulator\[fast\]'"):
+        load(SCENARIOS / "bazaar.yaml", settings={"run.engine": "compiled"})
+
+
+NUMBERS = (-math.inf, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 800.0, math.inf, math.nan)
+UNARY: list[Any] = [np.sqrt, np.log, np.exp, np.sin, np.cos, np.tanh, np.abs, np.log1p, np.expm1, np.isfinite]
+BINARY: list[Any] = [np.add, np.subtract, np.multiply, np.divide, np.power, np.minimum, np.maximum, np.remainder]
+ASKED: list[Any] = [np.greater, np.less_equal, np.equal, np.not_equal]
+
+
+def test_operations_without_a_number_answer_as_ieee_arithmetic_does() -> None:
+    def function(x: Any, y: Any) -> tuple[Any, ...]:
+        chosen = np.where(x > y, x, y)
+        return *(each(x) for each in UNARY), *(each(x, y) for each in (*BINARY, *ASKED)), chosen
+
+    def step(state: tuple[Any], _: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], bool]:
+        return state, function(state[0][:, None], state[0][None, :]), True
+
+    done = Compiled(step).run((NUMBERS,), (), 1)
+    x = np.array(NUMBERS)
+    with np.errstate(all="ignore"):
+        expected = function(x[:, None], x[None, :])
+    for operation, one, other in zip([*UNARY, *BINARY, *ASKED, np.where], done.kept, expected, strict=True):
+        np.testing.assert_allclose(one[0], other, rtol=1e-15, err_msg=operation.__name__)
+
+
+def test_a_search_that_cannot_be_seen_into_is_named() -> None:
+    halved = array_search(lambda x: x.shape, "half of everything")(lambda x: x / 2)
+    with pytest.raises(UncompilableError, match="half of everything, searched for in arrays"):
+        written(lambda state, _: ((halved(state[0]),), (), True), ((1.0, 2.0),), ())
