@@ -268,7 +268,7 @@ def inverse_curvature(bent: Array) -> Array:
     return _inverse(bent)
 
 
-@array_search(lambda bent: bent.shape)
+@array_search(lambda bent: bent.shape, "the inverse of a curvature")
 def _inverse(bent: Array) -> Array:
     try:
         return np.asarray(np.linalg.inv(bent), dtype=float)

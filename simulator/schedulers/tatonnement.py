@@ -275,8 +275,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         layout = self._known(economy).layout
         if layout.set_valued:
             return "demand of linear tastes is a set, and the choice among equals a search"
-        if layout.rows > MOST_TRACED:
-            return f"it has {layout.rows:,} agents who differ, more than {MOST_TRACED:,}"
+        if (rows := len(economy.firm_entry) + sum(cohort.size for cohort in economy.consumers)) > MOST_TRACED:
+            return f"it has {rows:,} agents who differ, more than {MOST_TRACED:,}"
         with np.errstate(all="ignore"):
             state = plain(self._tick(layout, self.start(economy, prices, 0))[0])
         if engine == "floats":
