@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,27 @@ def test_economies_are_judged_alike_in_floats_and_in_arrays(data: dict[str, Any]
     assert_alike(reference(economy), around(prices_of(economy, seed)))
 
 
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_who_searches_is_answered_alike_in_floats_and_in_arrays(name: str) -> None:
+    scenario = load(SCENARIOS / f"{name}.yaml")
+    arrays = scenario.rule.unknowns(scenario.economy)
+    floats = replace(arrays, often=True)
+    for prices in around(scenario.initial_prices):
+        with np.errstate(all="ignore"):
+            expected, found = arrays.plans(prices), floats.plans(prices)
+            jacobians = arrays.jacobian(expected), floats.jacobian(expected)
+        for one, other in (*zip(expected, found, strict=True), jacobians):
+            assert np.shape(one) == np.shape(other)
+            np.testing.assert_allclose(np.ravel(one), np.ravel(other), rtol=1e-10, atol=1e-12)
+
+
 def swept_back(economy: Economy, prices: Array) -> Array:
     """`dz/dp` by a reverse sweep of traced excess demand for each good, in an economy in which nothing is searched."""
-    _, trace, result = emitted(lambda p: economy.balance(p).excess_demand, plain(prices))
-    graph, numbers = trace.graph, dict[int, Any]()
+    traced = emitted(lambda p: economy.balance(p).excess_demand, plain(prices))
+    graph, numbers = traced.trace.graph, dict[int, Any]()
     assert not any(operation.startswith("call") for operation in graph.operations)
     names = [f"x{place}" for place in range(len(prices))]
-    terms = [term if hasattr(term, "node") else graph.constant(float(term)) for term in result.terms.flat]
+    terms = [term if hasattr(term, "node") else graph.constant(float(term)) for term in traced.result.terms.flat]
     rows = [graph.gradient(term, names) for term in terms]
     given = {graph.variable(name).node: price for name, price in zip(names, prices.tolist(), strict=True)}
     for node in graph.reachable([term for row in rows for term in row]):

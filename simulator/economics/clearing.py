@@ -44,6 +44,8 @@ lies there has run away, or is that of a free good.
 """
 SINGULAR = 1e-13
 """Singular values below this part of the largest are 0."""
+REGULAR = 1e8
+"""A matrix whose norm times its inverse's is less is far from singular, and its inverse good to eight digits."""
 NEXT_TO_NOTHING = 1e-5
 """A good in glut that is worth so little, relative to all that is traded, is as good as free."""
 
@@ -69,7 +71,27 @@ def newton_displacement(jacobian: Array, excess_demand: Array, weights: Array) -
     system, right = weights[:, None] * jacobian * weights, -weights * excess_demand
     if not (np.isfinite(system).all() and np.isfinite(right).all()):
         return np.full(len(right), np.nan)
+    inverse, regular = inverses(system)
+    if regular:
+        return weights * (inverse @ right)
     try:
         return weights * np.linalg.lstsq(system, right, rcond=SINGULAR)[0]
     except np.linalg.LinAlgError:
         return np.full(len(right), np.nan)
+
+
+def inverses(matrices: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Inverses `(..., n, n)` of finite matrices, and which of these are far from singular, `(...)`; of others the
+    inverse is no good. Many times faster than a pseudo-inverse, or least squares, which it saves where it is.
+    """
+    try:
+        found = np.asarray(np.linalg.inv(matrices), dtype=float)
+    except np.linalg.LinAlgError:
+        # One that is singular spoils them all.
+        return np.zeros(matrices.shape), np.zeros(matrices.shape[:-2], dtype=bool)
+    return found, norm(matrices) * norm(found) < REGULAR
+
+
+def norm(matrices: Array) -> Array:
+    """Frobenius norm, `(..., n, n)` to `(...)`."""
+    return np.sqrt((matrices**2).sum(axis=(-1, -2)))

@@ -27,7 +27,7 @@ from simulator.economics.user_prices import PriceFactors, UserPrices
 
 MOST_ENTRIES, MOST_ROWS = 256, 12
 """With more entries, or more rows of agents to each, a function of floats takes too long to be written."""
-MOST_CELLS = 4_000
+MOST_CELLS = 1_000
 """With more consumers times goods times goods the derivatives of all demand take too long to be written in floats."""
 
 

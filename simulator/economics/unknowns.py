@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simulator.economics.clearing import newton_displacement, relative_excess_demand
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
+from simulator.formulas.in_floats import InFloats, in_arrays, plain
 
 SAME = 1e-6
 """Equilibria whose log prices differ by less than this are one."""
@@ -40,11 +41,22 @@ class Unknowns:
     """The unknowns of an `economy` in which some prices are `fixed` and none falls below its `floor`, `(goods,)` each.
 
     `parts` says where each kind of them lies in the vector: today there are `prices` alone. They move in logarithms.
+    Who asks `often` is answered in plain floats where the economy is small: the texts are written once for these
+    unknowns.
     """
 
     economy: Economy
     fixed: NDArray[np.bool_]
     floor: Array
+    often: bool = False
+
+    @cached_property
+    def _balance(self) -> InFloats[tuple[Array, Array], MarketPlans] | None:
+        return InFloats(lambda given: self.economy.balance(*given)) if self.often and self.economy.small() else None
+
+    @cached_property
+    def _slopes(self) -> InFloats[MarketPlans, Array] | None:
+        return InFloats(self.economy.jacobian) if self.often and self.economy.small(slopes=True) else None
 
     @cached_property
     def parts(self) -> dict[str, slice]:
@@ -72,7 +84,13 @@ class Unknowns:
 
     def plans(self, values: Array, guess: Array | None = None) -> MarketPlans:
         """What everybody plans at a vector; `guess` `(edges,)` are inputs near the best ones."""
-        return self.economy.balance(values[self.parts["prices"]], guess)
+        prices = values[self.parts["prices"]]
+        given = (prices, self.economy.first_guess() if guess is None else guess)
+        found = None if self._balance is None else self._balance(plain(given))
+        if found is None:
+            return self.economy.balance(*given)
+        consumption = np.reshape(found.consumption, (-1, len(prices)))
+        return in_arrays(found)._replace(prices=prices, consumption=consumption)
 
     def moved(self, values: Array, step: Array) -> Array:
         """The vector after a step of logarithms, `(unknowns,)` each."""
@@ -96,7 +114,8 @@ class Unknowns:
 
     def jacobian(self, plans: MarketPlans) -> Array:
         """How the conditions' left sides, `z` of each market, move with the unknowns, `(unknowns, unknowns)`."""
-        return self.economy.jacobian(plans)
+        found = None if self._slopes is None else self._slopes(plain(plans))
+        return self.economy.jacobian(plans) if found is None else np.array(found)
 
     def active(self, plans: MarketPlans) -> NDArray[np.bool_]:
         """Which unknowns may move and are not held at their floor by a glut, `(unknowns,)`."""

@@ -24,15 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.clearing import SINGULAR
+from simulator.economics.clearing import SINGULAR, inverses, norm
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.unknowns import active_goods
 
 ALIKE = 1e-6
 """Eigenvalues of `S` that differ by less than this part of `norm(K)` belong to one mode."""
-REGULAR = 1e8
-"""A matrix whose norm times its inverse's is less is far from singular, and its inverse good to eight digits."""
 NO_IMBALANCE = 1e-13
 """An excess demand this small beside what is traded is rounding, and in no mode."""
 
@@ -57,7 +55,7 @@ class Diagnosis:
         """`norm(A)/norm(K)`, `(...)`, from 0 (a gradient) to 1 (a pure rotation); not a number where `K` is 0 or not
         finite.
         """
-        size, turned = _norm(self.matrix), _norm(self.matrix - np.swapaxes(self.matrix, -1, -2)) / 2.0
+        size, turned = norm(self.matrix), norm(self.matrix - np.swapaxes(self.matrix, -1, -2)) / 2.0
         return np.divide(turned, size, out=np.full(size.shape, np.nan), where=np.isfinite(size) & (size > 0))[()]
 
     @cached_property
@@ -101,7 +99,7 @@ class Diagnosis:
         size, told = (imbalance**2).sum(axis=-1), self._out_of_balance
         values, vectors = np.linalg.eigh((matrix + np.swapaxes(matrix, -1, -2)) / 2.0)
         parts = np.einsum("...ji,...j->...i", vectors, imbalance)
-        apart = values[..., 1:] - values[..., :-1] > ALIKE * _norm(matrix)[..., None]
+        apart = values[..., 1:] - values[..., :-1] > ALIKE * norm(matrix)[..., None]
         group = np.concatenate([np.zeros((*told.shape, 1), dtype=np.intp), np.cumsum(apart, axis=-1)], axis=-1)
         alike = group[..., :, None] == group[..., None, :]
         shares = np.einsum("...ij,...j->...i", alike, parts**2)
@@ -147,24 +145,13 @@ def _solution(matrix: Array, right: Array, level: Array | None) -> Array:
     """
     bordered = matrix
     if level is not None:
-        bordered = matrix + _norm(matrix)[..., None, None] * level[..., :, None] * level[..., None, :]
-    solution, regular = np.zeros(right.shape), np.zeros(right.shape[:-1], dtype=bool)
-    try:
-        inverse = np.asarray(np.linalg.inv(bordered), dtype=float)
-        regular = _norm(bordered) * _norm(inverse) < REGULAR
-        solution = (inverse @ right[..., None])[..., 0]
-    except np.linalg.LinAlgError:
-        # One that is singular spoils them all.
-        pass
+        bordered = matrix + norm(matrix)[..., None, None] * level[..., :, None] * level[..., None, :]
+    inverse, regular = inverses(bordered)
+    solution = (inverse @ right[..., None])[..., 0]
     if not regular.all():
         some = matrix[~regular]
         solution[~regular] = (np.linalg.pinv(some, rcond=SINGULAR) @ right[~regular][..., None])[..., 0]
     return solution
-
-
-def _norm(matrix: Array) -> Array:
-    """Frobenius norm, `(..., n, n)` to `(...)`."""
-    return np.sqrt((matrix**2).sum(axis=(-1, -2)))
 
 
 class Slopes(NamedTuple):

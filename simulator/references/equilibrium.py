@@ -99,7 +99,7 @@ def _search(
         effort.joined_by(half)
         limits = (_limit(economy, rule, found, effort) for found in smooth if effort.left > 0)
         return [found for found in limits if found is not None]
-    unknowns = rule.unknowns(economy)
+    unknowns = replace(rule.unknowns(economy), often=True)
     thin = economy.thinned(SEARCHED_ROWS)
     if thin is not economy:
         near = _in_order(_search(thin, rule, starts, random_starts, seed, effort))
