@@ -111,6 +111,10 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
 
 def save(figure: Figure, file: Path, kind: str) -> None:
     """Write a figure as png, svg or pdf; the same figure gives the same bytes."""
+    # Where labels and titles go is found by drawing all ticks once more, even where there is no label.
+    for axis in [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]:
+        if not axis.get_label_text():
+            axis.set_label_coords(0.5, 0.5)
     # SVG numbers its parts at random unless told otherwise, and takes that from matplotlib's settings alone.
     with rc_context({"svg.hashsalt": file.stem}):
         figure.savefig(file, format=kind, metadata=METADATA[kind])
@@ -240,7 +244,7 @@ def tidy(axes: Axes) -> None:
 
 def title(axes: Axes, words: str, pixels: float = math.inf) -> None:
     """What a panel shows, above its left end; a name too long is cut in its middle."""
-    fit_name(axes.set_title(plain(words), loc="left", fontsize=BODY, fontweight="bold"), pixels)
+    fit_name(axes.set_title(plain(words), loc="left", y=1.0, fontsize=BODY, fontweight="bold"), pixels)
 
 
 def range_above(bound: float, values: Floats) -> tuple[float, float]:

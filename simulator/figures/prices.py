@@ -112,7 +112,7 @@ def _panel_title(axes: Axes, good: str, price: Floats) -> None:
     by_logarithm = axes.get_yscale() != "linear"
     most = 0.0 if by_logarithm else float(np.abs(finite(price)).max(initial=0.0))
     words = f"{'log scale, ' if by_logarithm else ''}at end {canvas.number(canvas.last_finite(price), beside=most)}"
-    end = axes.set_title(words, loc="right", fontsize=SMALL, color=canvas.ink(BLUE))
+    end = axes.set_title(words, loc="right", y=1.0, fontsize=SMALL, color=canvas.ink(BLUE))
     canvas.title(axes, good, axes.get_window_extent().width - end.get_window_extent().width - 15)
 
 
