@@ -26,7 +26,7 @@ from simulator.records.report import equilibrium_table, last_row, scale, sentenc
 from simulator.records.table import Table, frames
 from simulator.scenario import Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
-from simulator.schedulers.model import MarketModel
+from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions, flatten, unflatten
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from simulator.scenario import Regime
 
 
-def market_of(scenario: Scenario) -> MarketModel:
+def market_of(scenario: Scenario) -> Market:
     """The market of a scenario before its first tick."""
-    return MarketModel(scenario.scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
+    return Market(scenario.scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
 
 
 class Simulation:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, Scenario, load, model_of
+from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, Scenario, load
 
 
 def market_of(scenario: Scenario | Mapping[str, Any], prices: Any = None, **changes: Any) -> MarketModel:
     """The market of a scenario, loaded or as data with `changes`, before its first tick; at other prices if given."""
     loaded: Scenario = load({**scenario, **changes}) if isinstance(scenario, Mapping) else scenario
-    model = model_of(loaded)
-    return model if prices is None else MarketModel(model.scheduler, loaded.economy, prices, loaded.run.seed)
+    start = loaded.initial_prices if prices is None else prices
+    return MarketModel(loaded.scheduler, loaded.economy, start, loaded.run.seed)
 
 
 def in_arrays(scenario: Scenario | Mapping[str, Any]) -> MarketModel:

@@ -112,7 +112,7 @@ ROOMS = {
     "simulator.schedulers.table": "SCHEDULERS all_tables by_kind",
     "simulator.schedulers.tatonnement": "Tatonnement TatonnementSettings",
     "simulator.pool": "Job Pool",
-    "simulator.run": "Run Simulation run_to_disk simulate model_of=market_of",
+    "simulator.run": "Run Simulation run_to_disk simulate",
     "simulator.scenario": "RunSettings Scenario dump load load_many scenario_schema text_with",
     "simulator.scenario.document": "scalar",
     "simulator.kinds.distributions": "DISTRIBUTIONS",

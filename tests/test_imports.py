@@ -52,7 +52,7 @@ FRONT_MODULES = (
     "terminal",
 )
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
-DOORS = ("simulator", "simulator.cli", "simulator.scenario")
+DOORS = ("simulator", "simulator.cli", "simulator.run", "simulator.scenario")
 SLOW = ("matplotlib", "mesa", "pandas", "rich", "scipy")
 # A scenario is checked without what runs it, judges it or draws its numbers.
 UNCHECKED = ("concurrent", "numpy.ma", "numpy.random", "simulator.references", "simulator.run")

@@ -1,17 +1,14 @@
-"""The market as a mesa model: a thin shell around a scheduler's state."""
+"""A market as a mesa model."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import mesa
-import numpy as np
 
-from simulator.dynamics.market_tick import Ticks
-from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import Watch
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import Participant, Scheduler
 
 
@@ -23,55 +20,15 @@ class Cohort(mesa.Agent):
         self.name, self.kind, self.count = entry.name, entry.kind, entry.count
 
 
-class MarketModel(mesa.Model):
-    """An economy whose prices a scheduler moves, from `prices` `(goods,)`.
-
-    `state` is what the coming tick depends on, `transition` the tick just over in its surroundings (None before the
-    first). The fields of that tick are attributes of the model, as arrays: `model.prices`, `model.demand` ...
-    """
+class MarketModel(Market, mesa.Model):
+    """The market of a run, which mesa may drive: an agent for each entry of its scenario."""
 
     def __init__(self, scheduler: Scheduler[Any, Any], economy: Economy, prices: Array, seed: int = 0) -> None:
-        super().__init__(rng=seed)
-        self.scheduler, self.economy = scheduler, economy
-        self.state: Any = scheduler.start(economy, np.array(prices, dtype=float), seed)
-        self.transition: Transition[Any, Any] | None = None
+        mesa.Model.__init__(self, rng=seed)
+        Market.__init__(self, scheduler, economy, prices, seed)
         for entry in scheduler.participants(economy):
             Cohort(self, entry)
 
-    def advance(self) -> Transition[Any, Any]:
-        """One tick."""
-        before = self.state
-        self.state, tick = self.scheduler.step(self.economy, before)
-        self.steps = tick.tick + 1
-        self.transition = Transition(self.economy, before, tick, self.state)
-        return self.transition
-
-    def pass_over(self, ticks: int, watch: Watch) -> Ticks | None:
-        """Up to so many ticks at once that nobody has to look at; None where the coming one is to be looked at."""
-        passed = self.scheduler.pass_over(self.economy, self.state, ticks, watch)
-        if passed is None:
-            return None
-        self.state, seen = passed
-        self.steps = self.state.tick
-        return seen
-
     def step(self) -> None:
         """One tick, as mesa drives a model: counted, and logged if mesa's logger is on."""
-        self.advance()
-
-    def settle_at_equilibrium(self, now: Transition[Any, Any]) -> Transition[Any, Any]:
-        """Carry out in the tick just over what has waited for prices to be found."""
-        self.transition = now._replace(tick=self.scheduler.settle_at_equilibrium(now))
-        return self.transition
-
-    @property
-    def last_tick(self) -> Any:
-        """The tick just over; None before the first."""
-        return None if self.transition is None else self.transition.tick
-
-    def __getattr__(self, name: str) -> Any:
-        """A field of the tick just over, as an array."""
-        now: Transition[Any, Any] | None = self.__dict__.get("transition")
-        if now is not None and name in now.tick._fields:
-            return np.asarray(getattr(now.tick, name))
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.steps = self.advance().tick.tick + 1

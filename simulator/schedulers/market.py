@@ -1,0 +1,59 @@
+"""A market: a thin shell around a scheduler's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simulator.dynamics.market_tick import Ticks
+from simulator.dynamics.transition import Transition
+from simulator.dynamics.verdicts import Watch
+from simulator.economics.economy import Economy
+from simulator.economics.forms import Array
+from simulator.schedulers.scheduler import Scheduler
+
+
+class Market:
+    """An economy whose prices a scheduler moves, from `prices` `(goods,)`.
+
+    `state` is what the coming tick depends on, `transition` the tick just over in its surroundings (None before the
+    first). The fields of that tick are attributes of the market, as arrays: `market.prices`, `market.demand` ...
+    """
+
+    def __init__(self, scheduler: Scheduler[Any, Any], economy: Economy, prices: Array, seed: int = 0) -> None:
+        self.scheduler, self.economy = scheduler, economy
+        self.state: Any = scheduler.start(economy, np.array(prices, dtype=float), seed)
+        self.transition: Transition[Any, Any] | None = None
+
+    def advance(self) -> Transition[Any, Any]:
+        """One tick."""
+        before = self.state
+        self.state, tick = self.scheduler.step(self.economy, before)
+        self.transition = Transition(self.economy, before, tick, self.state)
+        return self.transition
+
+    def pass_over(self, ticks: int, watch: Watch) -> Ticks | None:
+        """Up to so many ticks at once that nobody has to look at; None where the coming one is to be looked at."""
+        passed = self.scheduler.pass_over(self.economy, self.state, ticks, watch)
+        if passed is None:
+            return None
+        self.state, seen = passed
+        return seen
+
+    def settle_at_equilibrium(self, now: Transition[Any, Any]) -> Transition[Any, Any]:
+        """Carry out in the tick just over what has waited for prices to be found."""
+        self.transition = now._replace(tick=self.scheduler.settle_at_equilibrium(now))
+        return self.transition
+
+    @property
+    def last_tick(self) -> Any:
+        """The tick just over; None before the first."""
+        return None if self.transition is None else self.transition.tick
+
+    def __getattr__(self, name: str) -> Any:
+        """A field of the tick just over, as an array."""
+        now: Transition[Any, Any] | None = self.__dict__.get("transition")
+        if now is not None and name in now.tick._fields:
+            return np.asarray(getattr(now.tick, name))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
