@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.harness import Columns, Group, Groups, Line, Side
 from simulator.run import market_of as model_of
 from simulator.scenario import load
-from simulator.schedulers.model import MarketModel
+from simulator.schedulers.market import Market
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 SPLITS = 5
@@ -25,7 +25,7 @@ SPLITS = 5
 Array = NDArray[np.float64]
 
 
-def market_of(seed: int, *, hidden: bool = True) -> MarketModel:
+def market_of(seed: int, *, hidden: bool = True) -> Market:
     """The market of the scenario with another seed (another split, other designs to begin with), or without firms."""
     scenario = load(SCENARIO, settings={"run.seed": seed})
     if not hidden:
@@ -35,7 +35,7 @@ def market_of(seed: int, *, hidden: bool = True) -> MarketModel:
     return model_of(scenario)
 
 
-def plain(market: MarketModel, ticks: int, orders: list[NDArray[np.intp]]) -> tuple[Array, Array]:
+def plain(market: Market, ticks: int, orders: list[NDArray[np.intp]]) -> tuple[Array, Array]:
     """The same network in NumPy, written straight down: prices `(firms + 1, contracts)` and designs in the end."""
     lesson, rate = market.scheduler.training, market.scheduler.rule.rate
     (layer,), (design,) = lesson.layers, lesson.designs
@@ -56,10 +56,10 @@ def plain(market: MarketModel, ticks: int, orders: list[NDArray[np.intp]]) -> tu
     return weights, design
 
 
-def trained(market: MarketModel, ticks: int) -> MarketModel:
+def trained(market: Market, ticks: int) -> Market:
     """The market after so many ticks."""
     for _ in range(ticks):
-        market.step()
+        market.advance()
     return market
 
 
@@ -68,7 +68,7 @@ def batches(ticks: int) -> list[NDArray[np.intp]]:
     """Which patterns each of so many ticks shows the market."""
     market, orders = market_of(0), list[NDArray[np.intp]]()
     for _ in range(ticks):
-        market.step()
+        market.advance()
         orders.append(market.last_tick.patterns)
     return orders
 
@@ -76,7 +76,7 @@ def batches(ticks: int) -> list[NDArray[np.intp]]:
 def learning(ticks: int) -> Group:
     """A tick of the market, against a step of the network."""
 
-    def learnt(market: MarketModel) -> Columns:
+    def learnt(market: Market) -> Columns:
         prices = market.state.prices.reshape(len(market.scheduler.training.contracts), -1)
         return {"prices": prices.T, "designs": market.state.designs[0]}
 

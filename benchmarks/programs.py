@@ -17,7 +17,7 @@ from simulator.programs.supply_chain import chain_of
 from simulator.records.recorder import Recorder
 from simulator.run import market_of
 from simulator.scenario import load
-from simulator.schedulers.model import MarketModel
+from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions
 
 OPERATIONS = 10_000
@@ -97,7 +97,7 @@ def computing(operations: int, ticks: int, sweeps: int) -> Group:
         market.advance()
     at = [market.economy.goods.index(f"x{place}") for place in used]
 
-    def tick() -> MarketModel:
+    def tick() -> Market:
         for _ in range(ticks):
             market.advance()
         return market
@@ -111,13 +111,13 @@ def computing(operations: int, ticks: int, sweeps: int) -> Group:
         market.scheduler.view(market.economy, scenario.initial_prices, ViewOptions(scenario.markets, 0))
     )
 
-    def recorded() -> MarketModel:
+    def recorded() -> Market:
         for _ in range(ticks):
             recorder.observe(market.advance(), record=True)
         recorder.tables()
         return market
 
-    def prices(of: MarketModel) -> Columns:
+    def prices(of: Market) -> Columns:
         return {"derivatives": of.scheduler.quotes(of.economy, of.last_tick).prices[at]}
 
     sides = {
