@@ -8,13 +8,12 @@ from functools import partial
 from subprocess import run
 from tempfile import mkdtemp
 
-from benchmarks.harness import Group, Groups, Line, Side
-from benchmarks.markets import SCENARIOS
+from benchmarks.harness import SCENARIOS, Group, Groups, Line, Side
 
 
-def process(*words: str, bytecode: str) -> Side:
-    """A fresh interpreter, which must end well; bytecode is kept in a folder, whatever this process is told of it."""
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
+def interpreter(*words: str, caches: str) -> Side:
+    """A fresh interpreter, which must end well; what it may keep is kept in a folder, whatever this process is told."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": caches, "XDG_CACHE_HOME": caches}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     call = partial(run, [sys.executable, *words], check=True, capture_output=True, env=environment)
     return Side(lambda: call, lambda _: {}, per="")
@@ -22,17 +21,16 @@ def process(*words: str, bytecode: str) -> Side:
 
 def starting(rounds: int) -> Group:
     """Two commands beside an interpreter that has nothing to do."""
-    started = partial(process, bytecode=mkdtemp())
+    started = partial(interpreter, caches=mkdtemp())
     sides = {
         "bare": started("-c", "pass"),
         "help": started("-m", "simulator", "--help"),
         "check": started("-m", "simulator", "check", str(SCENARIOS / "tupperware.yaml")),
     }
+    what = "a command, against a bare interpreter"
     lines = [
-        Line("--help", "a command, against a bare interpreter", "help", "bare", at_most=9, common="none"),
-        Line(
-            "`check` of tupperware", "a command, against a bare interpreter", "check", "bare", at_most=30, common="none"
-        ),
+        Line("--help", what, "help", "bare", at_most=9, common="none"),
+        Line("check of tupperware", what, "check", "bare", at_most=30, common="none"),
     ]
     return Group(sides, lines, rounds=rounds)
 

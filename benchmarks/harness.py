@@ -11,10 +11,12 @@ import gc
 import importlib.util
 import resource
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Columns = Mapping[str, np.ndarray]
 """Arrays by name: what two sides must have in common."""
 
@@ -51,7 +53,7 @@ class Line(NamedTuple):
 class Group(NamedTuple):
     """Sides that take turns, and lines about them; `least` is the size from which a difference counts as relative.
 
-    `needs` are modules without which the group cannot run.
+    `needs` are modules without which the group cannot run; `refused` says why ours cannot do it at all.
     """
 
     sides: Mapping[str, Side]
@@ -59,11 +61,23 @@ class Group(NamedTuple):
     tolerance: float = 1e-9
     least: float = 1.0
     needs: tuple[str, ...] = ()
+    refused: str = ""
     rounds: int = 5
+
+    @property
+    def lacks(self) -> str:
+        """Why it cannot run; nothing if it can."""
+        modules = ", ".join(missing(*self.needs))
+        return f"needs {modules}: pip install -e '.[fast]'" if modules else self.refused
 
 
 Groups = dict[str, Callable[[], Group]]
 """Groups by name, each made when its turn comes."""
+
+
+def missing(*modules: str) -> list[str]:
+    """Those of the modules that are not installed."""
+    return [module for module in modules if importlib.util.find_spec(module) is None]
 
 
 class AnswersDifferError(Exception):
@@ -126,24 +140,23 @@ def measured(group: Group) -> dict[str, float]:
 HEADER = "| workload | ours | baseline | ratio | must reach | reached |\n|---|---|---|---|---|---|"
 
 
-def missing(*modules: str) -> list[str]:
-    """Those of the modules that are not installed."""
-    return [module for module in modules if importlib.util.find_spec(module) is None]
-
-
 class Measured(NamedTuple):
-    """A line with the times of its sides, as told, and their ratio; None of a group that lacks what it `needs`."""
+    """A line with the times of its sides, as told, and their ratio; None where a group `lacks` something."""
 
     line: Line
     times: tuple[str, str] = ("", "")
     ratio: float | None = None
-    needs: str = ""
+    lacks: str = ""
 
     def __str__(self) -> str:
         """A row of the table."""
-        line, ratio = self.line, "" if self.ratio is None else f"{self.ratio:.3g}"
-        reached = self.needs or {True: "yes", False: "no", None: ""}[self.reached]
-        return f"| {line.of}: {line.workload} | {' | '.join(self.times)} | {ratio} | {_aim(line)} | {reached} |"
+        line, reached = self.line, self.lacks or {True: "yes", False: "no", None: ""}[self.reached]
+        return f"| {line.of}: {line.workload} | {' | '.join(self.times)} | {self.told} | {_aim(line)} | {reached} |"
+
+    @property
+    def told(self) -> str:
+        """The ratio, to three digits."""
+        return "" if self.ratio is None else f"{self.ratio:,.3g}" if self.ratio < 1000 else f"{self.ratio:,.0f}"
 
     @property
     def reached(self) -> bool | None:
@@ -156,9 +169,8 @@ class Measured(NamedTuple):
 
 def lines(group: Group) -> tuple[list[Measured], float]:
     """The lines of a group, measured, and how far answers differ, which are compared first."""
-    if lacking := missing(*group.needs):
-        advice = f"needs {', '.join(lacking)}: pip install -e '.[fast]'"
-        return [Measured(line, needs=advice) for line in group.lines], 0.0
+    if group.lacks:
+        return [Measured(line, lacks=group.lacks) for line in group.lines], 0.0
     gap, found, told = compared(group), measured(group), list[Measured]()
     for line in group.lines:
         ours, baseline = found[line.ours], found[line.baseline]
@@ -169,15 +181,15 @@ def lines(group: Group) -> tuple[list[Measured], float]:
 
 
 def summary(measured: Sequence[Measured]) -> str:
-    """What must be reached in a row for each workload, whatever it is done to."""
+    """What must be reached, in a row for each workload, whatever it is done to."""
     alike: dict[tuple[str, str], list[Measured]] = {}
     for each in measured:
-        if each.reached is not None:
+        if each.line.at_least is not None or each.line.at_most is not None:
             alike.setdefault((each.line.workload, _aim(each.line)), []).append(each)
     rows = ["| workload | ratio | must reach | reached |", "|---|---|---|---|"]
     for (workload, aim), those in alike.items():
-        ratios = ", ".join(f"{each.line.of} {each.ratio:.3g}" for each in those)
-        reached = {True: "yes", False: "no"}[all(each.reached for each in those)]
+        ratios = ", ".join(f"{each.line.of} {each.told or '-'}" for each in those)
+        reached = those[0].lacks or {True: "yes", False: "no"}[all(each.reached for each in those)]
         rows.append(f"| {workload} | {ratios} | {aim} | {reached} |")
     return "\n".join(rows)
 

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 
 from benchmarks import plain_mesa, plain_mesa_exchange, straight_numpy
-from benchmarks.harness import Columns, Group, Groups, Line, Side
+from benchmarks.commands import interpreter
+from benchmarks.harness import SCENARIOS, Columns, Group, Groups, Line, Side, missing
 from simulator.records.table import frames
 from simulator.run import Simulation
 from simulator.scenario import Scenario, load
 from simulator.schedulers.side_by_side import SideBySide
 
-SCENARIOS = Path(__file__).parents[1] / "scenarios"
 KEYS = {"trajectory": ["tick", "good"], "ticks": ["tick"], "wedges": ["tick", "firm", "input"]}
 KEYS["agents"] = ["tick", "agent", "kind", "good"]
 JUDGED = ("gradient_price", "adjoint", "potential", "merit", "distance", "cosine", "rotation", "mode", "plan_residual")
@@ -100,6 +100,7 @@ OBJECTS = {
 }
 TIMES_NUMPY = {"bazaar": 3.0, "scarf": 3.0, "tupperware": 2.0}
 """How much faster than straight NumPy each must be."""
+ANY_OUTCOME = "expect=[cleared, cycled, diverged, out_of_ticks, settled_off_equilibrium]"
 UNTOLD = ("crusoe", "town_of_ten_firms")
 """Markets of which nothing is promised."""
 
@@ -169,6 +170,32 @@ def references(name: str, ticks: int) -> Group:
     )
 
 
+def compiled(name: str, ticks: int) -> Group:
+    """The compiled engine against floats, last row kept."""
+    engines = [] if missing("numba") else ["compiled", "floats"]
+    asked = {engine: scenario(name, ticks, engine=engine, record_every=ticks) for engine in engines}
+    line = Line(name, "compiled, last row kept, against floats", "compiled", "floats", 20)
+    return Group({engine: in_memory(each, last_price) for engine, each in asked.items()}, [line], needs=("numba",))
+
+
+def compiled_process(name: str, ticks: int) -> Group:
+    """A process of many compiled ticks against one of a single tick, the compiled tick found in the cache."""
+    what = f"a process of {ticks:,} compiled ticks, against one"
+    line = Line(name, what, str(ticks), "1", at_most=2, common="none")
+    if missing("numba"):
+        return Group({}, [line], needs=("numba",))
+    caches = mkdtemp()
+
+    def many(ticks: int) -> Side:
+        words = ["run", str(SCENARIOS / f"{name}.yaml"), "--no-plots", "--quiet", "--out", mkdtemp(), "--overwrite"]
+        run = ("engine=compiled", "stop=never", "references=off", f"ticks={ticks}", f"record_every={ticks}")
+        settings = [f"run.{setting}" for setting in run] + [ANY_OUTCOME]
+        chosen = [word for setting in settings for word in ("--set", setting)]
+        return interpreter("-m", "simulator", *words, *chosen, caches=caches)
+
+    return Group({str(number): many(number) for number in (ticks, 1)}, [line], needs=("numba",), rounds=3)
+
+
 def many_runs(runs: int, alone: int, ticks: int) -> Group:
     """Runs of the bazaar from prices of their own, paths kept: side by side, one after another, by hand in NumPy."""
     asked = scenario("bazaar", ticks)
@@ -212,10 +239,13 @@ def many_runs(runs: int, alone: int, ticks: int) -> Group:
 
 def groups(*, quick: bool) -> Groups:
     """All of this file; `quick` is small, to compare answers."""
-    ticks = 60 if quick else 5_000
+    ticks, many = (60, 200) if quick else (5_000, 100_000)
     found: Groups = {}
     for name in (*OBJECTS, *UNTOLD):
         found[f"{name} recorded"] = partial(recording, name, ticks)
         found[f"{name} references"] = partial(references, name, ticks // 3)
+    for name in OBJECTS:
+        found[f"{name} compiled"] = partial(compiled, name, many)
+        found[f"{name} compiled process"] = partial(compiled_process, name, 200 if quick else 1_000_000)
     found["bazaar runs"] = partial(many_runs, *((20, 5, 30) if quick else (1_000, 20, 1_000)))
     return found

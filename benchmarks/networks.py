@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,9 +40,7 @@ def network(firms: int, seed: int = 1) -> dict[str, Any]:
 
 def ticks(firms: int, engine: str, count: int) -> Side:
     """So many ticks of a network, nothing recorded, after two that are not counted."""
-    scenario = load(network(firms))
-    if engine != "auto":
-        scenario = replace(scenario, scheduler=replace(scenario.scheduler, floats=engine == "floats"))
+    scenario = load(network(firms), settings={"run.engine": engine})
 
     def start() -> Callable[[], Any]:
         market = market_of(scenario)

@@ -99,7 +99,7 @@ def against(
     population, tastes = baselines.draw(count, ces=ces), "CES" if ces else "Cobb-Douglas"
     sides: dict[str, Side] = {}
     for word, trades in (("plans", False), ("trades", True)):
-        sides[word] = ticks(lambda trades=trades: market(population, trades=trades), count, times)
+        sides[word] = ticks(lambda trades=trades: market(population, trades=trades, engine=engine), count, times)
         sides[f"they {word[:-1]}"] = ticks(lambda trades=trades: others(population, trades=trades), count, times)
     what, plannings = f"a tick of {count:,} consumers", f"traded: {engine}, in plans of {baseline}"
     lines = [
@@ -107,7 +107,10 @@ def against(
         Line(tastes, f"{what}, traded: {engine}, against {baseline}", "trades", "they trade", at_most=aims[1]),
         Line(tastes, f"{what}, {plannings}", "trades", "they plan", at_most=aims[1], common="none"),
     ]
-    return Group(sides, lines, needs=("numba",) if engine == "compiled" else (), rounds=4)
+    needs = ("numba",) if engine == "compiled" else ()
+    one = market(population)
+    refused = one.scheduler.refusal(one.economy, one.state.prices, engine) if engine == "compiled" else None
+    return Group(sides, lines, needs=needs, refused=refused or "", rounds=4)
 
 
 def shipped(count: int, few: int, times: int, *, ces: bool) -> Group:
@@ -136,8 +139,10 @@ def groups(*, quick: bool) -> Groups:
     for ces in (False, True):
         tastes = "CES" if ces else "Cobb-Douglas"
         arrays = ("arrays", "NumPy in blocks", BlockMarket, (1.2, 4.0), count, times)
+        compiled = ("compiled", "fused Numba tiles", tiles, (1.5, 3.0), count, times)
         found[f"population {tastes}"] = partial(shipped, count, few, times, ces=ces)
         found[f"population {tastes} arrays"] = partial(against, *arrays, ces=ces)
+        found[f"population {tastes} compiled"] = partial(against, *compiled, ces=ces)
     return found
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.harness import AnswersDifferError, Columns, Group, Line, Side, compared, lines, missing, summary
+from benchmarks.harness import AnswersDifferError, Columns, Group, Line, Side, compared, lines, summary
 from benchmarks.speed import groups
 
 GROUPS = groups(quick=True)
 
 
-@pytest.mark.parametrize("name", GROUPS)
+SLOW = {name for name in GROUPS if "compiled" in name or name == "commands"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in GROUPS]
+)
 def test_both_sides_come_to_the_same_numbers(name: str) -> None:
     group = GROUPS[name]()
-    if lacking := missing(*group.needs):
-        pytest.skip(f"needs {lacking}")
+    if group.lacks:
+        pytest.skip(group.lacks)
     compared(group)
 
 
