@@ -60,7 +60,7 @@ ROOMS = {
     "simulator.formulas.graph": "Graph",
     "simulator.formulas.in_runs": "InRuns",
     "simulator.formulas.traced_array": "Trace TracedArray UntraceableError",
-    "simulator.formulas.searches": "array_search",
+    "simulator.formulas.searches": "array_search traced_or_called",
     "simulator.formulas.operations": "FUNCTIONS OPERATIONS",
     "simulator.formulas.prover": "Prover",
     "simulator.programs.decompile": "program_of",

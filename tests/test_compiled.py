@@ -25,9 +25,9 @@ from tests.house import (
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 UNSERVED = {
     "energy": "a tick has",
-    "fish_market": "the best bundle of a quasilinear taste",
+    "fish_market": "the best bundle of a quasilinear taste is worked out in arrays",
     "perfect_substitutes": "demand of linear tastes is a set",
-    "shared_intermediate": "the best inputs of a formula of several",
+    "shared_intermediate": "the best inputs of a formula of several is worked out in arrays",
     "subsistence": "a tick has",
     "town": "it has 100,201 agents who differ, more than 2,000",
     "two_roads_planned": "the best inputs of a formula of several",
@@ -142,5 +142,5 @@ def test_operations_without_a_number_answer_as_ieee_arithmetic_does() -> None:
 
 def test_a_search_that_cannot_be_seen_into_is_named() -> None:
     halved = array_search(lambda x: x.shape, "half of everything")(lambda x: x / 2)
-    with pytest.raises(UncompilableError, match="half of everything, searched for in arrays"):
+    with pytest.raises(UncompilableError, match="half of everything is worked out in arrays"):
         written(lambda state, _: ((halved(state[0]),), (), True), ((1.0, 2.0),), ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,20 @@ from hypothesis import strategies as st
 from tests.builders import in_arrays, market_of
 from tests.faults import Inject
 from tests.house import (
+    Consumers,
+    Economy,
     InFloats,
     MarketModel,
     MarketTick,
+    Taste,
     Tatonnement,
     Trace,
+    Trade,
     UntraceableError,
     emitted,
     load,
     plain,
+    traced_or_called,
 )
 
 FORMULAS = ("{a}*sqrt({x})", "{a}*{x}^0.7", "{a}*ln(1 + {x})", "{a}*(1 - 1/(1 + {x}))", "sqrt(1 + {a}*{x}) - 1")
@@ -117,6 +123,13 @@ PIECES: list[list[Any]] = [
     [{"decay": {"power": 0.5, "over": 20}}],
     [{"warmup": 10}],
     [{"cosine": {"ticks": 30}}],
+    ["own_slope"],
+    ["newton"],
+    ["anderson"],
+    ["sequential"],
+    ["random_order"],
+    [{"bernoulli": 0.5}],
+    [{"delay": {"own": 0, "neighbours": 2}}],
 ]
 TASTES: dict[str, Any] = {
     "cobb_douglas": {"x": 1, "y": 2},
@@ -151,26 +164,72 @@ def trade_of_two(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("pieces", PIECES, ids=str)
 def test_pieces_with_memory_tick_alike(pieces: list[Any], trade: str) -> None:
     data = trade_of_two(trade=trade, scheduler={"kind": "tatonnement", "rate": 0.05, "with": pieces})
-    agree(data, 60)
+    # Anderson's steps solve for weights of differences: they amplify the last bits of what is planned.
+    agree(data, 60, rtol=1e-7 if "anderson" in pieces else 1e-11)
 
 
-def agree(data: dict[str, Any], ticks: int, served: bool = True) -> None:
+def agree(data: dict[str, Any], ticks: int, served: bool = True, rtol: float = 1e-11) -> None:
     """A market in floats and in arrays gives the same numbers; it is in floats, or not, as `served` says."""
     floats, arrays = markets(data)
     for _ in range(ticks):
         floats.step()
         arrays.step()
-        assert_same(floats, arrays)
+        assert_same(floats, arrays, rtol)
+        # Each tick alone: a rule may amplify rounding.
+        arrays.state = floats.state
     assert floats.scheduler.served_by(floats.transition) == ("floats" if served else "arrays")
 
 
-@pytest.mark.parametrize(
-    "scheduler",
-    [{"rule": "gauss_seidel"}, {"rule": "anderson"}, {"with": [{"delay": {"own": 0, "neighbours": 2}}]}],
-    ids=str,
-)
-def test_what_floats_do_not_serve_ticks_in_arrays(scheduler: dict[str, Any]) -> None:
-    agree(trade_of_two(scheduler={"kind": "tatonnement", "rate": 0.05, **scheduler}), 10, served=False)
+@dataclass(frozen=True)
+class HalfInX(Taste):
+    """Half of all money goes into the first good, by a way that takes numbers out of arrays."""
+
+    @property
+    def wanted(self) -> Any:
+        return np.ones(2, dtype=bool)
+
+    def demand(self, prices: Any, income: Any) -> Any:
+        return np.array([[0.5 * float(each) / float(price) for price in prices] for each in income])
+
+    def utility(self, quantities: Any, paid: Any) -> Any:
+        return np.log(quantities).sum(axis=-1)
+
+
+def test_what_cannot_be_traced_is_one_operation() -> None:
+    consumer = Consumers("ann", HalfInX(), np.array([[1.0, 2.0]]), np.zeros(1), np.zeros((1, 0)))
+    economy = Economy(("x", "y"), np.zeros(2), np.full(2, np.nan), (), (consumer,))
+    rule = load(trade_of_two()).scheduler.rule
+    for every_tick in (True, False):
+        tick = Tatonnement(rule, Trade(every_tick), engine="floats", aggregates=False)
+        floats, arrays = (
+            MarketModel(scheduler, economy, np.array([1.0, 1.7]))
+            for scheduler in (tick, replace(tick, engine="arrays"))
+        )
+        for _ in range(10):
+            floats.step()
+            arrays.step()
+            assert_same(floats, arrays)
+        assert floats.scheduler.served_by(floats.transition) == "floats"
+        refusal = floats.scheduler.refusal(economy, np.array([1.0, 1.7]), "compiled")
+        assert refusal == "a plan of HalfInX is worked out in arrays"
+
+
+def test_a_called_function_gives_the_same_arrays_whatever_it_is_given() -> None:
+    def function(x: Any, memory: tuple[Any, ...]) -> tuple[Any, ...]:
+        counted, (some, nothing) = memory[0], memory[1]
+        return np.array([float(each) ** 2 for each in x]), (counted + 1, (some * 2.0, nothing))
+
+    called = traced_or_called(function, "squares")
+    given = (np.array([1.0, 2.0]), (np.array([3]), (np.array([4.0]), np.zeros(0))))
+    done = InFloats(lambda state: called(*state))
+    (x, (counted, (some, nothing))) = done(plain(given))
+    assert (x, counted, some, len(nothing)) == ((1.0, 4.0), (4,), (8.0,), 0)
+    assert isinstance(counted[0], int)
+    growing = traced_or_called(lambda x: np.array([float(x[0])] * int(x[0])), "more and more")
+    grows = InFloats(lambda state: (growing(state[0]),))
+    grows(((2.0, 1.0),))
+    with pytest.raises(AssertionError, match="more and more gives 3 numbers, not 2"):
+        grows(((3.0, 1.0),))
 
 
 def test_a_crowd_ticks_in_arrays() -> None:
@@ -356,8 +415,7 @@ def test_members_who_differ_in_their_purses_alone_tick_alike(taste: str) -> None
     people = {"name": "all", "count": 3, "budget": {"uniform": [1, 3]}, "utility": utility}
     supply = {"x": 3, "y": 2, "z": 1}
     data = trade_of_two(goods=[*supply], firms=[], supply=supply, consumers=[people], trade="at_equilibrium")
-    # Formulas are maximised once for each purse.
-    agree(data, 10, served=taste != "formula")
+    agree(data, 10)
 
 
 @pytest.mark.parametrize("at", [0.0, -1.0, 800.0, -math.inf, math.inf, math.nan])

@@ -18,6 +18,7 @@ from simulator.economics.allocation import Worth, worth
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, scratch, sum_up, zeros
 from simulator.economics.utility import Homothetic
+from simulator.formulas.searches import traced_or_called
 
 if TYPE_CHECKING:
     from simulator.dynamics.trading import Fills
@@ -88,7 +89,7 @@ def plan(consumers: Consumers, prices: Array, faced: Array, profits: Array, acco
     def of(block: tuple[slice, Consumers]) -> tuple[Array, Array]:
         part, some = block
         income = some.income(prices, profits, account[part])
-        return some.utility.total_demand(faced, income), some.utility.spending(faced, income).sum()
+        return _asked(some, "total_demand", faced, income), _asked(some, "spending", faced, income).sum()
 
     sums = over_blocks(consumers.blocks, of)
     return consumers.weight * sum_up([x for x, _ in sums]), consumers.weight * sum_up([m for _, m in sums])
@@ -100,13 +101,22 @@ def order(consumers: Consumers, prices: Array, faced: Array, profits: Array, acc
     def of(block: tuple[slice, Consumers]) -> tuple[Array, Array, Array, float, Array]:
         part, some = block
         income = some.income(prices, profits, account[part])
-        bundle = some.utility.demand(faced, income)
+        bundle = _asked(some, "demand", faced, income)
         wanted, offered = _wanted(bundle, some).sum(axis=0), _offered(bundle, some).sum(axis=0)
-        return bundle.sum(axis=0), wanted, offered, some.utility.spending(faced, income).sum(), bundle
+        spending = _asked(some, "spending", faced, income).sum()
+        return bundle.sum(axis=0), wanted, offered, spending, bundle
 
     *sums, bundles = (list(part) for part in zip(*over_blocks(consumers.blocks, of), strict=True))
     consumption, wanted, offered, spending = (consumers.weight * sum_up(part) for part in sums)
     return Orders(consumption, wanted, offered, spending, bundles)
+
+
+def _asked(some: Consumers, question: str, faced: Array, income: Array) -> Array:
+    """What a taste answers at the prices `faced` `(goods,)` and an `income` `(rows,)`: one operation if it cannot be
+    traced.
+    """
+    utility = some.utility
+    return traced_or_called(getattr(utility, question), f"a plan of {type(utility).__name__}")(faced, income)
 
 
 def book(

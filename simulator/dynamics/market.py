@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from simulator.economics.aggregate import Aggregate, aggregate
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
+from simulator.formulas.searches import traced_or_called
 
 
 class Layout:
@@ -61,7 +62,8 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
     inputs, outputs = [np.zeros(0)], [np.zeros(0)]
     for firm, edges, (price, input_prices) in zip(economy.firms, economy.edge_rows, faced, strict=True):
         last = state.planned_inputs[edges].reshape(firm.rows, -1)
-        planned = firm.behaviour.plan(firm.technology, price, input_prices, last, first=first)
+        plans = partial(firm.behaviour.plan, firm.technology, first=first)
+        planned = traced_or_called(plans, f"a plan of {type(firm.technology).__name__}")(price, input_prices, last)
         inputs.append(planned.inputs.ravel())
         outputs.append(planned.output)
     chosen, made, orders = np.concatenate(inputs), np.concatenate(outputs), list[Orders]()

@@ -375,8 +375,9 @@ def steepness(prices: Array, scale: Array, slope: Array | None) -> Array:
     if slope is None:
         raise ValueError("own_slope needs the signal's own slopes: pass `slope` where `rule.by_own_slope`")
     flattest = np.divide(FLATTEST * scale, prices, out=np.zeros(np.shape(prices)), where=prices > 0)
-    # A slope that is not a number (0/0 where nothing is traded) is no slope: fmax takes the other.
-    return np.fmax(np.abs(slope), flattest)
+    steep = np.abs(slope)
+    # A slope that is not a number (0/0 where nothing is traded) is no slope.
+    return np.where(steep > flattest, steep, flattest)
 
 
 def needs_jacobian(piece: Any) -> bool:

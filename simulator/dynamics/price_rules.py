@@ -48,6 +48,7 @@ from simulator.dynamics.price_order import Bernoulli, PriceOrder, RandomOrder, S
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.unknowns import Unknowns
+from simulator.formulas.searches import traced_or_called
 
 Memory = tuple[Memo, ...]
 """What a rule remembers between ticks: how many there were, an array per piece of its chain, and past prices, tick
@@ -318,9 +319,7 @@ class PriceRule:
         if own == others == 0:
             return None
         known = np.concatenate([memory[-1], prices]).reshape(-1, len(prices))
-        rows = np.tile(known[-1 - others], (len(prices), 1))
-        np.fill_diagonal(rows, known[-1 - own])
-        return rows
+        return np.where(np.eye(len(prices), dtype=bool), known[-1 - own], known[-1 - others])
 
     def next_prices(
         self, prices: Array, signal: Array, scale: Array, memory: Memory, jacobian: Array | None = None
@@ -336,16 +335,16 @@ class PriceRule:
         tick, multiplicative = count[0].item(), self.form == "multiplicative"
         metric = None if jacobian is None else self.metric(prices, scale, jacobian.diagonal())
         quote = Quote(prices, signal, scale, jacobian, metric, multiplicative, self.floor, self.free, tick, self.rate)
-        held = self._held(tick)
+        held = traced_or_called(self._held, "the order in which prices move")(tick)
         step = self.rate * signal
         step[self.fixed] = 0.0
         remembered: list[Memo] = [count + 1]
         for piece, memo in zip(self.chain, memos, strict=True):
-            step, after = piece.step(step, quote, memo)
+            step, after = traced_or_called(piece.step, f"the piece {type(piece).__name__}")(step, quote, memo)
             remembered.append(after if self.price_order is None else _kept(memo, after, held))
         moved = prices * np.exp(step) if multiplicative else prices + step
         moved = np.maximum(moved, self.floor)
-        moved[held] = prices[held]
+        moved = np.where(held, prices, moved)
         remembered += [np.concatenate([known, prices])[len(prices) :] for known in past]
         return moved, tuple(remembered)
 

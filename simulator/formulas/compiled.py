@@ -78,7 +78,7 @@ class CompiledText(Text):
         function: Any = getattr(search, "func", search)
         formulas: list[Any] = list(getattr(search, "args", ()))
         if [type(each) for each in formulas] != [ScalarFormula]:
-            raise UncompilableError(f"{function.__name__}, searched for in arrays")
+            raise UncompilableError(f"{function.__name__} is worked out in arrays")
         name = f"{function.__name__}_of_formula{node}"
         self.called[name] = _search(function, formulas[0], f"formula{node}", self.space)
         return f"{name}({', '.join(arguments)})"

@@ -1,15 +1,15 @@
-"""Functions that are one operation wherever they are traced, whatever they search for and however long."""
+"""Functions that are one operation where they are traced: searches, and what cannot be traced itself."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from simulator.formulas.traced_array import Trace, TracedArray
+from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Arguments = tuple[Any, ...]
@@ -48,6 +48,83 @@ def array_search(shape: Callable[..., tuple[int, ...]], what: str) -> Callable[[
         return TracedArray(trace, terms.reshape(expected))
 
     return _decorator(of_arrays)
+
+
+def traced_or_called(function: Function, what: str) -> Function:
+    """A function of structures of arrays that is traced where that can be done, and else one operation, called `what`:
+    its result then has arrays of the same shapes whatever it is given.
+    """
+
+    def called(*arguments: Any) -> Any:
+        trace = next((each.trace for each in _arrays(arguments)), None)
+        if trace is None:
+            return function(*arguments)
+        guards = len(trace.guards)
+        try:
+            return function(*arguments)
+        except (UntraceableError, Exception):
+            # What it asked before it failed is asked again where it is called.
+            del trace.guards[guards:]
+            return _one_operation(trace, function, arguments, what)
+
+    return cast("Function", called)
+
+
+def _one_operation(trace: Trace, function: Callable[..., Any], arguments: Arguments, what: str) -> Any:
+    """The results of a function as parts of one call; how many there are, and of what shapes, is found where it is
+    traced.
+    """
+    given = [term for each in _arrays(arguments) for term in each.terms.flat]
+
+    def result(numbers: Iterator[float]) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*_filled(arguments, TracedArray, lambda each: _next(each.shape, numbers)))
+
+    like = result(map(trace.number, given))
+    count = sum(np.size(each) for each in _leaves(like))
+
+    @_called(what)
+    def of_numbers(*numbers: float) -> Sequence[float]:
+        found = [number for each in _leaves(result(iter(numbers))) for number in np.ravel(each).tolist()]
+        assert len(found) == count, f"{what} gives {len(found)} numbers, not {count}"
+        return found
+
+    parts = iter(trace.call(of_numbers, count, *given))
+
+    def part(leaf: Any) -> TracedArray:
+        terms = np.array([next(parts).terms.item() for _ in range(np.size(leaf))], dtype=object)
+        return TracedArray(trace, terms.reshape(np.shape(leaf)))
+
+    return _filled(like, NUMBERS, part)
+
+
+NUMBERS = (np.ndarray, np.generic, float, int)
+
+
+def _next(shape: tuple[int, ...], numbers: Iterator[float]) -> Any:
+    """An array of the next numbers, or the next number."""
+    return np.array([next(numbers) for _ in range(math.prod(shape))]).reshape(shape) if shape else next(numbers)
+
+
+def _filled(value: Any, kinds: Any, function: Callable[[Any], Any]) -> Any:
+    """A structure with what a function makes of each leaf of some kinds."""
+    if isinstance(value, (tuple, list)):
+        parts = [_filled(each, kinds, function) for each in cast("Sequence[Any]", value)]
+        return type(value)._make(parts) if hasattr(value, "_make") else type(value)(parts)  # pyright: ignore
+    return function(value) if isinstance(value, kinds) else value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The arrays and numbers of a structure, traced or not, in order."""
+    if isinstance(value, (tuple, list)):
+        for each in cast("Sequence[Any]", value):
+            yield from _leaves(each)
+    elif isinstance(value, (TracedArray, *NUMBERS)):
+        yield value
+
+
+def _arrays(value: Any) -> Iterator[TracedArray]:
+    return (each for each in _leaves(value) if isinstance(each, TracedArray))
 
 
 def _called(what: str) -> Callable[[Function], Function]:

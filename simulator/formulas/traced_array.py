@@ -269,6 +269,9 @@ class TracedArray(NDArrayOperatorsMixin):
     def T(self) -> TracedArray:
         return TracedArray(self.trace, self.terms.T)
 
+    def diagonal(self) -> TracedArray:
+        return TracedArray(self.trace, self.terms.diagonal())
+
     def copy(self) -> TracedArray:
         return TracedArray(self.trace, self.terms.copy())
 
@@ -346,6 +349,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.bincount: _bincount,
     np.clip: _clip,
     np.result_type: lambda *_: np.dtype(float),
+    np.shape: lambda _, values: values.shape,
     np.empty_like: lambda _, prototype, **__: np.empty(prototype.shape),
     np.zeros_like: lambda _, prototype, **__: np.zeros(prototype.shape),
     np.broadcast_arrays: lambda trace, *arrays: [

@@ -392,11 +392,12 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         rows = self.rule.observed_prices(prices, state.memory)
         if rows is None:
             return None
-        demand, supply = np.zeros(len(prices)), np.zeros(len(prices))
+        seen = [(np.zeros(()), np.zeros(()))] * len(prices)
         for good in np.flatnonzero(self.rule.free).tolist():
             plans, _ = plan_all(layout, state, rows[good])
             totals = layout.economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
-            demand[good], supply[good] = totals[0][good], totals[1][good]
+            seen[good] = (totals[0][good], totals[1][good])
+        demand, supply = (np.stack(side) for side in zip(*seen, strict=True))
         return demand, supply
 
     def _jacobian(self, economy: Economy, state: MarketState, prices: Array, plans: Plans) -> Array:
