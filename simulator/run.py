@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import html
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
@@ -31,6 +34,7 @@ from simulator.schedulers.scheduler import ViewOptions, flatten, unflatten
 
 if TYPE_CHECKING:
     import pandas as pd
+    from threadpoolctl import ThreadpoolController
 
     from simulator.scenario import Regime
 
@@ -173,6 +177,19 @@ class Run:
         return draw(Frames(**tables, summary=self.summary), target, formats)
 
 
+def one_thread() -> AbstractContextManager[Any]:
+    """Linear algebra on one thread: on more it is slower at a few hundred goods, and adds up in another order."""
+    return _libraries(scipy="scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
+
+
+@cache
+def _libraries(*, scipy: bool) -> ThreadpoolController:
+    """The libraries of linear algebra that are loaded, that of `scipy` among them; to find them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 def simulate(
     source: str | Path | Mapping[str, Any] | Scenario,
     *,
@@ -200,14 +217,15 @@ def simulate(
     import pandas as pd
 
     began = time.perf_counter()
-    simulation = Simulation(scenario)
     blocks: list[dict[str, Table]] = []
-    for _ in simulation.ticks():
-        if simulation.recorder.full or simulation.verdict is not None:
-            blocks.append(simulation.recorder.tables(last=simulation.verdict is not None))
+    with one_thread():
+        simulation = Simulation(scenario)
+        for _ in simulation.ticks():
+            if simulation.recorder.full or simulation.verdict is not None:
+                blocks.append(simulation.recorder.tables(last=simulation.verdict is not None))
+        last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
     kept = scenario.run.tables
     tables = frames([block for block in blocks if block], kept)
-    last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
     tables |= {name: table.frame() for name, table in last.items()}
     tables |= {name: pd.DataFrame() for name in TABLES if name not in kept}
     return Run(scenario.name, summary=summary, **tables)  # pyright: ignore[reportArgumentType]  (`folder` is no table)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import simulator
 from simulator import Run, Scenario, ScenarioError, load, simulate
-from tests.house import read_run, run_to_disk
+from tests.house import Simulation, read_run, run_to_disk
 
 TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium")
 CHAIN: dict[str, Any] = {
@@ -128,3 +129,19 @@ def test_a_notebook_shows_the_sentence_and_the_last_prices() -> None:
     assert "script" not in shown
     assert "equilibrium" in shown
     assert "<th>equilibrium</th>" not in simulate(scenario, references=False)._repr_html_()
+
+
+def test_in_memory_too_linear_algebra_keeps_to_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    seen: list[set[int]] = []
+    ticks = Simulation.ticks
+    monkeypatch.setattr(Simulation, "ticks", lambda self: (seen.append(threads()), ticks(self))[1])
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        simulate(CHAIN, ticks=2)
+        assert threads() == before
+    if before != {2}:
+        pytest.skip(f"linear algebra here knows no threads: {before}")
+    assert seen == [{1}]
