@@ -266,14 +266,14 @@ def run_to_disk(
                 block = simulation.recorder.tables(last=simulation.verdict is not None)
                 files.append(block)
                 if simulation.verdict is None:
-                    files.hold(simulation.state())
+                    files.hold(simulation.state)
                 tables = block or tables
         last, summary = _conclude(simulation, tables, time.perf_counter() - began)
         files.finish(last, summary)
         # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
         # What was interrupted goes on after its last whole block.
         if summary["outcome"] != "interrupted":
-            files.hold(simulation.state())
+            files.hold(simulation.state)
         files.save()
     return summary
 

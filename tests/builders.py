@@ -54,3 +54,4 @@ def saved_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a run write its checkpoint after every block, however little time has gone by."""
     monkeypatch.setattr("simulator.records.folder.SAVE_EVERY", 0.0)
     monkeypatch.setattr("simulator.records.folder.SAVE_SHARE", math.inf)
+    monkeypatch.setattr("simulator.records.folder.KEEP_EVERY", 0.0)

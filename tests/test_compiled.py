@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def test_a_scheduler_of_arrays_refuses_floats() -> None:
 
 
 def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ScenarioError, match=r"needs Numba; pip install 'market-simulator\[fast\]'"):
         load(SCENARIOS / "bazaar.yaml", settings={"run.engine": "compiled"})
 

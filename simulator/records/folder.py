@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Mapping, Set
+from collections.abc import Callable, Generator, Mapping, Set
 from contextlib import contextmanager, suppress
 from errno import EACCES, EPERM, EROFS
 from io import FileIO
@@ -29,6 +29,8 @@ PART = ".part"
 WRITTEN = (*(f"{table}.csv" for table in TABLES), SUMMARY, CHECKPOINT)
 FIGURES = (".pdf", ".png", ".svg")
 
+KEEP_EVERY = 0.05
+"""Seconds from one state that is kept to the next, at least."""
 SAVE_EVERY, SAVE_SHARE = 1.0, 0.05
 """Seconds from one checkpoint to the next at least, and the part of a run's time that goes into them at most."""
 WAYS_OUT = "--overwrite replaces it, --out writes elsewhere"
@@ -53,7 +55,7 @@ class RunFolder:
         self._files: dict[str, GrowingFile] = {}
         self._last: dict[str, Written] = {}
         self._held: tuple[State, dict[str, Written]] | None = None
-        self._due = 0.0
+        self._due = self._kept_until = 0.0
 
     def __enter__(self) -> Self:
         self.refuse_strangers()
@@ -170,12 +172,18 @@ class RunFolder:
                 for text in table.lines():
                     file.add(text.encode())
 
-    def hold(self, state: State) -> None:
-        """Keep the state after all rows written so far, and after `finish` all that was written; save it if due."""
+    def hold(self, state: Callable[[], State]) -> None:
+        """Keep the state after all rows written so far, and after `finish` all that was written; save it if due. Between
+        blocks that take no time an earlier state is good enough: what follows of it is the same.
+        """
+        now = time.monotonic()
+        if now < self._kept_until and not self._last:
+            return
         files = {name: file.tally.written for name, file in self._files.items()} | self._last
-        self._held = {name: array.copy() for name, array in state.items()}, files
-        if time.monotonic() >= self._due:
+        self._held = {name: array.copy() for name, array in state().items()}, files
+        if now >= self._due:
             self.save()
+        self._kept_until = time.monotonic() + KEEP_EVERY
 
     def save(self) -> None:
         """Write the state kept last as the checkpoint, if that has not been done."""

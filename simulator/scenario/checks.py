@@ -6,7 +6,7 @@ complaint.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -366,8 +366,12 @@ def engine_faults(scenario: Scenario) -> Iterator[Fault]:
     engine = scenario.run.engine
     if engine not in ("floats", "compiled"):
         return
-    if engine == "compiled" and importlib.util.find_spec("numba") is None:
-        yield Fault(("run", "engine"), "found compiled, which needs Numba; pip install 'market-simulator[fast]'")
+    if engine == "compiled":
+        try:
+            importlib.import_module("numba")
+        except ImportError:
+            yield Fault(("run", "engine"), "found compiled, which needs Numba; pip install 'market-simulator[fast]'")
+            return
     for regime in scenario.regimes:
         why = scenario.scheduler.refusal(regime.economy, scenario.initial_prices, engine)
         if why is not None:
