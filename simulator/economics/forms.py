@@ -90,8 +90,10 @@ class Form(Rows, ABC):
         """`d2 ln c / dp2`, `(rows, goods, goods)`."""
 
     @abstractmethod
-    def curvature(self, prices: Array, weights: Array) -> Array:
-        """`sum_h weights_h d2 ln c_h / dp2`, `(goods, goods)`, weights `(n,)`: never a matrix for each row."""
+    def curvature(self, prices: Array, weights: Array, gradient: Array | None = None) -> Array:
+        """`sum_h weights_h d2 ln c_h / dp2`, `(goods, goods)`, weights `(n,)`: never a matrix for each row. Who knows the
+        `gradient` of `ln c` there hands it over.
+        """
 
 
 class OneElasticity(Form):
@@ -102,8 +104,9 @@ class OneElasticity(Form):
     def hessian(self, prices: Array) -> Array:
         return hessian_of(self.log_cost_gradient(prices), self.elasticity, prices)
 
-    def curvature(self, prices: Array, weights: Array) -> Array:
-        return curvature_of(self.log_cost_gradient(prices), self.elasticity, prices, weights)
+    def curvature(self, prices: Array, weights: Array, gradient: Array | None = None) -> Array:
+        known = self.log_cost_gradient(prices) if gradient is None else gradient
+        return curvature_of(known, self.elasticity, prices, weights)
 
 
 def hessian_of(gradient: Array, elasticity: Array, prices: Array) -> Array:

@@ -128,13 +128,13 @@ class Nest(Form):
                 total = total + part[:, None, None] * bent
         return total
 
-    def curvature(self, prices: Array, weights: Array) -> Array:
+    def curvature(self, prices: Array, weights: Array, gradient: Array | None = None) -> Array:
         """As if the tree were flat, with each nest's own curvature in the place of the one it would have then."""
         gradient, nested = self._gradients(prices)
         total = curvature_of(gradient, self.level.elasticity, prices, weights)
         for (_, nest), (part, own) in zip(self._nests, nested, strict=True):
             if part.any():
-                total += nest.curvature(prices, weights * part)
+                total += nest.curvature(prices, weights * part, own)
                 total -= curvature_of(own, self.level.elasticity, prices, weights * part)
         return total
 

@@ -117,7 +117,7 @@ class QuasiLinear(Taste):
         spent = np.minimum(enough, income)
         by_price = ((1.0 - self.elasticity) * spent)[:, None] * gradient
         slope = np.where((enough < income)[:, None], by_price, income_slope)
-        return self.aggregator.curvature(prices, spent) + outer_sum(gradient, slope)
+        return self.aggregator.curvature(prices, spent, gradient) + outer_sum(gradient, slope)
 
     def utility(self, quantities: Array, paid: Array) -> Array:
         exponent, wanted = self._exponent, self.weights > 0

@@ -72,8 +72,8 @@ class StoneGeary(Taste):
         left = self._left(prices, income)
         poor = left < 0
         moved = np.where(poor[:, None], 0.0, income_slope - self.subsistence)
-        slope = self.taste.curvature(prices, np.maximum(left, 0.0))
-        slope = slope + outer_sum(self.taste.log_cost_gradient(prices), moved)
+        gradient = self.taste.log_cost_gradient(prices)
+        slope = self.taste.curvature(prices, np.maximum(left, 0.0), gradient) + outer_sum(gradient, moved)
         if not poor.any():
             return slope
         part = self._part(prices, poor)

@@ -43,7 +43,8 @@ class Homothetic(Taste):
             return np.where(income > 0, -income * np.log(self.form.unit_cost(prices)), 0.0)
 
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
-        return self.form.curvature(prices, income) + outer_sum(self.form.log_cost_gradient(prices), income_slope)
+        gradient = self.form.log_cost_gradient(prices)
+        return self.form.curvature(prices, income, gradient) + outer_sum(gradient, income_slope)
 
     def utility(self, quantities: Array, paid: Array) -> Array:
         return self.form.value(quantities)
