@@ -72,6 +72,7 @@ ROOMS = {
     "simulator.references.equilibrium": "Equilibrium find search_equilibria=search",
     "simulator.references.fragility": "ENUMERATED Fragility FragilityError Parameter changed parameters",
     "simulator.references.gradient_path": "GradientPath",
+    "simulator.references.judges": "PATHS",
     "simulator.references.planner_path": "PlannerPath Sweep",
     "simulator.references.verification": "FirmVerification",
     "simulator.scenario.plugins": "Plugins",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.house import Array, Descent, Economy, InFloats, InRuns, Reference, emitted, load, plain, reference
+from tests.house import PATHS, Array, Descent, Economy, InFloats, InRuns, Reference, emitted, load, plain, reference
 from tests.test_economy import economies, prices_of
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -69,6 +69,23 @@ def test_who_searches_is_answered_alike_in_floats_and_in_arrays(name: str) -> No
         for one, other in (*zip(expected, found, strict=True), jacobians):
             assert np.shape(one) == np.shape(other)
             np.testing.assert_allclose(np.ravel(one), np.ravel(other), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["dual", "primal"])
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_paths_go_alike_in_floats_and_in_arrays(monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:
+    scenario = load(SCENARIOS / f"{name}.yaml")
+    economy, rule, prices = scenario.economy, scenario.rule, scenario.initial_prices
+    if kind == "primal" and scenario.gradient_path != kind:
+        return
+    floats = PATHS[kind](economy, reference(economy), rule, prices)
+    monkeypatch.setattr(Economy, "small", lambda *_, **__: False)
+    arrays = PATHS[kind](economy, reference(economy), rule, prices)
+    for tick in range(1, 60, 7):
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(floats.advance(tick), arrays.advance(tick), rtol=1e-9)
+        # Each stretch alone: where a path amplifies rounding, two of them part.
+        arrays.restore(floats.state())
 
 
 def swept_back(economy: Economy, prices: Array) -> Array:

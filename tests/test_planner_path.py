@@ -126,7 +126,7 @@ def objective(path: PlannerPath, sweep: Sweep) -> float:
     economy = path.economy
     made, used = economy.made(outputs(economy, sweep.inputs)), economy.over_edges(sweep.inputs)
     total = 0.0
-    for cohort, intended in zip(economy.consumers, path.intended_consumption, strict=True):
+    for cohort, intended in zip(economy.consumers, path.intentions.consumption, strict=True):
         bundles = intended * sweep.fraction
         used = used + cohort.weight * bundles.sum(axis=0)
         enjoyed = cohort.utility.utility(bundles, np.zeros(len(bundles)))
@@ -142,7 +142,7 @@ def objective(path: PlannerPath, sweep: Sweep) -> float:
 
 def moved(path: PlannerPath, *, edge: int | None = None, cohort: int = 0, place: Any = None, by: float) -> float:
     """The objective where one intention is `exp(by)` times what it was."""
-    inputs, consumption = path.intended_inputs.copy(), [d.copy() for d in path.intended_consumption]
+    inputs, consumption = path.intentions.inputs.copy(), [d.copy() for d in path.intentions.consumption]
     if edge is not None:
         inputs[edge] *= np.exp(by)
     else:
@@ -151,7 +151,7 @@ def moved(path: PlannerPath, *, edge: int | None = None, cohort: int = 0, place:
     other = PlannerPath.__new__(PlannerPath)
     other.__dict__.update(path.__dict__)
     other.restore(state)
-    return objective(other, other.evaluate())
+    return objective(other, other.sweep(other.intentions))
 
 
 @pytest.mark.parametrize("tick", [0, 7])
@@ -160,7 +160,7 @@ def test_what_a_use_is_worth_above_the_price_is_the_objective_s_gradient(name: s
     """`dW / d ln d_e = x_e (v_e - a_g)`, against differences of the objective itself under the share-out."""
     path, step = path_of(loaded(SMOOTH[name])), 1e-5
     path.advance(tick)
-    sweep, economy = path.evaluate(), path.economy
+    sweep, economy = path.sweep(path.intentions), path.economy
     scale, judged = abs(objective(path, sweep)), 0
     for edge, good in enumerate(economy.edge_good):
         slope = (moved(path, edge=edge, by=step) - moved(path, edge=edge, by=-step)) / (2 * step)
@@ -168,7 +168,7 @@ def test_what_a_use_is_worth_above_the_price_is_the_objective_s_gradient(name: s
         assert slope == pytest.approx(expected, rel=1e-6, abs=1e-8 * scale)
         judged += abs(expected) > 1e-3
     for number, cohort in enumerate(economy.consumers):
-        bundles = path.intended_consumption[number] * sweep.fraction
+        bundles = path.intentions.consumption[number] * sweep.fraction
         for good in np.flatnonzero(bundles[0] > 0):
             at = {"cohort": number, "place": (0, good)}
             slope = (moved(path, **at, by=step) - moved(path, **at, by=-step)) / (2 * step)
@@ -185,7 +185,7 @@ def test_the_objective_never_falls_where_steps_are_small(name: str) -> None:
     values: list[float] = []
     for tick in range(600):
         path.advance(tick)
-        values.append(objective(path, path.evaluate()))
+        values.append(objective(path, path.sweep(path.intentions)))
     rise = np.diff(values)
     assert np.all(rise >= -1e-13 * np.abs(values[1:]))
     assert values[-1] > values[0] + 1e-3
@@ -405,8 +405,8 @@ def test_bids_have_no_path_to_be_compared_with() -> None:
 def test_intentions_are_counted_in_what_there_is_and_nobody_is_given_what_is_of_no_use() -> None:
     path = path_of(loaded(FISHER))
     path.advance(300)
-    np.testing.assert_allclose(path.evaluate().fraction, 1.0, rtol=1e-3)
-    first, second, _ = path.intended_consumption
+    np.testing.assert_allclose(path.sweep(path.intentions).fraction, 1.0, rtol=1e-3)
+    first, second, _ = path.intentions.consumption
     assert first[0, 1] == second[0, 0] == 0.0
     assert np.all(first[0, [0, 2]] > 0)
 
@@ -424,7 +424,7 @@ def test_a_firm_that_idles_is_worth_nothing_and_leaves_the_others_their_price() 
     }
     path = path_of(loaded(data))
     np.testing.assert_allclose(path.advance(200), [4**-0.5, 1.0, 1.0], rtol=1e-9)
-    assert path.evaluate().edge_values[1] == 0.0
+    assert path.sweep(path.intentions).edge_values[1] == 0.0
 
 
 def test_figures_name_him() -> None:

@@ -76,12 +76,12 @@ def marginal_products(economy: Economy, prices: Array, inputs: Array) -> Array:
     """`df/dx` of each edge, `(..., edges)`; not a number where the firm idles; at a kink the element nearest the
     `prices` `(..., goods)`.
     """
-    products, paid = np.zeros(inputs.shape), economy.user_prices.input_prices(prices)
+    products, paid = [np.zeros((*inputs.shape[:-1], 0))], economy.user_prices.input_prices(prices)
     for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
         quantities = inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1)
         slopes = firm.technology.marginal_product(quantities, paid[..., edges.start : edges.start + len(firm.inputs)])
-        products[..., edges] = slopes.reshape(*inputs.shape[:-1], -1)
-    return products
+        products.append(slopes.reshape(*inputs.shape[:-1], -1))
+    return np.concatenate(products, axis=-1)
 
 
 def bids(

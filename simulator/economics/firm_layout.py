@@ -115,22 +115,23 @@ class FirmLayout:
 
     def over_edges(self, values: Array) -> Array:
         """Sums over the edges of each good: `(..., edges)` to `(..., goods)`."""
-        return _sum_by(self.edge_good, values, len(self.goods))
+        return sum_by(self.edge_good, values, len(self.goods))
 
     def over_firms(self, values: Array) -> Array:
         """Sums over the outlets of each firm: `(..., outlets)` to `(..., firms)`."""
-        return _sum_by(self.outlet_firm, values, len(self.firm_entry)) if self.joint else values
+        return sum_by(self.outlet_firm, values, len(self.firm_entry)) if self.joint else values
 
     def over_outlets(self, values: Array) -> Array:
         """Sums over the outlets of each good: `(..., outlets)` to `(..., goods)`."""
-        return _sum_by(self.outlet_good, values, len(self.goods))
+        return sum_by(self.outlet_good, values, len(self.goods))
 
     def made(self, outputs: Array) -> Array:
         """What of each good outputs `(..., firms)` are together: `(..., goods)`."""
         return self.over_outlets(self.at_outlets(outputs))
 
 
-def _sum_by(group: Indices, values: Array, groups: int) -> Array:
+def sum_by(group: Indices, values: Array, groups: int) -> Array:
+    """Sums of values `(..., n)` over the members of each of so many groups, `(..., groups)`."""
     leading = values.shape[:-1]
     rows = math.prod(leading)
     places = group + groups * np.arange(rows)[:, None]

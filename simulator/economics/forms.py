@@ -91,8 +91,8 @@ class Form(Rows, ABC):
 
     @abstractmethod
     def curvature(self, prices: Array, weights: Array, gradient: Array | None = None) -> Array:
-        """`sum_h weights_h d2 ln c_h / dp2`, `(goods, goods)`, weights `(n,)`: never a matrix for each row. Who knows the
-        `gradient` of `ln c` there hands it over.
+        """`sum_h weights_h d2 ln c_h / dp2`, `(goods, goods)`, weights `(n,)`: never a matrix for each row. Who knows
+        the `gradient` of `ln c` there hands it over.
         """
 
 

@@ -133,10 +133,12 @@ class Trace:
             self._whole.append(whole)
         return self._whole[term.node]
 
-    def flags(self, terms: Any) -> bool:
-        """Whether terms are true or false, and nothing else."""
+    def flags(self, terms: Any, *, constants: bool = False) -> bool:
+        """Whether terms are true or false, and nothing else; `constants` that are 0 or 1 may be both."""
         return terms.size > 0 and all(
-            self.graph.operations[each.node] in FLAGS or isinstance(self._given.get(each.node), bool)
+            self.graph.operations[each.node] in FLAGS
+            or isinstance(self._given.get(each.node), bool)
+            or (constants and each.constant in (0.0, 1.0))
             if isinstance(each, Term)
             else isinstance(each, bool)
             for each in terms.flat
@@ -180,7 +182,8 @@ class TracedArray(NDArrayOperatorsMixin):
         if any(each is table for each in inputs for table in self.trace.written):
             raise UntraceableError("a table was written on: its result must be used")
         given = [_objects(each) for each in inputs]
-        flags = [self.trace.flags(each) for each in given] if ufunc in OF_FLAGS or ufunc is np.add else []
+        bits = ufunc in OF_FLAGS
+        flags = [self.trace.flags(each, constants=bits) for each in given] if bits or ufunc is np.add else []
         if method == "__call__" and (all(flags) if ufunc is np.add else not all(flags)) and flags:
             raise UntraceableError(f"{ufunc.__name__} of numbers is not what it is of flags")
         if ufunc is np.isnan:
@@ -217,7 +220,7 @@ class TracedArray(NDArrayOperatorsMixin):
         axis, initial = options.get("axis", 0), options.get("initial")
         if (where := options.get("where", True)) is not True:
             terms = self.trace.apply("choose", where, terms, initial)
-        if operation == "+" and self.trace.flags(terms):
+        if operation == "+" and self.trace.flags(terms, constants=True):
             # How many hold: added, two arrays of flags are one of flags.
             terms = self.trace.apply("choose", terms, 1.0, 0.0)
         apply = self.trace.graph.apply
@@ -291,6 +294,8 @@ class TracedArray(NDArrayOperatorsMixin):
     def astype(self, kind: Any, copy: bool = True) -> TracedArray:
         if np.dtype(kind).kind != "f":
             raise UntraceableError("only floats are traced")
+        if self.trace.flags(self.terms, constants=True):
+            return TracedArray(self.trace, self.trace.apply("choose", self.terms, 1.0, 0.0))
         return self.copy() if copy else self
 
     def item(self) -> TracedArray:

@@ -12,15 +12,19 @@ at the prices.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers
 from simulator.economics.allocation import marginal_products, used, worth
 from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.firm_layout import sum_by
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
+from simulator.formulas.searches import array_search
 
 
 @np.errstate(all="ignore")
@@ -42,22 +46,30 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     edges, outlets = economy.input_output_pairs
     places = economy.edge_good[edges] * goods + economy.outlet_good[outlets]
     passed = per_unit[..., edges] * economy.outlet_yield[outlets]
-    sweep = np.zeros((*per_unit.shape[:-1], goods * goods))
-    for place, link in zip(places.tolist(), np.moveaxis(passed, -1, 0), strict=True):
-        sweep[..., place] += link
-    sweep = sweep.reshape(*per_unit.shape[:-1], goods, goods)
+    sweep = sum_by(places, passed, goods * goods).reshape(*per_unit.shape[:-1], goods, goods)
     sweep = np.where((known & ~outside)[..., :, None] & known[..., None, :], sweep, 0.0)
     # What lies out of the range of numbers tells nothing of any good.
-    finite = np.asarray(np.isfinite(sweep).all(axis=(-2, -1)) & np.isfinite(np.where(known, final, 0.0)).all(axis=-1))
+    ends = np.isfinite(np.where(known, final, 0.0)).all(axis=-1, keepdims=True)
+    finite: Any = np.isfinite(sweep).all(axis=-1).all(axis=-1, keepdims=True) & ends
     if not finite.all():
-        known = np.where(finite[..., None], known, outside)
-        sweep = np.where(finite[..., None, None], sweep, 0.0)
+        known = np.where(finite, known, outside)
+        sweep = np.where(finite[..., None], sweep, 0.0)
     if economy.has_loop:
-        converges = np.max(np.abs(np.linalg.eigvals(sweep)), axis=-1, keepdims=True) < 1.0
+        converges = _spectral_radius(sweep) < 1.0
         known = np.where(converges, known, outside)
         sweep = np.where(converges[..., None], sweep, 0.0)
     system = np.eye(goods) - sweep
-    return np.where(known, np.linalg.solve(system, np.where(known, final, 0.0)[..., None])[..., 0], np.nan)
+    return np.where(known, _solution(system, np.where(known, final, 0.0)), np.nan)
+
+
+@array_search(lambda sweep: (*sweep.shape[:-2], 1), "the spectral radius of a loop")
+def _spectral_radius(sweep: Array) -> Array:
+    return np.max(np.abs(np.linalg.eigvals(sweep)), axis=-1, keepdims=True)
+
+
+@array_search(lambda system, right: right.shape, "the adjoints of a sweep")
+def _solution(system: Array, right: Array) -> Array:
+    return np.asarray(np.linalg.solve(system, right[..., None])[..., 0], dtype=float)
 
 
 def edge_values(economy: Economy, prices: Array, products: Array) -> Array:
@@ -78,7 +90,7 @@ def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) 
         unknown = (economy.over_firms(lost) > 0) | (economy.over_firms(some) == 0)
         stuck = economy.over_edges(((inputs > 0) & (silent | unknown[..., economy.edge_firm])).astype(float)) > 0
         following = known & ~(stuck & ~economy.is_outside)
-        if np.array_equal(following, known):
+        if (following == known).all():
             break
         known = following
     return known

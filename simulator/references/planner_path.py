@@ -14,7 +14,7 @@ Source: Lange (1936), Kantorovich (1939); the step is that of exponentiated grad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.potential import Reference
 from simulator.economics.rows import over_blocks, sum_up
+from simulator.formulas.in_floats import InFloats, in_arrays, plain
 from simulator.references.adjoint import adjoints, edge_values
 
 FOOTHOLD = 1e-12
@@ -51,12 +52,22 @@ class Sweep(NamedTuple):
     consumer_values: tuple[Array, ...]
 
 
+class Intentions(NamedTuple):
+    """What the planner intends in a tick, `inputs` `(edges,)` and `consumption` `(rows, goods)` for each cohort, and
+    what he knows of the tick before: its sweep's `prices` `(goods,)`, and what was `made` `(firms,)`.
+    """
+
+    prices: Array
+    made: Array
+    inputs: Array
+    consumption: tuple[Array, ...]
+
+
 class PlannerPath:
     """An allocation that climbs the objective, one step a tick: `ln d_e += rate (v_e - a_g) / max(|v_e|, |a_g|)` at the
     price rule's rate, no step larger than it.
 
-    `intended_inputs` `(edges,)` and `intended_consumption`, `(rows, goods)` for each cohort, are the intentions `d` of
-    tick `tick`; of a good with an outside price they are had as they are, and `a_g` is that price. They begin as
+    Of a good with an outside price they are had as they are, and `a_g` is that price. They begin as
     planned demand at the initial prices. A firm that idles makes nothing of one more unit, which counts as 0. Where a
     good has one user nothing is to be split: in a tree the prices are right from the first tick on.
 
@@ -66,114 +77,131 @@ class PlannerPath:
     kind: ClassVar = "primal"
 
     def __init__(self, economy: Economy, rule: PriceRule, initial_prices: Array) -> None:
-        self.economy, self.rate = economy, rule.rate
-        self.tick = 0
-        self.prices = np.array(initial_prices, dtype=float)
+        self.rate, self.tick, prices = rule.rate, 0, np.array(initial_prices, dtype=float)
         # At a price of 0 some demand has no end, and no proportions.
-        quoted = np.maximum(self.prices, np.maximum(rule.floor, FOOTHOLD))
+        quoted = np.maximum(prices, np.maximum(rule.floor, FOOTHOLD))
         with np.errstate(all="ignore"):
             _, made, inputs = economy.profits(quoted, economy.first_guess())
-            bundles = [_planned(cohort, quoted) for cohort in economy.consumers]
-        self.made = np.where(np.isfinite(made), made, 0.0)
-        self.intended_inputs = _finite(inputs)
-        self.intended_consumption = [_finite(bundle) for bundle in bundles]
-        self._settle_in()
+            bundles = tuple(_finite(_planned(cohort, quoted)) for cohort in economy.consumers)
+        self._now = Intentions(prices, np.where(np.isfinite(made), made, 0.0), _finite(inputs), bundles)
+        self._settle_in(economy)
 
     def change_economy(self, economy: Economy, reference: Reference) -> None:
         """Go on with the same intentions in another economy (after a shock)."""
-        self.economy = economy
-        self._settle_in()
+        self._settle_in(economy)
 
-    def _settle_in(self) -> None:
+    def _settle_in(self, economy: Economy) -> None:
         """Find out who uses what, and give everybody a foothold."""
-        economy = self.economy
+        self.economy, now = economy, self.intentions
         self._wanted = [_wanted(cohort) for cohort in economy.consumers]
-        self._users = economy.over_edges(np.ones(len(self.intended_inputs)))
+        self._users = economy.over_edges(np.ones(len(now.inputs)))
         for cohort, wanted in zip(economy.consumers, self._wanted, strict=True):
             self._users += cohort.weight * wanted.sum(axis=0)
-        least = self._foothold()
-        self.intended_inputs = np.maximum(self.intended_inputs, least[economy.edge_good])
-        for number, (intended, wanted) in enumerate(zip(self.intended_consumption, self._wanted, strict=True)):
-            self.intended_consumption[number] = np.where(wanted, np.maximum(intended, least), 0.0)
-        self._sweep: Sweep | None = None
+        least = self._foothold(now)
+        bundles = zip(now.consumption, self._wanted, strict=True)
+        consumption = tuple(np.where(wanted, np.maximum(intended, least), 0.0) for intended, wanted in bundles)
+        self._now = now._replace(inputs=np.maximum(now.inputs, least[economy.edge_good]), consumption=consumption)
+        self._in_floats = InFloats(self._ahead) if economy.small() else None
+        self._seen: tuple[Array, Intentions] | None = None
+
+    @property
+    def intentions(self) -> Intentions:
+        """The intentions of tick `tick`."""
+        consumption = (np.asfortranarray(intended) for intended in self._now.consumption)
+        return in_arrays(self._now._replace(consumption=()))._replace(consumption=tuple(consumption))
 
     def advance(self, tick: int) -> Array:
         """Climb up to `tick` and return the sweep's prices there, `(goods,)`; not a number where a good has no use."""
         while self.tick < tick:
-            self._climb(self.evaluate())
-            self.tick, self._sweep = self.tick + 1, None
-        return self.evaluate().prices
+            self._now, self.tick, self._seen = self._look()[1], self.tick + 1, None
+        return np.asarray(self._look()[0])
 
-    def evaluate(self) -> Sweep:
-        """The sweep at the present intentions."""
-        if self._sweep is None:
+    def _look(self) -> tuple[Array, Intentions]:
+        """The sweep's prices at the present intentions, and the coming ones."""
+        # The first sweep is not worth a text.
+        if self._seen is None and self._in_floats is not None and self.tick:
+            now = self._now
+            self._seen = self._in_floats(now if isinstance(now.prices, tuple) else plain(now))
+        if self._seen is None:
             with np.errstate(all="ignore"):
-                self._sweep = self._swept()
-        return self._sweep
+                self._seen = self._ahead(self.intentions)
+        return self._seen
 
-    def _swept(self) -> Sweep:
-        economy, intended = self.economy, self._intended_in_all()
-        fraction = share_out(economy, self.intended_inputs, intended, self.made)
-        inputs = self.intended_inputs * fraction[economy.edge_good]
-        parts = zip(economy.consumers, self.intended_consumption, strict=True)
-        valued = [_valued(cohort, d, fraction, self.prices) for cohort, d in parts]
+    def _ahead(self, now: Intentions) -> tuple[Array, Intentions]:
+        sweep = self.sweep(now)
+        return sweep.prices, self._climb(now, sweep)
+
+    @np.errstate(all="ignore")
+    def sweep(self, now: Intentions) -> Sweep:
+        """Forward and back at intentions."""
+        economy, intended = self.economy, self._intended_in_all(now)
+        fraction = share_out(economy, now.inputs, intended, now.made)
+        inputs = now.inputs * fraction[economy.edge_good]
+        parts = zip(economy.consumers, now.consumption, strict=True)
+        valued = [_valued(cohort, d, fraction, now.prices) for cohort, d in parts]
         objective = sum((total for _, total in valued), np.zeros(len(fraction)))
-        products = marginal_products(economy, self.prices, inputs)
+        products = marginal_products(economy, now.prices, inputs)
         products = np.where(np.isnan(products), 0.0, products)
         prices = adjoints(economy, inputs, intended * fraction, products, objective)
         made, worth_there = outputs(economy, inputs), edge_values(economy, prices, products)
         return Sweep(fraction, inputs, made, prices, worth_there, tuple(values for values, _ in valued))
 
-    def _climb(self, sweep: Sweep) -> None:
-        """Move every intention one step along what its user's unit is worth above the good's price."""
+    def _climb(self, now: Intentions, sweep: Sweep) -> Intentions:
+        """Every intention one step along what its user's unit is worth above the good's price."""
         edge_good, prices = self.economy.edge_good, sweep.prices
         # What is intended is counted in what is there, so that it neither grows nor shrinks without end.
         kept = np.where(sweep.fraction > 0, sweep.fraction, 1.0)
-        least = kept * self._foothold()
-        with np.errstate(all="ignore"):
-            step = _step(self.rate, sweep.edge_values, prices[edge_good])
-            self.intended_inputs = np.maximum(self.intended_inputs * kept[edge_good] * step, least[edge_good])
-            numbers = range(len(self.economy.consumers))
-            self.intended_consumption = [self._moved(number, sweep, kept, least) for number in numbers]
-        self.made, self.prices = sweep.made, np.where(np.isfinite(prices), prices, self.prices)
+        least = kept * self._foothold(now)
+        step = _step(self.rate, sweep.edge_values, prices[edge_good])
+        inputs = np.maximum(now.inputs * kept[edge_good] * step, least[edge_good])
+        numbers = range(len(self.economy.consumers))
+        consumption = tuple(self._moved(number, now, sweep, kept, least) for number in numbers)
+        known = np.where(np.isfinite(prices), prices, now.prices)
+        return Intentions(known, sweep.made, inputs, consumption)
 
-    def _moved(self, number: int, sweep: Sweep, kept: Array, least: Array) -> Array:
+    def _moved(self, number: int, now: Intentions, sweep: Sweep, kept: Array, least: Array) -> Array:
         """What is intended for each consumer of a cohort after the step, `(rows, goods)`."""
-        intended, wanted = self.intended_consumption[number], self._wanted[number]
-        values, following = sweep.consumer_values[number], np.empty(intended.shape, order="F")
+        intended, wanted, values = now.consumption[number], self._wanted[number], sweep.consumer_values[number]
 
-        def move(block: tuple[slice, Consumers]) -> None:
+        def move(block: tuple[slice, Consumers]) -> Array:
             part, _ = block
             moved = intended[part] * kept * _step(self.rate, values[part], sweep.prices)
-            np.maximum(moved, np.where(wanted[part], least, 0.0), out=following[part])
+            return np.maximum(moved, np.where(wanted[part], least, 0.0))
 
-        over_blocks(self.economy.consumers[number].blocks, move)
-        return following
+        return _together(over_blocks(self.economy.consumers[number].blocks, move))
 
-    def _foothold(self) -> Array:
+    def _foothold(self, now: Intentions) -> Array:
         """A vanishing part of an equal share of what is intended of each good, `(goods,)`."""
-        total = self.economy.over_edges(self.intended_inputs) + self._intended_in_all()
+        total = self.economy.over_edges(now.inputs) + self._intended_in_all(now)
         return FOOTHOLD * np.where(total > 0, total, 1.0) / np.maximum(self._users, 1.0)
 
-    def _intended_in_all(self) -> Array:
+    def _intended_in_all(self, now: Intentions) -> Array:
         """All intended consumption, `(goods,)`."""
-        parts = zip(self.economy.consumers, self.intended_consumption, strict=True)
+        parts = zip(self.economy.consumers, now.consumption, strict=True)
         return sum((cohort.weight * d.sum(axis=0) for cohort, d in parts), np.zeros(len(self.economy.goods)))
 
     def state(self) -> dict[str, Array]:
         """Where the path is, as arrays."""
-        consumption = {f"consumption{i}": intended for i, intended in enumerate(self.intended_consumption)}
-        numbers = {"tick": np.array(self.tick), "prices": self.prices, "made": self.made}
-        return {**numbers, "inputs": self.intended_inputs, **consumption}
+        now = self.intentions
+        consumption = {f"consumption{i}": intended for i, intended in enumerate(now.consumption)}
+        return {
+            "tick": np.array(self.tick),
+            "prices": now.prices,
+            "made": now.made,
+            "inputs": now.inputs,
+            **consumption,
+        }
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
-        self.tick, self.prices, self.made = int(state["tick"]), state["prices"], state["made"]
-        self.intended_inputs = state["inputs"]
-        numbers = range(len(self.intended_consumption))
-        # Sums depend in their last bit on how an array is laid out.
-        self.intended_consumption = [np.asfortranarray(state[f"consumption{i}"]) for i in numbers]
-        self._sweep = None
+        consumption = tuple(state[f"consumption{i}"] for i in range(len(self.economy.consumers)))
+        self._now = Intentions(state["prices"], state["made"], state["inputs"], consumption)
+        self.tick, self._seen = int(state["tick"]), None
+
+
+def _together(blocks: Sequence[Array]) -> Array:
+    """Blocks of rows as one table, stored good by good: sums depend in their last bit on how an array is laid out."""
+    return blocks[0] if len(blocks) == 1 else np.asfortranarray(np.concatenate(blocks))
 
 
 def _step(rate: float, values: Array, prices: Array) -> Array:
@@ -192,16 +220,15 @@ def _valued(cohort: Consumers, intended: Array, fraction: Array, prices: Array) 
     """What a unit is worth to each consumer at its `fraction` of what is `intended`, `(rows, goods)`, and the sum of
     value times quantity, `(goods,)`.
     """
-    values = np.empty(intended.shape, order="F")
 
-    def value(block: tuple[slice, Consumers]) -> Array:
+    def value(block: tuple[slice, Consumers]) -> tuple[Array, Array]:
         part, some = block
         quantities = intended[part] * fraction
         worth = _worth(some, quantities, prices)
-        np.divide(worth, quantities, out=values[part])
-        return worth.sum(axis=0)
+        return worth / quantities, worth.sum(axis=0)
 
-    return values, cohort.weight * sum_up(over_blocks(cohort.blocks, value))
+    values, totals = zip(*over_blocks(cohort.blocks, value), strict=True)
+    return _together(values), cohort.weight * sum_up(totals)
 
 
 def _worth(consumers: Consumers, quantities: Array, prices: Array) -> Array:
