@@ -239,11 +239,11 @@ def many_runs(runs: int, alone: int, ticks: int) -> Group:
 
 def groups(*, quick: bool) -> Groups:
     """All of this file; `quick` is small, to compare answers."""
-    ticks, many = (60, 200) if quick else (5_000, 100_000)
+    ticks, many = (60, 200) if quick else (10_000, 100_000)
     found: Groups = {}
     for name in (*OBJECTS, *UNTOLD):
         found[f"{name} recorded"] = partial(recording, name, ticks)
-        found[f"{name} references"] = partial(references, name, ticks // 3)
+        found[f"{name} references"] = partial(references, name, ticks // 2)
     for name in OBJECTS:
         found[f"{name} compiled"] = partial(compiled, name, many)
         found[f"{name} compiled process"] = partial(compiled_process, name, 200 if quick else 1_000_000)
