@@ -62,10 +62,12 @@ class Job(NamedTuple):
 
 
 class Pool:
-    """Up to so many `jobs` at a time, and no more than there are cores, until `stop` is asked for."""
+    """Up to so many `jobs` at a time, two or as many as there are cores at most, until `stop` is asked for."""
 
     def __init__(self, jobs: int, stop: Interruption) -> None:
-        self.jobs, self._stop = min(jobs, _cores()), stop
+        from simulator.economics.rows import cores
+
+        self.jobs, self._stop = min(jobs, max(cores(), 2)), stop
         self._helpers = [Thread(target=self._help) for _ in range(1, self.jobs)]
         self._waiting = deque[tuple[int, Job]]()
         self._results = SimpleQueue[tuple[int, Any]]()
@@ -184,6 +186,8 @@ class Worker:
             return self._answer(pickle.dumps(pickle.dumps(((scenario.resolved, inputs), job.work, job.arguments))))
         except EOFError:
             code = self.process.returncode
+        except Exception as error:  # What cannot be pickled.
+            return failure_of(error, scenario.name)
         end = f"was killed by signal {-code}" if code < 0 else "ended without a result"
         return None if stop.asked else Failure(f"{scenario.name}: its process {end}; {job.left}", BROKEN)
 
@@ -234,9 +238,3 @@ def _hear(inward: BufferedReader, heard: SimpleQueue[bytes | None]) -> None:
             heard.put(pickle.load(inward))
     heard.put(None)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _cores() -> int:
-    """How many of the processor's cores this process may use; at least two, where a machine has one."""
-    may = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(may or 1, 2)

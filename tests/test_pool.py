@@ -77,8 +77,10 @@ def test_a_worker_finds_what_is_found_here(tmp_path: Path) -> None:
 def test_a_worker_that_dies_is_the_failure_of_its_job_and_another_goes_on(tmp_path: Path) -> None:
     scenario, file = load(SCENARIOS / "crusoe.yaml"), tmp_path / "made"
     jobs = [Job(scenario, wait, (file,)), Job(scenario, wrong), Job(scenario, die, left="all is lost")]
-    here, error, killed, made = done(*jobs, Job(scenario, make, (file,)))
+    jobs += [Job(scenario, make, (lambda: file,)), Job(scenario, make, (file,))]
+    here, error, killed, unsent, made = done(*jobs)
     assert here == os.getpid() != made
+    assert isinstance(unsent, Failure)
     assert isinstance(error, Failure)
     assert error.text == "crusoe: internal error: ZeroDivisionError: a fault; --debug shows the trace"
     assert killed == Failure("crusoe: its process was killed by signal 9; all is lost", 1)

@@ -85,8 +85,12 @@ def over_blocks(parts: Sequence[Part], work: Callable[[Part], Result]) -> list[R
 def _threads() -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor
 
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ThreadPoolExecutor(max(1, count or 1), thread_name_prefix="market")
+    return ThreadPoolExecutor(cores(), thread_name_prefix="market")
+
+
+def cores() -> int:
+    """How many of the processor's cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _desk = threading.local()
