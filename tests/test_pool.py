@@ -86,10 +86,26 @@ def test_a_worker_that_dies_is_the_failure_of_its_job_and_another_goes_on(tmp_pa
     assert killed == Failure("crusoe: its process was killed by signal 9; all is lost", 1)
 
 
-def test_no_worker_is_started_before_it_pays(tmp_path: Path) -> None:
+def test_no_worker_is_started_before_it_pays_and_all_is_done_here_where_none_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[bool] = []
+
+    def start() -> None:
+        started.append(True)
+        raise OSError("no more processes")
+
+    def pause(_: Scenario, stop: Interruption) -> int:
+        time.sleep(0.1)
+        return os.getpid()
+
+    monkeypatch.setattr(module, "Worker", start)
     scenario = load(SCENARIOS / "crusoe.yaml")
-    jobs = [Job(scenario, make, (tmp_path / str(place),)) for place in range(100)]
-    assert set(done(*jobs)) == {os.getpid()}
+    for pays in (False, True):
+        if pays:
+            monkeypatch.setattr(module, "START", -1.0)
+        assert done(*[Job(scenario, pause)] * 3) == [os.getpid()] * 3
+        assert started == [True] * pays
 
 
 def test_what_has_not_begun_when_all_is_to_stop_is_left(tmp_path: Path) -> None:
