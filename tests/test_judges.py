@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,9 +36,12 @@ from tests.house import (
     StoneGeary,
     Taste,
     best_input,
+    emitted,
     formula_utility,
     load,
     parse,
+    plain,
+    reference,
     simulate,
     technology,
 )
@@ -250,6 +254,36 @@ def test_a_plan_one_percent_off_is_noticed_without_the_adjoint(inject: Inject, n
     inject(owner, method, fault)
     broken = gaps(again)
     assert any(gap < 1e-5 and broken[name] > 1e-3 for name, gap in honest.items()), (honest, broken)
+
+
+def written(function: Callable[[Any], Any], given: Any) -> list[Any]:
+    """The operations that a function is traced to; what is one operation with all that it does shows in the result."""
+    traced = emitted(function, plain(given))
+    assert isinstance(traced.result, tuple), "cannot be traced"
+    graph = traced.trace.graph
+    return [graph.operations, graph.arguments, graph.constants, repr(traced.run(plain(given)))]
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if "linear" not in name])
+def test_a_fault_is_written_into_the_tick_and_not_into_what_the_judges_ask(inject: Inject, name: str) -> None:
+    """But where they have no road of their own, and verify what was planned."""
+    data, owner, method, fault = FAULTS[name]
+    scenario = load(data, plugins=OWN)
+    economy, scheduler = scenario.economy, scenario.scheduler
+    state = scheduler.start(economy, scenario.initial_prices, 0)
+    function, guess = reference(economy), economy.first_guess()
+
+    def texts() -> tuple[list[Any], list[Any]]:
+        tick = written(scheduler.in_arrays(economy), state)
+        return tick, written(lambda given: function.descent(*given, slopes=True), (scenario.initial_prices, guess))
+
+    tick, judged = texts()
+    inject(owner, method, fault)
+    broken_tick, broken_judged = texts()
+    assert broken_tick != tick
+    verified = [firm.technology.verified for firm in economy.firms]
+    verified += [cohort.utility.verified for cohort in economy.consumers]
+    assert (broken_judged == judged) or any(verified)
 
 
 def test_every_kind_is_broken() -> None:

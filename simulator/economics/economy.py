@@ -24,6 +24,7 @@ from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.user_prices import PriceFactors, UserPrices
+from simulator.formulas.searches import asked
 
 MOST_ENTRIES, MOST_ROWS = 256, 12
 """With more entries, or more rows of agents to each, a function of floats takes too long to be written."""
@@ -154,7 +155,8 @@ class Economy(FirmLayout):
         profits, outputs, inputs = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
         faced = zip(self.firms, self.edge_rows, self.user_prices.of_firms(prices), strict=True)
         for firm, edges, (price, input_prices) in faced:
-            value, plan = firm.technology.profit(price, input_prices, guess[edges].reshape(firm.rows, -1))
+            near = guess[edges].reshape(firm.rows, -1)
+            value, plan = asked(firm.technology, "profit")(price, input_prices, near)
             profits.append(value.sum(keepdims=True))
             outputs.append(plan.output)
             inputs.append(plan.inputs.ravel())
@@ -202,7 +204,7 @@ class Economy(FirmLayout):
         faced = zip(self.firms, self.edge_rows, user_prices.of_firms(prices), strict=True)
         for number, (firm, edges, (price, input_prices)) in enumerate(faced):
             inputs = balance.inputs[edges].reshape(firm.rows, -1)
-            slope = firm.technology.supply_slope(price, np.stack(input_prices), inputs).sum(axis=0)
+            slope = asked(firm.technology, "supply_slope")(price, np.stack(input_prices), inputs).sum(axis=0)
             side, amount = firm.sides
             by_price = slope[side[:, None], side] * user_prices.firm_slopes(number)
             places.append((firm.traded[:, None] * goods + firm.traded).ravel())
@@ -225,7 +227,7 @@ class Economy(FirmLayout):
             part, some = block
             # Demand is differentiated in what is paid, so that income must move with that, too.
             moves = some.income_slope(income[part], profit_slopes) / factors
-            return some.utility.jacobian(faced, income[part], moves)
+            return asked(some.utility, "jacobian")(faced, income[part], moves)
 
         return cohort.weight * sum_up(over_blocks(cohort.blocks, slopes)) * factors
 
@@ -235,4 +237,4 @@ def _plans(consumers: Consumers, prices: Array, faced: Array, profits: Array) ->
     road.
     """
     income = consumers.income(prices, profits)
-    return income, consumers.utility.dual_demand(faced, income).sum(axis=0)
+    return income, asked(consumers.utility, "dual_demand")(faced, income).sum(axis=0)

@@ -19,6 +19,7 @@ from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.signal import signal_scale
+from simulator.formulas.searches import asked
 
 
 class Descent(NamedTuple):
@@ -141,7 +142,7 @@ def _surplus(economy: Economy, prices: Array, money: tuple[Array, ...]) -> Array
         faced = economy.user_prices.consumer_prices(number, prices)
 
         def of(block: tuple[slice, Consumers], faced: Array = faced, given: Array = given) -> Array:
-            return block[1].utility.surplus(faced, given[block[0]]).sum()
+            return asked(block[1].utility, "surplus")(faced, given[block[0]]).sum()
 
         total = total + cohort.weight * sum_up(over_blocks(cohort.blocks, of))
     return total

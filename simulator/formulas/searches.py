@@ -70,6 +70,11 @@ def traced_or_called(function: Function, what: str) -> Function:
     return cast("Function", called)
 
 
+def asked(kind: Any, question: str) -> Callable[..., Any]:
+    """What answers a question to a kind: its method, which is one operation if it cannot be traced."""
+    return traced_or_called(getattr(kind, question), f"{question} of {type(kind).__name__}")
+
+
 def _one_operation(trace: Trace, function: Callable[..., Any], arguments: Arguments, what: str) -> Any:
     """The results of a function as parts of one call; how many there are, and of what shapes, is found where it is
     traced.

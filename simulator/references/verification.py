@@ -13,6 +13,7 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.technology import Plan
 from simulator.formulas.in_runs import InRuns, one_by_one
+from simulator.formulas.searches import asked
 
 
 class FirmVerification:
@@ -43,7 +44,7 @@ class FirmVerification:
         prices, inputs, outputs = given
         faced = self._user_prices.of_firms(prices)
         found = [
-            firm.technology.plan_residual(
+            asked(firm.technology, "plan_residual")(
                 faced[number].output,
                 np.stack(faced[number].inputs),
                 Plan(inputs[edges].reshape(firm.rows, -1), outputs[rows]),
