@@ -58,7 +58,7 @@ ROOMS = {
     "simulator.formulas.in_floats": "InFloats emitted plain",
     "simulator.formulas.compiled": "Compiled UncompilableError written",
     "simulator.formulas.graph": "Graph",
-    "simulator.formulas.in_runs": "InRuns",
+    "simulator.formulas.in_runs": "InRuns gathered",
     "simulator.formulas.traced_array": "Trace TracedArray UntraceableError",
     "simulator.formulas.searches": "array_search traced_or_called",
     "simulator.formulas.operations": "FUNCTIONS OPERATIONS",

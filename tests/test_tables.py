@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,14 @@ from tests.house import (
     NEEDED,
     AgentRows,
     CohortTick,
+    InFloats,
+    InRuns,
     ScenarioError,
     Simulation,
     Table,
     Tatonnement,
     UserMarkets,
+    gathered,
     held,
     load,
     names,
@@ -257,3 +260,41 @@ def test_text_is_made_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [piece.count("\n") for piece in pieces] == [6, 6, 2]
     lines = "".join(pieces).splitlines()
     assert lines == [f"{row // 2},{'ab'[row % 2]},{2 * row}.0,{2 * row + 1}.0" for row in range(14)]
+
+
+@pytest.mark.parametrize("name", ["bazaar", "scarf", "crusoe", "village", "fisher", "shared_labour", "town"])
+def test_ticks_worked_out_once_more_are_what_they_were_to_the_last_bit(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The road that keeps ticks and takes their numbers out of tuples against the one that keeps the states before."""
+    once_more = simulate(loaded(name, ticks=60))
+    monkeypatch.setattr("simulator.records.market_view.FormulaUtility", object)
+    kept = simulate(loaded(name, ticks=60))
+    for table in TABLES:
+        pd.testing.assert_frame_equal(getattr(once_more, table), getattr(kept, table), check_exact=True)
+
+
+class Pair(NamedTuple):
+    number: int
+    parts: tuple[Any, ...]
+
+
+def test_structures_in_floats_are_gathered_with_the_runs_in_front() -> None:
+    runs = [Pair(1, ((1.0, 2.0), np.zeros(0), (3.0,))), Pair(2, ((6.0, 7.0), np.zeros(0), (8.0,)))]
+    number, (prices, nothing, stock) = gathered(runs)
+    assert number.tolist() == [1, 2]
+    assert prices.tolist() == [[1.0, 2.0], [6.0, 7.0]]
+    assert nothing.shape == (2, 0)
+    assert stock.tolist() == [[3.0], [8.0]]
+
+
+def test_runs_are_exactly_what_floats_give() -> None:
+    def function(given: tuple[Any, ...]) -> Any:
+        (x,) = given
+        return np.exp(x) + np.log(np.abs(x)) ** 3 + np.tanh(x) * x**0.3 + np.log1p(np.abs(x))
+
+    rows = np.random.default_rng(0).normal(size=(2000, 2)) * 3
+    rows[0] = 0.0, 800.0
+    floats = InFloats(function)
+    alone = [floats((tuple(row),)) for row in rows.tolist()]
+    np.testing.assert_array_equal(InRuns(function, exact=True)((rows,)), alone)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -124,7 +124,7 @@ class Ticks:
     """
 
     def __init__(self, ticks: Sequence[NamedTuple | Ticks]) -> None:
-        self._ticks = ticks
+        self._ticks, self._beside = ticks, any(isinstance(each, Ticks) for each in ticks)
 
     @classmethod
     def of(cls, **fields: Array) -> Ticks:
@@ -133,10 +133,14 @@ class Ticks:
         vars(ticks).update(fields)
         return ticks
 
+    def picked(self, places: Any) -> Ticks:
+        """Some of them."""
+        return _Picked(self, places)
+
     def __getattr__(self, name: str) -> Array:
-        groups = [(beside, list(group)) for beside, group in groupby(self._ticks, lambda tick: isinstance(tick, Ticks))]
-        if any(beside for beside, _ in groups):
-            whole = [part for beside, group in groups for part in (group if beside else [Ticks(group)])]
+        if self._beside:
+            groups = groupby(self._ticks, lambda tick: isinstance(tick, Ticks))
+            whole = [part for beside, group in groups for part in (group if beside else [Ticks(list(group))])]
             array = np.concatenate([getattr(part, name) for part in whole])
             setattr(self, name, array)
             return array
@@ -150,5 +154,18 @@ class Ticks:
             array = np.fromiter(numbers, float, math.prod(shape)).reshape(shape)
         else:
             array = np.array(column) if math.prod(shape) else np.zeros(shape)
+        setattr(self, name, array)
+        return array
+
+
+class _Picked(Ticks):
+    """Some of other ticks."""
+
+    def __init__(self, ticks: Ticks, places: Any) -> None:
+        super().__init__(())
+        self._all, self._places = ticks, places
+
+    def __getattr__(self, name: str) -> Array:
+        array = getattr(self._all, name)[self._places]
         setattr(self, name, array)
         return array

@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import numpy as np
 
 from simulator.formulas.graph import Term
-from simulator.formulas.text import ArrayText, FloatText
+from simulator.formulas.text import FloatText, Text
 from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
 
 MOST_LINES = 64
@@ -80,7 +80,7 @@ def in_arrays(value: Any) -> Any:
         return value
     if hasattr(value, "_make"):
         return type(value)._make([in_arrays(each) for each in value])  # pyright: ignore
-    if _numbers(value):
+    if numbers(value):
         return np.array(value)
     return tuple(in_arrays(each) for each in value)
 
@@ -94,13 +94,13 @@ def traced(trace: Trace, value: Any) -> Any:
     if not isinstance(value, tuple):
         return trace.array(value) if np.size(value) else value
     # A tuple of arrays alike may be a table as well: it is taken apart and put together in the same way.
-    if not hasattr(value, "_make") and (_numbers(value) or (value and all(_numbers(row, value[0]) for row in value))):
+    if not hasattr(value, "_make") and (numbers(value) or (value and all(numbers(row, value[0]) for row in value))):
         return trace.array(value)
     parts = [traced(trace, each) for each in value]
     return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # pyright: ignore
 
 
-def _numbers(value: Any, like: Any = None) -> bool:
+def numbers(value: Any, like: Any = None) -> bool:
     """Whether a value is an array in plain floats, of as many numbers of one kind as another if there is one."""
     numbers = isinstance(value, tuple) and value and isinstance(value[0], (float, int))
     return bool(numbers and (like is None or (len(value) == len(like) and type(value[0]) is type(like[0]))))
@@ -117,15 +117,15 @@ class Emitted(NamedTuple):
     refusal: str | None
 
 
-def emitted(function: Callable[[Any], Any], given: Any, *, arrays: bool = False) -> Emitted:
-    """A function of a structure of arrays as one of plain floats, or of `arrays` of them, traced where it is `given`
-    these floats.
+def emitted(function: Callable[[Any], Any], given: Any, text: type[Text] = FloatText) -> Emitted:
+    """A function of a structure of arrays as one of plain floats, or of what else the `text` is for, traced where it is
+    `given` these floats.
 
     It returns None where a guard does not hold (of arrays, `Where` it does), and `IN_ARRAYS` where the function cannot
     be traced.
     """
     trace = Trace()
-    symbols, structures = traced(trace, given), _Structures(trace, arrays=arrays)
+    symbols, structures = traced(trace, given), _Structures(trace, text(trace.graph))
     # The function may write on what it is given.
     taken = structures.pattern(symbols)
     refusal = None
@@ -151,8 +151,8 @@ def blamed(error: BaseException) -> str:
 class _Structures:
     """Structures in the text of a trace, and the `terms` met in what it returns."""
 
-    def __init__(self, trace: Trace, *, arrays: bool) -> None:
-        self.trace, self.text = trace, (ArrayText if arrays else FloatText)(trace.graph)
+    def __init__(self, trace: Trace, text: Text) -> None:
+        self.trace, self.text = trace, text
         self.text.space["new"] = tuple.__new__
         self.terms: list[Term] = []
 

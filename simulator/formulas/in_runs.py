@@ -7,14 +7,15 @@ others by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.formulas.in_floats import IN_ARRAYS, Emitted, emitted, plain
-from simulator.formulas.text import Where
+from simulator.formulas.in_floats import IN_ARRAYS, Emitted, emitted, numbers, plain
+from simulator.formulas.text import ArrayText, ExactText, Where
 from simulator.formulas.traced_array import TracedArray
 
 GivenT = TypeVar("GivenT")
@@ -25,12 +26,19 @@ class InRuns(Generic[GivenT, ResultT]):
     """A function of a structure of arrays, run for many structures of one shape.
 
     Each array of what is given, and of the result, has the runs in front, `(runs, ...)`; numbers are `(runs,)`. A run's
-    result is that of the function alone but for rounding, and does not depend on which others stand beside it.
+    result is that of the function alone but for rounding, and does not depend on which others stand beside it; if it is
+    `exact`, it is the one in plain floats to the last bit.
     """
 
-    def __init__(self, function: Callable[[GivenT], ResultT]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[[GivenT], ResultT], *, exact: bool = False) -> None:
+        self._function, self._text = function, ExactText if exact else ArrayText
         self._lines: list[Emitted] = []
+
+    def traced(self, given: GivenT) -> Emitted:
+        """The function as it is where it is given a structure in plain floats."""
+        line = emitted(self._function, given, self._text)
+        self._lines.append(line)
+        return line
 
     def __call__(self, given: GivenT) -> ResultT:
         """The results of all runs."""
@@ -43,8 +51,7 @@ class InRuns(Generic[GivenT, ResultT]):
                 if result.held.any():
                     return self._apart(given, result.held)
             else:
-                line = emitted(self._function, plain(_picked(given, 0)), arrays=True)
-                self._lines.append(line)
+                line = self.traced(plain(picked(given, 0)))
                 result = line.run(columns)
                 if isinstance(result, Where):
                     return self._apart(given, result.held)
@@ -54,23 +61,23 @@ class InRuns(Generic[GivenT, ResultT]):
 
     def _apart(self, given: GivenT, held: NDArray[np.bool_]) -> ResultT:
         """The results of those runs for which a guard holds and of the others, put together again."""
-        return _merged(held, self(_picked(given, held)), self(_picked(given, ~held)))
+        return _merged(held, self(picked(given, held)), self(picked(given, ~held)))
 
 
 def one_by_one(function: Callable[[GivenT], ResultT]) -> Callable[[GivenT], ResultT]:
     """What `InRuns` makes of a function, done to each run alone in arrays: for functions that are long or of much."""
 
     def of_all(given: GivenT) -> ResultT:
-        return stacked([function(_picked(given, run)) for run in range(_runs(given))])
+        return stacked([function(picked(given, run)) for run in range(_runs(given))])
 
     return of_all
 
 
-def _mapped(function: Callable[..., Any], value: Any, *others: Any) -> Any:
+def mapped(function: Callable[..., Any], value: Any, *others: Any) -> Any:
     """A structure with what a function makes of each of its leaves, and of those of others of the same shape."""
     if not isinstance(value, tuple):
         return function(value, *others)
-    parts = [_mapped(function, *each) for each in zip(cast("tuple[Any, ...]", value), *others, strict=True)]
+    parts = [mapped(function, *each) for each in zip(cast("tuple[Any, ...]", value), *others, strict=True)]
     return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # pyright: ignore
 
 
@@ -79,9 +86,9 @@ def _runs(value: Any) -> int:
     return max(map(_runs, cast("tuple[Any, ...]", value)), default=0) if isinstance(value, tuple) else len(value)
 
 
-def _picked(given: Any, runs: int | NDArray[np.bool_]) -> Any:
+def picked(given: Any, runs: int | NDArray[np.bool_]) -> Any:
     """The structure of one run, or of some."""
-    return _mapped(lambda leaf: leaf[runs], given)
+    return mapped(lambda leaf: leaf[runs], given)
 
 
 def _columns(given: Any) -> Any:
@@ -92,7 +99,7 @@ def _columns(given: Any) -> Any:
             return leaf
         return tuple(columns(leaf[:, place]) for place in range(leaf.shape[1])) if leaf[0].size else leaf[0]
 
-    return _mapped(columns, given)
+    return mapped(columns, given)
 
 
 def _in_front(like: Any, result: Any, runs: int) -> Any:
@@ -114,9 +121,27 @@ def _flat(value: Any) -> list[Any]:
     return [part for each in value for part in _flat(each)] if isinstance(value, tuple) else [value]
 
 
+def gathered(values: Sequence[Any]) -> Any:
+    """Structures in plain floats as one of arrays, with the runs in front."""
+    first = values[0]
+    if not isinstance(first, tuple):
+        return np.array(values)
+    first = cast("tuple[Any, ...]", first)
+    if not hasattr(first, "_make") and numbers(first):
+        column = np.fromiter(chain.from_iterable(values), np.asarray(first).dtype, len(values) * len(first))
+        return column.reshape(len(values), len(first))
+    parts = [gathered(part) for part in zip(*values, strict=True)]
+    return type(first)._make(parts) if hasattr(first, "_make") else tuple(parts)  # pyright: ignore
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Structures of several runs each as one of them all."""
+    return mapped(lambda *leaves: None if leaves[0] is None else np.concatenate(leaves), *parts)
+
+
 def stacked(results: list[Any]) -> Any:
     """The structures of single runs as one, with the runs in front."""
-    return _mapped(lambda *leaves: None if leaves[0] is None else np.stack(leaves), *results)
+    return mapped(lambda *leaves: None if leaves[0] is None else np.stack(leaves), *results)
 
 
 def _merged(held: NDArray[np.bool_], some: Any, others: Any) -> Any:
@@ -129,4 +154,4 @@ def _merged(held: NDArray[np.bool_], some: Any, others: Any) -> Any:
         merged[held], merged[~held] = one, other
         return merged
 
-    return _mapped(both, some, others)
+    return mapped(both, some, others)

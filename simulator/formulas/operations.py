@@ -169,8 +169,24 @@ STEERING: dict[str, Primitive] = {
 }
 """What a traced function asks and chooses, and what it takes of a call; no formula is written with these."""
 
+ROUNDED = frozenset(["^ constant", "^", "power", "ln", "exp", "sin", "cos", "cosh", "tanh", "sech^2", "log1p", "expm1"])
+"""Operations whose last bit on arrays is another than on floats; all others are exact or correctly rounded."""
+
 FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs")
 """The operations a formula may call by name."""
+
+
+def element_by_element(row: Primitive) -> Callable[..., Any]:
+    """One operation on arrays, with the very numbers that it has on floats."""
+
+    def on_arrays(*arguments: Any) -> Any:
+        columns = [np.asarray(each, dtype=float).ravel().tolist() for each in np.broadcast_arrays(*arguments)]
+        try:
+            return np.array(list(map(row.number, *columns)))
+        except (ArithmeticError, ValueError):
+            return np.array([calculate(row, values) for values in zip(*columns, strict=True)])
+
+    return on_arrays
 
 
 def calculate(row: Primitive, values: Sequence[float]) -> float:

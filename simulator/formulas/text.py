@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from simulator.formulas.graph import Graph, Term
-from simulator.formulas.operations import calculate
+from simulator.formulas.operations import ROUNDED, calculate, element_by_element
 
 SIGNS = {
     **{sign: f"{{}} {sign} {{}}" for sign in ("+", "-", "*", "/", ">", "<", ">=", "<=", "==", "!=", "and", "or")},
@@ -123,11 +123,20 @@ class ArrayText(Text):
     """Operations done to arrays, an element a run. Where a guard holds in some runs only, that is what is returned."""
 
     whole = False
+    exact = False
+    """Whether results are those of floats to the last bit."""
 
     def operation(self, node: int, arguments: Sequence[str]) -> str:
-        self.space[f"f{node}"] = self.graph.row(node).array
+        row, rounded = self.graph.row(node), self.graph.operations[node] in ROUNDED
+        self.space[f"f{node}"] = element_by_element(row) if self.exact and rounded else row.array
         return f"f{node}({', '.join(arguments)})"
 
     def guard(self, name: str, holds: bool) -> str:
         self.space["Where"] = Where
         return f"if not (held := Where({name} == {holds})).everywhere: return held"
+
+
+class ExactText(ArrayText):
+    """The same with the numbers of floats."""
+
+    exact = True

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.dynamics.consumers import CohortTotals
-from simulator.dynamics.market_tick import MarketTick, Ticks
+from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
 from simulator.economics.allocation import bids, marginal_products
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
+from simulator.formulas.in_runs import InRuns, gathered, mapped, picked
 from simulator.references.adjoint import adjoints
+
+Appraisal = tuple[Array | None, tuple[CohortTotals, ...]]
+"""The fraction of plans that a share-out would allow `(goods,)` (none with trade in every tick), and what each cohort
+of consumers did.
+"""
 
 
 class MarketNote(NamedTuple):
-    """A tick (or several that are passed over) and the prices of the path it is compared with `(goods,)`, and if it is
-    `recorded` what is noted of it while it lasts.
+    """A tick (or several that are passed over) and the prices of the path it is compared with `(goods,)`; if it is
+    `recorded` its appraisal.
 
-    The fraction of plans that a share-out would allow `(goods,)` (none with trade in every tick), and what each cohort
-    of consumers did.
+    Of a tick in plain floats that is to be appraised the state `before` it is enough: when the block is full, it is
+    worked out once more and appraised beside all others. Where a tick is a search, it is kept as well.
     """
 
-    tick: MarketTick | Ticks
+    tick: MarketTick | Ticks | None
     recorded: bool = False
     path: Array | None = None
-    fraction: Array | None = None
-    consumers: Sequence[CohortTotals] = ()
+    before: MarketState | None = None
+    appraisal: Appraisal | None = None
 
     @property
     def ticks(self) -> int:
@@ -37,21 +44,52 @@ class MarketNote(NamedTuple):
         return len(self.tick.prices) if isinstance(self.tick, Ticks) else 1
 
 
+class Afterwards:
+    """Ticks in plain floats, worked out once more from the states before them and appraised, many at once."""
+
+    def __init__(
+        self,
+        ticking: Callable[[MarketState], tuple[MarketState, MarketTick]],
+        appraised: Callable[[tuple[MarketState, MarketTick]], Appraisal],
+    ) -> None:
+        self._tick: InRuns[MarketState, MarketTick] = InRuns(lambda state: ticking(state)[1], exact=True)
+        self._appraised = InRuns(appraised, exact=True)
+
+    def __call__(self, notes: Sequence[MarketNote], recorded: NDArray[np.bool_]) -> tuple[Ticks, Any]:
+        """The ticks, and the appraisal of those `recorded`, None unless there is one."""
+        states: MarketState = gathered([note.before for note in notes])
+        kept = [note.tick for note in notes if note.tick is not None]
+        ticks: MarketTick = gathered(kept) if kept else _beside(self._tick(states))
+        beside = Ticks(kept) if kept else Ticks.of(**ticks._asdict())
+        if not recorded.any():
+            return beside, None
+        some = (states, ticks) if recorded.all() else picked((states, ticks), recorded)
+        return beside, _beside(self._appraised(some))
+
+
+def _beside(value: Any) -> Any:
+    """Arrays as they are added up: a tick's numbers side by side in memory."""
+    return mapped(lambda leaf: None if leaf is None else np.ascontiguousarray(leaf), value)
+
+
 class Block:
     """The recorded ticks of a block side by side, with what follows of them once it is asked for, `(ticks, goods)`
-    unless said.
+    unless said: `fraction` and what `consumers` of each cohort did are those of an appraisal.
     """
 
     def __init__(
-        self, economy: Economy, markets: UserMarkets, ticks: Ticks, notes: Sequence[MarketNote], *, every_tick: bool
+        self,
+        economy: Economy,
+        markets: UserMarkets,
+        ticks: Ticks,
+        notes: Sequence[MarketNote],
+        appraisal: Any,
+        *,
+        every_tick: bool,
     ) -> None:
         self.economy, self.ticks, self.notes = economy, ticks, notes
+        self.fraction, self.consumers = cast("tuple[Any, Any]", appraisal or (None, ()))
         self._markets, self._every_tick = markets, every_tick
-
-    @cached_property
-    def consumers(self) -> list[Ticks]:
-        """What each cohort did."""
-        return [Ticks(each) for each in zip(*(noted.consumers for noted in self.notes), strict=True)]
 
     @cached_property
     def _used(self) -> tuple[Array, Array]:
@@ -59,8 +97,7 @@ class Block:
         inputs, consumption = self.ticks.inputs, self.ticks.consumption.sum(axis=1)
         if self._every_tick:
             return inputs, consumption
-        fraction = np.array([noted.fraction for noted in self.notes])
-        return inputs * fraction[:, self.economy.edge_good], consumption * fraction
+        return inputs * self.fraction[:, self.economy.edge_good], consumption * self.fraction
 
     @cached_property
     def inputs(self) -> Array:
@@ -101,8 +138,8 @@ class Block:
     @cached_property
     def _worth(self) -> Array:
         """What consumers bid for all they use, and what it adds to the objective, `(2, ticks, goods)`."""
-        nothing = np.zeros((len(self.notes), 2, len(self.economy.goods)))
-        return np.moveaxis(sum((cohort.worth for cohort in self.consumers), nothing), 1, 0)
+        nothing = np.zeros((2, *self.ticks.prices.shape))
+        return sum((np.stack(cohort.worth) for cohort in self.consumers), nothing)
 
     @cached_property
     def traded(self) -> Array:

@@ -1,7 +1,7 @@
 """What is recorded of a market in which everybody plans: prices, plans and deeds beside what the judges say.
 
-While a tick lasts the judges are asked what they say of it, and each cohort what it did; all else is worked out for the
-ticks of a block at once.
+While a tick lasts hardly more is noted than the state before it; all else is worked out for the ticks of a block at
+once. Of a tick in arrays each cohort is asked at once what it did: nobody keeps what its members planned.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulator.dynamics.consumers import CohortTick, CohortTotals
+from simulator.dynamics.consumers import CohortTick
 from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.price_rules import PriceRule
@@ -24,10 +26,11 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
-from simulator.formulas.in_floats import InFloats, in_arrays, plain
+from simulator.formulas.in_floats import in_arrays, plain
+from simulator.formulas.in_runs import joined, stacked
 from simulator.records.agent_rows import AgentRows
 from simulator.records.columns import TABLES, TRADE_TICKS, growing_columns
-from simulator.records.market_block import Block, MarketNote
+from simulator.records.market_block import Afterwards, Appraisal, Block, MarketNote
 from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
@@ -45,10 +48,14 @@ SEEN = ("gradient_path_gap", "plan_residual", "descended", "last_of_path")
 """What is remembered of the ticks so far, from one block to the next."""
 
 
+Ticking = Callable[[Economy], Callable[[MarketState], tuple[MarketState, MarketTick]]]
+"""A tick of an economy as a function that may be traced."""
+
+
 class MarketView(View[MarketState, MarketTick, MarketNote]):
-    """The view of an economy's market under a `rule`, with trade in every tick or not; `cohorts` tells what consumers
-    went through in a tick. What is noted is enough for the `tables` that are kept; `economies` are all that follow one
-    another, if there are several.
+    """The view of an economy's market under a `rule`, with trade in every tick or not: `ticking` gives ticks once more,
+    `cohorts` tells what consumers went through in one. What is noted is enough for the `tables` that are kept;
+    `economies` are all that follow one another, if there are several.
     """
 
     sentences = MARKET
@@ -58,6 +65,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         economy: Economy,
         markets: UserMarkets,
         rule: PriceRule,
+        ticking: Ticking,
         cohorts: Callable[[Market], list[CohortTick]],
         references: References | None,
         *,
@@ -74,8 +82,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
         self.last_of_path = np.full((3, len(economy.goods)), np.nan)
         self._verification = FirmVerification(economy)
-        self._in_floats = InFloats(self._appraised)
-        self._appraises = bool(tables & {"trajectory", "agents", "wedges"})
+        self._ticking, self._afterwards = ticking, Afterwards(ticking(economy), self._appraised)
+        asked = references is not None or tables & {"trajectory", "agents", "wedges"}
+        self._appraises = bool(asked and (economy.consumers or not every_tick))
+        self._searches = any(isinstance(cohort.utility, FormulaUtility) for cohort in economy.consumers)
         self._economies = economies or (economy,)
 
     @cached_property
@@ -93,7 +103,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = self.conservation.economy = economy
         self._verification, self.descended = FirmVerification(economy), Descended()
-        self._in_floats = InFloats(self._appraised)
+        self._afterwards = Afterwards(self._ticking(economy), self._appraised)
         if self.references is not None:
             self.references.change_economy(tick, economy)
 
@@ -119,57 +129,78 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         return MarketNote(ticks) if self.every_tick else None
 
     def note(self, now: Market, *, record: bool) -> MarketNote:
-        tick, unasked = now.tick, self.references is None and not self._appraises
+        tick = now.tick
         path = None if self.references is None else self.references.path.advance(tick.tick)
-        if not record or unasked or (self.every_tick and tick.finite and not now.economy.consumers):
+        if not self._appraises:
+            return MarketNote(tick, record, path)
+        if isinstance(tick.prices, tuple):
+            before = now.before if isinstance(now.before.prices, tuple) else plain(now.before)
+            # What is settled at an equilibrium is settled once, in the last tick.
+            kept = self._searches or (not self.every_tick and any(tick.traded))
+            return MarketNote(tick if kept else None, record, path, before)
+        if not record:
             return MarketNote(tick, record, path)
         with np.errstate(all="ignore"):
-            given, noted = (now.before, tick), None
-            if isinstance(tick.prices, tuple):
-                noted = self._in_floats(given if isinstance(now.before.prices, tuple) else plain(given))
-            fraction, totals = noted or self._appraised(given)
-            return MarketNote(tick, True, path, fraction, totals)
+            return MarketNote(tick, True, path, None, self._appraised((now.before, tick)))
 
-    def _appraised(self, given: tuple[MarketState, MarketTick]) -> tuple[Array | None, tuple[CohortTotals, ...]]:
-        """The fraction of plans that a share-out would allow, unless there was trade, and what each cohort did."""
+    def _appraised(self, given: tuple[MarketState, MarketTick]) -> Appraisal:
         (before, tick), economy, fraction = given, self.economy, None
         if not (self.every_tick and tick.finite):
             planned = in_arrays((tick.planned_inputs, tick.consumers_planned, tick.planned_outputs))
             fraction = share_out(economy, *planned) if tick.finite else np.ones(len(economy.goods))
         cohorts = self._cohorts(Transition(economy, before, tick, before)) if economy.consumers else []
         objective = self.references is not None
-        return fraction, tuple(cohort.totals(fraction, objective=objective) for cohort in cohorts)
+        totals = tuple(cohort.totals(fraction, objective=objective) for cohort in cohorts)
+        return None if self.every_tick else fraction, totals
 
     def rows(self, notes: Sequence[MarketNote]) -> dict[str, Callable[[], Rows]]:
-        whole = ticks = Ticks([note.tick for note in notes])
-        imbalances = self._conserve(notes, whole)
+        groups = [list(group) for _, group in groupby(notes, _kind)]
+        parts = [self._beside(group) for group in groups]
+        whole = Ticks([ticks for ticks, *_ in parts])
+        finite = isinstance(notes[-1].tick, Ticks) or bool(parts[-1][0].finite[-1])
+        imbalances = self._conserve(whole, finite=finite)
         if self.references is not None:
             path = np.array([note.path for note in notes])
             to_path, self.last_of_path = relative_gap(whole.prices, path), np.vstack([self.last_of_path, path])[-3:]
             self.gradient_path_gap = float(np.fmax.reduce(to_path, initial=self.gradient_path_gap))
-        ends = np.cumsum([note.ticks for note in notes])
-        places = [end - 1 for end, note in zip(ends.tolist(), notes, strict=True) if note.recorded]
-        if not places:
+        recorded = np.concatenate([marks for _, marks, _ in parts])
+        if not recorded.any():
             return {}
-        if len(places) < ends[-1]:
-            notes = [note for note in notes if note.recorded]
-            ticks = Ticks([note.tick for note in notes])
-        block = Block(self.economy, self.markets, ticks, notes, every_tick=self.every_tick)
+        ticks = Ticks([some if marks.all() else some.picked(marks) for some, marks, _ in parts if marks.any()])
+        appraisals = [appraisal for *_, appraisal in parts if appraisal is not None]
+        block = Block(
+            self.economy,
+            self.markets,
+            ticks,
+            [note for note in notes if note.recorded],
+            joined(appraisals) if appraisals else None,
+            every_tick=self.every_tick,
+        )
         judged = {} if self.references is None else self._judged(self.references, block)
         return {
             "trajectory": lambda: self._trajectory(block),
-            "ticks": lambda: self._ticks(block, imbalances[:, places], judged),
+            "ticks": lambda: self._ticks(block, imbalances[:, recorded], judged),
             "agents": lambda: Rows(ticks.tick, self._agents.keys, self._agents.known(block)),
             "wedges": lambda: self._wedges(block),
         }
 
-    def _conserve(self, notes: Sequence[MarketNote], ticks: Ticks) -> Array:
-        """Relative imbalances of goods and of money, `(2, ticks)`; not a number in a last tick without finite plans."""
-        count, last = sum(note.ticks for note in notes), notes[-1].tick
+    def _beside(self, notes: Sequence[MarketNote]) -> tuple[Ticks, NDArray[np.bool_], Any]:
+        """Ticks of one kind side by side, which of them are recorded, and the appraisal of these if it is asked for."""
+        recorded = np.repeat([note.recorded for note in notes], [note.ticks for note in notes])
+        if notes[0].before is not None:
+            ticks, appraisal = self._afterwards(notes, recorded)
+            return ticks, recorded, appraisal
+        appraisals = [note.appraisal for note in notes if note.appraisal is not None]
+        ticks = Ticks([note.tick for note in notes if note.tick is not None])
+        return ticks, recorded, stacked(appraisals) if appraisals else None
+
+    def _conserve(self, whole: Ticks, *, finite: bool) -> Array:
+        """Relative imbalances of goods and of money, `(2, ticks)`; none in the last unless plans are `finite`."""
+        count = len(whole.prices)
         imbalances = np.full((2, count), np.nan)
-        traded = count if isinstance(last, Ticks) or last.finite else count - 1
+        traded = count if finite else count - 1
         if self.every_tick and traded:
-            seen = ticks if traded == count else Ticks([note.tick for note in notes[:-1]])
+            seen = whole if traded == count else whole.picked(slice(traded))
             imbalances[:, :traded] = self.conservation.observe(seen)
         return imbalances
 
@@ -253,6 +284,11 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             "equilibrium": reached(references, now),
             "dominant_mode": None if mode is None else _by_good(self.markets, mode),
         }
+
+
+def _kind(note: MarketNote) -> tuple[bool, bool, bool]:
+    """How a note is looked at: whether it is of ticks passed over, whether a state is kept, and whether a tick is."""
+    return isinstance(note.tick, Ticks), note.before is not None, note.tick is not None
 
 
 def _mean(values: Array, weights: Array) -> Array:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from simulator.references.judges import References
 
 MOST_BYTES = 64_000_000
-"""A block of ticks keeps notes of about so many bytes at most."""
+"""A block of ticks and of notes of them is of about so many bytes at most."""
 MOST_WORK = 20_000_000
 """A block of ticks is about so much work at most: a second or two."""
-MOST_TICKS = 1024
+MOST_TICKS = 512
 
 NoteT = TypeVar("NoteT")
 Parts = dict[str, Mapping[str, Array]]
@@ -109,7 +109,7 @@ class Recorder:
         self, view: View[Any, Any, Any], ends: Set[int] = frozenset(), kept: Set[str] = frozenset(TABLES)
     ) -> None:
         self.view, self._ends, self._kept = view, ends, kept
-        self._seen, self._notes, self._last, self._bytes = 0, list[Any](), -1, 0
+        self._seen, self._notes, self._last, self._bytes, self._most = 0, list[Any](), -1, 0, MOST_TICKS
 
     @property
     def most_ticks(self) -> int:
@@ -119,12 +119,16 @@ class Recorder:
     def observe(self, now: Transition[Any, Any], *, record: bool) -> None:
         """Note the tick just over, for the tables if it is to be recorded."""
         self._seen, self._last = self._seen + 1, now.tick.tick
-        note = self.view.note(now, record=record)
+        note, notes = self.view.note(now, record=record), self._notes
         if note is not None:
-            self._notes.append(note)
-            # Of the first note, the second, the fourth, and so on: the first tick of a run may be of another kind.
-            if not len(self._notes) & (len(self._notes) - 1):
-                self._bytes = max(self._bytes, held(note))
+            notes.append(note)
+            # Of the first note, the second, the fourth, and so on: the first tick of a run may be of another kind. The
+            # tick counts, kept or not: what becomes of it in the end takes as much.
+            if not len(notes) & (len(notes) - 1):
+                self._bytes = max(self._bytes, held((note, now.tick)))
+                self._most = self.most_ticks
+        elif self._seen == 1:
+            self._most = self.most_ticks
 
     @property
     def room(self) -> int:
@@ -141,7 +145,7 @@ class Recorder:
     @property
     def full(self) -> bool:
         """Whether a block of ticks is complete."""
-        return self._seen >= self.most_ticks or self._last in self._ends
+        return self._seen >= self._most or self._last in self._ends
 
     def tables(self, *, last: bool = False) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call; of the `last` block those too that a summary needs."""

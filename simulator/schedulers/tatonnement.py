@@ -331,6 +331,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             economy,
             options.markets,
             self.rule,
+            self.in_arrays,
             self.cohorts,
             references,
             every_tick=self.trade.every_tick,
