@@ -173,8 +173,9 @@ class RunFolder:
                     file.add(text.encode())
 
     def hold(self, state: Callable[[], State]) -> None:
-        """Keep the state after all rows written so far, and after `finish` all that was written; save it if due. Between
-        blocks that take no time an earlier state is good enough: what follows of it is the same.
+        """Keep the state after all rows written so far, and after `finish` all that was written; save it if due.
+
+        After blocks that take no time an earlier state is good enough: what follows of it is the same.
         """
         now = time.monotonic()
         if now < self._kept_until and not self._last:
