@@ -68,7 +68,7 @@ ROOMS = {
     "simulator.programs.program": "Program ProgramError",
     "simulator.programs.supply_chain": "chain_of",
     "simulator.references.adjoint": "adjoints equilibrium_adjoints",
-    "simulator.references.diagnostics": "Diagnosis Slopes diagnose",
+    "simulator.references.diagnostics": "Diagnosis Markets diagnose",
     "simulator.references.equilibrium": "Equilibrium find search_equilibria=search",
     "simulator.references.fragility": "ENUMERATED Fragility FragilityError Parameter changed parameters",
     "simulator.references.gradient_path": "GradientPath",

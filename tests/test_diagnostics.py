@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import load, simulate
-from tests.house import Array, Diagnosis, Scenario, Slopes, diagnose, diagnostics, find
+from tests.house import Array, Diagnosis, Markets, Scenario, diagnose, diagnostics, find
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 COLUMNS = ["rotation_index", "cosine_home", "dominant_mode"]
@@ -24,7 +24,7 @@ def picture(scenario: Scenario, prices: Array) -> Diagnosis:
     balance = economy.balance(prices)
     made = economy.user_prices.profit_slopes(balance.outputs, balance.inputs).sum(axis=0)
     known = (balance.prices, balance.demand, balance.supply, made, economy.jacobian(balance))
-    ((ticks, found),) = diagnose(economy, scenario.rule, Slopes(*(each[None] for each in known)))
+    ((ticks, found),) = diagnose(economy, scenario.rule, Markets(*(each[None] for each in known)))
     assert ticks.tolist() == [0]
     level = None if found.level is None else found.level[0]
     return Diagnosis(found.active, found.worth[0], found.matrix[0], found.imbalance[0], level)

@@ -154,40 +154,47 @@ def _solution(matrix: Array, right: Array, level: Array | None) -> Array:
     return solution
 
 
-class Slopes(NamedTuple):
+class Markets(NamedTuple):
     """How markets answer to prices in so many ticks: `(ticks, goods)` `prices`, `demand`, `supply` and what firms have
-    `made`, less what they have used; and `jacobian` `(ticks, goods, goods)`, `dz/dp`.
+    `made`, less what they have used; and `jacobian` `(ticks, goods, goods)`, `dz/dp`, if it was asked for.
     """
 
     prices: Array
     demand: Array
     supply: Array
     made: Array
-    jacobian: Array
+    jacobian: Array | None
+
+    @property
+    def scale(self) -> Array:
+        """`s = max(demand, supply)`."""
+        return np.maximum(self.demand, self.supply)
 
 
 @np.errstate(all="ignore")
-def diagnose(economy: Economy, rule: PriceRule, slopes: Slopes) -> Iterator[tuple[NDArray[np.intp], Diagnosis]]:
+def diagnose(economy: Economy, rule: PriceRule, markets: Markets) -> Iterator[tuple[NDArray[np.intp], Diagnosis]]:
     """The linear pictures of ticks, with the numbers of those that speak of the same goods; none of a tick in which no
     price moves. `K` is analytic, from `Economy.jacobian`.
     """
-    relative = rule.unknowns(economy).relative_only
+    relative, excess = rule.unknowns(economy).relative_only, markets.demand - markets.supply
     moving = (rule.free | relative) & ~economy.is_outside
-    excess, scale = slopes.demand - slopes.supply, np.maximum(slopes.demand, slopes.supply)
-    spoken_of = active_goods(slopes.prices, excess, scale, moving, rule.floor)
-    for active in np.unique(spoken_of, axis=0):
-        ticks = np.flatnonzero((spoken_of == active).all(axis=1))
-        if active.any():
-            yield ticks, _picture(economy, relative, active, Slopes._make(each[ticks] for each in slopes))
+    spoken_of = active_goods(markets.prices, excess, markets.scale, moving, rule.floor)
+    alike: dict[bytes, list[int]] = {}
+    for tick, active in enumerate(spoken_of):
+        alike.setdefault(active.tobytes(), []).append(tick)
+    for ticks in map(np.array, alike.values()):
+        if (active := spoken_of[ticks[0]]).any():
+            known = (None if each is None else each[ticks] for each in markets)
+            yield ticks, _picture(economy, relative, active, Markets._make(known))
 
 
-def _picture(economy: Economy, relative: bool, active: NDArray[np.bool_], slopes: Slopes) -> Diagnosis:
-    scale = np.maximum(slopes.demand, slopes.supply)[:, active]
-    prices, field = slopes.prices[:, active], (slopes.demand - slopes.supply)[:, active]
-    slope = slopes.jacobian[:, active][:, :, active]
+def _picture(economy: Economy, relative: bool, active: NDArray[np.bool_], markets: Markets) -> Diagnosis:
+    assert markets.jacobian is not None
+    prices, scale = markets.prices[:, active], markets.scale[:, active]
+    field, slope = (markets.demand - markets.supply)[:, active], markets.jacobian[:, active][:, :, active]
     if relative:
-        net_supply = economy.total_supply + slopes.made
-        wealth = (slopes.prices * net_supply).sum(axis=1)
+        net_supply = economy.total_supply + markets.made
+        wealth = (markets.prices * net_supply).sum(axis=1)
         # Hotelling: net supply is the gradient of wealth.
         slope = slope - field[:, :, None] * net_supply[:, None, active] / wealth[:, None, None]
     weight = np.sqrt(prices / scale)

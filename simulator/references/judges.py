@@ -16,7 +16,7 @@ from simulator.economics.potential import Reference, merit_value, reference
 from simulator.economics.signal import signal_scale
 from simulator.economics.ties import set_valued
 from simulator.formulas.in_runs import InRuns, one_by_one
-from simulator.references.diagnostics import Slopes, diagnose
+from simulator.references.diagnostics import Markets, diagnose
 from simulator.references.equilibrium import Equilibrium, search
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
@@ -58,18 +58,13 @@ function of prices, and a planner's gradient ascent on the allocation.
 
 class Seen(NamedTuple):
     """The reference function at the market's own prices: its `value` `()`, and `(goods,)` its `signal` (minus the
-    gradient, in quantities), `scale`, what is planned to be `made` less what is used and, where the rule asks for it,
-    the signal's `slope`. Where the linear picture is wanted, `jacobian` `(goods, goods)` is that of excess demand.
+    gradient, in quantities) and, where the rule asks for it, the signal's `slope`; and how `markets` answer there.
     """
 
     value: Array
     signal: Array
-    scale: Array
-    demand: Array
-    supply: Array
-    made: Array
     slope: Array | None
-    jacobian: Array | None
+    markets: Markets
 
 
 class RegimeEquilibria(NamedTuple):
@@ -129,11 +124,11 @@ class References:
 
         def look(given: tuple[Array, Array]) -> Seen:
             descent = function.descent(*given, sloping, slopes=jacobian)
-            plans, slope = descent.plans, descent.slope
+            plans, found = descent.plans, descent.slopes if jacobian else None
             made = economy.user_prices.net_output(plans.outputs, plans.inputs)
-            found = descent.slopes if jacobian else None
             assert descent.value is not None
-            return Seen(descent.value, descent.signal, plans.scale, plans.demand, plans.supply, made, slope, found)
+            markets = Markets(plans.prices, plans.demand, plans.supply, made, found)
+            return Seen(descent.value, descent.signal, descent.slope, markets)
 
         small = economy.small(slopes=jacobian or sloping or function.by_slopes)
         return InRuns(look) if small else one_by_one(look)
@@ -174,9 +169,7 @@ class References:
         columns = {name: np.full(ticks, np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
         self.dominant_mode = None
         if self._diagnostics and not set_valued(self.economy):
-            looked = (numbers % self._diagnostics == 0) & np.isfinite(motion / np.where(prices > 0, prices, 1.0)).all(
-                axis=1
-            )
+            looked = (numbers % self._diagnostics == 0) & np.isfinite(_relative(motion, prices)).all(axis=1)
         value, (signal, own_scale, slope) = np.empty(ticks), np.empty((3, ticks, goods))
         most = max(1, MOST_NUMBERS // goods**2)
         for jacobian in (False, True):
@@ -185,11 +178,11 @@ class References:
                 if not len(part):
                     continue
                 seen = self._look[jacobian]((prices[part], inputs[part]))
-                value[part], signal[part], own_scale[part] = seen.value, seen.signal, seen.scale
+                value[part], signal[part], own_scale[part] = seen.value, seen.signal, seen.markets.scale
                 if seen.slope is not None:
                     slope[part] = seen.slope
-                if seen.jacobian is not None:
-                    self._diagnose(part, prices[part], motion[part], seen, columns)
+                if jacobian:
+                    self._diagnose(part, _relative(motion, prices)[part], seen.markets, columns)
         scale, sloping = signal_scale(self.economy, demand, supply), self.rule.needs_jacobian
         is_potential = self.reference.kind == "potential"
         free, metric = self._free, self.rule.metric(prices, scale, slope if sloping else None)
@@ -200,15 +193,11 @@ class References:
             "distance_to_equilibrium": self._distance(prices, demand, supply),
         }
 
-    def _diagnose(
-        self, rows: NDArray[np.intp], prices: Array, motion: Array, seen: Seen, columns: dict[str, Array]
-    ) -> None:
-        """Write to the `rows` of columns what the linear picture says there."""
-        assert seen.jacobian is not None
-        slopes = Slopes(prices, seen.demand, seen.supply, seen.made, seen.jacobian)
-        for some, found in diagnose(self.economy, self.rule, slopes):
+    def _diagnose(self, rows: NDArray[np.intp], motion: Array, markets: Markets, columns: dict[str, Array]) -> None:
+        """Write to the `rows` of columns what the linear picture says there, `motion` being that of log prices."""
+        for some, found in diagnose(self.economy, self.rule, markets):
             columns["rotation_index"][rows[some]] = found.rotation_index
-            columns["cosine_home"][rows[some]] = found.cosine_home(_relative(motion, prices)[some])
+            columns["cosine_home"][rows[some]] = found.cosine_home(motion[some])
             mode, columns["dominant_mode"][rows[some]] = found.dominant_mode
             if rows[some[-1]] == len(columns["dominant_mode"]) - 1:
                 self.dominant_mode = mode[-1]
