@@ -167,9 +167,9 @@ class FormulaTechnology(Technology):
         productivity, weight, scale, first_slope, scalar = self._alone
         earned, near = price * productivity, guess.item() / weight
         x, made = best_input(scalar, input_prices[0] / earned if earned > 0.0 else math.inf, near, first_slope)
-        if not (made >= 0.0 or (self.negative_output and made > -math.inf)):
-            x = made = 0.0
-        return _with_profit(price, input_prices, _plan_of_one(weight * x, scale * made))
+        works = made > -math.inf if self.negative_output else made >= 0.0
+        x, made = np.where(works, weight * x, 0.0), np.where(works, scale * made, 0.0)
+        return _with_profit(price, input_prices, _plan_of_one(x, made))
 
     @property
     def verified(self) -> bool:
@@ -320,7 +320,7 @@ def _with_profit(price: float, input_prices: Sequence[float], plan: Plan) -> tup
         return price * plan.output - np.einsum("ai,i->a", plan.inputs, np.stack(input_prices)), plan
 
 
-def _plan_of_one(x: float, made: float) -> Plan:
+def _plan_of_one(x: float | Array, made: float | Array) -> Plan:
     return Plan(np.reshape(x, (1, 1)), np.reshape(made, 1))
 
 
