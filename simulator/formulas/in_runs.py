@@ -45,7 +45,11 @@ class InRuns(Generic[GivenT, ResultT]):
         runs, columns = _runs(given), _columns(given)
         with np.errstate(all="ignore"):
             for line in self._lines:
-                result = line.run(columns)
+                try:
+                    result = line.run(columns)
+                except ValueError:
+                    # Of another structure than the one it takes apart.
+                    continue
                 if not isinstance(result, Where):
                     break
                 if result.held.any():

@@ -135,8 +135,9 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             return MarketNote(tick, record, path)
         if isinstance(tick.prices, tuple):
             before = now.before if isinstance(now.before.prices, tuple) else plain(now.before)
-            # What is settled at an equilibrium is settled once, in the last tick.
-            kept = self._searches or (not self.every_tick and any(tick.traded))
+            # What is settled at an equilibrium is settled once, in the last tick; in one without finite plans nobody
+            # trades, and it has other shapes.
+            kept = self._searches or not tick.finite or (not self.every_tick and any(tick.traded))
             return MarketNote(tick if kept else None, record, path, before)
         if not record:
             return MarketNote(tick, record, path)
