@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from simulator.scenario import Regime
 
 
+MOST_WAITS = 64
+"""After so many ticks that were looked at, at most, it is tried again to pass over some."""
+
+
 def market_of(scenario: Scenario) -> Market:
     """The market of a scenario before its first tick."""
     return Market(scenario.scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
@@ -47,7 +51,7 @@ def market_of(scenario: Scenario) -> Market:
 class Simulation:
     """A scenario in motion: the market, what names its outcome, and the recorder.
 
-    `ticks()` yields after every tick; running, watching and writing fall out of it.
+    `ticks()` yields after a tick or a few hundred; running, watching and writing fall out of it.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -64,14 +68,17 @@ class Simulation:
         self._every = run.record_every if run.tables & view.columns.keys() else run.ticks + 1
         self.verdict: Verdict | None = None
         self._pending = list(scenario.regimes[1:])
+        self._looks_at, self._waits = 1, 1
 
     def ticks(self) -> Iterator[int]:
-        """Run to the end, yielding each tick's number when it is over; the verdict stands when it stops."""
+        """Run to the end, yielding a tick's number when it is over, or of several that nobody has to look at the last
+        one's; the verdict stands when it stops.
+        """
         run, market, rule, recorder = self.scenario.run, self.market, self.verdict_rule, self.recorder
         while self.verdict is None:
             if self._pending and self._pending[0].tick == market.state.tick:
                 self._change_economy(self._pending.pop(0))
-            if self._pass_over():
+            if self._looks_at <= market.state.tick and self._pass_over():
                 yield market.state.tick - 1
                 continue
             now = market.advance()
@@ -88,23 +95,25 @@ class Simulation:
             yield tick
 
     def _pass_over(self) -> bool:
-        """Whether some ticks could be passed over that are neither recorded nor looked at."""
+        """Whether some ticks could be passed over that nobody has to look at.
+
+        Where not, it is tried again a tick later, then two, four: a market about to clear is looked at in every tick.
+        """
         run, market, rule, recorder = self.scenario.run, self.market, self.verdict_rule, self.recorder
-        watch, tick = rule.watch, market.state.tick
-        if run.engine != "compiled" or watch is None or not recorder.view.passes_over:
-            return False
-        asked = run.stop == "verdict" and not self._pending
-        ends = [
-            run.ticks,
-            run.record_every * -(-tick // run.record_every),
-            *(regime.tick - 1 for regime in self._pending[:1]),
-        ]
-        ticks = min(*ends, tick + recorder.room) - tick
-        seen = market.pass_over(ticks, watch if asked else watch._replace(residual=-np.inf)) if ticks > 0 else None
+        watch, tick, view = rule.watch, market.state.tick, recorder.view
+        seen = None
+        if watch is not None and view.passes_over:
+            if run.stop != "verdict" or self._pending:
+                watch = watch._replace(residual=-np.inf)
+            ticks = min(run.ticks, *(regime.tick - 1 for regime in self._pending[:1]), tick + recorder.room) - tick
+            unrecorded = min(ticks, -tick % self._every) if view.passes_unseen else 0
+            seen = market.pass_over(watch, ticks, unrecorded) if ticks > 0 else None
         if seen is None:
+            self._looks_at, self._waits = tick + self._waits, min(2 * self._waits, MOST_WAITS)
             return False
+        self._waits = 1
         rule.pass_over(market.economy, seen.prices)
-        recorder.pass_over(seen, market.state.tick - 1)
+        recorder.pass_over(seen, market.state.tick - 1, self._every)
         return True
 
     def _change_economy(self, regime: Regime) -> None:

@@ -55,3 +55,10 @@ def saved_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.records.folder.SAVE_EVERY", 0.0)
     monkeypatch.setattr("simulator.records.folder.SAVE_SHARE", math.inf)
     monkeypatch.setattr("simulator.records.folder.KEEP_EVERY", 0.0)
+
+
+@pytest.fixture
+def tick_by_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run be stopped after any tick, and go on from its last block: none is passed over."""
+    monkeypatch.setattr(Recorder, "room", 0)
+    monkeypatch.setattr("simulator.records.folder.KEEP_EVERY", 0.0)

@@ -2,6 +2,7 @@
 
 from hypothesis import settings
 
+from tests.builders import tick_by_tick as tick_by_tick
 from tests.faults import inject as inject
 from tests.shared_runs import shared as shared
 

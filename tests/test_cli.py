@@ -479,7 +479,7 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_elsewhere(tmp_path: Path) -> 
     (orbit,) = write(tmp_path, "orbit", text=ORBIT)
     shown: dict[str, Any] = {}
     for kind in ("terminal", "pipe"):
-        command = [*PROGRAM, "run", str(orbit), "--no-plots", "--out", kind, "--ticks", "1000"]
+        command = [*PROGRAM, "run", str(orbit), "--no-plots", "--out", kind, "--ticks", "20000"]
         if kind == "terminal":
             ours, theirs = os.openpty()
             process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=theirs)

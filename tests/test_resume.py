@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import saved_every_block
+from tests.builders import blocks_of, saved_every_block
 from tests.house import RunFolderError, load, run_to_disk, simulate
 from tests.run_folders import contents, run_with_stops, summary
 
@@ -48,6 +48,19 @@ class KilledError(BaseException):
     """Stands for a SIGKILL: nobody catches it."""
 
 
+@pytest.mark.parametrize("data", SCENARIOS, ids=["every_tick", "at_equilibrium", "chain"])
+def test_a_run_stopped_between_ticks_passed_over_ends_in_the_same_bytes(
+    data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks_of(monkeypatch, 32)
+    scenario = load(data)
+    run_to_disk(scenario, tmp_path / "whole")
+    assert run_with_stops(scenario, tmp_path / "parts", 5) > 1
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    assert summary(tmp_path / "parts") == summary(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("tick_by_tick")
 @pytest.mark.parametrize("data", SCENARIOS, ids=["every_tick", "at_equilibrium", "chain"])
 def test_a_run_stopped_again_and_again_ends_in_the_same_bytes(data: dict[str, Any], tmp_path: Path) -> None:
     scenario = load(data)

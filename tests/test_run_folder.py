@@ -104,11 +104,12 @@ def break_write(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseExcepti
 
 
 @pytest.fixture
-def _every_tick_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def _every_tick_is_a_block(tick_by_tick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recorder, "full", property(lambda _: True))
     saved_every_block(monkeypatch)
 
 
+@pytest.mark.usefixtures("tick_by_tick")
 @pytest.mark.parametrize(("name", "trade"), EVERY_TRADE)
 def test_interrupted_within_a_block_it_goes_on_to_the_same_bytes(
     name: str, trade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

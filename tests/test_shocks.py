@@ -480,6 +480,7 @@ def assert_goes_on(scenario: Scenario, stops: tuple[int, ...], block: int, folde
 STOPS = [(20,), (40,), (41,), (42,), (76,), (77,), (119,), (20, 60), (40, 76, 100), (41, 77), (20, 39, 45, 76, 90)]
 
 
+@pytest.mark.usefixtures("tick_by_tick")
 @pytest.mark.parametrize("block", ENDS)
 @pytest.mark.parametrize("stops", STOPS, ids=str)
 def test_a_run_interrupted_around_shocks_ends_in_the_same_bytes(
@@ -489,6 +490,7 @@ def test_a_run_interrupted_around_shocks_ends_in_the_same_bytes(
     assert_goes_on(load(STRUCK | {"run": UNJUDGED["run"]}), stops, block, tmp_path)
 
 
+@pytest.mark.usefixtures("tick_by_tick")
 @pytest.mark.parametrize(
     ("trade", "block", "stops"),
     [

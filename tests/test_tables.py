@@ -63,6 +63,7 @@ def test_tables_that_are_kept_and_the_summary_are_the_same_whatever_is_left_out(
             assert summary(folder)[key] == whole[key], (choice, key)
 
 
+@pytest.mark.usefixtures("tick_by_tick")
 @pytest.mark.parametrize("name", KINDS)
 def test_a_resumed_run_leaves_out_the_same_tables(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved_every_block(monkeypatch)

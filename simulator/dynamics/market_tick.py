@@ -118,6 +118,16 @@ class MarketTick(NamedTuple):
         return self._make(np.array(value) if isinstance(value, tuple) else value for value in self)
 
 
+class Stretch(NamedTuple):
+    """Ticks that nobody has to look at, by their prices `(ticks, goods)`: the states `before` each, or what is kept of
+    `ticks` that are not to be recorded.
+    """
+
+    prices: Array
+    before: Sequence[MarketState] = ()
+    ticks: Ticks | None = None
+
+
 class Ticks:
     """Ticks side by side: `ticks.prices` is `(ticks, goods)`, and so on for every field of `MarketTick`, or of what is
     noted of each. Some may stand side by side already.

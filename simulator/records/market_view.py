@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.consumers import CohortTick
-from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
+from simulator.dynamics.market_tick import MarketState, MarketTick, Stretch, Ticks
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.transition import Transition
@@ -123,10 +123,20 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
 
     @property
     def passes_over(self) -> bool:
+        return not self._searches
+
+    @property
+    def passes_unseen(self) -> bool:
         return self.references is None
 
-    def passed(self, ticks: Ticks) -> MarketNote | None:
-        return MarketNote(ticks) if self.every_tick else None
+    def passed(self, stretch: Stretch, recorded: NDArray[np.bool_]) -> list[MarketNote]:
+        if stretch.ticks is not None:
+            return [MarketNote(stretch.ticks)] if self.every_tick else []
+        path = None if self.references is None else self.references.path
+        return [
+            MarketNote(None, record, None if path is None else path.advance(before.tick), before)
+            for before, record in zip(stretch.before, recorded.tolist(), strict=True)
+        ]
 
     def note(self, now: Market, *, record: bool) -> MarketNote:
         tick = now.tick
@@ -189,7 +199,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         """Ticks of one kind side by side, which of them are recorded, and the appraisal of these if it is asked for."""
         recorded = np.repeat([note.recorded for note in notes], [note.ticks for note in notes])
         if notes[0].before is not None:
-            ticks, appraisal = self._afterwards(notes, recorded)
+            ticks, appraisal = self._afterwards(notes, recorded & self._appraises)
             return ticks, recorded, appraisal
         appraisals = [note.appraisal for note in notes if note.appraisal is not None]
         ticks = Ticks([note.tick for note in notes if note.tick is not None])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.dynamics.market_tick import Ticks
+from simulator.dynamics.market_tick import Stretch
 from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
@@ -61,12 +61,17 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
 
     @property
     def passes_over(self) -> bool:
-        """Whether ticks that are not to be recorded may be noted many at once."""
+        """Whether ticks that nobody has to look at may be noted many at once."""
         return False
 
-    def passed(self, ticks: Ticks) -> NoteT | None:
-        """What is kept of ticks that are not to be recorded; None if nothing."""
-        return None
+    @property
+    def passes_unseen(self) -> bool:
+        """Whether of those that are not to be recorded the states are not needed."""
+        return False
+
+    def passed(self, stretch: Stretch, recorded: NDArray[np.bool_]) -> Sequence[NoteT]:
+        """What is kept of ticks that nobody has to look at, of which some are to be recorded `(ticks,)`."""
+        raise NotImplementedError
 
     @abstractmethod
     def note(self, now: Transition[StateT, TickT], *, record: bool) -> NoteT | None:
@@ -132,15 +137,14 @@ class Recorder:
 
     @property
     def room(self) -> int:
-        """How many more ticks the block holds."""
-        return max(0, self.most_ticks - self._seen)
+        """How many more ticks the block holds; none before its first has told what a tick takes."""
+        return max(0, self.most_ticks - self._seen) if self._seen else 0
 
-    def pass_over(self, ticks: Ticks, last: int) -> None:
-        """Note ticks up to the `last` of which none is to be recorded."""
-        self._seen, self._last = self._seen + len(ticks.prices), last
-        note = self.view.passed(ticks)
-        if note is not None:
-            self._notes.append(note)
+    def pass_over(self, stretch: Stretch, last: int, every: int) -> None:
+        """Note ticks up to the `last` that nobody has to look at; one of so many is to be recorded."""
+        count = len(stretch.prices)
+        self._seen, self._last = self._seen + count, last
+        self._notes += self.view.passed(stretch, np.arange(last + 1 - count, last + 1) % every == 0)
 
     @property
     def full(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.dynamics.market_tick import Ticks
+from simulator.dynamics.market_tick import Stretch
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import Watch
 from simulator.economics.economy import Economy
@@ -24,27 +24,37 @@ class Market:
     def __init__(self, scheduler: Scheduler[Any, Any], economy: Economy, prices: Array, seed: int = 0) -> None:
         self.scheduler, self.economy = scheduler, economy
         self.state: Any = scheduler.start(economy, np.array(prices, dtype=float), seed)
-        self.transition: Transition[Any, Any] | None = None
+        self._transition: Transition[Any, Any] | None = None
+        self._passed: Any = None
+
+    @property
+    def transition(self) -> Transition[Any, Any] | None:
+        """The tick just over in its surroundings; of one that was passed over, it is worked out again."""
+        if self._passed is not None:
+            self.state = self._passed
+            self.advance()
+        return self._transition
 
     def advance(self) -> Transition[Any, Any]:
         """One tick."""
         before = self.state
         self.state, tick = self.scheduler.step(self.economy, before)
-        self.transition = Transition(self.economy, before, tick, self.state)
-        return self.transition
+        self._transition, self._passed = Transition(self.economy, before, tick, self.state), None
+        return self._transition
 
-    def pass_over(self, ticks: int, watch: Watch) -> Ticks | None:
+    def pass_over(self, watch: Watch, ticks: int, unrecorded: int) -> Stretch | None:
         """Up to so many ticks at once that nobody has to look at; None where the coming one is to be looked at."""
-        passed = self.scheduler.pass_over(self.economy, self.state, ticks, watch)
+        passed = self.scheduler.pass_over(self.economy, self.state, watch, ticks, unrecorded)
         if passed is None:
             return None
         self.state, seen = passed
+        self._passed = seen.before[-1] if seen.before else None
         return seen
 
     def settle_at_equilibrium(self, now: Transition[Any, Any]) -> Transition[Any, Any]:
         """Carry out in the tick just over what has waited for prices to be found."""
-        self.transition = now._replace(tick=self.scheduler.settle_at_equilibrium(now))
-        return self.transition
+        self._transition = now._replace(tick=self.scheduler.settle_at_equilibrium(now))
+        return self._transition
 
     @property
     def last_tick(self) -> Any:
@@ -53,7 +63,7 @@ class Market:
 
     def __getattr__(self, name: str) -> Any:
         """A field of the tick just over, as an array."""
-        now: Transition[Any, Any] | None = self.__dict__.get("transition")
+        now: Transition[Any, Any] | None = self.__dict__.get("_transition") and self.transition
         if now is not None and name in now.tick._fields:
             return np.asarray(getattr(now.tick, name))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

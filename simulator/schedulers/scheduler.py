@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol
 import numpy as np
 
 from simulator.dynamics.learning_tick import TrainingSet
-from simulator.dynamics.market_tick import Ticks
+from simulator.dynamics.market_tick import Stretch
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import StateT, TickT, Transition
@@ -148,9 +148,11 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """Why ticks that begin at `prices` `(goods,)` cannot be worked out in `floats` or `compiled`."""
         return f"{self.kind} works out all firms at once, in arrays alone"
 
-    def pass_over(self, economy: Economy, state: StateT, ticks: int, watch: Watch) -> tuple[StateT, Ticks] | None:
-        """Up to so many ticks in one call, none of which has to be looked at: the state after them, and what of them is
-        kept. None where the coming tick is to be looked at, or ticks are worked out one by one.
+    def pass_over(
+        self, economy: Economy, state: StateT, watch: Watch, ticks: int, unrecorded: int
+    ) -> tuple[StateT, Stretch] | None:
+        """Up to so many ticks that nobody has to look at, the first so many of them `unrecorded`: the state after them,
+        and the ticks. None where the coming tick is to be looked at, or ticks are worked out one by one.
         """
         return None
 

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from simulator.dynamics import trial
 from simulator.dynamics.consumers import CohortTick, Orders
 from simulator.dynamics.market import Layout, no_trade, plan_all, settle
-from simulator.dynamics.market_tick import MarketState, MarketTick, Plans, Ticks
+from simulator.dynamics.market_tick import MarketState, MarketTick, Plans, Stretch, Ticks
 from simulator.dynamics.market_verdict import MarketVerdict
 from simulator.dynamics.observers import Conservation
 from simulator.dynamics.price_rules import PIECES, RECIPES, PriceRule, Recipe
@@ -53,6 +53,7 @@ MOST_TRACED = 2000
 """More rows of agents make more operations than a function of floats may have."""
 
 Market = Transition[MarketState, MarketTick]
+Watched = InFloats[tuple[MarketState, Watch], tuple[Any, ...]]
 WatchedTick = Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]]
 Bundles = Mapping[int, list[Array]]
 """By the number of a cohort what each of its blocks plans, `(rows, goods)`."""
@@ -193,6 +194,7 @@ class Scratch(NamedTuple):
 
     layout: Layout
     in_floats: InFloats[MarketState, tuple[MarketState, MarketTick]] | None
+    watched: Watched
     compiled: Compiled
     last: list[tuple[MarketTick, Bundles]]
 
@@ -222,7 +224,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return MarketState(0, prices, economy.first_guess(), stock, accounts, self.rule.start(prices=prices))
 
     def step(self, economy: Economy, state: MarketState) -> tuple[MarketState, MarketTick]:
-        layout, in_floats, _, last = self._known(economy)
+        layout, in_floats, *_, last = self._known(economy)
         # What members planned last is a table as large as their parameters: it goes before the next is made.
         last.clear()
         # There is a first tick but once: it is not worth a text.
@@ -263,13 +265,24 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return Conservation.FIELDS if self.trade.every_tick else ("prices",)
 
     def pass_over(
-        self, economy: Economy, state: MarketState, ticks: int, watch: Watch
-    ) -> tuple[MarketState, Ticks] | None:
-        if self.engine != "compiled" or not state.tick:
+        self, economy: Economy, state: MarketState, watch: Watch, ticks: int, unrecorded: int
+    ) -> tuple[MarketState, Stretch] | None:
+        known = self._known(economy)
+        if known.in_floats is None or not state.tick:
             return None
-        given = state if isinstance(state.prices, tuple) else plain(state)
-        done = self._known(economy).compiled.run(given, watch, ticks)
-        return (done.after, Ticks.of(**dict(zip(self._kept, done.kept, strict=True)))) if done.ticks else None
+        state = state if isinstance(state.prices, tuple) else plain(state)
+        if self.engine == "compiled" and unrecorded:
+            done = known.compiled.run(state, watch, unrecorded)
+            seen = Ticks.of(**dict(zip(self._kept, done.kept, strict=True))) if done.ticks else None
+            return None if seen is None else (done.after, Stretch(seen.prices, ticks=seen))
+        before = list[MarketState]()
+        for _ in range(1 if self.engine == "compiled" else ticks):
+            done = known.watched((state, watch))
+            if done is None or not done[1]:
+                break
+            before.append(state)
+            state = done[0]
+        return (state, Stretch(np.array([each.prices for each in before]), before)) if before else None
 
     def refusal(self, economy: Economy, prices: Array, engine: str) -> str | None:
         layout = self._known(economy).layout
@@ -371,8 +384,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             layout = Layout(economy, self.trade, aggregates=self.aggregates)
             asked = economy.small() if self.engine == "auto" else self.engine != "arrays"
             serves = asked and not layout.set_valued
-            in_floats = InFloats(self._in_arrays(layout)) if serves else None
-            self._scratch[:] = [Scratch(layout, in_floats, Compiled(self._watched(layout)), [])]
+            in_floats, tick = InFloats(self._in_arrays(layout)) if serves else None, self._watched(layout)
+            watched: Watched = InFloats(lambda given: tick(*given)[::2])
+            self._scratch[:] = [Scratch(layout, in_floats, watched, Compiled(tick), [])]
         return self._scratch[0]
 
     def _bundles(self, now: Market) -> Bundles:
