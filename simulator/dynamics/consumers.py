@@ -29,14 +29,14 @@ NUDGE = 1e-4
 
 class Orders(NamedTuple):
     """Sums over a cohort: planned `consumption`, what is `wanted` beyond what it owns and `offered` of that, `(goods,)`
-    each, and planned `spending`; the `bundles` planned, `(rows, goods)` for each block.
+    each, and planned `spending`; the `bundles` planned, `(rows, goods)` for each block, if they are kept.
     """
 
     consumption: Array
     wanted: Array
     offered: Array
     spending: float
-    bundles: list[Array]
+    bundles: list[Array] | None
 
 
 class AccountTotals(NamedTuple):

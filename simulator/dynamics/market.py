@@ -7,7 +7,8 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from simulator.dynamics.consumers import Orders, book, order, plan
+from simulator.dynamics.consumers import AccountTotals, Orders, book, order, plan
+from simulator.dynamics.crowds import FEWEST_ROWS, Crowd
 from simulator.dynamics.market_tick import MarketState, Plans, Trades
 from simulator.dynamics.trading import Trade, ration
 from simulator.economics import allocation
@@ -21,7 +22,7 @@ from simulator.formulas.searches import traced_or_called
 class Layout:
     """What an economy's layout says about a tick with `trade`, looked up once."""
 
-    def __init__(self, economy: Economy, trade: Trade, *, aggregates: bool = True) -> None:
+    def __init__(self, economy: Economy, trade: Trade, *, aggregates: bool = True, compiled: bool = False) -> None:
         self.economy, self.trade = economy, trade
         self._aggregates = aggregates and not trade.every_tick
         self.made_for_outside = economy.is_outside[economy.outlet_good].astype(float)
@@ -30,6 +31,8 @@ class Layout:
         edges, outlets = economy.input_output_pairs
         own = economy.edge_good[edges] == economy.outlet_good[outlets]
         self._own_edges, self._own_outlets = edges[own], outlets[own]
+        many = [number for number, cohort in enumerate(economy.consumers) if cohort.size >= FEWEST_ROWS]
+        self.crowds = {number: Crowd(economy.consumers[number]) for number in many if compiled}
         budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)
         self.budgets = float(sum(budgets, np.zeros(())))
 
@@ -37,6 +40,15 @@ class Layout:
     def aggregates(self) -> list[Aggregate | None]:
         """Each cohort as one planner where its demand adds up exactly and nobody trades before markets clear."""
         return [aggregate(cohort) if self._aggregates else None for cohort in self.economy.consumers]
+
+    def refusal(self, prices: Array) -> str | None:
+        """Why what members of its crowds do in a tick that begins at `prices` has no machine code."""
+        profits = np.zeros(len(self.economy.firms))
+        for number, crowd in self.crowds.items():
+            faced = self.economy.user_prices.consumer_prices(number, prices)
+            if why := crowd.refusal(prices, faced, profits, trades=self.trade.every_tick):
+                return why
+        return None
 
     def by_entry(self, firms: Array) -> Array:
         """Sums over the firms of each entry, `(firm entries,)`."""
@@ -74,12 +86,13 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
     bundles: list[tuple[Array, Array | float]] = []
     for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
         faced, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
+        crowd, given = layout.crowds.get(number), (prices, faced, profits, account)
         if layout.trade.every_tick:
-            orders.append(order(cohort, prices, faced, profits, account))
+            orders.append(crowd.order(*given) if crowd else order(cohort, *given))
             bundles.append((orders[-1].consumption, orders[-1].spending))
         else:
             summed = None if together is None else together.plan(prices, faced, profits)
-            bundles.append(summed or plan(cohort, prices, faced, profits, account))
+            bundles.append(summed or (crowd.plan(*given) if crowd else plan(cohort, *given)))
     consumption, spending = (np.stack(part) for part in zip(*bundles, strict=True))
     return Plans(chosen, made, profits, spending, consumption, consumption.sum(axis=0)), orders
 
@@ -116,10 +129,17 @@ def settle(
     cash_flow = economy.user_prices.cash_flow(prices, delivered, bought)
 
     earned = layout.by_entry(cash_flow)
-    booked = [
-        book(cohort, prices, economy.user_prices.consumer_prices(number, prices), each.bundles, fills, earned, account)
-        for number, (cohort, each, account) in enumerate(zip(economy.consumers, orders, state.accounts, strict=True))
-    ]
+    booked = list[AccountTotals]()
+    for number, (cohort, each, account) in enumerate(zip(economy.consumers, orders, state.accounts, strict=True)):
+        faced, crowd, after = (
+            economy.user_prices.consumer_prices(number, prices),
+            layout.crowds.get(number),
+            (earned, account),
+        )
+        if each.bundles is None and crowd:
+            booked.append(crowd.book(prices, faced, plans.planned_profits, fills, *after))
+        else:
+            booked.append(book(cohort, prices, faced, each.bundles or [], fills, *after))
     received, given = wanted * fills.purchases, offered * fills.sales
     trades = Trades(
         traded=fills.traded,

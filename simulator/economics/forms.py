@@ -233,9 +233,9 @@ class CES(OneElasticity):
         return self.shares > 0
 
     @cached_property
-    def _steepest(self) -> float:
+    def _steepest(self) -> np.floating[Any]:
         """The highest elasticity, 1 if all are lower."""
-        return max(1.0, float(self.elasticity.max()))
+        return np.maximum(self.elasticity.max(), 1.0)
 
     def _log_terms(self, quantities: Array) -> Array:
         """`ln(x_i / a_i)`: utility is the power mean of `x_i / a_i` of order `(s-1)/s` with weights `a_i`."""

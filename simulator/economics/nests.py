@@ -6,9 +6,9 @@ price of a good or the unit cost of a nest; what holds for goods follows by the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +68,9 @@ class Nest(Form):
     def size(self) -> int:
         return max([self.level.size, *[nest.size for _, nest in self._nests]])
 
-    def take(self, part: slice) -> Self:
-        branches = tuple(branch.take(part) if isinstance(branch, Nest) else branch for branch in self.branches)
-        return replace(self, level=self.level.take(part), branches=branches)
+    def with_rows(self, change: Callable[[Array], Any]) -> Self:
+        branches = tuple(branch.with_rows(change) if isinstance(branch, Nest) else branch for branch in self.branches)
+        return replace(self, level=self.level.with_rows(change), branches=branches)
 
     @property
     def _nests(self) -> list[tuple[int, Nest]]:

@@ -46,15 +46,19 @@ class Rows:
 
     def take(self, part: slice) -> Self:
         """The same for some of the rows, as views; what is one row for all stays so."""
-        taken = object.__new__(type(self))
+        return self.with_rows(lambda values: values[part] if len(values) > 1 else values)
+
+    def with_rows(self, change: Callable[[Array], Any]) -> Self:
+        """The same with what `change` makes of each of its arrays."""
+        changed = object.__new__(type(self))
         for name in (item.name for item in fields(self)):  # pyright: ignore[reportArgumentType]  (always a dataclass)
             value = getattr(self, name)
             if isinstance(value, Rows):
-                value = value.take(part)
-            elif isinstance(value, np.ndarray) and len(value) > 1:
-                value = value[part]
-            object.__setattr__(taken, name, value)
-        return taken
+                value = value.with_rows(change)
+            elif isinstance(value, np.ndarray):
+                value = change(value)
+            object.__setattr__(changed, name, value)
+        return changed
 
     def _row_values(self) -> list[Any]:
         values = (getattr(self, item.name, None) for item in fields(self))  # pyright: ignore[reportArgumentType]

@@ -155,12 +155,12 @@ def written(
     """The text of a function for machine code, and the traced result of what is kept. Raises UncompilableError."""
     trace = Trace()
     symbols, fixed = traced(trace, given), [TracedArray(trace, trace.array(number).terms) for number in steady]
-    first = list(_terms(trace, (symbols, fixed)))
+    first = list(terms_of(trace, (symbols, fixed)))
     try:
         after, kept, goes_on = function(symbols, tuple(fixed))
     except (UntraceableError, Exception) as error:
         raise UncompilableError(blamed(error)) from error
-    following, rows, go = (list(_terms(trace, part)) for part in (after, [*map(_traced_only, kept)], goes_on))
+    following, rows, go = (list(terms_of(trace, part)) for part in (after, [*map(_traced_only, kept)], goes_on))
     count = len(_numbers(given))
     if len(following) != count:
         raise UncompilableError("a state whose size changes")
@@ -190,7 +190,8 @@ def compiled(
     """A function in machine code, traced where it is given these. Raises UncompilableError."""
     text, source, kept = written(function, given, steady)
     width = sum(each.size for each in kept if isinstance(each, TracedArray))
-    return Line(_jit(source, text.space), width, kept)
+    signature = "int64(float64[::1], float64[::1], float64[:, ::1], int64)"
+    return Line(machine_code(source, text.space, signature), width, kept)
 
 
 def _numbers(value: Any) -> list[Any]:
@@ -208,10 +209,10 @@ def _restored(like: Any, numbers: Any) -> Any:
     return like if isinstance(like, np.ndarray) else type(like)(next(numbers))
 
 
-def _terms(trace: Trace, value: Any) -> Sequence[Term]:
+def terms_of(trace: Trace, value: Any) -> Sequence[Term]:
     """The terms of a traced structure, in order; numbers that were not traced are constants."""
     if isinstance(value, (tuple, list)):
-        return [term for each in cast("Sequence[Any]", value) for term in _terms(trace, each)]
+        return [term for each in cast("Sequence[Any]", value) for term in terms_of(trace, each)]
     array = value.terms if isinstance(value, TracedArray) else np.asarray(value, dtype=object)
     return [each if isinstance(each, Term) else trace.graph.constant(float(each)) for each in array.flat]
 
@@ -310,18 +311,19 @@ def _numba() -> Any:
     return numba
 
 
-def _jit(source: str, space: dict[str, Any]) -> Any:
+def machine_code(source: str, space: dict[str, Any], signature: str) -> Any:
     """The function `line` of a text in machine code, kept for other processes where there is a place for it."""
     numbers = {name: value for name, value in space.items() if _is_number(value)}
-    parts = [source, repr(numbers), inspect.getsource(_helpers)]
+    helpers = [inspect.getsource(each.py_func) for each in space.values() if hasattr(each, "py_func")]
+    parts = [source, repr(numbers), *helpers]
     name = f"compiled_{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}"
     file = _kept(name, source)
     # Numba looks for the module of what it has kept.
     module = sys.modules[name] = types.ModuleType(name)
     vars(module).update(space)
     exec(compile(source, str(file or "<compiled>"), "exec"), vars(module))
-    signature = "int64(float64[::1], float64[::1], float64[:, ::1], int64)"
-    return _numba().njit(signature, error_model="numpy", cache=file is not None)(vars(module)["line"])
+    njit = _numba().njit(signature, error_model="numpy", nogil=True, cache=file is not None)
+    return njit(vars(module)["line"])
 
 
 def _kept(name: str, source: str) -> Path | None:

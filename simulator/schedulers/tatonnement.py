@@ -235,7 +235,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         state = in_arrays(state)
         with np.errstate(all="ignore"):
             after, tick, orders = self._tick(layout, state)
-        planned: Bundles = {number: each.bundles for number, each in enumerate(orders)}
+        planned: Bundles = {number: each.bundles for number, each in enumerate(orders) if each.bundles is not None}
         if tick.finite and layout.set_valued:
             tick, chosen = self._choose(economy, state, tick)
             planned = planned or chosen
@@ -288,6 +288,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         layout = self._known(economy).layout
         if layout.set_valued:
             return "demand of linear tastes is a set, and the choice among equals a search"
+        compiled = Layout(economy, self.trade, compiled=engine == "compiled")
+        if compiled.crowds:
+            return compiled.refusal(prices)
         if (rows := len(economy.firm_entry) + sum(cohort.size for cohort in economy.consumers)) > MOST_TRACED:
             return f"it has {rows:,} agents who differ, more than {MOST_TRACED:,}"
         with np.errstate(all="ignore"):
@@ -381,9 +384,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
     def _known(self, economy: Economy) -> Scratch:
         """What is known of the economy in force."""
         if not self._scratch or self._scratch[0].layout.economy is not economy:
-            layout = Layout(economy, self.trade, aggregates=self.aggregates)
+            layout = Layout(economy, self.trade, aggregates=self.aggregates, compiled=self.engine == "compiled")
             asked = economy.small() if self.engine == "auto" else self.engine != "arrays"
-            serves = asked and not layout.set_valued
+            serves = asked and not layout.set_valued and not layout.crowds
             in_floats, tick = InFloats(self._in_arrays(layout)) if serves else None, self._watched(layout)
             watched: Watched = InFloats(lambda given: tick(*given)[::2])
             self._scratch[:] = [Scratch(layout, in_floats, watched, Compiled(tick), [])]
