@@ -121,7 +121,8 @@ def path(given: Any, form: str, rate: float, *pieces: Any, ticks: int = 30, **se
     scheduler = {"form": form, "rate": rate, "with": list(pieces)}
     run = {"run.ticks": ticks, "run.stop": "never", "run.references": "off"}
     simulation = Simulation(load(given, settings={"scheduler": scheduler, "trade": "at_equilibrium"} | run | settings))
-    return np.array([np.array(simulation.market.last_tick.prices) for _ in simulation.ticks()])
+    market = simulation.market
+    return np.array([market.advance().tick.prices for _ in range(ticks + 1)])
 
 
 @pytest.mark.parametrize("form", FORMS)

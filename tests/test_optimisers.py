@@ -277,6 +277,7 @@ RESUMED: list[Any] = [
 ]
 
 
+@pytest.mark.usefixtures("tick_by_tick")
 @pytest.mark.parametrize("pieces", RESUMED, ids=str)
 def test_a_run_taken_up_again_ends_in_the_same_bits(pieces: Any, tmp_path: Path) -> None:
     """The market and the path beside it, from a checkpoint on disk."""

@@ -268,6 +268,7 @@ def test_a_path_taken_up_again_goes_on_to_the_last_bit(name: str) -> None:
     assert whole.tick == second.tick == 90
 
 
+@pytest.mark.usefixtures("tick_by_tick")
 @pytest.mark.parametrize("name", [pytest.param("loop", marks=pytest.mark.slow), "fisher"])
 def test_a_run_stopped_again_and_again_ends_in_the_same_bytes(name: str, tmp_path: Path) -> None:
     changes = {"run": {"ticks": 130, "tolerance": 1e-12, "stop": "never"}, "expect": ["cleared", "out_of_ticks"]}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.builders import market_of
-from tests.house import InRuns, SideBySide, Tatonnement, load
+from tests.house import InRuns, SideBySide, Tatonnement, load, traced_or_called
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 KEEP = ("prices", "residual", "demand", "consumption", "money")
@@ -69,3 +69,16 @@ def test_what_cannot_be_traced_is_worked_out_one_after_another() -> None:
 
     (first,) = InRuns(function)((np.array([[1.0, 2.0], [3.0, 4.0]]),))
     np.testing.assert_array_equal(first, [[1.0], [3.0]])
+
+
+def test_what_counts_stays_whole_in_a_called_function() -> None:
+    def function(given: tuple[Any, ...]) -> tuple[Any, ...]:
+        count, x = given
+        return count + 1, np.array([float(each) for each in x])[: int(count[0])]
+
+    called = traced_or_called(function, "so many")
+    runs = InRuns(lambda given: called(given))
+    counts, first = runs((np.array([[2], [2]]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])))
+    np.testing.assert_array_equal(counts, [[3], [3]])
+    assert counts.dtype.kind == "i"
+    np.testing.assert_array_equal(first, [[1.0, 2.0], [4.0, 5.0]])

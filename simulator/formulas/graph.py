@@ -210,9 +210,9 @@ class Graph:
 
 
 def _called(function: Callable[..., Sequence[float]], *arguments: Any) -> Any:
-    """The results of a function of floats at each place of arrays, `(results, places)`."""
-    rows = np.stack(np.broadcast_arrays(*arguments), axis=-1)
-    return np.array([function(*row) for row in rows.tolist()]).T
+    """The results of a function of numbers at each place of arrays, `(places,)` each; whole numbers stay whole."""
+    rows = zip(*(each.tolist() for each in np.broadcast_arrays(*arguments)), strict=True)
+    return [np.array(column) for column in zip(*(function(*row) for row in rows), strict=True)]
 
 
 def _negated(term: Term) -> Term | None:
