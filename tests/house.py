@@ -57,6 +57,7 @@ ROOMS = {
     "simulator.formulas.concavity": "judge",
     "simulator.formulas.formula": "Formula FormulaError MAX_CHARACTERS MAX_DEPTH MAX_OPERATIONS parse",
     "simulator.formulas.in_floats": "InFloats emitted plain",
+    "simulator.formulas.compiled_rows": "SIGNATURE",
     "simulator.formulas.compiled": "Compiled UncompilableError written",
     "simulator.formulas.graph": "Graph",
     "simulator.formulas.in_runs": "InRuns gathered",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from tests.house import (
     CES,
+    SIGNATURE,
     CobbDouglas,
     Consumers,
     Crowd,
@@ -201,3 +203,22 @@ def test_tastes_that_are_searched_for_are_refused_by_name() -> None:
     crowd = {"name": "crowd", "count": 300, "utility": {"quasilinear": utility}}
     with pytest.raises(ScenarioError, match="Quadratic: no operation is argsort"):
         load({**TOWN, "consumers": [crowd], "shocks": []}, settings={"run.engine": "compiled"})
+
+
+@pytest.mark.parametrize("name", ["cobb_douglas", "ces"])
+def test_a_compiler_makes_vector_instructions_of_the_loop(name: str) -> None:
+    """It does where there are no calls, and where what is read and what is written cannot overlap."""
+    numba = pytest.importorskip("numba")
+    goods = np.linspace(1.0, 1.5, 10)
+    shares, owned = np.random.default_rng(1).dirichlet(goods, COUNT), between(0.5, 2.0, 10)
+    form = CobbDouglas(shares) if name == "cobb_douglas" else CES(between(0.4, 2.5), shares)
+    crowd = Crowd(Consumers("people", Homothetic(form), owned, np.zeros(1), np.zeros((1, 0)), COUNT))
+    given = (goods, goods, np.zeros(0), np.zeros(COUNT))
+    for function, more in ((crowd._plan, ()), (crowd._order, ()), (crowd._book, (goods, goods, np.zeros(0)))):
+        text = function.written(*given[:3], *more, given[3])
+        space = dict(text.space)
+        exec(text.source, space)
+        run = numba.njit(SIGNATURE.format(text.tables), error_model="numpy")(space["line"])
+        (machine,) = run.inspect_llvm().values()
+        done, one_by_one = (len(re.findall(rf"fmul {what}", machine)) for what in (r"<\d+ x double>", "double"))
+        assert done >= one_by_one / 2, f"{done} products at once, {one_by_one} one by one"

@@ -20,7 +20,7 @@ from simulator.economics.agents import Consumers
 from simulator.economics.forms import Array
 from simulator.economics.rows import blocks, over_blocks, sum_up
 from simulator.formulas.compiled import UncompilableError
-from simulator.formulas.compiled_rows import TILE, Results, RowFunction, written
+from simulator.formulas.compiled_rows import Results, RowFunction, written
 
 FEWEST_ROWS = 257
 """Fewer members are operations of the tick, one by one."""
@@ -114,9 +114,8 @@ class _OfMembers:
 
         def go(course: Course, part: slice, each: Array) -> tuple[int, Array]:
             text, run = course
-            tile_sums = np.zeros((text.width, TILE))
-            failed = run(numbers, tables, each, tile_sums, part.start, part.stop)
-            return failed, tile_sums.sum(axis=1)
+            sums = np.empty(text.width)
+            return run(numbers, tables, each, sums, part.start, part.stop), sums
 
         def serves(course: Course) -> bool:
             return not go(course, slice(0, 1), np.empty((course[0].each, 1)))[0]

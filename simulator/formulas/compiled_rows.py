@@ -24,7 +24,7 @@ TILE = 256
 MOST_OPERATIONS = 3000
 """More than these take Numba more than some seconds."""
 TABLE = "Array(float64, 2, 'C', readonly=True)"
-SIGNATURE = f"int64(float64[::1], UniTuple({TABLE}, {{}}), float64[:, ::1], float64[:, ::1], int64, int64)"
+SIGNATURE = f"int64(float64[::1], UniTuple({TABLE}, {{}}), float64[:, ::1], float64[::1], int64, int64)"
 
 Results = tuple[Sequence[Any], Sequence[Any]]
 """What a function of one agent gives: arrays `(1,)` that each agent has, and arrays that are summed over all."""
@@ -45,9 +45,9 @@ class RowFunction(NamedTuple):
         return sum(map(math.prod, self.sums))
 
     def compiled(self) -> Callable[[Array, tuple[Array, ...], Array, Array, int, int], int]:
-        """The function in machine code: `run(shared, tables, each, tile_sums, low, high)` goes over the rows from `low`
-        to `high` of read-only `tables` `(columns, rows)`, writes on `each` `(results, rows)` and adds to `tile_sums`
-        `(width, TILE)`. It returns for how many rows, if any, an answer is not what it is where it was traced.
+        """The function in machine code: `run(shared, tables, each, sums, low, high)` goes over the rows from `low` to
+        `high` of read-only `tables` `(columns, rows)`, writes on `each` `(results, rows)` and on `sums` `(width,)`. It
+        returns for how many rows, if any, an answer is not what it is where it was traced.
         """
         return machine_code(self.source, self.space, SIGNATURE.format(self.tables))
 
@@ -92,11 +92,12 @@ class _RowText(CompiledText):
             raise UncompilableError(f"an agent's tick has {len(within):,} operations, more than {MOST_OPERATIONS:,}")
         common = [term for terms in shared for term in terms]
         lines = [
-            "def line(shared, tables, each, tile_sums, low, high):",
+            "def line(shared, tables, each, sums, low, high):",
             *(f"    {self.name(term)} = shared[{at}]" for at, term in enumerate(common)),
             *(f"    {line}" for line in before),
-            "    failed = 0",
-            *(f"    y{at} = tile_sums[{at}]" for at in range(len(sums))),
+            # A compiler sees that rows of a table of this size do not overlap.
+            f"    y, failed = np.zeros(({len(sums)}, {TILE + 8})), 0",
+            *(f"    y{at} = y[{at}]" for at in range(len(sums))),
             f"    for first in range(low, high, {TILE}):",
             f"        last = min(first + {TILE}, high)",
             *(f"        x{at} = {column}[first:last]" for at, (_, column) in enumerate(mine)),
@@ -106,6 +107,8 @@ class _RowText(CompiledText):
             *(f"            {line}" for line in within),
             *(f"            e{at}[i] = {self.name(term)}" for at, term in enumerate(each)),
             *(f"            y{at}[i] += {self.name(term)}" for at, term in enumerate(sums)),
+            "    for at in range(len(sums)):",
+            "        sums[at] = y[at].sum()",
             "    return failed",
         ]
         return "\n".join([*(part for parts in self.called.values() for part in parts), *lines, ""])
@@ -176,4 +179,4 @@ def _helpers() -> dict[str, Any]:
         return y if a < 709.4 else a + math.inf
 
     code = njit(error_model="numpy")(exponential)
-    return {"bits": bits, "number": number, "exponential": code}
+    return {"np": np, "bits": bits, "number": number, "exponential": code}
