@@ -24,7 +24,7 @@ from simulator.kinds.wording import unknown
 from simulator.records.columns import TABLES
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of, without_gains
 from simulator.records.folder import RunFolder
-from simulator.records.recorder import Recorder
+from simulator.records.recorder import UNSEEN, Recorder
 from simulator.records.report import equilibrium_table, last_row, scale, sentence, summary_of, versions
 from simulator.records.table import Table, frames
 from simulator.scenario import Scenario, load
@@ -105,9 +105,10 @@ class Simulation:
         if watch is not None and view.passes_over:
             if run.stop != "verdict" or self._pending:
                 watch = watch._replace(residual=-np.inf)
-            ticks = min(run.ticks, *(regime.tick - 1 for regime in self._pending[:1]), tick + recorder.room) - tick
-            unrecorded = min(ticks, -tick % self._every) if view.passes_unseen else 0
-            seen = market.pass_over(watch, ticks, unrecorded) if ticks > 0 else None
+            ahead = min([run.ticks, *(regime.tick - 1 for regime in self._pending[:1])]) - tick
+            ticks, unseen = min(ahead, recorder.room), min(ahead, UNSEEN * recorder.room, -tick % self._every)
+            if ticks > 0:
+                seen = market.pass_over(watch, ticks, unseen if view.passes_unseen else 0)
         if seen is None:
             self._looks_at, self._waits = tick + self._waits, min(2 * self._waits, MOST_WAITS)
             return False

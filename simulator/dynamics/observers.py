@@ -15,6 +15,7 @@ import numpy as np
 from simulator.dynamics.market_tick import Ticks
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.rows import sum_up
 
 
 def walras_residual(economy: Economy, ticks: Ticks) -> Array:
@@ -60,8 +61,8 @@ class Conservation:
     def observe(self, ticks: Ticks) -> tuple[Array, Array]:
         """Relative imbalances of goods (the worst of them) and of money, `(ticks,)` each."""
         economy, prices, outside = self.economy, ticks.prices, self.economy.is_outside
-        bought = economy.over_edges(ticks.bought) + ticks.consumers_bought.sum(axis=1)
-        sold = ticks.supply_sold + economy.over_outlets(ticks.delivered) + ticks.consumers_sold.sum(axis=1)
+        bought = economy.over_edges(ticks.bought) + _of_all(ticks.consumers_bought)
+        sold = ticks.supply_sold + economy.over_outlets(ticks.delivered) + _of_all(ticks.consumers_sold)
         unowned = np.maximum(1.0 - economy.owned, 0.0)[economy.firm_entry]
         outside_money = (
             np.sum(prices * ticks.supply_sold, axis=-1)
@@ -95,6 +96,11 @@ class Conservation:
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from a `state`."""
         self.sums, self.worst = state["sums"], float(state["worst"])
+
+
+def _of_all(cohorts: Array) -> Array:
+    """Sums over cohorts, `(ticks, cohorts, goods)` to `(ticks, goods)`: NumPy adds few of them up slowly."""
+    return sum_up(list(np.moveaxis(cohorts, 1, 0))) if cohorts.shape[1] else cohorts.sum(axis=1)
 
 
 def _relative(imbalance: Array, turnover: Array, held: Array) -> Array:

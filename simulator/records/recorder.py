@@ -28,6 +28,9 @@ MOST_WORK = 20_000_000
 """A block of ticks is about so much work at most: a second or two."""
 MOST_TICKS = 512
 
+UNSEEN = 32
+"""So many ticks of which no state is kept count as one."""
+
 NoteT = TypeVar("NoteT")
 Parts = dict[str, Mapping[str, Array]]
 
@@ -143,7 +146,7 @@ class Recorder:
     def pass_over(self, stretch: Stretch, last: int, every: int) -> None:
         """Note ticks up to the `last` that nobody has to look at; one of so many is to be recorded."""
         count = len(stretch.prices)
-        self._seen, self._last = self._seen + count, last
+        self._seen, self._last = self._seen + (count if stretch.ticks is None else -(-count // UNSEEN)), last
         self._notes += self.view.passed(stretch, np.arange(last + 1 - count, last + 1) % every == 0)
 
     @property
