@@ -222,3 +222,4 @@ def test_a_compiler_makes_vector_instructions_of_the_loop(name: str) -> None:
         (machine,) = run.inspect_llvm().values()
         done, one_by_one = (len(re.findall(rf"fmul {what}", machine)) for what in (r"<\d+ x double>", "double"))
         assert done >= one_by_one / 2, f"{done} products at once, {one_by_one} one by one"
+        assert not re.search(r"call .*double @(llvm\.)?exp[.(]", machine), "exponentials are called one by one"
