@@ -201,7 +201,7 @@ def test_a_run_of_a_crowd_with_a_shock_is_that_of_arrays(trade: str) -> None:
 def test_tastes_that_are_searched_for_are_refused_by_name() -> None:
     utility = {"quadratic": {"intercept": {"labour": {"uniform": [1, 2]}}, "slope": {"labour": 1}}}
     crowd = {"name": "crowd", "count": 300, "utility": {"quasilinear": utility}}
-    with pytest.raises(ScenarioError, match="Quadratic: no operation is argsort"):
+    with pytest.raises(ScenarioError, match="best bundle of a quasilinear taste is worked out in arrays"):
         load({**TOWN, "consumers": [crowd], "shocks": []}, settings={"run.engine": "compiled"})
 
 
@@ -223,3 +223,13 @@ def test_a_compiler_makes_vector_instructions_of_the_loop(name: str) -> None:
         done, one_by_one = (len(re.findall(rf"fmul {what}", machine)) for what in (r"<\d+ x double>", "double"))
         assert done >= one_by_one / 2, f"{done} products at once, {one_by_one} one by one"
         assert not re.search(r"call .*double @(llvm\.)?exp[.(]", machine), "exponentials are called one by one"
+
+
+@pytest.mark.parametrize(("goods", "trades", "refused"), [(16, True, False), (20, True, True), (20, False, False)])
+def test_more_goods_than_a_loop_is_fast_with_are_refused(goods: int, trades: bool, refused: bool) -> None:
+    shares = np.random.default_rng(1).dirichlet(np.ones(goods), COUNT)
+    crowd = Crowd(
+        Consumers("people", Homothetic(CobbDouglas(shares)), 2 * shares, np.zeros(1), np.zeros((1, 0)), COUNT)
+    )
+    why = crowd.refusal(np.ones(goods), np.ones(goods), np.zeros(0), trades=trades)
+    assert why == ("102 numbers of an agent are read, written and summed, more than 100" if refused else None)

@@ -63,6 +63,7 @@ class Crowd:
         account = np.zeros(self._consumers.size)
         try:
             if trades:
+                self._order.written(prices, faced, profits, account)
                 self._book.written(prices, faced, profits, prices, prices, profits, account)
             else:
                 self._plan.written(prices, faced, profits, account)

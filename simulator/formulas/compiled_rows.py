@@ -21,8 +21,8 @@ from simulator.formulas.traced_array import Trace, UntraceableError
 
 TILE = 256
 """Rows worked on at a time."""
-MOST_OPERATIONS = 3000
-"""More than these take Numba more than some seconds."""
+MOST_COLUMNS = 100
+"""Of a loop that reads, writes and sums more of them LLVM makes no vector instructions: arrays are faster."""
 TABLE = "Array(float64, 2, 'C', readonly=True)"
 SIGNATURE = f"int64(float64[::1], UniTuple({TABLE}, {{}}), float64[:, ::1], float64[::1], int64, int64)"
 
@@ -88,8 +88,10 @@ class _RowText(CompiledText):
         self.space |= _helpers()
         mine = [(term, f"tables[{table}][{at}]") for table, terms in enumerate(own) for at, term in enumerate(terms)]
         before, within = self._split([*each, *sums], guards, {term.node for term, _ in mine})
-        if len(before) + len(within) > MOST_OPERATIONS:
-            raise UncompilableError(f"an agent's tick has {len(within):,} operations, more than {MOST_OPERATIONS:,}")
+        if (columns := len(mine) + len(each) + len(sums)) > MOST_COLUMNS:
+            raise UncompilableError(
+                f"{columns} numbers of an agent are read, written and summed, more than {MOST_COLUMNS}"
+            )
         common = [term for terms in shared for term in terms]
         lines = [
             "def line(shared, tables, each, sums, low, high):",
