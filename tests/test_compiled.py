@@ -146,3 +146,18 @@ def test_a_search_that_cannot_be_seen_into_is_named() -> None:
     halved = array_search(lambda x: x.shape, "half of everything")(lambda x: x / 2)
     with pytest.raises(UncompilableError, match="half of everything is worked out in arrays"):
         written(lambda state, _: ((halved(state[0]),), (), True), ((1.0, 2.0),), ())
+
+
+def test_other_rates_and_supplies_are_the_same_machine_code() -> None:
+    def texts() -> set[str]:
+        return {name for name in sys.modules if name.startswith("compiled_")}
+
+    ended("tupperware", "compiled")
+    before = texts()
+    other = {"scheduler.rate": 0.37, "supply.natgas": 4.1}
+    machine, prices = ended("tupperware", "compiled", **other)
+    floats, others = ended("tupperware", "floats", **other)
+    assert before
+    assert texts() == before
+    assert machine == floats
+    assert np.array_equal(prices, others)

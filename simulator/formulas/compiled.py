@@ -33,6 +33,9 @@ MOST_OPERATIONS = 3000
 MOST_LINES = 8
 """So many courses of a tick are compiled, a second or so each."""
 
+PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)
+"""Numbers by which a compiler makes shorter code: they stay in the text."""
+
 OF_C = {
     **SIGNS,
     **{name: f"math.{name}({{}})" for name in ("sqrt", "exp", "sin", "cos", "cosh", "tanh", "log1p", "expm1")},
@@ -87,6 +90,23 @@ class CompiledText(Text):
         return f"if {'not ' if holds else ''}{name}: return -1 - i"
 
 
+class LineText(CompiledText):
+    """The same, with the economy's `numbers` given from outside, by their nodes: other rates or supplies are the same
+    text, and compiled once.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.numbers: dict[int, float] = {}
+
+    def name(self, term: Term | float) -> str:
+        constant = term.constant if isinstance(term, Term) else None
+        if constant is None or constant in PLAIN or not math.isfinite(constant):
+            return super().name(term)
+        self.numbers[cast("Term", term).node] = constant
+        return f"c{cast('Term', term).node}"
+
+
 class Stretch(NamedTuple):
     """Ticks run in one call: how many, the structure after them, and what was kept of each, `(ticks, ...)`."""
 
@@ -96,9 +116,12 @@ class Stretch(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One course of a tick in machine code: `run(state, given, rows, ticks)`, and the traced result of what is kept."""
+    """One course of a tick in machine code: `run(state, given, rows, ticks)`, where the economy's `numbers` are given
+    after what is steady; and the traced result of what is kept.
+    """
 
     run: Callable[[Array, Array, Array, int], int]
+    numbers: tuple[float, ...]
     width: int
     kept: tuple[Any, ...]
 
@@ -138,7 +161,7 @@ class Compiled:
 def _run(line: Line, state: Array, steady: tuple[float, ...], ticks: int) -> tuple[int, tuple[Array, ...]]:
     """How many ticks were done, counted backwards from -1 if a guard then did not hold; and what was kept."""
     rows = np.empty((ticks, line.width))
-    done = line.run(state, np.array(steady), rows, ticks)
+    done = line.run(state, np.array([*steady, *line.numbers]), rows, ticks)
     kept, place = list[Array](), 0
     for like in line.kept:
         if isinstance(like, TracedArray):
@@ -151,7 +174,7 @@ def _run(line: Line, state: Array, steady: tuple[float, ...], ticks: int) -> tup
 
 def written(
     function: Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]], given: Any, steady: tuple[float, ...]
-) -> tuple[CompiledText, str, tuple[Any, ...]]:
+) -> tuple[LineText, str, tuple[Any, ...]]:
     """The text of a function for machine code, and the traced result of what is kept. Raises UncompilableError."""
     trace = Trace()
     symbols, fixed = traced(trace, given), [TracedArray(trace, trace.array(number).terms) for number in steady]
@@ -164,7 +187,7 @@ def written(
     count = len(_numbers(given))
     if len(following) != count:
         raise UncompilableError("a state whose size changes")
-    text = CompiledText(trace.graph)
+    text = LineText(trace.graph)
     lines = text.lines([*following, *rows, *go], trace.guards)
     if len(lines) > MOST_OPERATIONS:
         raise UncompilableError(f"a tick has {len(lines):,} operations, more than {MOST_OPERATIONS:,}")
@@ -176,7 +199,9 @@ def written(
     # All that is read of the state before anything of the next is written.
     body += [f"{new} = float({text.name(term)})" for new, term in zip(news, following, strict=True)]
     body += [f"x[{place}] = {new}" for place, new in enumerate(news)]
-    loop = ["def line(x, y, rows, count):", "for i in range(count):", *(f"    {each}" for each in body), "return count"]
+    numbers = [f"c{node} = y[{place}]" for place, node in enumerate(text.numbers, len(steady))]
+    loop = ["def line(x, y, rows, count):", *numbers, "for i in range(count):", *(f"    {each}" for each in body)]
+    loop.append("return count")
     return text, "\n".join([*(part for parts in text.called.values() for part in parts), "\n    ".join(loop), ""]), kept
 
 
@@ -191,7 +216,7 @@ def compiled(
     text, source, kept = written(function, given, steady)
     width = sum(each.size for each in kept if isinstance(each, TracedArray))
     signature = "int64(float64[::1], float64[::1], float64[:, ::1], int64)"
-    return Line(machine_code(source, text.space, signature), width, kept)
+    return Line(machine_code(source, text.space, signature), (*text.numbers.values(),), width, kept)
 
 
 def _numbers(value: Any) -> list[Any]:
@@ -315,15 +340,18 @@ def machine_code(source: str, space: dict[str, Any], signature: str) -> Any:
     """The function `line` of a text in machine code, kept for other processes where there is a place for it."""
     numbers = {name: value for name, value in space.items() if _is_number(value)}
     helpers = [inspect.getsource(each.py_func) for each in space.values() if hasattr(each, "py_func")]
-    parts = [source, repr(numbers), *helpers]
+    parts = [source, signature, repr(numbers), *helpers]
     name = f"compiled_{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}"
+    if name in sys.modules:
+        return vars(sys.modules[name])["code"]
     file = _kept(name, source)
     # Numba looks for the module of what it has kept.
     module = sys.modules[name] = types.ModuleType(name)
     vars(module).update(space)
     exec(compile(source, str(file or "<compiled>"), "exec"), vars(module))
     njit = _numba().njit(signature, error_model="numpy", nogil=True, cache=file is not None)
-    return njit(vars(module)["line"])
+    vars(module)["code"] = code = njit(vars(module)["line"])
+    return code
 
 
 def _kept(name: str, source: str) -> Path | None:
