@@ -138,7 +138,10 @@ def plot(runs: Runs, formats: Formats = "png") -> None:
         if gone[folder]:
             files = ([f"{table}.csv" for table in tables] for tables in (gone[folder], TABLES))
             terminal.complain(missing_tables(folder, *files))
-        terminal.say("\n".join(map(str, figures)))
+        if figures:
+            terminal.say("\n".join(map(str, figures)))
+        else:
+            terminal.complain(f"{folder}: found no table that a figure is drawn from")
 
 
 @_command(

@@ -106,7 +106,13 @@ def _draw(scenario: Scenario, folder: Path, formats: tuple[str, ...], _: Interru
         draw(folder, folder / "figures", formats, failed)
     except KeyboardInterrupt:
         return [Failure(f"{scenario.name}: its figures were broken off; {_again(folder)}", INTERRUPTED)]
-    return [failure_of(error, f"{scenario.name}: figure {name}") for name, error in failed.items()]
+    except OSError as error:
+        failed["none"] = error
+    failures = {error: failure_of(error, f"{scenario.name}: figure {name}") for name, error in failed.items()}
+    return [
+        failure._replace(text=f"{failure.text}; then {_again(folder)}") if isinstance(error, OSError) else failure
+        for error, failure in failures.items()
+    ]
 
 
 def _again(folder: Path) -> str:

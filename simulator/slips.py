@@ -36,6 +36,9 @@ WORDS = {
     "tatonnement": "auctioneer, walras, walrasian, groping",
     "marginal_bids": "bids, backprop, backpropagation",
     "walras": "sgd, gd, gradient_descent, gradient, vanilla",
+    "floats": "float, python, plain, scalar",
+    "arrays": "array, numpy, vectorised, vectorized, tables",
+    "compiled": "fast, numba, jit, njit, c, machine_code, native",
     # Keys of a scenario.
     "goods": "good, commodities, commodity, products, items, markets, market",
     "consumers": "consumer, households, household, agents, agent, people, buyers, persons, individuals",

@@ -107,6 +107,8 @@ def test_what_cannot_be_compiled_is_refused_by_name(name: str) -> None:
         load(SCENARIOS / f"{name}.yaml", settings={"run.engine": "compiled"})
     assert "run.engine: found compiled, which cannot run this economy: " in str(refused.value)
     assert UNSERVED[name] in str(refused.value)
+    serve = "auto or arrays" if name == "perfect_substitutes" else "auto, floats or arrays"
+    assert f"expected {serve}; did you mean engine: auto?" in str(refused.value)
 
 
 def test_a_scheduler_of_arrays_refuses_floats() -> None:

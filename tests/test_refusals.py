@@ -64,6 +64,8 @@ REFUSALS = [
     (BASE + "taxes: []\n", "3:1", "taxes", "unknown key 'taxes'; expected one of name, program, goods"),
     (BASE + "run: {tick: 5}\n", "3:7", "run.tick", "; did you mean ticks?"),
     (BASE + "run:\n", "3:1", "run", "found nothing; expected how long"),
+    (BASE + "run: {engine: }\n", "3:7", "run.engine", "found nothing; expected one of auto, floats"),
+    (BASE + "run: {engine: numba}\n", "3:15", "run.engine", "arrays, compiled; did you mean compiled?"),
     (prices(""), "1:1", "goods", "missing key goods; expected the goods"),
     (GOODS + "firms:\n  - name: f\n", "3:5", "firms.f", "found neither makes nor technology; expected one"),
     (GOODS + "firms:\n  - makes: b = a^0.5\n", "3:5", "firms[0].name", "missing key name; expected name, unique"),

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,10 +125,13 @@ def test_a_run_without_prices_is_shown_in_words() -> None:
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        (["ticks", "trajectry"], "run.tables[1]: unknown table 'trajectry'"),
+        (["ticks", "trajectry"], "run.tables[1]: found 'trajectry'"),
         (["agents.csv"], "did you mean agents?"),
         (["prices"], "expected one of trajectory, ticks, agents, wedges, equilibrium, distribution"),
         ("trajectory", "did you mean [trajectory]?"),
+        ("trajectories", "distribution; did you mean [trajectory]?"),
+        ("all", "expected a list of trajectory, ticks, agents, wedges, equilibrium, distribution"),
+        ("trajectory, agents.csv", "did you mean [trajectory, agents]?"),
     ],
 )
 def test_an_unknown_table_is_refused(tables: Any, said: str) -> None:
@@ -144,7 +148,7 @@ def test_plot_and_compare_say_what_is_missing_and_what_to_write(tmp_path: Path) 
     assert drawn.returncode == 0
     assert drawn.stdout.split() == ["some/crusoe/figures/convergence.png", "some/crusoe/figures/diagnostics.png"]
     assert drawn.stderr == (
-        "some/crusoe: found no trajectory.csv or agents.csv or wedges.csv or equilibrium.csv or distribution.csv, "
+        "some/crusoe: found no trajectory.csv, agents.csv, wedges.csv, equilibrium.csv or distribution.csv, "
         f"which the run left out; expected run: {{tables: [{', '.join(TABLES)}]}}\n"
     )
     assert simulator("plot", "all/crusoe", cwd=tmp_path).stderr == ""
@@ -157,6 +161,32 @@ def test_plot_and_compare_say_what_is_missing_and_what_to_write(tmp_path: Path) 
     (tmp_path / "prices/crusoe/trajectory.csv").unlink()
     lost = simulator("plot", "prices/crusoe", cwd=tmp_path)
     assert (lost.returncode, "left out" in lost.stderr) == (2, False)
+
+
+def test_a_figure_that_cannot_be_written_is_a_line_and_leaves_the_others_be(tmp_path: Path) -> None:
+    run = ("run", str(SHIPPED / "crusoe.yaml"), "--set", "run.ticks=5", "--set", "expect=out_of_ticks")
+    assert simulator(*run, "--no-plots", cwd=tmp_path).returncode == 0
+    figures = tmp_path / "outputs/crusoe/figures"
+    (figures / "convergence.png").mkdir(parents=True)
+    again = simulator(*run, "--resume", cwd=tmp_path)
+    assert (again.returncode, again.stderr.count("\n")) == (0, 1)
+    assert again.stderr.endswith("; then simulator plot outputs/crusoe draws them\n")
+    assert (figures / "prices.png").is_file()
+    assert (figures / "diagnostics.png").is_file()
+    rmtree(figures)
+    figures.write_text("")
+    again = simulator(*run, "--resume", cwd=tmp_path)
+    assert again.returncode == 0
+    assert again.stdout.startswith("        ")
+    assert again.stderr.startswith("outputs/crusoe/figures: found a file; expected a folder for figures")
+
+
+def test_plot_says_that_nothing_can_be_drawn(tmp_path: Path) -> None:
+    run = ("run", str(SHIPPED / "crusoe.yaml"), "--set", "run.tables=[equilibrium]", "--no-plots", "--quiet")
+    assert simulator(*run, cwd=tmp_path).returncode == 0
+    drawn = simulator("plot", "outputs/crusoe", cwd=tmp_path)
+    assert (drawn.returncode, drawn.stdout) == (0, "")
+    assert drawn.stderr.endswith("outputs/crusoe: found no table that a figure is drawn from\n")
 
 
 def goods_of(run: Any) -> dict[str, list[str]]:

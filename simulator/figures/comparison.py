@@ -237,13 +237,17 @@ def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
         return f"{folder}: found a run that did not end (no summary.json); simulator run with --resume ends it"
     if missing and any((place / files[0]).is_file() for place in folder.iterdir()):
         return f"{folder}: found a folder of runs; {expected}; did you mean {folder}/*?"
-    return f"{folder}: found no {' or '.join(missing)}; {expected}" if missing else ""
+    return f"{folder}: found no {_any_of(missing)}; {expected}" if missing else ""
 
 
 def missing_tables(folder: Path, gone: Sequence[str], needed: Sequence[str]) -> str:
     """What to say of files that a run left out, and what to write for all that are `needed`."""
     tables = ", ".join(name.removesuffix(".csv") for name in needed if name.endswith(".csv"))
-    return f"{folder}: found no {' or '.join(gone)}, which the run left out; expected run: {{tables: [{tables}]}}"
+    return f"{folder}: found no {_any_of(gone)}, which the run left out; expected run: {{tables: [{tables}]}}"
+
+
+def _any_of(files: Sequence[str]) -> str:
+    return " or ".join([", ".join(files[:-1]), files[-1]][len(files) < 2 :])
 
 
 def _count(number: float) -> str:

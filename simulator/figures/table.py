@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -53,6 +54,8 @@ def draw(
             raise ValueError(f"figure format {kind!r}; expected one of {', '.join(canvas.METADATA)}")
     frames = read_run(run) if isinstance(run, (str, Path)) else run
     folder = Path(folder)
+    if folder.is_file():
+        raise OSError(errno.EEXIST, "found a file; expected a folder for figures, or nothing", str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     with warnings.catch_warnings():
@@ -67,7 +70,7 @@ def draw(
                     for kind in formats:
                         canvas.save(figure, folder / f"{name}.{kind}", kind)
                         written.append(folder / f"{name}.{kind}")
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
                 if failed is None:
                     raise
                 failed[name] = error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.names import alike_names
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
-from simulator.kinds.wording import number, quoted, shown, unknown
+from simulator.kinds.wording import number, one_of, quoted, shown, unknown
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
@@ -372,12 +372,17 @@ def engine_faults(scenario: Scenario) -> Iterator[Fault]:
         except ImportError:
             yield Fault(("run", "engine"), "found compiled, which needs Numba; pip install 'market-simulator[fast]'")
             return
-    for regime in scenario.regimes:
-        why = scenario.scheduler.refusal(regime.economy, scenario.initial_prices, engine)
+    for why in _refusals(scenario, engine):
         if why is not None:
-            guess = meant("engine: auto")
-            yield Fault(
-                ("run", "engine"),
-                f"found {engine}, which cannot run this economy: {why}; expected auto or arrays{guess}",
-            )
+            serve = ["auto", "arrays"]
+            if engine == "compiled" and not any(_refusals(scenario, "floats")):
+                serve.insert(1, "floats")
+            expected = f"expected {one_of(serve)}{meant('engine: auto')}"
+            yield Fault(("run", "engine"), f"found {engine}, which cannot run this economy: {why}; {expected}")
             return
+
+
+def _refusals(scenario: Scenario, engine: str) -> Iterator[str | None]:
+    """Why an engine cannot run each of the economies of a scenario, None where it can."""
+    for regime in scenario.regimes:
+        yield scenario.scheduler.refusal(regime.economy, scenario.initial_prices, engine)

@@ -203,6 +203,8 @@ def _fault(language: Language, details: dict[str, Any], suggest: bool) -> Fault:
         return Fault(path, f"found {found(value)}; expected {words} {number(context[key])}", spot)
     otherwise = "a number" if "int" in kind or "float" in kind else " ".join(str(details["msg"]).split())
     expected = _EXPECTED.get(kind, otherwise)
+    if kind == "list_type" and (choices := language.choices((*path, 0))):
+        expected = f"a list of {', '.join(choices)}"
     guess = reshaped(language, path, value, expected) if suggest else None
     return Fault(path, f"found {found(value)}; expected {expected}{meant(guess)}", spot)
 

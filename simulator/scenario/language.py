@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import RootModel
 
 from simulator.kinds.entry import Entry, Steps
+from simulator.kinds.wording import listed
 from simulator.scenario.document import Document
 from simulator.scenario.schema import ScenarioFile
 
@@ -59,8 +60,16 @@ class Language:
         model = model_of(self.at(path))
         return ("key", []) if model is None else (model.key_word, list(fields_of(model)))
 
+    def choices(self, path: Steps) -> list[str]:
+        """The words that may stand at a place, where it is for words alone."""
+        allowed = self.at(path)
+        words = [get_args(each) for each in allowed if get_origin(each) is Literal]
+        return [word for some in words for word in some] if len(words) == len(allowed) else []
+
     def meaning(self, path: Steps) -> str:
         """What belongs at a place."""
+        if choices := self.choices(path):
+            return listed(choices)
         model = model_of(self.at(path[:-1]))
         item = fields_of(model).get(str(path[-1])) if model is not None else None
         return str(item.description) if item is not None and item.description else "a value"

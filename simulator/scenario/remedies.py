@@ -138,7 +138,11 @@ def reshaped(language: Language, path: Steps, value: Any, expected: str) -> str 
 
 def _as_list(language: Language, path: Steps, value: Any) -> str | None:
     if isinstance(value, str):
-        return line(list(map(scalar, re.split(r"\s*[,;]\s*|\s+|(?<=\d)-(?=\d)", value.strip()))))
+        words = re.split(r"\s*[,;]\s*|\s+|(?<=\d)-(?=\d)", value.strip())
+        if choices := language.choices((*path, 0)):
+            known = [word for each in words if (word := nearest(each, choices))]
+            return line(known) if len(known) == len(words) else None
+        return line(list(map(scalar, words)))
     if not isinstance(value, dict) or not value:
         return line([value]) if value else None
     if all(isinstance(item, int | float) for item in value.values()) and path[-1] != "with":

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field, Tag, TypeAdapter, WithJsonSchema
+from pydantic import ConfigDict, Field, Tag, TypeAdapter
 
 from simulator.dynamics import trial
 from simulator.dynamics.behaviours import BEHAVIOURS
@@ -22,7 +22,6 @@ from simulator.kinds.entry import (
     TEXT,
     Amount,
     Chosen,
-    Complaint,
     Entry,
     GoodName,
     Known,
@@ -31,14 +30,11 @@ from simulator.kinds.entry import (
     Positive,
     Whole,
     by_shape,
-    refusal,
 )
 from simulator.kinds.formulas import MakesText
 from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded
 from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
-from simulator.kinds.wording import unknown
-from simulator.records.columns import TABLES
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.table import AnyScheduler
@@ -120,13 +116,7 @@ class Firm(Entry):
         return kind.build(below) if self.technology.name in TECHNOLOGIES else trial.technology(kind, below)
 
 
-def _known_table(name: str) -> str:
-    if name not in TABLES:
-        raise refusal(Complaint((), unknown("table", name, TABLES)))
-    return name
-
-
-TableName = Annotated[str, AfterValidator(_known_table), WithJsonSchema({"type": "string", "enum": [*TABLES]})]
+TableName = Literal["trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution"]
 Share = Annotated[
     Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)] | Drawn,
     by_shape("a share (number) or equal", "equal"),
@@ -209,7 +199,7 @@ class Run(Entry):
     )
     stop: Literal["verdict", "never"] = Field("verdict", description="verdict: once cleared or diverged; never: run on")
     tables: list[TableName] = Field(
-        default_factory=lambda: [*TABLES], description="the CSVs that are written, and worked out"
+        default_factory=lambda: [*get_args(TableName)], description="the CSVs that are written, and worked out"
     )
 
 
