@@ -37,7 +37,7 @@ WORDS = {
     "marginal_bids": "bids, backprop, backpropagation",
     "walras": "sgd, gd, gradient_descent, gradient, vanilla",
     "floats": "float, python, plain, scalar",
-    "arrays": "array, numpy, vectorised, vectorized, tables",
+    "arrays": "array, numpy, vectorised, vectorized",
     "compiled": "fast, numba, jit, njit, c, machine_code, native",
     # Keys of a scenario.
     "goods": "good, commodities, commodity, products, items, markets, market",
