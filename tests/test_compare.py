@@ -426,7 +426,7 @@ def test_what_a_glob_brings_along_is_left_out(call: Called) -> None:
         (["slow", "mi*"], "mi*: no such folder"),
         (["slow", "slow/ticks.csv"], "slow/ticks.csv: found a file"),
         (["slow", "."], ".: found a folder of runs;"),
-        (["slow", "empty"], "empty: found no trajectory.csv or ticks.csv or summary.json"),
+        (["slow", "empty"], "empty: found no trajectory.csv, ticks.csv or summary.json"),
         (["slow", "fisher", "--numeraire", "food"], "expected a good of every run: none is common to all runs"),
         (
             ["xor", "and_perceptron", "--numeraire", "constant"],
