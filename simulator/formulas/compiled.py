@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import math
 import os
+import pickle
 import sys
 import tempfile
 import types
@@ -349,21 +350,27 @@ def machine_code(source: str, space: dict[str, Any], signature: str) -> Any:
     module = sys.modules[name] = types.ModuleType(name)
     vars(module).update(space)
     exec(compile(source, str(file or "<compiled>"), "exec"), vars(module))
-    njit = _numba().njit(signature, error_model="numpy", nogil=True, cache=file is not None)
-    vars(module)["code"] = code = njit(vars(module)["line"])
+    njit = functools.partial(_numba().njit, signature, error_model="numpy", nogil=True)
+    try:
+        code = njit(cache=file is not None)(vars(module)["line"])
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        # What was kept is broken, or nothing can be kept beside the text.
+        code = njit()(vars(module)["line"])
+    vars(module)["code"] = code
     return code
 
 
 def _kept(name: str, source: str) -> Path | None:
     """A file of the text in the user's cache, beside which Numba keeps the machine code; None where none can be."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "market-simulator"
-    file = folder / f"{name}.py"
     try:
+        # A user without a home has no cache either.
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "market-simulator"
+        file = folder / f"{name}.py"
         if not file.exists():
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
                 written.write(source)
             os.replace(written.name, file)
-    except OSError:
+    except (OSError, RuntimeError):
         return None
     return file

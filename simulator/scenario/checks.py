@@ -368,9 +368,12 @@ def engine_faults(scenario: Scenario) -> Iterator[Fault]:
         return
     if engine == "compiled":
         try:
-            importlib.import_module("numba")
+            numba = importlib.import_module("numba")
         except ImportError:
             yield Fault(("run", "engine"), "found compiled, which needs Numba; pip install 'market-simulator[fast]'")
+            return
+        if numba.config.DISABLE_JIT:
+            yield Fault(("run", "engine"), "found compiled, with NUMBA_DISABLE_JIT set; expected it unset, or floats")
             return
     for why in _refusals(scenario, engine):
         if why is not None:
