@@ -108,7 +108,7 @@ class Simulation:
             ahead = min([run.ticks, *(regime.tick - 1 for regime in self._pending[:1])]) - tick
             ticks, unseen = min(ahead, recorder.room), min(ahead, UNSEEN * recorder.room, -tick % self._every)
             if ticks > 0:
-                seen = market.pass_over(watch, ticks, unseen if view.passes_unseen else 0)
+                seen = market.pass_over(watch, ticks, unseen if view.passes_unseen and self._every > 1 else None)
         if seen is None:
             self._looks_at, self._waits = tick + self._waits, min(2 * self._waits, MOST_WAITS)
             return False
@@ -128,6 +128,8 @@ class Simulation:
         parts = {
             "market": flatten(self.market.state),
             "verdict": self.verdict_rule.state(),
+            # How ticks are passed over tells where blocks of them end.
+            "passing": {"looks_at": np.array(self._looks_at), "waits": np.array(self._waits)},
             **self.recorder.view.state(),
         }
         return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
@@ -143,6 +145,7 @@ class Simulation:
             self._change_economy(self._pending.pop(0))
         self.market.state = following
         self.verdict_rule.restore(parts.get("verdict", {}))
+        self._looks_at, self._waits = (int(parts["passing"][name]) for name in ("looks_at", "waits"))
         self.recorder.view.restore(parts)
 
 

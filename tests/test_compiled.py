@@ -12,6 +12,7 @@ import pytest
 
 from tests.builders import market_of
 from tests.house import (
+    Afterwards,
     Compiled,
     ScenarioError,
     Simulation,
@@ -19,6 +20,7 @@ from tests.house import (
     UncompilableError,
     array_search,
     load,
+    run_to_disk,
     simulate,
     written,
 )
@@ -163,3 +165,70 @@ def test_other_rates_and_supplies_are_the_same_machine_code() -> None:
     assert texts() == before
     assert machine == floats
     assert np.array_equal(prices, others)
+
+
+@pytest.mark.parametrize("every", [7, 10**9])
+def test_a_run_interrupted_after_ticks_passed_over_ends_with_the_last_of_them(every: int, tmp_path: Path) -> None:
+    changes = {**QUIET, "run.engine": "compiled", "run.stop": "never", "run.record_every": every}
+    scenario, seen = load(SCENARIOS / "bazaar.yaml", settings=changes), list[int]()
+    said = run_to_disk(scenario, tmp_path / "run", progress=lambda tick, _: seen.append(tick), stopped=lambda: seen[-1])
+    assert seen[-1] > 1
+    assert said["ticks"] == seen[-1]
+    alone = market_of(scenario)
+    for _ in range(said["ticks"] + 1):
+        alone.advance()
+    passing = Simulation(scenario)
+    for tick in passing.ticks():
+        if tick == said["ticks"]:
+            break
+    now = passing.market.transition
+    assert now.tick == alone.transition.tick
+    assert flat(now.after) == flat(passing.market.state) == flat(alone.state)
+
+
+def test_ticks_recorded_between_ticks_passed_over_are_worked_out_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, together = list[int](), Afterwards.__call__
+
+    def counted(self: Afterwards, notes: Any, recorded: Any) -> Any:
+        asked.append(len(notes))
+        return together(self, notes, recorded)
+
+    monkeypatch.setattr(Afterwards, "__call__", counted)
+    changes = {**QUIET, "run.stop": "never", "run.record_every": 3, "run.ticks": 200}
+    runs = [
+        simulate(load(SCENARIOS / "scarf_traded.yaml", settings={**changes, "run.engine": engine}))
+        for engine in ("floats", "compiled")
+    ]
+    assert len(asked) == 2
+    assert asked[1] < 100, "no tick was passed over"
+    for name in ("trajectory", "ticks", "agents"):
+        assert getattr(runs[0], name).equals(getattr(runs[1], name)), name
+
+
+def test_without_the_compiler_of_numba_machine_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
+    with pytest.raises(ScenarioError, match="found compiled, with NUMBA_DISABLE_JIT set"):
+        load(SCENARIOS / "bazaar.yaml", settings={"run.engine": "compiled"})
+
+
+def doubled(state: tuple[Any, ...], _: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], bool]:
+    return (state[0] * 2.0,), (), True
+
+
+def test_broken_machine_code_is_made_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Compiled(doubled).run(((1.0, 2.0),), (), 3).after == ((8.0, 16.0),)
+    kept = list(tmp_path.rglob("*.nb?"))
+    assert kept
+    for file in kept:
+        file.write_bytes(b"")
+    assert Compiled(doubled).run(((1.0, 2.0),), (), 3).after == ((8.0, 16.0),)
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert Compiled(doubled).run(((1.0, 2.0),), (), 3).after == ((8.0, 16.0),)

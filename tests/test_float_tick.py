@@ -25,9 +25,11 @@ from tests.house import (
     Trace,
     Trade,
     UntraceableError,
+    array_search,
     emitted,
     load,
     plain,
+    simulate,
     traced_or_called,
 )
 
@@ -434,3 +436,41 @@ def test_what_counts_ticks_stays_whole() -> None:
     found = text(((7, 8), (2.0,)))
     assert found == ((8, 9), (3.0,))
     assert [type(number) for number in (*found[0], *found[1])] == [int, int, float]
+
+
+def without_end(**changes: Any) -> dict[str, Any]:
+    """A firm whose supply is beyond every number once its input is cheap."""
+    market = {"goods": ["a", "b"], "supply": {"a": 1}, "outside": {"b": 1}, "scheduler": {"rate": 50}}
+    return {**market, "firms": [{"name": "f", "makes": "b = a^0.99"}], "run": {"ticks": 40}, **changes}
+
+
+@pytest.mark.parametrize("stop", ["verdict", "never"])
+@pytest.mark.parametrize("trade", ["at_equilibrium", "every_tick"])
+def test_a_tick_without_finite_plans_is_never_passed_over(trade: str, stop: str) -> None:
+    summaries = [
+        simulate(load(without_end(trade=trade), settings={"run.engine": engine, "run.stop": stop})).summary
+        for engine in ("arrays", "floats")
+    ]
+    assert [(each["outcome"], each["ticks"]) for each in summaries] == [("diverged", 1)] * 2
+    assert summaries[0]["sentence"] == summaries[1]["sentence"]
+
+
+def test_a_search_that_ends_without_finite_plans_is_recorded() -> None:
+    consumer = {"name": "k", "utility": {"formula": "ln(a) + ln(b)"}, "endowment": {"a": 0.6, "b": 0.8}, "budget": 1}
+    rule = {"rate": 0.5, "with": [{"delay": {"own": 1, "neighbours": 3}}, "anderson"]}
+    market = without_end(consumers=[consumer], trade="every_tick", scheduler=rule)
+    del market["supply"], market["outside"]
+    run = simulate(load(market, settings={"run.engine": "floats", "run.references": "off"}))
+    assert run.summary["outcome"] == "diverged"
+    assert run.summary["ticks"] == run.trajectory["tick"].max() > 1
+
+
+def test_numbers_beyond_the_largest_warn_nobody() -> None:
+    squared = array_search(lambda x: x.shape, "squares")(lambda x: x * x)
+    assert InFloats(lambda state: (squared(state[0]),))(((1e200, 2.0),)) == ((math.inf, 4.0),)
+    market = market_of(trade_of_two())
+    now = market.advance()
+    rule = market.scheduler.verdict_rule(np.ones(2), 1e-6)
+    for prices in ([1e304, 1.0], [2e304, 1.0]):
+        rule.observe(now._replace(tick=now.tick._replace(prices=np.array(prices))))
+    assert rule.highest == 2e304

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.builders import market_of
-from tests.house import InRuns, SideBySide, Tatonnement, load, traced_or_called
+from tests.house import MOST_LINES, InRuns, SideBySide, Tatonnement, load, traced_or_called
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 KEEP = ("prices", "residual", "demand", "consumption", "money")
@@ -82,3 +82,14 @@ def test_what_counts_stays_whole_in_a_called_function() -> None:
     np.testing.assert_array_equal(counts, [[3], [3]])
     assert counts.dtype.kind == "i"
     np.testing.assert_array_equal(first, [[1.0, 2.0], [4.0, 5.0]])
+
+
+def test_no_more_than_so_many_lines_are_kept() -> None:
+    def function(given: Any) -> Any:
+        return tuple(1.0 if each > 0 else -1.0 for each in given[0])
+
+    runs = InRuns(function)
+    rows = np.array([[(1.0 if number >> bit & 1 else -1.0) for bit in range(7)] for number in range(128)])
+    np.testing.assert_array_equal(np.stack(runs((rows,)), axis=1), rows)
+    assert len(runs._lines) == MOST_LINES
+    np.testing.assert_array_equal(np.stack(runs((rows[::-1],)), axis=1), rows[::-1])

@@ -61,7 +61,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         prices = now.tick.prices
         if self.history.append(prices):
             self.history.fold(self._log_prices(now.economy))
-        self._top = top = max(prices)
+        # Beyond the largest float there is no warning of a number that is Python's.
+        self._top = top = float(max(prices))
         if top > self.highest:
             if top > THROWN * self.highest:
                 good = int(np.argmax(prices))

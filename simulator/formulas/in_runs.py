@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.formulas.in_floats import IN_ARRAYS, Emitted, emitted, numbers, plain
+from simulator.formulas.in_floats import IN_ARRAYS, MOST_LINES, Emitted, emitted, numbers, plain
 from simulator.formulas.text import ArrayText, ExactText, Where
 from simulator.formulas.traced_array import TracedArray
 
@@ -37,7 +37,7 @@ class InRuns(Generic[GivenT, ResultT]):
     def traced(self, given: GivenT) -> Emitted:
         """The function as it is where it is given a structure in plain floats."""
         line = emitted(self._function, given, self._text)
-        self._lines.append(line)
+        self._lines = [line, *self._lines[: MOST_LINES - 1]]
         return line
 
     def __call__(self, given: GivenT) -> ResultT:
@@ -51,6 +51,7 @@ class InRuns(Generic[GivenT, ResultT]):
                     # Of another structure than the one it takes apart.
                     continue
                 if not isinstance(result, Where):
+                    self._lines = [line, *(each for each in self._lines if each is not line)]
                     break
                 if result.held.any():
                     return self._apart(given, result.held)
@@ -90,9 +91,9 @@ def _runs(value: Any) -> int:
     return max(map(_runs, cast("tuple[Any, ...]", value)), default=0) if isinstance(value, tuple) else len(value)
 
 
-def picked(given: Any, runs: int | NDArray[np.bool_]) -> Any:
+def picked(given: Any, runs: int | NDArray[Any]) -> Any:
     """The structure of one run, or of some."""
-    return mapped(lambda leaf: leaf[runs], given)
+    return mapped(lambda leaf: None if leaf is None else leaf[runs], given)
 
 
 def _columns(given: Any) -> Any:

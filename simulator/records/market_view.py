@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from simulator.economics.forms import Array
 from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
 from simulator.formulas.in_floats import in_arrays, plain
-from simulator.formulas.in_runs import joined, stacked
+from simulator.formulas.in_runs import joined, picked, stacked
 from simulator.records.agent_rows import AgentRows
 from simulator.records.columns import TABLES, TRADE_TICKS, growing_columns
 from simulator.records.market_block import Afterwards, Appraisal, Block, MarketNote
@@ -165,26 +164,31 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         return None if self.every_tick else fraction, totals
 
     def rows(self, notes: Sequence[MarketNote]) -> dict[str, Callable[[], Rows]]:
-        groups = [list(group) for _, group in groupby(notes, _kind)]
-        parts = [self._beside(group) for group in groups]
-        whole = Ticks([ticks for ticks, *_ in parts])
-        finite = isinstance(notes[-1].tick, Ticks) or bool(parts[-1][0].finite[-1])
+        groups, ends = dict[Any, list[int]](), np.cumsum([note.ticks for note in notes])
+        for place, note in enumerate(notes):
+            groups.setdefault(_kind(note), []).append(place)
+        parts = {kind: self._beside([notes[place] for place in group]) for kind, group in groups.items()}
+        places = [np.arange(ends[at] - notes[at].ticks, ends[at]) for group in groups.values() for at in group]
+        order = np.argsort(found := np.concatenate(places))
+        whole = Ticks([ticks for ticks, *_ in parts.values()]).picked(order)
+        finite = isinstance(notes[-1].tick, Ticks) or bool(parts[_kind(notes[-1])][0].finite[-1])
         imbalances = self._conserve(whole, finite=finite)
         if self.references is not None:
             path = np.array([note.path for note in notes])
             to_path, self.last_of_path = relative_gap(whole.prices, path), np.vstack([self.last_of_path, path])[-3:]
             self.gradient_path_gap = float(np.fmax.reduce(to_path, initial=self.gradient_path_gap))
-        recorded = np.concatenate([marks for _, marks, _ in parts])
-        if not recorded.any():
+        marked = np.concatenate([marks for _, marks, _ in parts.values()])
+        if not marked.any():
             return {}
-        ticks = Ticks([some if marks.all() else some.picked(marks) for some, marks, _ in parts if marks.any()])
-        appraisals = [appraisal for *_, appraisal in parts if appraisal is not None]
+        recorded, order = marked[order], np.argsort(found[marked])
+        ticks = Ticks([some.picked(marks) for some, marks, _ in parts.values() if marks.any()]).picked(order)
+        appraisals = [appraisal for *_, appraisal in parts.values() if appraisal is not None]
         block = Block(
             self.economy,
             self.markets,
             ticks,
             [note for note in notes if note.recorded],
-            joined(appraisals) if appraisals else None,
+            picked(joined(appraisals), order) if appraisals else None,
             every_tick=self.every_tick,
         )
         judged = {} if self.references is None else self._judged(self.references, block)
@@ -297,9 +301,12 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         }
 
 
-def _kind(note: MarketNote) -> tuple[bool, bool, bool]:
-    """How a note is looked at: whether it is of ticks passed over, whether a state is kept, and whether a tick is."""
-    return isinstance(note.tick, Ticks), note.before is not None, note.tick is not None
+def _kind(note: MarketNote) -> tuple[bool, bool, bool | None]:
+    """How a note is looked at: whether it is of ticks passed over, whether a state is kept, and whether the plans of a
+    tick that is kept are finite: others have other shapes.
+    """
+    passed = isinstance(note.tick, Ticks)
+    return passed, note.before is not None, None if passed or note.tick is None else bool(note.tick.finite)
 
 
 def _mean(values: Array, weights: Array) -> Array:

@@ -25,14 +25,17 @@ class Market:
         self.scheduler, self.economy = scheduler, economy
         self.state: Any = scheduler.start(economy, np.array(prices, dtype=float), seed)
         self._transition: Transition[Any, Any] | None = None
-        self._passed: Any = None
+        self._passed: tuple[Any, Watch, int] | None = None
 
     @property
     def transition(self) -> Transition[Any, Any] | None:
         """The tick just over in its surroundings; of one that was passed over, it is worked out again."""
         if self._passed is not None:
-            self.state = self._passed
-            self.advance()
+            self.state, watch, ticks = self._passed
+            while ticks > 1 and (seen := self.pass_over(watch, ticks - 1, ticks - 1)):
+                ticks -= len(seen.prices)
+            for _ in range(ticks):
+                self.advance()
         return self._transition
 
     def advance(self) -> Transition[Any, Any]:
@@ -42,13 +45,15 @@ class Market:
         self._transition, self._passed = Transition(self.economy, before, tick, self.state), None
         return self._transition
 
-    def pass_over(self, watch: Watch, ticks: int, unrecorded: int) -> Stretch | None:
+    def pass_over(self, watch: Watch, ticks: int, unrecorded: int | None) -> Stretch | None:
         """Up to so many ticks at once that nobody has to look at; None where the coming one is to be looked at."""
-        passed = self.scheduler.pass_over(self.economy, self.state, watch, ticks, unrecorded)
+        first = self.state
+        passed = self.scheduler.pass_over(self.economy, first, watch, ticks, unrecorded)
         if passed is None:
             return None
         self.state, seen = passed
-        self._passed = seen.before[-1] if seen.before else None
+        # A state of the past, and how many ticks there are from it to now.
+        self._passed = (seen.before[-1], watch, 1) if seen.before else (first, watch, len(seen.prices))
         return seen
 
     def settle_at_equilibrium(self, now: Transition[Any, Any]) -> Transition[Any, Any]:

@@ -149,10 +149,11 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         return f"{self.kind} works out all firms at once, in arrays alone"
 
     def pass_over(
-        self, economy: Economy, state: StateT, watch: Watch, ticks: int, unrecorded: int
+        self, economy: Economy, state: StateT, watch: Watch, ticks: int, unrecorded: int | None
     ) -> tuple[StateT, Stretch] | None:
-        """Up to so many ticks that nobody has to look at, the first so many of them `unrecorded`: the state after them,
-        and the ticks. None where the coming tick is to be looked at, or ticks are worked out one by one.
+        """Up to so many ticks that nobody has to look at, the first so many of them `unrecorded` (None where each state
+        is needed): the state after them, and the ticks. None where the coming tick is to be looked at, or ticks are
+        worked out one by one.
         """
         return None
 

@@ -256,7 +256,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         def tick(state: MarketState, watch: tuple[Any, ...]) -> tuple[MarketState, tuple[Any, ...], Any]:
             (after, done, _), (residual, price) = self._tick(layout, state), watch
             kept = tuple(getattr(done, name) for name in fields)
-            return after, kept, (done.residual > residual) & (np.max(done.prices) <= price)
+            # Plans without end end a run; how far they are from clearing is infinite.
+            return after, kept, done.finite and (done.residual > residual) & (np.max(done.prices) <= price)
 
         return tick
 
@@ -265,18 +266,19 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return Conservation.FIELDS if self.trade.every_tick else ("prices",)
 
     def pass_over(
-        self, economy: Economy, state: MarketState, watch: Watch, ticks: int, unrecorded: int
+        self, economy: Economy, state: MarketState, watch: Watch, ticks: int, unrecorded: int | None
     ) -> tuple[MarketState, Stretch] | None:
         known = self._known(economy)
         if known.in_floats is None or not state.tick:
             return None
         state = state if isinstance(state.prices, tuple) else plain(state)
-        if self.engine == "compiled" and unrecorded:
+        compiled = self.engine == "compiled" and unrecorded is not None
+        if compiled and unrecorded:
             done = known.compiled.run(state, watch, unrecorded)
             seen = Ticks.of(**dict(zip(self._kept, done.kept, strict=True))) if done.ticks else None
             return None if seen is None else (done.after, Stretch(seen.prices, ticks=seen))
         before = list[MarketState]()
-        for _ in range(1 if self.engine == "compiled" else ticks):
+        for _ in range(1 if compiled else ticks):
             done = known.watched((state, watch))
             if done is None or not done[1]:
                 break
