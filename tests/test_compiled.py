@@ -124,7 +124,7 @@ def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         load(SCENARIOS / "bazaar.yaml", settings={"run.engine": "compiled"})
 
 
-NUMBERS = (-math.inf, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 800.0, math.inf, math.nan)
+NUMBERS = (-math.inf, -1.5, -0.0, 0.0, 2.0, 800.0, math.nan)
 UNARY: list[Any] = [np.sqrt, np.log, np.exp, np.sin, np.cos, np.tanh, np.abs, np.log1p, np.expm1, np.isfinite]
 BINARY: list[Any] = [np.add, np.subtract, np.multiply, np.divide, np.power, np.minimum, np.maximum, np.remainder]
 ASKED: list[Any] = [np.greater, np.less_equal, np.equal, np.not_equal]
