@@ -183,7 +183,7 @@ def test_refusals(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends an interrupt")
 @pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_interrupted_it_writes_nothing(jobs: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "simulator", "tune", str(SCENARIOS / "scarf.yaml"), "--set", "run.ticks=30000"]
+    command = [sys.executable, "-m", "simulator", "tune", str(SCENARIOS / "scarf.yaml"), "--set", "run.ticks=1000000"]
     command += ["--jobs", jobs]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
