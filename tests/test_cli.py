@@ -323,7 +323,7 @@ def test_a_reader_who_goes_away_is_no_error_and_a_full_stream_is_one(shell: str,
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_stopped_by_a_signal_everything_is_kept_and_goes_on(jobs: int, number: signal.Signals, tmp_path: Path) -> None:
     files = write(tmp_path, "a", "b", "c", text=ORBIT)
-    command = [*PROGRAM, "run", *map(str, files), "--no-plots", "--jobs", str(jobs), "--set", "run.ticks=20000"]
+    command = [*PROGRAM, "run", *map(str, files), "--no-plots", "--jobs", str(jobs), "--set", "run.ticks=1000000"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     checkpoints = [tmp_path / "outputs" / name / "state.npz" for name in "ab"[:jobs]]
     while not all(path.exists() for path in checkpoints):
