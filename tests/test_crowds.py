@@ -115,7 +115,13 @@ def everything(crowd: Crowd | None, cohort: Consumers, prices: np.ndarray) -> tu
     return plan(cohort, *given), ordered[:4], booked
 
 
-@pytest.mark.parametrize("name", COHORTS)
+QUICK = ("cobb_douglas", "ces", "stone_geary")
+"""The others take seconds to be compiled."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in COHORTS]
+)
 def test_a_crowd_does_what_arrays_do(name: str, request: pytest.FixtureRequest) -> None:
     cohort = COHORTS[name]()
     expected = everything(None, cohort, PRICES)
@@ -205,6 +211,7 @@ def test_tastes_that_are_searched_for_are_refused_by_name() -> None:
         load({**TOWN, "consumers": [crowd], "shocks": []}, settings={"run.engine": "compiled"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cobb_douglas", "ces"])
 def test_a_compiler_makes_vector_instructions_of_the_loop(name: str) -> None:
     """It does where there are no calls, and where what is read and what is written cannot overlap."""

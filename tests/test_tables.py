@@ -39,7 +39,14 @@ from tests.test_taste import BARE
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution")
 CHOICES = [("trajectory", "ticks"), ("ticks",), ("agents", "distribution"), ("wedges", "equilibrium"), ()]
-KINDS = ("crusoe", "scarf", "town", "program", "and_perceptron", "blueprint_saddle")
+KINDS = (
+    "crusoe",
+    "scarf",
+    pytest.param("town", marks=pytest.mark.slow),
+    "program",
+    "and_perceptron",
+    "blueprint_saddle",
+)
 
 
 def loaded(name: str, **run: Any) -> Any:
@@ -102,7 +109,9 @@ def test_nothing_is_worked_out_for_a_table_that_is_left_out(monkeypatch: pytest.
         simulate(loaded("crusoe", ticks=5, tables=["trajectory"], references="off"))
 
 
-@pytest.mark.parametrize("name", ["crusoe", "and_perceptron", "blueprint_saddle"])
+@pytest.mark.parametrize(
+    "name", ["crusoe", *(pytest.param(name, marks=pytest.mark.slow) for name in ("and_perceptron", "blueprint_saddle"))]
+)
 def test_figures_that_miss_a_table_are_left_out_as_well(name: str, shared: Any, tmp_path: Path) -> None:
     run = shared.run(name)
     drawn = {file.name: file.read_bytes() for file in run.plot(tmp_path / "whole")}
@@ -293,7 +302,10 @@ def test_text_is_made_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines == [f"{row // 2},{'ab'[row % 2]},{2 * row}.0,{2 * row + 1}.0" for row in range(14)]
 
 
-@pytest.mark.parametrize("name", ["bazaar", "scarf", "crusoe", "village", "fisher", "shared_labour", "town"])
+@pytest.mark.parametrize(
+    "name",
+    ["bazaar", "scarf", "crusoe", "village", "fisher", "shared_labour", pytest.param("town", marks=pytest.mark.slow)],
+)
 def test_ticks_worked_out_once_more_are_what_they_were_to_the_last_bit(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,7 +181,8 @@ def test_refusals(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends an interrupt")
-@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupted_it_writes_nothing(jobs: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "simulator", "tune", str(SCENARIOS / "scarf.yaml"), "--set", "run.ticks=1000000"]
     command += ["--jobs", jobs]
