@@ -26,7 +26,7 @@ from simulator.schedulers.learning import Hidden, LearningSettings
 if TYPE_CHECKING:
     from simulator.dynamics.learning_tick import TrainingSet
     from simulator.dynamics.price_rules import PriceRule
-    from simulator.schedulers.tatonnement import TatonnementSettings
+    from simulator.schedulers.tatonnement_settings import TatonnementSettings
 
 INSTEAD = ("firms", "consumers", "program", "supply", "outside", "numeraire", "trade", "start", "shocks", "compare")
 """What has no place beside learning."""

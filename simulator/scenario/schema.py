@@ -38,7 +38,7 @@ from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.table import AnyScheduler
-from simulator.schedulers.tatonnement import TatonnementSettings
+from simulator.schedulers.tatonnement_settings import TatonnementSettings
 
 if TYPE_CHECKING:
     from collections.abc import Set

@@ -14,7 +14,7 @@ from simulator.records.columns import TABLES, Sheet
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.marginal_bids import MarginalBidsSettings
 from simulator.schedulers.scheduler import SchedulerSettings
-from simulator.schedulers.tatonnement import TatonnementSettings
+from simulator.schedulers.tatonnement_settings import TatonnementSettings
 from simulator.slips import meant
 
 SCHEDULERS: dict[str, type[SchedulerSettings]] = {
