@@ -51,7 +51,7 @@ def market_of(scenario: Scenario) -> Market:
 class Simulation:
     """A scenario in motion: the market, what names its outcome, and the recorder.
 
-    `ticks()` yields after a tick or a few hundred; running, watching and writing fall out of it.
+    `ticks()` yields after a tick or many; running, watching and writing fall out of it.
     """
 
     def __init__(self, scenario: Scenario) -> None:

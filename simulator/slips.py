@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 WORDS = {
@@ -288,7 +289,22 @@ def _bare(line: str) -> str:
 
 def _terms(arguments: str) -> list[str]:
     """The arguments of a function, parted at commas that are not between brackets."""
-    return re.split(r", (?![^()]*\))", arguments)
+    terms, depth = [""], 0
+    for letter in arguments:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            terms.append("")
+        else:
+            terms[-1] += letter
+    return [term.strip() for term in terms]
+
+
+def call_in(text: str) -> str:
+    """The call of a function that a text begins with, as far as its brackets are closed."""
+    name, _, inside = text.strip().partition("(")
+    depths = list(accumulate((letter == "(") - (letter == ")") for letter in inside))
+    inside = inside[: depths.index(-1)] if -1 in depths else inside
+    return f"{name.strip()}({', '.join(_terms(inside))})"
 
 
 def _share(terms: list[str]) -> str:

@@ -274,7 +274,7 @@ def test_a_fault_is_written_into_the_tick_and_not_into_what_the_judges_ask(injec
     function, guess = reference(economy), economy.first_guess()
 
     def texts() -> tuple[list[Any], list[Any]]:
-        tick = written(scheduler.in_arrays(economy), state)
+        tick = written(scheduler.traceable(economy), state)
         return tick, written(lambda given: function.descent(*given, slopes=True), (scenario.initial_prices, guess))
 
     tick, judged = texts()

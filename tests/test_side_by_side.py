@@ -29,7 +29,7 @@ def test_runs_of_a_scenario_go_as_each_would_alone(name: str) -> None:
     together = SideBySide(scheduler, economy, starts, scenario.run.seed, KEEP)
     few = SideBySide(scheduler, economy, starts[2:], scenario.run.seed, KEEP)
     states = [scheduler.start(economy, start, scenario.run.seed) for start in starts]
-    alone = scheduler.in_arrays(economy)
+    alone = scheduler.traceable(economy)
     for _ in range(8):
         kept, of_few = together.advance(), few.advance()
         with np.errstate(all="ignore"):

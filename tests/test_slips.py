@@ -146,6 +146,7 @@ PATTERNS = [
     ("function", "relu(x)", "max(x, 0)"),
     ("function", "mean(x)", "x"),
     ("function", "mean(x, y, 2*z)", "(x + y + 2*z)/3"),
+    ("function", "sum(max(min(a, b), c), d)", "max(min(a, b), c) + d"),
     ("function", "softmax(x)", "instead, write it out: exp(a)/(exp(a) + exp(b)) of values a and b"),
     ("function", "softmax(x, y)", "exp(x)/(exp(x) + exp(y))"),
     ("function", "softplus(x)", "ln(1 + exp(x))"),

@@ -64,7 +64,6 @@ class VerdictRule(ABC, Generic[StateT, TickT]):
 
     def pass_over(self, economy: Economy, prices: Array) -> None:
         """Take note of ticks that are not looked at, by their prices `(ticks, goods)`."""
-        raise NotImplementedError
 
     def change_economy(self, tick: int) -> None:
         """Start afresh: from this tick on the economy is another one."""

@@ -129,6 +129,4 @@ def _passed_forward(economy: Economy, planned_inputs: Array, consumption: Array,
 
 
 FEW_FIRMS = 12
-_passed_forward_at_once = array_search(lambda _, inputs, consumption, made: consumption.shape, "what is passed on")(
-    _passed_forward
-)
+_passed_forward_at_once = array_search("what is passed on")(_passed_forward)

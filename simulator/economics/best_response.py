@@ -121,7 +121,7 @@ def _limit(formula: ScalarFormula, known: float) -> float:
     return known if math.isnan(value) else value
 
 
-@array_search(lambda formula, price, input_prices, guess: guess.shape, "the best inputs of a formula of several")
+@array_search("the best inputs of a formula of several")
 def many_inputs(formula: Formula, price: float | Array, input_prices: Array, guess: Array) -> Array:
     """The best inputs `(agents, inputs)` of firms that share a formula, at one output price, or one for each
     `(agents,)`, and input prices `input_prices`.
@@ -268,7 +268,7 @@ def inverse_curvature(bent: Array) -> Array:
     return _inverse(bent)
 
 
-@array_search(lambda bent: bent.shape, "the inverse of a curvature")
+@array_search("the inverse of a curvature")
 def _inverse(bent: Array) -> Array:
     try:
         return np.asarray(np.linalg.inv(bent), dtype=float)

@@ -181,10 +181,7 @@ class Quadratic(Taste):
         """`1/b_i`, 0 for unwanted goods."""
         return np.divide(1.0, self.slope, out=np.zeros(self._wanted.shape), where=self._wanted)
 
-    @array_search(
-        lambda self, prices, income: (max(len(self._wanted), len(income)), len(prices)),
-        "the best bundle of a quasilinear taste",
-    )
+    @array_search("the best bundle of a quasilinear taste")
     def demand(self, prices: Array, income: Array) -> Array:
         """Money flows to the goods worth most of it first, and to the next where their marginal values have fallen to
         its own: with `v = a/p`, spending at a marginal utility of money `l` is `sum_i (p_i^2/b_i) (v_i - l)+`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib
 import inspect
 import math
 import os
@@ -16,7 +17,7 @@ import pickle
 import sys
 import tempfile
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -25,6 +26,8 @@ from numpy.typing import NDArray
 
 from simulator.formulas.graph import Graph, Term
 from simulator.formulas.in_floats import blamed, traced
+from simulator.formulas.operations import OPERATIONS
+from simulator.formulas.structures import mapped
 from simulator.formulas.tape import ScalarFormula, Tape
 from simulator.formulas.text import SIGNS, Text
 from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
@@ -43,19 +46,23 @@ OF_C = {
     "ln": "math.log({})",
     "^ constant": "math.pow({}, {})",
     "power": "math.pow({}, {})",
-    "^": "positive_power({}, {})",
     "remainder": "{} % {}",
     "abs": "abs({})",
     "finite": "math.isfinite({})",
+    "choose": "chosen({}, {}, {})",
+    "^": "positive_power({}, {})",
     "sech^2": "squared_sech({})",
     "sign": "sign({})",
     "equal": "equal({}, {})",
-    "choose": "chosen({}, {}, {})",
 }
 """How operations are written for Numba, but for those of any number of arguments."""
-
+OWN = {"^": "positive_power", "sech^2": "squared_sech", "sign": "sign", "equal": "equal"}
+"""Operations that are functions of this project's own."""
 
 Array = NDArray[np.float64]
+
+Watched = Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]]
+"""A function of a structure and of steady numbers: the next structure, what to keep, and whether to go on."""
 
 
 class UncompilableError(Exception):
@@ -134,7 +141,7 @@ class Compiled:
     result is false: that one is for others to look at.
     """
 
-    def __init__(self, function: Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]]) -> None:
+    def __init__(self, function: Watched) -> None:
         self._function = function
         self._lines: list[Line] = []
 
@@ -173,9 +180,7 @@ def _run(line: Line, state: Array, steady: tuple[float, ...], ticks: int) -> tup
     return done, tuple(kept)
 
 
-def written(
-    function: Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]], given: Any, steady: tuple[float, ...]
-) -> tuple[LineText, str, tuple[Any, ...]]:
+def written(function: Watched, given: Any, steady: tuple[float, ...]) -> tuple[LineText, str, tuple[Any, ...]]:
     """The text of a function for machine code, and the traced result of what is kept. Raises UncompilableError."""
     trace = Trace()
     symbols, fixed = traced(trace, given), [TracedArray(trace, trace.array(number).terms) for number in steady]
@@ -210,9 +215,7 @@ def _traced_only(value: Any) -> Any:
     return value if isinstance(value, TracedArray) else ()
 
 
-def compiled(
-    function: Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]], given: Any, steady: tuple[float, ...]
-) -> Line:
+def compiled(function: Watched, given: Any, steady: tuple[float, ...]) -> Line:
     """A function in machine code, traced where it is given these. Raises UncompilableError."""
     text, source, kept = written(function, given, steady)
     width = sum(each.size for each in kept if isinstance(each, TracedArray))
@@ -227,12 +230,9 @@ def _numbers(value: Any) -> list[Any]:
     return [] if isinstance(value, np.ndarray) else [value]
 
 
-def _restored(like: Any, numbers: Any) -> Any:
+def _restored(like: Any, numbers: Iterator[float]) -> Any:
     """A structure like another one, of these numbers; what counts stays whole."""
-    if isinstance(like, tuple):
-        parts = [_restored(each, numbers) for each in cast("tuple[Any, ...]", like)]
-        return type(like)._make(parts) if hasattr(like, "_make") else tuple(parts)  # pyright: ignore
-    return like if isinstance(like, np.ndarray) else type(like)(next(numbers))
+    return mapped(lambda leaf: leaf if isinstance(leaf, np.ndarray) else type(leaf)(next(numbers)), like)
 
 
 def terms_of(trace: Trace, value: Any) -> Sequence[Term]:
@@ -298,8 +298,7 @@ def _of_tape(name: str, tape: Tape) -> str:
 
 @functools.cache
 def _helpers() -> dict[str, Any]:
-    """What the text of a function calls, in machine code."""
-    numba = _numba()
+    """What the text of a function calls, in machine code: some operations as they are of floats, others of two."""
 
     def least(a: float, b: float) -> float:
         return (a if a < b else b) if a == a else a
@@ -310,31 +309,18 @@ def _helpers() -> dict[str, Any]:
     def chosen(condition: Any, a: float, b: float) -> float:
         return a if condition else b
 
-    def positive_power(a: float, b: float) -> float:
-        return math.pow(a, b) if a > 0 else math.nan
-
-    def squared_sech(a: float) -> float:
-        inverse = 1.0 / math.cosh(a)
-        return inverse * inverse
-
-    def sign(a: float) -> float:
-        return a if a != a else float((a > 0) - (a < 0))
-
-    def equal(a: float, b: float) -> float:
-        return math.nan if a != a or b != b else float(a == b)
-
-    jitted = numba.njit(error_model="numpy")
-    functions = (least, greatest, chosen, positive_power, squared_sech, sign, equal)
+    jitted = numba().njit(error_model="numpy")
     space: dict[str, Any] = {"jit": jitted, "math": math}
-    return space | {each.__name__: jitted(each) for each in functions}
+    space |= {each.__name__: jitted(each) for each in (least, greatest, chosen)}
+    return space | {name: jitted(OPERATIONS[operation].number) for operation, name in OWN.items()}
 
 
-def _numba() -> Any:
+def numba() -> Any:
+    """Numba, which machine code needs. Raises ModuleNotFoundError, which names the extra."""
     try:
-        import numba
+        return importlib.import_module("numba")
     except ImportError:
         raise ModuleNotFoundError("machine code needs Numba; pip install 'market-simulator[fast]'") from None
-    return numba
 
 
 def machine_code(source: str, space: dict[str, Any], signature: str) -> Any:
@@ -350,7 +336,7 @@ def machine_code(source: str, space: dict[str, Any], signature: str) -> Any:
     module = sys.modules[name] = types.ModuleType(name)
     vars(module).update(space)
     exec(compile(source, str(file or "<compiled>"), "exec"), vars(module))
-    njit = functools.partial(_numba().njit, signature, error_model="numpy", nogil=True)
+    njit = functools.partial(numba().njit, signature, error_model="numpy", nogil=True)
     try:
         code = njit(cache=file is not None)(vars(module)["line"])
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):

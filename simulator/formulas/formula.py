@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from simulator.formulas.graph import Graph, Term
 from simulator.formulas.operations import FUNCTIONS, OPERATIONS
 from simulator.formulas.tape import ScalarFormula, Tape
-from simulator.slips import called_here, instead, meant
+from simulator.slips import call_in, called_here, instead, meant
 
 MAX_CHARACTERS = 10_000
 MAX_OPERATIONS = 2_000
@@ -64,13 +63,9 @@ class Formula:
 
     def hessian(self, x: ArrayLike) -> NDArray[Any]:
         """d2f/dx_i dx_j at inputs (..., k): shape (..., k, k), exactly symmetric."""
-        k, tape = len(self.variables), self._hessian_tape
-        if tape is None:
+        if (tape := self._hessian_tape) is None:
             return self._hessian_by_products(np.asarray(x))
-        upper = self._evaluate(tape, x)
-        (rows, columns), places = self._upper, np.empty((k, k), dtype=np.intp)
-        places[rows, columns] = places[columns, rows] = np.arange(len(rows))
-        return upper[..., places]
+        return self._evaluate(tape, x)[..., self._places]
 
     def _hessian_by_products(self, x: NDArray[Any]) -> NDArray[Any]:
         """`H v`, the gradient of `v . df/dx`, for each unit vector v: far fewer operations than entries."""
@@ -109,9 +104,13 @@ class Formula:
         return self.output.graph.gradient(self.output, self.variables)
 
     @cached_property
-    def _upper(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The places of a Hessian on and above its diagonal."""
-        return np.triu_indices(len(self.variables))
+    def _places(self) -> NDArray[np.intp]:
+        """Where each entry of a Hessian stands among those on and above its diagonal, `(k, k)`."""
+        k = len(self.variables)
+        rows, columns = np.triu_indices(k)
+        places = np.empty((k, k), dtype=np.intp)
+        places[rows, columns] = places[columns, rows] = np.arange(len(rows))
+        return places
 
     @cached_property
     def _value_tape(self) -> Tape:
@@ -348,17 +347,10 @@ class _Parser:
     def call(self, name: str, offset: int) -> None:
         if name not in FUNCTIONS:
             close = called_here(name, FUNCTIONS) or next(iter(get_close_matches(name.lower(), FUNCTIONS, 1)), None)
-            guess = f"{name}*(...)" if name in self.names else instead("function", self.called(name, offset)) or close
+            guess = f"{name}*(...)" if name in self.names else instead("function", call_in(self.text[offset:])) or close
             expected = f"expected one of {' '.join(FUNCTIONS)}"
             self.refuse(f"unknown function {name}; {expected}{meant(guess)}", offset)
         self.push(_Waiting("(", self.text.index("(", offset), function=name))
-
-    def called(self, name: str, offset: int) -> str:
-        """A function with its arguments, as far as their brackets are closed."""
-        inside = self.text[self.text.index("(", offset) + 1 :]
-        depths = list(accumulate((letter == "(") - (letter == ")") for letter in inside))
-        inside = inside[: depths.index(-1)] if -1 in depths else inside
-        return f"{name}({', '.join(part.strip() for part in inside.split(','))})"
 
     def push(self, waiting: _Waiting) -> None:
         if len(self.waiting) >= MAX_DEPTH:

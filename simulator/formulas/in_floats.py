@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import numpy as np
 
 from simulator.formulas.graph import Term
+from simulator.formulas.structures import mapped, rebuilt
 from simulator.formulas.text import FloatText, Text
 from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
 
@@ -66,23 +67,15 @@ def _result(line: Callable[[GivenT], Any], given: GivenT) -> Any:
 
 def plain(value: Any) -> Any:
     """A structure of arrays in plain floats; empty arrays stay."""
-    if isinstance(value, np.ndarray):
-        return _nested(value.tolist()) if value.size else value
-    if isinstance(value, tuple):
-        parts = [plain(each) for each in value]
-        return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # pyright: ignore
-    return value
+    return mapped(lambda leaf: _nested(leaf.tolist()) if isinstance(leaf, np.ndarray) and leaf.size else leaf, value)
 
 
 def in_arrays(value: Any) -> Any:
     """A structure in plain floats as arrays again, of as many numbers as it has."""
     if not isinstance(value, tuple):
         return value
-    if hasattr(value, "_make"):
-        return type(value)._make([in_arrays(each) for each in value])  # pyright: ignore
-    if numbers(value):
-        return np.array(value)
-    return tuple(in_arrays(each) for each in value)
+    alike = not hasattr(value, "_make") and numbers(value)
+    return np.array(value) if alike else rebuilt(value, map(in_arrays, cast("tuple[Any, ...]", value)))
 
 
 def _nested(value: Any) -> Any:
@@ -96,8 +89,7 @@ def traced(trace: Trace, value: Any) -> Any:
     # A tuple of arrays alike may be a table as well: it is taken apart and put together in the same way.
     if not hasattr(value, "_make") and (numbers(value) or (value and all(numbers(row, value[0]) for row in value))):
         return trace.array(value)
-    parts = [traced(trace, each) for each in value]
-    return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # pyright: ignore
+    return rebuilt(value, (traced(trace, each) for each in cast("tuple[Any, ...]", value)))
 
 
 def numbers(value: Any, like: Any = None) -> bool:

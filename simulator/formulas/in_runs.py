@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.formulas.in_floats import IN_ARRAYS, MOST_LINES, Emitted, emitted, numbers, plain
+from simulator.formulas.structures import mapped, rebuilt
 from simulator.formulas.text import ArrayText, ExactText, Where
 from simulator.formulas.traced_array import TracedArray
 
@@ -78,14 +79,6 @@ def one_by_one(function: Callable[[GivenT], ResultT]) -> Callable[[GivenT], Resu
     return of_all
 
 
-def mapped(function: Callable[..., Any], value: Any, *others: Any) -> Any:
-    """A structure with what a function makes of each of its leaves, and of those of others of the same shape."""
-    if not isinstance(value, tuple):
-        return function(value, *others)
-    parts = [mapped(function, *each) for each in zip(cast("tuple[Any, ...]", value), *others, strict=True)]
-    return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)  # pyright: ignore
-
-
 def _runs(value: Any) -> int:
     """How many runs there are."""
     return max(map(_runs, cast("tuple[Any, ...]", value)), default=0) if isinstance(value, tuple) else len(value)
@@ -117,8 +110,8 @@ def _in_front(like: Any, result: Any, runs: int) -> Any:
             table[place] = column
         return np.moveaxis(table.reshape(*like.shape, runs), -1, 0)
     if isinstance(like, tuple):
-        parts = [_in_front(*each, runs) for each in zip(cast("tuple[Any, ...]", like), result, strict=True)]
-        return type(like)._make(parts) if hasattr(like, "_make") else tuple(parts)  # pyright: ignore
+        each = zip(cast("tuple[Any, ...]", like), result, strict=True)
+        return rebuilt(like, (_in_front(*pair, runs) for pair in each))
     return None if like is None else np.broadcast_to(result, (runs, *np.shape(result)))
 
 
@@ -135,8 +128,7 @@ def gathered(values: Sequence[Any]) -> Any:
     if not hasattr(first, "_make") and numbers(first):
         column = np.fromiter(chain.from_iterable(values), np.asarray(first).dtype, len(values) * len(first))
         return column.reshape(len(values), len(first))
-    parts = [gathered(part) for part in zip(*values, strict=True)]
-    return type(first)._make(parts) if hasattr(first, "_make") else tuple(parts)  # pyright: ignore
+    return rebuilt(first, (gathered(part) for part in zip(*values, strict=True)))
 
 
 def joined(parts: Sequence[Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from simulator.formulas.structures import rebuilt
 from simulator.formulas.traced_array import Trace, TracedArray, UntraceableError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -26,29 +27,9 @@ def search(results: int) -> Callable[[Function], Function]:
     return _decorator(of_floats)
 
 
-def array_search(shape: Callable[..., tuple[int, ...]], what: str) -> Callable[[Function], Function]:
-    """A function of arrays with one array as its result, whose `shape` its arguments tell; `what` it searches for."""
-
-    def of_arrays(trace: Trace, function: Callable[..., Any], arguments: Arguments) -> TracedArray:
-        places = [at for at, each in enumerate(arguments) if isinstance(each, TracedArray)]
-        expected = shape(*arguments)
-
-        @_called(what)
-        def of_numbers(*numbers: float) -> Sequence[float]:
-            given, rest = list(arguments), np.array(numbers)
-            for at in places:
-                given[at] = rest[: arguments[at].size].reshape(arguments[at].shape)
-                rest = rest[arguments[at].size :]
-            with np.errstate(all="ignore"):
-                result = np.asarray(function(*given))
-            assert result.shape == expected, f"a search gives {result.shape}, not {expected}"
-            return result.ravel().tolist()
-
-        results = trace.call(of_numbers, math.prod(expected), *(x for at in places for x in arguments[at].ravel()))
-        terms = np.array([each.terms.item() for each in results], dtype=object)
-        return TracedArray(trace, terms.reshape(expected))
-
-    return _decorator(of_arrays)
+def array_search(what: str) -> Callable[[Function], Function]:
+    """A function of arrays that is one operation, called `what`: its result has the same shape whatever it is given."""
+    return _decorator(lambda trace, function, arguments: _one_operation(trace, function, arguments, what))
 
 
 def traced_or_called(function: Function, what: str) -> Function:
@@ -57,16 +38,19 @@ def traced_or_called(function: Function, what: str) -> Function:
     """
 
     def called(*arguments: Any) -> Any:
-        trace = next((each.trace for each in _arrays(arguments)), None)
+        trace = _trace_of(arguments)
         if trace is None:
             return function(*arguments)
         guards = len(trace.guards)
         try:
             return function(*arguments)
-        except (UntraceableError, Exception):
+        except (UntraceableError, Exception) as error:
             # What it asked before it failed is asked again where it is called.
             del trace.guards[guards:]
-            return _one_operation(trace, function, arguments, what)
+            try:
+                return _one_operation(trace, function, arguments, what)
+            except UntraceableError:
+                raise error from None
 
     return cast("Function", called)
 
@@ -86,15 +70,19 @@ def _one_operation(trace: Trace, function: Callable[..., Any], arguments: Argume
         with np.errstate(all="ignore"):
             return function(*_filled(arguments, TracedArray, lambda each: _next(each.shape, numbers)))
 
-    like = result(map(trace.number, given))
+    try:
+        like = result(map(trace.number, given))
+    except UntraceableError:
+        # What it searches with is traced, too.
+        raise UntraceableError(f"{what} is worked out in arrays") from None
     count = sum(np.size(each) for each in _leaves(like))
 
-    @_called(what)
     def of_numbers(*numbers: float) -> Sequence[float]:
         found = [number for each in _leaves(result(iter(numbers))) for number in np.ravel(each).tolist()]
         assert len(found) == count, f"{what} gives {len(found)} numbers, not {count}"
         return found
 
+    of_numbers.__name__ = what
     parts = iter(trace.call(of_numbers, count, *given))
 
     def part(leaf: Any) -> TracedArray:
@@ -115,8 +103,7 @@ def _next(shape: tuple[int, ...], numbers: Iterator[float]) -> Any:
 def _filled(value: Any, kinds: Any, function: Callable[[Any], Any]) -> Any:
     """A structure with what a function makes of each leaf of some kinds."""
     if isinstance(value, (tuple, list)):
-        parts = [_filled(each, kinds, function) for each in cast("Sequence[Any]", value)]
-        return type(value)._make(parts) if hasattr(value, "_make") else type(value)(parts)  # pyright: ignore
+        return rebuilt(value, (_filled(each, kinds, function) for each in cast("Sequence[Any]", value)))
     return function(value) if isinstance(value, kinds) else value
 
 
@@ -133,14 +120,11 @@ def _arrays(value: Any) -> Iterator[TracedArray]:
     return (each for each in _leaves(value) if isinstance(each, TracedArray))
 
 
-def _called(what: str) -> Callable[[Function], Function]:
-    """A function under another name."""
-
-    def named(function: Function) -> Function:
-        function.__name__ = what
-        return function
-
-    return named
+def _trace_of(arguments: Arguments) -> Trace | None:
+    """The trace that a function is called in, by its arguments themselves: arrays that stand deeper are not looked for,
+    as this is asked in every tick.
+    """
+    return next((each.trace for each in arguments if isinstance(each, TracedArray)), None)
 
 
 def _decorator(traced: Callable[[Trace, Callable[..., Any], Arguments], Any]) -> Callable[[Function], Function]:
@@ -149,7 +133,7 @@ def _decorator(traced: Callable[[Trace, Callable[..., Any], Arguments], Any]) ->
     def decorated(function: Function) -> Function:
         @functools.wraps(function)
         def called(*arguments: Any) -> Any:
-            trace = next((each.trace for each in arguments if isinstance(each, TracedArray)), None)
+            trace = _trace_of(arguments)
             return function(*arguments) if trace is None else traced(trace, function, arguments)
 
         return cast("Function", called)

@@ -15,7 +15,8 @@ from simulator.economics.allocation import bids, marginal_products
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
-from simulator.formulas.in_runs import InRuns, gathered, mapped, picked
+from simulator.formulas.in_runs import InRuns, gathered, picked
+from simulator.formulas.structures import mapped
 from simulator.references.adjoint import adjoints
 
 Appraisal = tuple[Array | None, tuple[CohortTotals, ...]]

@@ -74,7 +74,7 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
 
     def passed(self, stretch: Stretch, recorded: NDArray[np.bool_]) -> Sequence[NoteT]:
         """What is kept of ticks that nobody has to look at, of which some are to be recorded `(ticks,)`."""
-        raise NotImplementedError
+        return ()
 
     @abstractmethod
     def note(self, now: Transition[StateT, TickT], *, record: bool) -> NoteT | None:
@@ -117,7 +117,7 @@ class Recorder:
         self, view: View[Any, Any, Any], ends: Set[int] = frozenset(), kept: Set[str] = frozenset(TABLES)
     ) -> None:
         self.view, self._ends, self._kept = view, ends, kept
-        self._seen, self._notes, self._last, self._bytes, self._most = 0, list[Any](), -1, 0, MOST_TICKS
+        self._seen, self._notes, self._last, self._bytes = 0, list[Any](), -1, 0
 
     @property
     def most_ticks(self) -> int:
@@ -134,9 +134,6 @@ class Recorder:
             # tick counts, kept or not: what becomes of it in the end takes as much.
             if not len(notes) & (len(notes) - 1):
                 self._bytes = max(self._bytes, held((note, now.tick)))
-                self._most = self.most_ticks
-        elif self._seen == 1:
-            self._most = self.most_ticks
 
     @property
     def room(self) -> int:
@@ -152,7 +149,7 @@ class Recorder:
     @property
     def full(self) -> bool:
         """Whether a block of ticks is complete."""
-        return self._seen >= self._most or self._last in self._ends
+        return self._seen >= self.most_ticks or self._last in self._ends
 
     def tables(self, *, last: bool = False) -> dict[str, Table]:
         """The tables of all ticks recorded since the last call; of the `last` block those too that a summary needs."""

@@ -62,12 +62,12 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     return np.where(known, _solution(system, np.where(known, final, 0.0)), np.nan)
 
 
-@array_search(lambda sweep: (*sweep.shape[:-2], 1), "the spectral radius of a loop")
+@array_search("the spectral radius of a loop")
 def _spectral_radius(sweep: Array) -> Array:
     return np.max(np.abs(np.linalg.eigvals(sweep)), axis=-1, keepdims=True)
 
 
-@array_search(lambda system, right: right.shape, "the adjoints of a sweep")
+@array_search("the adjoints of a sweep")
 def _solution(system: Array, right: Array) -> Array:
     return np.asarray(np.linalg.solve(system, right[..., None])[..., 0], dtype=float)
 

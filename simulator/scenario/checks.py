@@ -6,7 +6,6 @@ complaint.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -367,12 +366,14 @@ def engine_faults(scenario: Scenario) -> Iterator[Fault]:
     if engine not in ("floats", "compiled"):
         return
     if engine == "compiled":
+        from simulator.formulas.compiled import numba
+
         try:
-            numba = importlib.import_module("numba")
-        except ImportError:
-            yield Fault(("run", "engine"), "found compiled, which needs Numba; pip install 'market-simulator[fast]'")
+            off = numba().config.DISABLE_JIT
+        except ImportError as error:
+            yield Fault(("run", "engine"), f"found compiled: {error}")
             return
-        if numba.config.DISABLE_JIT:
+        if off:
             yield Fault(("run", "engine"), "found compiled, with NUMBA_DISABLE_JIT set; expected it unset, or floats")
             return
     for why in _refusals(scenario, engine):

@@ -140,7 +140,7 @@ class Scheduler(ABC, Generic[StateT, TickT]):
     def step(self, economy: Economy, state: StateT) -> tuple[StateT, TickT]:
         """One tick: the state after it, and the tick. Nothing is changed."""
 
-    def in_arrays(self, economy: Economy) -> Callable[[StateT], tuple[StateT, TickT]]:
+    def traceable(self, economy: Economy) -> Callable[[StateT], tuple[StateT, TickT]]:
         """`step` as a function of a state in arrays that may be traced, and then run in another way."""
         return partial(self.step, economy)
 

@@ -20,7 +20,7 @@ class SideBySide:
     def __init__(
         self, scheduler: Scheduler[Any, Any], economy: Economy, starts: Array, seed: int, keep: tuple[str, ...]
     ) -> None:
-        ticking = scheduler.in_arrays(economy)
+        ticking = scheduler.traceable(economy)
 
         def step(state: Any) -> tuple[Any, tuple[Any, ...]]:
             after, tick = ticking(state)

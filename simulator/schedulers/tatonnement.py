@@ -28,7 +28,7 @@ from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
 from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
-from simulator.formulas.compiled import Compiled, UncompilableError, written
+from simulator.formulas.compiled import Compiled, UncompilableError, Watched, written
 from simulator.formulas.in_floats import InFloats, emitted, in_arrays, plain
 from simulator.schedulers.scheduler import Quotes, Scheduler, ViewOptions
 
@@ -39,18 +39,19 @@ MOST_TRACED = 2000
 """More rows of agents make more operations than a function of floats may have."""
 
 Market = Transition[MarketState, MarketTick]
-Watched = InFloats[tuple[MarketState, Watch], tuple[Any, ...]]
-WatchedTick = Callable[[Any, Any], tuple[Any, tuple[Any, ...], Any]]
 Bundles = Mapping[int, list[Array]]
 """By the number of a cohort what each of its blocks plans, `(rows, goods)`."""
 
 
 class Scratch(NamedTuple):
-    """What is looked up once for an economy, and the bundles of the tick just over: only to save work."""
+    """What is looked up once for an economy, and the bundles of the tick just over: only to save work.
+
+    `goes_on` gives the state after a tick, and whether nobody has to look at that.
+    """
 
     layout: Layout
     in_floats: InFloats[MarketState, tuple[MarketState, MarketTick]] | None
-    watched: Watched
+    goes_on: InFloats[tuple[MarketState, Watch], tuple[MarketState, bool]]
     compiled: Compiled
     last: list[tuple[MarketTick, Bundles]]
 
@@ -98,14 +99,14 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         last.append((tick, planned))
         return after, tick
 
-    def in_arrays(self, economy: Economy) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
+    def traceable(self, economy: Economy) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
         layout = self._known(economy).layout
-        return super().in_arrays(economy) if layout.set_valued else self._in_arrays(layout)
+        return super().traceable(economy) if layout.set_valued else self._traceable(layout)
 
-    def _in_arrays(self, layout: Layout) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
+    def _traceable(self, layout: Layout) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
         return lambda state: self._tick(layout, state)[:2]
 
-    def _watched(self, layout: Layout) -> WatchedTick:
+    def _watched(self, layout: Layout) -> Watched:
         """A tick with what is kept of one that nobody looks at, and whether nobody has to."""
         fields = self._kept
 
@@ -135,7 +136,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             return None if seen is None else (done.after, Stretch(seen.prices, ticks=seen))
         before = list[MarketState]()
         for _ in range(1 if compiled else ticks):
-            done = known.watched((state, watch))
+            done = known.goes_on((state, watch))
             if done is None or not done[1]:
                 break
             before.append(state)
@@ -143,18 +144,19 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return (state, Stretch(np.array([each.prices for each in before]), before)) if before else None
 
     def refusal(self, economy: Economy, prices: Array, engine: str) -> str | None:
+        if engine != self.engine:
+            return replace(self, engine=engine).refusal(economy, prices, engine)
         layout = self._known(economy).layout
         if layout.set_valued:
             return "demand of linear tastes is a set, and the choice among equals a search"
-        compiled = Layout(economy, self.trade, compiled=engine == "compiled")
-        if compiled.crowds:
-            return compiled.refusal(prices)
+        if layout.crowds:
+            return layout.refusal(prices)
         if (rows := len(economy.firm_entry) + sum(cohort.size for cohort in economy.consumers)) > MOST_TRACED:
             return f"it has {rows:,} agents who differ, more than {MOST_TRACED:,}"
         with np.errstate(all="ignore"):
             state = plain(self._tick(layout, self.start(economy, prices, 0))[0])
         if engine == "floats":
-            return emitted(self._in_arrays(layout), state).refusal
+            return emitted(self._traceable(layout), state).refusal
         try:
             written(self._watched(layout), state, Watch(self.tolerance, 1.0))
         except UncompilableError as error:
@@ -205,7 +207,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             economy,
             options.markets,
             self.rule,
-            self.in_arrays,
+            self.traceable,
             self.cohorts,
             references,
             every_tick=self.trade.every_tick,
@@ -245,9 +247,14 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             layout = Layout(economy, self.trade, aggregates=self.aggregates, compiled=self.engine == "compiled")
             asked = economy.small() if self.engine == "auto" else self.engine != "arrays"
             serves = asked and not layout.set_valued and not layout.crowds
-            in_floats, tick = InFloats(self._in_arrays(layout)) if serves else None, self._watched(layout)
-            watched: Watched = InFloats(lambda given: tick(*given)[::2])
-            self._scratch[:] = [Scratch(layout, in_floats, watched, Compiled(tick), [])]
+            watched = self._watched(layout)
+
+            def goes_on(given: tuple[MarketState, Watch]) -> tuple[MarketState, bool]:
+                after, _, quiet = watched(*given)
+                return after, quiet
+
+            in_floats = InFloats(self._traceable(layout)) if serves else None
+            self._scratch[:] = [Scratch(layout, in_floats, InFloats(goes_on), Compiled(watched), [])]
         return self._scratch[0]
 
     def _bundles(self, now: Market) -> Bundles:
