@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simulator.figures.needed import NEEDED, possible
 from simulator.pool import Job, Pool
 from simulator.stopping import Interruption
 from simulator.terminal import (
@@ -50,10 +51,11 @@ def run_and_draw(
         complain_of(failure)
     missing = [task.scenario.name for task, result in zip(tasks, results, strict=True) if result is None]
     ended = [tasks[at] for at, summary in summaries.items() if summary["outcome"] != "interrupted" and formats]
+    drawn = {task.scenario.name for task in ended if any(NEEDED[name] for name in possible(task.scenario.run.tables))}
     if as_json and summaries:
         print_json(summaries[0] if len(tasks) == 1 else [*summaries.values()])
     elif speaks:
-        print_summaries([*summaries.values()], out, missing, {task.scenario.name for task in ended})
+        print_summaries([*summaries.values()], out, missing, drawn)
     with progress_of(speaks) as progress:
         undrawn = _draw_all(ended, formats, pool, progress)
     for failure in undrawn:

@@ -126,6 +126,15 @@ def test_figures_that_miss_a_table_are_left_out_as_well(name: str, shared: Any, 
             assert files == {name: drawn[name] for name in files}
 
 
+@pytest.mark.parametrize(
+    ("tables", "told"), [("", "files in"), ("equilibrium", "files in"), ("ticks", "files and figures in")]
+)
+def test_figures_are_promised_where_a_table_shows_something(tables: str, told: str, tmp_path: Path) -> None:
+    kept = f"run.tables=[{tables}]"
+    done = simulator("run", str(SHIPPED / "crusoe.yaml"), "--set", kept, "--set", "run.ticks=5", cwd=tmp_path)
+    assert f"  {told} outputs" in done.stdout
+
+
 def test_a_run_without_prices_is_shown_in_words() -> None:
     run = simulate(loaded("crusoe", ticks=5, tables=["equilibrium"]))
     assert run._repr_html_() == f"<p><b>crusoe</b>: {run.summary['sentence']}</p>"

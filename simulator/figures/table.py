@@ -14,6 +14,7 @@ from simulator.figures.curves import convergence, diagnostics, wedges
 from simulator.figures.frames import TABLES, Frames, read_run
 from simulator.figures.gains import gains
 from simulator.figures.learnt import held_out, learnt
+from simulator.figures.needed import possible
 from simulator.figures.network import network
 from simulator.figures.prices import prices, three_prices
 from simulator.figures.simplex import simplex
@@ -22,19 +23,6 @@ from simulator.figures.wave import wave
 BUILDERS = (prices, three_prices, convergence, wedges, network, simplex, gains, wave, learnt, held_out, diagnostics)
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: build for build in BUILDERS}
 """The figures of a run by the names of their files; None where one would say nothing."""
-NEEDED: Mapping[str, tuple[str, ...]] = {
-    "prices": ("trajectory",),
-    "three_prices": ("trajectory", "equilibrium"),
-    "convergence": ("ticks",),
-    "wedges": ("wedges",),
-    "network": ("trajectory", "agents"),
-    "simplex": ("trajectory",),
-    "gains": ("distribution",),
-    "wave": ("trajectory",),
-    "learnt": ("trajectory", "ticks", "agents"),
-    "diagnostics": ("ticks",),
-}
-"""The tables that a figure cannot do without."""
 
 
 def draw(
@@ -58,14 +46,13 @@ def draw(
         raise OSError(errno.EEXIST, "found a file; expected a folder for figures, or nothing", str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
+    drawable = possible(frames.summary.get("tables", TABLES))
     with warnings.catch_warnings():
         # A letter that no font here has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        for name, build in FIGURES.items():
-            if not {*NEEDED.get(name, ())} <= {*frames.summary.get("tables", TABLES)}:
-                continue
+        for name in (name for name in FIGURES if name in drawable):
             try:
-                figure = build(frames)
+                figure = FIGURES[name](frames)
                 if figure is not None:
                     for kind in formats:
                         canvas.save(figure, folder / f"{name}.{kind}", kind)
