@@ -16,7 +16,8 @@ import numpy as np
 from simulator.dynamics.price_rules import PIECES
 from simulator.economics.forms import Array
 from simulator.run import Simulation
-from simulator.scenario import Scenario, load
+from simulator.scenario import Scenario
+from simulator.scenario.variation import Variation
 from simulator.schedulers.table import by_kind
 
 COARSE, FINE = 12, 8
@@ -168,8 +169,7 @@ def trial(scenario: Scenario, numbers: dict[str, float]) -> Trial:
     """Run a scenario with other numbers; no judges look on, and nothing is written."""
     idle = {"run.references": "off", "run.diagnostics": 0, "run.record_every": max(scenario.run.ticks, 1)}
     settings = {**numbers, **idle}
-    changed = load(scenario.resolved, settings=settings, inputs=scenario.inputs, plugins=scenario.plugins)
-    simulation = Simulation(changed)
+    simulation = Simulation(Variation(scenario).at(settings))
     for _ in simulation.ticks():
         pass
     assert simulation.verdict is not None

@@ -10,7 +10,8 @@ from typing import Any
 
 ROOMS = {
     "simulator.arguments": "most_rows",
-    "simulator.cli": "LISTED app main",
+    "simulator.cli": "app main",
+    "simulator.commands.check": "LISTED",
     "simulator.dynamics": "market",
     "simulator.dynamics.consumers": "CohortTick book order plan",
     "simulator.dynamics.crowds": "Crowd",

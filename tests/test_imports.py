@@ -31,6 +31,9 @@ ORDER = (
     {"run"},
     {"tune"},
     {"figures"},
+    {"stopping", "terminal"},
+    {"pool"},
+    {"studies"},
     {"front"},
 )
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
@@ -46,10 +49,6 @@ FRONT_MODULES = (
     "compiling",
     "jobs",
     "options",
-    "pool",
-    "searching",
-    "stopping",
-    "terminal",
 )
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.run", "simulator.scenario")
@@ -78,7 +77,7 @@ FILES = {module_name(path): path for path in sorted((ROOT / "simulator").rglob("
 
 def room(module: str) -> str:
     """The room of one of our modules."""
-    if module in FRONT:
+    if module in FRONT or module.startswith("simulator.commands"):
         return "front"
     return module.split(".")[1]
 

@@ -1,0 +1,80 @@
+"""The commands that draw and compare finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator import terminal
+from simulator.arguments import check_folder, figure_formats, refuse, run_folders
+from simulator.errors import CommandError
+from simulator.options import AsJson, Formats, Runs
+
+COMPARISON = Path("outputs/compare")
+
+
+def plot(runs: Runs, formats: Formats = "png") -> None:
+    """Redraw the figures of finished runs from their CSVs alone."""
+    chosen = figure_formats(formats)
+    from simulator.figures.comparison import missing_tables, why_no_run
+    from simulator.figures.frames import TABLES, left_out
+    from simulator.figures.table import draw
+
+    folders = run_folders(runs)
+    gone = {folder: left_out(folder) for folder in folders}
+    needed = {folder: [] if "trajectory" in gone[folder] else ["trajectory.csv"] for folder in folders}
+    strangers = [why for folder in folders if (why := why_no_run(folder, needed[folder]))]
+    if strangers:
+        refuse("\n".join(strangers))
+    for folder in folders:
+        try:
+            figures = draw(folder, folder / "figures", chosen)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            found = f"found CSVs that cannot be drawn ({terminal.one_line(error)})"
+            raise CommandError(f"{folder}: {found}; expected them as a run wrote them") from error
+        if gone[folder]:
+            files = ([f"{table}.csv" for table in tables] for tables in (gone[folder], TABLES))
+            terminal.complain(missing_tables(folder, *files))
+        if figures:
+            terminal.say("\n".join(map(str, figures)))
+        else:
+            terminal.complain(f"{folder}: found no table that a figure is drawn from")
+
+
+def compare(
+    runs: Runs,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the comparison goes.")] = COMPARISON,
+    numeraire: Annotated[
+        str | None, typer.Option("--numeraire", metavar="GOOD", help="Count prices in this good.")
+    ] = None,
+    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no figure.")] = False,
+    formats: Formats = "png",
+    as_json: AsJson = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a comparison that exists.")] = False,
+) -> None:
+    """Hold finished runs against each other: outcome, ticks, gaps, and prices on one scale.
+
+    Prints a table and writes measures.csv, prices.csv and a figure to outputs/compare/. Reads the runs' CSVs and
+    summaries alone. Prices are counted in money where all runs do, else in a good whose price is held fixed, else by
+    the sum of price times quantity; the table says which.
+    """
+    chosen = figure_formats(formats)
+    from shutil import get_terminal_size
+
+    from simulator.figures import comparison as comparing
+    from simulator.figures.comparison_folder import check_vacant, is_comparison, write_comparison
+
+    check_folder(out)
+    check_vacant(out, overwrite=overwrite)
+    folders = run_folders(runs)
+    for folder in filter(is_comparison, folders):
+        terminal.complain(f"{folder}: left out, a comparison and no run")
+    comparison = comparing.compare([folder for folder in folders if not is_comparison(folder)], numeraire)
+    files = write_comparison(comparison, out, () if no_plots else chosen)
+    if as_json:
+        terminal.print_json(comparison.data())
+    else:
+        width = get_terminal_size().columns
+        terminal.say("\n".join([*comparing.lines(comparison, width), "", *(f"  {file}" for file in files)]))
