@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 
 from simulator.errors import CommandError, RunFolderError, ScenarioError, printable
+from simulator.extras import MissingExtraError
 
 AS_EXPECTED, BROKEN, WRONG_INPUT, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = {
@@ -195,7 +196,7 @@ def failure_of(error: Exception, name: str = "simulator") -> Failure:
 
     if isinstance(error, CommandError):
         text, code = str(error), error.code
-    elif isinstance(error, (ScenarioError, RunFolderError)):
+    elif isinstance(error, (ScenarioError, RunFolderError, MissingExtraError)):
         text, code = str(error), WRONG_INPUT
     elif isinstance(error, OSError):
         text = f"{error.filename or name}: {error.strerror or type(error).__name__}"

@@ -28,6 +28,7 @@ ROOMS = {
     "simulator.dynamics.market_tick": "MarketTick Ticks",
     "simulator.dynamics.trading": "Fills Trade ration",
     "simulator.dynamics.price_order": "Bernoulli RandomOrder Sequential",
+    "simulator.extras": "EXTRAS MissingExtraError library",
     "simulator.economics": "economy formula_utility forms rows technology",
     "simulator.economics.aggregate": "aggregate",
     "simulator.economics.agents": "Consumers Firm",

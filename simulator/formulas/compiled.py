@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import importlib
 import inspect
 import math
 import os
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.extras import library
 from simulator.formulas.graph import Graph, Term
 from simulator.formulas.in_floats import blamed, traced
 from simulator.formulas.operations import OPERATIONS
@@ -316,11 +316,8 @@ def _helpers() -> dict[str, Any]:
 
 
 def numba() -> Any:
-    """Numba, which machine code needs. Raises ModuleNotFoundError, which names the extra."""
-    try:
-        return importlib.import_module("numba")
-    except ImportError:
-        raise ModuleNotFoundError("machine code needs Numba; pip install 'market-simulator[fast]'") from None
+    """Numba, which machine code needs. Raises `MissingExtraError`."""
+    return library("numba", "machine code")
 
 
 def machine_code(source: str, space: dict[str, Any], signature: str) -> Any:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simulator.extras import MissingExtraError
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.names import alike_names
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
@@ -370,7 +371,7 @@ def engine_faults(scenario: Scenario) -> Iterator[Fault]:
 
         try:
             off = numba().config.DISABLE_JIT
-        except ImportError as error:
+        except MissingExtraError as error:
             yield Fault(("run", "engine"), f"found compiled: {error}")
             return
         if off:

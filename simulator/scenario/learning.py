@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.bundles import Layer, binary
+from simulator.extras import MissingExtraError, library
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import MOST_LETTERS, NAME_RULE, name_fault
@@ -249,11 +250,9 @@ def _dataset(learning: LearningSettings) -> Table:
         if getattr(learning.patterns, key) is not None:
             raise DrawError(f"{PATH}.{key}", f"found {key} beside a dataset; expected none: it has its own")
     try:
-        from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
-    except ImportError:
-        advice = "expected scikit-learn: pip install 'market-simulator[digits]'"
-        raise DrawError(f"{PATH}.dataset", f"found digits, which cannot be read here; {advice}") from None
-    bundles: Any = load_digits()
+        bundles = library("sklearn.datasets", "this dataset").load_digits()
+    except MissingExtraError as error:
+        raise DrawError(f"{PATH}.dataset", f"found digits: {error}") from None
     values, target = np.asarray(bundles.data, dtype=float) / 16.0, np.asarray(bundles.target, dtype=float)
     contracts, orders = _orders(learning, target)
     names = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
