@@ -1,7 +1,8 @@
 """market-simulator: how markets find, or fail to find, their prices, and what each price means on the way.
 
 `run = simulate("scenarios/tupperware.yaml")` runs a scenario; `run.trajectory`, `run.ticks`, `run.agents`,
-`run.wedges` and `run.equilibrium` are DataFrames, `run.summary` a dict, and `run.plot()` draws.
+`run.wedges` and `run.equilibrium` are DataFrames, `run.prices` is one of ticks by goods, `run.summary` a dict, and
+`run.plot()` draws.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from simulator.scenario import load as load
     from simulator.schedulers.model import MarketModel as MarketModel
 
+    __version__: str
+
 HOMES = {
     "MarketModel": "simulator.schedulers.model",
     "Plugins": "simulator.scenario",
@@ -33,6 +36,14 @@ __all__ = ["MarketModel", "Plugins", "Run", "Scenario", "ScenarioError", "load",
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("market-simulator")
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*HOMES, "__version__"])

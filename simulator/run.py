@@ -9,12 +9,12 @@ import hashlib
 import html
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any, Never, overload
 
 import numpy as np
 
@@ -27,13 +27,16 @@ from simulator.records.folder import RunFolder
 from simulator.records.recorder import UNSEEN, Recorder
 from simulator.records.report import equilibrium_table, last_row, scale, sentence, summary_of, versions
 from simulator.records.table import Table, frames
-from simulator.scenario import Scenario, load
+from simulator.scenario import NOTHING, Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
+from simulator.scenario.settings import setting_meant
 from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions, flatten, unflatten
+from simulator.slips import called_here, meant
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from threadpoolctl import ThreadpoolController
 
     from simulator.scenario import Regime
@@ -163,7 +166,6 @@ class Run:
     equilibrium: pd.DataFrame
     distribution: pd.DataFrame
     summary: dict[str, Any]
-    folder: Path | None = None
 
     def _repr_html_(self) -> str:
         """The sentence and the last prices beside bids, derivatives and equilibrium, for notebooks."""
@@ -180,14 +182,61 @@ class Run:
             table.insert(3, "equilibrium", reached["price"])
         return heading + table.to_html(float_format="{:.6g}".format, na_rep="", border=0)
 
-    def plot(self, folder: str | Path | None = None, formats: tuple[str, ...] = ("png",)) -> list[Path]:
-        """Draw every figure that applies; into `folder`, else the run's own `figures/`, else `figures/` right here."""
-        from simulator.figures.frames import TABLES, Frames
-        from simulator.figures.table import draw
+    @property
+    def prices(self) -> pd.DataFrame:
+        """The market's prices, ticks by goods."""
+        return self._by_good("price")
 
-        target = Path(folder) if folder is not None else (self.folder or Path()) / "figures"
-        tables = {name: getattr(self, name) for name in TABLES}
-        return draw(Frames(**tables, summary=self.summary), target, formats)
+    @property
+    def demand(self) -> pd.DataFrame:
+        """Planned demand per tick, ticks by goods."""
+        return self._by_good("demand")
+
+    @property
+    def supply(self) -> pd.DataFrame:
+        """Planned supply per tick, ticks by goods."""
+        return self._by_good("supply")
+
+    @property
+    def excess_demand(self) -> pd.DataFrame:
+        """Demand less supply, per tick, ticks by goods."""
+        return self._by_good("excess_demand")
+
+    def _by_good(self, column: str) -> pd.DataFrame:
+        """A column of the trajectory, ticks by goods in the scenario's order; an empty frame where it was left out."""
+        if self.trajectory.empty:
+            return self.trajectory
+        goods = self.trajectory["good"].unique()
+        return self.trajectory.pivot(index="tick", columns="good", values=column).reindex(columns=goods)
+
+    @overload
+    def plot(self, figure: str) -> Figure: ...
+    @overload
+    def plot(self, *, folder: str | Path | None = None, formats: Sequence[str] = ...) -> list[Path]: ...
+    @overload
+    def plot(self, folder: Path, /, *, formats: Sequence[str] = ...) -> list[Path]: ...
+    def plot(
+        self,
+        figure: str | Path | None = None,
+        *,
+        folder: str | Path | None = None,
+        formats: Sequence[str] = ("png",),
+    ) -> Figure | list[Path]:
+        """One figure by its name, `run.plot("prices")`, as a matplotlib figure that a notebook shows.
+
+        Without a name, every figure that applies is drawn into files in `folder`, by default `figures/` right here; a
+        `Path` in the place of a name is such a folder. Raises `ValueError` for a figure that does not exist or would
+        say nothing of this run.
+        """
+        from simulator.figures.frames import TABLES, Frames
+        from simulator.figures.table import FIGURES, draw, drawn
+
+        run = Frames(**{name: getattr(self, name) for name in TABLES}, summary=self.summary)
+        if isinstance(figure, str):
+            if figure not in FIGURES:
+                raise ValueError(f"{unknown('figure', figure, FIGURES)}; to draw all into files, folder={figure!r}")
+            return drawn(run, figure)
+        return draw(run, folder or figure or Path("figures"), formats)
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -209,19 +258,21 @@ def simulate(
     ticks: int | None = None,
     seed: int | None = None,
     references: bool | None = None,
+    settings: Mapping[str, object] = NOTHING,
     plugins: Plugins = NO_PLUGINS,
     **others: Never,
 ) -> Run:
     """Run a scenario (a YAML file, plain data, or a loaded `Scenario`) in memory.
 
-    `ticks`, `seed` and `references` replace the scenario's own; `plugins` are kinds from outside that it may speak of.
-    Raises `ScenarioError` if it is refused.
+    `settings` maps dotted paths, as in `--set`, to values that replace the scenario's: `{"scheduler.rate": 0.1}`;
+    `ticks`, `seed` and `references` are the shortest ones. `plugins` are kinds from outside that it may speak of.
+    Raises `ScenarioError` if it is refused, `TypeError` for an argument that is none.
     """
-    for name in others:
-        raise TypeError(f"simulate: {unknown('argument', name, ('ticks', 'seed', 'references', 'plugins'))}")
+    for name, value in others.items():
+        raise TypeError(f"simulate: {_no_argument(name, value)}")
     judges = None if references is None else "on" if references else "off"
     asked = {"run.ticks": ticks, "run.seed": seed, "run.references": judges}
-    changes = {path: value for path, value in asked.items() if value is not None}
+    changes = {**settings, **{path: value for path, value in asked.items() if value is not None}}
     if isinstance(source, Scenario):
         kinds = source.plugins.joined_by(plugins)
         scenario = load(source.resolved, settings=changes, inputs=source.inputs, plugins=kinds) if changes else source
@@ -241,7 +292,15 @@ def simulate(
     tables = frames([block for block in blocks if block], kept)
     tables |= {name: table.frame() for name, table in last.items()}
     tables |= {name: pd.DataFrame() for name in TABLES if name not in kept}
-    return Run(scenario.name, summary=summary, **tables)  # pyright: ignore[reportArgumentType]  (`folder` is no table)
+    return Run(scenario.name, summary=summary, **tables)
+
+
+def _no_argument(name: str, value: object) -> str:
+    """What is said of an argument that `simulate` does not have: it may be a setting."""
+    own = ("ticks", "seed", "references", "settings", "plugins")
+    path = None if called_here(name, own) else setting_meant(name)
+    complaint = unknown("argument", name, own, suggest=path is None)
+    return complaint + meant(path and f"settings={{{path!r}: {value!r}}}")
 
 
 def run_to_disk(

@@ -81,7 +81,7 @@ ROOMS = {
     "simulator.references.verification": "FirmVerification",
     "simulator.scenario.plugins": "Plugins",
     "simulator.figures.canvas": (
-        "BLUE CYCLE MOST_POINTS MOST_TURNS TITLE TRAIL WIDTH draw_line=line ink number shorten spread thin"
+        "BLUE CYCLE MOST_POINTS MOST_TURNS TITLE TRAIL WIDTH draw_line=line ink number shorten spread thin save"
     ),
     "simulator.dynamics.transition": "Transition",
     "simulator": "sentences",

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import simulator
 from simulator import Run, Scenario, ScenarioError, load, simulate
-from tests.house import Simulation, read_run, run_to_disk
+from tests.house import Simulation, read_run, run_to_disk, save
 
 TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium")
 CHAIN: dict[str, Any] = {
@@ -86,6 +88,67 @@ def test_a_run_draws_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert all(path.is_file() for path in [*figures, *elsewhere])
 
 
+def test_a_figure_by_its_name_is_the_one_on_disk_and_shows_in_a_notebook(tmp_path: Path) -> None:
+    run = simulate(CHAIN, ticks=20)
+    files = run.plot(folder=tmp_path)
+    for file in files:
+        figure = run.plot(file.stem)
+        assert isinstance(figure, Figure)
+        save(figure, tmp_path / "again.png", "png")
+        assert (tmp_path / "again.png").read_bytes() == file.read_bytes()
+    shown: Any = run.plot("prices")
+    assert shown._repr_png_()[:4] == b"\x89PNG"
+
+
+def test_a_figure_that_cannot_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = simulate(CHAIN, ticks=3, settings={"run.tables": "[ticks]"})
+    with pytest.raises(ValueError, match=r"unknown figure 'pirces'.*did you mean prices\?.*folder='pirces'"):
+        run.plot("pirces")
+    with pytest.raises(ValueError, match="figure network: this run has no trajectory and no agents"):
+        run.plot("network")
+    with pytest.raises(ValueError, match="figure held_out: this run gives nothing to see there"):
+        simulate(CHAIN, ticks=3).plot("held_out")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_prices_and_quantities_are_frames_of_ticks_by_goods() -> None:
+    run = simulate(CHAIN, ticks=20, settings={"run.record_every": 5})
+    columns = {"price": run.prices, **{name: getattr(run, name) for name in ("demand", "supply", "excess_demand")}}
+    for column, frame in columns.items():
+        assert frame.index.tolist() == [0, 5, 10, 15, 20]
+        assert frame.columns.tolist() == ["grain", "flour", "bread"]
+        assert frame.to_numpy().ravel().tolist() == run.trajectory[column].tolist()
+    assert (run.demand - run.supply).equals(run.excess_demand)
+    assert simulate(CHAIN, ticks=2, settings={"run.tables": []}).prices.empty
+
+
+def test_settings_are_those_of_the_command_line() -> None:
+    settings = {"firms.mill.makes": "flour = 2*sqrt(grain)", "run.ticks": "4", "supply.grain": 3}
+    for source in (CHAIN, load(CHAIN)):
+        run = simulate(source, settings=settings, references=False)
+        assert equal(run, simulate(load(CHAIN, settings={**settings, "run.references": "off"})))
+        assert run.summary["ticks"] == 4
+    assert simulate(CHAIN, settings={"run.ticks": 4}, ticks=2).summary["ticks"] == 2
+    with pytest.raises(ScenarioError, match=r"did you mean run\.ticks"):
+        simulate(CHAIN, settings={"run.tick": 4})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"engine": "arrays"}, "settings={'run.engine': 'arrays'}?"),
+        ({"rate": 0.2}, "settings={'scheduler.rate': 0.2}?"),
+        ({"numeraire": "bread"}, "settings={'numeraire': 'bread'}?"),
+        ({"tick": 3}, "ticks?"),
+    ],
+)
+def test_an_argument_that_is_a_setting_is_told_how_to_write_it(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError) as refused:
+        simulate(CHAIN, **given)
+    assert str(refused.value).endswith(f"did you mean {said}")
+
+
 def test_mistakes_have_a_place_and_one_line_each(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text("goods: [a, b]\nsuply: {a: 1}\nfirms:\n  - {name: f, makes: 'b = 2*c'}\n")
@@ -105,6 +168,11 @@ def test_the_exported_names_are_there_and_no_others() -> None:
     assert all(getattr(simulator, name).__name__ == name for name in simulator.__all__)
     with pytest.raises(AttributeError, match="simulator"):
         _ = simulator.simulation  # pyright: ignore[reportAttributeAccessIssue]  (that is the point)
+
+
+def test_what_there_is_to_import_can_be_looked_up() -> None:
+    assert [*dir(simulator)] == sorted([*simulator.__all__, "__version__"])
+    assert simulator.__version__ == version("market-simulator")
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -77,6 +78,14 @@ METADATA: Mapping[str, dict[str, Any]] = {
 }
 
 
+class Page(Figure):
+    """A figure that shows in a notebook without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        self.savefig(image := BytesIO(), format="png", metadata=METADATA["png"])
+        return image.getvalue()
+
+
 def sheet(summary: Mapping[str, Any], title: str, guide: str, *footnotes: str) -> Figure:
     """An empty page of a run: what is shown, of which run and how that ended, its sentence, how to read the picture."""
     name, outcome = str(summary.get("name", "run")), str(summary.get("outcome", "")).replace("_", " ")
@@ -88,7 +97,7 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
     """An empty page: what it shows, and of which run, to the right; as many sentences as two lines hold; how to
     read the picture; footnotes at the bottom.
     """
-    figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
+    figure = Page(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     said = together(sentence).split(". ")
     while len(rows := wrap(". ".join(said), SENTENCE_LETTERS, break_on_hyphens=False)) > 2 and len(said) > 1:

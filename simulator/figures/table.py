@@ -14,7 +14,7 @@ from simulator.figures.curves import convergence, diagnostics, wedges
 from simulator.figures.frames import TABLES, Frames, read_run
 from simulator.figures.gains import gains
 from simulator.figures.learnt import held_out, learnt
-from simulator.figures.needed import possible
+from simulator.figures.needed import NEEDED, possible
 from simulator.figures.network import network
 from simulator.figures.prices import prices, three_prices
 from simulator.figures.simplex import simplex
@@ -23,6 +23,16 @@ from simulator.figures.wave import wave
 BUILDERS = (prices, three_prices, convergence, wedges, network, simplex, gains, wave, learnt, held_out, diagnostics)
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: build for build in BUILDERS}
 """The figures of a run by the names of their files; None where one would say nothing."""
+
+
+def drawn(run: Frames, name: str) -> Figure:
+    """The figure of a run by its name; `ValueError` where it would say nothing."""
+    left_out = [table for table in NEEDED[name] if getattr(run, table).empty]
+    figure = None if left_out else FIGURES[name](run)
+    if figure is None:
+        why = f"has no {' and no '.join(left_out)}" if left_out else "gives nothing to see there"
+        raise ValueError(f"figure {name}: this run {why}")
+    return figure
 
 
 def draw(

@@ -10,7 +10,7 @@ from typing import Any, get_origin
 from simulator.kinds.entry import Steps
 from simulator.kinds.numbers import Draw, is_dirichlet
 from simulator.kinds.wording import alike, quoted, unknown
-from simulator.scenario.document import Document, Fault, leading, plain
+from simulator.scenario.document import Document, Fault, from_data, leading, plain
 from simulator.scenario.language import Language, fields_of, model_of
 from simulator.scenario.remedies import ANY, EACH, belongs, line
 from simulator.scenario.schema import ScenarioFile
@@ -46,6 +46,11 @@ def steps_of(document: Document, dotted: str) -> Steps:
         return reached[1]
     shorter = dotted.rpartition(".")[0]
     return steps_of(document, shorter) if shorter else (dotted,)
+
+
+def setting_meant(word: str) -> str | None:
+    """The path that a word alone probably means: `run.engine` for `engine`, `supply` for itself."""
+    return called_here(word, fields_of(ScenarioFile)) or _further_down(Language(from_data({})), "", word)
 
 
 def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
