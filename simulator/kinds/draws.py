@@ -30,7 +30,7 @@ MAX_NAMES, MAX_LETTERS = 12, 30
 """The columns of a file are named where there are no more of them, and no longer ones."""
 
 
-class _Read(NamedTuple):
+class CsvFile(NamedTuple):
     """A CSV file: the line of each row, and its columns by name."""
 
     lines: list[int]
@@ -50,7 +50,7 @@ class Draws:
 
     def __init__(self, seed: int, files: Mapping[str, Path]) -> None:
         self.seed, self.files = seed, files
-        self._tables: dict[str, _Read] = {}
+        self._tables: dict[str, CsvFile] = {}
 
     def number(self, given: float | Draw, count: int, path: str) -> Array:
         """A number for all, `(1,)`, or a draw for each, `(count,)`; refused where one is out of bounds."""
@@ -94,10 +94,10 @@ class Draws:
         """A column of a CSV file as numbers, one for each agent; a name that the scenario does not give (not `named`)
         is not repeated where they are none.
         """
-        table = self._read(file, path).columns
+        table = self.read(file, path).columns
         if column not in table:
             found = f"found no column {quoted(column)} in {self.place(file)}"
-            raise DrawError(path, f"{found}; expected {_columns(self._read(file, path))}")
+            raise DrawError(path, f"{found}; expected {_columns(self.read(file, path))}")
         cells = table[column]
         if len(cells) != count:
             found = f"found {len(cells):,} rows in {self.place(file)}"
@@ -116,7 +116,7 @@ class Draws:
 
     def cell(self, file: str, column: str, row: int, path: str) -> str:
         """Where a cell of a CSV file stands, in words."""
-        return f"row {self._read(file, path).lines[row]} of {self.place(file)}, column {column}"
+        return f"row {self.read(file, path).lines[row]} of {self.place(file)}, column {column}"
 
     def place(self, file: str) -> str | Path:
         """Where a file lies."""
@@ -124,16 +124,17 @@ class Draws:
 
     def rows(self, file: str, path: str) -> int:
         """How many rows a CSV file has, its first line aside."""
-        rows = len(self._read(file, path).lines)
+        rows = len(self.read(file, path).lines)
         if not rows:
             raise DrawError(path, f"found no rows in {self.place(file)}; expected one for each agent, or pattern")
         return rows
 
     def names(self, file: str, path: str) -> list[str]:
         """The columns of a CSV file."""
-        return list(self._read(file, path).columns)
+        return list(self.read(file, path).columns)
 
-    def _read(self, file: str, path: str) -> _Read:
+    def read(self, file: str, path: str) -> CsvFile:
+        """A CSV file with names in its first line, read once."""
         if file not in self._tables:
             place = self.place(file)
             try:
@@ -160,7 +161,7 @@ class Draws:
                 found = f"found the name of column {twice + 1} of {place} twice in its first line"
                 raise DrawError(path, f"{found}; expected names that differ")
             columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
-            self._tables[file] = _Read(lines, columns)
+            self._tables[file] = CsvFile(lines, columns)
         return self._tables[file]
 
 
@@ -192,7 +193,7 @@ def _must_have_commas(place: str | Path, path: str) -> None:
             raise DrawError(path, f"{found}; expected commas, and points in numbers (1.5): save it as such a CSV file")
 
 
-def _columns(table: _Read) -> str:
+def _columns(table: CsvFile) -> str:
     """What to choose from. A file that is no table of numbers may hold anything: nothing of it is repeated."""
     odd: dict[str, list[int]] = {}
     for name, cells in table.columns.items():

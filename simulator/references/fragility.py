@@ -1,12 +1,9 @@
 """Fragility: which small change of endowments, or of tastes, moves equilibrium prices most?
 
-At an equilibrium `F(p, theta) = 0` of the active relative prices `r`, implicit differentiation says
-
-    d ln p*/dtheta = -(J_rr diag(p_r))^-1 dF_r/dtheta
-
-with `theta` the logarithms of what may change: 0.01 is one per cent, whatever the units. Where only relative prices
-matter, log prices are counted with mean 0. The change of Euclidean size 1 that moves them most is the first right
-singular vector of this matrix; where no parameter may change by more than 1 (`sup`) it is a vector of signs.
+Implicit differentiation (`references.implicit`) gives `d ln p*/dtheta`, with `theta` the logarithms of what may change:
+0.01 is one per cent, whatever the units. Where only relative prices matter, log prices are counted with mean 0. The
+change of Euclidean size 1 that moves them most is the first right singular vector of this matrix; where no parameter
+may change by more than 1 (`sup`) it is a vector of signs.
 
 `dF/dtheta` of endowments, budgets and supplies is analytic: the income effect, less the quantity itself. Of tastes it
 is a central difference of `Economy.balance` in economies whose tastes are changed, good to about ten digits.
@@ -25,7 +22,6 @@ from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.agents import Consumers
-from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, Array, CobbDouglas
 from simulator.economics.rows import over_blocks, sum_up
@@ -36,11 +32,10 @@ from simulator.economics.unknowns import Unknowns
 from simulator.economics.user_markets import UserMarkets
 from simulator.economics.utility import Homothetic
 from simulator.references.equilibrium import Equilibrium, find, newton
+from simulator.references.implicit import STEP, FoldError, active_prices, log_price_slopes
 
 WHAT = ("endowments", "tastes")
 NORMS = ("l2", "sup")
-STEP = 6e-6
-"""Step of central differences in a logarithm: about the cube root of the rounding."""
 ENUMERATED = 14
 """Up to so many parameters every vector of signs is tried."""
 
@@ -128,9 +123,7 @@ class Fragility:
 
     @cached_property
     def _active(self) -> NDArray[np.bool_]:
-        balance = self.found.balance
-        free = as_good_as_free(balance.prices, balance.demand, balance.supply)
-        return self._unknowns.active(balance) & ~free
+        return active_prices(self._unknowns, self.found.balance)
 
     @property
     def relative_only(self) -> bool:
@@ -170,20 +163,12 @@ class Fragility:
 
         Raises `FragilityError` at a fold.
         """
-        balance, determined = self.found.balance, self._unknowns.determined(self._active)
-        prices, scale = balance.prices[determined], balance.scale[determined]
-        weight = np.sqrt(prices / scale)
-        system = weight[:, None] * self._unknowns.jacobian(balance)[np.ix_(determined, determined)] * weight
-        moved = np.zeros((len(self._active), len(self.chosen)))
         try:
-            whitened = np.linalg.solve(system, -weight[:, None] * self.excess_slopes[determined])
-        except np.linalg.LinAlgError:
-            whitened = np.full((len(prices), len(self.chosen)), np.nan)
-        moved[determined] = whitened / np.sqrt(prices * scale)[:, None]
-        if not np.isfinite(moved).all():
+            moved = log_price_slopes(self._unknowns, self.found.balance, self.excess_slopes)
+        except FoldError:
             raise FragilityError(
                 "found an equilibrium whose prices have no derivative (a fold); expected one beside it"
-            )
+            ) from None
         return self._centred(moved)
 
     def _centred(self, moved: Array) -> Array:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from statistics import median
-from typing import Any, cast, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,6 +19,9 @@ from simulator.scenario.remedies import by_name_alone, elsewhere, line, reshaped
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import SCHEDULERS, plans
 from simulator.slips import called_here, instead, meant
+
+
+M = TypeVar("M", bound=Entry)
 
 
 def known_of(document: Document) -> Known:
@@ -60,9 +63,20 @@ def validate_part(document: Document, key: str, model: type[Entry]) -> Any:
     return None
 
 
+def validate_as(document: Document, model: type[M]) -> M | None:
+    """What a document that is no scenario says, as a `model`; None where it has faults, which are left in
+    `document.faults`.
+    """
+    found = _faults(document, model, document.data, (), Known())
+    if isinstance(found, model):
+        return found
+    document.faults.extend(found)
+    return None
+
+
 def _faults(document: Document, model: type[Entry], data: Any, path: Steps, context: Known) -> Any:
     """The model of data, or what is wrong with them."""
-    language = Language(document)
+    language = Language(document, ScenarioFile if path else model)
     known = {fault.path for fault in document.faults}
     faults = [fault for fault in _nothings(language, data, path) if fault.path not in known]
     try:

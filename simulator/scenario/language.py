@@ -14,10 +14,10 @@ from simulator.scenario.schema import ScenarioFile
 
 
 class Language:
-    """What a scenario may say, with the kinds from outside that it speaks of."""
+    """What a document may say, a scenario if not another `model`, with the kinds from outside that it speaks of."""
 
-    def __init__(self, document: Document) -> None:
-        self.document, self.known = document, document.plugins.known
+    def __init__(self, document: Document, model: type[Entry] = ScenarioFile) -> None:
+        self.document, self.known, self.model = document, document.plugins.known, model
         self.goods = list(declared_goods(document.data) or ())
 
     def alternatives(self, annotation: Any, value: Any = None) -> list[Any]:
@@ -50,7 +50,7 @@ class Language:
 
     def at(self, path: Steps) -> list[Any]:
         """The types allowed at a place of the document."""
-        annotations: list[Any] = [ScenarioFile]
+        annotations: list[Any] = [self.model]
         for depth, step in enumerate(path):
             annotations = self.below(annotations, step, self.document.at(path[: depth + 1]))
         return annotations
