@@ -63,7 +63,7 @@ def rows(titles: Iterable[str], cells: Iterable[Iterable[str]]) -> str:
 
 def keys(name: str) -> str:
     """The keys of an object: what may stand there, the default, the meaning."""
-    found = schema() if name == "Scenario" else schema()["$defs"][name]
+    found = schema()["$defs"][name]
     required = set(found.get("required", ()))
     return rows(
         ("key", "value", "default", "meaning"),

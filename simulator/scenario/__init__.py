@@ -15,6 +15,7 @@ from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import NAME_RULE, name_fault
 from simulator.kinds.wording import found, quoted
+from simulator.scenario.bases import over_its_base
 from simulator.scenario.build import RunSettings, Scenario, build
 from simulator.scenario.checks import check, engine_faults, scale_faults, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
@@ -97,14 +98,16 @@ def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = N
 def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) -> str:
     """The text of a scenario file with `settings` written into it, as it may stand in another `folder`.
 
-    Comments and layout stay; a CSV file that the scenario names is found from the new folder. Settings are those that
+    Comments and layout stay, unless the file is based on another one: then the whole is written anew. A CSV file that
+    the scenario names is found from the new folder. Settings are those that
     `load` took; raises `ScenarioError` where they change what the file does not say itself, such as a program's goods.
     """
-    document = compose(read(path), str(path))
-    edited = replace(document, data=deepcopy(document.data))
+    document, beside = compose(read(path), str(path)), Path(path).parent
+    whole = over_its_base(document, beside, NO_PLUGINS)
+    edited = replace(whole, data=deepcopy(whole.data))
     _outfit(edited, NO_PLUGINS)
     apply_settings(edited, settings)
-    places = {file: Path(path).parent / file for file in files_of(edited.data).values()}
+    places = {file: beside / file for file in files_of(edited.data).values()}
     names = {file: _seen_from(folder, place) for file, place in places.items()}
     data = with_files_called(edited.data, names)
     try:
@@ -114,7 +117,7 @@ def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) ->
     except ScenarioError as error:
         message = f"cannot be written into {path} ({error.problems[0].message}); expected it changed there by hand"
         raise ScenarioError([Problem(SETTINGS, 0, 0, "", message)]) from error
-    return rewrite(document, data)
+    return rewrite(document, data) if whole.base is None else dump(data)
 
 
 def _seen_from(folder: Path, file: Path) -> str:
@@ -139,6 +142,7 @@ def _load(
         document, path, name = compose(read(source), str(source)), str(source), Path(source).stem
         folder = Path(source).parent
     if document.complete:
+        document = over_its_base(document, folder, plugins)
         made = tuple(room for key, rooms in MADE_OF.items() if key in document.data for room in rooms)
         within = {path: value for path, value in settings.items() if path.startswith(made)}
         _outfit(document, plugins)
@@ -152,6 +156,9 @@ def _load(
         apply_settings(document, within)
         if settings:
             _outfit(document, plugins)
+        if "base" in document.data:
+            document.faults.append(Fault(("base",), "found a base set from outside; expected it in a scenario's file"))
+            raise _refused(document, document.faults)
         files = _name_files(document, folder, inputs)
         model = validate(document)
         if "name" not in document.data and name_fault(name):

@@ -66,7 +66,7 @@ class Document:
     ends, and the kinds from outside that it speaks of.
 
     `complete` is False where reading stopped half-way, so that nothing can be said about what is missing; `compiled`
-    is True where firms and goods come from a program.
+    is True where firms and goods come from a program; what it does not say itself is said by its `base`.
     """
 
     where: str
@@ -80,6 +80,7 @@ class Document:
     plugins: Plugins = NO_PLUGINS
     complete: bool = True
     compiled: bool = False
+    base: Document | None = None
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -95,24 +96,32 @@ class Document:
         dotted = self.dotted(fault.path)
         if any(fault.path[:length] in self.settings for length in range(1, len(fault.path) + 1)):
             return Problem(SETTINGS, 0, 0, dotted, fault.message)
-        index = self._index(fault)
-        return Problem(self.where, *((0, 0) if index is None else self.place(index)), dotted, fault.message)
+        holder, index = self._found(fault)
+        place = (0, 0) if index is None else holder.place(index)
+        return Problem(holder.where, *place, dotted, fault.message)
 
-    def _index(self, fault: Fault) -> int | None:
+    def _found(self, fault: Fault) -> tuple[Document, int | None]:
+        """The document that holds what a fault is about, this one or one that it is based on, and where it stands."""
         if fault.index is not None:
-            return fault.index
+            return self, fault.index
         path = fault.path
-        if fault.spot == "value" and path in self.values:
-            start = self.values[path]
-            inside = None if fault.offset is None else self.inside(path, fault.offset)
-            return start if inside is None else inside
+        if fault.spot == "value" and (holder := self._holder(path, keys=False)):
+            start = holder.values[path]
+            inside = None if fault.offset is None else holder.inside(path, fault.offset)
+            return holder, start if inside is None else inside
         if fault.spot == "parent":
             path = path[:-1]
-        while path not in self.keys and path not in self.values:
+        while (holder := self._holder(path)) is None:
             if not path:
-                return None
+                return self, None
             path = path[:-1]
-        return self.keys.get(path, self.values.get(path))
+        return holder, holder.keys.get(path, holder.values.get(path))
+
+    def _holder(self, path: Steps, *, keys: bool = True) -> Document | None:
+        """Which of the documents, the uppermost one first, says itself what stands at a path."""
+        if path in self.values or (keys and path in self.keys):
+            return self
+        return None if self.base is None else self.base._holder(path, keys=keys)
 
     def inside(self, path: Steps, offset: int) -> int | None:
         """The place of a character of a text value; None where escapes or folded lines hide it."""

@@ -237,6 +237,9 @@ class ScenarioFile(Entry):
     name: Name | None = Field(
         None, description="name of the scenario and of its output folder (default: the file's stem)"
     )
+    base: str | None = Field(
+        None, description="the file of another scenario, of which this one says the differences alone"
+    )
     program: (
         Annotated[
             Annotated[str, Tag(TEXT)] | Annotated[ProgramText, Tag(MAPPING)],
@@ -330,14 +333,22 @@ def scenario_schema(known: Known | None = None) -> dict[str, Any]:
     for model in models:
         marks = _marks(TypeAdapter(model).json_schema(by_alias=True))
         models += [below for mark in marks for below in mark.models(known) if below not in models]
-    named, whole = TypeAdapter.json_schemas([(m, "validation", TypeAdapter(m)) for m in models], by_alias=True)
+    named, found = TypeAdapter.json_schemas([(m, "validation", TypeAdapter(m)) for m in models], by_alias=True)
     references = {model: reference for (model, _), reference in named.items()}
-    definitions: dict[str, Any] = _finished(whole["$defs"], known, references)
-    schema: dict[str, Any] = {**definitions.pop(ScenarioFile.__name__), "$defs": definitions}
-    schema["required"].remove("goods")
+    definitions: dict[str, Any] = _finished(found["$defs"], known, references)
+    whole: dict[str, Any] = definitions.pop(ScenarioFile.__name__)
+    whole["required"].remove("goods")
     learning = {"required": ["learning"], "not": {"required": ["goods"]}}
-    schema["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}, learning]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A market-simulator scenario"}
+    whole["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}, learning]
+    # What a file leaves out its base may say: of differences nothing is required, nor told in types.
+    properties = {key: {"description": part["description"]} for key, part in whole["properties"].items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **{"title": "A market-simulator scenario", "description": whole["description"], "type": "object"},
+        **{"properties": properties, "additionalProperties": False},
+        **{"if": {"required": ["base"]}, "else": {"$ref": "#/$defs/Scenario"}},
+        "$defs": {**definitions, "Scenario": whole},
+    }
 
 
 LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}

@@ -32,7 +32,7 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
             else:
                 parent, path = reached
                 parent[path[-1]] = value
-                _replace_other_price(document.data, path)
+                replace_other_price(document.data, path)
                 complaints = _rule_beside(parent, path)
         document.settings.add(path)
         document.faults = [fault for fault in document.faults if fault.path[: len(path)] != path]
@@ -53,7 +53,7 @@ def setting_meant(word: str) -> str | None:
     return called_here(word, fields_of(ScenarioFile)) or _further_down(Language(from_data({})), "", word)
 
 
-def _replace_other_price(data: dict[str, Any], path: Steps) -> None:
+def replace_other_price(data: dict[str, Any], path: Steps) -> None:
     """A good's price can stand in two places; setting one is not giving the price twice."""
     match path:
         case ("initial_prices", good):
