@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from itertools import count
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 import simulator.records.folder as folder_module
 from tests.builders import blocks_of, saved_every_block
-from tests.house import Recorder, RunFolder, RunFolderError, Scenario, Table, load, names, run_to_disk
+from tests.house import Recorder, RunFolder, RunFolderError, Scenario, ScenarioError, Table, load, names, run_to_disk
 from tests.run_folders import CSVS, contents, summary
 
 COLUMNS = {
@@ -398,6 +399,42 @@ def test_recording_less_often_leaves_out_rows_and_changes_none(name: str, trade:
         every = (tmp_path / "all" / table).read_text().splitlines()
         kept = [line for line in every[1:] if (tick := int(line.partition(",")[0])) % 7 == 0 or tick == 60]
         assert (tmp_path / "some" / table).read_text().splitlines() == [every[0], *kept]
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml")), ids=lambda file: file.stem
+)
+def test_the_written_scenario_says_which_engine_ran_and_is_the_same_run(file: Path, tmp_path: Path) -> None:
+    settings = {"run.ticks": 3, "run.references": "off", "run.tables": ["ticks"]}
+    auto = load(file, settings=settings)
+    assert auto.resolved["run"]["engine"] == "auto"
+    said = run_to_disk(auto, tmp_path / "run")
+    written = load(tmp_path / "run" / "scenario.yaml")
+    assert written.resolved["run"]["engine"] == written.run.engine == said["engine"] == auto.engine
+    assert (
+        run_to_disk(auto, tmp_path / "run", resume=True) == run_to_disk(written, tmp_path / "run", resume=True) == said
+    )
+    other = {"floats": "arrays", "arrays": "floats"}[said["engine"]]
+    with suppress(ScenarioError):
+        chosen = load(file, settings={**settings, "run.engine": other})
+        with pytest.raises(RunFolderError, match="other settings"):
+            run_to_disk(chosen, tmp_path / "run", resume=True)
+
+
+def test_where_a_shock_may_change_the_engine_the_economy_goes_on_deciding(tmp_path: Path) -> None:
+    taste = {"consumers.h.utility": {"linear": {"a": 1, "b": 2}}}
+    market = {
+        "goods": ["a", "b"],
+        "supply": {"a": 1, "b": 2},
+        "consumers": [{"name": "h", "budget": 3, "utility": {"cobb_douglas": {"a": 1, "b": 1}}}],
+        "run": {"ticks": 4, "stop": "never"},
+        "shocks": [{"tick": 2, "set": taste}],
+    }
+    said = run_to_disk(load(market), tmp_path / "one")
+    again = load(tmp_path / "one" / "scenario.yaml")
+    assert (again.engine, said["engine"]) == ("auto", "arrays")
+    run_to_disk(again, tmp_path / "other")
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
 def test_neither_hash_seed_nor_threads_nor_the_written_scenario_change_a_byte(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from simulator.scenario.economies import Regime, Shocked, locked, markets_of, ou
 from simulator.scenario.learning import must_need_no_slope, training_set_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.schema import ScenarioFile
+from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import Scheduler, Setup
 
 if TYPE_CHECKING:
@@ -73,9 +74,22 @@ class Scenario:
     warnings: tuple[Problem, ...] = ()
 
     @cached_property
+    def engine(self) -> str:
+        """What its ticks are worked out in, where that was left to the economy too; `auto` where a shock changes the
+        kind of a taste, so that it may be another afterwards.
+        """
+        kinds = {tuple(type(cohort.utility) for cohort in regime.economy.consumers) for regime in self.regimes}
+        if self.run.engine != "auto" or len(kinds) > 1:
+            return self.run.engine
+        if self.scheduler.in_arrays(self.economy):
+            return "arrays"
+        market = Market(self.scheduler, self.economy, self.initial_prices, self.run.seed)
+        return self.scheduler.served_by(market.advance())
+
+    @cached_property
     def text(self) -> str:
-        """The scenario as resolved, in YAML: what is written beside a run."""
-        return dump(self.resolved)
+        """The scenario as resolved, in YAML, with the engine that runs it: what is written beside a run."""
+        return dump({**self.resolved, "run": {**self.resolved["run"], "engine": self.engine}})
 
     @property
     def rule(self) -> price_rules.PriceRule:

@@ -177,6 +177,10 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """The last tick with all carried out that has waited for prices to be found: nothing, unless trade waits."""
         return now.tick
 
+    def in_arrays(self, economy: Economy) -> bool:
+        """Whether every tick is worked out in arrays: what can be told without one."""
+        return True
+
     def served_by(self, now: Transition[StateT, TickT]) -> str:
         """What the tick that would come next is worked out in: `floats`, `arrays`, or where it can be `compiled`."""
         return "arrays"

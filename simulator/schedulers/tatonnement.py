@@ -235,6 +235,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits))
         ]
 
+    def in_arrays(self, economy: Economy) -> bool:
+        return self.engine != "compiled" and self._known(economy).in_floats is None
+
     def served_by(self, now: Market) -> str:
         if self.engine == "compiled":
             return self.engine
