@@ -272,13 +272,11 @@ SLIPS = (
     Slip("function", rf"pow\({ARGUMENT}, {ARGUMENT}\)", lambda m: f"{_factor(m[1])}^{_factor(m[2])}"),
     Slip("function", r"sum\((.+)\)", lambda m: " + ".join(_terms(m[1]))),
     Slip("function", r"(?:dot|prod|mul)\((.+)\)", lambda m: "*".join(map(_factor, _terms(m[1])))),
-    Slip("function", rf"(?:sigmoid|logistic|expit)\({ARGUMENT}\)", lambda m: f"1/(1 + exp(-{_factor(m[1])}))"),
-    Slip("function", rf"relu\({ARGUMENT}\)", r"max(\1, 0)"),
+    Slip("function", rf"(?:logistic|expit)\({ARGUMENT}\)", r"sigmoid(\1)"),
     Slip("function", rf"(?:mean|average|avg)\({ARGUMENT}\)", r"\1"),
     Slip("function", r"(?:mean|average|avg)\((.+)\)", lambda m: f"({' + '.join(_terms(m[1]))})/{len(_terms(m[1]))}"),
     Slip("function", rf"softmax\({ARGUMENT}\)", f"{ADVICE}write it out: exp(a)/(exp(a) + exp(b)) of values a and b"),
     Slip("function", r"softmax\((.+)\)", lambda m: _share([f"exp({term})" for term in _terms(m[1])])),
-    Slip("function", rf"softplus\({ARGUMENT}\)", r"ln(1 + exp(\1))"),
     Slip("function", rf"tan\({ARGUMENT}\)", r"sin(\1)/cos(\1)"),
 )
 

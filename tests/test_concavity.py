@@ -23,7 +23,8 @@ from tests.house import FormulaError, Prover, judge, parse
      "ln(1 - 1/(sqrt(x)+1))", "(1+x)^0.4*(2+y)^0.3", "(0.5*x^0.5+0.5*y^0.5)^1.2", "3*(x^-1+y^-1)^-0.5 + 1",
      "min(sqrt(x), ln(1+x))", "min(x^0.4*y^0.4, sqrt(x)+sqrt(y))", "x - x^2", "-abs(x-1) + sqrt(x)", "1 - 2^-x",
      "1 - 1/((1+x)*(1+y))", "1 - x^-0.5*y^-0.2", "x - exp(-x)", "steel^0.4 * blueprint^0.2", "tanh(1e5*x)",
-     "sqrt(x*y)+sqrt(x)+sqrt(y)", "sqrt(sqrt(x)+ln(1+x))", "tanh(x)^0.5*tanh(y)^0.4", "1/(-1 - sqrt(x))"],
+     "sqrt(x*y)+sqrt(x)+sqrt(y)", "sqrt(sqrt(x)+ln(1+x))", "tanh(x)^0.5*tanh(y)^0.4", "1/(-1 - sqrt(x))",
+     "sigmoid(x)", "-softplus(-x)", "relu(x) + sqrt(x)", "sigmoid(x)^0.5*sigmoid(2*y)^0.4"],
 )  # fmt: skip
 def test_proven_strictly_concave(text: str) -> None:
     verdict = judge(parse(text))
@@ -40,7 +41,8 @@ def test_proven_strictly_concave(text: str) -> None:
      ("0*x + 1", "constant:"), ("x - x", "constant:"), ("sqrt(x) + 0*y", "y does not"), ("sqrt(x) + y", "linear in y"),
      ("(x^0.5+y^0.5)^2", "constant returns"), ("min(x, y)", "constant returns"), ("x*y/(x+y)", "constant returns"),
      ("sqrt(x^2+y^2)", "constant returns"), ("x/(x+y)", "scaling all inputs"), ("1/x", "convex"), ("2^x", "convex"),
-     ("abs(x-1)", "convex"), ("(1+x)/x", "convex"), ("-sqrt(x)", "convex"), ("ln(((x/x)*y)^0.7)", "x does not")],
+     ("abs(x-1)", "convex"), ("(1+x)/x", "convex"), ("-sqrt(x)", "convex"), ("softplus(x-1)", "convex"),
+     ("sigmoid(-x)", "convex"), ("relu(x)", "constant returns"), ("relu(x-1)", "convex"), ("ln(((x/x)*y)^0.7)", "x does not")],
 )  # fmt: skip
 def test_proven_otherwise(text: str, words: str) -> None:
     verdict = judge(parse(text))
@@ -59,7 +61,8 @@ def test_proven_otherwise(text: str, words: str) -> None:
      ("(1+x)^0.8*(1+y)^0.8", False, "increasing returns"), ("sqrt(-1-x)", False, "no finite output"),
      ("sqrt(tanh(x+30)-1)", False, "no finite output"), ("sqrt(x-1)", True, "not proven"), ("ln(x*y)", True, "sampled"),
      ("(exp(x)-exp(-x))/(exp(x)+exp(-x))", True, "not proven"), ("(x*y/(x+y))^0.5", True, "not proven"),
-     ("ln(1+x+y^0.5)", True, "not proven"), ("sqrt(x*y)+sqrt(x)", True, "not proven")],
+     ("ln(1+x+y^0.5)", True, "not proven"), ("sqrt(x*y)+sqrt(x)", True, "not proven"),
+     ("sigmoid(x-1)", False, "rises")],
 )  # fmt: skip
 def test_sampled(text: str, strictly_concave: bool, words: str) -> None:
     verdict = judge(parse(text))
@@ -72,6 +75,7 @@ def test_sampled(text: str, strictly_concave: bool, words: str) -> None:
     ("text", "positive", "negative"),
     [("1/(x+1)", True, False), ("1 - 1/(x+1)", True, False), ("1/min(x, 1) - 1", False, False),
      ("1 - 1/(x+1) - 1", False, True), ("tanh(x) - 1", False, True), ("tanh(x+30) - 1", False, True),
+     ("sigmoid(x+800) - 1", False, True), ("softplus(x-800)", True, False), ("relu(x-1)", False, False),
      ("exp(x) - 1", True, False), ("ln(1+x)", True, False), ("ln(x)", False, False), ("abs(x-1)", False, False),
      ("1 - 1/(1+abs(x-1))", False, False), ("x - y", False, False), ("max(x, 1) - 1", False, False)],
 )  # fmt: skip
@@ -151,13 +155,16 @@ def test_cobb_douglas_is_judged_by_its_returns_to_scale(exponents: list[int], fa
         assert ("constant returns" if total == 10 else "increasing returns") in verdict.sentence
 
 
+FUNCTIONS_OF_ONE = ("ln", "sqrt", "exp", "tanh", "abs", "relu", "sigmoid", "softplus")
+
+
 def graphs() -> st.SearchStrategy[str]:
     def grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         pair = st.tuples(inner, inner)
         return st.one_of(
             st.builds("({0[0]}{1}{0[1]})".format, pair, st.sampled_from("+-**/")),
             st.builds("({0})^{1}".format, inner, st.sampled_from(["0.5", "0.3", "2", "-1", "-0.5", "1.5", "3"])),
-            st.builds("{1}({0})".format, inner, st.sampled_from(["ln", "sqrt", "exp", "tanh", "abs", "-"])),
+            st.builds("{1}({0})".format, inner, st.sampled_from([*FUNCTIONS_OF_ONE, "-"])),
             st.builds("{1}({0[0]},{0[1]})".format, pair, st.sampled_from(["min", "max"])),
         )
 

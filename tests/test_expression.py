@@ -57,6 +57,9 @@ def independent(text: str, **values: float) -> float:
         "min": min,
         "max": max,
         "abs": abs,
+        "relu": lambda a: (a + abs(a)) / 2,
+        "sigmoid": lambda a: (1 + math.tanh(a / 2)) / 2,
+        "softplus": lambda a: math.log(1 + math.exp(a)),
     }
     return eval(text.replace("^", "**"), {"__builtins__": {}}, {**tools, **values})
 
@@ -74,13 +77,13 @@ def formulas(names: str = "xy", smooth: bool = True) -> st.SearchStrategy[str]:
             st.builds("({0} + 0.1)^{1}".format, st.sampled_from(names), st.sampled_from(["-1", "0.4", "-0.7", "2.5"])),
             st.builds("(1 + {0}^2)^{1}".format, st.sampled_from(names), st.sampled_from(names)),
             st.builds("{1}(1 + ({0})^2)".format, inner, st.sampled_from(["sqrt", "ln"])),
-            st.builds("{1}({0})".format, inner, st.sampled_from(["sin", "cos", "tanh"])),
+            st.builds("{1}({0})".format, inner, st.sampled_from(["sin", "cos", "tanh", "sigmoid", "softplus"])),
             st.builds("exp(-({0})^2)".format, inner),
             st.builds("-{0}".format, inner),
         ]
         if not smooth:
             kinds.append(st.builds("{1}({0[0]}, {0[1]}, 1.7)".format, pair, st.sampled_from(["min", "max"])))
-            kinds.append(st.builds("abs({0})".format, inner))
+            kinds.append(st.builds("{1}({0})".format, inner, st.sampled_from(["abs", "relu"])))
         return st.one_of(kinds)
 
     return st.recursive(leaves, grow, max_leaves=6)
@@ -106,7 +109,7 @@ def test_each_partial_is_the_derivative_of_its_operation(name: str, a: float, b:
         assert value == pytest.approx(slope, rel=1e-12, abs=1e-14)
 
 
-@pytest.mark.parametrize("name", ["min", "max", "abs"])
+@pytest.mark.parametrize("name", ["min", "max", "abs", "relu"])
 @given(a=st.floats(-3, 3), b=st.floats(-3, 3))
 def test_partials_of_kinked_operations_away_from_the_kink(name: str, a: float, b: float) -> None:
     assume(abs(a) > 1e-3 and abs(a - b) > 1e-3)
@@ -114,6 +117,24 @@ def test_partials_of_kinked_operations_away_from_the_kink(name: str, a: float, b
     x = np.array([a, b][: len(formula.variables)])
     np.testing.assert_allclose(formula.gradient(x), central_difference(formula, x), atol=1e-8)
     assert not formula.hessian(x).any()
+
+
+@given(a=st.floats(-2000, 2000))
+def test_a_soft_kink_and_its_slope_keep_their_digits_far_out(a: float) -> None:
+    """Laws of softplus and the sigmoid, in which nothing overflows and nothing cancels."""
+    soft, steep = parse("softplus(x)"), parse("sigmoid(x)")
+    np.testing.assert_allclose(soft.value([a]) - soft.value([-a]), a, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(steep.value([a]) + steep.value([-a]), 1, rtol=1e-15)
+    np.testing.assert_allclose(steep.value([-abs(a)]), math.exp(-abs(a)) * steep.value([abs(a)]), rtol=1e-12)
+    np.testing.assert_allclose(soft.gradient([a]), [steep.value([a])], rtol=0)
+    np.testing.assert_allclose(steep.gradient([a]), [steep.value([a]) * steep.value([-a])], rtol=1e-15)
+
+
+@given(a=st.floats(-3, 3))
+def test_relu_is_max_with_zero_at_the_kink_too(a: float) -> None:
+    for at in ([a], [0.0]):
+        np.testing.assert_array_equal(parse("relu(x)").value(at), parse("max(x, 0)").value(at))
+        np.testing.assert_array_equal(parse("relu(x)").gradient(at), parse("max(x, 0)").gradient(at))
 
 
 def test_ties_split_evenly_and_abs_is_flat_at_zero() -> None:

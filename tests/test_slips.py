@@ -142,14 +142,12 @@ PATTERNS = [
     ("function", "pow(x + 1, 2)", "(x + 1)^2"),
     ("function", "sum(min(x, 2), y, z)", "min(x, 2) + y + z"),
     ("function", "dot(x, y + 1)", "x*(y + 1)"),
-    ("function", "sigmoid(2*x)", "1/(1 + exp(-(2*x)))"),
-    ("function", "relu(x)", "max(x, 0)"),
+    ("function", "expit(2*x)", "sigmoid(2*x)"),
     ("function", "mean(x)", "x"),
     ("function", "mean(x, y, 2*z)", "(x + y + 2*z)/3"),
     ("function", "sum(max(min(a, b), c), d)", "max(min(a, b), c) + d"),
     ("function", "softmax(x)", "instead, write it out: exp(a)/(exp(a) + exp(b)) of values a and b"),
     ("function", "softmax(x, y)", "exp(x)/(exp(x) + exp(y))"),
-    ("function", "softplus(x)", "ln(1 + exp(x))"),
     ("function", "tan(x)", "sin(x)/cos(x)"),
 ]
 # Texts that are not YAML, the line and column of the complaint, and what to write instead.

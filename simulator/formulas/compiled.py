@@ -52,11 +52,15 @@ OF_C = {
     "choose": "chosen({}, {}, {})",
     "^": "positive_power({}, {})",
     "sech^2": "squared_sech({})",
+    "relu": "(0.0 if {0} <= 0.0 else {0})",
+    "sigmoid": "sigmoid({})",
+    "softplus": "softplus({})",
     "sign": "sign({})",
     "equal": "equal({}, {})",
 }
 """How operations are written for Numba, but for those of any number of arguments."""
-OWN = {"^": "positive_power", "sech^2": "squared_sech", "sign": "sign", "equal": "equal"}
+OWN = {"^": "positive_power", "sech^2": "squared_sech"}
+OWN |= {name: name for name in ("sigmoid", "softplus", "sign", "equal")}
 """Operations that are functions of this project's own."""
 
 Array = NDArray[np.float64]

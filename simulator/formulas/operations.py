@@ -78,6 +78,36 @@ def _sign(a: float) -> float:
     return a if a != a else float((a > 0) - (a < 0))
 
 
+def _relu_array(a: Any) -> Any:
+    return np.where(np.real(a) <= 0, 0.0, a)
+
+
+def _relu(a: float) -> float:
+    return 0.0 if a <= 0 else a
+
+
+def _decay_array(a: Any) -> Any:
+    return np.exp(np.where(np.real(a) < 0, a, -a))
+
+
+def _sigmoid_array(a: Any) -> Any:
+    decay = _decay_array(a)
+    return np.where(np.real(a) < 0, decay, 1.0) / (1.0 + decay)
+
+
+def _sigmoid(a: float) -> float:
+    decay = math.exp(-abs(a))
+    return (decay if a < 0 else 1.0) / (1.0 + decay)
+
+
+def _softplus_array(a: Any) -> Any:
+    return _relu_array(a) + np.log1p(_decay_array(a))
+
+
+def _softplus(a: float) -> float:
+    return (0.0 if a <= 0 else a) + math.log1p(math.exp(-abs(a)))
+
+
 def _equal_array(a: Any, b: Any) -> Any:
     return np.where(np.isnan(a) | np.isnan(b), np.nan, np.equal(a, b))
 
@@ -131,6 +161,11 @@ OPERATIONS: dict[str, Primitive] = {
     "min": Primitive(lambda *a: reduce(np.minimum, a), _least, (_share_of_ties,), variadic=True, kinked=True),
     "max": Primitive(lambda *a: reduce(np.maximum, a), _greatest, (_share_of_ties,), variadic=True, kinked=True),
     "abs": Primitive(np.abs, _absolute, (lambda y, a: a.to("sign"),), kinked=True),
+    # As max(a, 0): half at the kink.
+    "relu": Primitive(_relu_array, _relu, (lambda y, a: 0.5 + 0.5 * a.to("sign"),), kinked=True),
+    # Of the size of a number alone is an exponential taken, so that none overflows; 1 - y would lose all its digits.
+    "sigmoid": Primitive(_sigmoid_array, _sigmoid, (lambda y, a: y * (-a).to("sigmoid"),)),
+    "softplus": Primitive(_softplus_array, _softplus, (lambda y, a: a.to("sigmoid"),)),
     "sign": Primitive(np.sign, _sign, (lambda y, a: 0.0,)),
     "log1p": Primitive(
         np.log1p, math.log1p, (lambda y, a: 1 / (1 + a),), lambda a: -math.inf if a == -1 else math.nan, total=False
@@ -169,10 +204,13 @@ STEERING: dict[str, Primitive] = {
 }
 """What a traced function asks and chooses, and what it takes of a call; no formula is written with these."""
 
-ROUNDED = frozenset(["^ constant", "^", "power", "ln", "exp", "sin", "cos", "cosh", "tanh", "sech^2", "log1p", "expm1"])
+ROUNDED = frozenset(
+    ["^ constant", "^", "power", "ln", "exp", "sin", "cos", "cosh", "tanh", "sech^2", "log1p", "expm1"]
+    + ["sigmoid", "softplus"]
+)
 """Operations whose last bit on arrays is another than on floats; all others are exact or correctly rounded."""
 
-FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs")
+FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs", "relu", "sigmoid", "softplus")
 """The operations a formula may call by name."""
 
 

@@ -25,6 +25,7 @@ from simulator.formulas.facts import (
     sum_or_zero,
 )
 from simulator.formulas.graph import Term
+from simulator.formulas.operations import OPERATIONS
 
 
 class Prover:
@@ -269,7 +270,7 @@ class Prover:
         )
 
     def compose(self, opaque: Facts, arguments: Sequence[Facts], operation: str) -> Facts:
-        """The functions ln, exp, tanh, abs, sin and cos, and powers of a constant."""
+        """The functions of one number, and powers of a constant."""
         a = arguments[0]
         match operation:
             case "^" if a.constant is not None and a.constant > 0 and a.constant != 1:
@@ -290,7 +291,16 @@ class Prover:
                 low, high = bounds(math.tanh, a.low, a.high)
                 above, below = a.above or a.low == -math.inf, a.below or a.high == math.inf
                 return replace(bent, low=max(low, -1.0), high=min(high, 1.0), above=above, below=below)
-            case "abs" if a.low >= 0:
+            case "sigmoid" | "softplus":
+                bend = 1 if operation == "softplus" or a.high <= 0 else -1 if a.low >= 0 else 0
+                bent = self.compose_shape(opaque, a, trend=1, bend=bend)
+                # A step of rounding is less than a few of the last digits.
+                value, most = OPERATIONS[operation].number, 1.0 if operation == "sigmoid" else math.inf
+                low, high = (1.0 - 1e-15) * value(a.low), min((1.0 + 1e-15) * value(a.high), most)
+                return replace(bent, low=low, high=high, above=True, below=True)
+            case "relu" if a.low < 0:
+                return self.choice(opaque, [a, self.number(0.0)], "max")
+            case "abs" | "relu" if a.low >= 0:
                 return a
             case "abs":
                 return replace(opaque, low=0.0, convex=NOBODY if a.affine else None, degree=a.degree)
