@@ -5,7 +5,8 @@ Whatever goes wrong in their code is said with its place in the scenario.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Reader
 
 if TYPE_CHECKING:
-    from simulator.dynamics.pieces import Piece
+    from simulator.dynamics.pieces import Piece, Quote
+    from simulator.economics.economy import Economy
     from simulator.economics.taste import Taste
     from simulator.economics.technology import Technology
 
@@ -55,7 +57,9 @@ def technology(kind: Any, read: Reader) -> Technology:
 
 
 def piece(made: Piece, path: str, goods: int, multiplicative: bool) -> None:
-    """A piece of a price rule is asked for its memory, and for a step on a quiet quote and on a lively one."""
+    """A piece of a price rule is asked for its memory, and for a step on a quiet quote and on a lively one; `first_tick`
+    looks at what it answers to the first real one.
+    """
     from simulator.dynamics.pieces import Quote
 
     prices, free = 1.0 + np.arange(goods) / 8.0, np.ones(goods, dtype=bool)
@@ -66,15 +70,39 @@ def piece(made: Piece, path: str, goods: int, multiplicative: bool) -> None:
         quote = Quote(
             prices, signal, np.ones(goods), jacobian, np.ones(goods), multiplicative, 1e-12 * prices, free, tick, 0.1
         )
-        answer = _answer(path, lambda quote=quote, memory=memory: made.step(0.1 * quote.signal, quote, memory))
+        memory = Watched(made, path).step(0.1 * signal, quote, memory)[1]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A piece of a price rule whose steps are looked at, and else as it is; `path` is its place in the scenario."""
+
+    made: Piece
+    path: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made, name)
+
+    def step(self, step: Array, quote: Quote, memory: Any) -> tuple[Array, Any]:
+        """What the piece answers. Raises KindError where that is no step of finite numbers and a memory as before."""
+        name, path = type(self.made).__name__, self.path
+        answer = _answer(path, lambda: self.made.step(step, quote, memory))
         if not isinstance(answer, tuple) or len(answer) != 2:
-            raise KindError(path, f"found a {type(answer).__name__} for step(...); expected a step and a memory")
-        step, after = answer
-        _array(path, "step(step, quote, memory)", lambda step=step: step, (goods,))
-        if np.shape(after) != np.shape(memory):
-            found = f"found a memory of shape {np.shape(after)} after a step"
-            raise KindError(path, f"{found}; expected {np.shape(memory)}, as it starts")
-        memory = after
+            raise KindError(path, f"found a {type(answer).__name__} for {name}.step(...); expected a step and a memory")
+        for what, found, like in zip(("the step", "the memory"), answer, (step, memory), strict=True):
+            _array(path, f"{what} of {name}.step(...)", lambda found=found: found, np.shape(like))
+        return answer
+
+
+def first_tick(scheduler: Any, economy: Economy, prices: Array, seed: int, outside: Mapping[str, type[Any]]) -> None:
+    """Carry out the first tick of a scheduler, if its price rule has pieces from `outside`, and look at their steps."""
+    pieces = [
+        Watched(piece, f"scheduler.with.{place}") if isinstance(piece, tuple(outside.values())) else piece
+        for place, piece in enumerate(scheduler.rule.pieces)
+    ]
+    if any(isinstance(piece, Watched) for piece in pieces):
+        watched = replace(scheduler, rule=replace(scheduler.rule, pieces=tuple(pieces)))
+        watched.step(economy, watched.start(economy, prices, seed))
 
 
 def _answer(path: str, ask: Callable[[], Any]) -> Any:
@@ -96,6 +124,6 @@ def _array(path: str, what: str, ask: Callable[[], Any], expected: tuple[int, ..
         raise KindError(path, f"found a {type(answer).__name__} for {what}; expected an array of shape {expected}")
     if answer.shape != expected:
         raise KindError(path, f"found an array of shape {answer.shape} for {what}; expected {expected}")
-    if np.isnan(answer).any():
-        raise KindError(path, f"found what is not a number in {what}; expected numbers")
+    if not np.isfinite(answer).all():
+        raise KindError(path, f"found {answer[~np.isfinite(answer)][0]} in {what}; expected finite numbers")
     return answer

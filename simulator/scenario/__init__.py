@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from simulator.dynamics import trial
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import NAME_RULE, name_fault
@@ -237,6 +238,8 @@ def _built(
         warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
         scenario = build(model, reached, resolved, path, files, document.plugins, tuple(warnings))
         document.faults.extend([*scale_faults(scenario), *engine_faults(scenario)])
+        where = scenario.economy, scenario.initial_prices, scenario.run.seed
+        trial.first_tick(scenario.scheduler, *where, scenario.plugins.rule_pieces)
         return None if document.faults else scenario
     except DrawError as error:
         document.faults.append(Fault(steps_of(document, error.path), error.message))
