@@ -7,7 +7,7 @@ anew.
 - ```` ```text ```` after that or after Python: what was printed. A line `...` stands for lines left out.
 - ```` ```yaml NAME.yaml ```` (or csv) is saved under that name, ```` ```yaml into FILE ```` replaces whole keys of
   another scenario, and every scenario is checked.
-- ```` ```python ```` is run; what it defines stays.
+- ```` ```python ```` is run; what it defines stays. ```` ```python NAME.py ```` is saved.
 - `<!-- = xor.ticks -->204`: a number, by an expression in the summaries and tables (`xor["ticks"]`) of the page's runs,
   which are known by their names, in `measures[RUN][MEASURE]` of its comparison, in what its Python has defined, and in
   `code("simulator.tune", "SPAN")`, a constant. As many digits are kept as are there.
@@ -84,6 +84,8 @@ def replayed(page: Path, folder: Path) -> str:
             try:
                 if language == "sh":
                     printed = "".join(_run(line, shown, place) for line in _lines(body))
+                elif language == "python" and name:
+                    Path(name).write_text(body, encoding="utf-8")
                 elif language == "python":
                     printed = _executed(body, known)
                 elif language in ("yaml", "csv"):

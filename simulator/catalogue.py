@@ -102,7 +102,7 @@ def _parameters(kind: Any) -> str:
 
 
 def _from_outside(group: str) -> list[Section]:
-    """What installed packages add to a group of kinds."""
+    """What installed packages and the files of --plugin add to a group of kinds."""
     from simulator.kinds.entry import meaning_of
     from simulator.scenario.plugins import installed, loaded
 
@@ -114,7 +114,7 @@ def _from_outside(group: str) -> list[Section]:
         except ValueError as error:
             entries[name] = str(error)
             broken.append(name)
-    return [Section("from installed packages", entries, tuple(broken))] if entries else []
+    return [Section("from outside", entries, tuple(broken))] if entries else []
 
 
 def schedulers() -> list[Section]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,26 @@ Settings = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),
 ]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed, in place of the scenario's.")]
+
+
+def _run_plugins(files: list[Path] | None) -> list[Path] | None:
+    """Run the files that bring kinds, before anything that may name one is read."""
+    if files:
+        from simulator.scenario.plugins import run_files
+
+        run_files(files)
+    return files
+
+
+Plugin = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        callback=_run_plugins,
+        help="Run this Python file: scenarios may name the kinds that its Plugins hold; repeatable.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's error for a wrong command line; typer does not export it under a name."""

@@ -17,10 +17,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import BufferedReader
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -183,7 +184,10 @@ class Worker:
         scenario = job.scenario
         inputs = {name: file.absolute() for name, file in scenario.inputs.items()}
         try:
-            return self._answer(pickle.dumps(pickle.dumps(((scenario.resolved, inputs), job.work, job.arguments))))
+            from simulator.scenario.plugins import FILES
+
+            given = scenario.resolved, inputs, [file.absolute() for file in FILES]
+            return self._answer(pickle.dumps(pickle.dumps((given, job.work, job.arguments))))
         except EOFError:
             code = self.process.returncode
         except Exception as error:  # What cannot be pickled.
@@ -207,7 +211,7 @@ class Worker:
 
 def serve() -> None:
     """Be a worker until the program that started it is gone: jobs come in, results go out."""
-    load = import_module("simulator.run").load
+    import_module("simulator.run")
     inward, outward = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # What a library may print is no result.
     heard = SimpleQueue[bytes | None]()
@@ -223,12 +227,21 @@ def serve() -> None:
                 return
             try:
                 last, (given, work, arguments) = given, pickle.loads(sent)
-                scenario = load(given[0], inputs=given[1]) if given != last else scenario
+                scenario = _scenario(*given) if given != last else scenario
                 result = pickle.dumps(Job(scenario, work, arguments).done(stop))
             except KeyboardInterrupt:
                 result = pickle.dumps(None)
             except Exception as error:  # A file that the scenario reads may have gone since it was checked.
                 given, result = None, pickle.dumps(failure_of(error))
+
+
+def _scenario(resolved: Mapping[str, Any], inputs: Mapping[str, Path], plugins: list[Path]) -> Scenario:
+    from simulator.scenario import load
+    from simulator.scenario.plugins import FILES, run_files
+
+    if [*FILES] != plugins:
+        run_files(plugins)
+    return load(resolved, inputs=inputs)
 
 
 def _hear(inward: BufferedReader, heard: SimpleQueue[bytes | None]) -> None:

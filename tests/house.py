@@ -79,7 +79,7 @@ ROOMS = {
     "simulator.references.judges": "PATHS",
     "simulator.references.planner_path": "PlannerPath Sweep",
     "simulator.references.verification": "FirmVerification",
-    "simulator.scenario.plugins": "Plugins",
+    "simulator.scenario.plugins": "FILES Plugins run_files",
     "simulator.figures.canvas": (
         "BLUE CYCLE MOST_POINTS MOST_TURNS TITLE TRAIL WIDTH draw_line=line ink number shorten spread thin save"
     ),

@@ -42,7 +42,8 @@ def test_proven_strictly_concave(text: str) -> None:
      ("(x^0.5+y^0.5)^2", "constant returns"), ("min(x, y)", "constant returns"), ("x*y/(x+y)", "constant returns"),
      ("sqrt(x^2+y^2)", "constant returns"), ("x/(x+y)", "scaling all inputs"), ("1/x", "convex"), ("2^x", "convex"),
      ("abs(x-1)", "convex"), ("(1+x)/x", "convex"), ("-sqrt(x)", "convex"), ("softplus(x-1)", "convex"),
-     ("sigmoid(-x)", "convex"), ("relu(x)", "constant returns"), ("relu(x-1)", "convex"), ("ln(((x/x)*y)^0.7)", "x does not")],
+     ("sigmoid(-x)", "convex"), ("relu(x)", "constant returns"), ("relu(x-1)", "convex"),
+     ("ln(((x/x)*y)^0.7)", "x does not")],
 )  # fmt: skip
 def test_proven_otherwise(text: str, words: str) -> None:
     verdict = judge(parse(text))

@@ -194,7 +194,8 @@ def grown(stream: random.Random, depth: int) -> str:
     if kind == 0:
         return f"({grown(stream, depth - 1)} {stream.choice('+-*/^')} {grown(stream, depth - 1)})"
     if kind == 1:
-        return f"{stream.choice(['sqrt', 'ln', 'exp', 'sin', 'cos', 'tanh', 'abs', 'relu', 'sigmoid', 'softplus'])}({grown(stream, depth - 1)})"
+        of_one = ["sqrt", "ln", "exp", "sin", "cos", "tanh", "abs", "relu", "sigmoid", "softplus"]
+        return f"{stream.choice(of_one)}({grown(stream, depth - 1)})"
     if kind == 2:
         return f"{stream.choice(['min', 'max'])}({grown(stream, depth - 1)}, {grown(stream, depth - 1)})"
     if kind == 3:

@@ -504,7 +504,7 @@ COMMAND_SLIPS = [
     (["solve", TUPPERWARE, "more.yaml"], "found more.yaml besides; expected no more than [OPTIONS] {SCENARIO}"),
     (["solve", TUPPERWARE, "--ticks", "5"], "did you mean --set run.ticks=5?"),
     (["help"], "did you mean --help?"),
-    (["schema", "-o", "x"], "unknown option -o; expected none"),
+    (["schema", "-o", "x"], "unknown option -o; expected --plugin"),
     (["validate", TUPPERWARE], "did you mean check?"),
     (["list", "cobb_douglas"], "did you mean utilities?"),
     (["list", "utility"], "did you mean utilities?"),

@@ -11,7 +11,7 @@ from simulator import catalogue, terminal
 from simulator.arguments import load_scenarios, refuse
 from simulator.errors import ScenarioError
 from simulator.kinds.wording import nearest
-from simulator.options import AsJson, Scenarios, Settings
+from simulator.options import AsJson, Plugin, Scenarios, Settings
 from simulator.slips import meant
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LISTED = ["scenarios", *catalogue.HEADINGS]
 
 
-def check(scenarios: Scenarios, settings: Settings = None, as_json: AsJson = False) -> int:
+def check(scenarios: Scenarios, settings: Settings = None, plugin: Plugin = None, as_json: AsJson = False) -> int:
     """Validate scenarios without running them: a line for each problem, as many at once as can be told.
 
     With --json a mapping: `ok`, true if there is no problem; `scenarios`, each with its `file`, `name` and numbers of
@@ -61,6 +61,7 @@ def list_kinds(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="With scenarios: the folder to look into.")
     ] = None,
+    plugin: Plugin = None,
     as_json: AsJson = False,
 ) -> None:
     """List what there is: scenarios, utilities, technologies and other kinds, or the columns of CSVs.
@@ -96,7 +97,7 @@ def _heading_meant(word: str) -> str | None:
     return found or next(under, None)
 
 
-def schema() -> None:
+def schema(plugin: Plugin = None) -> None:
     """Print the JSON Schema of scenarios: with it an editor completes keys, shows what they mean and marks mistakes."""
     from simulator.scenario import scenario_schema
     from simulator.scenario.plugins import all_installed

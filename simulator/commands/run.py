@@ -10,7 +10,7 @@ import typer
 from simulator import terminal
 from simulator.arguments import check_places, figure_formats, load_scenarios, number_of_jobs, refuse, size_warning
 from simulator.jobs import Task, run_and_draw
-from simulator.options import AsJson, Formats, Jobs, Scenarios, Seed, Settings
+from simulator.options import AsJson, Formats, Jobs, Plugin, Scenarios, Seed, Settings
 from simulator.pool import Pool
 from simulator.stopping import Interruption
 
@@ -23,6 +23,7 @@ def run(
     ] = None,
     seed: Seed = None,
     settings: Settings = None,
+    plugin: Plugin = None,
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no figures.")] = False,
     formats: Formats = "png",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,

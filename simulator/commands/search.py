@@ -19,7 +19,7 @@ from simulator.arguments import (
     write_new,
 )
 from simulator.errors import CommandError
-from simulator.options import AsJson, Jobs, OneScenario, Seed, Settings, one_of
+from simulator.options import AsJson, Jobs, OneScenario, Plugin, Seed, Settings, one_of
 from simulator.pool import Job, Pool
 from simulator.stopping import Interruption
 from simulator.terminal import (
@@ -46,6 +46,7 @@ TUNED = Path("outputs/tuned")
 def solve(
     scenario: OneScenario,
     settings: Settings = None,
+    plugin: Plugin = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> int:
@@ -79,6 +80,7 @@ def perturb(
     ] = None,
     random: Annotated[int, typer.Option("--random", metavar="N", help="Random changes to compare with.")] = 200,
     settings: Settings = None,
+    plugin: Plugin = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,6 +119,7 @@ def tune(
     scenario: OneScenario,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the tuned scenario goes.")] = TUNED,
     settings: Settings = None,
+    plugin: Plugin = None,
     seed: Seed = None,
     as_json: AsJson = False,
     jobs: Jobs = "1",

@@ -57,8 +57,9 @@ def technology(kind: Any, read: Reader) -> Technology:
 
 
 def piece(made: Piece, path: str, goods: int, multiplicative: bool) -> None:
-    """A piece of a price rule is asked for its memory, and for a step on a quiet quote and on a lively one; `first_tick`
-    looks at what it answers to the first real one.
+    """A piece of a price rule is asked for its memory, and for a step on a quiet quote and on a lively one.
+
+    `first_tick` looks at what it answers to the first real one.
     """
     from simulator.dynamics.pieces import Quote
 
@@ -124,6 +125,8 @@ def _array(path: str, what: str, ask: Callable[[], Any], expected: tuple[int, ..
         raise KindError(path, f"found a {type(answer).__name__} for {what}; expected an array of shape {expected}")
     if answer.shape != expected:
         raise KindError(path, f"found an array of shape {answer.shape} for {what}; expected {expected}")
+    if answer.dtype.kind not in "fiu":
+        raise KindError(path, f"found an array of {answer.dtype} for {what}; expected one of numbers")
     if not np.isfinite(answer).all():
         raise KindError(path, f"found {answer[~np.isfinite(answer)][0]} in {what}; expected finite numbers")
     return answer

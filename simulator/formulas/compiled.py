@@ -59,8 +59,11 @@ OF_C = {
     "equal": "equal({}, {})",
 }
 """How operations are written for Numba, but for those of any number of arguments."""
-OWN = {"^": "positive_power", "sech^2": "squared_sech"}
-OWN |= {name: name for name in ("sigmoid", "softplus", "sign", "equal")}
+OWN = {
+    "^": "positive_power",
+    "sech^2": "squared_sech",
+    **{name: name for name in ("sigmoid", "softplus", "sign", "equal")},
+}
 """Operations that are functions of this project's own."""
 
 Array = NDArray[np.float64]

@@ -204,10 +204,7 @@ STEERING: dict[str, Primitive] = {
 }
 """What a traced function asks and chooses, and what it takes of a call; no formula is written with these."""
 
-ROUNDED = frozenset(
-    ["^ constant", "^", "power", "ln", "exp", "sin", "cos", "cosh", "tanh", "sech^2", "log1p", "expm1"]
-    + ["sigmoid", "softplus"]
-)
+ROUNDED = frozenset("^ constant|^|power|ln|exp|sin|cos|cosh|tanh|sech^2|log1p|expm1|sigmoid|softplus".split("|"))
 """Operations whose last bit on arrays is another than on floats; all others are exact or correctly rounded."""
 
 FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs", "relu", "sigmoid", "softplus")

@@ -23,7 +23,7 @@ from simulator.scenario.complaints import validate
 from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime, Shocked
 from simulator.scenario.learning import expand_learning
-from simulator.scenario.plugins import NO_PLUGINS, Plugins, needed
+from simulator.scenario.plugins import NO_PLUGINS, Plugins, files_spoken_of, needed
 from simulator.scenario.programs import expand_program
 from simulator.scenario.resolve import called, completed, files_of, resolve, with_files_called
 from simulator.scenario.rewrite import rewrite
@@ -161,6 +161,8 @@ def _load(
             document.faults.append(Fault(("base",), "found a base set from outside; expected it in a scenario's file"))
             raise _refused(document, document.faults)
         files = _name_files(document, folder, inputs)
+        sources = files_spoken_of(document.data)
+        files |= {name: sources[file] for file, name in called({**files, **sources}).items() if file in sources}
         model = validate(document)
         if "name" not in document.data and name_fault(name):
             message = f"found no name, and the file's {name!r} cannot be one; expected {NAME_RULE}"

@@ -1,21 +1,27 @@
 """Kinds from outside: more rows for the tables of utilities, technologies, pieces of price rules and behaviours.
 
 They are passed to `simulate` and `load`, or registered by an installed package under the entry points
-`market_simulator.utilities`, `.technologies`, `.rule_pieces` and `.behaviours`. A row is a class of the same shape as
-those of the language: its fields are its parameters.
+`market_simulator.utilities`, `.technologies`, `.rule_pieces` and `.behaviours`, or stand in a Python file that the
+command line names. A row is a class of the same shape as those of the language: its fields are its parameters.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, is_dataclass
+from functools import reduce
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from pydantic import BaseModel
 
 from simulator.dynamics.behaviours import BEHAVIOURS
 from simulator.dynamics.price_rules import PIECES
+from simulator.errors import CommandError
 from simulator.kinds.entry import Known
 from simulator.kinds.technologies import TECHNOLOGIES
 from simulator.kinds.utilities import UTILITIES
@@ -82,12 +88,96 @@ def _must_be_a_kind(group: str, name: str, kind: Any) -> None:
 NO_PLUGINS = Plugins()
 
 
-def installed(group: str) -> dict[str, EntryPoint]:
-    """What installed packages register in a group, by name."""
-    return {point.name: point for point in entry_points(group=PREFIX + group)}
+@dataclass(frozen=True)
+class InFile:
+    """A kind that a Python file has brought, with what an entry point has."""
+
+    name: str
+    kind: type[Any]
+    file: Path
+
+    @property
+    def value(self) -> str:
+        return str(self.file)
+
+    @property
+    def module(self) -> str:
+        return self.value
+
+    def load(self) -> type[Any]:
+        return self.kind
 
 
-def loaded(group: str, point: EntryPoint) -> type[Any]:
+FILES: dict[Path, Plugins] = {}
+"""The Python files that the command line named, and what they bring; never those of a scenario."""
+
+
+def run_files(files: Iterable[Path]) -> None:
+    """Run Python files: from now on scenarios may name the kinds of all `Plugins` among their names.
+
+    Raises CommandError where a file cannot be run, or brings none, or one that another has brought.
+    """
+    FILES.clear()
+    for file in dict.fromkeys(files):
+        brought = _plugins_in(file, len(FILES))
+        for group in TABLES:
+            for name in brought.of(group):
+                if name in installed(group):
+                    message = f"found {name}, which {installed(group)[name].value} brings too; expected another name"
+                    raise CommandError(f"{file}: {group}: {message}")
+        FILES[file] = brought
+
+
+def _plugins_in(file: Path, number: int) -> Plugins:
+    if not file.is_file() or file.suffix != ".py":
+        found = "another file" if file.is_file() else "no such file"
+        raise CommandError(f"{file}: found {found}; expected a file *.py")
+    spec = spec_from_file_location(f"plugin_{number}_{file.stem}", file.resolve())
+    assert spec is not None
+    assert spec.loader is not None
+    # Dataclasses look their module up; what lies beside a file that is run can be imported, as under `python FILE`.
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    if (folder := str(file.resolve().parent)) not in sys.path:
+        sys.path.append(folder)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        said = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split()) or "no reason given"
+        raise CommandError(f"{_line_of(error, file)}: {type(error).__name__}: {said}") from error
+    found = [each for each in vars(module).values() if isinstance(each, Plugins)]
+    if not found:
+        expected = "expected, for example, plugins = Plugins(rule_pieces={'mine': Mine})"
+        raise CommandError(f"{file}: found no Plugins among its names; {expected}")
+    return reduce(Plugins.joined_by, found)
+
+
+def _line_of(error: BaseException, file: Path) -> str:
+    """Where in a file an error comes from."""
+    here = str(file.resolve())
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == here]
+    lines += [error.lineno] if isinstance(error, SyntaxError) and error.filename == here else []
+    return f"{file}:{lines[-1]}" if lines else str(file)
+
+
+def files_spoken_of(data: Mapping[str, Any]) -> dict[str, Path]:
+    """The Python files whose kinds a scenario's data speak of, by a name each."""
+    spoken = {*_spoken_of(data)}
+    return {
+        str(file): file
+        for file, plugins in FILES.items()
+        if any((group, name) in spoken for group in TABLES for name in plugins.of(group))
+    }
+
+
+def installed(group: str) -> Mapping[str, EntryPoint | InFile]:
+    """What installed packages register in a group, and what the command line's files bring, by name."""
+    found: dict[str, EntryPoint | InFile] = {point.name: point for point in entry_points(group=PREFIX + group)}
+    for file, plugins in FILES.items():
+        found |= {name: InFile(name, kind, file) for name, kind in plugins.of(group).items()}
+    return found
+
+
+def loaded(group: str, point: EntryPoint | InFile) -> type[Any]:
     """What an entry point stands for. Raises ValueError where it cannot be had, whatever its code does."""
     try:
         kind = point.load()
