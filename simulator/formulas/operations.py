@@ -204,7 +204,8 @@ STEERING: dict[str, Primitive] = {
 }
 """What a traced function asks and chooses, and what it takes of a call; no formula is written with these."""
 
-ROUNDED = frozenset("^ constant|^|power|ln|exp|sin|cos|cosh|tanh|sech^2|log1p|expm1|sigmoid|softplus".split("|"))
+EXACT = {"+", "-", "*", "/", "negate", "sqrt", "min", "max", "abs", "relu", "sign", "equal"}
+ROUNDED = frozenset([*OPERATIONS.keys() - EXACT, "power", "cosh"])
 """Operations whose last bit on arrays is another than on floats; all others are exact or correctly rounded."""
 
 FUNCTIONS = ("sqrt", "ln", "exp", "min", "max", "sin", "cos", "tanh", "abs", "relu", "sigmoid", "softplus")
