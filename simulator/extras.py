@@ -7,6 +7,7 @@ from typing import Any
 
 EXTRAS = {
     "distributed": ("dask.distributed", "dask"),
+    "ipykernel": ("ipykernel", "notebooks"),
     "mesa.visualization": ("Solara", "mesa-viz"),
     "nbclient": ("nbclient", "notebooks"),
     "numba": ("Numba", "fast"),
