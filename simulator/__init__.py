@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario as Scenario
     from simulator.scenario import load as load
     from simulator.schedulers.model import MarketModel as MarketModel
+    from simulator.studies.fit import Fit as Fit
+    from simulator.studies.fit import fit as fit
 
     __version__: str
 
 HOMES = {
+    "Fit": "simulator.studies.fit",
     "MarketModel": "simulator.schedulers.model",
     "Plugins": "simulator.scenario",
     "Run": "simulator.run",
     "Scenario": "simulator.scenario",
     "ScenarioError": "simulator.errors",
+    "fit": "simulator.studies.fit",
     "load": "simulator.scenario",
     "simulate": "simulator.run",
 }

@@ -17,6 +17,7 @@ from simulator.commands.check import check, list_kinds, schema
 from simulator.commands.plot import compare, plot
 from simulator.commands.run import run
 from simulator.commands.search import perturb, solve, tune
+from simulator.commands.study import fit
 from simulator.commands.write import compile_program, new
 from simulator.options import USAGE_ERROR, Command, usage
 from simulator.pool import ONE_THREAD
@@ -52,6 +53,7 @@ COMMANDS = (
         "scenarios/crusoe.yaml --size 0.05",
     ),
     ("tune", tune, "Find good steps by a small search, and write them.", "scenarios/tupperware.yaml --jobs 2"),
+    ("fit", fit, "Find parameters from equilibria that were observed.", "scenarios/studies/harvests.yaml"),
     ("list", list_kinds, "List what there is to choose from, with formulas.", "utilities"),
     ("schema", schema, "Print the JSON Schema of scenarios, for editors.", "> scenario.schema.json"),
     (

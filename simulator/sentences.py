@@ -1,4 +1,4 @@
-"""Every sentence that is said of a run, and of what `solve`, `perturb` and `compare` find: a row each, of named facts.
+"""Every sentence that is said of a run, and of what `solve`, `perturb`, `fit` and `compare` find: a row each, of facts.
 
 A row is said where its condition holds of the facts. A fact that is not known (left out, None, not a number, an empty
 list) holds of nothing: a row that names it, in its condition or its text, stays silent.
@@ -303,6 +303,28 @@ PERTURBED = (
     ),
 )
 """What is said of the change that moves prices most."""
+
+FITTED = (
+    Sentence(
+        "unsettled", "The best search did not come to rest: more may be had from its end", lambda f: not f.converged
+    ),
+    Sentence(
+        "fits", "The scenario comes to within {largest_gap:gap} of every observed value", lambda f: f.largest_gap < 0.3
+    ),
+    Sentence("misfits", "Some observed value is off by {largest_gap:gap}", lambda f: f.largest_gap >= 0.3),
+    Sentence("factors", "Only relative prices matter: those of a case are counted up to a factor", lambda f: f.factors),
+    Sentence("alone", "There was one search: others may end elsewhere", lambda f: f.starts == 1),
+    Sentence("reached", "{reached} of {starts} searches ended there", lambda f: f.starts > 1),
+    Sentence("lost", "{lost} of {starts} searches broke off, where prices have no derivative", lambda f: f.lost > 0),
+    Sentence("untold", "No observed value tells {untold:names}: no standard errors there"),
+    Sentence("held", "At a bound: {at_bound:names}, where intervals do not hold"),
+    Sentence(
+        "exact",
+        "There are no more values than parameters: nothing is left to tell standard errors from",
+        lambda f: f.degrees_of_freedom <= 0,
+    ),
+)
+"""What is said of parameters that were fitted to observed equilibria."""
 
 COMPARED = (
     Sentence("none_clears", "{runs:none} clears: {others:names}", lambda f: f.cleared == 0),

@@ -17,7 +17,7 @@ Runs = Callable[[str], Run]
 Column = Callable[[str, str, str], np.ndarray]
 Last = Callable[[str], pd.DataFrame]
 FOLDER = Path(__file__).parents[1] / "scenarios"
-FILES = sorted(FOLDER.rglob("*.yaml"))
+FILES = sorted(file for file in FOLDER.rglob("*.yaml") if file.parent.name != "studies")
 PUBLISHED = {
     "tupperware": {"natgas": 1 / 24, "ethylene": 1 / 6, "polyethylene": 3 / 2, "tupperware": 1.0},
     "tupperware_gas_cut": {"natgas": 1 / (2 * 2.4 * (1 + sqrt(2.4))), "tupperware": 1.0},

@@ -49,7 +49,7 @@ class Sides(NamedTuple):
 
 
 def active_prices(unknowns: Unknowns, plans: MarketPlans) -> NDArray[np.bool_]:
-    """The prices that move with an equilibrium, `(goods,)`: neither fixed, nor at a floor, nor of a good that is free."""
+    """The prices that move with an equilibrium, `(goods,)`: neither fixed, nor at a floor, nor of a free good."""
     return unknowns.active(plans) & ~as_good_as_free(plans.prices, plans.demand, plans.supply)
 
 

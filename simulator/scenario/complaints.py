@@ -20,7 +20,6 @@ from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import SCHEDULERS, plans
 from simulator.slips import called_here, instead, meant
 
-
 M = TypeVar("M", bound=Entry)
 
 
