@@ -10,6 +10,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any, get_args
 
 import pytest
@@ -281,6 +282,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Called:
     (tmp_path / "scenarios").mkdir()
     for name in ("tupperware", "crusoe", "three_equilibria"):
         (tmp_path / "scenarios" / f"{name}.yaml").write_text((SCENARIOS / f"{name}.yaml").read_text())
+    copytree(SCENARIOS / "studies", tmp_path / "scenarios" / "studies")
 
     return simulator
 
@@ -731,7 +733,7 @@ def test_the_examples_of_the_help_do_what_they_show(call: Called) -> None:
     for example in examples:
         _, *arguments = shlex.split(example.partition(" > ")[0])
         code, out, error = call(*arguments)
-        assert (code, error if arguments[0] not in ("run", "tune") else "") == (0, ""), example
+        assert (code, error if arguments[0] not in ("run", "tune", "fit") else "") == (0, ""), example
         assert out
     written = (
         "outputs/tupperware/figures/prices.svg",
