@@ -99,7 +99,7 @@ class ObjectMarket(mesa.Model):
             else:
                 CESConsumer(self, taste, owned, float(population.elasticity[number]))
 
-    def step(self) -> None:
+    def advance(self) -> None:
         self.agents.do("plan")
         demand = [0.0] * GOODS
         for consumer in self.agents:
@@ -124,7 +124,7 @@ class BlockMarket:
         self.blocks = [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
         self.threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
 
-    def step(self) -> None:
+    def advance(self) -> None:
         prices = np.array(self.prices)
         if self.trades:
             sums = sum(self.threads.map(lambda block: self._order(prices, block), self.blocks))

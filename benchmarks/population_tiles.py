@@ -148,7 +148,7 @@ class TileMarket:
         self.parts = list(pairwise(ends))
         self.threads = ThreadPoolExecutor(threads)
 
-    def step(self) -> None:
+    def advance(self) -> None:
         prices, excess = np.array(self.prices), self.excess
         if excess is None:
             demand = sum(self.threads.map(lambda part: plan(*self.parameters, prices, *part), self.parts))

@@ -32,14 +32,14 @@ from simulator.economics.agents import Consumers
 from simulator.economics.economy import Economy
 from simulator.economics.forms import CES, CobbDouglas
 from simulator.economics.utility import Homothetic
-from simulator.schedulers.model import MarketModel
+from simulator.schedulers.market import Market
 from simulator.schedulers.tatonnement import Tatonnement
 
 TICKS = 6
 """Ticks of mesa-frames, and of a round beside it."""
 
 
-def market(population: Population, *, trades: bool = False, aggregates: bool = False, **engine: str) -> MarketModel:
+def market(population: Population, *, trades: bool = False, aggregates: bool = False, **engine: str) -> Market:
     """The package's market of a population; everybody plans alone unless it may aggregate."""
     count = len(population.shares)
     form = CobbDouglas(population.shares)
@@ -50,7 +50,7 @@ def market(population: Population, *, trades: bool = False, aggregates: bool = F
     economy = Economy(goods, np.zeros(GOODS), np.full(GOODS, np.nan), (), (people,))
     rule = PriceRule("multiplicative", RATE, (), np.full(GOODS, 1e-12), np.zeros(GOODS, dtype=bool))
     prices = np.array(baselines.first_prices())
-    return MarketModel(Tatonnement(rule, Trade(trades), aggregates=aggregates, **engine), economy, prices)
+    return Market(Tatonnement(rule, Trade(trades), aggregates=aggregates, **engine), economy, prices)
 
 
 def ticks(make: Callable[[], Any], consumers: int, count: int) -> Side:
@@ -60,11 +60,11 @@ def ticks(make: Callable[[], Any], consumers: int, count: int) -> Side:
     def start() -> Callable[[], Any]:
         if not made:
             made.append(make())
-            made[0].step()
+            made[0].advance()
 
         def work() -> Any:
             for _ in range(count):
-                made[0].step()
+                made[0].advance()
             return made[0]
 
         return work
@@ -74,7 +74,7 @@ def ticks(make: Callable[[], Any], consumers: int, count: int) -> Side:
 
 def answer(market: Any) -> Columns:
     """The prices that come next and, where there is trade, what is in everybody's purse."""
-    if isinstance(market, MarketModel):
+    if isinstance(market, Market):
         purses = market.state.accounts[0] if market.scheduler.trade.every_tick else None
         prices = market.next_prices
     else:
@@ -153,7 +153,7 @@ def from_mesa_frames(python: str, count: int, ces: bool) -> float:
     said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     ours = market(baselines.draw(count, ces=ces), aggregates=True)
     for _ in range(TICKS):
-        ours.step()
+        ours.advance()
     np.testing.assert_allclose(ours.next_prices, said["prices"], rtol=1e-9)
     return float(said["ns"])
 
@@ -165,7 +165,7 @@ def memory(count: int, ces: bool) -> float:
     tracemalloc.start()
     made = market(population, trades=True)
     for _ in range(3):
-        made.step()
+        made.advance()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return (parameters + peak) / parameters

@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from simulator.scenario import Plugins as Plugins
     from simulator.scenario import Scenario as Scenario
     from simulator.scenario import load as load
-    from simulator.schedulers.model import MarketModel as MarketModel
     from simulator.studies.fit import Fit as Fit
     from simulator.studies.fit import fit as fit
+    from simulator.studies.scenario_model import ScenarioModel as ScenarioModel
 
     __version__: str
 
 HOMES = {
     "Fit": "simulator.studies.fit",
-    "MarketModel": "simulator.schedulers.model",
     "Plugins": "simulator.scenario",
     "Run": "simulator.run",
     "Scenario": "simulator.scenario",
     "ScenarioError": "simulator.errors",
+    "ScenarioModel": "simulator.studies.scenario_model",
     "fit": "simulator.studies.fit",
     "load": "simulator.scenario",
     "simulate": "simulator.run",
 }
 """The public names and their modules, imported when first asked for, so that the command line starts fast."""
 
-__all__ = ["MarketModel", "Plugins", "Run", "Scenario", "ScenarioError", "load", "simulate"]
+__all__ = ["Plugins", "Run", "Scenario", "ScenarioError", "ScenarioModel", "load", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -54,24 +54,26 @@ def market_of(scenario: Scenario) -> Market:
 class Simulation:
     """A scenario in motion: the market, what names its outcome, and the recorder.
 
-    `ticks()` yields after a tick or many; running, watching and writing fall out of it.
+    `ticks()` yields after a tick or many; running, watching and writing fall out of it. Of one that is `watched`, tick
+    by tick, everything is recorded, whatever the scenario keeps.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, watched: bool = False) -> None:
         self.scenario, run = scenario, scenario.run
+        kept = frozenset(TABLES) if watched else run.tables
         self.market, prices = market_of(scenario), scenario.initial_prices
         self.verdict_rule = self.market.scheduler.verdict_rule(prices, run.tolerance)
         economies = [regime.economy for regime in scenario.regimes]
         options = ViewOptions(
-            scenario.markets, run.seed, run.references, scenario.gradient_path, run.diagnostics, run.tables, economies
+            scenario.markets, run.seed, run.references, scenario.gradient_path, run.diagnostics, kept, economies
         )
         view = self.market.scheduler.view(scenario.economy, prices, options)
-        self.recorder = Recorder(view, scenario.last_ticks, run.tables)
+        self.recorder = Recorder(view, scenario.last_ticks, kept)
         # Where no table grows, the first tick and the last are all that a summary speaks of.
-        self._every = run.record_every if run.tables & view.columns.keys() else run.ticks + 1
+        self._every = 1 if watched else run.record_every if kept & view.columns.keys() else run.ticks + 1
         self.verdict: Verdict | None = None
         self._pending = list(scenario.regimes[1:])
-        self._looks_at, self._waits = 1, 1
+        self._looks_at, self._waits = run.ticks + 1 if watched else 1, 1
 
     def ticks(self) -> Iterator[int]:
         """Run to the end, yielding a tick's number when it is over, or of several that nobody has to look at the last
@@ -287,7 +289,7 @@ def simulate(
         for _ in simulation.ticks():
             if simulation.recorder.full or simulation.verdict is not None:
                 blocks.append(simulation.recorder.tables(last=simulation.verdict is not None))
-        last, summary = _conclude(simulation, blocks[-1], time.perf_counter() - began)
+        last, summary = conclude(simulation, blocks[-1], time.perf_counter() - began)
     kept = scenario.run.tables
     tables = frames([block for block in blocks if block], kept)
     tables |= {name: table.frame() for name, table in last.items()}
@@ -340,7 +342,7 @@ def run_to_disk(
                 if simulation.verdict is None:
                     files.hold(simulation.state)
                 tables = block or tables
-        last, summary = _conclude(simulation, tables, time.perf_counter() - began)
+        last, summary = conclude(simulation, tables, time.perf_counter() - began)
         files.finish(last, summary)
         # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
         # What was interrupted goes on after its last whole block.
@@ -350,7 +352,7 @@ def run_to_disk(
     return summary
 
 
-def _conclude(
+def conclude(
     simulation: Simulation, tables: Mapping[str, Table], seconds: float
 ) -> tuple[dict[str, Table], dict[str, Any]]:
     """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""

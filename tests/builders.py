@@ -9,38 +9,38 @@ from typing import Any
 
 import pytest
 
-from tests.house import CohortTick, Links, MarketModel, Quotes, Recorder, Scenario, load
+from tests.house import CohortTick, Links, Market, Quotes, Recorder, Scenario, load
 
 
-def market_of(scenario: Scenario | Mapping[str, Any], prices: Any = None, **changes: Any) -> MarketModel:
+def market_of(scenario: Scenario | Mapping[str, Any], prices: Any = None, **changes: Any) -> Market:
     """The market of a scenario, loaded or as data with `changes`, before its first tick; at other prices if given."""
     loaded: Scenario = load({**scenario, **changes}) if isinstance(scenario, Mapping) else scenario
     start = loaded.initial_prices if prices is None else prices
-    return MarketModel(loaded.scheduler, loaded.economy, start, loaded.run.seed)
+    return Market(loaded.scheduler, loaded.economy, start, loaded.run.seed)
 
 
-def in_arrays(scenario: Scenario | Mapping[str, Any]) -> MarketModel:
+def in_arrays(scenario: Scenario | Mapping[str, Any]) -> Market:
     """The market of a scenario held to arrays."""
     model = market_of(scenario)
-    return MarketModel(replace(model.scheduler, engine="arrays"), model.economy, model.state.prices)
+    return Market(replace(model.scheduler, engine="arrays"), model.economy, model.state.prices)
 
 
-def tick_of(market: MarketModel) -> Any:
+def tick_of(market: Market) -> Any:
     """The tick just over, its fields as arrays."""
     return market.last_tick.in_arrays()
 
 
-def cohorts_of(market: MarketModel) -> list[CohortTick]:
+def cohorts_of(market: Market) -> list[CohortTick]:
     """What each cohort of consumers went through in the tick just over."""
     return market.scheduler.cohorts(market.transition)
 
 
-def quotes_of(market: MarketModel) -> Quotes:
+def quotes_of(market: Market) -> Quotes:
     """Prices, demand and supply of the tick just over, in the economy's order."""
     return market.scheduler.quotes(market.economy, market.last_tick)
 
 
-def links_of(market: MarketModel) -> Links:
+def links_of(market: Market) -> Links:
     """The links between the firms of a market of marginal bids."""
     return market.scheduler.links(market.economy)
 

@@ -111,7 +111,7 @@ ROOMS = {
     "simulator.figures.window": "rows_worth_drawing turns_of",
     "simulator.schedulers.learning": "Learning",
     "simulator.schedulers.marginal_bids": "MarginalBids",
-    "simulator.schedulers.model": "MarketModel",
+    "simulator.schedulers.market": "Market",
     "simulator.schedulers.scheduler": (
         "Findings Quotes Scheduler SchedulerSettings Setup ViewOptions flatten unflatten"
     ),

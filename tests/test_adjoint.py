@@ -203,7 +203,7 @@ def test_out_of_equilibrium_the_adjoint_is_what_one_more_unit_used_would_add(nam
     market = market_of(scenario)
     judged, off = 0, 0.0
     for tick in range(13):
-        market.step()
+        market.advance()
         if tick % 4:
             continue
         inputs, consumption, fraction = market.inputs, market.consumption, None
@@ -303,7 +303,7 @@ def test_whoever_is_not_rationed_bids_the_price(name: str, trade: str) -> None:
     market = market_of(scenario)
     served = 0
     for _ in range(40):
-        market.step()
+        market.advance()
         products = marginal_products(economy, market.prices, market.inputs)
         worth = market.prices[economy.outlet_good[economy.edge_firm]] * products
         whole = np.array(

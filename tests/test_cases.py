@@ -9,7 +9,7 @@ import pytest
 
 from tests.builders import market_of
 from tests.economies import SCARF_CONSUMERS
-from tests.house import Equilibrium, MarketModel, find, load, simulate
+from tests.house import Equilibrium, Market, find, load, simulate
 
 
 def only(data: dict[str, Any]) -> Equilibrium:
@@ -122,7 +122,7 @@ SCARF: dict[str, Any] = {
 }
 
 
-def scarf_market(form: str, rate: float) -> MarketModel:
+def scarf_market(form: str, rate: float) -> Market:
     scenario = load({**SCARF, "scheduler": {"form": form, "rate": rate}})
     return market_of(scenario)
 
@@ -130,7 +130,7 @@ def scarf_market(form: str, rate: float) -> MarketModel:
 def test_scarf_by_a_thousand_euler_steps() -> None:
     market = scarf_market("additive", 0.05)
     for _ in range(1001):
-        market.step()
+        market.advance()
     np.testing.assert_allclose(market.prices, [0.722738182122, 1.07969527622, 1.20006312307], atol=1e-9)
     assert market.prices @ market.prices - 3.08 == pytest.approx(0.0482438687428, abs=1e-9)
 
@@ -140,7 +140,7 @@ def test_scarf_s_invariants_in_the_limit_of_small_steps() -> None:
     crossings: list[float] = []
     last = None
     for tick in range(30_000):
-        market.step()
+        market.advance()
         x, y, z = market.prices.tolist()
         if last is not None and last < 0 <= x - y and tick * 1e-3 > 1:
             crossings.append((tick - 1 + -last / (x - y - last)) * 1e-3)

@@ -24,7 +24,7 @@ from tests.house import (
     FormulaTechnology,
     Homothetic,
     Leontief,
-    MarketModel,
+    Market,
     PriceRule,
     Taste,
     Tatonnement,
@@ -73,19 +73,19 @@ def economy(*cohorts: Consumers) -> Economy:
     return Economy(GOODS, np.array([0.0, 0, 9, 1]), np.full(4, np.nan), (farm,), cohorts)
 
 
-def market(of: Economy, *, every_tick: bool, aggregates: bool = False) -> MarketModel:
+def market(of: Economy, *, every_tick: bool, aggregates: bool = False) -> Market:
     rule = PriceRule("multiplicative", 0.1, (), np.full(4, 1e-12), np.zeros(4, dtype=bool))
-    return MarketModel(Tatonnement(rule, Trade(every_tick), aggregates=aggregates), of, np.array([1.0, 1.5, 0.7, 1.2]))
+    return Market(Tatonnement(rule, Trade(every_tick), aggregates=aggregates), of, np.array([1.0, 1.5, 0.7, 1.2]))
 
 
-def run(of: Economy, ticks: int = 12, *, every_tick: bool, aggregates: bool = False) -> MarketModel:
+def run(of: Economy, ticks: int = 12, *, every_tick: bool, aggregates: bool = False) -> Market:
     model = market(of, every_tick=every_tick, aggregates=aggregates)
     for _ in range(ticks):
-        model.step()
+        model.advance()
     return model
 
 
-def seen(model: MarketModel) -> dict[str, np.ndarray]:
+def seen(model: Market) -> dict[str, np.ndarray]:
     """What a market did in its last tick, and what is recorded of its consumers."""
     fraction = None if model.scheduler.trade.every_tick else np.full(4, 0.9)
     totals = [cohort.totals(fraction, objective=True) for cohort in cohorts_of(model)]
@@ -98,7 +98,7 @@ def seen(model: MarketModel) -> dict[str, np.ndarray]:
     }
 
 
-def assert_same(a: MarketModel, b: MarketModel, rtol: float = 1e-11) -> None:
+def assert_same(a: Market, b: Market, rtol: float = 1e-11) -> None:
     for name, values in seen(a).items():
         size = float(np.max(np.abs(values), initial=1.0))
         np.testing.assert_allclose(seen(b)[name], values, rtol=rtol, atol=1e-13 * size, err_msg=name)
@@ -192,10 +192,10 @@ def test_the_market_is_the_one_plain_mesa_and_plain_numpy_make(ces_tastes: bool)
     goods = baselines.GOODS
     of = Economy(tuple(f"g{i}" for i in range(goods)), np.zeros(goods), np.full(goods, np.nan), (), (people,))
     rule = PriceRule("multiplicative", baselines.RATE, (), np.full(goods, 1e-12), np.zeros(goods, dtype=bool))
-    ours = MarketModel(Tatonnement(rule, Trade(every_tick=False)), of, np.array(baselines.first_prices()))
+    ours = Market(Tatonnement(rule, Trade(every_tick=False)), of, np.array(baselines.first_prices()))
     for _ in range(20):
         for model in (objects, arrays, ours):
-            model.step()
+            model.advance()
         np.testing.assert_allclose(ours.next_prices, objects.prices, rtol=1e-12)
         np.testing.assert_allclose(arrays.prices, objects.prices, rtol=1e-12)
 

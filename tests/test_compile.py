@@ -19,7 +19,7 @@ from simulator import ScenarioError, load, simulate
 from tests.builders import links_of, market_of, quotes_of
 from tests.house import (
     CounterpartError,
-    MarketModel,
+    Market,
     ProgramError,
     as_program,
     as_scenario,
@@ -210,7 +210,7 @@ def supplied(text: str, values: dict[str, float]) -> str:
     return "".join(f"# supply: {name} = {values[name]!r}\n" for name in parse(text).inputs) + text
 
 
-def at_rest(text: str) -> MarketModel:
+def at_rest(text: str) -> Market:
     """The market of a compiled program that went through a file, at rest."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "chain.yaml"

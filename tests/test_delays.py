@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.builders import market_of
-from tests.house import Delay, MarketModel, Momentum, PriceRule, Scenario, ScenarioError, load, run_to_disk
+from tests.house import Delay, Market, Momentum, PriceRule, Scenario, ScenarioError, load, run_to_disk
 from tests.test_gradient_path import FISHER, FISHER_WITH_FIRMS, path_of
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -25,7 +25,7 @@ def scenario(given: Any, form: str, rate: float, *pieces: Any, **changes: Any) -
 def quoted(of: Scenario, ticks: int = TICKS) -> np.ndarray:
     market, prices = market_of(of), []
     for _ in range(ticks):
-        market.step()
+        market.advance()
         prices.append(np.array(market.prices))
     return np.array(prices)
 
@@ -104,12 +104,12 @@ def test_asking_leaves_no_trace_in_what_is_planned_and_traded() -> None:
     late = scenario(SCENARIOS / "scarf_traded.yaml", "multiplicative", 0.1, {"delay": {"own": 0, "neighbours": 2}})
     market = market_of(late)
     for _ in range(15):
-        market.step()
+        market.advance()
     prompt = PriceRule(late.rule.form, late.rule.rate, (), late.rule.floor, late.rule.fixed)
-    twin = MarketModel(replace(market.scheduler, rule=prompt), market.economy, market.state.prices)
+    twin = Market(replace(market.scheduler, rule=prompt), market.economy, market.state.prices)
     twin.state = market.state._replace(memory=prompt.start())
     for each in (market, twin):
-        each.step()
+        each.advance()
     for name, value in market.last_tick._asdict().items():
         if name != "next_prices":
             np.testing.assert_array_equal(value, getattr(twin.last_tick, name), err_msg=name)

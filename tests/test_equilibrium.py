@@ -219,7 +219,7 @@ def brute_force_radius(data: dict[str, Any], at: Equilibrium) -> float:
 
     def after(prices: np.ndarray) -> np.ndarray:
         market = market_of(scenario, prices)
-        market.step()
+        market.advance()
         return np.asarray(market.last_tick.next_prices)[free]
 
     columns: list[np.ndarray] = []
@@ -268,7 +268,7 @@ def test_the_spectral_radius_is_the_rate_at_which_the_market_comes_home(name: st
     market = market_of(scenario)
     gaps: list[float] = []
     for _ in range(4000):
-        market.step()
+        market.advance()
         gaps.append(float(np.max(np.abs(market.prices / found.prices - 1))))
         if found.stable and gaps[-1] < 1e-9:
             break
@@ -299,6 +299,6 @@ def test_at_an_equilibrium_nothing_moves(name: str) -> None:
     for found in equilibria(load(data)):
         scenario = load(data)
         market = market_of(scenario, found.prices)
-        market.step()
+        market.advance()
         np.testing.assert_allclose(market.last_tick.next_prices, found.prices, rtol=1e-9)
         assert market.last_tick.residual < 1e-9

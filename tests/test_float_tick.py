@@ -18,7 +18,7 @@ from tests.house import (
     Consumers,
     Economy,
     InFloats,
-    MarketModel,
+    Market,
     MarketTick,
     Taste,
     Tatonnement,
@@ -67,7 +67,7 @@ def supply_trees(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def assert_same(floats: MarketModel, arrays: MarketModel, rtol: float = 1e-11) -> None:
+def assert_same(floats: Market, arrays: Market, rtol: float = 1e-11) -> None:
     """Both ticks just over have the same numbers in every column."""
     assert (floats.last_tick.tick, floats.last_tick.finite) == (arrays.last_tick.tick, arrays.last_tick.finite)
     for name in MarketTick._fields[2:]:
@@ -77,7 +77,7 @@ def assert_same(floats: MarketModel, arrays: MarketModel, rtol: float = 1e-11) -
         np.testing.assert_allclose(one, other, rtol=rtol, atol=1e-13 * size, err_msg=name)
 
 
-def markets(data: dict[str, Any]) -> tuple[MarketModel, MarketModel]:
+def markets(data: dict[str, Any]) -> tuple[Market, Market]:
     """The same market twice: in plain floats, and held to arrays."""
     scenario = load(data)
     return market_of(scenario), in_arrays(scenario)
@@ -87,8 +87,8 @@ def markets(data: dict[str, Any]) -> tuple[MarketModel, MarketModel]:
 def test_both_ticks_agree(data: dict[str, Any]) -> None:
     floats, arrays = markets(data)
     for _ in range(30):
-        floats.step()
-        arrays.step()
+        floats.advance()
+        arrays.advance()
         assert_same(floats, arrays)
 
 
@@ -105,8 +105,8 @@ def test_shipped_scenarios_tick_alike_in_floats_and_in_arrays(name: str) -> None
         return
     arrays = in_arrays(scenario)
     for _ in range(100):
-        floats.step()
-        arrays.step()
+        floats.advance()
+        arrays.advance()
         assert_same(floats, arrays)
         # Each tick alone: where a market amplifies rounding, two runs of it part.
         arrays.state = floats.state
@@ -174,8 +174,8 @@ def agree(data: dict[str, Any], ticks: int, served: bool = True, rtol: float = 1
     """A market in floats and in arrays gives the same numbers; it is in floats, or not, as `served` says."""
     floats, arrays = markets(data)
     for _ in range(ticks):
-        floats.step()
-        arrays.step()
+        floats.advance()
+        arrays.advance()
         assert_same(floats, arrays, rtol)
         # Each tick alone: a rule may amplify rounding.
         arrays.state = floats.state
@@ -204,12 +204,11 @@ def test_what_cannot_be_traced_is_one_operation() -> None:
     for every_tick in (True, False):
         tick = Tatonnement(rule, Trade(every_tick), engine="floats", aggregates=False)
         floats, arrays = (
-            MarketModel(scheduler, economy, np.array([1.0, 1.7]))
-            for scheduler in (tick, replace(tick, engine="arrays"))
+            Market(scheduler, economy, np.array([1.0, 1.7])) for scheduler in (tick, replace(tick, engine="arrays"))
         )
         for _ in range(10):
-            floats.step()
-            arrays.step()
+            floats.advance()
+            arrays.advance()
             assert_same(floats, arrays)
         assert floats.scheduler.served_by(floats.transition) == "floats"
         refusal = floats.scheduler.refusal(economy, np.array([1.0, 1.7]), "compiled")
@@ -247,11 +246,11 @@ def test_a_broken_node_is_seen(inject: Inject) -> None:
         "firms": [{"name": "f", "makes": "b = sqrt(a)"}],
     }
     floats, arrays = markets(data)
-    arrays.step()
-    arrays.step()
+    arrays.advance()
+    arrays.advance()
     inject(Tatonnement, "_tick", lambda tick, *_: (tick[0]._replace(prices=tick[0].prices * 1.01), *tick[1:]))
-    floats.step()
-    floats.step()
+    floats.advance()
+    floats.advance()
     assert floats.scheduler.served_by(floats.transition) == "floats"
     assert abs(floats.state.prices[0] / np.asarray(arrays.state.prices)[0] - 1) > 1e-3
 
@@ -282,13 +281,13 @@ def test_a_market_goes_on_from_any_tick_as_it_went_on_there() -> None:
     whole = market_of(load(data))
     states = []
     for _ in range(100):
-        whole.step()
+        whole.advance()
         states.append(whole.state)
     assert not all(np.asarray(state.prices).all() for state in states)
     late = market_of(load(data))
     late.state = states[50]
     for state in states[51:]:
-        late.step()
+        late.advance()
         assert np.array_equal(late.state.prices, state.prices)
 
 

@@ -19,7 +19,7 @@ from tests.house import (
     FormulaTechnology,
     GradientPath,
     Leontief,
-    MarketModel,
+    Market,
     Merit,
     Momentum,
     OwnSlope,
@@ -157,7 +157,7 @@ def parting(scenario: Scenario, ticks: int) -> float:
     market, path = market_of(scenario), path_of(scenario)
     worst = 0.0
     for tick in range(ticks):
-        market.step()
+        market.advance()
         worst = max(worst, float(np.max(np.abs(path.advance(tick) / market.prices - 1.0))))
     assert np.max(np.abs(market.prices / scenario.initial_prices - 1.0)) > 0.01
     return worst
@@ -309,7 +309,7 @@ def test_the_potential_falls_wherever_the_step_is_short_enough(name: str, form: 
     free = np.flatnonzero(~scenario.rule.fixed)
     judged = 0
     for _ in range(30):
-        market.step()
+        market.advance()
         here, there = market.prices, np.asarray(market.last_tick.next_prices)
         if not np.isfinite(there).all() or np.any(there <= 1e-9) or np.max(np.abs(there / here - 1)) < 1e-6:
             break
@@ -341,13 +341,13 @@ def test_the_reference_never_asks_the_market(monkeypatch: pytest.MonkeyPatch, na
     scenario = loaded(POTENTIAL[name], "multiplicative", trade="at_equilibrium")
     market = market_of(scenario)
     for _ in range(101):
-        market.step()
+        market.advance()
 
     def forbidden(*arguments: Any, **more: Any) -> Any:
         raise AssertionError("the market was asked")
 
     for owner, names in (
-        (MarketModel, ("__init__", "step", "advance")),
+        (Market, ("__init__", "advance")),
         (Tatonnement, ("start", "step", "_tick")),
         (FormulaTechnology, ("best_response", "plan_one")),
         (CES, ("demand",)),

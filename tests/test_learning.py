@@ -19,7 +19,7 @@ from tests.house import (
     LEARNING_TICKS,
     SELLERS,
     TICKS,
-    MarketModel,
+    Market,
     Recorder,
     Simulation,
     ViewOptions,
@@ -46,14 +46,14 @@ def lesson(
     }
 
 
-def market(data: dict[str, Any], ticks: int = 0) -> MarketModel:
+def market(data: dict[str, Any], ticks: int = 0) -> Market:
     found = market_of(data)
     for _ in range(ticks):
-        found.step()
+        found.advance()
     return found
 
 
-def unfilled(found: MarketModel) -> Array:
+def unfilled(found: Market) -> Array:
     return found.scheduler.unfilled(found.last_tick)
 
 
@@ -116,7 +116,7 @@ def test_a_step_is_the_gradient_of_the_whole_network(seed: int, layers: list[tup
     data["learning"] |= {"patterns": {"target": "y", "rows": rows}} | ({"hidden": hidden} if hidden else {})
     found = market(data)
     found.state = found.state._replace(prices=stream.normal(size=len(found.state.prices)))
-    found.step()
+    found.advance()
     now, learnt = found.last_tick, found.scheduler.training
     names = [name for _, name in layers]
 
@@ -140,7 +140,7 @@ def test_a_step_is_the_gradient_of_the_whole_network(seed: int, layers: list[tup
 def test_excess_demand_is_minus_the_slope_of_the_potential(kind: str) -> None:
     found = market(lesson(TABLES["or"], supply=kind))
     found.state = found.state._replace(prices=np.array([0.3, -0.2, 0.1]))
-    found.step()
+    found.advance()
     sellers, held = SELLERS[kind], np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1.0]])
 
     def potential(prices: Array) -> float:
@@ -264,7 +264,7 @@ def test_novikoffs_bounds(seed: int, count: int, inputs: int) -> None:
         data["learning"]["patterns"] = {"target": "y", "rows": rows}
         found, corrections = market(data), 0
         for _ in range(int(len(places) * (bound + 2)) + 1):
-            found.step()
+            found.advance()
             corrections += int(
                 np.abs(found.scheduler.training.orders[found.last_tick.patterns] - found.last_tick.supplied).sum()
             )
@@ -291,7 +291,7 @@ def test_every_order_is_in_the_market_once_a_round() -> None:
     data = lesson(batch=3)
     found = market(data)
     for _ in range(4):
-        seen = [found.last_tick.patterns.tolist() for _ in range(2) if found.step() is None]
+        seen = [found.last_tick.patterns.tolist() for _ in range(2) if found.advance()]
         assert sorted(len(patterns) for patterns in seen) == [1, 3]
         assert sorted(pattern for patterns in seen for pattern in patterns) == [0, 1, 2, 3]
 
@@ -379,7 +379,7 @@ def test_what_is_not_decided_is_not_decided_right() -> None:
 def test_where_nothing_is_paid_there_is_nothing_to_decide(data: dict[str, Any]) -> None:
     found = market(data)
     found.state = found.state._replace(prices=np.full(len(found.state.prices), np.inf))
-    found.step()
+    found.advance()
     view = found.scheduler.view(found.economy, found.state.prices, ViewOptions(load(data).markets, 0))
     recorder = Recorder(view)
     recorder.observe(found.transition, record=True)
@@ -397,11 +397,11 @@ def test_a_sentence_says_nothing_of_what_is_not_decided() -> None:
 DIGITS = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 
 
-def trained(seed: int, **settings: Any) -> MarketModel:
+def trained(seed: int, **settings: Any) -> Market:
     scenario = load(DIGITS, settings={"run.seed": seed, **settings})
     found = market_of(scenario)
     for _ in range(scenario.run.ticks):
-        found.step()
+        found.advance()
     return found
 
 

@@ -300,7 +300,7 @@ def test_a_town_of_firms_and_consumers_is_what_plain_loops_do(spoilage: float, s
     plain = PlainTown(spoilage, start == "stocked", 0.1)
     rationed = {"buyers": 0, "sellers": 0}
     for _ in range(201):
-        market.step()
+        market.advance()
         plain.step()
         expected: dict[str, list[Any]] = {
             "prices": [plain.prices[good] for good in plain.goods],
@@ -360,8 +360,8 @@ def test_a_chain_in_plain_floats_is_the_market_in_arrays(
     scenario["supply"] = {"natgas": gas}
     fast, slow = market_of(scenario), in_arrays(scenario)
     for _ in range(60):
-        fast.step()
-        slow.step()
+        fast.advance()
+        slow.advance()
         assert_same(fast.last_tick, slow.last_tick)
         if not fast.last_tick.finite:
             break
@@ -384,8 +384,8 @@ def test_a_chain_with_rival_users_and_a_fixed_price_is_the_market_in_arrays() ->
     }
     fast, slow = market_of(scenario), in_arrays(scenario)
     for _ in range(300):
-        fast.step()
-        slow.step()
+        fast.advance()
+        slow.advance()
         assert_same(fast.last_tick, slow.last_tick)
     assert fast.scheduler.served_by(fast.transition) == "floats"
 
@@ -396,12 +396,12 @@ def test_a_market_taken_up_again_goes_on_to_the_last_bit(scenario: dict[str, Any
     scenario = {**scenario, "scheduler": {**scenario["scheduler"], "with": pieces}}
     whole, first, second = market_of(scenario), market_of(scenario), market_of(scenario)
     for _ in range(17):
-        whole.step()
-        first.step()
+        whole.advance()
+        first.advance()
     second.state = deepcopy(first.state)
     for _ in range(23):
-        whole.step()
-        second.step()
+        whole.advance()
+        second.advance()
         for name, x, y in zip(MarketTick._fields, whole.last_tick, second.last_tick, strict=True):
             np.testing.assert_array_equal(x, y, err_msg=name)
 
@@ -412,7 +412,7 @@ def test_what_is_recorded_of_a_tick_is_never_changed_by_the_next() -> None:
         seen: list[MarketTick] = []
         copies: list[MarketTick] = []
         for _ in range(10):
-            market.step()
+            market.advance()
             seen.append(market.last_tick)
             copies.append(deepcopy(market.last_tick))
         for now, then in zip(seen, copies, strict=True):

@@ -13,7 +13,7 @@ from tests.faults import Inject
 from tests.house import (
     Conservation,
     Fills,
-    MarketModel,
+    Market,
     MarketTick,
     Ticks,
     economy,
@@ -36,12 +36,12 @@ EXCHANGE: dict[str, Any] = {
 }
 
 
-def snapshots(data: dict[str, Any], count: int) -> tuple[MarketModel, list[MarketTick]]:
+def snapshots(data: dict[str, Any], count: int) -> tuple[Market, list[MarketTick]]:
     scenario = load(data)
     market = market_of(scenario)
     seen: list[MarketTick] = []
     for _ in range(count):
-        market.step()
+        market.advance()
         seen.append(tick_of(market))
     return market, seen
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.builders import market_of
 from tests.economies import RUNAWAY_CONSUMERS, SCARF_CONSUMERS, TWO_BARTERERS
 from tests.house import (
-    MarketModel,
+    Market,
     PriceHistory,
     Ranges,
     Run,
@@ -58,7 +58,7 @@ def outcome(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 class Watched(NamedTuple):
-    market: MarketModel
+    market: Market
     rule: VerdictRule
 
     def close(self) -> Verdict:
@@ -71,7 +71,7 @@ def judged(data: dict[str, Any], ticks: int, *, forget_at: int = -1) -> Watched:
     market = market_of(scenario)
     rule = market.scheduler.verdict_rule(scenario.initial_prices, scenario.run.tolerance)
     for tick in range(ticks):
-        market.step()
+        market.advance()
         if tick == forget_at:
             rule.change_economy(tick)
         rule.observe(market.transition)
@@ -147,7 +147,7 @@ def test_scarf_s_sum_of_squares_grows_by_the_squared_step(rate: float) -> None:
     scenario = load({**SCARF, "scheduler": {"form": "additive", "rate": rate}})
     market = market_of(scenario)
     for _ in range(500):
-        market.step()
+        market.advance()
         here, there, z = market.prices, np.asarray(market.last_tick.next_prices), market.demand - market.supply
         assert there @ there - here @ here == pytest.approx(rate**2 * (z @ z), rel=1e-7, abs=2e-15)
 
@@ -656,7 +656,7 @@ def test_scarf_s_orbit_tells_its_first_swing_though_history_is_short(cut: int) -
 
     rule, path = short(), list[np.ndarray]()
     for tick in range(6000):
-        market.step()
+        market.advance()
         path.append(market.prices / market.prices.sum())
         if tick == cut:
             kept = {name: np.array(value) for name, value in rule.state().items()}

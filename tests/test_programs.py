@@ -125,12 +125,12 @@ def test_prices_come_to_rest_at_the_derivatives_in_the_promised_ticks(
     places = {own.name(place): place for place in range(len(values))}
     known = [good for good, name in enumerate(goods) if name in places]
     for _ in range(depth + 1):
-        market.step()
+        market.advance()
     expected = np.array([values[places[goods[good]]] for good in known])
     reaches = links_of(market).reaches[links_of(market).place][known]
     np.testing.assert_allclose(quotes_of(market).demand[known][reaches], expected[reaches], rtol=1e-12, atol=1e-12)
     while market.last_tick.tick < max(2 * depth - 1, depth):
-        market.step()
+        market.advance()
     derivatives = np.array([slopes[places[goods[good]]] for good in known])
     np.testing.assert_allclose(quotes_of(market).prices[known], derivatives, rtol=1e-9, atol=1e-11)
     assert not market.last_tick.prices[~links_of(market).reaches].any()
@@ -144,7 +144,7 @@ def test_a_full_sweep_gives_the_derivatives_as_soon_as_quantities_are_there(seed
     program = parse(own.text)
     market = market_of(scenario_of(program, {own.name(i): x for i, x in enumerate(own.given)}))
     for _ in range(program.depth + 1):
-        market.step()
+        market.advance()
     adjoint = links_of(market).adjoint(market.last_tick.slopes)
     for name in program.inputs:
         place = int(name[1:])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.builders import cohorts_of, market_of
-from tests.house import SCHEDULERS, Column, MarketModel, Transition, columns, flatten, load, simulate, unflatten
+from tests.house import SCHEDULERS, Column, Market, Transition, columns, flatten, load, simulate, unflatten
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 EACH = {
@@ -28,10 +28,10 @@ def assert_same(one: Any, other: Any) -> None:
         np.testing.assert_array_equal(value, right[name], err_msg=name)
 
 
-def after(name: str, ticks: int) -> MarketModel:
+def after(name: str, ticks: int) -> Market:
     market = market_of(load(SCENARIOS / f"{name}.yaml"))
     for _ in range(ticks):
-        market.step()
+        market.advance()
     return market
 
 
@@ -57,7 +57,7 @@ def test_a_state_is_the_checkpoint(kind: str, name: str) -> None:
     whole, resumed = after(name, 12), after(name, 0)
     resumed.state = unflatten(resumed.state, flatten(after(name, 5).state))
     for _ in range(7):
-        resumed.step()
+        resumed.advance()
     assert_same(resumed.state, whole.state)
     assert_same(resumed.last_tick, whole.last_tick)
 
@@ -74,7 +74,7 @@ def test_no_question_changes_the_next_tick(name: str) -> None:
         asked.scheduler.step(asked.economy, elsewhere)
         asked.scheduler.settle_at_equilibrium(asked.transition)
         for market in (asked, alone):
-            market.step()
+            market.advance()
         assert_same(asked.last_tick, alone.last_tick)
         assert_same(asked.state, alone.state)
 
@@ -84,7 +84,7 @@ def test_what_members_did_is_the_same_remembered_or_worked_out_again(name: str) 
     """The bundles of the last tick are kept; those of an earlier one follow from its prices and accounts."""
     market = after(name, 9)
     kept, remembered = market.transition, [cohort.totals(None, objective=True) for cohort in cohorts_of(market)]
-    market.step()
+    market.advance()
     again = [cohort.totals(None, objective=True) for cohort in market.scheduler.cohorts(kept)]
     for one, other in zip(remembered, again, strict=True):
         for left, right in zip((*one[:3], *one.worth), (*other[:3], *other.worth), strict=True):
@@ -109,10 +109,10 @@ def test_a_shock_hands_the_same_state_another_economy() -> None:
     scenario = load(SCENARIOS / "tupperware.yaml", settings={"shocks": struck})
     market = market_of(scenario)
     for _ in range(20):
-        market.step()
+        market.advance()
     state = market.state
     market.economy = scenario.regimes[1].economy
-    market.step()
+    market.advance()
     assert isinstance(market.transition, Transition)
     assert market.transition.before is state
     np.testing.assert_array_equal(market.prices, np.asarray(state.prices))

@@ -278,7 +278,7 @@ def test_no_good_that_is_left_out_is_had_or_traded(name: str) -> None:
     firms = len(scenario.economy.firms)
     market, rows = market_of(scenario), AgentRows([scenario.economy], scenario.markets)
     for _ in range(12):
-        market.step()
+        market.advance()
         tick = tick_of(market)
         for number in range(len(scenario.economy.consumers)):
             left_out = ~np.isin(scenario.markets.good, rows.goods[firms + number])

@@ -17,7 +17,7 @@ from tests.house import (
     Conservation,
     Economy,
     Fills,
-    MarketModel,
+    Market,
     MarketTick,
     Ticks,
     market,
@@ -112,9 +112,9 @@ WITH_MONEY: dict[str, Any] = {
 }
 
 
-def ticks_of(market: MarketModel, count: int) -> Iterator[MarketTick]:
+def ticks_of(market: Market, count: int) -> Iterator[MarketTick]:
     for _ in range(count):
-        market.step()
+        market.advance()
         yield tick_of(market)
 
 
@@ -308,8 +308,8 @@ def test_where_budgets_lapse_plans_do_not_depend_on_past_trades(scenario: dict[s
     trading = market_of(scenario, scheduler=scheduler)
     waiting = market_of(scenario, scheduler=scheduler, trade="at_equilibrium")
     for _ in range(100):
-        trading.step()
-        waiting.step()
+        trading.advance()
+        waiting.advance()
         # Whoever trades adds up tables that who waits has no need of: the same to rounding.
         np.testing.assert_allclose(trading.prices, waiting.prices, rtol=1e-12)
         np.testing.assert_allclose(trading.planned_consumption, waiting.planned_consumption, rtol=1e-12)
@@ -323,8 +323,8 @@ def test_savings_keep_what_a_rationed_buyer_could_not_spend() -> None:
     lapsing = market_of({**base, "consumers": [buyer]})
     saving = market_of({**base, "consumers": [{**buyer, "savings": True}]})
     for tick in range(5):
-        lapsing.step()
-        saving.step()
+        lapsing.advance()
+        saving.advance()
         assert lapsing.state.accounts[0][0] == 0.0
         assert lapsing.demand.item() == 2.0
         assert saving.state.accounts[0][0] == pytest.approx(1.5 * (tick + 1))
@@ -337,11 +337,11 @@ def test_rest_points_are_those_of_the_auctioneer(scenario: dict[str, Any]) -> No
     rest: list[np.ndarray] = []
     for trade in ("every_tick", "at_equilibrium", {"every_tick": {"spoilage": 0}}):
         market = market_of(scenario, trade=trade, **changes)
-        market.step()
+        market.advance()
         while market.last_tick.tick < 3000 and (market.last_tick.tick < 100 or market.last_tick.residual > 1e-11):
-            market.step()
+            market.advance()
         for _ in range(50):
-            market.step()
+            market.advance()
         assert market.last_tick.residual < 1e-10, trade
         rest.append(market.prices)
         if trade != "at_equilibrium":
@@ -373,10 +373,10 @@ def test_rationing_gives_the_long_side_its_share_of_the_short_one(markets: list[
 
 def test_goods_fill_an_empty_chain_one_link_a_tick() -> None:
     market = market_of(CHAIN, start="empty")
-    market.step()
+    market.advance()
     assert market.traded.tolist() == [4.0, 0.0, 0.0]
     assert market.outputs.tolist() == [2.0, 0.0]
-    market.step()
+    market.advance()
     assert market.traded[1] > 0
 
 
@@ -391,7 +391,7 @@ def test_a_firm_outside_its_domain_idles_and_its_inputs_spoil() -> None:
 
 def test_a_firm_uses_its_own_product_before_it_buys_or_sells() -> None:
     market = market_of(OPEN)
-    market.step()
+    market.advance()
     mill_steel = 1
     assert market.economy.edge_good[mill_steel] == 2
     assert market.inputs[mill_steel] == market.planned_inputs[mill_steel] < market.planned_outputs[1]

@@ -15,7 +15,7 @@ from tests.economies import TUPPERWARE_FIRMS
 from tests.house import (
     Conservation,
     Economy,
-    MarketModel,
+    Market,
     Merit,
     PriceFactors,
     Ticks,
@@ -62,9 +62,9 @@ def wedged(data: dict[str, Any], seed: int) -> Economy:
     return replace(economy, price_factors=PriceFactors(edges, firms[1], cohorts))
 
 
-def after_a_tick(economy: Economy, data: dict[str, Any], prices: np.ndarray, **changes: Any) -> MarketModel:
-    model = MarketModel(replace(market_of(data).scheduler, **changes), economy, prices)
-    model.step()
+def after_a_tick(economy: Economy, data: dict[str, Any], prices: np.ndarray, **changes: Any) -> Market:
+    model = Market(replace(market_of(data).scheduler, **changes), economy, prices)
+    model.advance()
     return model
 
 
@@ -142,12 +142,11 @@ def test_the_tick_in_floats_knows_other_prices() -> None:
     economy = replace(scenario.economy, price_factors=factors)
     model = market_of(scenario)
     floats, arrays = (
-        MarketModel(replace(model.scheduler, engine=engine), economy, model.state.prices)
-        for engine in ("floats", "arrays")
+        Market(replace(model.scheduler, engine=engine), economy, model.state.prices) for engine in ("floats", "arrays")
     )
     for _ in range(20):
-        floats.step()
-        arrays.step()
+        floats.advance()
+        arrays.advance()
         np.testing.assert_allclose(floats.prices, arrays.prices, rtol=1e-12)
     assert floats.scheduler.served_by(floats.transition) == "floats"
 

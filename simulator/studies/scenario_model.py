@@ -1,0 +1,158 @@
+"""A scenario as a mesa model: driven step by step by mesa's own tools, told by mesa's own data collector."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mesa
+import numpy as np
+
+from simulator.extras import library
+from simulator.records.table import Table
+from simulator.run import Simulation, conclude, one_thread
+from simulator.scenario import Scenario, load
+from simulator.scenario.variation import Variation
+from simulator.schedulers.scheduler import Participant
+
+Source = str | Path | Mapping[str, Any] | Scenario
+TOLD = ("profit", "utility", "money")
+
+
+class EntryAgent(mesa.Agent):
+    """The agents of one entry of a scenario, all `count` of them together: `name`, `kind` (firm, consumer, ...), and
+    `profit`, `utility`, `money` at the last step as in agents.csv, not a number where that has none.
+    """
+
+    def __init__(self, model: ScenarioModel, entry: Participant) -> None:
+        super().__init__(model)
+        self.name, self.kind, self.count = entry.name, entry.kind, entry.count
+        self._told = partial(model.of_agent, entry.name)
+
+    @property
+    def profit(self) -> float:
+        return self._told()["profit"]
+
+    @property
+    def utility(self) -> float:
+        return self._told()["utility"]
+
+    @property
+    def money(self) -> float:
+        return self._told()["money"]
+
+
+class ScenarioModel(mesa.Model):
+    """A scenario (a YAML file, plain data, or a loaded `Scenario`), shocks included; a step is a tick, the first is 0.
+
+    `seed` replaces the scenario's own; further keywords are dotted paths and their values. With the verdict `running`
+    turns False, and `outcome` and `summary` stand, which are None before. `datacollector` has, after each step, `tick`,
+    `outcome`, `max_relative_excess_demand` and `price.GOOD`. `agents` are one for each entry of firms and consumers.
+    `scenario` is mesa's keyword and no scenario of ours: it is handed on. Raises `ScenarioError` if the scenario or a
+    path is refused.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        seed: int | None = None,
+        *,
+        scenario: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        # Mesa and its users count with NumPy; a scenario is of plain numbers.
+        changes = {path: value.item() if isinstance(value, np.generic) else value for path, value in kwargs.items()}
+        if seed is not None:
+            changes["run.seed"] = int(seed)
+        if isinstance(source, Scenario):
+            self.source = Variation(source).at(changes) if changes else source
+        else:
+            self.source = load(source, settings=changes)
+        # A mesa scenario brings a generator of its own.
+        super().__init__(**({"rng": self.source.run.seed} if scenario is None else {"scenario": scenario}))
+        self.simulation = Simulation(self.source, watched=True)
+        self.tick, self.outcome, self.summary = -1, None, None
+        self.prices = self.source.initial_prices
+        self._ticks, self._seconds = self.simulation.ticks(), 0.0
+        self._tables, self._noted = dict[str, Table](), False
+        for entry in self.simulation.market.scheduler.participants(self.source.economy):
+            EntryAgent(self, entry)
+        prices = {f"price.{good}": partial(_price, good=at) for at, good in enumerate(self.source.markets.goods)}
+        own = {name: name for name in ("tick", "outcome", "max_relative_excess_demand")}
+        self.datacollector = mesa.DataCollector(model_reporters={**own, **prices})
+
+    @classmethod
+    def page(cls, source: Source, seed: int | None = None, **sliders: tuple[float, float, float]) -> Any:
+        """A page of mesa's `SolaraViz` that draws prices as they move, with a slider for each path: its low end, where
+        it starts, its high end. Raises `MissingExtraError` without the extra `mesa-viz`.
+        """
+        viz = library("mesa.visualization", "a page with sliders")
+        model = cls(source, seed, **{path: start for path, (_, start, _) in sliders.items()})
+        asked = {
+            path: {"type": "SliderFloat", "min": low, "value": start, "max": high, "step": (high - low) / 100}
+            for path, (low, start, high) in sliders.items()
+        }
+        prices = viz.make_plot_component([f"price.{good}" for good in model.source.markets.goods])
+        given = {"source": source, "seed": seed, **asked}
+        return viz.SolaraViz(model, components=[prices], model_params=given, name=model.source.name)
+
+    def step(self) -> None:
+        """A tick, and what the collector asks of it; nothing after the verdict."""
+        if self.running:
+            began = time.perf_counter()
+            with one_thread():
+                self._advance()
+            self._seconds += time.perf_counter() - began
+            self.datacollector.collect(self)
+        self.steps = self.tick + 1
+
+    def _advance(self) -> None:
+        simulation, market = self.simulation, self.simulation.market
+        self.tick, self._noted = next(self._ticks), True
+        # A tick that mesa counts is one of the market's, also where somebody steps on after the verdict.
+        self.steps = self.tick + 1
+        now = market.transition
+        assert now is not None
+        self.prices = self.source.markets.sum_over_users(market.scheduler.quotes(now.economy, now.tick).prices)
+        if simulation.verdict is not None:
+            self.running, self.outcome = False, simulation.verdict.outcome
+            self.summary = conclude(simulation, self.tables, self._seconds)[1]
+        elif simulation.recorder.full:
+            self._write()
+
+    @property
+    def max_relative_excess_demand(self) -> float:
+        """At the last step, as in ticks.csv."""
+        tick = self.simulation.market.last_tick
+        if hasattr(tick, "residual"):
+            return float(tick.residual)
+        ticks = self.tables["ticks"]
+        return float(ticks.values[-1, ticks.columns.index("max_relative_excess_demand")])
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Tables by name whose last rows are of the tick just over, as a run writes them; worked out when asked for."""
+        if self._noted:
+            with one_thread():
+                self._write()
+        return self._tables
+
+    def _write(self) -> None:
+        self._tables, self._noted = self.simulation.recorder.tables(), False
+
+    def of_agent(self, name: str) -> dict[str, float]:
+        """Profit, utility and money of all agents of an entry together at the last step."""
+        table = self.tables.get("agents")
+        if table is None:
+            return dict.fromkeys(TOLD, np.nan)
+        named = table.parts["agent"]
+        rows = np.flatnonzero((named == name) | (named == f"{name}:total"))
+        last = table.values[-len(named) :]
+        return {column: last[rows[0], table.columns.index(column)] if len(rows) else np.nan for column in TOLD}
+
+
+def _price(model: ScenarioModel, good: int) -> float:
+    return float(model.prices[good])
