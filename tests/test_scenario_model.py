@@ -157,7 +157,6 @@ def widgets(rendered: Any, kind: str, **traits: Any) -> list[Any]:
     return [each for each in found if all(getattr(each, name) == value for name, value in traits.items())]
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_page_with_sliders_steps_and_starts_anew() -> None:
     import ipywidgets
     import solara
