@@ -36,7 +36,7 @@ HOMES = {
 }
 """The public names and their modules, imported when first asked for, so that the command line starts fast."""
 
-__all__ = ["Plugins", "Run", "Scenario", "ScenarioError", "ScenarioModel", "load", "simulate"]
+__all__ = ["Fit", "Plugins", "Run", "Scenario", "ScenarioError", "ScenarioModel", "fit", "load", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
