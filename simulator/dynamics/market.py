@@ -34,7 +34,7 @@ class Layout:
         many = [number for number, cohort in enumerate(economy.consumers) if cohort.size >= FEWEST_ROWS]
         self.crowds = {number: Crowd(economy.consumers[number]) for number in many if compiled}
         budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)
-        self.budgets = float(sum(budgets, np.zeros(())))
+        self.budgets = sum(budgets, np.zeros(())).item()
 
     @cached_property
     def aggregates(self) -> list[Aggregate | None]:

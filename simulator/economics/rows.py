@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.formulas.traced_array import TracedArray
+
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -62,7 +64,7 @@ class Rows:
 
     def _row_values(self) -> list[Any]:
         values = (getattr(self, item.name, None) for item in fields(self))  # pyright: ignore[reportArgumentType]
-        return [value for value in values if isinstance(value, (Rows, np.ndarray))]
+        return [value for value in values if isinstance(value, (Rows, np.ndarray, TracedArray))]
 
 
 def _length(value: Any) -> int:

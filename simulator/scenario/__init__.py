@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulator.dynamics import trial
 from simulator.errors import Problem, ScenarioError
@@ -52,6 +52,17 @@ MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",)}
 """What is made of a program and of patterns: settings within it come after, all others before."""
 
 
+class Loaded(NamedTuple):
+    """A scenario with all that it was built from: its document, the parts of that as they were read, and what was made
+    of the entries of agents, by their identities.
+    """
+
+    scenario: Scenario
+    document: Document
+    model: ScenarioFile
+    made: dict[int, Any]
+
+
 def load(
     source: str | Path | Mapping[str, Any],
     *,
@@ -65,7 +76,7 @@ def load(
     YAML. `inputs` says where files lie that the scenario calls otherwise. Kinds that the language does not have are
     taken from `plugins`, else from what installed packages register. Raises `ScenarioError` with every problem found.
     """
-    return _load(source, settings, inputs, plugins)[0]
+    return loaded(source, settings, inputs, plugins).scenario
 
 
 def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = NOTHING) -> tuple[Scenario, ...]:
@@ -81,7 +92,7 @@ def load_many(paths: Iterable[str | Path], *, settings: Mapping[str, object] = N
         problems.extend(missing)
         for file in files:
             try:
-                scenario, document = _load(file, settings, NOTHING, NO_PLUGINS)
+                scenario, document, *_ = loaded(file, settings, NOTHING, NO_PLUGINS)
             except ScenarioError as error:
                 problems.extend(error.problems)
                 continue
@@ -127,12 +138,13 @@ def _seen_from(folder: Path, file: Path) -> str:
     return Path(os.path.relpath(place, base)).as_posix() if place.anchor == base.anchor else place.as_posix()
 
 
-def _load(
+def loaded(
     source: str | Path | Mapping[str, Any],
     settings: Mapping[str, object],
     inputs: Mapping[str, Path],
     plugins: Plugins,
-) -> tuple[Scenario, Document]:
+) -> Loaded:
+    """The scenario that `load` gives, and all that it was built from."""
     given: Any = source
     if not isinstance(given, Mapping | str | os.PathLike):
         message = f"found {found(given)}; expected a scenario: the path of its file, or a dict {{'goods': [...], ...}}"
@@ -144,8 +156,8 @@ def _load(
         folder = Path(source).parent
     if document.complete:
         document = over_its_base(document, folder, plugins)
-        made = tuple(room for key, rooms in MADE_OF.items() if key in document.data for room in rooms)
-        within = {path: value for path, value in settings.items() if path.startswith(made)}
+        filled = tuple(room for key, rooms in MADE_OF.items() if key in document.data for room in rooms)
+        within = {path: value for path, value in settings.items() if path.startswith(filled)}
         _outfit(document, plugins)
         apply_settings(document, {path: value for path, value in settings.items() if path not in within})
         expand_program(document)
@@ -171,9 +183,10 @@ def _load(
         check(document, model)
         if not document.faults:
             warnings = [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in strange]
-            scenario = _built(model, model.name or name, document, path, files, warnings)
+            made: dict[int, Any] = {}
+            scenario = built(model, model.name or name, document, path, files, warnings, made)
             if scenario is not None:
-                return scenario, document
+                return Loaded(scenario, document, model, made)
     raise _refused(document, document.faults)
 
 
@@ -220,15 +233,18 @@ def _name_files(document: Document, folder: Path, inputs: Mapping[str, Path]) ->
     return {names[file]: place for file, place in places.items()}
 
 
-def _built(
+def built(
     model: ScenarioFile,
     name: str,
     document: Document,
     path: str | None,
     files: Mapping[str, Path],
     warnings: list[Problem],
+    made: dict[int, Any],
 ) -> Scenario | None:
-    """The scenario of a document that has passed the checks; None where a draw or a shock is at fault."""
+    """The scenario of a document that has passed the checks; None where a draw or a shock is at fault. What is `made`
+    of an entry of agents, by its identity, is taken from there, or else put there.
+    """
     try:
         model = completed(model, Draws(0, files))
         resolved = resolve(model, name)
@@ -238,7 +254,7 @@ def _built(
         reached = [shock for shock in shocked if shock.tick <= model.run.ticks]
         faults = [*unreached(model), *slow_numeraire(model), *unlikely([model, *(shock.model for shock in reached)])]
         warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
-        scenario = build(model, reached, resolved, path, files, document.plugins, tuple(warnings))
+        scenario = build(model, reached, resolved, path, files, document.plugins, tuple(warnings), made)
         document.faults.extend([*scale_faults(scenario), *engine_faults(scenario)])
         where = scenario.economy, scenario.initial_prices, scenario.run.seed
         trial.first_tick(scenario.scheduler, *where, scenario.plugins.rule_pieces)

@@ -113,12 +113,14 @@ def build(
     resolved: dict[str, Any],
     path: str | None,
     inputs: Mapping[str, Path],
-    plugins: Plugins = NO_PLUGINS,
-    warnings: tuple[Problem, ...] = (),
+    plugins: Plugins,
+    warnings: tuple[Problem, ...],
+    made: dict[int, Any],
 ) -> Scenario:
     """The objects of a completed scenario, and of what it is after each of its shocks, that have passed every check.
 
-    `resolved` is the same as plain data. Raises `DrawError` for what cannot be drawn.
+    `resolved` is the same as plain data; what is `made` of entries, by their identities, is made once. Raises
+    `DrawError` for what cannot be drawn.
     """
     markets, draws, learning = markets_of(model), Draws(model.run.seed, inputs), model.learning
     outside = outside_prices(model.outside, markets)
@@ -140,7 +142,7 @@ def build(
     run["tables"] = frozenset(model.run.tables)
     return Scenario(
         name=resolved["name"],
-        regimes=regimes_of(model, shocked, markets, draws),
+        regimes=regimes_of(model, shocked, markets, draws, made),
         markets=markets,
         initial_prices=first,
         numeraire=model.numeraire,

@@ -97,7 +97,8 @@ def _faults(document: Document, model: type[Entry], data: Any, path: Steps, cont
 
 
 @cache
-def _item(model: type[Entry], name: str) -> TypeAdapter[Any]:
+def item_of(model: type[Entry], name: str) -> TypeAdapter[Any]:
+    """What reads the value of a field."""
     return TypeAdapter(model.model_fields[name].rebuild_annotation())
 
 
@@ -126,7 +127,7 @@ class _Sound:
         if path in self.faulty:
             annotation = model.model_fields[name].rebuild_annotation()
             return self.parts(self.language.alternatives(annotation, value), value, path)
-        return self.read(_item(model, name), value)
+        return self.read(item_of(model, name), value)
 
     def parts(self, annotations: list[Any], value: Any, path: Steps) -> Any:
         inner = model_of(annotations)

@@ -71,10 +71,11 @@ def outside_prices(outside: Mapping[str, float], markets: UserMarkets) -> Array:
 
 
 def regimes_of(
-    model: ScenarioFile, shocked: Sequence[Shocked], markets: UserMarkets, draws: Draws
+    model: ScenarioFile, shocked: Sequence[Shocked], markets: UserMarkets, draws: Draws, made: dict[int, Any]
 ) -> tuple[Regime, ...]:
-    """The economies of a scenario, one after another; what a shock does not touch is the same object in both."""
-    made: dict[int, Any] = {}
+    """The economies of a scenario, one after another; what a shock does not touch is the same object in both. What is
+    `made` of an entry, by its identity, is made once.
+    """
     regimes = [Regime(0, _economy(model, markets, draws, made))]
     for place, tick, data in shocked:
         after = markets_of(data)

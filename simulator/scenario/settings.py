@@ -39,13 +39,16 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
         document.faults.extend(Fault(path, message) for message in complaints)
 
 
-def steps_of(document: Document, dotted: str) -> Steps:
-    """The steps of a dotted path with names in the place of list positions; as far as they lead."""
+def place_of(document: Document, dotted: str) -> Steps | None:
+    """The steps of a dotted path, with the places of entries in lists; None where there is no such path."""
     reached = _reach(Language(document), deepcopy(document.data), dotted)
-    if not isinstance(reached, str):
-        return reached[1]
+    return None if isinstance(reached, str) else reached[1]
+
+
+def steps_of(document: Document, dotted: str) -> Steps:
+    """The same as far as they lead."""
     shorter = dotted.rpartition(".")[0]
-    return steps_of(document, shorter) if shorter else (dotted,)
+    return place_of(document, dotted) or (steps_of(document, shorter) if shorter else (dotted,))
 
 
 def setting_meant(word: str) -> str | None:
@@ -91,6 +94,11 @@ def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, 
         held = node[step] if isinstance(step, int) else node.get(step)
         annotations = language.below(annotations, step, held)
         path = (*path, step)
+        if path[:1] == ("firms",) and len(path) == 2:
+            after, dotted = (
+                _of_technology(held, after),
+                dotted[: len(dotted) - len(after)] + _of_technology(held, after),
+            )
         if not after:
             return node, path
         node[step] = _opened(held, annotations, path)
@@ -98,6 +106,14 @@ def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, 
             node[step] = held
             return f"unknown path {quoted(dotted)}; expected to end at {quoted(dotted[: -len(after) - 1])}"
         node, rest = node[step], after
+
+
+def _of_technology(firm: Any, rest: str) -> str:
+    """The rest of a path in a firm: its productivity stands in its technology, if it has one."""
+    technology: Any = firm.get("technology") if isinstance(firm, dict) else None
+    if rest.split(".")[0] != "productivity" or not isinstance(technology, dict) or len(technology) != 1:
+        return rest
+    return f"technology.{next(iter(technology))}.{rest}"
 
 
 def _opened(held: Any, annotations: list[Any], path: Steps) -> Any:

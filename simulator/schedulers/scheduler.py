@@ -144,6 +144,11 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """`step` as a function of a state in arrays that may be traced, and then run in another way."""
         return partial(self.step, economy)
 
+    def lend(self, to: Scheduler[Any, Any], economies: Sequence[tuple[Economy, Economy]]) -> None:
+        """Save another scheduler, which differs in numbers alone, the work of tracing what has been traced here: of
+        each of its economies by that of this one.
+        """
+
     def refusal(self, economy: Economy, prices: Array, engine: str) -> str | None:
         """Why ticks that begin at `prices` `(goods,)` cannot be worked out in `floats` or `compiled`."""
         return f"{self.kind} works out all firms at once, in arrays alone"

@@ -7,7 +7,7 @@ find the next prices. `Tatonnement.step` reads like that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +30,8 @@ from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
 from simulator.formulas.compiled import Compiled, UncompilableError, Watched, written
 from simulator.formulas.in_floats import InFloats, emitted, in_arrays, plain
+from simulator.formulas.leaves import OtherKindError, differing
+from simulator.schedulers.alike import Alike, Makings, Numbers, at_numbers
 from simulator.schedulers.scheduler import Quotes, Scheduler, ViewOptions
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ MOST_TRACED = 2000
 """More rows of agents make more operations than a function of floats may have."""
 
 Market = Transition[MarketState, MarketTick]
+Pairs = Sequence[tuple[Economy, Economy]]
+"""Economies of one market and of another one that lends its traces."""
 Bundles = Mapping[int, list[Array]]
 """By the number of a cohort what each of its blocks plans, `(rows, goods)`."""
 
@@ -50,8 +54,8 @@ class Scratch(NamedTuple):
     """
 
     layout: Layout
-    in_floats: InFloats[MarketState, tuple[MarketState, MarketTick]] | None
-    goes_on: InFloats[tuple[MarketState, Watch], tuple[MarketState, bool]]
+    in_floats: Callable[[MarketState], tuple[MarketState, MarketTick] | None] | None
+    goes_on: Callable[[tuple[MarketState, Watch]], tuple[MarketState, bool] | None]
     compiled: Compiled
     last: list[tuple[MarketTick, Bundles]]
 
@@ -73,6 +77,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
     engine: str = "auto"
     aggregates: bool = True
     _scratch: list[Scratch] = field(default_factory=list[Scratch], init=False, repr=False)
+    _lenders: list[tuple[Tatonnement, Pairs]] = field(default_factory=list[Any], init=False, repr=False)
+    _lent: list[Alike] = field(default_factory=list[Alike], init=False, repr=False)
     kind = "tatonnement"
 
     def start(self, economy: Economy, prices: Array, seed: int) -> MarketState:
@@ -101,12 +107,13 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     def traceable(self, economy: Economy) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
         layout = self._known(economy).layout
-        return super().traceable(economy) if layout.set_valued else self._traceable(layout)
+        return super().traceable(economy) if layout.set_valued else self.ticking(layout)
 
-    def _traceable(self, layout: Layout) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
+    def ticking(self, layout: Layout) -> Callable[[MarketState], tuple[MarketState, MarketTick]]:
+        """A tick of an economy laid out, to be traced."""
         return lambda state: self._tick(layout, state)[:2]
 
-    def _watched(self, layout: Layout) -> Watched:
+    def watched(self, layout: Layout) -> Watched:
         """A tick with what is kept of one that nobody looks at, and whether nobody has to."""
         fields = self._kept
 
@@ -156,9 +163,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         with np.errstate(all="ignore"):
             state = plain(self._tick(layout, self.start(economy, prices, 0))[0])
         if engine == "floats":
-            return emitted(self._traceable(layout), state).refusal
+            return emitted(self.ticking(layout), state).refusal
         try:
-            written(self._watched(layout), state, Watch(self.tolerance, 1.0))
+            written(self.watched(layout), state, Watch(self.tolerance, 1.0))
         except UncompilableError as error:
             return str(error)
         return None
@@ -247,18 +254,59 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
     def _known(self, economy: Economy) -> Scratch:
         """What is known of the economy in force."""
         if not self._scratch or self._scratch[0].layout.economy is not economy:
-            layout = Layout(economy, self.trade, aggregates=self.aggregates, compiled=self.engine == "compiled")
+            layout = self.layout(economy)
             asked = economy.small() if self.engine == "auto" else self.engine != "arrays"
             serves = asked and not layout.set_valued and not layout.crowds
-            watched = self._watched(layout)
+            watched = self.watched(layout)
 
             def goes_on(given: tuple[MarketState, Watch]) -> tuple[MarketState, bool]:
                 after, _, quiet = watched(*given)
                 return after, quiet
 
-            in_floats = InFloats(self._traceable(layout)) if serves else None
-            self._scratch[:] = [Scratch(layout, in_floats, InFloats(goes_on), Compiled(watched), [])]
+            if serves and (lent := self._borrowed(economy)) is not None:
+                alike, numbers = lent
+                floats = at_numbers(alike.in_floats, numbers), at_numbers(alike.goes_on, numbers)
+            else:
+                floats = InFloats(self.ticking(layout)) if serves else None, InFloats(goes_on)
+            self._scratch[:] = [Scratch(layout, *floats, Compiled(watched), [])]
         return self._scratch[0]
+
+    def layout(self, economy: Economy) -> Layout:
+        """What is looked up of an economy."""
+        return Layout(economy, self.trade, aggregates=self.aggregates, compiled=self.engine == "compiled")
+
+    def makings(self, economy: Economy) -> Makings:
+        """What a tick of an economy depends on."""
+        return Makings(self.rule, self.trade, self.nothing, economy)
+
+    def made_of(self, makings: Makings) -> Tatonnement:
+        """The same of other makings."""
+        return replace(self, rule=makings.rule, trade=makings.trade, nothing=makings.nothing)
+
+    def lend(self, to: Scheduler[Any, Any], economies: Pairs) -> None:
+        if isinstance(to, Tatonnement):
+            to._lenders[:] = [(self, economies)]
+
+    def _borrowed(self, economy: Economy) -> tuple[Alike, Numbers] | None:
+        """The traces of who lends them, and the numbers in the place of its own; None where all is to be traced."""
+        for lender, economies in self._lenders:
+            for others in (each for own, each in economies if own is economy):
+                return lender.lent(others, self, economy)
+        return None
+
+    def lent(self, economy: Economy, to: Tatonnement, its: Economy) -> tuple[Alike, Numbers] | None:
+        """What ticks of this market and its economy serve another one, too, and the numbers of that; None where the two
+        differ in anything else.
+        """
+        own, others = self.makings(economy), to.makings(its)
+        try:
+            places = differing(own, others).keys()
+        except OtherKindError:
+            return None
+        serving = (each for each in self._lent if each.makings.economy is economy and places <= {*each.places})
+        if (alike := next(serving, None)) is None:
+            self._lent.append(alike := Alike(own, tuple(places), self.made_of))
+        return alike, plain(alike.numbers(others))
 
     def _bundles(self, now: Market) -> Bundles:
         """What members planned in a tick, if it is the last one, or was chosen among equals: else it follows from
