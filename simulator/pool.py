@@ -63,13 +63,17 @@ class Job(NamedTuple):
 
 
 class Pool:
-    """Up to so many `jobs` at a time, two or as many as there are cores at most, until `stop` is asked for."""
+    """Up to so many `jobs` at a time, two or as many as there are cores at most, until `stop` is asked for.
 
-    def __init__(self, jobs: int, stop: Interruption) -> None:
+    `apart` all are done by workers, however few: what kills one does not kill this process.
+    """
+
+    def __init__(self, jobs: int, stop: Interruption, *, apart: bool = False) -> None:
         from simulator.economics.rows import cores
 
         self.jobs, self._stop = min(jobs, max(cores(), 2)), stop
-        self._helpers = [Thread(target=self._help) for _ in range(1, self.jobs)]
+        self._apart = apart
+        self._helpers = [Thread(target=self._help) for _ in range(self.jobs if apart else self.jobs - 1)]
         self._waiting = deque[tuple[int, Job]]()
         self._results = SimpleQueue[tuple[int, Any]]()
         self._changed = Condition()
@@ -103,13 +107,14 @@ class Pool:
             self._changed.notify_all()
         left = len(jobs)
         while left:
-            if (taken := self._take()) is not None:
+            here = not self._apart or not any(helper.is_alive() for helper in self._helpers)
+            if here and (taken := self._take()) is not None:
                 self._results.put((taken[0], taken[1].done(self._stop)))
             elif self._stop.heed():
                 with self._changed:
                     left -= len(self._waiting)
                     self._waiting.clear()
-            for found in self._found() if left else ():
+            for found in self._found(here) if left else ():
                 left, self._ended = left - 1, self._ended + 1
                 yield found
 
@@ -117,10 +122,10 @@ class Pool:
         with self._changed:
             return self._waiting.popleft() if self._waiting and not self._stop.asked else None
 
-    def _found(self) -> Iterator[tuple[int, Any]]:
-        """The results that are there; where nothing is left to begin, one is waited for, but not for long."""
+    def _found(self, here: bool) -> Iterator[tuple[int, Any]]:
+        """The results that are there; where nothing is left to begin `here`, one is waited for, but not for long."""
         with suppress(Empty):
-            yield self._results.get(timeout=0.0 if self._waiting else 0.1)
+            yield self._results.get(timeout=0.0 if here and self._waiting else 0.1)
             while True:
                 yield self._results.get_nowait()
 
@@ -150,7 +155,8 @@ class Pool:
             while not self._closed:
                 spent = time.monotonic() - self._began
                 left = len(self._waiting) * spent / max(self._ended, 1)
-                if self._waiting and not self._stop.asked and (started or min(spent, left) > START):
+                pays = started or self._apart or min(spent, left) > START
+                if self._waiting and not self._stop.asked and pays:
                     return True
                 self._changed.wait(0.05 if self._waiting else None)
         return False

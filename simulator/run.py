@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from simulator.scenario import Regime
 
 
+Seen = Callable[[Mapping[str, Table]], None]
+"""Told of each block of the tables that grow, then of those that are written at the end."""
 MOST_WAITS = 64
 """After so many ticks that were looked at, at most, it is tried again to pass over some."""
 
@@ -282,14 +284,9 @@ def simulate(
         scenario = load(source, settings=changes, plugins=plugins)
     import pandas as pd
 
-    began = time.perf_counter()
-    blocks: list[dict[str, Table]] = []
-    with one_thread():
-        simulation = Simulation(scenario)
-        for _ in simulation.ticks():
-            if simulation.recorder.full or simulation.verdict is not None:
-                blocks.append(simulation.recorder.tables(last=simulation.verdict is not None))
-        last, summary = conclude(simulation, blocks[-1], time.perf_counter() - began)
+    seen: list[Mapping[str, Table]] = []
+    summary = run_in_memory(scenario, seen.append)
+    *blocks, last = seen
     kept = scenario.run.tables
     tables = frames([block for block in blocks if block], kept)
     tables |= {name: table.frame() for name, table in last.items()}
@@ -305,20 +302,38 @@ def _no_argument(name: str, value: object) -> str:
     return complaint + meant(path and f"settings={{{path!r}: {value!r}}}")
 
 
+def run_in_memory(scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """Run a scenario and return its summary; once `stopped()` is true the run ends as `interrupted`."""
+    began = time.perf_counter()
+    with one_thread():
+        simulation, tables = Simulation(scenario), dict[str, Table]()
+        for _ in simulation.ticks():
+            if simulation.verdict is None and stopped():
+                simulation.verdict = Verdict("interrupted", {})
+            if simulation.recorder.full or simulation.verdict is not None:
+                block = simulation.recorder.tables(last=simulation.verdict is not None)
+                seen(block)
+                tables = block or tables
+        last, summary = conclude(simulation, tables, time.perf_counter() - began)
+    seen(last)
+    return summary
+
+
 def run_to_disk(
     scenario: Scenario,
     folder: Path,
     *,
     resume: bool = False,
+    seen: Seen = lambda tables: None,
     progress: Callable[[int, int], None] = lambda tick, ticks: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Run a scenario into a folder and return its summary.
 
     Rows reach the disk whole in blocks of ticks, each with a checkpoint from which `resume` continues to the same
-    bytes; a finished run is not run again. `progress(tick, ticks)` is told of every tick; once `stopped()` is true
-    the run ends as `interrupted`. Raises `RunFolderError` if the folder cannot be written, holds anything but a run,
-    or if `resume` finds a run of another scenario or a damaged checkpoint.
+    bytes; a finished run is not run again. `progress(tick, ticks)` is told of every tick, `seen` of its tables; once
+    `stopped()` is true the run ends as `interrupted`. Raises `RunFolderError` if the folder cannot be written, holds
+    anything but a run, or if `resume` finds a run of another scenario or a damaged checkpoint.
     """
     began = time.perf_counter()
     with RunFolder(folder, scenario.run.tables) as files:
@@ -339,11 +354,13 @@ def run_to_disk(
             if simulation.verdict is not None or simulation.recorder.full:
                 block = simulation.recorder.tables(last=simulation.verdict is not None)
                 files.append(block)
+                seen(block)
                 if simulation.verdict is None:
                     files.hold(simulation.state)
                 tables = block or tables
         last, summary = conclude(simulation, tables, time.perf_counter() - began)
         files.finish(last, summary)
+        seen(last)
         # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
         # What was interrupted goes on after its last whole block.
         if summary["outcome"] != "interrupted":

@@ -259,6 +259,8 @@ SLIPS = (
     # Signs of a formula.
     Slip("sign", r"\*\*", "^"),
     Slip("sign", "//", "/"),
+    Slip("sign", "&&?", "and"),
+    Slip("sign", r"\|\|?", "or"),
     Slip("sign", "[×·]", "*"),
     Slip("sign", "÷", "/"),
     Slip("sign", "[−–]", "-"),

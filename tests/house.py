@@ -139,6 +139,13 @@ ROOMS = {
     "simulator.stopping": "Interruption",
     "simulator.terminal": "Failure",
     "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
+    "simulator.formulas.comparisons": "Comparison",
+    "simulator.scenario.variation": "Variation",
+    "simulator.studies.designs": "DESIGNS levels_of",
+    "simulator.studies.measures": "JUDGED SCALARS",
+    "simulator.studies.outcome": "Plan PlannedRun Row measured row_of",
+    "simulator.studies.study": "StudyFile known_of load_study",
+    "simulator.studies.sweep": "grouped rows_by_pool rows_of",
 }
 """What each module gives to the tests; `name=attribute` where two modules have one name."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -190,7 +190,7 @@ _REFUSED = {
 
 
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
     """A sign or an opened bracket on the parser's stack; a call counts its arguments."""
 
     kind: str
@@ -206,7 +206,7 @@ def parse(text: str) -> Formula:
     Raises FormulaError with the place of whatever is not plain arithmetic, of constants that are not finite numbers
     (`1/0`), and of formulas too long or too deep to have been written by hand.
     """
-    return _Parser(text).run()
+    return Parser(text).run()
 
 
 def sides(makes: str) -> tuple[tuple[str, ...], str]:
@@ -215,15 +215,20 @@ def sides(makes: str) -> tuple[tuple[str, ...], str]:
     return tuple(good.strip() for good in goods), text
 
 
-class _Parser:
+class Parser:
     """Operator precedence with two explicit stacks (Dijkstra's shunting yard): no nesting exhausts Python's own."""
+
+    token = _TOKEN
+    precedence: ClassVar[dict[str, int]] = _PRECEDENCE
+    prefixes: ClassVar[dict[str, str]] = {"-": "negate"}
+    refused: ClassVar[dict[str, str]] = _REFUSED
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.graph = Graph()
         self.names: dict[str, None] = {}
         self.values: list[Term] = []
-        self.waiting: list[_Waiting] = []
+        self.waiting: list[Waiting] = []
         self.operations = 0
 
     def run(self) -> Formula:
@@ -262,7 +267,7 @@ class _Parser:
         found: list[tuple[str, str, int]] = []
         text, position, end = self.text, 0, len(self.text.rstrip())
         while position < end:
-            match = _TOKEN.match(text, position)
+            match = self.token.match(text, position)
             if match is None:
                 self.refuse_character(position + len(text[position:]) - len(text[position:].lstrip()))
             kind = str(match.lastgroup)
@@ -275,7 +280,7 @@ class _Parser:
 
     def refuse_character(self, offset: int) -> NoReturn:
         two, one = self.text[offset : offset + 2], self.text[offset]
-        message = _REFUSED.get(two) or _REFUSED.get(one)
+        message = self.refused.get(two) or self.refused.get(one)
         for sign in (two, one):
             if written := instead("sign", sign):
                 message = f"found {sign}; expected plain arithmetic; did you mean {written}?"
@@ -303,8 +308,8 @@ class _Parser:
             self.names[token] = None
             self.values.append(self.graph.variable(token))
             return True
-        if token in ("-", "("):
-            self.push(_Waiting("negate" if token == "-" else "(", offset))
+        if token == "(" or token in self.prefixes:
+            self.push(Waiting(self.prefixes.get(token, "("), offset))
             return False
         if token == "+":
             self.refuse("found a leading +; expected a value, which needs none", offset)
@@ -335,13 +340,13 @@ class _Parser:
                 self.refuse(f"found a comma; expected one only between the values of min and max{guess}", offset)
             self.waiting[-1].arguments += 1
             return False
-        rank = _PRECEDENCE[token]
+        rank = self.precedence[token]
         while self.waiting and self.waiting[-1].kind != "(":
-            above = _PRECEDENCE[self.waiting[-1].kind]
+            above = self.precedence[self.waiting[-1].kind]
             if above < rank or (above == rank and token == "^"):
                 break
             self.reduce()
-        self.push(_Waiting(token, offset))
+        self.push(Waiting(token, offset))
         return False
 
     def call(self, name: str, offset: int) -> None:
@@ -350,9 +355,9 @@ class _Parser:
             guess = f"{name}*(...)" if name in self.names else instead("function", call_in(self.text[offset:])) or close
             expected = f"expected one of {' '.join(FUNCTIONS)}"
             self.refuse(f"unknown function {name}; {expected}{meant(guess)}", offset)
-        self.push(_Waiting("(", self.text.index("(", offset), function=name))
+        self.push(Waiting("(", self.text.index("(", offset), function=name))
 
-    def push(self, waiting: _Waiting) -> None:
+    def push(self, waiting: Waiting) -> None:
         if len(self.waiting) >= MAX_DEPTH:
             self.refuse(
                 f"found a formula nested too deeply; expected at most {MAX_DEPTH} signs and brackets open",
@@ -366,9 +371,9 @@ class _Parser:
 
     def reduce(self) -> None:
         waiting = self.waiting.pop()
-        self.operate(waiting.kind, 1 if waiting.kind == "negate" else 2, waiting.offset)
+        self.operate(waiting.kind, 1 if waiting.kind in self.prefixes.values() else 2, waiting.offset)
 
-    def close(self, bracket: _Waiting) -> None:
+    def close(self, bracket: Waiting) -> None:
         if not bracket.function:
             return
         variadic = OPERATIONS[bracket.function].variadic

@@ -1,4 +1,6 @@
-"""Distributions of numbers that differ from agent to agent: each its parameters, its meaning, and how it is drawn."""
+"""Distributions of numbers that differ from agent to agent: each its parameters, its meaning, how it is drawn,
+and its quantiles.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,16 @@ class Distribution(Protocol):
         """So many independent numbers, `(count,)`."""
         ...
 
+    def quantile(self, part: Array) -> Array:
+        """The number that this part of all draws, above 0 and below 1, does not exceed: inverse of `P(X <= x)`."""
+        ...
+
+
+def _normal_quantile(part: Array) -> Array:
+    from scipy.special import ndtri
+
+    return ndtri(part)
+
 
 class Uniform(Root[Annotated[list[float], Field(min_length=2, max_length=2)]]):
     """`[least, most]`."""
@@ -42,6 +54,10 @@ class Uniform(Root[Annotated[list[float], Field(min_length=2, max_length=2)]]):
         least, most = self.root
         return stream.uniform(least, most, count)
 
+    def quantile(self, part: Array) -> Array:
+        least, most = self.root
+        return least + (most - least) * part
+
 
 class LogNormal(Entry):
     """`exp(N(mean, sigma))`."""
@@ -53,6 +69,9 @@ class LogNormal(Entry):
 
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.lognormal(self.mean, self.sigma, count)
+
+    def quantile(self, part: Array) -> Array:
+        return np.exp(self.mean + self.sigma * _normal_quantile(part))
 
 
 class Normal(Entry):
@@ -66,6 +85,9 @@ class Normal(Entry):
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.normal(self.mean, self.sigma, count)
 
+    def quantile(self, part: Array) -> Array:
+        return self.mean + self.sigma * _normal_quantile(part)
+
 
 class Exponential(Root[Positive]):
     """`P(X > x) = exp(-x/mean)`."""
@@ -75,6 +97,9 @@ class Exponential(Root[Positive]):
 
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.exponential(self.root, count)
+
+    def quantile(self, part: Array) -> Array:
+        return -self.root * np.log1p(-part)
 
 
 class Gamma(Entry):
@@ -88,6 +113,11 @@ class Gamma(Entry):
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.gamma(self.shape, self.scale, count)
 
+    def quantile(self, part: Array) -> Array:
+        from scipy.special import gammaincinv
+
+        return self.scale * gammaincinv(self.shape, part)
+
 
 class Beta(Entry):
     """Density `x^(a-1) (1-x)^(b-1)` from 0 to 1."""
@@ -99,6 +129,11 @@ class Beta(Entry):
 
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.beta(self.a, self.b, count)
+
+    def quantile(self, part: Array) -> Array:
+        from scipy.special import betaincinv
+
+        return betaincinv(self.a, self.b, part)
 
 
 class Pareto(Entry):
@@ -112,6 +147,9 @@ class Pareto(Entry):
     def draw(self, stream: Stream, count: int) -> Array:
         return self.minimum * (1.0 + stream.pareto(self.exponent, count))
 
+    def quantile(self, part: Array) -> Array:
+        return self.minimum * np.exp(-np.log1p(-part) / self.exponent)
+
 
 class Choice(Root[Annotated[list[float], Field(min_length=1)]]):
     """One of a list."""
@@ -121,6 +159,9 @@ class Choice(Root[Annotated[list[float], Field(min_length=1)]]):
 
     def draw(self, stream: Stream, count: int) -> Array:
         return stream.choice(np.array(self.root, dtype=float), count)
+
+    def quantile(self, part: Array) -> Array:
+        return np.array(self.root, dtype=float)[(part * len(self.root)).astype(int)]
 
 
 DISTRIBUTIONS: dict[str, type[Distribution]] = {

@@ -112,12 +112,15 @@ class Draw(Entry):
         return {name: dumped[name] for name in names if name in dumped and idle.get(name) != dumped[name]}
 
 
-class _Drawn(Mark):
-    """Marks a field that holds a draw, from any of the distributions there are."""
+class DrawnFrom(Mark):
+    """Marks a field that holds a draw from any distribution of a table."""
+
+    def __init__(self, table: Mapping[str, type[Distribution]]) -> None:
+        self.table = table
 
     def models(self, known: Known, value: Any = None) -> list[type[Draw]]:
         """What a value may be read as."""
-        return [draw_model(tuple(DISTRIBUTIONS.items()))]
+        return [draw_model(tuple(self.table.items()))]
 
     def read(self, value: object, info: ValidationInfo) -> Draw:
         if isinstance(value, Draw):
@@ -134,7 +137,7 @@ def draw_model(rows: tuple[tuple[str, type[Any]], ...]) -> type[Draw]:
 
 
 _OR_DRAWN = Discriminator(number_or_mapping)
-Drawn = Annotated[Draw, _Drawn(), Tag(MAPPING)]
+Drawn = Annotated[Draw, DrawnFrom(DISTRIBUTIONS), Tag(MAPPING)]
 
 
 def bounded(bound: Bound) -> AfterValidator:

@@ -16,7 +16,6 @@ from simulator.kinds.wording import nearest
 from simulator.scenario.document import scalar
 from simulator.scenario.language import Language, fields_of, is_entry, model_of
 from simulator.scenario.rewrite import on_one_line
-from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import by_kind
 from simulator.slips import called_here, instead
 
@@ -65,7 +64,7 @@ def ways(language: Language) -> list[Way]:
                     yield (*way, key)
                     yield from below(language.alternatives(item.rebuild_annotation()), (*way, key))
 
-    return sorted(below([ScenarioFile], ()), key=len)
+    return sorted(below([language.model], ()), key=len)
 
 
 def belongs(language: Language, path: Steps, word: str) -> Way | None:

@@ -45,25 +45,25 @@ _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 _LONG_TAG = re.compile(r"(?:^|[\s,\[\]{}:-])(![^\s]{200}|%TAG[^\n]{400})")
 
 
-def read(path: str | Path) -> str:
-    """The text of a scenario file; raises `ScenarioError` for what cannot be a scenario before any of it is parsed."""
+def read(path: str | Path, kind: str = "scenario") -> str:
+    """The text of a file of a `kind`; raises `ScenarioError` for what cannot be one before any of it is parsed."""
     where = str(path)
 
     def refuse(message: str, line: int = 0, column: int = 0) -> ScenarioError:
         return ScenarioError([Problem(where, line, column, "", message)])
 
     if "\0" in where:
-        raise refuse("found a file name with a NUL character; expected a scenario file")
+        raise refuse(f"found a file name with a NUL character; expected a {kind} file")
     try:
         if os.path.isdir(path):
-            raise refuse("found a folder; expected a scenario file (YAML)")
+            raise refuse(f"found a folder; expected a {kind} file (YAML)")
         if os.path.exists(path) and not os.path.isfile(path):
-            raise refuse("found something that is not a regular file; expected a scenario file (YAML)")
+            raise refuse(f"found something that is not a regular file; expected a {kind} file (YAML)")
         with open(path, "rb") as file:
             raw = file.read(MAX_BYTES + 1)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        raise refuse("no such file; expected a scenario file (YAML)") from None
+        raise refuse(f"no such file; expected a {kind} file (YAML)") from None
     except OSError as error:
         raise refuse(f"cannot be read: {error.strerror or type(error).__name__}") from None
     if len(raw) > MAX_BYTES:
