@@ -140,7 +140,6 @@ ROOMS = {
     "simulator.terminal": "Failure",
     "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
     "simulator.formulas.comparisons": "Comparison",
-    "simulator.scenario.variation": "Variation",
     "simulator.studies.designs": "DESIGNS levels_of",
     "simulator.studies.measures": "JUDGED SCALARS",
     "simulator.studies.outcome": "Plan PlannedRun Row measured row_of",

@@ -145,7 +145,7 @@ def test_the_resolved_study_is_the_same_study() -> None:
         ({"measures": [{"a": "tcks < 3"}]}, "measures[0].a: unknown measure 'tcks'; "),
         ({"measures": []}, "measures: found an empty list; expected at least one entry"),
         ({"keep": "all"}, "keep: found 'all'; expected one of summary, runs, trajectories"),
-        ({"scenario": "none.yaml"}, "scenario: found no file none.yaml; expected a scenario"),
+        ({"scenario": "none.yaml"}, "none.yaml: no such file; expected a scenario file"),
         ({"scenario": {"goods": ["a"], "nonsense": 1}}, "scenario.nonsense: unknown key"),
         ({"mesures": ["ticks"]}, "unknown key 'mesures'; expected one of "),
     ],

@@ -28,7 +28,7 @@ class Opened:
         if isinstance(source, Mapping):
             self.document, self.folder, self._stem = from_data(source, "<study>"), Path(), "study"
         else:
-            self.document = compose(read(source), str(source))
+            self.document = compose(read(source, "study"), str(source))
             self.folder, self._stem = Path(source).parent, Path(source).stem
         self._scenario: Any = self.document.data.get("scenario")
         if isinstance(self._scenario, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -14,21 +14,18 @@ from simulator.errors import ScenarioError
 from simulator.formulas.formula import FormulaError
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.entry import LIST, MAPPING, NUMBER, TEXT, Chosen, Entry, Name, OneOf, Steps, Whole, by_shape
-from simulator.kinds.names import NAME_RULE, name_fault
-from simulator.kinds.wording import quoted
 from simulator.records.table import Table
 from simulator.run import run_in_memory
-from simulator.scenario import Plugins, Scenario, load
+from simulator.scenario import Scenario
 from simulator.scenario.complaints import validate_as
-from simulator.scenario.document import Document, Fault, from_data, leading
-from simulator.scenario.plugins import NO_PLUGINS
-from simulator.scenario.resolve import called, files_of
+from simulator.scenario.document import Fault, from_data, leading
+from simulator.scenario.resolve import called
 from simulator.scenario.settings import steps_of
 from simulator.scenario.variation import Variation
-from simulator.scenario.yaml_text import compose, read
 from simulator.studies.designs import DESIGNS, Csv, Design, DesignError, Grid, Point, Values
 from simulator.studies.measures import JUDGED, Known, MeasureError, Measures, Value, measures_of
 from simulator.studies.outcome import PlannedRun
+from simulator.studies.reading import Opened, Source
 
 Keep = Literal["summary", "runs", "trajectories"]
 PROBED = {"run.ticks": 0, "run.references": "off", "run.tables": ["trajectory", "ticks", "agents"]}
@@ -44,10 +41,7 @@ class StudyFile(Entry):
     """Many runs of one scenario."""
 
     name: Name | None = Field(None, description="name of the study and of its output folder (default: the file's stem)")
-    scenario: Annotated[
-        Annotated[str, Tag(TEXT)] | Annotated[dict[str, Any], Tag(MAPPING)],
-        by_shape("the path of a scenario file, or a scenario"),
-    ] = Field(description="the scenario: the path of its file, seen from the study, or all of it")
+    scenario: str = Field(description="the scenario: the path of its file, seen from the study, or all of it")
     vary: dict[str, Values] = Field(
         default_factory=dict[str, Any], description="dotted paths as in --set, with the values they take"
     )
@@ -110,43 +104,28 @@ class Study:
                 yield PlannedRun(number * len(self.seeds) + replication, replication, point, seed)
 
 
-def load_study(
-    source: str | Path | Mapping[str, Any],
-    *,
-    seed: int | str | None = None,
-    model: type[StudyFile] = StudyFile,
-    plugins: Plugins = NO_PLUGINS,
-) -> Study:
+def load_study(source: Source, *, seed: int | None = None, model: type[StudyFile] = StudyFile) -> Study:
     """The study of a YAML file (a path) or of plain Python data, read as a `model`; `seed` replaces the study's.
 
     Study, scenario, paths, measures and the first point are checked. Raises `ScenarioError` with every problem found.
     """
-    if isinstance(source, Mapping):
-        document, name, folder = from_data(source, "<study>"), "study", Path()
-    else:
-        document = compose(read(source, "study"), str(source))
-        name, folder = Path(source).stem, Path(source).parent
+    opened = Opened(source)
+    document = opened.document
     if document.complete and seed is not None:
         document.data["seed"] = seed
         document.settings.add(("seed",))
     given = validate_as(document, model) if document.complete else None
-    if given is None:
-        _refuse(document)
-    if given.name is None and name_fault(name):
-        _refuse(document, Fault(("name",), f"found no name, and {quoted(name)} cannot be one; expected {NAME_RULE}"))
-    return _Reading(document, given, folder, plugins).study(given.name or name)
-
-
-def _refuse(document: Document, *faults: Fault) -> NoReturn:
-    raise ScenarioError(map(document.problem, [*document.faults, *faults]))
+    opened.refuse()
+    assert given is not None
+    return _Reading(opened, given).study(opened.name(given.name))
 
 
 class _Reading:
     """Makes a study of a file that is sound by itself, and refuses what does not fit together."""
 
-    def __init__(self, document: Document, given: StudyFile, folder: Path, plugins: Plugins) -> None:
-        self.document, self.given, self.folder = document, given, folder
-        self.scenario = self._scenario(plugins)
+    def __init__(self, opened: Opened, given: StudyFile) -> None:
+        self.document, self.given, self.folder = opened.document, given, opened.folder
+        self.scenario = opened.scenario()
 
     def study(self, name: str) -> Study:
         """The study."""
@@ -176,31 +155,7 @@ class _Reading:
         )
 
     def _refuse(self, path: Steps, message: str, offset: int | None = None) -> NoReturn:
-        _refuse(self.document, Fault(path, message, offset=offset))
-
-    def _scenario(self, plugins: Plugins) -> Scenario:
-        scenario = self.given.scenario
-        if isinstance(scenario, str):
-            place = self.folder / scenario
-            if not place.exists():
-                self._refuse(("scenario",), f"found no file {place}; expected a scenario, its path seen from the study")
-            return load(place, plugins=plugins)
-        base = self.folder.resolve()
-        inside = {
-            file: self.folder / file
-            for file in files_of(scenario).values()
-            if (self.folder / file).resolve().is_relative_to(base)
-        }
-        try:
-            return load(scenario, inputs=inside, plugins=plugins)
-        except ScenarioError as error:
-            at = self.document.problem(Fault(("scenario",), "", "key"))
-            raise ScenarioError(
-                replace(
-                    problem, where=at.where, line=at.line, column=at.column, path=f"scenario.{problem.path}".rstrip(".")
-                )
-                for problem in error.problems
-            ) from None
+        raise ScenarioError([self.document.problem(Fault(path, message, offset=offset))])
 
     def _places(self) -> dict[str, Path]:
         """The files that the scenario and the design read, by what they are called, and where they lie."""
@@ -238,6 +193,7 @@ class _Reading:
         try:
             variation.at(changes)
         except ScenarioError as error:
+            faults: list[Fault] = []
             for problem in error.problems:
                 path = leading(problem.path, point) or next(
                     (each for each in point if each.endswith(problem.path)), None
@@ -246,8 +202,8 @@ class _Reading:
                 message = problem.message
                 if problem.path != path:
                     message = f"leads to {problem.path or self.scenario.name}: {message}"
-                self.document.faults.append(Fault(place, message))
-            _refuse(self.document)
+                faults.append(Fault(place, message))
+            raise ScenarioError(map(self.document.problem, faults)) from None
         return known_of(variation.at({**changes, **PROBED}), point)
 
     def _measures(self, known: Known, point: Point) -> Measures:
