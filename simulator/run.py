@@ -74,7 +74,8 @@ class Simulation:
         # Where no table grows, the first tick and the last are all that a summary speaks of.
         self._every = 1 if watched else run.record_every if kept & view.columns.keys() else run.ticks + 1
         self.verdict: Verdict | None = None
-        self._pending = list(scenario.regimes[1:])
+        self._following = scenario.following()
+        self._next = next(self._following, None)
         self._looks_at, self._waits = run.ticks + 1 if watched else 1, 1
 
     def ticks(self) -> Iterator[int]:
@@ -83,8 +84,8 @@ class Simulation:
         """
         run, market, rule, recorder = self.scenario.run, self.market, self.verdict_rule, self.recorder
         while self.verdict is None:
-            if self._pending and self._pending[0].tick == market.state.tick:
-                self._change_economy(self._pending.pop(0))
+            if self._next is not None and self._next.tick == market.state.tick:
+                self._change_economy(self._next)
             if self._looks_at <= market.state.tick and self._pass_over():
                 yield market.state.tick - 1
                 continue
@@ -92,7 +93,7 @@ class Simulation:
             tick = now.tick.tick
             rule.observe(now)
             last = tick == run.ticks or not now.tick.finite
-            if last or (run.stop == "verdict" and not self._pending):
+            if last or (run.stop == "verdict" and self._next is None):
                 self.verdict = rule.verdict(now)
                 if self.verdict is not None and self.verdict.outcome == "cleared":
                     now = market.settle_at_equilibrium(now)
@@ -110,9 +111,9 @@ class Simulation:
         watch, tick, view = rule.watch, market.state.tick, recorder.view
         seen = None
         if watch is not None and view.passes_over:
-            if run.stop != "verdict" or self._pending:
+            if run.stop != "verdict" or self._next is not None:
                 watch = watch._replace(residual=-np.inf)
-            ahead = min([run.ticks, *(regime.tick - 1 for regime in self._pending[:1])]) - tick
+            ahead = (run.ticks if self._next is None else min(run.ticks, self._next.tick - 1)) - tick
             ticks, unseen = min(ahead, recorder.room), min(ahead, UNSEEN * recorder.room, -tick % self._every)
             if ticks > 0:
                 seen = market.pass_over(watch, ticks, unseen if view.passes_unseen and self._every > 1 else None)
@@ -125,10 +126,25 @@ class Simulation:
         return True
 
     def _change_economy(self, regime: Regime) -> None:
-        """A shock: from the coming tick on the economy is another."""
-        self.market.economy = regime.economy
+        """A shock: from the coming tick on the economy is another, or prices are."""
+        market, view = self.market, self.recorder.view
+        market.economy = regime.economy
         self.verdict_rule.change_economy(regime.tick)
-        self.recorder.view.change_economy(regime.tick, regime.economy)
+        view.change_economy(regime.tick, regime.economy)
+        if regime.prices:
+            market.state = market.scheduler.reprice(regime.economy, market.state, self._moved(regime))
+            view.change_prices(regime.tick, self._moved(regime))
+        self._next = next(self._following, None)
+
+    def _moved(self, regime: Regime) -> Callable[[Array], Array]:
+        """What a shock makes of prices `(markets,)`, no lower than their floors."""
+
+        def moved(prices: Array) -> Array:
+            for move in regime.prices:
+                prices = move.of(prices, self.scenario.markets)
+            return np.maximum(prices, self.scenario.rule.floor)
+
+        return moved
 
     def state(self) -> dict[str, Array]:
         """All that the rest of the run depends on, as arrays under dotted names."""
@@ -148,8 +164,11 @@ class Simulation:
             part, _, key = name.partition(".")
             parts.setdefault(part, {})[key] = value
         following = unflatten(self.market.state, parts["market"])
-        while self._pending and self._pending[0].tick < following.tick:
-            self._change_economy(self._pending.pop(0))
+        if self.recorder.view.references is None:
+            self._following = self.scenario.following(following.tick)
+            self._next = next(self._following, None)
+        while self._next is not None and self._next.tick < following.tick:
+            self._change_economy(self._next)
         self.market.state = following
         self.verdict_rule.restore(parts.get("verdict", {}))
         self._looks_at, self._waits = (int(parts["passing"][name]) for name in ("looks_at", "waits"))
@@ -406,7 +425,7 @@ def conclude(
         "tolerance": scenario.run.tolerance,
         "expect": list(scenario.expect),
         "distribution": distribution_summary(cohorts),
-        "shocks": [regime.tick for regime in scenario.regimes[1:]],
+        "shocks": scenario.last_ticks.shocks_up_to(ticks),
         "worst_imbalance": 0.0,
         "tables": [table for table in TABLES if table in scenario.run.tables],
         "seed": scenario.run.seed,

@@ -331,7 +331,7 @@ def test_every_regime_has_the_equilibrium_of_its_economy(trade: str) -> None:
     assert found["from_tick"].drop_duplicates().tolist() == [0, 15, 30, 45]
     assert found["equilibrium"].drop_duplicates().tolist() == [1, 2, 3, 4]
     seen: list[np.ndarray] = []
-    for place, (tick, economy) in enumerate(scenario.regimes):
+    for place, (tick, economy, _) in enumerate(scenario.regimes):
         block = found[found["from_tick"] == tick]
         assert block["good"].tolist() == TOWN["goods"]
         own = alone(scenario, place).equilibrium
@@ -616,7 +616,7 @@ INVALID = [
         {"firms.mill.technology.cobb_douglas.inputs.land": 0.6},
         "leads to firms.mill.technology.cobb_douglas.inputs: found exponents that sum to 1;",
     ),
-    ({"consumers.lords.budget": {"uniform": [1, 2]}}, "found a distribution for a single agent"),
+    ({"consumers.lords.budget": {"uniform": [-2, -1]}}, "leads to consumers.lords.budget: found -1."),
     ({"consumers.folk.budget": {"times": 2, "plus": 1}}, "expected a number or one distribution"),
     ({"consumers.folk.budget": {"times": "two"}}, "found times: 'two'; expected a number"),
     ({"consumers.folk.budget": {"plus": True}}, "found plus: true; expected a number"),

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -46,11 +47,20 @@ class DrawError(Exception):
 
 
 class Draws:
-    """Draws for one scenario: `seed` of the run, `files` from the names in it to where they lie."""
+    """Draws for one scenario: `seed` of the run, `files` from the names in it to where they lie, and how often what is
+    drawn at a path, or below it, has been drawn anew (`turns`).
+    """
 
     def __init__(self, seed: int, files: Mapping[str, Path]) -> None:
         self.seed, self.files = seed, files
+        self.turns: Mapping[str, int] = {}
         self._tables: dict[str, CsvFile] = {}
+
+    def at(self, turns: Mapping[str, int]) -> Draws:
+        """The same after some draws anew."""
+        after = copy(self)
+        after.turns = turns
+        return after
 
     def number(self, given: float | Draw, count: int, path: str) -> Array:
         """A number for all, `(1,)`, or a draw for each, `(count,)`; refused where one is out of bounds."""
@@ -87,8 +97,10 @@ class Draws:
 
     def stream(self, path: str) -> np.random.Generator:
         """The stream of a field."""
-        key = np.frombuffer(hashlib.sha256(path.encode()).digest(), dtype=np.uint32)
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key.tolist())))
+        key = np.frombuffer(hashlib.sha256(path.encode()).digest(), dtype=np.uint32).tolist()
+        # What is drawn for the first time has no turn.
+        key += filter(None, (turn for at, turn in self.turns.items() if f"{path}.".startswith(f"{at}.")))
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
     def column(self, file: str, column: str, count: int, path: str, *, named: bool = True) -> Array:
         """A column of a CSV file as numbers, one for each agent; a name that the scenario does not give (not `named`)

@@ -106,6 +106,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         if self.references is not None:
             self.references.change_economy(tick, economy)
 
+    def change_prices(self, tick: int, moved: Callable[[Array], Array]) -> None:
+        if self.references is not None:
+            self.references.path.move(moved)
+
     def state(self) -> Parts:
         seen = {name: np.array(getattr(self, name)) for name in SEEN}
         parts: Parts = {"conservation": self.conservation.state(), "view": seen}

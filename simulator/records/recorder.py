@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -93,6 +93,9 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
     def change_economy(self, tick: int, economy: Economy) -> None:
         """From this tick on the economy is another; what was noted before has been turned into tables."""
 
+    def change_prices(self, tick: int, moved: Callable[[Array], Array]) -> None:
+        """At this tick prices `(goods,)` are moved by a function of them."""
+
     def state(self) -> Parts:
         """What is remembered from block to block, parts of arrays."""
         return {}
@@ -114,7 +117,7 @@ class Recorder:
     """
 
     def __init__(
-        self, view: View[Any, Any, Any], ends: Set[int] = frozenset(), kept: Set[str] = frozenset(TABLES)
+        self, view: View[Any, Any, Any], ends: Container[int] = frozenset(), kept: Set[str] = frozenset(TABLES)
     ) -> None:
         self.view, self._ends, self._kept = view, ends, kept
         self._seen, self._notes, self._last, self._bytes = 0, list[Any](), -1, 0

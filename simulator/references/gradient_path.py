@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -44,6 +44,11 @@ class GradientPath:
         self._state = in_arrays(self._state)._replace(guess=economy.first_guess())
         slopes = reference.by_slopes or self.rule.needs_jacobian
         self._in_floats = InFloats(self._following) if economy.small(slopes=slopes) else None
+
+    def move(self, moved: Callable[[Array], Array]) -> None:
+        """Go on from prices that are moved by a function of them."""
+        state = in_arrays(self._state)
+        self._state = state._replace(prices=moved(state.prices))
 
     def advance(self, tick: int) -> Array:
         """Descend up to `tick` and return the prices there, `(goods,)`; not a number once the path has left all

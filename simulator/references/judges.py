@@ -42,6 +42,10 @@ class Path(Protocol):
         """Go on from here in another economy, which has another `reference` function."""
         ...
 
+    def move(self, moved: Callable[[Array], Array]) -> None:
+        """Have the prices of the tick last asked for, if they are its own, moved by a function of them."""
+        ...
+
     def state(self) -> dict[str, Array]: ...
 
     def restore(self, state: Mapping[str, Array]) -> None: ...
@@ -107,8 +111,11 @@ class References:
 
     @np.errstate(all="ignore")
     def change_economy(self, from_tick: int, economy: Economy) -> None:
-        """Begin a regime: from this tick on the economy is another."""
+        """Begin a regime: from this tick on the economy is another, or prices have been moved."""
         self.path.advance(from_tick)
+        if economy is self.economy:
+            self.regimes.append(self.regimes[-1]._replace(from_tick=from_tick))
+            return
         self._enter(economy)
         self.path.change_economy(economy, self.reference)
         self.regimes.append(self._regime(from_tick, economy, self.equilibria))

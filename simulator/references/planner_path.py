@@ -14,7 +14,7 @@ Source: Lange (1936), Kantorovich (1939); the step is that of exponentiated grad
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -89,6 +89,9 @@ class PlannerPath:
     def change_economy(self, economy: Economy, reference: Reference) -> None:
         """Go on with the same intentions in another economy (after a shock)."""
         self._settle_in(economy)
+
+    def move(self, moved: Callable[[Array], Array]) -> None:
+        """A planner quotes no prices that could be moved."""
 
     def _settle_in(self, economy: Economy) -> None:
         """Find out who uses what, and give everybody a foothold."""

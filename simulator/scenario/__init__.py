@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,14 @@ from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import NAME_RULE, name_fault
 from simulator.kinds.wording import found, quoted
+from simulator.scenario.aftermath import Aftermath
 from simulator.scenario.bases import over_its_base
 from simulator.scenario.build import RunSettings, Scenario, build
 from simulator.scenario.checks import check, engine_faults, scale_faults, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
+from simulator.scenario.course import Course
 from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
-from simulator.scenario.economies import Regime, Shocked
+from simulator.scenario.economies import Regime
 from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, files_spoken_of, needed
 from simulator.scenario.programs import expand_program
@@ -29,7 +31,7 @@ from simulator.scenario.resolve import called, completed, files_of, resolve, wit
 from simulator.scenario.rewrite import rewrite
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
-from simulator.scenario.shocks import ShockError, changed
+from simulator.scenario.shocks import ShockError
 from simulator.scenario.yaml_text import compose, read
 from simulator.slips import instead, meant
 
@@ -248,13 +250,14 @@ def built(
     try:
         model = completed(model, Draws(0, files))
         resolved = resolve(model, name)
-        shocked = list(_after_shocks(document, model, resolved))
+        aftermath = Aftermath(document, Course(model, resolved, Draws(model.run.seed, files)))
+        shocked = aftermath.foreseen()
         if document.faults:
             return None
         reached = [shock for shock in shocked if shock.tick <= model.run.ticks]
         faults = [*unreached(model), *slow_numeraire(model), *unlikely([model, *(shock.model for shock in reached)])]
         warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
-        scenario = build(model, reached, resolved, path, files, document.plugins, tuple(warnings), made)
+        scenario = build(model, aftermath, reached, resolved, path, files, document.plugins, tuple(warnings), made)
         document.faults.extend([*scale_faults(scenario), *engine_faults(scenario)])
         where = scenario.economy, scenario.initial_prices, scenario.run.seed
         trial.first_tick(scenario.scheduler, *where, scenario.plugins.rule_pieces)
@@ -264,29 +267,6 @@ def built(
     except ShockError as error:
         document.faults.append(Fault(error.steps, error.message))
     return None
-
-
-def _after_shocks(document: Document, model: ScenarioFile, resolved: dict[str, Any]) -> Iterator[Shocked]:
-    """The scenario after each shock, in order of ticks; what is wrong with it is a fault of the document, at the shock.
-
-    Entries that a shock does not change are the same objects before and after. Raises `ShockError`.
-    """
-    plain: dict[str, Any] = {key: value for key, value in resolved.items() if key != "shocks"}
-    for place, shock in sorted(enumerate(model.shocks), key=lambda item: item[1].tick):
-        then = changed(plain, shock.changes, place)
-        after = from_data(then)
-        after.plugins = document.plugins
-        read: dict[str, list[Any]] = {}
-        for room in ("firms", "consumers"):
-            triples = zip(then[room], plain[room], getattr(model, room), strict=True)
-            read[room] = [entry if new == old else new for new, old, entry in triples]
-        model, plain = validate(after, read), then
-        check(after, model)
-        leads = [f"leads to {after.dotted(fault.path)}: {fault.message}" for fault in after.faults]
-        document.faults += [Fault(("shocks", place, "set"), said) for said in leads]
-        if after.faults:
-            return
-        yield Shocked(place, shock.tick, model)
 
 
 def _expand(path: str | Path) -> tuple[list[Path], list[Problem]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,10 @@ from simulator.errors import Problem
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
 from simulator.records.columns import TABLES
+from simulator.scenario.aftermath import Aftermath
+from simulator.scenario.course import LastTicks
 from simulator.scenario.document import dump
-from simulator.scenario.economies import Regime, Shocked, locked, markets_of, outside_prices, regimes_of
+from simulator.scenario.economies import Regime, Regimes, Shocked, locked, markets_of, outside_prices
 from simulator.scenario.learning import must_need_no_slope, training_set_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.schema import ScenarioFile
@@ -50,7 +52,8 @@ class RunSettings:
 class Scenario:
     """A scenario ready to run.
 
-    `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on.
+    `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on; where shocks
+    repeat, those are made `later` that come of what has happened before. Blocks of ticks end with `last_ticks`.
     `markets` say which good each of the economies' `goods` is of, and who buys there; `initial_prices` `(markets,)` in
     numeraire per unit; `gradient_path` is what its path is compared with,
     `dual` or `primal`; `inputs` are the files it reads, by their names in `resolved`.
@@ -72,6 +75,8 @@ class Scenario:
     inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
     plugins: Plugins = field(default=NO_PLUGINS, repr=False)
     warnings: tuple[Problem, ...] = ()
+    last_ticks: LastTicks = field(default_factory=lambda: LastTicks(()), repr=False)
+    later: Callable[[int], Iterator[Regime]] | None = field(default=None, repr=False)
 
     @cached_property
     def engine(self) -> str:
@@ -96,10 +101,12 @@ class Scenario:
         """How its scheduler moves prices."""
         return self.scheduler.rule
 
-    @property
-    def last_ticks(self) -> frozenset[int]:
-        """The last tick of every regime but the last."""
-        return frozenset(regime.tick - 1 for regime in self.regimes[1:])
+    def following(self, since: int = 0) -> Iterator[Regime]:
+        """The regimes after the first, in order; of those that began before the tick `since` the last one alone."""
+        if self.later is not None:
+            return self.later(since)
+        passed = sum(regime.tick < since for regime in self.regimes[1:])
+        return iter(self.regimes[max(passed, 1) :])
 
     @property
     def economy(self) -> Economy:
@@ -109,6 +116,7 @@ class Scenario:
 
 def build(
     model: ScenarioFile,
+    aftermath: Aftermath,
     shocked: Sequence[Shocked],
     resolved: dict[str, Any],
     path: str | None,
@@ -140,9 +148,15 @@ def build(
     training, first = None if learning is None else training_set_of(learning, draws), locked(np.array(prices))
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
     run["tables"] = frozenset(model.run.tables)
+    one_by_one = Regimes(model, markets, draws, made)
+    regimes = [one_by_one.last, *map(one_by_one.after, shocked)]
+    if len(regimes) > 1 and regimes[1].tick == 0:
+        del regimes[0]
+    repeats = any(shock.every is not None for shock in model.shocks)
+    known = {regime.tick: regime for regime in regimes}
     return Scenario(
         name=resolved["name"],
-        regimes=regimes_of(model, shocked, markets, draws, made),
+        regimes=tuple(regimes),
         markets=markets,
         initial_prices=first,
         numeraire=model.numeraire,
@@ -155,4 +169,6 @@ def build(
         inputs=inputs,
         plugins=plugins,
         warnings=warnings,
+        last_ticks=LastTicks(model.shocks),
+        later=partial(aftermath.following, one_by_one, known) if repeats else None,
     )

@@ -271,6 +271,9 @@ def _shocks(findings: Findings) -> None:
     for at, shock in enumerate(findings.model.shocks or ()):
         if not findings.sound("shocks", at):
             continue
+        if shock.until is not None and shock.until < shock.tick + (shock.every is None):
+            expected = "the tick or a later one" if shock.every else f"a later tick than {shock.tick}"
+            findings.fault(("shocks", at, "until"), f"found {shock.until}; expected {expected}")
         for path in shock.changes:
             if seen.setdefault((shock.tick, path), at) != at:
                 message = f"found a second change of {quoted(path)} at tick {shock.tick}; expected one"

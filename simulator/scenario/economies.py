@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,23 +16,29 @@ from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Draws, Reader, side_by_side
 from simulator.kinds.numbers import Draw
 from simulator.scenario import schema
+from simulator.scenario.course import Turns
 from simulator.scenario.schema import SHARE_ROUNDING, ScenarioFile
-from simulator.scenario.shocks import ShockError
+from simulator.scenario.shocks import PriceMove, ShockError
 
 
 class Regime(NamedTuple):
-    """An economy and the tick from which it is in force."""
+    """An economy and the tick from which it is in force, and how prices are moved then."""
 
     tick: int
     economy: Economy
+    prices: tuple[PriceMove, ...] = ()
 
 
 class Shocked(NamedTuple):
-    """A scenario as it is from a shock on, the tick of the shock and its place in the list."""
+    """A scenario as it is from a shock on, the tick of the shock and its place in the list, how it moves prices, and
+    how often agents' numbers have been drawn anew.
+    """
 
     place: int
     tick: int
     model: ScenarioFile
+    prices: tuple[PriceMove, ...] = ()
+    turns: Turns = MappingProxyType({})
 
 
 class Claims(NamedTuple):
@@ -70,26 +77,34 @@ def outside_prices(outside: Mapping[str, float], markets: UserMarkets) -> Array:
     return prices
 
 
-def regimes_of(
-    model: ScenarioFile, shocked: Sequence[Shocked], markets: UserMarkets, draws: Draws, made: dict[int, Any]
-) -> tuple[Regime, ...]:
-    """The economies of a scenario, one after another; what a shock does not touch is the same object in both. What is
-    `made` of an entry, by its identity, is made once.
+class Regimes:
+    """The regimes of a scenario, made one after another; what a shock does not touch is the same object in both. What
+    is `made` of an entry of the `model`, by its identity, is made once.
     """
-    regimes = [Regime(0, _economy(model, markets, draws, made))]
-    for place, tick, data in shocked:
-        after = markets_of(data)
-        _same_users(markets, after, place)
+
+    def __init__(self, model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict[int, Any]) -> None:
+        self._model, self._markets, self._draws = model, markets, draws
+        self.last = Regime(0, _economy(model, markets, draws, made))
+        self._made = dict(made)
+
+    def after(self, shocked: Shocked) -> Regime:
+        """The regime that a shock begins. Raises `ShockError` where it leads to none."""
+        place, tick, model, prices, turns = shocked
+        if model is self._model:
+            self.last = self.last._replace(tick=tick, prices=prices)
+            return self.last
+        markets = markets_of(model)
+        _same_users(self._markets, markets, place)
         try:
-            economy = _economy(data, after, draws, made)
+            economy = _economy(model, markets, self._draws.at(turns), self._made)
         except DrawError as error:
             raise ShockError(("shocks", place, "set"), f"leads to {error.path}: {error.message}") from error
-        _same_rows(regimes[-1].economy, economy, place)
-        if tick == regimes[-1].tick:
-            regimes.pop()
-        regimes.append(Regime(tick, economy))
-        markets = after
-    return tuple(regimes)
+        _same_rows(self.last.economy, economy, place)
+        # Who is gone may leave an identity to others.
+        living = {id(entry) for entry in (*model.firms, *model.consumers)}
+        self._made = {key: made for key, made in self._made.items() if key in living}
+        self._model, self._markets, self.last = model, markets, Regime(tick, economy, prices)
+        return self.last
 
 
 def _same_users(before: UserMarkets, after: UserMarkets, place: int) -> None:

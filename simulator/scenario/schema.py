@@ -215,8 +215,16 @@ class Shock(Entry):
     """What changes at a tick."""
 
     tick: Annotated[Whole, Field(ge=0, le=10**15)] = Field(description="the first tick in the changed economy")
+    every: Annotated[Whole, Field(ge=1, le=10**15)] | None = Field(
+        None, description="it happens again after so many ticks, and again"
+    )
+    until: Annotated[Whole, Field(ge=1, le=10**15)] | None = Field(
+        None, description="with every the last tick at which it may happen; else the tick at which it is undone"
+    )
     changes: Annotated[dict[str, Any], Field(min_length=1)] = Field(
-        alias="set", description="path: value, {times: x} or {plus: x}; paths as in firms.farm.productivity"
+        alias="set",
+        description="path: value, {times: x} or {plus: x}, numbers or drawn anew each time; paths as in "
+        "firms.farm.productivity, and prices.bread",
     )
 
 

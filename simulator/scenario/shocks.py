@@ -1,7 +1,7 @@
 """Shocks: what a scenario's economy is from a tick on, after changes to supplies, endowments, technologies and tastes.
 
 A shock changes the resolved scenario, as plain data; the regime that follows is built from the result like any other.
-`{times: x}` and `{plus: x}` act on drawn numbers as they were drawn.
+`{times: x}` and `{plus: x}` act on drawn numbers as they were drawn. A price is no part of the economy: it is moved.
 """
 
 from __future__ import annotations
@@ -9,19 +9,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-from simulator.kinds.distributions import DISTRIBUTIONS
+import numpy as np
+from pydantic import ValidationError
+
+from simulator.economics.user_markets import UserMarkets
+from simulator.kinds.distributions import DISTRIBUTIONS, Array
 from simulator.kinds.entry import Steps
-from simulator.kinds.wording import found, listed, nearest, quoted
+from simulator.kinds.numbers import Draw, draw_model
+from simulator.kinds.wording import found, listed, nearest, number, quoted
 from simulator.scenario.document import leading
+from simulator.scenario.schema import ScenarioFile, Shock
 from simulator.slips import called_here, instead, meant
 
-CHANGEABLE = "supply.GOOD, firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, " + (
-    "consumers.NAME.budget, consumers.NAME.utility..."
+CHANGEABLE = "supply.GOOD, prices.GOOD, firms.NAME.productivity, firms.NAME.technology..., " + (
+    "consumers.NAME.endowment.GOOD, consumers.NAME.budget, consumers.NAME.utility..."
 )
 CHANGED = {"firms": ("productivity", "technology"), "consumers": ("endowment", "budget", "utility")}
 """The keys of an entry that may be changed."""
+KINDS = ("times", "plus")
 
 
 class ShockError(Exception):
@@ -32,19 +39,103 @@ class ShockError(Exception):
         self.steps, self.message = steps, message
 
 
-def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> dict[str, Any]:
-    """The resolved scenario after the changes of the shock at a place in the list. Raises `ShockError`."""
-    after = deepcopy(dict(data))
+class PriceMove(NamedTuple):
+    """The price of a good becomes another, or so many `times` what it is, or so much more (`plus`)."""
+
+    good: str
+    kind: str | None
+    number: float
+
+    def of(self, prices: Array, markets: UserMarkets) -> Array:
+        """Prices `(markets,)` after the move; each user pays the same part of the good's price as before."""
+        here = markets.good == markets.goods.index(self.good)
+        now = float(prices[here] @ markets.users[here])
+        becomes = {"times": now * self.number, "plus": now + self.number}.get(self.kind or "", self.number)
+        # Where nobody pays anything all pay the same.
+        several = now and np.count_nonzero(here) > 1
+        return np.where(here, prices * (becomes / now) if several else becomes / markets.users[here].sum(), prices)
+
+
+def price_move(model: ScenarioFile, shock: Shock, place: int, path: str, change: Any) -> PriceMove:
+    """How a change whose path is `prices.GOOD` moves a price. Raises `ShockError`."""
+    steps, good = ("shocks", place, "set", path), path.partition(".")[2]
+    known = [f"prices.{each}" for each in model.markets]
+    if good not in model.markets:
+        guess = meant(nearest(path, known))
+        raise ShockError(steps, f"unknown path {quoted(path)}; expected {listed(known[:10])}{guess}")
+    held = {
+        "an outside price": good in model.outside,
+        "a fixed price": model.markets[good].fixed_price is not None,
+        "1 as its price, being the numeraire": good == model.numeraire,
+    }
+    if why := next((what for what, is_so in held.items() if is_so), None):
+        raise ShockError(steps, f"found {path}, but {good} has {why}, which stays; expected a good whose price moves")
+    if shock.tick == 0:
+        raise ShockError(steps, f"found {path} at tick 0; expected goods: {{{good}: {{price: ...}}}}, or a later tick")
+    if shock.every is None and shock.until is not None:
+        message = f"found {path} with until, but a price that has moved on cannot be what it was"
+        raise ShockError(steps, f"{message}; expected no until, or every beside it")
+    kind, to = next(iter(change.items())) if _is_modified(change) else (None, change)
+    if isinstance(to, bool) or not isinstance(to, int | float):
+        raise ShockError(steps, f"found {found(to)}; expected a number, {{times: x}} or {{plus: x}}")
+    if not abs(to) < 1e300 or (kind != "plus" and to <= 0 and model.moved_by.plans):
+        raise ShockError(steps, f"found {number(to)}; expected a number above 0")
+    return PriceMove(good, kind, float(to))
+
+
+def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> tuple[dict[str, Any], dict[str, float]]:
+    """The resolved scenario after the changes of the shock at a place in the list, and the numbers that were changed,
+    by path. What is not changed is the same in both. Raises `ShockError`.
+    """
+    after, reached = dict(data), dict[str, float]()
     for path, change in changes.items():
         steps: Steps = ("shocks", place, "set", path)
         holder, key = _Reach(after, path, steps).found()
-        if isinstance(change, dict) and len(change) == 1 and ("times" in change or "plus" in change):
-            ((kind, number),) = change.items()
-            holder[key] = _modified(holder.get(key), kind, number, steps)
+        if _is_modified(change):
+            ((kind, by),) = change.items()
+            holder[key] = _modified(holder.get(key), kind, by, steps)
         else:
             _must_be_a_value(change, steps)
             holder[key] = change
-    return after
+        if isinstance(holder[key], int | float):
+            reached[path] = holder[key]
+    return after, reached
+
+
+def _is_modified(change: Any) -> bool:
+    return isinstance(change, dict) and len(cast("dict[Any, Any]", change)) == 1 and not change.keys().isdisjoint(KINDS)
+
+
+def has_draws(value: Any) -> bool:
+    """Whether something is drawn within plain data."""
+    return isinstance(value, dict) and any(
+        key in (*DISTRIBUTIONS, "dirichlet") or has_draws(item) for key, item in cast("dict[Any, Any]", value).items()
+    )
+
+
+def drawn_for_all(plain: Mapping[str, Any], path: str, change: Any, place: int) -> tuple[str | None, Draw] | None:
+    """What a number is drawn from that is the same for all agents, and whether it is `times` or `plus` what there is;
+    None where nothing is drawn, or every agent draws. Raises `ShockError`.
+    """
+    kind, given = next(iter(change.items())) if _is_modified(change) else (None, change)
+    if not (isinstance(given, dict) and any(name in given for name in DISTRIBUTIONS)):
+        return None
+    if kind is None and not _of_one(plain, path):
+        return None
+    try:
+        return kind, draw_model(tuple(DISTRIBUTIONS.items())).model_validate(given)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where, said = ".".join(map(str, wrong["loc"])), (wrong.get("ctx") or {}).get("message") or wrong["msg"]
+        message = f"found {found(wrong['input'])} for {where}; expected {said[:1].lower() + said[1:]}"
+        raise ShockError(("shocks", place, "set", path), message) from None
+
+
+def _of_one(plain: Mapping[str, Any], path: str) -> bool:
+    """Whether what stands at a path is one number, not one for each of several agents."""
+    room, _, rest = path.partition(".")
+    counts = {entry["name"]: entry["count"] for entry in plain.get(room, ())} if room in CHANGED else {}
+    return counts.get(leading(rest, counts) or "", 1) == 1
 
 
 def _must_be_a_value(change: Any, steps: Steps) -> None:
@@ -52,28 +143,28 @@ def _must_be_a_value(change: Any, steps: Steps) -> None:
     guess = instead("change", change) if isinstance(change, str) else None
     if isinstance(change, dict) and len(change) == 1:
         ((word, number),) = change.items()
-        means = called_here(word, ("times", "plus"))
+        means = called_here(word, KINDS)
         guess = means and f"{{{means}: {number}}}"
     if guess:
         raise ShockError(steps, f"found {found(change)}; expected a value, {{times: x}} or {{plus: x}}{meant(guess)}")
 
 
-def _modified(value: Any, kind: str, number: Any, steps: Steps) -> Any:
+def _modified(value: Any, kind: str, by: Any, steps: Steps) -> Any:
     """A number, a drawn number, or all numbers of a mapping, times or plus another."""
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ShockError(steps, f"found {kind}: {found(number)}; expected a number")
-    if abs(number) > sys.float_info.max:
+    if isinstance(by, bool) or not isinstance(by, int | float):
+        raise ShockError(steps, f"found {kind}: {found(by)}; expected a number")
+    if abs(by) > sys.float_info.max:
         raise ShockError(steps, f"found {kind} of a number beyond 1e308; expected one below")
     if value is None or isinstance(value, int | float):
-        return float(value or 0.0) * number if kind == "times" else float(value or 0.0) + number
+        return float(value or 0.0) * by if kind == "times" else float(value or 0.0) + by
     if isinstance(value, dict):
         if any(name in value for name in (*DISTRIBUTIONS, "csv")):
             times, plus = value.get("times", 1.0), value.get("plus", 0.0)
             if kind == "times":
-                return {**value, "times": times * number, "plus": plus * number}
-            return {**value, "plus": plus + number}
+                return {**value, "times": times * by, "plus": plus * by}
+            return {**value, "plus": plus + by}
         if "dirichlet" not in value:
-            return {key: _modified(item, kind, number, steps) for key, item in value.items()}
+            return {key: _modified(item, kind, by, steps) for key, item in value.items()}
     raise ShockError(steps, f"found {kind} for what is no number; expected a new value instead")
 
 
@@ -87,6 +178,7 @@ class _Reach:
         """The mapping that the path ends in, and the key there."""
         room, _, rest = self.path.partition(".")
         if room == "supply":
+            self.data["supply"] = dict(self.data["supply"])
             return (self.data["supply"], self._good(rest, "supply")) if rest else (self.data, "supply")
         if room not in CHANGED:
             raise self._unknown([], self._all())
@@ -94,7 +186,10 @@ class _Reach:
         name = leading(rest, entries)
         if name is None or rest == name:
             raise self._unknown([f"{room}.{known}" for known in entries], self._all())
-        return self._within(room, entries[name], rest[len(name) + 1 :])
+        # Nobody else's entry changes, and what was before stays what it was.
+        entry = deepcopy(entries[name])
+        self.data[room] = [entry if each is entries[name] else each for each in self.data[room]]
+        return self._within(room, entry, rest[len(name) + 1 :])
 
     def _within(self, room: str, entry: dict[str, Any], rest: str) -> tuple[dict[str, Any], str]:
         """The same in a firm or a consumer."""
@@ -148,7 +243,7 @@ class _Reach:
         owned = [f"endowment.{good}" for good in goods]
         rooms = {"firms": ["productivity", "technology"], "consumers": ["budget", "utility", *owned]}
         return [
-            *(f"supply.{good}" for good in goods),
+            *(f"{room}.{good}" for room in ("supply", "prices") for good in goods),
             *(f"{room}.{entry['name']}.{key}" for room in rooms for entry in self.data[room] for key in rooms[room]),
         ]
 

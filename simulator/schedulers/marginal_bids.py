@@ -12,7 +12,7 @@ and prices after at most `2 depth - 1`, `depth` the firms on the longest path to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -176,6 +176,18 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
             following = np.where(np.isnan(following), paid, following)
         tick = BidsTick(state.tick, quantities, prices, paid, made, slopes, bids, links.together(bids))
         return BidsState(state.tick + 1, made, following), tick
+
+    def reprice(self, economy: Economy, state: BidsState, moved: Callable[[Array], Array]) -> BidsState:
+        """What is paid for a good is moved in proportion; where nothing was, all who bid pay the same."""
+        links = self.links(economy)
+        before = links.together(state.paid)
+        after, users = (
+            moved(before[links.place])[links.goods],
+            np.bincount(links.good[links.reaching], minlength=len(before)),
+        )
+        scaled = state.paid * np.divide(after, before, out=np.zeros(len(after)), where=before != 0)[links.good]
+        each = np.where(links.reaching, (after / np.maximum(users, 1))[links.good], 0.0)
+        return state._replace(paid=np.where(before[links.good] != 0, scaled, each))
 
     def residual(self, economy: Economy, tick: BidsTick) -> float:
         """The largest gap between bid and price, or what is made and what there is."""

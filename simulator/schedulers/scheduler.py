@@ -25,6 +25,7 @@ from simulator.dynamics.verdicts import VerdictRule, Watch
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import UserMarkets
+from simulator.formulas.in_floats import in_arrays
 from simulator.kinds.entry import Entry, Spot, Steps
 from simulator.records.columns import TABLES, Columns
 
@@ -161,6 +162,11 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         worked out one by one.
         """
         return None
+
+    def reprice(self, economy: Economy, state: StateT, moved: Callable[[Array], Array]) -> StateT:
+        """The state with its prices `(goods,)` moved by a function of them."""
+        before: Any = in_arrays(state)
+        return before._replace(prices=moved(before.prices))
 
     @abstractmethod
     def residual(self, economy: Economy, tick: TickT) -> float:
