@@ -245,9 +245,10 @@ def test_a_price_that_is_held_stays(how: Any) -> None:
 
 
 def test_numbers_far_ahead_are_refused_when_the_run_gets_there(tmp_path: Path) -> None:
-    shock = {"tick": 1, "every": 1, "set": {LAND: {"plus": -0.001}}}
-    scenario = load(struck(shock, run={"ticks": 3000, "references": "off", "stop": "never"}))
-    with pytest.raises(ScenarioError, match=r"shocks\[0\]\.set: leads at tick 2001 to supply\.land: found -"):
+    shock = {"tick": 1, "every": 1, "set": {"supply.ore": {"plus": -1 / 256}}}
+    run = {"ticks": 3000, "references": "off", "stop": "never", "engine": "arrays", "tables": ["ticks"]}
+    scenario = load(struck(shock, data=CALM, run=run))
+    with pytest.raises(ScenarioError, match=r"shocks\[0\]\.set: leads at tick 1025 to supply\.ore: found -"):
         run_to_disk(scenario, tmp_path / "run")
 
 
