@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.formulas.operations import FUNCTIONS
 from simulator.kinds.wording import nearest
+from simulator.programs.grammar import OF_VECTORS
 from simulator.slips import instead, meant
 
 RESERVED = (*FUNCTIONS, "range")
@@ -18,10 +19,10 @@ _IN_PYTHON = {"log": "ln", "minimum": "min", "maximum": "max", "fabs": "abs"}
 _OF_PYTHON = [
     (getattr(module, name), _IN_PYTHON.get(name, name))
     for module, names in (
-        (builtins, ("abs", "min", "max")),
+        (builtins, ("abs", "min", "max", "sum")),
         (math, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs")),
         # Not its min and max, which are of an array.
-        (np, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs", "abs", "minimum", "maximum")),
+        (np, ("sqrt", "log", "exp", "sin", "cos", "tanh", "fabs", "abs", "minimum", "maximum", "sum", "dot")),
     )
     for name in names
 ]
@@ -37,7 +38,8 @@ def function_meant(written: str, arguments: str, found: object, *, python: bool)
                 return name
         raise ValueError(f"found {written}, a function from elsewhere; expected it defined inside, or one of math's")
     name = _IN_PYTHON.get(written, written) if python else written
-    if name in FUNCTIONS:
+    known = (*FUNCTIONS, *OF_VECTORS)
+    if name in known:
         return name
-    guess = instead("function", f"{written}({arguments})") or nearest(written, FUNCTIONS)
-    raise ValueError(f"unknown function {written}; expected one of {' '.join(FUNCTIONS)}{meant(guess)}")
+    guess = instead("function", f"{written}({arguments})") or nearest(written, known)
+    raise ValueError(f"unknown function {written}; expected one of {' '.join(known)}{meant(guess)}")

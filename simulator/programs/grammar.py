@@ -7,11 +7,14 @@ Annotations and lines that are only text mean as little here as to Python.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NoReturn, Protocol
 
 SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "^"}
+
+OF_VECTORS = {"dot": 2, "sum": 1}
+"""Functions of vectors, and of how many."""
 
 
 class Refuse(Protocol):
@@ -27,6 +30,23 @@ def check_grammar(body: list[ast.stmt], refuse: Refuse, *, python: bool) -> None
         node = waiting.pop()
         parts = _statement(node, refuse) if isinstance(node, ast.stmt) else _expression(node, refuse, python)
         waiting += reversed(parts)
+
+
+def of_vectors(node: ast.Call, others: Collection[str] = ()) -> bool:
+    """Whether a call is by the name of a function of vectors, and not of one of the `others`."""
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in OF_VECTORS and name not in others
+
+
+def parts(argument: ast.expr) -> list[ast.expr]:
+    """The expressions that a vector is written with."""
+    match argument:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            return elements
+        case ast.Subscript(value=ast.Name(), slice=ast.Slice(lower=lower, upper=upper, step=None)):
+            return [bound for bound in (lower, upper) if bound is not None]
+        case _:
+            return [argument]
 
 
 def parameters(definition: ast.FunctionDef) -> list[str]:
@@ -121,7 +141,8 @@ def _expression(node: ast.AST, refuse: Refuse, python: bool) -> Sequence[ast.AST
         case ast.Call(keywords=[keyword, *_]):
             refuse("found a value given by its parameter's name; expected f(x, y), values in their order", keyword)
         case ast.Call(func=ast.Name() | ast.Attribute() as function, args=arguments):
-            return [function, *arguments]
+            vectors = of_vectors(node)
+            return [function, *(part for each in arguments for part in (parts(each) if vectors else [each]))]
         case ast.Call():
             refuse("found a call of something that is no function; expected sin(x)", node)
         case _:

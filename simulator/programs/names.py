@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from simulator.programs.grammar import parameters
+from simulator.programs.grammar import of_vectors, parameters
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 ELEMENT = re.compile(r"(.*)_(0|[1-9][0-9]*)")
@@ -40,8 +40,11 @@ def name_of(node: ast.expr) -> str:
 
 def names_of(body: list[ast.stmt]) -> tuple[Spoken, Spoken]:
     """The names that a program's statements speak of: all, and those that belong to its top level or may be inputs."""
-    anywhere = Spoken()
-    return anywhere, _level(body, anywhere)
+    anywhere, functions = (
+        Spoken(),
+        {node.name for each in body for node in ast.walk(each) if isinstance(node, ast.FunctionDef)},
+    )
+    return anywhere, _level(body, anywhere, functions)
 
 
 def assigned(body: Iterable[ast.stmt]) -> set[str]:
@@ -60,18 +63,20 @@ def assigned(body: Iterable[ast.stmt]) -> set[str]:
     return found
 
 
-def _level(body: list[ast.stmt], anywhere: Spoken) -> Spoken:
-    """What the statements speak of, with what functions in them do not own."""
+def _level(body: list[ast.stmt], anywhere: Spoken, functions: set[str]) -> Spoken:
+    """What the statements speak of, with what functions in them do not own; `functions` are all of the program's."""
     found = Spoken()
     for node in _nodes(body):
         if isinstance(node, ast.Name):
             found.names.add(node.id)
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
             found.vectors.add(node.value.id)
+        elif isinstance(node, ast.Call) and of_vectors(node, functions):
+            found.vectors.update(argument.id for argument in node.args if isinstance(argument, ast.Name))
         elif isinstance(node, ast.FunctionDef):
             own = {*parameters(node), *assigned(node.body)}
             anywhere.names.update(own)
-            found.add(_level(node.body, anywhere), but=own)
+            found.add(_level(node.body, anywhere, functions), but=own)
     anywhere.add(found)
     return found
 

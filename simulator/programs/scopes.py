@@ -6,8 +6,10 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from simulator.programs.grammar import parameters
 from simulator.programs.names import ELEMENT
 from simulator.programs.values import Value
+from simulator.slips import meant
 
 Vector = dict[int, Value]
 
@@ -29,6 +31,16 @@ class Function:
 
 
 Variable = Value | Vector | Function
+
+
+def no_result(top: Scope, last: tuple[str, Variable] | None) -> str:
+    """Why nothing is returned: there is a function that nobody calls, or a vector."""
+    functions = [value.definition for value in top.values.values() if isinstance(value, Function)]
+    if last is not None and isinstance(last[1], dict):
+        found = f"found the vector {last[0]} as result; expected a value (numbers have a point: 0.5)"
+        return found + meant(f"return {last[0]}[0]")
+    call = f"return {functions[-1].name}({', '.join(parameters(functions[-1]))})" if functions else None
+    return f"found no result; expected return and a value as the last line{meant(call)}"
 
 
 def element_called(name: str, scopes: Sequence[Scope]) -> Value | None:

@@ -14,12 +14,13 @@ from types import ModuleType
 from simulator.formulas.formula import MAX_CHARACTERS, FormulaError
 from simulator.formulas.formula import parse as parse_formula
 from simulator.programs.functions import RESERVED, function_meant
-from simulator.programs.grammar import SIGNS, Refuse, parameters
+from simulator.programs.grammar import OF_VECTORS, SIGNS, Refuse, parameters
 from simulator.programs.names import NAME, assigned, name_of, names_of
 from simulator.programs.program import Program, ProgramError
-from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called
+from simulator.programs.scopes import Function, Scope, Variable, Vector, element_called, no_result
 from simulator.programs.straight_line import StraightLine
 from simulator.programs.values import Value, call, joined, named, negative, number, untouched
+from simulator.programs.vectors import folded
 from simulator.slips import instead, meant
 
 MAX_OPERATIONS = 100_000
@@ -78,7 +79,7 @@ class Tracer:
         if returned is None and self.last is not None and isinstance(self.last[1], Value) and not self.python:
             returned = self.last[1]
         if returned is None:
-            raise ProgramError(self.no_result(), 0)
+            raise ProgramError(no_result(self.scopes[0], self.last), 0)
         if returned.number is not None:
             self.refuse("found a result that is a number; expected one that follows from an input", self.here)
         if self.last is not None and self.last[1] is returned:
@@ -87,16 +88,6 @@ class Tracer:
         if kept.name in self.inputs:
             kept = self.emit(kept, wanted, made_up=wanted == "result")
         return str(kept.name)
-
-    def no_result(self) -> str:
-        """Why nothing is returned: there is a function that nobody calls, or a vector."""
-        functions = [value.definition for value in self.scopes[0].values.values() if isinstance(value, Function)]
-        if self.last is not None and isinstance(self.last[1], dict):
-            name = self.last[0]
-            found = f"found the vector {name} as result; expected a value (numbers have a point: 0.5)"
-            return found + meant(f"return {name}[0]")
-        call = f"return {functions[-1].name}({', '.join(parameters(functions[-1]))})" if functions else None
-        return f"found no result; expected return and a value as the last line{meant(call)}"
 
     def statements(self, body: list[ast.stmt]) -> Value | None:
         """Carry them out; the value returned, if one is."""
@@ -132,7 +123,7 @@ class Tracer:
         value = self.value(given)
         for target in targets:
             if isinstance(target, ast.Subscript):
-                name, place = self.element(target)
+                name, place = name_of(target.value), self.place(target.slice)
                 value = self.keep(value, f"{name}_{place}")
                 self.vector_of(name, target)[place] = value
                 self.remember(f"{name}_{place}", value)
@@ -219,19 +210,20 @@ class Tracer:
             self.refuse("found what is no whole number; expected a number, or what loops and numbers make", node)
         return int(value.number)
 
-    def element(self, node: ast.Subscript) -> tuple[str, int]:
-        place = self.integer(node.slice)
+    def place(self, node: ast.expr) -> int:
+        """A place in a vector."""
+        place = self.integer(node)
         if place < 0:
             self.refuse(f"found the index {place}; expected 0 or more", node)
         if place > MAX_OPERATIONS:
             self.refuse(f"found the index {place}; expected at most {MAX_OPERATIONS:,}", node)
-        return name_of(node.value), place
+        return place
 
     def value(self, node: ast.expr) -> Value:
         match node:
             case ast.Constant(value=int() | float() as found):
                 return number(self.finite(found, node))
-            case ast.Subscript():
+            case ast.Subscript(slice=index) if not isinstance(index, ast.Slice):
                 return self.read_element(node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self.operation(negative(self.value(operand)), node)
@@ -241,8 +233,10 @@ class Tracer:
                 return self.signs(node)
             case ast.Call(func=function, args=arguments):
                 return self.call(function, arguments, node)
-            case _:
+            case ast.Name() | ast.Attribute():
                 return self.read(node)
+            case _:
+                self.refuse(f"found the vector {ast.unparse(node)} where a value is expected; expected a value", node)
 
     def finite(self, found: float, node: ast.AST) -> float:
         if not abs(found) <= sys.float_info.max:
@@ -339,7 +333,7 @@ class Tracer:
                 return None
 
     def read_element(self, node: ast.Subscript) -> Value:
-        name, place = self.element(node)
+        name, place = name_of(node.value), self.place(node.slice)
         vector = self.find(name, node)
         if isinstance(vector, Value | Function):
             self.refuse(f"found {name}[{place}] where {name} is no vector; expected {name}", node)
@@ -358,19 +352,21 @@ class Tracer:
         self.line.taken.add(name)
         return named(name)
 
-    def call(self, function: ast.expr, arguments: list[ast.expr], node: ast.AST) -> Value:
+    def call(self, function: ast.expr, arguments: list[ast.expr], node: ast.Call) -> Value:
         own = self.find(function.id, node) if isinstance(function, ast.Name) else None
         written = ast.unparse(function)
         if isinstance(own, Value | dict):
             self.refuse(f"found {written}(...) where {written} is no function; expected {written}*(...)", node)
-        values = [self.value(argument) for argument in arguments]
         if own is not None:
-            return self.inline(own, values, node)
+            return self.inline(own, [self.value(argument) for argument in arguments], node)
         try:
             given = ", ".join(map(ast.unparse, arguments))
             name = function_meant(written, given, self.surrounding(function), python=self.python)
         except ValueError as error:
             self.refuse(str(error), node)
+        if name in OF_VECTORS:
+            return folded(self, name, arguments, node)
+        values = [self.value(argument) for argument in arguments]
         several = name in ("min", "max")
         if (len(values) < 2) if several else (len(values) != 1):
             self.refuse(f"found {name} of {len(values)} values; expected {'2 or more' if several else '1'}", node)
