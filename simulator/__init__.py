@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simulator.answers import market as market
     from simulator.errors import ScenarioError as ScenarioError
     from simulator.run import Run as Run
     from simulator.run import simulate as simulate
@@ -32,11 +33,12 @@ HOMES = {
     "ScenarioModel": "simulator.studies.scenario_model",
     "fit": "simulator.studies.fit",
     "load": "simulator.scenario",
+    "market": "simulator.answers",
     "simulate": "simulator.run",
 }
 """The public names and their modules, imported when first asked for, so that the command line starts fast."""
 
-__all__ = ["Fit", "Plugins", "Run", "Scenario", "ScenarioError", "ScenarioModel", "fit", "load", "simulate"]
+__all__ = ["Fit", "Plugins", "Run", "Scenario", "ScenarioError", "ScenarioModel", "fit", "load", "market", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,7 +55,7 @@ def run_and_draw(
     if as_json and summaries:
         print_json(summaries[0] if len(tasks) == 1 else [*summaries.values()])
     elif speaks:
-        print_summaries([*summaries.values()], out, missing, drawn)
+        print_summaries([*summaries.values()], out, missing, drawn, _answers(tasks, summaries))
     with progress_of(speaks) as progress:
         undrawn = _draw_all(ended, formats, pool, progress)
     for failure in undrawn:
@@ -63,6 +63,15 @@ def run_and_draw(
     codes = [*map(exit_code, summaries.values()), *(failure.code for failure in failures)]
     codes += [INTERRUPTED] if missing or any(failure.code == INTERRUPTED for failure in undrawn) else []
     return max(codes)
+
+
+def _answers(tasks: Sequence[Task], summaries: Mapping[int, dict[str, Any]]) -> dict[str, list[str]]:
+    """The derivatives of each program that was run and came to rest, in lines, by the names of runs."""
+    cleared = [tasks[at] for at, summary in summaries.items() if summary["outcome"] == "cleared"]
+    kept = [task for task in cleared if "trajectory" in task.scenario.run.tables and "firms" in task.scenario.resolved]
+    from simulator.answers import derivatives_in
+
+    return {task.scenario.name: derivatives_in(task.folder, task.scenario) for task in kept}
 
 
 def _run_all(tasks: Sequence[Task], pool: Pool, progress: Progress) -> list[Result]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Container, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
@@ -127,9 +127,13 @@ def _seldom(seconds: float, tell: Progress) -> Progress:
 
 
 def print_summaries(
-    summaries: Sequence[dict[str, Any]], out: Path, missing: Sequence[str], drawn: Container[str]
+    summaries: Sequence[dict[str, Any]],
+    out: Path,
+    missing: Sequence[str],
+    drawn: Container[str],
+    answers: Mapping[str, Sequence[str]],
 ) -> None:
-    """A table with a line a run, then each run's sentence and folder; those `drawn` have figures, or will."""
+    """A table with a line a run, then each run's sentence, folder and `answers`; those `drawn` have figures, or will."""
     columns = {
         "run": "name",
         "outcome": "outcome",
@@ -153,6 +157,7 @@ def print_summaries(
             lines.append(f"  expected {' or '.join(summary['expect'])}, found {summary['outcome']}")
         if summary["outcome"] == "interrupted":
             lines.append("  --resume continues it")
+        lines += [f"  {line}" for line in answers.get(summary["name"], ())]
     if missing:
         lines += ["", f"not run: {', '.join(missing)}"]
     if lines:

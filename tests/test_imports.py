@@ -43,6 +43,7 @@ LATE_CLIMBS = {("run", "figures")}
 
 FRONT_MODULES = (
     "__main__",
+    "answers",
     "arguments",
     "catalogue",
     "cli",

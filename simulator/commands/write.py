@@ -44,9 +44,17 @@ def compile_program(
         refuse(str(problem))
     if output is None:
         terminal.say(text.rstrip())
-        return
-    write_new(output, text)
-    terminal.say(f"wrote {output}")
+    else:
+        write_new(output, text)
+        terminal.say(f"wrote {output}")
+    if not back:
+        from simulator.answers import answer
+        from simulator.scenario import load
+        from simulator.scenario.yaml_text import compose
+
+        lines = "\n".join(["", *answer(load(compose(text, "program").data))])
+        # Where the scenario is the result, nothing else is.
+        (terminal.complain if output is None else terminal.say)(lines)
 
 
 def new(

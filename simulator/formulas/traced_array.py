@@ -13,6 +13,7 @@ guards hold. What would take a number out of the graph unseen (`float`, `np.asar
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -58,6 +59,19 @@ UFUNCS: dict[Any, str] = {
 }
 """NumPy's functions of elements, and the operations they are."""
 
+COMPOSED: dict[str, Callable[..., Any]] = {
+    "square": lambda do, a: do("*", a, a),
+    "reciprocal": lambda do, a: do("/", 1.0, a),
+    "log2": lambda do, a: do("/", do("ln", a), math.log(2.0)),
+    "log10": lambda do, a: do("/", do("ln", a), math.log(10.0)),
+    "tan": lambda do, a: do("/", do("sin", a), do("cos", a)),
+    "logaddexp": lambda do, a, b: do("+", a, do("softplus", do("-", b, a))),
+    # Of SciPy, which is not loaded for its sake.
+    "expit": lambda do, a: do("sigmoid", a),
+    "log_expit": lambda do, a: do("negate", do("softplus", do("negate", a))),
+}
+"""Functions of elements that are several operations, by name."""
+
 OF_NOTHING = {"+": 0.0, "*": 1.0, "and": True, "or": False}
 """What these operations make of no number at all."""
 OF_FLAGS = frozenset([np.bitwise_and, np.bitwise_or, np.invert])
@@ -78,8 +92,17 @@ ALIKE: frozenset[Any] = frozenset(
         np.broadcast_to,
         np.copy,
         np.stack,
+        np.hstack,
+        np.vstack,
         np.moveaxis,
+        np.transpose,
+        np.squeeze,
+        np.expand_dims,
         np.diag,
+        np.dot,
+        np.inner,
+        np.outer,
+        np.mean,
     ]
 )
 """Functions of NumPy that do to arrays of terms what they do to arrays of numbers."""
@@ -192,6 +215,8 @@ class TracedArray(NDArrayOperatorsMixin):
             ufunc, given = np.equal, [self.trace.apply("abs", *given), np.array(np.inf, dtype=object)]
         if ufunc is np.matmul:
             terms = np.matmul(*given)
+        elif ufunc.__name__ in COMPOSED and method == "__call__":
+            terms = COMPOSED[ufunc.__name__](self.trace.apply, *given)
         elif ufunc not in UFUNCS:
             raise UntraceableError(f"no operation is {ufunc.__name__}")
         elif method == "reduce":
@@ -283,6 +308,17 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def ravel(self) -> TracedArray:
         return self.reshape(-1)
+
+    flatten = ravel
+
+    def dot(self, other: Any) -> TracedArray:
+        return np.dot(self, other)  # pyright: ignore
+
+    def mean(self, axis: Any = None) -> TracedArray:
+        return np.mean(self, axis=axis)  # pyright: ignore
+
+    def prod(self, axis: Any = None) -> TracedArray:
+        return np.multiply.reduce(self, axis=axis)  # pyright: ignore
 
     def take(self, places: Any, axis: int | None = None) -> TracedArray:
         return TracedArray(self.trace, self.terms.take(places, axis))
