@@ -55,8 +55,8 @@ def market(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Ca
 
         def of_arrays(*arrays: Any) -> Any:
             each = iter(arrays)
-            inner = [_filled(argument, each) if at in places else argument for at, argument in enumerate(arguments)]
-            return function(*inner, **others)
+            filled = {place: _filled(arguments[place], each) for place in places}
+            return function(*({**dict(enumerate(arguments)), **filled}.values()), **others)
 
         try:
             program, labels = traced(of_arrays, [label for _, label, _ in leaves], given)

@@ -133,7 +133,7 @@ def print_summaries(
     drawn: Container[str],
     answers: Mapping[str, Sequence[str]],
 ) -> None:
-    """A table with a line a run, then each run's sentence, folder and `answers`; those `drawn` have figures, or will."""
+    """A table with a line a run, then each run's sentence, folder and `answers`; those `drawn` have figures or will."""
     columns = {
         "run": "name",
         "outcome": "outcome",

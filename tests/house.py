@@ -69,6 +69,7 @@ ROOMS = {
     "simulator.formulas.operations": "FUNCTIONS OPERATIONS",
     "simulator.formulas.prover": "Prover",
     "simulator.programs.decompile": "program_of",
+    "simulator.programs.differences": "differences values_at",
     "simulator.programs.language": "parse_function parse_program=parse",
     "simulator.programs.program": "Program ProgramError",
     "simulator.programs.supply_chain": "chain_of",

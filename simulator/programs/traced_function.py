@@ -79,7 +79,8 @@ def traced(
         other = f"found {function_meant} of traced values; expected {', '.join(KNOWN)}, and sums and products of arrays"
         raise TypeError(f"{_place(problem)}{REFUSALS.get(str(problem), other)}") from problem
     if not isinstance(result, TracedArray):
-        raise TypeError(f"found {result!r} as result; expected a number that follows from an input")
+        found = f"{result:g}" if isinstance(result, (int, float)) else f"a {type(result).__name__}"
+        raise TypeError(f"found {found} as result; expected a number that follows from an input")
     if result.shape != ():
         raise TypeError(f"found a result of shape {result.shape}; expected one number, as np.sum(...) makes")
     output = result.terms.item()
