@@ -257,7 +257,9 @@ def built(
         reached = [shock for shock in shocked if shock.tick <= model.run.ticks]
         faults = [*unreached(model), *slow_numeraire(model), *unlikely([model, *(shock.model for shock in reached)])]
         warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
-        scenario = build(model, aftermath, reached, resolved, path, files, document.plugins, tuple(warnings), made)
+        scenario = build(
+            model, aftermath.following, reached, resolved, path, files, document.plugins, tuple(warnings), made
+        )
         document.faults.extend([*scale_faults(scenario), *engine_faults(scenario)])
         where = scenario.economy, scenario.initial_prices, scenario.run.seed
         trial.first_tick(scenario.scheduler, *where, scenario.plugins.rule_pieces)

@@ -15,7 +15,6 @@ from simulator.errors import Problem
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
 from simulator.records.columns import TABLES
-from simulator.scenario.aftermath import Aftermath
 from simulator.scenario.course import LastTicks
 from simulator.scenario.document import dump
 from simulator.scenario.economies import Regime, Regimes, Shocked, locked, markets_of, outside_prices
@@ -116,7 +115,7 @@ class Scenario:
 
 def build(
     model: ScenarioFile,
-    aftermath: Aftermath,
+    following: Callable[[Regimes, Mapping[int, Regime], int], Iterator[Regime]],
     shocked: Sequence[Shocked],
     resolved: dict[str, Any],
     path: str | None,
@@ -127,7 +126,8 @@ def build(
 ) -> Scenario:
     """The objects of a completed scenario, and of what it is after each of its shocks, that have passed every check.
 
-    `resolved` is the same as plain data; what is `made` of entries, by their identities, is made once. Raises
+    `following` tells the regimes that follow others, one after another, where shocks repeat. `resolved` is the same as
+    plain data; what is `made` of entries, by their identities, is made once. Raises
     `DrawError` for what cannot be drawn.
     """
     markets, draws, learning = markets_of(model), Draws(model.run.seed, inputs), model.learning
@@ -170,5 +170,5 @@ def build(
         plugins=plugins,
         warnings=warnings,
         last_ticks=LastTicks(model.shocks),
-        later=partial(aftermath.following, one_by_one, known) if repeats else None,
+        later=partial(following, one_by_one, known) if repeats else None,
     )
