@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import count, groupby, takewhile
-from typing import Any, NamedTuple
-
-from numpy.random import Generator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.kinds.draws import Draws
 from simulator.scenario.schema import ScenarioFile, Shock
 from simulator.scenario.shocks import PriceMove, changed, drawn_for_all, has_draws, price_move
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 Turns = Mapping[str, int]
 """How often agents' numbers at a path have been drawn anew, by the path."""
@@ -142,7 +143,8 @@ class Course:
 
     def steps(self, happening: Iterable[Event] | None = None) -> Iterator[Step]:
         """What the scenario is after the shocks of each tick, in order, or after these alone. Raises `ShockError`."""
-        standing, streams = _Standing(self.plain), dict[tuple[int, str], Generator]()
+        standing = _Standing(self.plain)
+        streams: dict[tuple[int, str], Generator] = {}
         for tick, group in groupby(
             events(self.model.shocks) if happening is None else happening, key=lambda event: event.tick
         ):
