@@ -14,10 +14,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import sys
 
-from benchmarks import commands, files, learning, markets, networks, populations, programs
+from benchmarks import commands, files, fits, learning, markets, networks, populations, programs
 from benchmarks.harness import HEADER, Groups, Measured, lines, summary
 
-MODULES = (markets, networks, files, commands, populations, programs, learning)
+MODULES = (markets, networks, files, commands, populations, programs, learning, fits)
 
 
 def groups(*, quick: bool) -> Groups:

@@ -161,3 +161,17 @@ def test_formulas_are_judged_anew_where_flows_are_of_another_size() -> None:
     variation = Variation(load({**FARM, "supply": {"grain": 0.001}, "firms": [firm]}))
     with pytest.raises(ScenarioError, match=r"mill\.makes: "):
         variation.at({"supply.grain": 1.0})
+
+
+def test_an_entry_is_never_taken_for_another_that_has_gone() -> None:
+    """What was made of an entry that is no more must not be found under the identity that another has got since."""
+    paths = {"firms.bakery.productivity": 4.0, "consumers.rich.endowment.labour.uniform.0": 1.5}
+    paths |= {"consumers.poor.utility.stone_geary.subsistence.bread": 0.5}
+    base = load(SCENARIOS / "subsistence.yaml")
+    for _ in range(15):
+        varied = Variation(base)
+        for number in range(20):
+            found = varied.at({path: value * (1.0 + 1e-5 * number) for path, value in paths.items()})
+            for _, economy in found.regimes:
+                assert [each.name for each in economy.firms] == ["bakery", "vineyard"]
+                assert [each.name for each in economy.consumers] == ["poor", "rich"]

@@ -150,17 +150,18 @@ def _economy(model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict
     # What others than the outside buy as well cannot be bought back there.
     bought = np.bincount(markets.good, weights=np.isfinite(outside)) == np.bincount(markets.good)
     abroad = {goods[place] for place in np.flatnonzero(bought)}
+    # Beside what was made of it stands the entry itself: while it is there no other one has its identity.
     for firm in model.firms:
-        made[id(firm)] = made.get(id(firm)) or _firm(firm, abroad, markets, draws)
+        made[id(firm)] = made.get(id(firm)) or (_firm(firm, abroad, markets, draws), firm)
     claims = _claims(model, goods, draws)
     for consumer in model.consumers:
-        made[id(consumer)] = made.get(id(consumer)) or _consumers(consumer, claims, markets, draws)
+        made[id(consumer)] = made.get(id(consumer)) or (_consumers(consumer, claims, markets, draws), consumer)
     return Economy(
         goods=markets.names,
         supply=locked(markets.spread(np.array([model.supply.get(good, 0.0) for good in goods]))),
         outside=locked(outside),
-        firms=tuple(made[id(firm)] for firm in model.firms),
-        consumers=tuple(made[id(consumer)] for consumer in model.consumers),
+        firms=tuple(made[id(firm)][0] for firm in model.firms),
+        consumers=tuple(made[id(consumer)][0] for consumer in model.consumers),
     )
 
 

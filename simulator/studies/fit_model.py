@@ -7,6 +7,7 @@ them best is taken out.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from simulator.errors import ScenarioError
 from simulator.references.equilibrium import newton, search
 from simulator.references.implicit import STEP, Side, Sides, beside
 from simulator.scenario import Scenario
+from simulator.scenario.document import leading
 from simulator.scenario.variation import Variation
 from simulator.studies.fit_study import Case, FitStudy
 from simulator.studies.observed import observable
@@ -33,17 +35,27 @@ class Point(NamedTuple):
     gaps: Array
 
 
+class AgentEntry(NamedTuple):
+    """An entry of firms or consumers."""
+
+    room: str
+    number: int
+
+
 class FitModel:
     """`ln model - ln value` of every observation of a study, `(observations,)`, as a function of coordinates."""
 
     def __init__(self, study: FitStudy) -> None:
-        self.study, self._varied = study, Variation(study.scenario)
+        self.study, varied, start = study, Variation(study.scenario), study.free.settings(study.free.start)
+        self._varied = {case.name: Variation(varied.at({**case.changes, **start})) for case in study.cases}
+        self._entries = [_entry(study.scenario, path) for path in study.free.paths]
+        self._groups = _groups(self._entries)
         self.weights = np.array([each.weight for each in study.observed])
         self._targets = np.log([each.value for each in study.observed])
 
     def scenario(self, u: Array, case: Case) -> Scenario:
         """The scenario of a case. Raises `ScenarioError` if it is refused."""
-        return self._varied.at({**case.changes, **self.study.free.settings(u)})
+        return self._varied[case.name].at(self.study.free.settings(u))
 
     def searched(self, u: Array, near: Point | None = None) -> Point | str:
         """The point of coordinates with the equilibrium nearest the data in each case, of all that a search from many
@@ -88,7 +100,7 @@ class FitModel:
         return Point(u, scenarios, plans, gaps)
 
     def _gaps(self, case: Case, scenario: Scenario, plans: MarketPlans) -> Array:
-        logarithms = _logarithms(case, scenario, plans)
+        logarithms = _logarithms(case, scenario, None, plans)
         return self.without_factor(case, scenario, logarithms - self._targets[list(case.rows)])
 
     def factors(self, point: Point) -> int:
@@ -120,38 +132,79 @@ class FitModel:
         Raises `FoldError` where equilibria have no derivative.
         """
         slopes = np.empty((len(self.weights), len(point.u)))
-        for case, scenario, plans in zip(self.study.cases, point.scenarios, point.plans, strict=True):
-            unknowns = scenario.rule.unknowns(scenario.economy)
-            around = [self._around(point.u, coordinate, case, scenario) for coordinate in range(len(point.u))]
-            sides = [Sides(_side(below), _side(above), width) for below, above, width in around]
+        for case, here, plans in zip(self.study.cases, point.scenarios, point.plans, strict=True):
+            sides = self._sides(point.u, case, here)
+            pairs = zip(sides, beside(here.rule.unknowns(here.economy), plans, sides), strict=True)
             columns = [
-                (_logarithms(case, above, there) - _logarithms(case, below, here)) / width
-                for (below, above, width), (here, there) in zip(around, beside(unknowns, plans, sides), strict=True)
+                (_logarithms(case, here, side.above, above) - _logarithms(case, here, side.below, below)) / side.width
+                for side, (below, above) in pairs
             ]
-            slopes[list(case.rows)] = self.without_factor(case, scenario, np.stack(columns, axis=1))
+            slopes[list(case.rows)] = self.without_factor(case, here, np.stack(columns, axis=1))
         return slopes
 
-    def _around(self, u: Array, coordinate: int, case: Case, here: Scenario) -> tuple[Scenario, Scenario, float]:
-        """A case's scenarios below and above in a coordinate, and how far apart they are: at the end of its domain one
-        of them is the scenario `here`.
+    def _sides(self, u: Array, case: Case, here: Scenario) -> list[Sides]:
+        """The economies on both sides of a case's scenario in each coordinate. A scenario in which several entries have
+        moved serves for each of them.
         """
-        found, width = list[Scenario](), 0.0
+        found: dict[int, Sides] = {}
+        for group in self._groups:
+            moved = np.isin(np.arange(len(u)), group) * STEP
+            try:
+                pair = self.scenario(u - moved, case), self.scenario(u + moved, case)
+            except ScenarioError:
+                found |= {each: self._at_the_end(u, each, case, here) for each in group}
+                continue
+            for each in group:
+                below, above = (_side(here, other, self._entries[each]) for other in pair)
+                found[each] = Sides(below, above, 2.0 * STEP)
+        return [found[each] for each in range(len(u))]
+
+    def _at_the_end(self, u: Array, coordinate: int, case: Case, here: Scenario) -> Sides:
+        """The economies below and above in a coordinate: at the end of its domain one of them is that of `here`."""
+        pair, width = list[Side](), 0.0
         for step in (-STEP, STEP):
             moved = u.copy()
             moved[coordinate] += step
             try:
-                found.append(self.scenario(moved, case))
-                width += abs(moved[coordinate] - u[coordinate])
+                pair.append(_side(here, self.scenario(moved, case), None))
+                width += STEP
             except ScenarioError:
-                found.append(here)
-        return found[0], found[1], width
+                pair.append(_side(here, here, None))
+        return Sides(pair[0], pair[1], width)
 
 
-def _side(scenario: Scenario) -> Side:
-    return Side(scenario.rule.unknowns(scenario.economy), scenario.initial_prices)
+def _entry(scenario: Scenario, path: str) -> AgentEntry | None:
+    """The entry of firms or consumers whose own matter a path is; None where it concerns others as well."""
+    room, _, rest = path.partition(".")
+    entries = {"firms": scenario.economy.firms, "consumers": scenario.economy.consumers}.get(room, ())
+    names = [each.name for each in entries]
+    name = leading(rest, names)
+    return None if name is None or rest.startswith(f"{name}.owns") else AgentEntry(room, names.index(name))
 
 
-def _logarithms(case: Case, scenario: Scenario, plans: MarketPlans) -> Array:
+def _groups(entries: list[AgentEntry | None]) -> list[list[int]]:
+    """The coordinates of these entries in groups in which each entry is there once, and none that concerns others."""
+    groups: list[list[int]] = []
+    for place, entry in enumerate(entries):
+        free = (group for group in groups if entry is not None and not {None, entry} & {entries[at] for at in group})
+        group = next(free, None)
+        if group is None:
+            groups.append(group := [])
+        group.append(place)
+    return groups
+
+
+def _side(here: Scenario, moved: Scenario, entry: AgentEntry | None) -> Side:
+    """What of a scenario that has moved is there when one entry alone has, or all."""
+    if entry is None:
+        return Side(moved.rule.unknowns(moved.economy), moved.initial_prices)
+    entries = list(getattr(here.economy, entry.room))
+    entries[entry.number] = getattr(moved.economy, entry.room)[entry.number]
+    return Side(here.rule.unknowns(replace(here.economy, **{entry.room: tuple(entries)})), here.initial_prices)
+
+
+def _logarithms(case: Case, scenario: Scenario, side: Side | None, plans: MarketPlans) -> Array:
     """Of what is observed in a case the logarithms in a model's plans, `(rows of the case,)`."""
+    economy = scenario.economy if side is None else side.unknowns.economy
     with np.errstate(all="ignore"):
-        return np.log(observable(scenario.economy, scenario.markets, plans)[list(case.places)])
+        return np.log(observable(economy, scenario.markets, plans)[list(case.places)])

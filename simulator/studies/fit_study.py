@@ -10,7 +10,7 @@ free:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -23,10 +23,11 @@ from simulator.errors import Problem, ScenarioError
 from simulator.kinds import wording
 from simulator.kinds.entry import MAPPING, TEXT, Entry, Name, Whole, by_shape
 from simulator.kinds.wording import nearest, quoted
+from simulator.references.implicit import STEP
 from simulator.scenario import Scenario
 from simulator.scenario.complaints import validate_as
 from simulator.scenario.document import SETTINGS, Fault, from_data
-from simulator.scenario.settings import steps_of
+from simulator.scenario.settings import place_of
 from simulator.scenario.variation import Variation
 from simulator.schedulers.table import plans
 from simulator.slips import meant
@@ -110,14 +111,22 @@ def load_fit(source: Source, seed: int | None = None) -> FitStudy:
     study = FitStudy(
         opened.document.where, name, scenario, free, tuple(observed), read.file, cases, model.starts, drawn
     )
-    for case in cases:
-        try:
-            Variation(scenario).at({**case.changes, **free.settings(free.start)})
-        except ScenarioError as error:
-            raise ScenarioError(
-                _placed(opened, problem, free, changed, case.name) for problem in error.problems
-            ) from None
+    # Each case at the start, and each coordinate a little off: what cannot move is not free.
+    around = [[free.start - step, free.start + step] for step in STEP * np.eye(len(free.start))]
+    for case, points in [*((case, [free.start]) for case in cases), *((cases[0], points) for points in around)]:
+        refused = [_refused(scenario, {**case.changes, **free.settings(u)}) for u in points]
+        if all(refused):
+            raise ScenarioError(_placed(opened, problem, free, changed, case.name) for problem in refused[0])
     return study
+
+
+def _refused(scenario: Scenario, changes: Mapping[str, Any]) -> Sequence[Problem]:
+    """What a scenario with these changes is refused for."""
+    try:
+        Variation(scenario).at(changes)
+    except ScenarioError as error:
+        return error.problems
+    return ()
 
 
 class _Changed:
@@ -169,7 +178,11 @@ def _free(opened: Opened, given: Mapping[str, str | NumberFile], scenario: Scena
         within = next((one for one in given if one != path and f"{path}.".startswith(f"{one}.")), None)
         if within is not None:
             opened.complain(place, f"found {path} within {within}, which is free; expected one of them", "key")
-        value = written.at(steps_of(written, path))
+        leads = place_of(written, path)
+        if leads is None:
+            opened.complain(place, _refused(scenario, {path: 1.0})[0].message, "key")
+            continue
+        value = written.at(leads)
         if isinstance(how, str):
             found += _shares(opened, path, value)
         else:

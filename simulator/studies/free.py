@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -56,10 +55,6 @@ class FreeNumber:
     def _moving(self, value: float) -> Array:
         with np.errstate(divide="ignore"):
             return np.array([np.log(value) if self.positive else value])
-
-    def setting(self, u: Array) -> float:
-        """What stands at the path in a scenario with these coordinates."""
-        return self.values(u).item()
 
     def values(self, u: Array) -> Array:
         """The number of each row, `(rows,)`."""
@@ -110,9 +105,6 @@ class FreeShares:
     def rows(self) -> tuple[str, ...]:
         return tuple(f"{self.path}.{name}" for name in self.first)
 
-    def setting(self, u: Array) -> dict[str, float]:
-        return dict(zip(self.first, self.values(u).tolist(), strict=True))
-
     def values(self, u: Array) -> Array:
         logarithms = np.append(u, 0.0)
         ratios = np.exp(logarithms - logarithms.max())
@@ -141,11 +133,13 @@ class Coordinates:
         self._places = [slice(a, b) for a, b in pairwise(ends)]
         self.start = np.concatenate([each.start for each in free])
         self.low, self.high = (np.concatenate([each.limits[side] for each in free]) for side in (0, 1))
+        self.paths = tuple(each.path for each in free for _ in each.start)
+        """The path of the parameter that each coordinate is of."""
         self.rows = tuple(row for each in free for row in each.rows)
 
-    def settings(self, u: Array) -> dict[str, Any]:
-        """What stands at each path."""
-        return {each.path: each.setting(u[place]) for each, place in zip(self.free, self._places, strict=True)}
+    def settings(self, u: Array) -> dict[str, float]:
+        """What a scenario is changed to, by path."""
+        return dict(zip(self.rows, self.values(u).tolist(), strict=True))
 
     def values(self, u: Array) -> Array:
         """The number of each row, `(rows,)`."""
