@@ -172,6 +172,6 @@ def test_an_entry_is_never_taken_for_another_that_has_gone() -> None:
         varied = Variation(base)
         for number in range(20):
             found = varied.at({path: value * (1.0 + 1e-5 * number) for path, value in paths.items()})
-            for _, economy in found.regimes:
+            for economy in (regime.economy for regime in found.regimes):
                 assert [each.name for each in economy.firms] == ["bakery", "vineyard"]
                 assert [each.name for each in economy.consumers] == ["poor", "rich"]
