@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.studies.fit import Fit as Fit
     from simulator.studies.fit import fit as fit
     from simulator.studies.scenario_model import ScenarioModel as ScenarioModel
+    from simulator.studies.sweep import sweep as sweep
 
     __version__: str
 
@@ -34,11 +35,24 @@ HOMES = {
     "fit": "simulator.studies.fit",
     "load": "simulator.scenario",
     "market": "simulator.answers",
+    "sweep": "simulator.studies.sweep",
     "simulate": "simulator.run",
 }
 """The public names and their modules, imported when first asked for, so that the command line starts fast."""
 
-__all__ = ["Fit", "Plugins", "Run", "Scenario", "ScenarioError", "ScenarioModel", "fit", "load", "market", "simulate"]
+__all__ = [
+    "Fit",
+    "Plugins",
+    "Run",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioModel",
+    "fit",
+    "load",
+    "market",
+    "simulate",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -106,6 +106,15 @@ def number_of_jobs(text: str) -> int:
     return int(text[:9])
 
 
+def seed_number(text: str | None) -> int | None:
+    """A study's seed."""
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text[:25]) >= 2**64:
+        refuse(f"--seed: found {text!r}; expected a whole number from 0 to 2^64 - 1")
+    return int(text)
+
+
 def figure_formats(text: str) -> tuple[str, ...]:
     formats = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     wrong = [name for name in formats if name not in FORMATS]

@@ -18,6 +18,7 @@ from simulator.commands.plot import compare, plot
 from simulator.commands.run import run
 from simulator.commands.search import perturb, solve, tune
 from simulator.commands.study import fit
+from simulator.commands.sweep import sweep
 from simulator.commands.write import compile_program, new
 from simulator.options import USAGE_ERROR, Command, usage
 from simulator.pool import ONE_THREAD
@@ -53,6 +54,12 @@ COMMANDS = (
         "scenarios/crusoe.yaml --size 0.05",
     ),
     ("tune", tune, "Find good steps by a small search, and write them.", "scenarios/tupperware.yaml --jobs 2"),
+    (
+        "sweep",
+        sweep,
+        "Run a scenario many times, over what a study varies.",
+        "scenarios/studies/rates_and_supplies.yaml",
+    ),
     ("fit", fit, "Find parameters from equilibria that were observed.", "scenarios/studies/harvests.yaml"),
     ("list", list_kinds, "List what there is to choose from, with formulas.", "utilities"),
     ("schema", schema, "Print the JSON Schema of scenarios, for editors.", "> scenario.schema.json"),

@@ -150,7 +150,8 @@ ROOMS = {
     "simulator.studies.measures": "JUDGED SCALARS",
     "simulator.studies.outcome": "Plan PlannedRun Row measured row_of",
     "simulator.studies.study": "StudyFile known_of load_study",
-    "simulator.studies.sweep": "grouped rows_by_pool rows_of",
+    "simulator.studies.folder": "StudyFolder",
+    "simulator.studies.sweep": "carry_out grouped rows_by_pool rows_of sweep",
 }
 """What each module gives to the tests; `name=attribute` where two modules have one name."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.arguments import check_folder, refuse
+from simulator.arguments import check_folder, seed_number
 from simulator.options import AsJson, Seed
 from simulator.terminal import AS_EXPECTED, UNEXPECTED, aligned, print_json, progress_of, say
 
@@ -39,7 +39,7 @@ def fit(
     from simulator.studies.fit import check_vacant, fitted, write
     from simulator.studies.fit_study import load_fit
 
-    loaded = load_fit(study, _seed(seed))
+    loaded = load_fit(study, seed_number(seed))
     folder = out / loaded.name
     check_folder(out)
     check_vacant(folder, overwrite=overwrite)
@@ -51,14 +51,6 @@ def fit(
     elif not quiet:
         say("\n".join([*_fit_lines(found), f"  files and figures in {folder}{os.sep}"]))
     return AS_EXPECTED if found.summary["converged"] else UNEXPECTED
-
-
-def _seed(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit():
-        refuse(f"--seed: found {text!r}; expected a whole number, 0 or more")
-    return int(text)
 
 
 def _records(found: Fit) -> list[dict[str, Any]]:

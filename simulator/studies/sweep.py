@@ -1,16 +1,32 @@
-"""Many runs of one scenario: groups of runs go to workers, rows come back as they end."""
+"""Many runs of one scenario: groups of runs go to workers, rows come back as they end.
+
+`sweep("study.yaml")` is the road from Python; the command `simulator sweep` takes the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simulator.economics.rows import cores
 from simulator.pool import Job, Pool
 from simulator.scenario import Scenario
 from simulator.scenario.variation import Variation
 from simulator.stopping import Interruption
+from simulator.studies.folder import StudyFolder, line_of, sorted_text, table_of
 from simulator.studies.outcome import Plan, PlannedRun, Row, row_of
-from simulator.terminal import Failure
+from simulator.studies.reading import Source
+from simulator.studies.study import Study, load_study
+from simulator.studies.summary import summary_of
+from simulator.terminal import Failure, Progress, silent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Group = tuple[PlannedRun, ...]
 """Runs that are done together: what becomes of them does not depend on it."""
@@ -36,7 +52,7 @@ def _variation_of(scenario: Scenario) -> Variation:
 
 
 def rows_by_pool(
-    scenario: Scenario, plan: Plan, groups: Sequence[Group], jobs: int, stop: Interruption
+    scenario: Scenario, plan: Plan, groups: Sequence[Group], stop: Interruption, *, jobs: int
 ) -> Iterator[Row]:
     """The rows of groups of runs as they end, so many `jobs` at a time, each in a worker.
 
@@ -55,3 +71,117 @@ def rows_by_pool(
                     yield Row(run, error=result.text.removeprefix(f"{scenario.name}: "))
                 else:
                     yield from result or ()
+
+
+Road = Callable[[Scenario, Plan, Sequence[Group], Interruption], Iterator[Row]]
+"""By which runs are done: the rows of groups of runs as they end."""
+
+
+class Done(NamedTuple):
+    """A study as far as it was carried out: its table as text, its summary, and whether all runs are there."""
+
+    text: str
+    summary: dict[str, Any]
+    whole: bool
+
+
+def carry_out(
+    study: Study,
+    road: Road,
+    stop: Interruption,
+    folder: StudyFolder | None = None,
+    *,
+    resume: bool = False,
+    retry: bool = False,
+    progress: Progress = silent,
+) -> Done:
+    """Do the runs of a study by a road, into a folder if there is one; some of them if it was asked to stop.
+
+    Within a folder that is resumed only what is missing is run. Raises `RunFolderError`.
+    """
+    began = time.perf_counter()
+    with folder or nullcontext():
+        done = set[int]()
+        if folder is not None and resume:
+            done = folder.resume(retry=retry)
+        elif folder is not None:
+            folder.start()
+        lines: list[str] = [] if folder is None else list(folder.lines())
+        plan = Plan(study.measures, study.keep, None if folder is None else folder.path.absolute())
+        missing = (run for run in study.runs() if run.number not in done)
+        tell = _Told(progress, len(lines), study.size)
+        for row in road(study.scenario, plan, grouped(study.scenario, missing), stop):
+            text = line_of(study, row)
+            if folder is not None:
+                folder.append(text)
+            lines.append(text)
+            tell(row)
+        text = sorted_text(study, lines)
+        summary = summary_of(study, table_of(text), time.perf_counter() - began)
+        whole = len(lines) == study.size
+        if folder is not None and whole:
+            folder.finish(text, summary)
+    return Done(text, summary, whole)
+
+
+class _Told:
+    """Tells of progress: runs done, failed, how many a second, and the time that is left."""
+
+    def __init__(self, progress: Progress, done: int, size: int) -> None:
+        self._progress, self._before, self._done, self._size = progress, done, done, size
+        self._failed, self._began = 0, time.monotonic()
+
+    def __call__(self, row: Row) -> None:
+        self._done, self._failed = self._done + 1, self._failed + bool(row.error)
+        rate = (self._done - self._before) / max(time.monotonic() - self._began, 1e-9)
+        left = duration((self._size - self._done) / rate)
+        self._progress(f"{self._failed} failed, {rate:.3g} a second, {left} left; runs done:", self._done, self._size)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: two significant digits, or hours and minutes."""
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def timed(study: Study, stop: Interruption) -> Row | None:
+    """The row of the first run, of which nothing is kept; None if it was stopped."""
+    group = grouped(study.scenario, [next(study.runs())])
+    return next(by_pool(1)(study.scenario, Plan(study.measures), group, stop), None)
+
+
+def by_pool(jobs: int | None) -> Road:
+    """The road by workers on this machine, as many as there are cores unless said."""
+    return partial(rows_by_pool, jobs=jobs or cores())
+
+
+def sweep(
+    source: Source,
+    *,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    retry: bool = False,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Carry out a study (a YAML file, or plain data): its table, a row for each run, as in runs.csv.
+
+    So many `jobs` at a time, as many as there are cores unless said; `seed` replaces the study's. Nothing is written
+    unless `out` names the folder in which that of the study goes; there `resume` goes on with what is missing (and to
+    `retry` with what has an error), `overwrite` begins anew. Raises `ScenarioError`, `RunFolderError`, and
+    `KeyboardInterrupt` where it was interrupted; what is written is kept.
+    """
+    study = load_study(source, seed=seed)
+    folder = None if out is None else StudyFolder(Path(out) / study.name, study)
+    if folder is not None:
+        folder.check(resume=resume, overwrite=overwrite)
+    stop = Interruption()
+    # Signals are for the main thread.
+    with stop if threading.current_thread() is threading.main_thread() else nullcontext():
+        done = carry_out(study, by_pool(jobs), stop, folder, resume=resume, retry=retry)
+    if not done.whole:
+        raise KeyboardInterrupt
+    return table_of(done.text)

@@ -1,0 +1,170 @@
+"""The commands of many runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from simulator.arguments import check_folder, figure_formats, number_of_jobs, refuse, seed_number
+from simulator.options import AsJson, Formats, Plugin
+from simulator.stopping import Interruption
+from simulator.terminal import (
+    AS_EXPECTED,
+    BROKEN,
+    INTERRUPTED,
+    UNEXPECTED,
+    aligned,
+    complain,
+    print_json,
+    progress_of,
+    say,
+)
+
+if TYPE_CHECKING:
+    from simulator.studies.study import Study, StudyFile
+    from simulator.studies.sweep import Done, Road
+
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the folder of the study goes.")]
+AStudy = Annotated[str, typer.Argument(metavar="STUDY", help="A YAML file: scenario, vary, design, measures.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed, in place of the study's.")]
+Jobs = Annotated[str | None, typer.Option("--jobs", metavar="N", help="Runs at the same time (default: all cores).")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a study: run what is missing.")]
+Retry = Annotated[bool, typer.Option("--retry", help="With --resume, run also what ended in an error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a study that exists.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many runs and how long, by a timed first one.")]
+NoPlots = Annotated[bool, typer.Option("--no-plots", help="Draw no figures.")]
+
+
+def sweep(
+    study: AStudy,
+    out: Out = Path("outputs"),
+    seed: Seed = None,
+    jobs: Jobs = None,
+    plugin: Plugin = None,
+    no_plots: NoPlots = False,
+    formats: Formats = "png",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+    resume: Resume = False,
+    retry: Retry = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Run one scenario many times, as a study says, and write a table with a row for each run to outputs/NAME/.
+
+    The study names a scenario, what is varied (dotted paths as in --set, with their values), a design (grid, zip,
+    random, latin_hypercube, sobol, csv), how many replications, and what is measured. A run that is refused, raises or
+    dies is a row with its error.
+
+    Exit code: 0 if every run has an outcome, whichever, 3 if a row has an error, 2 if the study or the command line is
+    wrong (then nothing is run), 130 if interrupted (--resume goes on).
+    """
+    from simulator.studies.study import StudyFile
+
+    chosen = () if no_plots else figure_formats(formats)
+    asked = Asked(out, seed, jobs, resume=resume, retry=retry, overwrite=overwrite, speaks=not quiet and not as_json)
+    loaded = asked.study(study, StudyFile)
+    if dry_run:
+        return asked.tried(loaded, as_json=as_json)
+    done, folder = asked.carried_out(loaded)
+    if as_json:
+        print_json(done.summary)
+    elif not quiet:
+        say("\n".join(_lines(loaded, done, folder)))
+    drawn = asked.drawn(folder, chosen) if done.whole else True
+    if not done.whole:
+        return INTERRUPTED
+    return UNEXPECTED if done.summary["errors"] else AS_EXPECTED if drawn else BROKEN
+
+
+class Asked(NamedTuple):
+    """What the options ask for."""
+
+    out: Path
+    seed: str | None
+    jobs: str | None
+    resume: bool
+    retry: bool
+    overwrite: bool
+    speaks: bool
+
+    def study(self, study: str, model: type[StudyFile]) -> Study:
+        """The study of a file, and what is to be said of its scenario before it is run."""
+        from simulator.studies.study import load_study
+
+        if self.resume and self.overwrite:
+            refuse("--overwrite: found --resume too; expected one of them: go on with a study, or replace it")
+        if self.retry and not self.resume:
+            refuse("--retry: found no --resume; expected both: what ended in an error is run again")
+        loaded = load_study(study, seed=seed_number(self.seed), model=model)
+        for warning in loaded.scenario.warnings if self.speaks else ():
+            complain(str(warning))
+        return loaded
+
+    @property
+    def road(self) -> Road:
+        """By which runs are done."""
+        from simulator.studies.sweep import by_pool
+
+        return by_pool(None if self.jobs is None else number_of_jobs(self.jobs))
+
+    def tried(self, study: Study, *, as_json: bool) -> int:
+        """Say how many runs a study has and how long they take, by the first of them; nothing is written."""
+        from simulator.economics.rows import cores
+        from simulator.studies.summary import planned
+        from simulator.studies.sweep import duration, timed
+
+        jobs = min(cores() if self.jobs is None else number_of_jobs(self.jobs), study.size)
+        with Interruption() as stop:
+            first = timed(study, stop)
+        if first is None:
+            return INTERRUPTED
+        seconds = first.seconds * study.size / jobs
+        if as_json:
+            known = {"name": study.name, "runs": study.size, "points": len(study.points), "jobs": jobs}
+            print_json({**known, "first_seconds": first.seconds, "seconds": seconds, "error": first.error or None})
+            return UNEXPECTED if first.error else AS_EXPECTED
+        say(f"{study.name}: {planned(len(study.points), len(study.seeds))}; nothing is written")
+        say(f"  the first took {duration(first.seconds)}: all take about {duration(seconds)}, {jobs} at a time")
+        if first.error:
+            say(f"  it ended in an error: {first.error}")
+        return UNEXPECTED if first.error else AS_EXPECTED
+
+    def carried_out(self, study: Study) -> tuple[Done, Path]:
+        """Do the runs of a study; what came of them, and the folder."""
+        from simulator.studies.folder import StudyFolder
+        from simulator.studies.sweep import carry_out
+
+        road, folder = self.road, StudyFolder(self.out / study.name, study)
+        check_folder(self.out)
+        folder.check(resume=self.resume, overwrite=self.overwrite)
+        with Interruption() as stop, progress_of(self.speaks) as progress:
+            done = carry_out(study, road, stop, folder, resume=self.resume, retry=self.retry, progress=progress)
+        return done, folder.path
+
+    def drawn(self, folder: Path, formats: tuple[str, ...]) -> bool:
+        """Draw the figures of a study that is done; what cannot be drawn is said."""
+        return True
+
+
+def _lines(study: Study, done: Done, folder: Path) -> list[str]:
+    """A table with a line a measure, and what happened."""
+    summary, columns = done.summary, ("mean", "min", "median", "max", "empty")
+    numbers = {name: facts for name, facts in summary["measures"].items() if "counts" not in facts}
+    texts = {name: facts["counts"] for name, facts in summary["measures"].items() if "counts" in facts}
+    rows = [["", *columns], *([name, *(_number(facts.get(key)) for key in columns)] for name, facts in numbers.items())]
+    lines = [*aligned(rows, {0}), ""] if numbers else []
+    for name, counts in texts.items():
+        lines += [f"{name}: {', '.join(f'{count:,} {text}' for text, count in counts.items())}"]
+    lines += [f"{study.name}: {summary['sentence']}", f"  files in {folder}{os.sep}"]
+    if not done.whole:
+        lines.append(f"  interrupted after {summary['runs']:,} of {study.size:,} runs; --resume goes on")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
