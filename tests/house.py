@@ -19,6 +19,7 @@ ROOMS = {
     "simulator.dynamics.global_pieces": "Anderson Consensus Newton Symplectic",
     "simulator.dynamics.orbits": "Ranges",
     "simulator.dynamics.observers": "Conservation walras_residual",
+    "simulator.dynamics.market_verdict": "MarketVerdict",
     "simulator.dynamics.verdicts": "PriceHistory Verdict VerdictRule",
     "simulator.dynamics.pieces": (
         "Adam Averaging Clip Cosine Decay Delay Extragradient INFORMATION Momentum Nesterov OwnSlope PD RMSprop "
@@ -143,6 +144,8 @@ ROOMS = {
     "simulator.studies.fit_search": "Search",
     "simulator.studies.fit_study": "load_fit",
     "simulator.studies.observed": "observable place_of",
+    "simulator.studies.families": "FEWEST Group in_families=grouped rows_side_by_side",
+    "simulator.studies.in_runs": "SideBySideRuns",
     "simulator.terminal": "Failure",
     "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
     "simulator.formulas.comparisons": "Comparison",

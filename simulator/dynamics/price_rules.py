@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -223,7 +223,7 @@ class PriceRule:
     pieces: tuple[Piece | PriceOrder, ...]
     floor: Array
     fixed: NDArray[np.bool_]
-    seed: int = 0
+    seed: int = field(default=0, compare=False)
 
     @cached_property
     def chain(self) -> tuple[Piece, ...]:

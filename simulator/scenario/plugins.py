@@ -67,6 +67,11 @@ class Plugins:
         return getattr(self, group)
 
     @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return any(self.of(group) for group in TABLES)
+
+    @property
     def known(self) -> Known:
         """What a scenario may name besides the kinds of the language."""
         return Known(kinds={group: self.of(group) for group in TABLES})

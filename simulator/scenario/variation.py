@@ -45,6 +45,10 @@ class Variation:
         # Also what is refused: it is said with the places of a whole reading.
         return load(base.resolved, settings=changes, inputs=base.inputs, plugins=base.plugins)
 
+    def is_float(self, path: str, value: object) -> bool:
+        """Whether a value is a number in the place of one that need not be whole."""
+        return shape(value) == NUMBER and isinstance(self._whole.document.at(self._place(path)), float)
+
     @cached_property
     def _whole(self) -> Loaded:
         base = self.scenario

@@ -39,6 +39,8 @@ class Makings(NamedTuple):
     trade: Trade
     nothing: Array | float
     economy: Economy
+    seed: int = 0
+    """Where chance decides which prices move."""
 
 
 class Ticking(Protocol):
@@ -77,15 +79,15 @@ class Alike:
         market = self.made_of(makings)
         return market, market.layout(makings.economy)
 
+    def tick(self, given: tuple[Numbers, MarketState]) -> Done:
+        """A tick by the numbers and the state before it."""
+        market, layout = self.of(given[0])
+        return market.ticking(layout)(given[1])
+
     @cached_property
     def in_floats(self) -> InFloats[tuple[Numbers, MarketState], Done]:
-        """A tick by the numbers and the state before it."""
-
-        def tick(given: tuple[Numbers, MarketState]) -> Done:
-            market, layout = self.of(given[0])
-            return market.ticking(layout)(given[1])
-
-        return InFloats(tick)
+        """The same in plain floats."""
+        return InFloats(self.tick)
 
     @cached_property
     def goes_on(self) -> InFloats[tuple[Numbers, tuple[MarketState, Watch]], tuple[MarketState, bool]]:

@@ -277,7 +277,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     def makings(self, economy: Economy) -> Makings:
         """What a tick of an economy depends on."""
-        return Makings(self.rule, self.trade, self.nothing, economy)
+        return Makings(
+            self.rule, self.trade, self.nothing, economy, 0 if self.rule.price_order is None else self.rule.seed
+        )
 
     def made_of(self, makings: Makings) -> Tatonnement:
         """The same of other makings."""
