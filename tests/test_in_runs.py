@@ -10,13 +10,13 @@ import pytest
 
 from tests.house import (
     FEWEST,
-    MarketVerdict,
-    SideBySideRuns,
-    Simulation,
     Group,
+    MarketVerdict,
     Plan,
     PlannedRun,
     ScenarioError,
+    SideBySideRuns,
+    Simulation,
     Tatonnement,
     Variation,
     in_families,
@@ -159,8 +159,11 @@ def test_members_drawn_anew_in_each_replication_are_numbers_too() -> None:
         agree(rows[run.number], row_of(variation, plan, run, lambda: False), [*study.measures])
 
 
-def test_verdict_rules_are_told_every_price_once() -> None:
-    study = rates("overshooting", 300)
+@pytest.mark.parametrize("name", ["overshooting", "bazaar"])
+def test_verdict_rules_are_told_every_price_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that are asked many times before they say that a run is over."""
+    monkeypatch.setattr(SideBySideRuns, "_have_far_to_go", lambda *given: np.zeros(len(given[-1]), dtype=bool))
+    study = rates(name, 300)
     plan, (group,) = groups_of(study)
     variation, settings = Variation(study.scenario), plan.settings(study.scenario)
     assert group.family is not None
