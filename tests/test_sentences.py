@@ -358,6 +358,30 @@ CASES = {
         {"without_equilibrium": 0},
         "after 2 of the random changes Newton's method finds no equilibrium from the old prices",
     ),
+    "FITTED unsettled": Case(
+        {"converged": False}, {"converged": True}, "The best search did not come to rest: more may be had from its end"
+    ),
+    "FITTED fits": Case(
+        {"largest_gap": 0.021}, {"largest_gap": 0.5}, "The scenario comes to within 2.1 % of every observed value"
+    ),
+    "FITTED misfits": Case({"largest_gap": 0.5}, {"largest_gap": 0.02}, "Some observed value is off by 50 %"),
+    "FITTED factors": Case(
+        {"factors": 2}, {"factors": 0}, "Only relative prices matter: those of a case are counted up to a factor"
+    ),
+    "FITTED alone": Case({"starts": 1}, {"starts": 8}, "There was one search: others may end elsewhere"),
+    "FITTED reached": Case({"starts": 8, "reached": 5}, {"starts": 1}, "5 of 8 searches ended there"),
+    "FITTED lost": Case(
+        {"starts": 8, "lost": 2}, {"lost": 0}, "2 of 8 searches broke off, where prices have no derivative"
+    ),
+    "FITTED untold": Case(
+        {"untold": ["a", "b"]}, {"untold": []}, "No observed value tells a, b: no standard errors there"
+    ),
+    "FITTED held": Case({"at_bound": ["a"]}, {"at_bound": []}, "At a bound: a, where intervals do not hold"),
+    "FITTED exact": Case(
+        {"degrees_of_freedom": 0},
+        {"degrees_of_freedom": 1},
+        "There are no more values than parameters: nothing is left to tell standard errors from",
+    ),
 }
 
 CASES |= {

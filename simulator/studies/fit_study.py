@@ -103,8 +103,8 @@ def load_fit(source: Source, seed: int | None = None) -> FitStudy:
     free = _free(opened, model.free, scenario)
     changed = None if model.cases is None else _Changed(opened.folder / model.cases, free)
     read, observed = read_observations(opened.folder / model.data, several=changed is not None)
-    changes = {} if changed is None else changed.by_case({each.case for each in observed}, read.file)
     places = places_of(scenario.economy, scenario.markets, read, observed)
+    changes = {} if changed is None else changed.by_case({*places}, read.file)
     rows = {case: tuple(i for i, each in enumerate(observed) if each.case == case) for case in places}
     cases = tuple(Case(case, changes.get(case, {}), rows[case], found) for case, found in places.items())
     drawn = model.seed if seed is None else seed

@@ -106,10 +106,8 @@ def read_observations(file: Path, *, several: bool) -> tuple[Columns, list[Obser
     weights = read.numbers("weight", "1", least="of at least 0")
     cases = read.text("case", ONLY)
     if not several and len({*cases}) > 1:
-        names = ", ".join(map(quoted, dict.fromkeys(cases)))
-        read.say(
-            1, f"found several cases ({names[:80]}) in a study without cases; expected `cases: FILE` there", "case"
-        )
+        found = f"found {' and '.join([*dict.fromkeys(cases)][:2])} in a study without cases"
+        read.say(1, f"{found}; expected one case, or cases: FILE in the study", "case")
     read.refuse()
     if not any(weights):
         read.say(1, "found no weight above 0; expected a row that counts", "weight")
