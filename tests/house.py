@@ -144,7 +144,7 @@ ROOMS = {
     "simulator.studies.fit_search": "Search",
     "simulator.studies.fit_study": "load_fit",
     "simulator.studies.observed": "observable place_of",
-    "simulator.studies.families": "FEWEST Group in_families=grouped rows_side_by_side",
+    "simulator.studies.families": "FEWEST Group grouped rows_side_by_side",
     "simulator.studies.in_runs": "SideBySideRuns",
     "simulator.terminal": "Failure",
     "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
@@ -153,8 +153,8 @@ ROOMS = {
     "simulator.studies.measures": "JUDGED SCALARS",
     "simulator.studies.outcome": "Plan PlannedRun Row measured row_of",
     "simulator.studies.study": "StudyFile known_of load_study",
-    "simulator.studies.folder": "StudyFolder",
-    "simulator.studies.sweep": "carry_out grouped rows_by_pool rows_of sweep",
+    "simulator.studies.folder": "StudyFolder line_of",
+    "simulator.studies.sweep": "carry_out rows_by_pool rows_of sweep",
 }
 """What each module gives to the tests; `name=attribute` where two modules have one name."""
 

@@ -11,6 +11,7 @@ import pytest
 from tests.house import (
     FEWEST,
     Group,
+    Interruption,
     MarketVerdict,
     Plan,
     PlannedRun,
@@ -19,10 +20,12 @@ from tests.house import (
     Simulation,
     Tatonnement,
     Variation,
-    in_families,
+    grouped,
+    line_of,
     load,
     load_study,
     row_of,
+    rows_by_pool,
     rows_side_by_side,
 )
 
@@ -53,7 +56,7 @@ def rates(name: str, ticks: int, stop: str = "verdict") -> Any:
 
 def groups_of(study: Any, parts: int = 1, done: frozenset[int] = frozenset()) -> tuple[Plan, list[Group]]:
     plan = Plan(study.measures)
-    return plan, in_families(study.scenario, plan, study.runs(), done, parts)
+    return plan, grouped(study.scenario, plan, study.runs(), done, parts)
 
 
 def agree(found: Any, alone: Any, measures: list[str]) -> None:
@@ -185,3 +188,26 @@ def test_verdict_rules_are_told_every_price_once(name: str, monkeypatch: pytest.
 def test_a_stop_leaves_what_has_not_ended_to_be_done_again() -> None:
     plan, (group,) = groups_of(rates("bazaar", 60))
     assert rows_side_by_side(Variation(rates("bazaar", 60).scenario), plan, group, lambda: True) == []
+
+
+def test_the_table_of_a_study_is_the_same_bytes_however_its_runs_are_grouped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three families, some runs alone, one refused."""
+    rules = ["walras", "adam", "heavy_ball"] * FEWEST + ["newton", "walras"]
+    steps = [*np.linspace(0.01, 0.3, len(rules) - 1).tolist(), -1.0]
+    vary = {"scheduler.rate": steps, "scheduler.rule": rules, "run.ticks": [60] * len(rules)}
+    scenario = {**load(SCENARIOS / "bazaar.yaml").resolved, "scheduler": {"rule": "walras", "rate": 0.1}}
+    study = study_of("bazaar", vary, scenario=scenario)
+
+    def table(parts: int) -> str:
+        plan = Plan(study.measures)
+        groups = grouped(study.scenario, plan, study.runs(), parts=parts)
+        rows = rows_by_pool(study.scenario, plan, groups, Interruption(), jobs=1)
+        return "".join(
+            line_of(study, row._replace(seconds=0.0)) for row in sorted(rows, key=lambda row: row.run.number)
+        )
+
+    whole = table(1)
+    assert whole.count("\n") == len(rules)
+    assert "scheduler.rate: found -1" in whole
+    assert table(7) == whole
+    assert table(FEWEST) == whole

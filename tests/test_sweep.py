@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 
 from tests.house import (
+    Group,
     Interruption,
     Plan,
-    PlannedRun,
     Row,
     RunFolderError,
     StudyFolder,
@@ -174,16 +174,16 @@ def test_a_refused_point_is_a_row() -> None:
     assert table["ticks"].notna().tolist() == [True, False]
 
 
-def dying(scenario: Any, plan: Plan, runs: tuple[PlannedRun, ...], stop: Interruption) -> list[Row]:
+def dying(scenario: Any, plan: Plan, group: Group, stop: Interruption) -> list[Row]:
     """What is done in a worker: the second run kills it once, the fourth always."""
-    (run,) = runs
+    (run,) = group.runs
     mark = plan.folder / f"died{run.number}"  # pyright: ignore[reportOptionalOperand]
     if run.number == 3 or (run.number == 1 and not mark.exists()):
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     from tests.house import rows_of
 
-    return rows_of(scenario, plan, runs, stop)
+    return rows_of(scenario, plan, group, stop)
 
 
 def test_a_worker_that_dies_is_tried_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: str) -> None:
@@ -194,7 +194,7 @@ def test_a_worker_that_dies_is_tried_once_more(tmp_path: Path, monkeypatch: pyte
     plan, stop = Plan(study.measures, "summary", tmp_path), Interruption()
     rows = {
         row.run.number: row
-        for row in rows_by_pool(study.scenario, plan, grouped(study.scenario, study.runs()), stop, jobs=2)
+        for row in rows_by_pool(study.scenario, plan, grouped(study.scenario, plan, study.runs()), stop, jobs=2)
     }
     assert sorted(rows) == list(range(12))
     assert {number for number, row in rows.items() if row.error} == {3}

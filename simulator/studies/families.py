@@ -28,8 +28,8 @@ FEWEST = 24
 """Fewer runs are sooner done one after another."""
 MOST = 1_000
 """More runs side by side gain nothing."""
-MOST_NUMBERS = 16_000_000
-"""So many numbers are kept of runs side by side."""
+MOST_NUMBERS, MOST_TICKS = 16_000_000, 20_000_000
+"""So many numbers are kept of runs side by side, and so many ticks done, until their rows are there."""
 MOST_TRIES = 3
 """So many values of a path are tried to see which numbers depend on it."""
 SERVED = {RESIDUAL, "ticks_to", "price", "demand", "supply", "excess_demand"} | {
@@ -130,7 +130,8 @@ def _size(scenario: Scenario, plan: Plan, runs: int, parts: int) -> int:
     ticks = scenario.run.ticks // scenario.run.record_every + 1 if "ticks_to" in plan.measures.needs else 1
     # A verdict rule remembers prices.
     kept = ticks + len(scenario.economy.goods) * min(scenario.run.ticks, 65_536)
-    return max(1, min(MOST, -(-runs // parts), MOST_NUMBERS // kept))
+    most = min(MOST_NUMBERS // kept, MOST_TICKS // max(scenario.run.ticks, 1))
+    return max(1, min(MOST, -(-runs // parts), most))
 
 
 def _kind(variation: Variation, run: PlannedRun) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,8 +18,9 @@ from simulator.pool import Job, Pool
 from simulator.scenario import Scenario
 from simulator.scenario.variation import Variation
 from simulator.stopping import Interruption
+from simulator.studies.families import Group, grouped, rows_side_by_side
 from simulator.studies.folder import StudyFolder, line_of, sorted_text, table_of
-from simulator.studies.outcome import Plan, PlannedRun, Row, row_of
+from simulator.studies.outcome import Plan, Row, row_of
 from simulator.studies.reading import Source
 from simulator.studies.study import Study, load_study
 from simulator.studies.summary import summary_of
@@ -28,20 +29,15 @@ from simulator.terminal import Failure, Progress, silent
 if TYPE_CHECKING:
     import pandas as pd
 
-Group = tuple[PlannedRun, ...]
-"""Runs that are done together: what becomes of them does not depend on it."""
 TWICE = "so it did a second time, alone"
 
 
-def grouped(scenario: Scenario, runs: Iterable[PlannedRun]) -> list[Group]:
-    """Runs in groups, in their order."""
-    return [(run,) for run in runs]
-
-
-def rows_of(scenario: Scenario, plan: Plan, runs: Group, stop: Interruption) -> list[Row]:
+def rows_of(scenario: Scenario, plan: Plan, group: Group, stop: Interruption) -> list[Row]:
     """The rows of a group of runs, here or in a worker; none of those that were not done when it was asked to stop."""
     variation = _variation_of(scenario)
-    rows = (row_of(variation, plan, run, stop.heed) for run in runs if not stop.asked)
+    if group.family is not None:
+        return rows_side_by_side(variation, plan, group, stop.heed)
+    rows = (row_of(variation, plan, run, stop.heed) for run in group.runs if not stop.asked)
     return [row for row in rows if row is not None]
 
 
@@ -58,17 +54,25 @@ def rows_by_pool(
 
     Runs whose worker died start again, each alone, when all others are done; if it dies again, that is the row's error.
     """
-    died: list[PlannedRun] = []
-    with Pool(jobs, stop, apart=True) as pool:
-        for place, result in pool.results([Job(scenario, rows_of, (plan, group)) for group in groups]):
-            if isinstance(result, Failure):
-                died += groups[place]
-            else:
-                yield from result or ()
-        for run in died:
-            for _, result in pool.results([Job(scenario, rows_of, (plan, (run,)), TWICE)]):
+    died: list[Group] = []
+    for side_by_side in (True, False):
+        some = [group for group in groups if (group.family is not None) == side_by_side]
+        if not some or stop.asked:
+            continue
+        # What goes side by side is code of the language in bounded memory: it is done here where that is sooner.
+        with Pool(jobs, stop, apart=not side_by_side) as pool:
+            for place, result in pool.results([Job(scenario, rows_of, (plan, group)) for group in some]):
                 if isinstance(result, Failure):
-                    yield Row(run, error=result.text.removeprefix(f"{scenario.name}: "))
+                    died += [some[place]._replace(runs=(run,)) for run in some[place].runs]
+                else:
+                    yield from result or ()
+    if not died:
+        return
+    with Pool(jobs, stop, apart=True) as pool:
+        for group in died:
+            for _, result in pool.results([Job(scenario, rows_of, (plan, group), TWICE)]):
+                if isinstance(result, Failure):
+                    yield Row(group.runs[0], error=result.text.removeprefix(f"{scenario.name}: "))
                 else:
                     yield from result or ()
 
@@ -108,9 +112,9 @@ def carry_out(
             folder.start()
         lines: list[str] = [] if folder is None else list(folder.lines())
         plan = Plan(study.measures, study.keep, None if folder is None else folder.path.absolute())
-        missing = (run for run in study.runs() if run.number not in done)
+        groups = grouped(study.scenario, plan, study.runs(), done, cores())
         tell = _Told(progress, len(lines), study.size)
-        for row in road(study.scenario, plan, grouped(study.scenario, missing), stop):
+        for row in road(study.scenario, plan, groups, stop):
             text = line_of(study, row)
             if folder is not None:
                 folder.append(text)
@@ -148,8 +152,8 @@ def duration(seconds: float) -> str:
 
 def timed(study: Study, stop: Interruption) -> Row | None:
     """The row of the first run, of which nothing is kept; None if it was stopped."""
-    group = grouped(study.scenario, [next(study.runs())])
-    return next(by_pool(1)(study.scenario, Plan(study.measures), group, stop), None)
+    first = [Group((next(study.runs()),))]
+    return next(by_pool(1)(study.scenario, Plan(study.measures), first, stop), None)
 
 
 def by_pool(jobs: int | None) -> Road:
