@@ -142,7 +142,7 @@ ROOMS = {
     "simulator.stopping": "Interruption",
     "simulator.studies.fit_model": "FitModel",
     "simulator.studies.fit_search": "Search",
-    "simulator.studies.fit_study": "load_fit",
+    "simulator.studies.fit_study": "FitFile NumberFile load_fit",
     "simulator.studies.observed": "observable place_of",
     "simulator.studies.families": "FEWEST Group grouped rows_side_by_side",
     "simulator.studies.in_runs": "SideBySideRuns",

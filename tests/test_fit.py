@@ -404,11 +404,18 @@ def test_inputs_are_copied_and_the_fitted_scenario_runs(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    ({"data": "prices.csv"}, "found no file prices.csv; expected a CSV file with names in its first line"),
+    (
+        {"data": "prices.csv"},
+        "study.yaml:2:7: data: found no file prices.csv; expected a CSV file, seen from the study",
+    ),
     ({"cases": ""}, "data.csv:1: case: found a and b in a study without cases; expected one case, or cases: FILE"),
     ({"free": "{}"}, "study.yaml:4:7: free: found an empty mapping"),
     ({"free": ""}, "study.yaml:1:1: free: missing key free; expected what is free, by path"),
     ({"start": "5"}, "unknown key 'start'; expected one of name, scenario, data, cases, free, starts, seed"),
+    (
+        {"free": "{consumers.c0.endowment.y: {bounds: [3]}}"},
+        "study.yaml:4:43: free.consumers.c0.endowment.y.bounds: found a list of 1; expected at least 2",
+    ),
     ({"starts": "0"}, "study.yaml:5:9: starts: found 0; expected a number of at least 1"),
     ({"free": "{supply.bread: {}}"}, "free.supply.bread"),
     ({"free": "{consumers.c2.budget: {}}"}, "unknown path 'consumers.c2.budget'"),
@@ -419,7 +426,7 @@ REFUSED = [
         "found a mapping there in the scenario; expected a number, or start: NUMBER here; did you mean simplex?",
     ),
     ({"free": "{consumers.c0.endowment.x: simplex}"}, "expected a simplex of two or more numbers above 0 by name"),
-    ({"free": "{consumers.c0.endowment.y: free}"}, "expected {start: 1, bounds: [0.1, 10]}, {} or simplex"),
+    ({"free": "{consumers.c0.endowment.y: free}"}, "expected a start, {start: 1, bounds: [0.1, 10]}, {} or simplex"),
     ({"free": "{consumers.c0.endowment.y: {bounds: [3, 1]}}"}, "found [3, 1]; expected the smaller first"),
     (
         {"free": "{consumers.c0.endowment.y: {bounds: [3, 10]}}"},

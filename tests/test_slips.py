@@ -26,6 +26,8 @@ from tests.house import (
     SELLERS,
     TECHNOLOGIES,
     UTILITIES,
+    FitFile,
+    NumberFile,
     Outcome,
     ScenarioError,
     app,
@@ -431,10 +433,11 @@ def test_python_is_told_what_to_pass() -> None:
 
 
 def names_there_are() -> set[str]:
-    """Every word that a scenario or a command line may hold: keys, kinds, outcomes, options, commands, functions."""
+    """Every word that a scenario, a study or a command line may hold: keys, kinds, outcomes, options, commands, functions."""
     import typer
 
     names = {*get_args(Outcome), *UTILITIES, *TECHNOLOGIES, *DISTRIBUTIONS, *BEHAVIOURS, *SCHEDULERS, *SELLERS}
+    names |= {*FitFile.model_fields, *NumberFile.model_fields}
     names |= {*FUNCTIONS, *LISTED, "endowments", "tastes", "l2", "sup", "--debug", "--version", "--help"}
 
     def below(schema: Any) -> None:
@@ -735,7 +738,9 @@ def test_the_examples_of_the_help_do_what_they_show(call: Called) -> None:
     for example in examples:
         _, *arguments = shlex.split(example.partition(" > ")[0])
         code, out, error = call(*arguments)
-        assert (code, error if arguments[0] not in ("run", "tune", "fit") else "") == (0, ""), example
+        assert (code, error if arguments[0] not in ("run", "tune", "fit", "sweep", "sensitivity") else "") == (0, ""), (
+            example
+        )
         assert out
     written = (
         "outputs/tupperware/figures/prices.svg",

@@ -185,6 +185,7 @@ _BOUNDS = {
     "less_than": ("lt", "a number below"),
     "less_than_equal": ("le", "a number of at most"),
 }
+_LENGTHS = {"too_long": ("max_length", "at most"), "too_short": ("min_length", "at least")}
 _NAMED = re.compile(r"^unknown key .*; did you mean (\w+)\?$")
 _QUOTED_WORD = re.compile(r"'([^']*)'")
 
@@ -212,6 +213,9 @@ def _fault(language: Language, details: dict[str, Any], suggest: bool) -> Fault:
         guess = _written(value, details["msg"]) if isinstance(value, str) else None
         guess = guess or reshaped(language, path, value, details["msg"])
         return Fault(path, f"found {found(value)}; expected {details['msg']}{meant(guess)}")
+    if kind in _LENGTHS and isinstance(value, list) and context.get("min_length") != 1:
+        key, words = _LENGTHS[kind]
+        return Fault(path, f"found a list of {context['actual_length']}; expected {words} {context[key]}", spot)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return Fault(path, f"found {found(value)}; expected {words} {number(context[key])}", spot)

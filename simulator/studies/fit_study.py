@@ -21,7 +21,7 @@ from pydantic import Field, Tag
 from simulator.economics.ties import set_valued
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds import wording
-from simulator.kinds.entry import MAPPING, TEXT, Entry, Name, Whole, by_shape
+from simulator.kinds.entry import MAPPING, NUMBER, TEXT, Entry, Name, Whole, by_shape
 from simulator.kinds.wording import nearest, quoted
 from simulator.references.implicit import STEP
 from simulator.scenario import Scenario
@@ -36,7 +36,7 @@ from simulator.studies.observed import Columns, Observation, places_of, read_obs
 from simulator.studies.reading import Opened, Source
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
-HOW = "{start: 1, bounds: [0.1, 10]}, {} or simplex"
+HOW = "a start, {start: 1, bounds: [0.1, 10]}, {} or simplex"
 
 
 class NumberFile(Entry):
@@ -47,7 +47,8 @@ class NumberFile(Entry):
 
 
 FreeFile = Annotated[
-    Annotated[Literal["simplex"], Tag(TEXT)] | Annotated[NumberFile, Tag(MAPPING)], by_shape(HOW, "simplex")
+    Annotated[Literal["simplex"], Tag(TEXT)] | Annotated[float, Tag(NUMBER)] | Annotated[NumberFile, Tag(MAPPING)],
+    by_shape(HOW, "simplex"),
 ]
 
 
@@ -93,6 +94,9 @@ def load_fit(source: Source, seed: int | None = None) -> FitStudy:
     """The study of a YAML file or of plain Python data. Raises `ScenarioError` with what is wrong."""
     opened = Opened(source)
     model = validate_as(opened.document, FitFile) if opened.document.complete else None
+    for key, file in (("data", model and model.data), ("cases", model and model.cases)):
+        if file is not None and not (opened.folder / file).is_file():
+            opened.complain((key,), f"found no file {opened.folder / file}; expected a CSV file, seen from the study")
     opened.refuse()
     assert model is not None
     name, scenario = opened.name(model.name), opened.scenario()
@@ -170,7 +174,7 @@ def _placed(opened: Opened, problem: Problem, free: Coordinates, changed: _Chang
     return replace(opened.document.problem(Fault(("scenario",), problem.message + of)), path=problem.path)
 
 
-def _free(opened: Opened, given: Mapping[str, str | NumberFile], scenario: Scenario) -> Coordinates:
+def _free(opened: Opened, given: Mapping[str, str | float | NumberFile], scenario: Scenario) -> Coordinates:
     """The free parameters of a study. Raises `ScenarioError`."""
     written, found = from_data(scenario.resolved), list[Free]()
     for path, how in given.items():
@@ -186,7 +190,8 @@ def _free(opened: Opened, given: Mapping[str, str | NumberFile], scenario: Scena
         if isinstance(how, str):
             found += _shares(opened, path, value)
         else:
-            found += _number(opened, path, how, value)
+            number = how if isinstance(how, NumberFile) else NumberFile(start=how)
+            found += _number(opened, path, number, value)
     opened.refuse()
     return Coordinates(tuple(found))
 
