@@ -156,7 +156,7 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
     check_folder(out)
     complaints: list[str] = []
     for task in tasks:
-        folder = RunFolder(task.folder, task.scenario.run.tables)
+        folder = RunFolder(task.folder, task.scenario.run.tables, task.scenario.run.format)
         try:
             if resume:
                 folder.checkpoint(task.scenario.text, task.scenario.inputs)
@@ -222,7 +222,7 @@ def _run_meant(place: Path) -> str | None:
         folder for above in (Path("outputs"), place.parent) for folder in sorted(above.glob("*")) if folder.is_dir()
     ]
     named = {folder.name: str(folder) for folder in near}
-    if (place.parent / "trajectory.csv").is_file():
+    if any(place.parent.glob("trajectory.*")):
         return str(place.parent)
     guess = nearest(place.stem if place.is_file() else place.name, named)
     return named[guess] if guess else f"simulator run {place}" if place.suffix in (".yaml", ".yml") else None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never, overload
 
@@ -21,9 +21,10 @@ import numpy as np
 from simulator.dynamics.verdicts import Verdict
 from simulator.economics.forms import Array
 from simulator.kinds.wording import unknown
-from simulator.records.columns import TABLES
+from simulator.records.columns import TABLES, Columns
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of, without_gains
 from simulator.records.folder import RunFolder
+from simulator.records.members import member_columns, member_tables, no_members
 from simulator.records.recorder import UNSEEN, Recorder
 from simulator.records.report import equilibrium_table, last_row, scale, sentence, summary_of, versions
 from simulator.records.table import Table, frames
@@ -76,6 +77,8 @@ class Simulation:
         self.verdict: Verdict | None = None
         self._following = scenario.following()
         self._next = next(self._following, None)
+        self._regime = scenario.regimes[0]
+        self.chosen = sorted({tick for ticks in run.members.values() for tick in ticks})
         self._looks_at, self._waits = run.ticks + 1 if watched else 1, 1
 
     def ticks(self) -> Iterator[int]:
@@ -113,7 +116,8 @@ class Simulation:
         if watch is not None and view.passes_over:
             if run.stop != "verdict" or self._next is not None:
                 watch = watch._replace(residual=-np.inf)
-            ahead = (run.ticks if self._next is None else min(run.ticks, self._next.tick - 1)) - tick
+            stops = [*([] if self._next is None else [self._next.tick - 1]), *(at for at in self.chosen if at >= tick)]
+            ahead = min([run.ticks, *stops]) - tick
             ticks, unseen = min(ahead, recorder.room), min(ahead, UNSEEN * recorder.room, -tick % self._every)
             if ticks > 0:
                 seen = market.pass_over(watch, ticks, unseen if view.passes_unseen and self._every > 1 else None)
@@ -128,6 +132,7 @@ class Simulation:
     def _change_economy(self, regime: Regime) -> None:
         """A shock: from the coming tick on the economy is another, or prices are."""
         market, view = self.market, self.recorder.view
+        self._regime = regime
         market.economy = regime.economy
         self.verdict_rule.change_economy(regime.tick)
         view.change_economy(regime.tick, regime.economy)
@@ -145,6 +150,23 @@ class Simulation:
             return np.maximum(prices, self.scenario.rule.floor)
 
         return moved
+
+    @cached_property
+    def member_columns(self) -> Columns:
+        """The columns of members.csv."""
+        firms = [firm.name for firm in self.scenario.economy.firms]
+        return member_columns(self.scenario.drawn(self.scenario.regimes[0]), firms)
+
+    def members(self, tick: int | None = None) -> Iterator[Table]:
+        """The rows of members.csv after the tick just over, piece by piece; before any tick none, if there ever are."""
+        if tick is None:
+            yield from [no_members(self.member_columns)] if self.chosen else []
+            return
+        chosen = {name for name, ticks in self.scenario.run.members.items() if tick in ticks}
+        now = self.market.transition if chosen else None
+        if now is not None:
+            drawn = {name: fields for name, fields in self.scenario.drawn(self._regime).items() if name in chosen}
+            yield from member_tables(self.market.scheduler, now, drawn, self.member_columns)
 
     def state(self) -> dict[str, Array]:
         """All that the rest of the run depends on, as arrays under dotted names."""
@@ -188,6 +210,7 @@ class Run:
     wedges: pd.DataFrame
     equilibrium: pd.DataFrame
     distribution: pd.DataFrame
+    members: pd.DataFrame
     summary: dict[str, Any]
 
     def _repr_html_(self) -> str:
@@ -254,7 +277,7 @@ class Run:
         from simulator.figures.frames import TABLES, Frames
         from simulator.figures.table import FIGURES, draw, drawn
 
-        run = Frames(**{name: getattr(self, name) for name in TABLES}, summary=self.summary)
+        run = Frames(**{name: getattr(self, name) for name in (*TABLES, "members")}, summary=self.summary)
         if isinstance(figure, str):
             if figure not in FIGURES:
                 raise ValueError(f"{unknown('figure', figure, FIGURES)}; to draw all into files, folder={figure!r}")
@@ -305,10 +328,12 @@ def simulate(
 
     seen: list[Mapping[str, Table]] = []
     summary = run_in_memory(scenario, seen.append)
-    *blocks, last = seen
+    *blocks, last = map(scenario.run.kept.of, seen)
     kept = scenario.run.tables
-    tables = frames([block for block in blocks if block], kept)
+    tables = frames([block for block in blocks if block and "members" not in block], kept)
     tables |= {name: table.frame() for name, table in last.items()}
+    if members := [block for block in blocks if "members" in block]:
+        tables |= frames(members[1:] or members, kept)
     tables |= {name: pd.DataFrame() for name in TABLES if name not in kept}
     return Run(scenario.name, summary=summary, **tables)
 
@@ -326,7 +351,11 @@ def run_in_memory(scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = 
     began = time.perf_counter()
     with one_thread():
         simulation, tables = Simulation(scenario), dict[str, Table]()
-        for _ in simulation.ticks():
+        for table in simulation.members():
+            seen({"members": table})
+        for tick in simulation.ticks():
+            for table in simulation.members(tick):
+                seen({"members": table})
             if simulation.verdict is None and stopped():
                 simulation.verdict = Verdict("interrupted", {})
             if simulation.recorder.full or simulation.verdict is not None:
@@ -355,7 +384,7 @@ def run_to_disk(
     anything but a run, or if `resume` finds a run of another scenario or a damaged checkpoint.
     """
     began = time.perf_counter()
-    with RunFolder(folder, scenario.run.tables) as files:
+    with RunFolder(folder, scenario.run.tables, scenario.run.format) as files:
         manifest = files.checkpoint(scenario.text, scenario.inputs) if resume else None
         finished = files.finished(manifest) if manifest is not None else None
         if finished is not None:
@@ -363,22 +392,26 @@ def run_to_disk(
         simulation = Simulation(scenario)
         if manifest is None:
             files.start(scenario.text, scenario.inputs)
+            for table in simulation.members():
+                files.append({"members": table})
         else:
             simulation.restore(files.resume(manifest, simulation.state(), scenario.run.ticks))
         tables: dict[str, Table] = {}
         for tick in simulation.ticks():
             progress(tick, scenario.run.ticks)
+            for table in simulation.members(tick):
+                files.append({"members": table})
             if simulation.verdict is None and stopped():
                 simulation.verdict = Verdict("interrupted", {})
             if simulation.verdict is not None or simulation.recorder.full:
                 block = simulation.recorder.tables(last=simulation.verdict is not None)
-                files.append(block)
+                files.append(scenario.run.kept.of(block))
                 seen(block)
                 if simulation.verdict is None:
                     files.hold(simulation.state)
                 tables = block or tables
         last, summary = conclude(simulation, tables, time.perf_counter() - began)
-        files.finish(last, summary)
+        files.finish(scenario.run.kept.of(last), summary)
         seen(last)
         # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
         # What was interrupted goes on after its last whole block.
@@ -406,6 +439,7 @@ def conclude(
     written = {name: table() for name, table in at_the_end.items() if name in scenario.run.tables}
     last = last_row(tables, view.free_goods)
     facts = {"ticks": ticks, "tolerance": scenario.run.tolerance, "gainless": without_gains(cohorts, economy)}
+    facts["unreached"] = [f"{at:,}" for at in simulation.chosen if at > ticks]
     facts["ran_on"] = scenario.run.stop == "never" and ticks > 0 and verdict.outcome in ("cleared", "diverged")
     facts |= view.facts(verdict, now, last)
     known = {
@@ -427,6 +461,7 @@ def conclude(
         "distribution": distribution_summary(cohorts),
         "shocks": scenario.last_ticks.shocks_up_to(ticks),
         "worst_imbalance": 0.0,
+        **{name: kept and sorted(kept) for name, kept in scenario.run.kept._asdict().items()},
         "tables": [table for table in TABLES if table in scenario.run.tables],
         "seed": scenario.run.seed,
         "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),

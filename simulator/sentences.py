@@ -222,6 +222,7 @@ MARKET = (
         "and a smaller rate may help",
         lambda f: f.outcome == "cleared" and f.path_hop > AGREE,
     ),
+    Sentence("unreached", "Members were to be recorded at tick {unreached:names}: the run had ended"),
     Sentence("no_gains", "Gains from trade of {gainless:names} have no number: without trade some have no utility"),
 )
 """What is said of a market in which everybody plans."""

@@ -129,7 +129,7 @@ ROOMS = {
     "simulator.scenario.document": "scalar",
     "simulator.scenario.variation": "Variation",
     "simulator.kinds.distributions": "DISTRIBUTIONS",
-    "simulator.kinds.draws": "Reader",
+    "simulator.kinds.draws": "Draws Reader",
     "simulator.kinds.entry": "Complaint Entry GoodName MARKS Positive refusal required",
     "simulator.kinds.numbers": "Amounts AnyPositive",
     "simulator.kinds.technologies": "TECHNOLOGIES",

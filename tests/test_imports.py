@@ -171,7 +171,7 @@ def test_the_judges_do_not_see_the_market(module: str) -> None:
 
 @pytest.mark.parametrize("module", [module for module in FILES if room(module) == "figures"])
 def test_figures_draw_from_what_was_written(module: str) -> None:
-    assert {room(other) for other in reach(module)} <= {"errors", "sentences", "figures"}
+    assert {room(other) for other in reach(module)} <= {"errors", "extras", "sentences", "figures"}
     assert not [str(found) for found in IMPORTS[module] if top(found.target) == "mesa"]
 
 

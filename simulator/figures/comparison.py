@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.errors import RunFolderError
-from simulator.figures.frames import Floats, fixed_prices, largest, left_out, summary_number
+from simulator.figures.frames import Floats, fixed_prices, is_there, largest, left_out, summary_number
 from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, read_run_measures
 from simulator.sentences import COMPARED, COMPARED_PRICES, said
 
@@ -230,12 +230,12 @@ def why_no_run(folder: Path, files: Sequence[str] = FILES) -> str:
         return f"{folder}: no such folder; {expected}"
     if not folder.is_dir():
         return f"{folder}: found a file; {expected}"
-    missing = [name for name in files if not (folder / name).is_file()]
+    missing = [name for name in files if not is_there(folder / name)]
     if gone := [name for name in missing if name.removesuffix(".csv") in left_out(folder)]:
         return missing_tables(folder, gone, files)
     if missing == ["summary.json"]:
         return f"{folder}: found a run that did not end (no summary.json); simulator run with --resume ends it"
-    if missing and any((place / files[0]).is_file() for place in folder.iterdir()):
+    if missing and any(is_there(place / files[0]) for place in folder.iterdir()):
         return f"{folder}: found a folder of runs; {expected}; did you mean {folder}/*?"
     return f"{folder}: found no {_any_of(missing)}; {expected}" if missing else ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +12,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from simulator.extras import library
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +32,7 @@ class Frames:
     equilibrium: pd.DataFrame
     distribution: pd.DataFrame
     summary: Mapping[str, Any]
+    members: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_run(folder: str | Path) -> Frames:
@@ -37,10 +40,15 @@ def read_run(folder: str | Path) -> Frames:
     run left it out.
     """
     folder = Path(folder)
-    if not (folder / "trajectory.csv").is_file() and "trajectory" not in left_out(folder):
+    if not is_there(folder / "trajectory.csv") and "trajectory" not in left_out(folder):
         raise FileNotFoundError(f"{folder}: no trajectory.csv here; expected the folder of a run, such as outputs/NAME")
-    tables = {name: read_table(folder / f"{name}.csv") for name in TABLES}
+    tables = {name: read_table(folder / f"{name}.csv") for name in (*TABLES, "members")}
     return Frames(**tables, summary=read_summary(folder))
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is a file of a run: of a table that is kept as Parquet, that one in the place of the CSV."""
+    return file.is_file() or (file.suffix == ".csv" and file.with_suffix(".parquet").is_file())
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -56,7 +64,12 @@ def left_out(folder: Path) -> list[str]:
 
 
 def read_table(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """A CSV of a run, or the named columns of it alone; `ValueError` if it lacks one of them."""
+    """A CSV of a run, or what it became (see `is_there`), or the named columns of it alone; `ValueError` if it lacks
+    one of them.
+    """
+    if not file.is_file() and (parquet := file.with_suffix(".parquet")).is_file():
+        library("pyarrow", "a run that is kept as Parquet")
+        return pd.read_parquet(parquet, columns=None if columns is None else [*columns])
     if not file.is_file() or file.stat().st_size == 0:
         return pd.DataFrame()
     # A good may be called "NA" or "1", and in agents.csv `input` is a number: only an empty cell is empty.

@@ -12,6 +12,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "network": ("trajectory", "agents"),
     "simplex": ("trajectory",),
     "gains": ("distribution",),
+    "members": ("members",),
     "wave": ("trajectory",),
     "learnt": ("trajectory", "ticks", "agents"),
     "held_out": (),
@@ -20,6 +21,10 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 """The tables that a figure cannot do without; none where the summary tells all."""
 
 
-def possible(tables: Collection[str]) -> set[str]:
-    """The figures that can be drawn of these tables, if there is anything to see."""
-    return {name for name, needed in NEEDED.items() if {*needed} <= {*tables}}
+WHOLE = ("network", "simplex", "learnt")
+"""What needs every good and every agent."""
+
+
+def possible(tables: Collection[str], *, whole: bool = True) -> set[str]:
+    """The figures that can be drawn of these tables, if there is anything to see; of `whole` ones, or of some rows."""
+    return {name for name, needed in NEEDED.items() if {*needed} <= {*tables} and (whole or name not in WHOLE)}

@@ -14,13 +14,27 @@ from simulator.figures.curves import convergence, diagnostics, wedges
 from simulator.figures.frames import TABLES, Frames, read_run
 from simulator.figures.gains import gains
 from simulator.figures.learnt import held_out, learnt
+from simulator.figures.members import members
 from simulator.figures.needed import NEEDED, possible
 from simulator.figures.network import network
 from simulator.figures.prices import prices, three_prices
 from simulator.figures.simplex import simplex
 from simulator.figures.wave import wave
 
-BUILDERS = (prices, three_prices, convergence, wedges, network, simplex, gains, wave, learnt, held_out, diagnostics)
+BUILDERS = (
+    prices,
+    three_prices,
+    convergence,
+    wedges,
+    network,
+    simplex,
+    gains,
+    members,
+    wave,
+    learnt,
+    held_out,
+    diagnostics,
+)
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: build for build in BUILDERS}
 """The figures of a run by the names of their files; None where one would say nothing."""
 
@@ -56,7 +70,8 @@ def draw(
         raise OSError(errno.EEXIST, "found a file; expected a folder for figures, or nothing", str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    drawable = possible(frames.summary.get("tables", TABLES))
+    whole = not (frames.summary.get("goods") or frames.summary.get("agents"))
+    drawable = possible(frames.summary.get("tables", TABLES), whole=whole)
     with warnings.catch_warnings():
         # A letter that no font here has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -168,6 +168,18 @@ EQUILIBRIUM: Columns = (
 )
 """Columns of equilibrium.csv after `equilibrium` and `good`."""
 
+MEMBERS: Columns = (
+    Column("income", MONEY, "a consumer's planned income of the tick"),
+    Column("utility", UTILITY, "its utility of what it consumed"),
+    Column("gain", MONEY, "what it gains by trade, as in distribution.csv"),
+    Column("money", MONEY, "what is left in its account"),
+    Column("profit", MONEY, "a firm's cash flow of the tick (planned profit while trade waits)"),
+    Column("output", QUANTITY, "made by a firm (planned while trade waits)"),
+)
+"""Columns of members.csv after `tick`, `agent` and `member`, before those of the numbers that are drawn."""
+DRAWN = "PATH"
+"""Stands for the columns of members.csv that are called by what is drawn, such as `utility.ces.elasticity`."""
+
 DISTRIBUTION: Columns = (
     Column("income", MONEY, "this percent of the cohort have at most this income"),
     Column("utility", UTILITY, "this percent have at most this utility"),
@@ -200,9 +212,15 @@ TABLES: dict[str, Sheet] = {
     "agents": Sheet(_TICK | _AGENT | _GOOD, (*AGENTS, *USERS)),
     "wedges": Sheet(_TICK | {"firm": "the firm's name", "input": "the good it uses"}, WEDGES),
     "equilibrium": Sheet({"equilibrium": "its number"} | _GOOD, EQUILIBRIUM),
+    "members": Sheet(
+        _TICK | {"agent": "the cohort's name", "member": "its number in the cohort, from 0"},
+        (*MEMBERS, Column(DRAWN, NUMBER, "a column for each number drawn or read, by its path in the entry")),
+    ),
     "distribution": Sheet({"agent": "the cohort's name", "percent": "of members, ordered"}, DISTRIBUTION),
 }
 """Every CSV of a run, without what a scheduler adds."""
+KEPT_TABLES = frozenset(TABLES) - {"members"}
+"""Those that are kept unless a scenario says otherwise."""
 
 
 def growing_columns(*further: Column, users: bool = True) -> dict[str, Columns]:
@@ -248,6 +266,8 @@ SUMMARY = {
     "test": "of several contracts: how held-out patterns are decided, and some of them, for figures",
     "surface": "of patterns of two inputs: what the market would supply all over their square, for figures",
     "separable": "of orders of 0 or 1: whether some prices of the inputs fill them all or nothing (a linear programme)",
+    "goods": "those that tables have rows of, if others were left out by `run: {goods: [...]}`",
+    "agents": "the entries that tables have rows of, if others were left out by `run: {agents: [...]}`",
     "tables": "those that were kept, by their names; others were left out by `run: {tables: [...]}`",
     "seed": "seed of every random stream",
     "scenario_sha256": "hash of the scenario as resolved (scenario.yaml)",

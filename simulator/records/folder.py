@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Set
 from contextlib import contextmanager, suppress
@@ -13,12 +14,13 @@ from typing import Any, Self
 
 from simulator.errors import RunFolderError
 from simulator.records.checkpoint import DAMAGED, Manifest, State, Tally, UnfitError, Written, packed
-from simulator.records.columns import TABLES, growing_columns
+from simulator.records.columns import KEPT_TABLES, TABLES, growing_columns
 from simulator.records.lock import Lock
+from simulator.records.parquet import convert
 from simulator.records.table import Table
 
 SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"
-GROWING, LAST = tuple(growing_columns()), ("equilibrium", "distribution")
+GROWING, LAST = (*growing_columns(), "members"), ("equilibrium", "distribution")
 """Tables that grow with the ticks, and those written at the end."""
 INPUTS = "inputs"
 """Copies of the files that the scenario read."""
@@ -26,7 +28,7 @@ LOCK = "run.lock"
 """There while a run is at work in the folder."""
 PART = ".part"
 """Ending of a file that is still being written; it takes its own name once it is whole."""
-WRITTEN = (*(f"{table}.csv" for table in TABLES), SUMMARY, CHECKPOINT)
+WRITTEN = (*(f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet")), SUMMARY, CHECKPOINT)
 FIGURES = (".pdf", ".png", ".svg")
 
 KEEP_EVERY = 0.05
@@ -42,12 +44,13 @@ class RunFolder:
 
     A run killed at any moment loses nothing recorded before its last checkpoint: `resume` cuts the files back to it. A
     run is finished once there is a checkpoint that knows the summary, which is written after everything that it speaks
-    of. Within `with` the folder is this process's alone. All methods raise `RunFolderError` with one line on what is in
-    the way.
+    of. If the `form` is parquet, the CSVs of a run that is at its end become Parquet files, and go once the checkpoint
+    knows of these. Within `with` the folder is this process's alone. All methods raise `RunFolderError` with one line
+    on what is in the way.
     """
 
-    def __init__(self, path: Path, tables: Set[str] = frozenset(TABLES)) -> None:
-        self.path = path
+    def __init__(self, path: Path, tables: Set[str] = KEPT_TABLES, form: str = "csv") -> None:
+        self.path, self._form = path, form
         self._growing = [f"{table}.csv" for table in GROWING if table in tables]
         self._at_the_end = [*(f"{table}.csv" for table in LAST if table in tables), SUMMARY]
         self._lock = Lock(path / LOCK)
@@ -119,8 +122,9 @@ class RunFolder:
             state = manifest.load(self.path / CHECKPOINT, ticks)
         tallies = {name: self._tally(name, manifest.files[name]) for name in self._growing}
         with self._plainly("written"):
-            for name in self._at_the_end:
-                (self.path / name).unlink(missing_ok=True)
+            for name in (*self._at_the_end, *map(self._finally, self._growing)):
+                if name not in self._growing:
+                    (self.path / name).unlink(missing_ok=True)
             for name, tally in tallies.items():
                 self._files[name] = GrowingFile(self.path / name, tally)
         return state
@@ -143,7 +147,8 @@ class RunFolder:
                 if not (self.path / name).is_file() or (self.path / name).read_bytes() != self._read(place):
                     raise RunFolderError(f"{place}: found other contents than in {self.path / name}; {WAYS_OUT}")
             manifest = Manifest.read(self.path / CHECKPOINT)
-            whole = set(manifest.files) in ({*self._growing}, {*self._growing, *self._at_the_end})
+            at_the_end = map(self._finally, (*self._growing, *self._at_the_end))
+            whole = set(manifest.files) in ({*self._growing}, {*at_the_end})
             if not whole or not all(written.length > 0 for written in manifest.files.values()):
                 raise UnfitError(DAMAGED)
             for name, written in manifest.files.items():
@@ -159,13 +164,15 @@ class RunFolder:
         for name, written in manifest.files.items():
             if self._tally(name, written).written.length < (self.path / name).stat().st_size:
                 raise RunFolderError(f"{self.path / name}: found more than the run wrote; {WAYS_OUT}")
+        with suppress(OSError):
+            self._drop_csvs(manifest.files)
         return json.loads(self._read(self.path / SUMMARY))
 
     def append(self, tables: Mapping[str, Table]) -> None:
         """Write a block of rows to each CSV that is kept."""
         kept = {f"{name}.csv": table for name, table in tables.items()}
         with self._plainly("written"):
-            for name in self._files if kept else ():
+            for name in self._files.keys() & kept.keys():
                 file, table = self._files[name], kept[name]
                 if not file.tally.written.length:
                     file.add(table.header.encode())
@@ -193,6 +200,7 @@ class RunFolder:
         began = time.monotonic()
         with self._plainly("written"):
             self._write(CHECKPOINT, packed(*self._held))
+            self._drop_csvs(self._held[1])
         self._held = None
         now = time.monotonic()
         self._due = now + max(SAVE_EVERY, (now - began) / SAVE_SHARE)
@@ -202,9 +210,38 @@ class RunFolder:
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         last = {f"{name}.csv": "".join([table.header, *table.lines()]).encode() for name, table in tables.items()}
         with self._plainly("written"):
-            for name, data in (last | {SUMMARY: f"{text}\n".encode()}).items():
+            for name, data in last.items():
                 self._write(name, data)
                 self._last[name] = Tally(data).written
+            if self._form != "csv" and summary["outcome"] != "interrupted":
+                self._last = {self._finally(name): self._convert(name) for name in (*self._files, *last)}
+                self._files = {}
+            self._write(SUMMARY, f"{text}\n".encode())
+            self._last[SUMMARY] = Tally(f"{text}\n".encode()).written
+
+    def _finally(self, name: str) -> str:
+        """What a CSV is called once the run is at its end."""
+        return name.replace(".csv", f".{self._form}")
+
+    def _convert(self, name: str) -> Written:
+        """Write a CSV in the form that it has in the end."""
+        target = self.path / self._finally(name)
+        part = target.with_name(f"{target.name}{PART}")
+        if name in self._files:
+            self._files[name].close()
+        try:
+            convert(name.removesuffix(".csv"), self.path / name, part)
+            part.replace(target)
+        except (OSError, KeyboardInterrupt):
+            part.unlink(missing_ok=True)
+            raise
+        return Tally.of(target, sys.maxsize).written
+
+    def _drop_csvs(self, known: Mapping[str, Written]) -> None:
+        """Remove the CSVs that a checkpoint knows in another form."""
+        for name in (*self._growing, *self._at_the_end):
+            if name not in known and self._finally(name) in known:
+                (self.path / name).unlink(missing_ok=True)
 
     def _names(self) -> set[str]:
         """What is in the folder."""

@@ -28,7 +28,7 @@ from simulator.economics.user_markets import UserMarkets
 from simulator.formulas.in_floats import in_arrays, plain
 from simulator.formulas.in_runs import joined, picked, stacked
 from simulator.records.agent_rows import AgentRows
-from simulator.records.columns import TABLES, TRADE_TICKS, growing_columns
+from simulator.records.columns import KEPT_TABLES, TRADE_TICKS, growing_columns
 from simulator.records.market_block import Afterwards, Appraisal, Block, MarketNote
 from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
@@ -69,7 +69,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         references: References | None,
         *,
         every_tick: bool,
-        tables: Set[str] = frozenset(TABLES),
+        tables: Set[str] = KEPT_TABLES,
         economies: Sequence[Economy] = (),
     ) -> None:
         self.economy, self.markets, self.rule = economy, markets, rule

@@ -14,7 +14,7 @@ from simulator.dynamics.market_tick import Stretch
 from simulator.dynamics.transition import StateT, TickT, Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.records.columns import TABLES, Columns, Known, growing_columns
+from simulator.records.columns import KEPT_TABLES, TABLES, Columns, Known, growing_columns
 from simulator.records.table import Table, names
 from simulator.sentences import Facts, Sentence
 
@@ -117,7 +117,7 @@ class Recorder:
     """
 
     def __init__(
-        self, view: View[Any, Any, Any], ends: Container[int] = frozenset(), kept: Set[str] = frozenset(TABLES)
+        self, view: View[Any, Any, Any], ends: Container[int] = frozenset(), kept: Set[str] = KEPT_TABLES
     ) -> None:
         self.view, self._ends, self._kept = view, ends, kept
         self._seen, self._notes, self._last, self._bytes = 0, list[Any](), -1, 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -76,6 +76,12 @@ class Table:
                 columns[column] = [cell.removesuffix(".0") for cell in columns[column]]
             keys = [f"{one},{part}" for one in some for part in parts] if self.parts else some
             yield "".join([",".join(row) + "\n" for row in zip(keys, *columns, strict=True)])
+
+    def where(self, each: NDArray[np.bool_], parts: NDArray[np.bool_]) -> Table:
+        """Some of the rows: of some of `each`, some of the `parts`."""
+        values = self.values.reshape(len(each), len(parts), -1)[each][:, parts].reshape(-1, len(self.columns))
+        some = {name: key[each] for name, key in self.each.items()}
+        return replace(self, each=some, parts={name: key[parts] for name, key in self.parts.items()}, values=values)
 
     def frame(self) -> pd.DataFrame:
         """The rows as a DataFrame."""

@@ -24,6 +24,7 @@ from simulator.scenario.complaints import validate
 from simulator.scenario.course import Course
 from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime
+from simulator.scenario.kept_checks import unreached_members
 from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, files_spoken_of, needed
 from simulator.scenario.programs import expand_program
@@ -255,7 +256,12 @@ def built(
         if document.faults:
             return None
         reached = [shock for shock in shocked if shock.tick <= model.run.ticks]
-        faults = [*unreached(model), *slow_numeraire(model), *unlikely([model, *(shock.model for shock in reached)])]
+        faults = [
+            *unreached(model),
+            *unreached_members(model),
+            *slow_numeraire(model),
+            *unlikely([model, *(shock.model for shock in reached)]),
+        ]
         warnings += [document.problem(replace(fault, message=f"warning: {fault.message}")) for fault in faults]
         scenario = build(
             model, aftermath.following, reached, resolved, path, files, document.plugins, tuple(warnings), made

@@ -14,7 +14,8 @@ from simulator.dynamics.trading import Trade as TradeRule
 from simulator.errors import Problem
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
-from simulator.records.columns import TABLES
+from simulator.records.columns import KEPT_TABLES
+from simulator.records.kept import Kept
 from simulator.scenario.course import LastTicks
 from simulator.scenario.document import dump
 from simulator.scenario.economies import Regime, Regimes, Shocked, locked, markets_of, outside_prices
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class RunSettings:
     """How long a run may take (`ticks`), when it counts as cleared (`tolerance`), what it records and when it stops;
-    `tables` are those that are kept.
+    `tables` are those that are kept, in a `format`, of some `goods` and `agents` alone if they are named; each agent of
+    the entries of `members` is recorded at some ticks.
     """
 
     ticks: int = 1000
@@ -44,7 +46,16 @@ class RunSettings:
     diagnostics: int = 1
     engine: str = "auto"
     stop: str = "verdict"
-    tables: frozenset[str] = frozenset(TABLES)
+    tables: frozenset[str] = KEPT_TABLES
+    goods: frozenset[str] | None = None
+    agents: frozenset[str] | None = None
+    members: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+    format: str = "csv"
+
+    @property
+    def kept(self) -> Kept:
+        """Which rows of tables are kept."""
+        return Kept(self.goods, self.agents)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +105,10 @@ class Scenario:
     def text(self) -> str:
         """The scenario as resolved, in YAML, with the engine that runs it: what is written beside a run."""
         return dump({**self.resolved, "run": {**self.resolved["run"], "engine": self.engine}})
+
+    def drawn(self, regime: Regime) -> dict[str, dict[str, Array]]:
+        """What was drawn for the agents of each entry whose members are recorded, by the path of the field in it."""
+        return {name: regime.drawn(name) for name in self.run.members}
 
     @property
     def rule(self) -> price_rules.PriceRule:
@@ -147,7 +162,9 @@ def build(
     trade = TradeRule(model.trade != "at_equilibrium", spoilage=model.every_tick.spoils, start=model.start)
     training, first = None if learning is None else training_set_of(learning, draws), locked(np.array(prices))
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
-    run["tables"] = frozenset(model.run.tables)
+    members = frozenset(["members"] if model.run.members else ())
+    run |= {"tables": members.union(model.run.tables)}
+    run |= {name: frozenset(kept) for name in ("goods", "agents") if (kept := getattr(model.run, name)) is not None}
     one_by_one = Regimes(model, markets, draws, made)
     regimes = [one_by_one.last, *map(one_by_one.after, shocked)]
     if len(regimes) > 1 and regimes[1].tick == 0:

@@ -16,6 +16,7 @@ from simulator.kinds.names import alike_names
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
 from simulator.kinds.wording import number, one_of, quoted, shown, unknown
 from simulator.scenario.document import Document, Fault
+from simulator.scenario.kept_checks import refuse_kept
 from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
 from simulator.scenario.schema import SHARE_ROUNDING, Consumer, Firm, ScenarioFile, Trade
@@ -88,6 +89,7 @@ def check(document: Document, model: ScenarioFile) -> None:
     learns = "learning" in document.data
     _goods(findings)
     _prices(findings, learns)
+    refuse_kept(findings)
     if learns:
         if model.learning is not None:
             model.learning.refuse(findings)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from simulator.economics.economy import Economy
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Draws, Reader, side_by_side
-from simulator.kinds.numbers import Draw
+from simulator.kinds.numbers import Draw, draws_in
 from simulator.scenario import schema
 from simulator.scenario.course import Turns
 from simulator.scenario.schema import SHARE_ROUNDING, ScenarioFile
@@ -22,10 +23,12 @@ from simulator.scenario.shocks import PriceMove, ShockError
 
 
 class Regime(NamedTuple):
-    """An economy and the tick from which it is in force, and how prices are moved then."""
+    """An economy and the tick from which it is in force, how prices are moved then, and what is `drawn` for
+    the agents of an entry by its name, `(count,)` by the path of the field in it."""
 
     tick: int
     economy: Economy
+    drawn: Callable[[str], dict[str, Array]]
     prices: tuple[PriceMove, ...] = ()
 
 
@@ -84,7 +87,7 @@ class Regimes:
 
     def __init__(self, model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict[int, Any]) -> None:
         self._model, self._markets, self._draws = model, markets, draws
-        self.last = Regime(0, _economy(model, markets, draws, made))
+        self.last = Regime(0, _economy(model, markets, draws, made), partial(drawn_in, model, draws))
         self._made = dict(made)
 
     def after(self, shocked: Shocked) -> Regime:
@@ -95,15 +98,20 @@ class Regimes:
             return self.last
         markets = markets_of(model)
         _same_users(self._markets, markets, place)
+        draws = self._draws.at(turns)
         try:
-            economy = _economy(model, markets, self._draws.at(turns), self._made)
+            economy = _economy(model, markets, draws, self._made)
         except DrawError as error:
             raise ShockError(("shocks", place, "set"), f"leads to {error.path}: {error.message}") from error
         _same_rows(self.last.economy, economy, place)
         # Who is gone may leave an identity to others.
         living = {id(entry) for entry in (*model.firms, *model.consumers)}
         self._made = {key: made for key, made in self._made.items() if key in living}
-        self._model, self._markets, self.last = model, markets, Regime(tick, economy, prices)
+        self._model, self._markets, self.last = (
+            model,
+            markets,
+            Regime(tick, economy, partial(drawn_in, model, draws), prices),
+        )
         return self.last
 
 
@@ -163,6 +171,24 @@ def _economy(model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict
         firms=tuple(made[id(firm)][0] for firm in model.firms),
         consumers=tuple(made[id(consumer)][0] for consumer in model.consumers),
     )
+
+
+def drawn_in(model: ScenarioFile, draws: Draws, name: str) -> dict[str, Array]:
+    """What is drawn for the agents of an entry, or read from a file: `(count,)` by the path of the field in it."""
+    found: dict[str, Array] = {}
+    for room, entry in (*(("firms", firm) for firm in model.firms), *(("consumers", one) for one in model.consumers)):
+        for steps, given in draws_in(entry) if entry.name == name else ():
+            # What a technology reads has a path without the technology's name.
+            told = steps[2:] if steps[0] == "technology" else steps
+            told = told if told == ("productivity",) or told == steps else ("technology", *told)
+            field, count = ".".join(map(str, told)), entry.count or 1
+            path = f"{room}.{name}.{field}"
+            if isinstance(given, Draw):
+                found[field] = draws.number(given, count, path)
+            else:
+                columns = draws.table(given, given.dirichlet, count, path).T
+                found |= {f"{field}.{good}": column for good, column in zip(given.dirichlet, columns, strict=True)}
+    return found
 
 
 def _firm(firm: schema.Firm, abroad: Set[str], markets: UserMarkets, draws: Draws) -> Firm:

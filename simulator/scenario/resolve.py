@@ -41,7 +41,7 @@ def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
     resolved["scheduler"] = model.scheduler.resolved()
     if model.moved_by.plans:
         resolved["compare"] = model.compare.model_dump()
-    resolved["run"] = model.run.model_dump()
+    resolved["run"] = model.run.model_dump(exclude_none=True)
     resolved["expect"] = model.expect
     return resolved
 

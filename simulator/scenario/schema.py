@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, Tag, TypeAdapter
 
@@ -35,6 +35,7 @@ from simulator.kinds.formulas import MakesText
 from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded
 from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
+from simulator.scenario.run_keys import Run, TickNumber
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.table import AnyScheduler
@@ -116,7 +117,6 @@ class Firm(Entry):
         return kind.build(below) if self.technology.name in TECHNOLOGIES else trial.technology(kind, below)
 
 
-TableName = Literal["trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution"]
 Share = Annotated[
     Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)] | Drawn,
     by_shape("a share (number) or equal", "equal"),
@@ -181,28 +181,6 @@ class Trade(Entry):
     every_tick: EveryTick | None = Field(None, description="goods and money move in every tick")
 
 
-class Run(Entry):
-    """How long, how exactly and what to record."""
-
-    ticks: Annotated[Whole, Field(ge=0, le=10**15)] = Field(1000, description="largest number of price adjustments")
-    tolerance: Positive = Field(1e-6, description="largest relative excess demand that counts as cleared")
-    seed: Annotated[Whole, Field(ge=0, lt=2**64)] = Field(0, description="seed of every random stream")
-    record_every: Annotated[Whole, Field(ge=1, le=10**15)] = Field(
-        1, description="ticks from one recorded row to the next"
-    )
-    references: Literal["on", "off"] = Field("on", description="compute gradient path, adjoint and equilibrium")
-    diagnostics: Annotated[Whole, Field(ge=0, le=10**15)] = Field(
-        1, description="ticks from one look at how the market is out of equilibrium to the next; 0: never"
-    )
-    engine: Literal["auto", "floats", "arrays", "compiled"] = Field(
-        "auto", description="what ticks are worked out in; auto: floats in small economies, arrays in others"
-    )
-    stop: Literal["verdict", "never"] = Field("verdict", description="verdict: once cleared or diverged; never: run on")
-    tables: list[TableName] = Field(
-        default_factory=lambda: [*get_args(TableName)], description="the CSVs that are written, and worked out"
-    )
-
-
 class Compare(Entry):
     """What a market's path is compared with."""
 
@@ -214,7 +192,7 @@ class Compare(Entry):
 class Shock(Entry):
     """What changes at a tick."""
 
-    tick: Annotated[Whole, Field(ge=0, le=10**15)] = Field(description="the first tick in the changed economy")
+    tick: TickNumber = Field(description="the first tick in the changed economy")
     every: Annotated[Whole, Field(ge=1, le=10**15)] | None = Field(
         None, description="it happens again after so many ticks, and again"
     )

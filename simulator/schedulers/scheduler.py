@@ -27,7 +27,7 @@ from simulator.economics.forms import Array
 from simulator.economics.user_markets import UserMarkets
 from simulator.formulas.in_floats import in_arrays
 from simulator.kinds.entry import Entry, Spot, Steps
-from simulator.records.columns import TABLES, Columns
+from simulator.records.columns import KEPT_TABLES, Columns
 
 if TYPE_CHECKING:
     from simulator.dynamics.consumers import CohortTick
@@ -224,7 +224,7 @@ class ViewOptions(NamedTuple):
     references: bool = True
     gradient_path: str = "dual"
     diagnostics: int = 1
-    tables: Set[str] = frozenset(TABLES)
+    tables: Set[str] = KEPT_TABLES
     economies: Sequence[Economy] = ()
 
 
