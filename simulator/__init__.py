@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simulator.answers import market as market
     from simulator.errors import ScenarioError as ScenarioError
-    from simulator.run import Run as Run
+    from simulator.finished import Run as Run
     from simulator.run import simulate as simulate
     from simulator.scenario import Plugins as Plugins
     from simulator.scenario import Scenario as Scenario
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HOMES = {
     "Fit": "simulator.studies.fit",
     "Plugins": "simulator.scenario",
-    "Run": "simulator.run",
+    "Run": "simulator.finished",
     "Scenario": "simulator.scenario",
     "ScenarioError": "simulator.errors",
     "ScenarioModel": "simulator.studies.scenario_model",

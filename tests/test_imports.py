@@ -28,6 +28,7 @@ ORDER = (
     {"records"},
     {"schedulers"},
     {"scenario"},
+    {"finished"},
     {"run"},
     {"tune"},
     {"figures"},
@@ -39,7 +40,7 @@ ORDER = (
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 
 # The only climbs: inside a function, for what is done on request.
-LATE_CLIMBS = {("run", "figures")}
+LATE_CLIMBS = {("finished", "figures")}
 
 FRONT_MODULES = (
     "__main__",
