@@ -163,7 +163,7 @@ class Simulation:
         now = self.market.transition if chosen else None
         if now is not None:
             drawn = {name: fields for name, fields in self.scenario.drawn(self._regime).items() if name in chosen}
-            yield from member_tables(self.market.scheduler, now, drawn, self.member_columns)
+            yield from member_tables(self.market.scheduler.cohorts, now, drawn, self.member_columns)
 
     def state(self) -> dict[str, Array]:
         """All that the rest of the run depends on, as arrays under dotted names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from simulator.records.columns import MEMBERS, NUMBER, Column, Columns, Known
 from simulator.records.table import Table, names
 
 if TYPE_CHECKING:
-    from simulator.schedulers.scheduler import Scheduler
+    from simulator.dynamics.consumers import CohortTick
 
 PIECE = 1 << 16
 """So many members are written at a time."""
+Cohorts = Callable[[Any], "list[CohortTick]"]
+"""Tells what each cohort of consumers went through in a tick."""
 Drawn = Mapping[str, Mapping[str, Array]]
 """What was drawn for the members of each entry, `(members,)` each, by the path of the field in the entry."""
 
@@ -30,14 +32,12 @@ def member_columns(drawn: Drawn, firms: Sequence[str]) -> Columns:
     return (*kept, *(Column(path, NUMBER, "drawn") for path in paths))
 
 
-def member_tables(
-    scheduler: Scheduler[Any, Any], now: Transition[Any, Any], drawn: Drawn, columns: Columns
-) -> Iterator[Table]:
+def member_tables(cohorts: Cohorts, now: Transition[Any, Any], drawn: Drawn, columns: Columns) -> Iterator[Table]:
     """The rows of the entries in `drawn` after a tick, piece by piece; none where plans have no end."""
     if not now.tick.finite:
         return
     with np.errstate(all="ignore"):
-        for name, known in _known(scheduler, now, drawn):
+        for name, known in _known(cohorts, now, drawn):
             count = len(next(iter(known.values())))
             for first in range(0, count, PIECE):
                 part = slice(first, first + PIECE)
@@ -47,7 +47,7 @@ def member_tables(
                 yield Table.of({**each, "member": numbers}, {}, columns, cells)
 
 
-def _known(scheduler: Scheduler[Any, Any], now: Transition[Any, Any], drawn: Drawn) -> Iterator[tuple[str, Known]]:
+def _known(cohorts: Cohorts, now: Transition[Any, Any], drawn: Drawn) -> Iterator[tuple[str, Known]]:
     """What is known of each member of an entry, entry by entry, in the economy's order."""
     economy, tick = now.economy, now.tick
     for firm, rows in zip(economy.firms, economy.firm_rows, strict=True):
@@ -55,9 +55,9 @@ def _known(scheduler: Scheduler[Any, Any], now: Transition[Any, Any], drawn: Dra
             known = {"profit": np.asarray(tick.cash_flow)[rows], "output": np.asarray(tick.outputs)[rows]}
             yield firm.name, {**known, **drawn[firm.name]}
     chosen = [place for place, cohort in enumerate(economy.consumers) if cohort.name in drawn]
-    cohorts = scheduler.cohorts(now) if chosen else []
+    after = cohorts(now) if chosen else []
     for place in chosen:
-        name, known = economy.consumers[place].name, cohorts[place].statistics()._asdict()
+        name, known = economy.consumers[place].name, after[place].statistics()._asdict()
         yield name, {**known, "money": np.asarray(now.after.accounts[place]), **drawn[name]}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from simulator.extras import MissingExtraError
 from simulator.kinds.numbers import draws_in
@@ -11,10 +10,8 @@ from simulator.kinds.wording import shown, unknown
 from simulator.records.parquet import pyarrow
 from simulator.scenario.document import Fault
 from simulator.scenario.schema import ScenarioFile
+from simulator.schedulers.scheduler import Findings
 from simulator.schedulers.table import plans
-
-if TYPE_CHECKING:
-    from simulator.scenario.checks import Findings
 
 
 def refuse_kept(findings: Findings) -> None:
@@ -22,7 +19,9 @@ def refuse_kept(findings: Findings) -> None:
     run = findings.model.run
     if not findings.sound("run"):
         return
-    entries = {entry.name: (path, entry) for path, entry in findings.agents if entry.name}
+    rooms = {"firms": findings.firms, "consumers": findings.consumers}
+    placed = [((room, at), entry) for room, found in rooms.items() for at, entry in found.items()]
+    entries = {entry.name: (path, entry) for path, entry in placed if entry.name}
     for place, name in enumerate(run.agents or ()):
         if name not in entries:
             findings.fault(("run", "agents", place), unknown("agent", name, entries))
