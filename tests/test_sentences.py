@@ -262,6 +262,11 @@ CASES = {
         "Gradient descent itself has not settled: its prices hop to and fro by 3.3 % from tick to tick, "
         "and a smaller rate may help",
     ),
+    "MARKET unreached": Case(
+        {"unreached": ["61", "1,000"]},
+        {"unreached": []},
+        "Members were to be recorded at tick 61, 1,000: the run had ended",
+    ),
     "MARKET no_gains": Case(
         {"gainless": ["poor"]},
         {"gainless": []},
