@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from simulator.scenario import load as load
     from simulator.studies.fit import Fit as Fit
     from simulator.studies.fit import fit as fit
+    from simulator.studies.purchases import LearntTastes as LearntTastes
+    from simulator.studies.purchases import fit_purchases as fit_purchases
     from simulator.studies.scenario_model import ScenarioModel as ScenarioModel
     from simulator.studies.sweep import sweep as sweep
 
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 
 HOMES = {
     "Fit": "simulator.studies.fit",
+    "LearntTastes": "simulator.studies.purchases",
     "Plugins": "simulator.scenario",
     "Run": "simulator.finished",
     "Scenario": "simulator.scenario",
     "ScenarioError": "simulator.errors",
     "ScenarioModel": "simulator.studies.scenario_model",
     "fit": "simulator.studies.fit",
+    "fit_purchases": "simulator.studies.purchases",
     "load": "simulator.scenario",
     "market": "simulator.answers",
     "sweep": "simulator.studies.sweep",
@@ -42,12 +46,14 @@ HOMES = {
 
 __all__ = [
     "Fit",
+    "LearntTastes",
     "Plugins",
     "Run",
     "Scenario",
     "ScenarioError",
     "ScenarioModel",
     "fit",
+    "fit_purchases",
     "load",
     "market",
     "simulate",

@@ -327,6 +327,35 @@ FITTED = (
 )
 """What is said of parameters that were fitted to observed equilibria."""
 
+LEARNT = (
+    Sentence(
+        "one_rational",
+        "These purchases are those of somebody who wants the most for the money",
+        lambda f: f.learnt == f.rational == 1,
+    ),
+    Sentence(
+        "all_rational",
+        "{learnt:All} households buy as if they wanted the most for their money",
+        lambda f: f.learnt == f.rational > 1,
+    ),
+    Sentence(
+        "one_wastes",
+        "These purchases waste {waste:percent} of the money, by Afriat's index",
+        lambda f: f.learnt == 1 > f.rational,
+    ),
+    Sentence(
+        "some_waste",
+        "{rational} of {learnt} households buy as if they wanted the most for their money; the least so, "
+        "{least_efficient}, wastes {waste:percent} of it",
+        lambda f: f.learnt > 1 and f.learnt > f.rational,
+    ),
+    Sentence("by_chance", "No more rational than half of all random choices are: {by_chance:names}"),
+    Sentence("weak", "Budgets tell little where 19 of 20 random choices waste nothing: {weak:names}"),
+    Sentence("form", "The simplest form that explains what was held out: {form}", lambda f: f.learnt == 1),
+    Sentence("forms", "The simplest forms that explain what was held out: {forms:names}", lambda f: f.learnt > 1),
+)
+"""What is said of tastes that were learnt from purchases."""
+
 COMPARED = (
     Sentence("none_clears", "{runs:none} clears: {others:names}", lambda f: f.cleared == 0),
     Sentence("none_clears_alike", "{runs:none} clears: {runs:all} {ending}", lambda f: f.cleared == 0),

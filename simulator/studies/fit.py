@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WRITTEN = ("estimates.csv", "residuals.csv", "fitted.yaml", "summary.json")
-OURS = {*WRITTEN, "inputs", "figures"}
+OURS = frozenset([*WRITTEN, "inputs", "figures"])
 """What there is in the folder of a fit."""
 
 
@@ -166,12 +167,12 @@ def fitted(study: FitStudy, out: str | Path | None = None, progress: Progress = 
     return found
 
 
-def check_vacant(folder: Path, *, overwrite: bool) -> None:
+def check_vacant(folder: Path, *, overwrite: bool, ours: Set[str] = OURS) -> None:
     """Raises `RunFolderError` if a folder holds a fit that may not be replaced, or anything else."""
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
     names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
-    if names - OURS:
+    if names - ours:
         raise RunFolderError(f"{folder}: found a folder with other files than a fit's; --out writes elsewhere")
     if names and not overwrite:
         raise RunFolderError(f"{folder}: found a fit; --overwrite replaces it, --out writes elsewhere")
