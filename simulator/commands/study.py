@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.arguments import check_folder, seed_number
+from simulator.arguments import check_folder, refuse, seed_number
 from simulator.options import AsJson, Seed
 from simulator.terminal import AS_EXPECTED, UNEXPECTED, aligned, print_json, progress_of, say
 
