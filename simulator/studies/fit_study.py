@@ -190,7 +190,7 @@ def _free(opened: Opened, given: Mapping[str, str | float | NumberFile], scenari
         if isinstance(how, str):
             found += _shares(opened, path, value)
         else:
-            number = how if isinstance(how, NumberFile) else NumberFile(start=how)
+            number = how if isinstance(how, NumberFile) else NumberFile(start=how, bounds=None)
             found += _number(opened, path, number, value)
     opened.refuse()
     return Coordinates(tuple(found))
