@@ -19,7 +19,7 @@ from docs.notebooks import executed, notebooks, read, stripped, written
 
 NOT_SAID = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$"  # code and mathematics
-    r"|\]\([^)]*\)|\b(?:1[89]|20)\d\d(?=[;)])"  # addresses of links, years of books
+    r"|\]\([^)]*\)|\b(?:1[6-9]|20)\d\d(?=[;)])"  # addresses of links, years of books
     r"|^#+ \d+\.|\bquestion \d",  # what is counted
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
