@@ -433,7 +433,7 @@ def test_python_is_told_what_to_pass() -> None:
 
 
 def names_there_are() -> set[str]:
-    """Every word that scenarios, studies, command lines may hold: keys, kinds, outcomes, options, commands, functions."""
+    """Every word of scenarios, studies and command lines: keys, kinds, outcomes, options, commands, functions."""
     import typer
 
     names = {*get_args(Outcome), *UTILITIES, *TECHNOLOGIES, *DISTRIBUTIONS, *BEHAVIOURS, *SCHEDULERS, *SELLERS}

@@ -65,7 +65,7 @@ def estimates(free: Coordinates, u: Array, factors: Factors, variance: float, fr
     errors[untold] = np.nan
     low, high = free.interval(u, stdtrit(freedom, 0.975) * errors if freedom > 0 else errors * np.nan)
     combinations = [
-        {row: part for row, part in zip(free.rows, parts.tolist(), strict=True) if abs(part) > NOTHING}
+        {row: round(part, 6) for row, part in zip(free.rows, parts.tolist(), strict=True) if abs(part) > NOTHING}
         for parts in _sparse(factors.free) @ (slopes / size[:, None]).T
     ]
     return Estimates(values, errors, low, high, free.at_bound(u), untold, combinations)
