@@ -13,7 +13,6 @@ from simulator.options import AsJson, Formats, Plugin
 from simulator.stopping import Interruption
 from simulator.terminal import (
     AS_EXPECTED,
-    BROKEN,
     INTERRUPTED,
     UNEXPECTED,
     aligned,
@@ -75,10 +74,14 @@ def sweep(
         print_json(done.summary)
     elif not quiet:
         say("\n".join(_lines(loaded, done, folder)))
-    drawn = asked.drawn(folder, chosen) if done.whole else True
     if not done.whole:
         return INTERRUPTED
-    return UNEXPECTED if done.summary["errors"] else AS_EXPECTED if drawn else BROKEN
+    if chosen:
+        from simulator.figures.study_sweep import draw
+        from simulator.studies.folder import table_of
+
+        draw(table_of(done.text), done.summary, folder / "figures", chosen)
+    return UNEXPECTED if done.summary["errors"] else AS_EXPECTED
 
 
 class Asked(NamedTuple):
@@ -145,10 +148,6 @@ class Asked(NamedTuple):
         with Interruption() as stop, progress_of(self.speaks) as progress:
             done = carry_out(study, road, stop, folder, resume=self.resume, retry=self.retry, progress=progress)
         return done, folder.path
-
-    def drawn(self, folder: Path, formats: tuple[str, ...]) -> bool:
-        """Draw the figures of a study that is done; what cannot be drawn is said."""
-        return True
 
 
 def _lines(study: Study, done: Done, folder: Path) -> list[str]:
