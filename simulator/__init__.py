@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simulator.studies.purchases import LearntTastes as LearntTastes
     from simulator.studies.purchases import fit_purchases as fit_purchases
     from simulator.studies.scenario_model import ScenarioModel as ScenarioModel
+    from simulator.studies.sensitivity import sensitivity as sensitivity
     from simulator.studies.sweep import sweep as sweep
 
     __version__: str
@@ -39,6 +40,7 @@ HOMES = {
     "fit_purchases": "simulator.studies.purchases",
     "load": "simulator.scenario",
     "market": "simulator.answers",
+    "sensitivity": "simulator.studies.sensitivity",
     "sweep": "simulator.studies.sweep",
     "simulate": "simulator.run",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "fit_purchases",
     "load",
     "market",
+    "sensitivity",
     "simulate",
     "sweep",
 ]

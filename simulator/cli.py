@@ -18,7 +18,7 @@ from simulator.commands.plot import compare, plot
 from simulator.commands.run import run
 from simulator.commands.search import perturb, solve, tune
 from simulator.commands.study import fit
-from simulator.commands.sweep import sweep
+from simulator.commands.sweep import sensitivity, sweep
 from simulator.commands.write import compile_program, new
 from simulator.options import USAGE_ERROR, Command, usage
 from simulator.pool import ONE_THREAD
@@ -59,6 +59,12 @@ COMMANDS = (
         sweep,
         "Run a scenario many times, over what a study varies.",
         "scenarios/studies/rates_and_supplies.yaml",
+    ),
+    (
+        "sensitivity",
+        sensitivity,
+        "Rank parameters by how much they move what is measured.",
+        "scenarios/studies/what_moves_prices.yaml",
     ),
     ("fit", fit, "Find parameters from equilibria that were observed.", "scenarios/studies/harvests.yaml"),
     ("list", list_kinds, "List what there is to choose from, with formulas.", "utilities"),

@@ -158,7 +158,8 @@ ROOMS = {
     "simulator.studies.measures": "JUDGED SCALARS",
     "simulator.studies.outcome": "Plan PlannedRun Row measured row_of",
     "simulator.studies.study": "StudyFile known_of load_study",
-    "simulator.studies.folder": "StudyFolder line_of",
+    "simulator.studies.folder": "StudyFolder line_of table_of",
+    "simulator.studies.sensitivity": "SensitivityFile indices_of sensitivity",
     "simulator.studies.sweep": "carry_out rows_by_pool rows_of sweep",
 }
 """What each module gives to the tests; `name=attribute` where two modules have one name."""

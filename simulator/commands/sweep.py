@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -23,6 +23,8 @@ from simulator.terminal import (
 )
 
 if TYPE_CHECKING:
+    from simulator.studies.folder import StudyFolder
+    from simulator.studies.sensitivity import Indices
     from simulator.studies.study import Study, StudyFile
     from simulator.studies.sweep import Done, Road
 
@@ -64,24 +66,38 @@ def sweep(
     """
     from simulator.studies.study import StudyFile
 
-    chosen = () if no_plots else figure_formats(formats)
-    asked = Asked(out, seed, jobs, resume=resume, retry=retry, overwrite=overwrite, speaks=not quiet and not as_json)
-    loaded = asked.study(study, StudyFile)
-    if dry_run:
-        return asked.tried(loaded, as_json=as_json)
-    done, folder = asked.carried_out(loaded)
-    if as_json:
-        print_json(done.summary)
-    elif not quiet:
-        say("\n".join(_lines(loaded, done, folder)))
-    if not done.whole:
-        return INTERRUPTED
-    if chosen:
-        from simulator.figures.study_sweep import draw
-        from simulator.studies.folder import table_of
+    asked = Asked(out, seed, jobs, resume=resume, retry=retry, overwrite=overwrite, quiet=quiet, as_json=as_json)
+    return asked.run(study, StudyFile, () if no_plots else figure_formats(formats), dry_run=dry_run)
 
-        draw(table_of(done.text), done.summary, folder / "figures", chosen)
-    return UNEXPECTED if done.summary["errors"] else AS_EXPECTED
+
+def sensitivity(
+    study: AStudy,
+    out: Out = Path("outputs"),
+    seed: Seed = None,
+    jobs: Jobs = None,
+    plugin: Plugin = None,
+    no_plots: NoPlots = False,
+    formats: Formats = "png",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+    resume: Resume = False,
+    retry: Retry = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """Rank parameters by how much they move what is measured, by SALib; write outputs/NAME/sensitivity.csv.
+
+    The study is that of a sweep whose numbers are drawn from distributions. Its design is {sobol: N}, N (D + 2) runs of
+    D parameters, {morris: N}, N (D + 1) runs, or {latin_hypercube: N}, N runs. Measures are numbers.
+
+    Exit code: as of sweep; 3 also if some measure has no indices.
+    """
+    from simulator.extras import library
+    from simulator.studies.sensitivity import SensitivityFile
+
+    library("SALib", "sensitivity analysis")
+    asked = Asked(out, seed, jobs, resume=resume, retry=retry, overwrite=overwrite, quiet=quiet, as_json=as_json)
+    return asked.run(study, SensitivityFile, () if no_plots else figure_formats(formats), dry_run=dry_run)
 
 
 class Asked(NamedTuple):
@@ -93,7 +109,49 @@ class Asked(NamedTuple):
     resume: bool
     retry: bool
     overwrite: bool
-    speaks: bool
+    quiet: bool
+    as_json: bool
+
+    @property
+    def speaks(self) -> bool:
+        """Whether people read along."""
+        return not self.quiet and not self.as_json
+
+    def run(self, file: str, model: type[StudyFile], formats: tuple[str, ...], *, dry_run: bool) -> int:
+        """Carry out a study, tell what came of it, and draw its figures."""
+        study = self.study(file, model)
+        if dry_run:
+            return self.tried(study)
+        done, folder = self.carried_out(study)
+        ranked = None if model.texts or not done.whole else self.ranked(study, done, folder)
+        summary = done.summary if ranked is None else ranked.write(folder, done.summary)
+        if self.as_json:
+            print_json(summary)
+        elif not self.quiet:
+            say("\n".join([*([] if ranked is None else _ranking(ranked)), *_lines(study, done, folder.path)]))
+        if done.whole and formats:
+            self.draw(done, summary, ranked, folder.path / "figures", formats)
+        unranked = any(fact["no_indices"] for fact in summary.get("sensitivity", {}).values())
+        return INTERRUPTED if not done.whole else UNEXPECTED if summary["errors"] or unranked else AS_EXPECTED
+
+    def ranked(self, study: Study, done: Done, folder: StudyFolder) -> Indices:
+        """The indices of a study that is done."""
+        from simulator.studies.folder import table_of
+        from simulator.studies.sensitivity import indices_of
+
+        return indices_of(study, table_of(done.text))
+
+    def draw(
+        self, done: Done, summary: dict[str, Any], ranked: Indices | None, folder: Path, formats: tuple[str, ...]
+    ) -> None:
+        """Draw the figures of a study that is done."""
+        from simulator.figures import study_sensitivity, study_sweep
+        from simulator.studies.folder import table_of
+
+        if ranked is None:
+            study_sweep.draw(table_of(done.text), summary, folder, formats)
+        elif ranked.rows:
+            study_sensitivity.draw(ranked.rows, summary, folder, formats)
 
     def study(self, study: str, model: type[StudyFile]) -> Study:
         """The study of a file, and what is to be said of its scenario before it is run."""
@@ -115,7 +173,7 @@ class Asked(NamedTuple):
 
         return by_pool(None if self.jobs is None else number_of_jobs(self.jobs))
 
-    def tried(self, study: Study, *, as_json: bool) -> int:
+    def tried(self, study: Study) -> int:
         """Say how many runs a study has and how long they take, by the first of them; nothing is written."""
         from simulator.economics.rows import cores
         from simulator.studies.summary import planned
@@ -127,7 +185,7 @@ class Asked(NamedTuple):
         if first is None:
             return INTERRUPTED
         seconds = first.seconds * study.size / jobs
-        if as_json:
+        if self.as_json:
             known = {"name": study.name, "runs": study.size, "points": len(study.points), "jobs": jobs}
             print_json({**known, "first_seconds": first.seconds, "seconds": seconds, "error": first.error or None})
             return UNEXPECTED if first.error else AS_EXPECTED
@@ -137,7 +195,7 @@ class Asked(NamedTuple):
             say(f"  it ended in an error: {first.error}")
         return UNEXPECTED if first.error else AS_EXPECTED
 
-    def carried_out(self, study: Study) -> tuple[Done, Path]:
+    def carried_out(self, study: Study) -> tuple[Done, StudyFolder]:
         """Do the runs of a study; what came of them, and the folder."""
         from simulator.studies.folder import StudyFolder
         from simulator.studies.sweep import carry_out
@@ -147,7 +205,25 @@ class Asked(NamedTuple):
         folder.check(resume=self.resume, overwrite=self.overwrite)
         with Interruption() as stop, progress_of(self.speaks) as progress:
             done = carry_out(study, road, stop, folder, resume=self.resume, retry=self.retry, progress=progress)
-        return done, folder.path
+        return done, folder
+
+
+def _ranking(ranked: Indices) -> list[str]:
+    """A table with a line a measure and parameter, and why a measure has none."""
+    lines: list[str] = []
+    for measure, fact in ranked.facts.items():
+        left = f"{fact['left_out']:,} of {fact['blocks']:,} blocks left out"
+        if fact["no_indices"]:
+            lines += [f"{measure}: no indices, {fact['no_indices']} ({left})", ""]
+            continue
+        mine = [row for row in ranked.rows if row[0] == measure]
+        names = list(dict.fromkeys(index for _, _, index, *_ in mine))
+        rows = [[measure, *names]]
+        for path in dict.fromkeys(path for _, path, *_ in mine):
+            cells = (row[3:] for row in mine if row[1] == path)
+            rows.append([path, *(_number(value) + ("" if half is None else f" ± {half:.2g}") for value, half in cells)])
+        lines += [*aligned(rows, {0}), *([f"  {left}"] if fact["left_out"] else []), ""]
+    return lines
 
 
 def _lines(study: Study, done: Done, folder: Path) -> list[str]:

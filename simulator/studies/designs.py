@@ -197,9 +197,13 @@ class LatinHypercube:
     number: Points
 
     def points(self, vary: Varied, seed: int, draws: Draws) -> list[Point]:
-        stream, shape = generator(seed), (self.number, len(vary))
-        slices = stream.permuted(np.tile(np.arange(self.number), (len(vary), 1)), axis=1).T
-        return all_drawn(vary, (slices + stream.random(shape)) / self.number)
+        return all_drawn(vary, self.parts(len(vary), seed))
+
+    def parts(self, parameters: int, seed: int) -> Array:
+        """The quantiles of the points, `(points, parameters)`."""
+        stream = generator(seed)
+        slices = stream.permuted(np.tile(np.arange(self.number), (parameters, 1)), axis=1).T
+        return (slices + stream.random((self.number, parameters))) / self.number
 
 
 def power_of_two(number: int) -> int:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RUNS, DESIGN, STUDY, SUMMARY = "runs.csv", "design.csv", "study.yaml", "summary.json"
+SENSITIVITY = "sensitivity.csv"
 KEPT = ("runs", "trajectories")
-OURS = frozenset([RUNS, DESIGN, STUDY, SUMMARY, INPUTS, LOCK, "figures", "sensitivity.csv", *KEPT])
+OURS = frozenset([RUNS, DESIGN, STUDY, SUMMARY, INPUTS, LOCK, "figures", SENSITIVITY, *KEPT])
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
 AFRESH = "--overwrite runs it anew, --out writes elsewhere"
 
@@ -139,7 +140,7 @@ class StudyFolder:
 
     def start(self) -> None:
         """Begin anew: what an earlier study left is removed."""
-        for name in (RUNS, DESIGN, STUDY, SUMMARY, "sensitivity.csv"):
+        for name in (RUNS, DESIGN, STUDY, SUMMARY, SENSITIVITY):
             (self.path / name).unlink(missing_ok=True)
         for file in [*(self.path / INPUTS).glob("*"), *(self.path / "figures").glob("*")]:
             if file.parent.name == INPUTS or file.suffix in FIGURES:
@@ -198,7 +199,7 @@ class StudyFolder:
         with (self.path / RUNS).open(encoding="utf-8", newline="") as file:
             return file.readlines()[1:]
 
-    def finish(self, text: str, summary: Mapping[str, Any]) -> None:
-        """Write the sorted table, and last the summary."""
-        write_whole(self.path / RUNS, text)
+    def finish(self, text: str, summary: Mapping[str, Any], name: str = RUNS) -> None:
+        """Write a whole table, that of runs unless it is called otherwise, and last the summary."""
+        write_whole(self.path / name, text)
         write_whole(self.path / SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

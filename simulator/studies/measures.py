@@ -36,6 +36,8 @@ STRUCTURED = frozenset(
 )
 """Keys of the summary that are no measures: no scalars, or not of the run alone."""
 SCALARS = tuple(key for key in SUMMARY if key not in STRUCTURED)
+TEXTS = frozenset(["name", "outcome", "scheduler", "sentence", "engine", "gradient_path", "reference", "scale"])
+"""Scalars that are texts."""
 JUDGED = frozenset(
     [
         "sentence",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
 import numpy as np
 from pydantic import Field, Tag
@@ -23,7 +23,7 @@ from simulator.scenario.resolve import called
 from simulator.scenario.settings import steps_of
 from simulator.scenario.variation import Variation
 from simulator.studies.designs import DESIGNS, Csv, Design, DesignError, Grid, Point, Values
-from simulator.studies.measures import JUDGED, Known, MeasureError, Measures, Value, measures_of
+from simulator.studies.measures import JUDGED, TEXTS, Known, MeasureError, Measures, Value, measures_of
 from simulator.studies.outcome import PlannedRun
 from simulator.studies.reading import Opened, Source
 
@@ -35,6 +35,10 @@ COLUMNS = ("run", "replication", "seed", "seconds", "error")
 MOST_RUNS = 10_000_000
 Expression = Annotated[dict[Name, str], Field(min_length=1)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**64)]
+AnyMeasure = Annotated[
+    Annotated[str, Tag(TEXT)] | Annotated[Expression, Tag(MAPPING)],
+    by_shape("the name of a measure or {name: formula}"),
+]
 
 
 class StudyFile(Entry):
@@ -57,12 +61,9 @@ class StudyFile(Entry):
         ]
         | None
     ) = Field(None, description="replications of each point, or their seeds (default: one, with the scenario's seed)")
-    measures: list[
-        Annotated[
-            Annotated[str, Tag(TEXT)] | Annotated[Expression, Tag(MAPPING)],
-            by_shape("the name of a measure or {name: formula}"),
-        ]
-    ] = Field(["outcome", "ticks"], min_length=1, description="what is measured of each run")
+    measures: list[AnyMeasure] = Field(["outcome", "ticks"], min_length=1, description="what is measured of each run")
+    texts: ClassVar[bool] = True
+    """Whether measures may be texts."""
     keep: Keep = Field("summary", description="runs.csv alone, or also runs/NUMBER/, or also trajectories/NUMBER.csv")
 
 
@@ -215,6 +216,10 @@ class _Reading:
             steps: Steps = ("measures", place) if isinstance(entry, str) else ("measures", place, next(iter(entry)))
             offset = error.offset if isinstance(error, FormulaError) else None
             self._refuse(steps, error.args[0], offset)
+        if texts := [] if self.given.texts else [name for name in measures if name in TEXTS]:
+            place = self.given.measures.index(texts[0])
+            guess = f"{{NAME: \"{texts[0]} == '...'\"}}"
+            self._refuse(("measures", place), f"found {texts[0]}, a text; expected a number; did you mean {guess}?")
         if measures.judged and not self.scenario.run.references:
             (name, *_) = (name for name, measure in measures.items() if measure.needs & JUDGED)
             message = f"found {name}, which only references know; expected run: {{references: on}} in the scenario"

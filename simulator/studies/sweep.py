@@ -178,7 +178,14 @@ def sweep(
     `retry` with what has an error), `overwrite` begins anew. Raises `ScenarioError`, `RunFolderError`, and
     `KeyboardInterrupt` where it was interrupted; what is written is kept.
     """
-    study = load_study(source, seed=seed)
+    done, _ = completed(load_study(source, seed=seed), out, jobs, resume=resume, retry=retry, overwrite=overwrite)
+    return table_of(done.text)
+
+
+def completed(
+    study: Study, out: str | Path | None, jobs: int | None, *, resume: bool, retry: bool, overwrite: bool
+) -> tuple[Done, StudyFolder | None]:
+    """A study with all its runs, and its folder if there is one. Raises `KeyboardInterrupt` if it is interrupted."""
     folder = None if out is None else StudyFolder(Path(out) / study.name, study)
     if folder is not None:
         folder.check(resume=resume, overwrite=overwrite)
@@ -188,4 +195,4 @@ def sweep(
         done = carry_out(study, by_pool(jobs), stop, folder, resume=resume, retry=retry)
     if not done.whole:
         raise KeyboardInterrupt
-    return table_of(done.text)
+    return done, folder
