@@ -46,7 +46,7 @@ def analysed(design: dict[str, int], function: Callable[[np.ndarray], float | No
     study = load_study({**STUDY, "design": design, **keys}, model=SensitivityFile)
 
     def road(scenario: Any, plan: Plan, groups: Any, stop: Interruption) -> Iterator[Row]:
-        for (run,) in groups:
+        for run in (run for group in groups for run in group.runs):
             x = np.pi * (np.array([run.point[path] for path in PATHS]) - 0.5) / 0.4
             yield Row(run, (function(x),))
 
