@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from simulator.scenario import Scenario
 from simulator.scenario.variation import Variation
 from simulator.schedulers.alike import Alike
 from simulator.schedulers.tatonnement import Tatonnement
+from simulator.stopping import Interruption
 from simulator.studies.in_runs import Ended, Places, SideBySideRuns
 from simulator.studies.measures import RESIDUAL, Seen
 from simulator.studies.outcome import Plan, PlannedRun, Row, row_of, said
@@ -32,6 +34,8 @@ MOST_NUMBERS, MOST_TICKS = 16_000_000, 20_000_000
 """So many numbers are kept of runs side by side, and so many ticks done, until their rows are there."""
 MOST_TRIES = 3
 """So many values of a path are tried to see which numbers depend on it."""
+TWICE = "so it did a second time, alone"
+
 SERVED = {RESIDUAL, "ticks_to", "price", "demand", "supply", "excess_demand"} | {
     *("outcome", "ticks", "evaluations", "period", "amplitude")
 }
@@ -70,6 +74,21 @@ def grouped(
         size = 1 if family is None else _size(variation.at(family.changes), plan, len(missing), parts)
         groups += [Group(tuple(missing[first : first + size]), family) for first in range(0, len(missing), size)]
     return sorted(groups, key=lambda group: group.runs[0].number)
+
+
+def rows_of(scenario: Scenario, plan: Plan, group: Group, stop: Interruption) -> list[Row]:
+    """The rows of a group of runs, here or in a worker; none of those that were not done when it was asked to stop."""
+    variation = _variation_of(scenario)
+    if group.family is not None:
+        return rows_side_by_side(variation, plan, group, stop.heed)
+    rows = (row_of(variation, plan, run, stop.heed) for run in group.runs if not stop.asked)
+    return [row for row in rows if row is not None]
+
+
+@lru_cache(maxsize=1)
+def _variation_of(scenario: Scenario) -> Variation:
+    """A worker is given the same scenario again and again."""
+    return Variation(scenario)
 
 
 def rows_side_by_side(variation: Variation, plan: Plan, group: Group, stopped: Callable[[], bool]) -> list[Row]:

@@ -9,18 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.economics.rows import cores
+from simulator.errors import RunFolderError
 from simulator.pool import Job, Pool
 from simulator.scenario import Scenario
-from simulator.scenario.variation import Variation
 from simulator.stopping import Interruption
-from simulator.studies.families import Group, grouped, rows_side_by_side
+from simulator.studies.families import TWICE, Group, grouped, rows_of
 from simulator.studies.folder import StudyFolder, line_of, sorted_text, table_of
-from simulator.studies.outcome import Plan, Row, row_of
+from simulator.studies.outcome import Plan, Row
 from simulator.studies.reading import Source
 from simulator.studies.study import Study, load_study
 from simulator.studies.summary import summary_of
@@ -28,23 +28,6 @@ from simulator.terminal import Failure, Progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TWICE = "so it did a second time, alone"
-
-
-def rows_of(scenario: Scenario, plan: Plan, group: Group, stop: Interruption) -> list[Row]:
-    """The rows of a group of runs, here or in a worker; none of those that were not done when it was asked to stop."""
-    variation = _variation_of(scenario)
-    if group.family is not None:
-        return rows_side_by_side(variation, plan, group, stop.heed)
-    rows = (row_of(variation, plan, run, stop.heed) for run in group.runs if not stop.asked)
-    return [row for row in rows if row is not None]
-
-
-@lru_cache(maxsize=1)
-def _variation_of(scenario: Scenario) -> Variation:
-    """A worker is given the same scenario again and again."""
-    return Variation(scenario)
 
 
 def rows_by_pool(
@@ -161,11 +144,27 @@ def by_pool(jobs: int | None) -> Road:
     return partial(rows_by_pool, jobs=jobs or cores())
 
 
+def road_of(jobs: int | None, dask: str | None, keep: str) -> Road:
+    """The road by workers here, or by the scheduler of `dask` if one is named; what is kept besides the table is kept
+    here alone. Raises `RunFolderError` and `MissingExtraError`.
+    """
+    if dask is None:
+        return by_pool(jobs)
+    from simulator.studies.by_dask import LOCAL, by_dask
+
+    if dask != LOCAL and keep != "summary":
+        raise RunFolderError(
+            f"--dask: found keep: {keep}, which is written here; expected keep: summary, or --dask local"
+        )
+    return by_dask(dask, jobs or cores())
+
+
 def sweep(
     source: Source,
     *,
     out: str | Path | None = None,
     jobs: int | None = None,
+    dask: str | None = None,
     seed: int | None = None,
     resume: bool = False,
     retry: bool = False,
@@ -173,7 +172,8 @@ def sweep(
 ) -> pd.DataFrame:
     """Carry out a study (a YAML file, or plain data): its table, a row for each run, as in runs.csv.
 
-    So many `jobs` at a time, as many as there are cores unless said; `seed` replaces the study's. Nothing is written
+    So many `jobs` at a time, as many as there are cores unless said, or by the `dask` scheduler of an address, or one
+    started here (`local`); `seed` replaces the study's. Nothing is written
     unless `out` names the folder in which that of the study goes; there `resume` goes on with what is missing (and to
     `retry` with what has an error), `overwrite` begins anew. Raises `ScenarioError`, `RunFolderError`, and
     `KeyboardInterrupt` where it was interrupted; what is written is kept.
@@ -189,10 +189,10 @@ def completed(
     folder = None if out is None else StudyFolder(Path(out) / study.name, study)
     if folder is not None:
         folder.check(resume=resume, overwrite=overwrite)
-    stop = Interruption()
+    road, stop = road_of(jobs, dask, study.keep), Interruption()
     # Signals are for the main thread.
     with stop if threading.current_thread() is threading.main_thread() else nullcontext():
-        done = carry_out(study, by_pool(jobs), stop, folder, resume=resume, retry=retry)
+        done = carry_out(study, road, stop, folder, resume=resume, retry=retry)
     if not done.whole:
         raise KeyboardInterrupt
     return done, folder
