@@ -23,8 +23,8 @@ from simulator.run import one_thread
 from simulator.scenario import Scenario, load
 from simulator.stopping import Interruption
 from simulator.studies.families import TWICE, Group, rows_of
-from simulator.studies.outcome import Plan, Row
-from simulator.terminal import Failure, failure_of
+from simulator.studies.outcome import Plan, Row, said
+from simulator.terminal import BROKEN, Failure
 
 LOCAL = "local"
 """In the place of an address: a scheduler of this machine, with a worker for each job."""
@@ -132,9 +132,7 @@ class _Tasks:
 
 def _failure(task: Any) -> Failure:
     error = task.exception()
-    if type(error).__name__ == "KilledWorker":
-        return Failure("its worker died", 1)
-    return failure_of(error)
+    return Failure("its worker died" if type(error).__name__ == "KilledWorker" else said(error), BROKEN)
 
 
 def rows_of_sent(sent: Sent, plan: Plan, group: Group) -> list[Row]:
