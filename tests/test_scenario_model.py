@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator import ScenarioError, ScenarioModel, load, simulate
+from simulator import ScenarioError, ScenarioModel, load, simulate, sweep
 from tests.house import MissingExtraError
 
 SCENARIOS = Path("scenarios")
@@ -121,6 +121,63 @@ def test_batch_run_in_processes_of_their_own() -> None:
     alone = mesa.batch_run(ScenarioModel, parameters, display_progress=False)
     assert sorted(rows, key=lambda row: row["RunId"]) == alone
     assert alone[0]["price.bread"] != alone[1]["price.bread"]
+
+
+MEASURES: list[Any] = [
+    "outcome",
+    "ticks",
+    "price.natgas",
+    "distance_to_equilibrium",
+    "equilibrium.natgas",
+    "ticks_to.1e-2",
+    "profit.A",
+    {"cheap": "price.natgas < 0.03"},
+    {"paid": "price.natgas * supply.natgas"},
+]
+
+
+def test_reporters_are_the_measures_of_a_study() -> None:
+    paths = {"supply.natgas": 3.5, "scheduler.rate": 0.4}
+    model = run_out(ScenarioModel(TUPPERWARE, reporters=MEASURES, **paths))
+    collected = model.datacollector.get_model_vars_dataframe()
+    run = simulate(TUPPERWARE, settings=paths)
+    prices, ticks = run.prices["natgas"], run.ticks["distance_to_equilibrium"]
+    assert collected["price.natgas"].to_numpy() == pytest.approx(prices.to_numpy(), rel=1e-14)
+    assert collected["distance_to_equilibrium"].to_numpy(float) == pytest.approx(ticks.to_numpy(), abs=1e-12)
+    profits = run.agents.query("agent == 'A' and good == 'natgas'")["profit"].to_numpy()
+    assert collected["profit.A"].to_numpy() == pytest.approx(profits, rel=1e-12)
+    assert collected["cheap"].tolist() == (prices < 0.03).astype(int).tolist()
+    assert collected["paid"].to_numpy() == pytest.approx(3.5 * prices.to_numpy())
+    assert collected["ticks"].tolist() == list(range(model.steps))
+    study = {"name": "s", "scenario": str(Path(TUPPERWARE).resolve()), "measures": MEASURES}
+    at_the_end = sweep({**study, "vary": {path: [value] for path, value in paths.items()}}).iloc[0]
+    assert collected["outcome"].iloc[-1] == at_the_end["outcome"]
+    for name in [*collected.columns[1:]]:
+        assert collected[name].iloc[-1] == pytest.approx(at_the_end[name], rel=1e-9)
+    assert collected["outcome"].iloc[:-1].isna().all()
+    assert collected["equilibrium.natgas"].iloc[:-1].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("reporters", "message"),
+    [
+        (["price.bred"], r"reporters: \[0\]: unknown measure 'price.bred'.*did you mean price.bread"),
+        (["tick", "outcome"], r"reporters: \[0\]: unknown measure 'tick'"),
+        (["outcome", {"x": "price.bread +"}], r"reporters: \[1\]: "),
+    ],
+)
+def test_reporters_that_are_no_measures(reporters: Any, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        ScenarioModel(MARKET, reporters=reporters)
+
+
+def test_reporters_of_a_batch() -> None:
+    parameters: dict[str, Any] = {"source": [MARKET], "reporters": [["ticks", "utility.lord"]], "run.seed": [1, 2]}
+    rows = mesa.batch_run(ScenarioModel, parameters, display_progress=False)
+    assert [row["ticks"] for row in rows] == [
+        simulate(MARKET, settings={"run.seed": seed}).summary["ticks"] for seed in (1, 2)
+    ]
+    assert rows[0]["utility.lord"] != rows[1]["utility.lord"]
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

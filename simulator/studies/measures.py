@@ -132,8 +132,8 @@ def _cell(table: str, column: str, keys: tuple[str, ...], seen: Seen) -> Value:
 
 def _equilibrium_price(good: str, seen: Seen) -> Value:
     """The price of a good in the equilibrium reached: the one nearest to the last prices."""
-    number, table = seen.summary["equilibrium"], seen.tables["equilibrium"]
-    if number is None:
+    number, table = seen.summary["equilibrium"], seen.tables.get("equilibrium")
+    if number is None or table is None:
         return None
     goods = table.parts["good"].tolist()
     row = (number - 1) * len(goods) + goods.index(good)

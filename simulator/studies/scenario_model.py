@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ from typing import Any
 import mesa
 import numpy as np
 
+from simulator.errors import Problem, ScenarioError
 from simulator.extras import library
+from simulator.formulas.formula import FormulaError
 from simulator.records.table import Table
 from simulator.run import Simulation, conclude, one_thread
 from simulator.scenario import Scenario, load
 from simulator.scenario.variation import Variation
 from simulator.schedulers.scheduler import Participant
+from simulator.studies.measures import RESIDUAL, MeasureError, Measures, Seen, Value, measures_of
+from simulator.studies.study import PROBED, known_of
 
 Source = str | Path | Mapping[str, Any] | Scenario
 TOLD = ("profit", "utility", "money")
@@ -30,19 +35,19 @@ class EntryAgent(mesa.Agent):
     def __init__(self, model: ScenarioModel, entry: Participant) -> None:
         super().__init__(model)
         self.name, self.kind, self.count = entry.name, entry.kind, entry.count
-        self._told = partial(model.of_agent, entry.name)
+        self._account = partial(model.of_agent, entry.name)
 
     @property
     def profit(self) -> float:
-        return self._told()["profit"]
+        return self._account()["profit"]
 
     @property
     def utility(self) -> float:
-        return self._told()["utility"]
+        return self._account()["utility"]
 
     @property
     def money(self) -> float:
-        return self._told()["money"]
+        return self._account()["money"]
 
 
 class ScenarioModel(mesa.Model):
@@ -50,7 +55,8 @@ class ScenarioModel(mesa.Model):
 
     `seed` replaces the scenario's own; further keywords are dotted paths and their values. With the verdict `running`
     turns False, and `outcome` and `summary` stand, which are None before. `datacollector` has, after each step, `tick`,
-    `outcome`, `max_relative_excess_demand` and `price.GOOD`. `agents` are one for each entry of firms and consumers.
+    `outcome`, `max_relative_excess_demand` and `price.GOOD`, or the measures of a study that `reporters` name. `agents`
+    are one for each entry of firms and consumers.
     `scenario` is mesa's keyword and no scenario of ours: it is handed on. Raises `ScenarioError` if the scenario or a
     path is refused.
     """
@@ -60,6 +66,7 @@ class ScenarioModel(mesa.Model):
         source: Source,
         seed: int | None = None,
         *,
+        reporters: Sequence[str | Mapping[str, str]] = (),
         scenario: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -77,12 +84,36 @@ class ScenarioModel(mesa.Model):
         self.tick, self.outcome, self.summary = -1, None, None
         self.prices = self.source.initial_prices
         self._ticks, self._seconds = self.simulation.ticks(), 0.0
-        self._tables, self._noted = dict[str, Table](), False
+        self._tables, self._last, self._noted = dict[str, Table](), dict[str, Table](), False
         for entry in self.simulation.market.scheduler.participants(self.source.economy):
             EntryAgent(self, entry)
+        self._measures, self._point, self._course = (
+            self._asked(reporters, changes),
+            changes,
+            list[tuple[float, float]](),
+        )
+        self.measured = dict[str, Value]()
         prices = {f"price.{good}": partial(_price, good=at) for at, good in enumerate(self.source.markets.goods)}
-        own = {name: name for name in ("tick", "outcome", "max_relative_excess_demand")}
-        self.datacollector = mesa.DataCollector(model_reporters={**own, **prices})
+        own = {name: name for name in ("tick", "outcome", RESIDUAL)} | prices
+        asked = {name: partial(_measured, name=name) for name in self._measures}
+        self.datacollector = mesa.DataCollector(model_reporters=asked or own)
+
+    def _asked(self, reporters: Sequence[str | Mapping[str, str]], point: dict[str, Any]) -> Measures:
+        if not reporters:
+            return Measures()
+        try:
+            return measures_of(reporters, known_of(Variation(self.source).at(PROBED), point), ())
+        except (MeasureError, FormulaError) as error:
+            message, *_, place = error.args
+            raise ScenarioError([Problem("reporters", 0, 0, f"[{place}]", message)]) from None
+
+    def _measure(self) -> None:
+        """Take the measures. Before the verdict a summary tells no more than ticks and excess demand."""
+        self._course.append((self.tick, self.max_relative_excess_demand))
+        now: dict[str, Any] = {"ticks": self.tick, RESIDUAL: self.max_relative_excess_demand}
+        summary = defaultdict(lambda: None, now) if self.summary is None else self.summary
+        seen = Seen(summary, {**self.tables, **self._last}, self._point, *np.array(self._course).T)
+        self.measured = dict(zip(self._measures, self._measures.of(seen), strict=True))
 
     @classmethod
     def page(cls, source: Source, seed: int | None = None, **sliders: tuple[float, float, float]) -> Any:
@@ -90,7 +121,8 @@ class ScenarioModel(mesa.Model):
         it starts, its high end. Raises `MissingExtraError` without the extra `mesa-viz`.
         """
         viz = library("mesa.visualization", "a page with sliders")
-        model = cls(source, seed, **{path: start for path, (_, start, _) in sliders.items()})
+        starts: dict[str, Any] = {path: start for path, (_, start, _) in sliders.items()}
+        model = cls(source, seed, **starts)
         asked = {
             path: {"type": "SliderFloat", "min": low, "value": start, "max": high, "step": (high - low) / 100}
             for path, (low, start, high) in sliders.items()
@@ -105,6 +137,8 @@ class ScenarioModel(mesa.Model):
             began = time.perf_counter()
             with one_thread():
                 self._advance()
+            if self._measures:
+                self._measure()
             self._seconds += time.perf_counter() - began
             self.datacollector.collect(self)
         self.steps = self.tick + 1
@@ -119,7 +153,7 @@ class ScenarioModel(mesa.Model):
         self.prices = self.source.markets.sum_over_users(market.scheduler.quotes(now.economy, now.tick).prices)
         if simulation.verdict is not None:
             self.running, self.outcome = False, simulation.verdict.outcome
-            self.summary = conclude(simulation, self.tables, self._seconds)[1]
+            self._last, self.summary = conclude(simulation, self.tables, self._seconds)
         elif simulation.recorder.full:
             self._write()
 
@@ -130,7 +164,7 @@ class ScenarioModel(mesa.Model):
         if hasattr(tick, "residual"):
             return float(tick.residual)
         ticks = self.tables["ticks"]
-        return float(ticks.values[-1, ticks.columns.index("max_relative_excess_demand")])
+        return float(ticks.values[-1, ticks.columns.index(RESIDUAL)])
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -152,6 +186,10 @@ class ScenarioModel(mesa.Model):
         rows = np.flatnonzero((named == name) | (named == f"{name}:total"))
         last = table.values[-len(named) :]
         return {column: last[rows[0], table.columns.index(column)] if len(rows) else np.nan for column in TOLD}
+
+
+def _measured(model: ScenarioModel, name: str) -> Value:
+    return model.measured[name]
 
 
 def _price(model: ScenarioModel, good: int) -> float:
