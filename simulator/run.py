@@ -22,6 +22,7 @@ from simulator.finished import Run
 from simulator.kinds.wording import unknown
 from simulator.records.columns import TABLES, Columns
 from simulator.records.distribution import distribution_summary, distribution_table, statistics_of, without_gains
+from simulator.records.ending import Ending, checksums
 from simulator.records.folder import RunFolder
 from simulator.records.members import member_columns, member_tables, no_members
 from simulator.records.recorder import UNSEEN, Recorder
@@ -38,12 +39,23 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
     from simulator.scenario import Regime
+    from simulator.scenario.start import Start
 
 
 Seen = Callable[[Mapping[str, Table]], None]
 """Told of each block of the tables that grow, then of those that are written at the end."""
 MOST_WAITS = 64
 """After so many ticks that were looked at, at most, it is tried again to pass over some."""
+
+
+def shocks_of(scenario: Scenario, last: int) -> list[int]:
+    """The ticks up to the `last` at which the economy changed; where a run goes on from another as another market, that
+    is the first of them.
+    """
+    ticks, start = scenario.last_ticks.shocks_up_to(last), scenario.start
+    if start is None or not start.changed:
+        return ticks
+    return [start.tick + 1, *(tick for tick in ticks if tick > start.tick + 1)]
 
 
 def market_of(scenario: Scenario) -> Market:
@@ -61,20 +73,27 @@ class Simulation:
     def __init__(self, scenario: Scenario, *, watched: bool = False) -> None:
         self.scenario, run = scenario, scenario.run
         kept = frozenset(TABLES) if watched else run.tables
-        self.market, prices = market_of(scenario), scenario.initial_prices
+        # Of another run that this one goes on from as another market, shocks have happened.
+        anew = scenario.start if scenario.start is not None and scenario.start.changed else None
+        self._following = scenario.following(0 if anew is None else anew.tick + 1)
+        self._next = next(self._following, None)
+        self._regime = scenario.regimes[0]
+        if anew is not None and self._next is not None and self._next.tick <= anew.tick:
+            self._regime, self._next = self._next, next(self._following, None)
+        economy, prices = self._regime.economy, scenario.initial_prices
+        self.market = Market(scenario.scheduler, economy, prices, run.seed)
         self.verdict_rule = self.market.scheduler.verdict_rule(prices, run.tolerance)
         economies = [regime.economy for regime in scenario.regimes]
         options = ViewOptions(
             scenario.markets, run.seed, run.references, scenario.gradient_path, run.diagnostics, kept, economies
         )
-        view = self.market.scheduler.view(scenario.economy, prices, options)
+        view = self.market.scheduler.view(economy, prices, options)
+        if anew is not None:
+            view.begin(anew.tick + 1, prices)
         self.recorder = Recorder(view, scenario.last_ticks, kept)
         # Where no table grows, the first tick and the last are all that a summary speaks of.
         self._every = 1 if watched else run.record_every if kept & view.columns.keys() else run.ticks + 1
         self.verdict: Verdict | None = None
-        self._following = scenario.following()
-        self._next = next(self._following, None)
-        self._regime = scenario.regimes[0]
         self.chosen = sorted({tick for ticks in run.members.values() for tick in ticks})
         self._looks_at, self._waits = run.ticks + 1 if watched else 1, 1
 
@@ -83,6 +102,8 @@ class Simulation:
         one's; the verdict stands when it stops.
         """
         run, market, rule, recorder = self.scenario.run, self.market, self.verdict_rule, self.recorder
+        if self.scenario.start is not None and not market.state.tick:
+            self._go_on(self.scenario.start)
         while self.verdict is None:
             if self._next is not None and self._next.tick == market.state.tick:
                 self._change_economy(self._next)
@@ -125,6 +146,27 @@ class Simulation:
         rule.pass_over(market.economy, seen.prices)
         recorder.pass_over(seen, market.state.tick - 1, self._every)
         return True
+
+    def _go_on(self, start: Start) -> None:
+        """Begin where another run has ended: with its prices, stocks, accounts and the rule's memory."""
+        stored, first = start.state(), start.tick + 1
+        if start.changed:
+            # Prices that are held are what the scenario says now; whoever judges begins here.
+            prices, fixed = stored.get("market.prices"), self.scenario.rule.fixed
+            if prices is not None:
+                stored["market.prices"] = prices = np.where(fixed, self.scenario.initial_prices, prices)
+                begun = self.market.scheduler.start(self.market.economy, prices, self.scenario.run.seed)
+                self.market.state = begun
+                self.recorder.view.begin(first, prices)
+            self.verdict_rule.change_economy(first)
+        fresh = self.state()
+        fits = {name: array for name, array in stored.items() if name in fresh and _carries_over(name, start)}
+        self.restore(fresh | fits)
+
+    def rows_before(self) -> dict[str, Table]:
+        """The last rows of the run that this one goes on from, the first of its own; none if there is no such run."""
+        start = self.scenario.start
+        return {} if start is None else start.rows(self.recorder.columns)
 
     def _change_economy(self, regime: Regime) -> None:
         """A shock: from the coming tick on the economy is another, or prices are."""
@@ -194,6 +236,14 @@ class Simulation:
         self.recorder.view.restore(parts)
 
 
+def _carries_over(name: str, start: Start) -> bool:
+    """Whether an array of a state is taken over from the run that is gone on from."""
+    part, _, key = name.partition(".")
+    if part == "market" and key.startswith("memory"):
+        return start.remembers
+    return not start.changed or part not in ("verdict", "path", "view")
+
+
 def one_thread() -> AbstractContextManager[Any]:
     """Linear algebra on one thread: on more it is slower at a few hundred goods, and adds up in another order."""
     return _libraries(scipy="scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
@@ -260,6 +310,8 @@ def run_in_memory(scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = 
     began = time.perf_counter()
     with one_thread():
         simulation, tables = Simulation(scenario), dict[str, Table]()
+        if before := simulation.rows_before():
+            seen(before)
         for table in simulation.members():
             seen({"members": table})
         for tick in simulation.ticks():
@@ -301,6 +353,9 @@ def run_to_disk(
         simulation = Simulation(scenario)
         if manifest is None:
             files.start(scenario.text, scenario.inputs)
+            before = simulation.rows_before()
+            files.append(scenario.run.kept.of(before))
+            seen(before)
             for table in simulation.members():
                 files.append({"members": table})
         else:
@@ -325,7 +380,9 @@ def run_to_disk(
         # A checkpoint of the last tick must not be there before the summary: nothing goes on from it.
         # What was interrupted goes on after its last whole block.
         if summary["outcome"] != "interrupted":
-            files.hold(simulation.state)
+            rows = {name: table.header + "".join(table.last.lines()) for name, table in tables.items()}
+            ending = Ending(summary["ticks"], scenario.text, checksums(scenario.inputs), rows)
+            files.hold(lambda: simulation.state() | ending.state)
         files.save()
     return summary
 
@@ -368,7 +425,7 @@ def conclude(
         "tolerance": scenario.run.tolerance,
         "expect": list(scenario.expect),
         "distribution": distribution_summary(cohorts),
-        "shocks": scenario.last_ticks.shocks_up_to(ticks),
+        "shocks": shocks_of(scenario, ticks),
         "worst_imbalance": 0.0,
         **{name: kept and sorted(kept) for name, kept in scenario.run.kept._asdict().items()},
         "tables": [table for table in TABLES if table in scenario.run.tables],

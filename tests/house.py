@@ -128,6 +128,7 @@ ROOMS = {
     "simulator.run": "Simulation run_to_disk simulate",
     "simulator.scenario": "RunSettings Scenario dump load load_many scenario_schema text_with",
     "simulator.scenario.document": "scalar",
+    "simulator.scenario.runs": "load_from",
     "simulator.scenario.variation": "Variation",
     "simulator.kinds.distributions": "DISTRIBUTIONS",
     "simulator.kinds.draws": "Draws Reader",

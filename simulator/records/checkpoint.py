@@ -8,7 +8,7 @@ version of the format and that of the program.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
@@ -106,13 +106,17 @@ class Manifest(NamedTuple):
             arrays = {name: Stored(*stored) for name, stored in said["arrays"].items()}
             return cls(said["program"], files, arrays)
 
+    def refuse_others(self) -> None:
+        """Raise `UnfitError` if another version of the program made it."""
+        if self.program != program():
+            raise UnfitError(f"a checkpoint of version {self.program}, by which other numbers may follow")
+
     def refuse_misfits(self, fresh: Mapping[str, NDArray[Any]], ticks: int) -> None:
         """Raise `UnfitError` if the arrays are not those of a run whose state is `fresh` before its first tick.
 
         Names, dtypes and shapes must agree. What is empty at the beginning grows, by at most a row a tick.
         """
-        if self.program != program():
-            raise UnfitError(f"a checkpoint of version {self.program}, by which other numbers may follow")
+        self.refuse_others()
         if set(self.arrays) != set(fresh):
             raise UnfitError(f"a checkpoint {_difference(set(self.arrays), set(fresh))}")
         for name, array in fresh.items():
@@ -123,11 +127,13 @@ class Manifest(NamedTuple):
                     f"of shape {array.shape}"
                 )
 
-    def load(self, file: Path, ticks: int) -> State:
-        """The arrays, each held against its checksum. Raises `UnfitError`."""
+    def load(self, file: Path, ticks: int, only: Set[str] | None = None) -> State:
+        """The arrays, or some of them, each held against its checksum. Raises `UnfitError`."""
         state: State = {}
         with _opened(file) as archive:
             for name, stored in self.arrays.items():
+                if only is not None and name not in only:
+                    continue
                 data = archive.read(name + SUFFIX)
                 array = state[name] = np.lib.format.read_array(BytesIO(data), allow_pickle=False)
                 if (array.dtype.str, list(array.shape), sha256(data).hexdigest()) != stored:

@@ -110,6 +110,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         if self.references is not None:
             self.references.path.move(moved)
 
+    def begin(self, tick: int, prices: Array) -> None:
+        if self.references is not None:
+            self.references.begin(tick, prices)
+
     def state(self) -> Parts:
         seen = {name: np.array(getattr(self, name)) for name in SEEN}
         parts: Parts = {"conservation": self.conservation.state(), "view": seen}

@@ -96,6 +96,9 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
     def change_prices(self, tick: int, moved: Callable[[Array], Array]) -> None:
         """At this tick prices `(goods,)` are moved by a function of them."""
 
+    def begin(self, tick: int, prices: Array) -> None:
+        """The first tick is this one, at these prices `(goods,)`: the run goes on from another."""
+
     def state(self) -> Parts:
         """What is remembered from block to block, parts of arrays."""
         return {}
@@ -121,6 +124,11 @@ class Recorder:
     ) -> None:
         self.view, self._ends, self._kept = view, ends, kept
         self._seen, self._notes, self._last, self._bytes = 0, list[Any](), -1, 0
+
+    @property
+    def columns(self) -> dict[str, Columns]:
+        """Those of the tables that are kept."""
+        return {name: columns for name, columns in self.view.columns.items() if name in self._kept}
 
     @property
     def most_ticks(self) -> int:

@@ -62,6 +62,12 @@ class Table:
         """The first line of the CSV."""
         return ",".join([*self.each, *self.parts, *self.columns]) + "\n"
 
+    @property
+    def last(self) -> Table:
+        """The rows of the last tick, or other key."""
+        each = {name: key[-1:] for name, key in self.each.items()}
+        return replace(self, each=each, values=self.values[len(self.values) - _length(each) * _length(self.parts) :])
+
     def lines(self) -> Iterator[str]:
         """All rows as CSV text, each ending in a newline, piece by piece."""
         each, parts, rows = _texts(self.each), _texts(self.parts), _length(self.parts)

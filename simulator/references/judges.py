@@ -33,6 +33,7 @@ class Path(Protocol):
     """
 
     kind: ClassVar[str]
+    tick: int
 
     def advance(self, tick: int) -> Array:
         """The prices at `tick`, not before the last one asked for."""
@@ -106,8 +107,17 @@ class References:
         self.initial_prices = initial_prices
         self.starts = random_starts + 3
         self._enter(economy)
-        self.path = PATHS[path](economy, self.reference, rule, initial_prices)
+        self._kind = path
+        self.path = self._path(initial_prices)
         self.regimes = [self._regime(0, economy, [])]
+
+    def begin(self, tick: int, prices: Array) -> None:
+        """Begin at this tick instead, the path with these prices `(goods,)`."""
+        self.path, self.regimes[0] = self._path(prices), self.regimes[0]._replace(from_tick=tick)
+        self.path.tick = tick
+
+    def _path(self, prices: Array) -> Path:
+        return PATHS[self._kind](self.economy, self.reference, self.rule, prices)
 
     @np.errstate(all="ignore")
     def change_economy(self, from_tick: int, economy: Economy) -> None:

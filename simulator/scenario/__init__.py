@@ -33,7 +33,9 @@ from simulator.scenario.rewrite import rewrite
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
+from simulator.scenario.start import start_of
 from simulator.scenario.yaml_text import compose, read
+from simulator.schedulers.scheduler import flatten
 from simulator.slips import instead, meant
 
 __all__ = [
@@ -227,12 +229,11 @@ def _name_files(document: Document, folder: Path, inputs: Mapping[str, Path]) ->
     """Call the files that a document reads `inputs/NAME`, and say where they lie: as `inputs` says, or as seen from
     the folder.
     """
-    rooms = [key for key in ("learning", "firms", "consumers", "shocks") if key in document.data]
-    places = {
-        file: inputs.get(file, folder / file) for file in files_of([document.data[key] for key in rooms]).values()
-    }
+    rooms = ("learning", "firms", "consumers", "shocks", "run")
+    data = {key: document.data[key] for key in rooms if key in document.data}
+    places = {file: inputs.get(file, folder / file) for file in files_of(data).values()}
     names = called(places)
-    document.data = document.data | {key: with_files_called(document.data[key], names) for key in rooms}
+    document.data = document.data | with_files_called(data, names)
     return {names[file]: place for file, place in places.items()}
 
 
@@ -268,6 +269,9 @@ def built(
         )
         document.faults.extend([*scale_faults(scenario), *engine_faults(scenario)])
         where = scenario.economy, scenario.initial_prices, scenario.run.seed
+        if model.run.goes_on is not None and not document.faults:
+            fresh = flatten(scenario.scheduler.start(scenario.economy, scenario.initial_prices, scenario.run.seed))
+            scenario = replace(scenario, start=start_of(document, resolved, fresh, files[model.run.goes_on]))
         trial.first_tick(scenario.scheduler, *where, scenario.plugins.rule_pieces)
         return None if document.faults else scenario
     except DrawError as error:

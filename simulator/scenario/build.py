@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from simulator.dynamics import price_rules
     from simulator.economics.economy import Economy
     from simulator.economics.user_markets import UserMarkets
+    from simulator.scenario.start import Start
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ class Scenario:
     """A scenario ready to run.
 
     `regimes` are the economies that follow one another where shocks change it, the first from tick 0 on; where shocks
-    repeat, those are made `later` that come of what has happened before. Blocks of ticks end with `last_ticks`.
-    `markets` say which good each of the economies' `goods` is of, and who buys there; `initial_prices` `(markets,)` in
+    repeat, those are made `later` that come of what has happened before. Blocks of ticks end with `last_ticks`. A run
+    goes on from `start`, if there is one. `markets` say which good each of the economies' `goods` is of, and who buys
+    there; `initial_prices` `(markets,)` in
     numeraire per unit; `gradient_path` is what its path is compared with,
     `dual` or `primal`; `inputs` are the files it reads, by their names in `resolved`.
     `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and loaded again it gives the
@@ -86,6 +88,7 @@ class Scenario:
     plugins: Plugins = field(default=NO_PLUGINS, repr=False)
     warnings: tuple[Problem, ...] = ()
     last_ticks: LastTicks = field(default_factory=lambda: LastTicks(()), repr=False)
+    start: Start | None = field(default=None, repr=False)
     later: Callable[[int], Iterator[Regime]] | None = field(default=None, repr=False)
 
     @cached_property
@@ -165,6 +168,7 @@ def build(
     members = frozenset(["members"] if model.run.members else ())
     run |= {"tables": members.union(model.run.tables)}
     run |= {name: frozenset(kept) for name in ("goods", "agents") if (kept := getattr(model.run, name)) is not None}
+    del run["goes_on"]
     one_by_one = Regimes(model, markets, draws, made)
     regimes = [one_by_one.last, *map(one_by_one.after, shocked)]
     if len(regimes) > 1 and regimes[1].tick == 0:

@@ -41,7 +41,7 @@ def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
     resolved["scheduler"] = model.scheduler.resolved()
     if model.moved_by.plans:
         resolved["compare"] = model.compare.model_dump()
-    resolved["run"] = model.run.model_dump(exclude_none=True)
+    resolved["run"] = _plain(model.run)
     resolved["expect"] = model.expect
     return resolved
 
@@ -84,10 +84,10 @@ def _resolved_economy(model: ScenarioFile) -> dict[str, Any]:
 
 
 def files_of(data: Any, path: Steps = ()) -> dict[Steps, str]:
-    """The CSV files that plain data speak of, by their places, in order."""
+    """The files that plain data speak of, CSVs and a checkpoint to go on from, by their places, in order."""
     files: dict[Steps, str] = {}
     for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
-        if key == "csv" and isinstance(value, str):
+        if _is_file(value, path, key):
             files[*path, key] = value
         files |= files_of(value, (*path, key))
     return files
@@ -106,16 +106,20 @@ def called(places: Mapping[str, Path]) -> dict[str, str]:
     return names
 
 
-def with_files_called(data: Any, called: Mapping[str, str]) -> Any:
+def with_files_called(data: Any, called: Mapping[str, str], path: Steps = ()) -> Any:
     """Data with its files called otherwise."""
     if isinstance(data, dict):
         return {
             key: called.get(value, value)
-            if key == "csv" and isinstance(value, str)
-            else with_files_called(value, called)
+            if _is_file(value, path, key)
+            else with_files_called(value, called, (*path, key))
             for key, value in data.items()
         }
-    return [with_files_called(value, called) for value in data] if isinstance(data, list) else data
+    return [with_files_called(value, called, (*path, 0)) for value in data] if isinstance(data, list) else data
+
+
+def _is_file(value: Any, path: Steps, key: Any) -> bool:
+    return isinstance(value, str) and (key == "csv" or (*path, key) == ("run", "from"))
 
 
 def _resolved_trade(model: ScenarioFile) -> Any:

@@ -44,3 +44,6 @@ class Run(Entry):
     format: Literal["csv", "parquet"] = Field(
         "csv", description="what the tables of a finished run are; parquet is made of the CSVs when it ends"
     )
+    goes_on: str | None = Field(
+        None, alias="from", description="the checkpoint (state.npz) of a finished run that this one goes on from"
+    )

@@ -64,6 +64,10 @@ def replace_other_price(data: dict[str, Any], path: Steps) -> None:
             holder, key = goods.get(good) if isinstance(goods, dict) else None, "price"
         case ("goods", good, "price"):
             holder, key = data.get("initial_prices"), good
+        case ("goods", good, "fixed_price"):
+            replace_other_price(data, ("goods", good, "price"))
+            replace_other_price(data, ("initial_prices", good))
+            return
         case _:
             return
     if isinstance(holder, dict):
