@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulator.scenario import Plugins as Plugins
     from simulator.scenario import Scenario as Scenario
     from simulator.scenario import load as load
+    from simulator.scenario.runs import load_from as load_from
     from simulator.studies.fit import Fit as Fit
     from simulator.studies.fit import fit as fit
     from simulator.studies.purchases import LearntTastes as LearntTastes
@@ -39,6 +40,7 @@ HOMES = {
     "fit": "simulator.studies.fit",
     "fit_purchases": "simulator.studies.purchases",
     "load": "simulator.scenario",
+    "load_from": "simulator.scenario.runs",
     "market": "simulator.answers",
     "sensitivity": "simulator.studies.sensitivity",
     "sweep": "simulator.studies.sweep",

@@ -240,7 +240,7 @@ def test_what_no_shock_can_be_is_refused_before_anything_runs(shock: Data, messa
 @pytest.mark.parametrize("how", [{"fixed_price": 2}, "outside"])
 def test_a_price_that_is_held_stays(how: Any) -> None:
     data = CALM if how == "outside" else CALM | {"outside": {}, "goods": {"ore": None, "steel": how}}
-    with pytest.raises(ScenarioError, match="steel has (an outside|a fixed) price, which stays"):
+    with pytest.raises(ScenarioError, match=r"steel has (an outside|a fixed) price, which stays"):
         load(struck({"tick": 3, "set": {"prices.steel": 3}}, data=data))
 
 
