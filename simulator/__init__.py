@@ -59,6 +59,7 @@ __all__ = [
     "fit",
     "fit_purchases",
     "load",
+    "load_from",
     "market",
     "sensitivity",
     "simulate",

@@ -48,16 +48,6 @@ MOST_WAITS = 64
 """After so many ticks that were looked at, at most, it is tried again to pass over some."""
 
 
-def shocks_of(scenario: Scenario, last: int) -> list[int]:
-    """The ticks up to the `last` at which the economy changed; where a run goes on from another as another market, that
-    is the first of them.
-    """
-    ticks, start = scenario.last_ticks.shocks_up_to(last), scenario.start
-    if start is None or not start.changed:
-        return ticks
-    return [start.tick + 1, *(tick for tick in ticks if tick > start.tick + 1)]
-
-
 def market_of(scenario: Scenario) -> Market:
     """The market of a scenario before its first tick."""
     return Market(scenario.scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
@@ -160,7 +150,7 @@ class Simulation:
                 self.recorder.view.begin(first, prices)
             self.verdict_rule.change_economy(first)
         fresh = self.state()
-        fits = {name: array for name, array in stored.items() if name in fresh and _carries_over(name, start)}
+        fits = {name: array for name, array in stored.items() if name in fresh and start.carries_over(name)}
         self.restore(fresh | fits)
 
     def rows_before(self) -> dict[str, Table]:
@@ -234,14 +224,6 @@ class Simulation:
         self.verdict_rule.restore(parts.get("verdict", {}))
         self._looks_at, self._waits = (int(parts["passing"][name]) for name in ("looks_at", "waits"))
         self.recorder.view.restore(parts)
-
-
-def _carries_over(name: str, start: Start) -> bool:
-    """Whether an array of a state is taken over from the run that is gone on from."""
-    part, _, key = name.partition(".")
-    if part == "market" and key.startswith("memory"):
-        return start.remembers
-    return not start.changed or part not in ("verdict", "path", "view")
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -425,7 +407,7 @@ def conclude(
         "tolerance": scenario.run.tolerance,
         "expect": list(scenario.expect),
         "distribution": distribution_summary(cohorts),
-        "shocks": shocks_of(scenario, ticks),
+        "shocks": scenario.shocks_up_to(ticks),
         "worst_imbalance": 0.0,
         **{name: kept and sorted(kept) for name, kept in scenario.run.kept._asdict().items()},
         "tables": [table for table in TABLES if table in scenario.run.tables],

@@ -126,6 +126,20 @@ class Scenario:
         return iter(self.regimes[max(passed, 1) :])
 
     @property
+    def foreseen(self) -> bool:
+        """Whether a run begins at tick 0, and all that shocks do is to put others of the `regimes` in force."""
+        return self.start is None and self.later is None and not any(regime.prices for regime in self.regimes)
+
+    def shocks_up_to(self, last: int) -> list[int]:
+        """The ticks up to the `last` at which the economy changed; where a run goes on from another as another market,
+        that is the first of them.
+        """
+        ticks, start = self.last_ticks.shocks_up_to(last), self.start
+        if start is None or not start.changed:
+            return ticks
+        return [start.tick + 1, *(tick for tick in ticks if tick > start.tick + 1)]
+
+    @property
     def economy(self) -> Economy:
         """The economy of the first regime."""
         return self.regimes[0].economy

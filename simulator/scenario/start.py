@@ -44,6 +44,13 @@ class Start:
         """What the rest depends on. Raises `UnfitError` if the file has been damaged since."""
         return Manifest.read(self.file).load(self.file, self.tick + 1)
 
+    def carries_over(self, name: str) -> bool:
+        """Whether an array of the state is taken over."""
+        part, _, key = name.partition(".")
+        if part == "market" and key.startswith("memory"):
+            return self.remembers
+        return not self.changed or part not in ("verdict", "path", "view")
+
     def rows(self, columns: Mapping[str, Columns]) -> dict[str, Table]:
         """The other's last rows, in the columns of each table."""
         return {name: self.ending.table(name, each) for name, each in columns.items()}

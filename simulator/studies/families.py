@@ -189,7 +189,11 @@ def _made(variation: Variation, changes: Mapping[str, Any]) -> Scenario | None:
 def _serves(scenario: Scenario) -> bool:
     """Whether runs of a scenario would tick in plain floats alone, and so are faster side by side."""
     scheduler, economies = scenario.scheduler, [regime.economy for regime in scenario.regimes]
-    if not isinstance(scheduler, Tatonnement) or scheduler.engine != "auto" or scenario.plugins.any:
+    if (
+        not (scenario.foreseen and isinstance(scheduler, Tatonnement))
+        or scheduler.engine != "auto"
+        or scenario.plugins.any
+    ):
         return False
     return all(economy.small() and not scheduler.layout(economy).set_valued for economy in economies)
 
