@@ -85,7 +85,7 @@ TRIED: list[int] = []
 def failing(sent: Any, plan: Any, group: Any) -> Any:
     """What is done in a worker: the second run fails once, the third always."""
     TRIED.append(group.runs[0].number)
-    if group.runs[0].number == 2 or TRIED.count(1) == 1:
+    if group.runs[0].number == 2 or (group.runs[0].number == 1 and TRIED.count(1) == 1):
         raise OSError("no room")
     return rows_of_sent(sent, plan, group)
 

@@ -33,6 +33,10 @@ AStudy = Annotated[str, typer.Argument(metavar="STUDY", help="A YAML file: scena
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="N", help="Seed, in place of the study's.")]
 Jobs = Annotated[str | None, typer.Option("--jobs", metavar="N", help="Runs at the same time (default: all cores).")]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="By this dask.distributed scheduler, or one started here: local."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a study: run what is missing.")]
 Retry = Annotated[bool, typer.Option("--retry", help="With --resume, run also what ended in an error.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a study that exists.")]
@@ -45,6 +49,7 @@ def sweep(
     out: Out = Path("outputs"),
     seed: Seed = None,
     jobs: Jobs = None,
+    dask: Dask = None,
     plugin: Plugin = None,
     no_plots: NoPlots = False,
     formats: Formats = "png",
@@ -66,7 +71,8 @@ def sweep(
     """
     from simulator.studies.study import StudyFile
 
-    asked = Asked(out, seed, jobs, resume=resume, retry=retry, overwrite=overwrite, quiet=quiet, as_json=as_json)
+    again = {"resume": resume, "retry": retry, "overwrite": overwrite}
+    asked = Asked(out, seed, jobs, dask, **again, quiet=quiet, as_json=as_json)
     return asked.run(study, StudyFile, () if no_plots else figure_formats(formats), dry_run=dry_run)
 
 
@@ -75,6 +81,7 @@ def sensitivity(
     out: Out = Path("outputs"),
     seed: Seed = None,
     jobs: Jobs = None,
+    dask: Dask = None,
     plugin: Plugin = None,
     no_plots: NoPlots = False,
     formats: Formats = "png",
@@ -96,7 +103,8 @@ def sensitivity(
     from simulator.studies.sensitivity import SensitivityFile
 
     library("SALib", "sensitivity analysis")
-    asked = Asked(out, seed, jobs, resume=resume, retry=retry, overwrite=overwrite, quiet=quiet, as_json=as_json)
+    again = {"resume": resume, "retry": retry, "overwrite": overwrite}
+    asked = Asked(out, seed, jobs, dask, **again, quiet=quiet, as_json=as_json)
     return asked.run(study, SensitivityFile, () if no_plots else figure_formats(formats), dry_run=dry_run)
 
 
@@ -106,6 +114,7 @@ class Asked(NamedTuple):
     out: Path
     seed: str | None
     jobs: str | None
+    dask: str | None
     resume: bool
     retry: bool
     overwrite: bool
@@ -166,12 +175,11 @@ class Asked(NamedTuple):
             complain(str(warning))
         return loaded
 
-    @property
-    def road(self) -> Road:
+    def road(self, study: Study) -> Road:
         """By which runs are done."""
-        from simulator.studies.sweep import by_pool
+        from simulator.studies.sweep import road_of
 
-        return by_pool(None if self.jobs is None else number_of_jobs(self.jobs))
+        return road_of(None if self.jobs is None else number_of_jobs(self.jobs), self.dask, study.keep)
 
     def tried(self, study: Study) -> int:
         """Say how many runs a study has and how long they take, by the first of them; nothing is written."""
@@ -200,9 +208,10 @@ class Asked(NamedTuple):
         from simulator.studies.folder import StudyFolder
         from simulator.studies.sweep import carry_out
 
-        road, folder = self.road, StudyFolder(self.out / study.name, study)
+        folder = StudyFolder(self.out / study.name, study)
         check_folder(self.out)
         folder.check(resume=self.resume, overwrite=self.overwrite)
+        road = self.road(study)
         with Interruption() as stop, progress_of(self.speaks) as progress:
             done = carry_out(study, road, stop, folder, resume=self.resume, retry=self.retry, progress=progress)
         return done, folder

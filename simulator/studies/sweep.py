@@ -173,17 +173,25 @@ def sweep(
     """Carry out a study (a YAML file, or plain data): its table, a row for each run, as in runs.csv.
 
     So many `jobs` at a time, as many as there are cores unless said, or by the `dask` scheduler of an address, or one
-    started here (`local`); `seed` replaces the study's. Nothing is written
-    unless `out` names the folder in which that of the study goes; there `resume` goes on with what is missing (and to
-    `retry` with what has an error), `overwrite` begins anew. Raises `ScenarioError`, `RunFolderError`, and
+    started here (`local`); `seed` replaces the study's. Nothing is written unless `out` names the folder in which that
+    of the study goes; there `resume` goes on with what is missing (and to `retry` with what has an error), `overwrite`
+    begins anew. Raises `ScenarioError`, `RunFolderError`, and
     `KeyboardInterrupt` where it was interrupted; what is written is kept.
     """
-    done, _ = completed(load_study(source, seed=seed), out, jobs, resume=resume, retry=retry, overwrite=overwrite)
+    again = {"resume": resume, "retry": retry, "overwrite": overwrite}
+    done, _ = completed(load_study(source, seed=seed), out, jobs, dask, **again)
     return table_of(done.text)
 
 
 def completed(
-    study: Study, out: str | Path | None, jobs: int | None, *, resume: bool, retry: bool, overwrite: bool
+    study: Study,
+    out: str | Path | None,
+    jobs: int | None,
+    dask: str | None = None,
+    *,
+    resume: bool,
+    retry: bool,
+    overwrite: bool,
 ) -> tuple[Done, StudyFolder | None]:
     """A study with all its runs, and its folder if there is one. Raises `KeyboardInterrupt` if it is interrupted."""
     folder = None if out is None else StudyFolder(Path(out) / study.name, study)
