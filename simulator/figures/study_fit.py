@@ -68,7 +68,8 @@ def _intervals(axes: Axes, estimates: pd.DataFrame) -> None:
     """Each estimate, as a dot, with its interval, over the estimate."""
     rows = np.arange(len(estimates))[::-1]
     values, low, high = (estimates[name].to_numpy(float) for name in ("estimate", "low", "high"))
-    reach: Floats = np.array([low, high]) / values
+    with np.errstate(all="ignore"):
+        reach: Floats = np.array([low, high]) / values
     axes.axvline(1.0, color=GREY, linewidth=1.5, zorder=1)
     for row, (path, value, at_bound) in zip(
         rows, estimates[["path", "estimate", "at_bound"]].itertuples(index=False), strict=True
@@ -78,7 +79,7 @@ def _intervals(axes: Axes, estimates: pd.DataFrame) -> None:
         if np.isfinite(ends).all():
             axes.plot(ends, (row, row), color=style["color"], linewidth=5, solid_capstyle="butt")
         axes.plot(1.0, row, "s" if at_bound else "o", color=style["color"], markersize=10)
-        told = "" if np.isfinite(ends).all() else ", free"
+        told = "" if np.isfinite(ends).all() else ", no interval"
         words = f"{_short(path)}\n{canvas.number(value)}{', at a bound' if at_bound else told}"
         axes.annotate(
             canvas.plain(words), (0, row), (-10, 0), ("axes fraction", "data"), "offset points",
@@ -97,8 +98,8 @@ def _intervals(axes: Axes, estimates: pd.DataFrame) -> None:
 
 
 def _short(path: str) -> str:
-    """A path with its first step cut, `A.utility.ces.elasticity`, and shortened in its middle."""
-    return canvas.shorten(path.partition(".")[2] or path, 34)
+    """A path as an agent's own, `A.utility.ces.elasticity`, and shortened in its middle."""
+    return canvas.shorten(path.removeprefix("consumers.").removeprefix("firms."), 34)
 
 
 def draw(estimates: pd.DataFrame, residuals: pd.DataFrame, summary: Mapping[str, Any], file: Path) -> None:
