@@ -82,15 +82,12 @@ def beside(unknowns: Unknowns, plans: MarketPlans, changes: Sequence[Sides]) -> 
 
     Raises `FoldError` where there is none.
     """
-    active = active_prices(unknowns, plans)
-    at_floor = ~active & (plans.prices <= unknowns.floor)
 
     def at(side: Side, logarithms: Array | float) -> MarketPlans:
-        moved = np.where(at_floor, side.unknowns.floor, plans.prices * np.exp(logarithms))
-        prices = np.where(side.unknowns.fixed, side.prices, moved)
+        prices = np.where(side.unknowns.fixed, side.prices, plans.prices * np.exp(logarithms))
         return side.unknowns.plans(prices, plans.inputs)
 
     columns = [(at(c.above, 0.0).excess_demand - at(c.below, 0.0).excess_demand) / c.width for c in changes]
-    slopes = log_price_slopes(unknowns, plans, np.reshape(columns, (len(changes), len(active))).T).T
+    slopes = log_price_slopes(unknowns, plans, np.reshape(columns, (len(changes), -1)).T).T
     halves = [0.5 * change.width * slope for change, slope in zip(changes, slopes, strict=True)]
     return [(at(c.below, -half), at(c.above, half)) for c, half in zip(changes, halves, strict=True)]
