@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from simulator.errors import CommandError, Problem, RunFolderError, ScenarioError
+from simulator.figures.needed import NEEDED, SIZES, Look
 from simulator.jobs import Task
 from simulator.kinds.wording import nearest
+from simulator.options import one_of
 from simulator.slips import instead, meant
 
 if TYPE_CHECKING:
@@ -122,6 +124,40 @@ def figure_formats(text: str) -> tuple[str, ...]:
         guess = meant(nearest(wrong[0], FORMATS))
         refuse(f"--format: found {', '.join(map(repr, wrong))}; expected png, svg or pdf, or several: png,svg{guess}")
     return formats
+
+
+def look_of(figures: str | None, goods: str | None, between: str | None, size: str, title: str | None) -> Look:
+    """What is to be drawn, and how."""
+    named, wanted = (
+        tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+        for text in (figures, goods)
+    )
+    for name in named:
+        if name not in NEEDED:
+            refuse(f"--figures: found {name!r}; expected {one_of(name, [*NEEDED])}")
+    if size not in SIZES:
+        refuse(f"--size: found {size!r}; expected {one_of(size, SIZES)}")
+    return Look(named, wanted, None if between is None else _ticks_between(between), size, title)
+
+
+def _ticks_between(text: str) -> tuple[float, float]:
+    first, colon, last = text.partition(":")
+    ends = [part.strip().replace("_", "") for part in (first, last)]
+    if not colon or not all(end.isascii() and (end.isdigit() or not end) for end in ends) or not any(ends):
+        refuse(f"--between: found {text!r}; expected two ticks, as in 100:200, :50 or 100:")
+    low, high = float(ends[0] or 0), float(ends[1] or "inf")
+    if low >= high:
+        refuse(f"--between: found {text!r}; expected a later tick after the colon")
+    return low, high
+
+
+def check_goods(goods: Sequence[str], scenarios: Iterable[Scenario]) -> None:
+    """Refuse goods to draw that a scenario does not have."""
+    for scenario in scenarios:
+        for good in goods:
+            if good not in scenario.markets.goods:
+                expected = one_of(good, scenario.markets.goods)
+                refuse(f"--goods: found {good!r}, no good of {scenario.name}; expected {expected}")
 
 
 def check_folder(out: Path) -> None:

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulator.figures.needed import NEEDED, possible
+from simulator.figures.needed import NEEDED, Look, possible
 from simulator.pool import Job, Pool
 from simulator.records.kept import Kept
 from simulator.stopping import Interruption
 from simulator.terminal import (
     INTERRUPTED,
+    WRONG_INPUT,
     Failure,
     Progress,
     complain_of,
@@ -41,7 +42,7 @@ class Task(NamedTuple):
 
 
 def run_and_draw(
-    tasks: Sequence[Task], out: Path, formats: tuple[str, ...], pool: Pool, *, speaks: bool, as_json: bool
+    tasks: Sequence[Task], out: Path, formats: tuple[str, ...], pool: Pool, look: Look, *, speaks: bool, as_json: bool
 ) -> int:
     """Run scenarios, tell how they ended, and only then draw their figures; the exit code is that of the runs."""
     with progress_of(speaks) as progress:
@@ -60,7 +61,7 @@ def run_and_draw(
     elif speaks:
         print_summaries([*summaries.values()], out, missing, drawn, _answers(tasks, summaries))
     with progress_of(speaks) as progress:
-        undrawn = _draw_all(ended, formats, pool, progress)
+        undrawn = _draw_all(ended, (formats, look), pool, progress)
     for failure in undrawn:
         complain_of(failure)
     codes = [*map(exit_code, summaries.values()), *(failure.code for failure in failures)]
@@ -101,28 +102,37 @@ def _attempt(scenario: Scenario, folder: Path, resume: bool, stop: Interruption,
         return Failure(f"{scenario.name}: broken off; {KEPT}", INTERRUPTED) if folder.exists() else None
 
 
-def _draw_all(tasks: Sequence[Task], formats: tuple[str, ...], pool: Pool, progress: Progress) -> list[Failure]:
+def _draw_all(
+    tasks: Sequence[Task], how: tuple[tuple[str, ...], Look], pool: Pool, progress: Progress
+) -> list[Failure]:
     """Draw the figures of finished runs; what could not be drawn, and why."""
     failures: list[Failure] = []
-    jobs = [Job(task.scenario, _draw, (task.folder, formats), _again(task.folder)) for task in tasks]
+    jobs = [Job(task.scenario, _draw, (task.folder, *how), _again(task.folder)) for task in tasks]
     for done, (_, result) in enumerate(pool.results(jobs), 1):
         failures += [result] if isinstance(result, Failure) else result or ()
         progress("runs drawn:", done, len(tasks))
     return failures
 
 
-def _draw(scenario: Scenario, folder: Path, formats: tuple[str, ...], _: Interruption) -> list[Failure]:
+def _draw(scenario: Scenario, folder: Path, formats: tuple[str, ...], look: Look, _: Interruption) -> list[Failure]:
     """Draw the figures of a run; one that fails leaves the others be."""
-    from simulator.figures.table import draw
+    from simulator.figures.table import NothingToSeeError, draw
 
     failed: dict[str, Exception] = {}
     try:
-        draw(folder, folder / "figures", formats, failed)
+        draw(folder, folder / "figures", formats, failed, look)
+    except NothingToSeeError as nothing:
+        return [Failure(f"{scenario.name}: {nothing}", WRONG_INPUT)]
     except KeyboardInterrupt:
         return [Failure(f"{scenario.name}: its figures were broken off; {_again(folder)}", INTERRUPTED)]
     except OSError as error:
         failed["none"] = error
-    failures = {error: failure_of(error, f"{scenario.name}: figure {name}") for name, error in failed.items()}
+    failures = {
+        error: Failure(f"{scenario.name}: {error}", WRONG_INPUT)
+        if isinstance(error, NothingToSeeError)
+        else failure_of(error, f"{scenario.name}: figure {name}")
+        for name, error in failed.items()
+    }
     return [
         failure._replace(text=f"{failure.text}; then {_again(folder)}") if isinstance(error, OSError) else failure
         for error, failure in failures.items()

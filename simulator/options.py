@@ -35,6 +35,19 @@ Jobs = Annotated[
 ]
 Runs = Annotated[list[str], typer.Argument(metavar="RUN", help="Folders of runs, such as outputs/tupperware.")]
 Formats = Annotated[str, typer.Option("--format", metavar="FORMATS", help="Figures as png, svg or pdf, or png,svg.")]
+FigureNames = Annotated[
+    str | None, typer.Option("--figures", metavar="NAMES", help="Draw these figures alone, as in prices,network.")
+]
+FigureGoods = Annotated[
+    str | None, typer.Option("--goods", metavar="NAMES", help="Draw these goods alone, as in bread,wine.")
+]
+Between = Annotated[
+    str | None, typer.Option("--between", metavar="A:B", help="Draw the ticks from A to B, as in 100:200, :50 or 100:.")
+]
+Size = Annotated[
+    str, typer.Option("--size", metavar="SIZE", help="slide (1600 by 900 pixels), or paper (7 inches, 300 dpi).")
+]
+Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="What figures are called.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),

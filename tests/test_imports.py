@@ -49,6 +49,7 @@ FRONT_MODULES = (
     "catalogue",
     "cli",
     "compiling",
+    "curves",
     "jobs",
     "options",
 )

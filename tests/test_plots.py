@@ -343,10 +343,10 @@ def drawn(axes: Axes, colour: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ("chain", {"prices", "three_prices", "convergence", "wedges", "network"}),
-        ("without_references", {"prices", "convergence", "wedges", "network"}),
-        ("orbit", {"prices", "convergence", "network", "simplex"}),
-        ("diverging", {"prices", "three_prices", "convergence", "simplex"}),
+        ("chain", {"prices", "quantities", "three_prices", "convergence", "wedges", "network"}),
+        ("without_references", {"prices", "quantities", "convergence", "wedges", "network"}),
+        ("orbit", {"prices", "quantities", "convergence", "network", "simplex"}),
+        ("diverging", {"prices", "quantities", "three_prices", "convergence", "simplex"}),
     ],
 )
 def test_the_figures_that_apply_are_drawn(case: str, expected: set[str], tmp_path: Path) -> None:

@@ -8,18 +8,38 @@ from typing import Annotated
 import typer
 
 from simulator import terminal
-from simulator.arguments import check_folder, figure_formats, refuse, run_folders
+from simulator.arguments import check_folder, figure_formats, look_of, refuse, run_folders
 from simulator.errors import CommandError
-from simulator.options import AsJson, Formats, Runs
+from simulator.options import AsJson, Between, FigureGoods, FigureNames, Formats, Plugin, Runs, Size, Title
 
 COMPARISON = Path("outputs/compare")
 
 
-def plot(runs: Runs, formats: Formats = "png") -> None:
-    """Redraw the figures of finished runs from their CSVs alone."""
-    chosen = figure_formats(formats)
+def plot(
+    runs: Runs,
+    formats: Formats = "png",
+    figures: FigureNames = None,
+    goods: FigureGoods = None,
+    between: Between = None,
+    size: Size = "slide",
+    title: Title = None,
+    curves: Annotated[
+        str | None,
+        typer.Option(
+            "--curves", metavar="GOODS", help="Draw supply and demand of goods at other prices, as in bread,wine@100."
+        ),
+    ] = None,
+    plugin: Plugin = None,
+) -> None:
+    """Redraw the figures of finished runs from their CSVs alone.
+
+    With --curves the economy is rebuilt from the run's scenario.yaml, and asked what it would want and offer of a good
+    at other prices of it, all other prices being as they were at the last tick or at the one behind the @. The answers
+    are written to curves.csv beside the run, and the figure `curves` is drawn from that.
+    """
+    chosen, look = figure_formats(formats), look_of(figures, goods, between, size, title)
     from simulator.figures.comparison import missing_tables, why_no_run
-    from simulator.figures.frames import TABLES, left_out
+    from simulator.figures.frames import TABLES, NothingToSeeError, left_out
     from simulator.figures.table import draw
 
     folders = run_folders(runs)
@@ -28,17 +48,26 @@ def plot(runs: Runs, formats: Formats = "png") -> None:
     strangers = [why for folder in folders if (why := why_no_run(folder, needed[folder]))]
     if strangers:
         refuse("\n".join(strangers))
+    if curves is not None:
+        from simulator.curves import asked, write_curves
+
+        wanted = asked(curves)
+        for folder in folders:
+            write_curves(folder, wanted)
+        look = look if look.figures else look._replace(figures=("curves",))
     for folder in folders:
         try:
-            figures = draw(folder, folder / "figures", chosen)
+            written = draw(folder, folder / "figures", chosen, look=look)
+        except NothingToSeeError as nothing:
+            refuse(f"{folder}: {nothing}")
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             found = f"found CSVs that cannot be drawn ({terminal.one_line(error)})"
             raise CommandError(f"{folder}: {found}; expected them as a run wrote them") from error
         if gone[folder]:
             files = ([f"{table}.csv" for table in tables] for tables in (gone[folder], TABLES))
             terminal.complain(missing_tables(folder, *files))
-        if figures:
-            terminal.say("\n".join(map(str, figures)))
+        if written:
+            terminal.say("\n".join(map(str, written)))
         else:
             terminal.complain(f"{folder}: found no table that a figure is drawn from")
 

@@ -11,16 +11,30 @@ import typer
 from simulator import terminal
 from simulator.arguments import (
     changes_of,
+    check_goods,
     check_places,
     figure_formats,
     load_scenarios,
+    look_of,
     number_of_jobs,
     refuse,
     size_warning,
     told_by_options,
 )
 from simulator.jobs import Task, run_and_draw
-from simulator.options import AsJson, Formats, Jobs, Plugin, Seed, Settings
+from simulator.options import (
+    AsJson,
+    Between,
+    FigureGoods,
+    FigureNames,
+    Formats,
+    Jobs,
+    Plugin,
+    Seed,
+    Settings,
+    Size,
+    Title,
+)
 from simulator.pool import Pool
 from simulator.stopping import Interruption
 
@@ -41,6 +55,11 @@ def run(
     plugin: Plugin = None,
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw no figures.")] = False,
     formats: Formats = "png",
+    figures: FigureNames = None,
+    goods: FigureGoods = None,
+    between: Between = None,
+    size: Size = "slide",
+    title: Title = None,
     goes_on: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +86,7 @@ def run(
     wrong (then nothing is run), 130 if interrupted (--resume continues).
     """
     chosen, processes = figure_formats(formats), number_of_jobs(jobs)
+    look = look_of(figures, goods, between, size, title)
     if resume and overwrite:
         refuse("--overwrite: found --resume too; expected one of them: continue runs, or replace them")
     if goes_on is not None:
@@ -81,13 +101,14 @@ def run(
             refuse(f"--name: found {name!r} without --from; expected --set name={name}")
         loaded = load_scenarios(scenarios, settings, ticks=ticks, seed=seed)
     tasks = [Task(scenario, out / scenario.name, resume) for scenario in loaded]
+    check_goods(look.goods, loaded)
     check_places(tasks, out, resume=resume, overwrite=overwrite)
     speaks = not quiet and not as_json
     for scenario in loaded if not quiet else ():
         for warning in filter(None, (*map(str, scenario.warnings), size_warning(scenario))):
             terminal.complain(warning)
     with Interruption() as stop, Pool(processes, stop) as pool:
-        return run_and_draw(tasks, out, () if no_plots else chosen, pool, speaks=speaks, as_json=as_json)
+        return run_and_draw(tasks, out, () if no_plots else chosen, pool, look, speaks=speaks, as_json=as_json)
 
 
 def _going_on(
@@ -103,6 +124,4 @@ def _going_on(
             root = root_of(ended(run))
             free = next(number for number in count(2) if not (out / f"{root}-{number}").exists())
             name = f"{root}-{max(2, free - 1) if resume else free}"
-        if (out / name).resolve() == run.resolve():
-            refuse(f"--name: found {name}, the run to go on from; expected a name of its own")
         return load_from(run, ticks=None if ticks is None else int(ticks), settings={**changes_of(settings)}, name=name)

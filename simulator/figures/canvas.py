@@ -34,8 +34,6 @@ ROW = 28
 MOST_POINTS = 4000
 # A line that turns more often than this is a solid block: the band between its lowest and its highest is drawn.
 MOST_TURNS = 60
-# More shocks than this would be a wall of lines.
-MOST_MARKS = 40
 
 # Okabe and Ito (2008): told apart with every common colour blindness; line styles and markers tell them apart in grey.
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
@@ -80,8 +78,20 @@ METADATA: Mapping[str, dict[str, Any]] = {
 }
 
 
+PAPER = {"dpi": 300 * 7 / 16, "pil_kwargs": {"dpi": (300, 300)}}
+"""How a picture is saved that is to be seven inches wide on paper."""
+
+
 class Page(Figure):
-    """A figure that shows in a notebook without pyplot."""
+    """A figure that shows in a notebook without pyplot; its heading has a room, in pixels."""
+
+    heading: Text
+    room: float
+
+    def entitle(self, words: str) -> None:
+        """Call the page what it shows."""
+        self.heading.set(text=plain(together(words)), fontsize=TITLE)
+        fit_name(shrink(self.heading, 0.97 * self.room, least=0.7 * TITLE), self.room)
 
     def _repr_png_(self) -> bytes:
         self.savefig(image := BytesIO(), format="png", metadata=METADATA["png"])
@@ -92,7 +102,7 @@ def sheet(summary: Mapping[str, Any], title: str, guide: str, *footnotes: str) -
     """An empty page of a run: what is shown, of which run and how that ended, its sentence, how to read the picture."""
     name, outcome = str(summary.get("name", "run")), str(summary.get("outcome", "")).replace("_", " ")
     run = shorten(name, 30) + (f": {outcome}" if outcome else "")
-    return page(title, run, str(summary.get("sentence") or ""), guide, *footnotes)
+    return page(title, run, str(summary.get("sentence") or ""), guide, str(summary.get("drawn") or ""), *footnotes)
 
 
 def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Figure:
@@ -112,23 +122,30 @@ def page(title: str, run: str, sentence: str, guide: str, *footnotes: str) -> Fi
         (0.014, "  ".join(filter(None, footnotes)), small),
     ]
     right = figure.text(0.975, 0.945, plain(run), ha="right", fontsize=SUBTITLE + 2, color=GREY)
-    room = 0.95 * WIDTH - right.get_window_extent().width - (20 if run else 0)
-    heading = figure.text(0.025, 0.945, plain(together(title)), va="baseline", fontsize=TITLE, fontweight="bold")
-    fit_name(shrink(heading, 0.97 * room, least=0.7 * TITLE), room)
+    figure.room = 0.95 * WIDTH - right.get_window_extent().width - (20 if run else 0)
+    figure.heading = figure.text(0.025, 0.945, "", va="baseline", fontsize=TITLE, fontweight="bold")
+    figure.entitle(title)
     for y, words, style in lines:
         fit_row(figure.text(0.025, y, plain(together(words)), va="baseline", **style))
     return figure
 
 
-def save(figure: Figure, file: Path, kind: str) -> None:
-    """Write a figure as png, svg or pdf; the same figure gives the same bytes."""
+def save(figure: Figure, file: Path, kind: str, size: str = "slide") -> None:
+    """Write a figure as png, svg or pdf; the same figure gives the same bytes.
+
+    On `paper` it is seven inches wide, a png at 300 dots per inch; a pdf is scaled by the document that holds it.
+    """
     # Where labels and titles go is found by drawing all ticks once more, even where there is no label.
     for axis in [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]:
         if not axis.get_label_text():
             axis.set_label_coords(0.5, 0.5)
+    options: dict[str, Any] = PAPER if (size, kind) == ("paper", "png") else {}
     # SVG numbers its parts at random unless told otherwise, and takes that from matplotlib's settings alone.
     with rc_context({"svg.hashsalt": file.stem}):
-        figure.savefig(file, format=kind, metadata=METADATA[kind])
+        figure.savefig(file, format=kind, metadata=METADATA[kind], **options)
+    if (size, kind) == ("paper", "svg"):
+        written = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r'width="\S+?" height="\S+?"', 'width="7in" height="3.9375in"', written, count=1))
 
 
 def together(text: str) -> str:
@@ -328,9 +345,8 @@ def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style, breaks: Se
 
 def time_note(summary: Mapping[str, Any], ticks: Floats, *lines: Floats) -> str:
     """What must be known of lines over ticks: shocks, bands, and ticks that are not there."""
-    struck = sum(ticks[0] < tick <= ticks[-1] for tick in shocks(summary))
-    many = f"Short strokes at the bottom: {struck:,} shocks."
-    notes = [many if struck > MOST_MARKS else "Upright, dotted: a shock."] if struck else []
+    seen = any(ticks[0] <= tick <= ticks[-1] for tick in shocks(summary))
+    notes = ["Upright, dotted: a shock."] if seen else []
     if any(turns_of(column) > MOST_TURNS for each in lines for column in each.reshape(len(ticks), -1).T):
         notes.append("Band: a line that goes to and fro.")
     if len(ticks) > 2 and (step := ticks[1] - ticks[0]) > 1:
@@ -339,11 +355,8 @@ def time_note(summary: Mapping[str, Any], ticks: Floats, *lines: Floats) -> str:
 
 
 def mark_shocks(axes: Axes, summary: Mapping[str, Any]) -> None:
-    """A dotted upright line at every shock; where there are many, a short stroke at the bottom."""
-    ticks = shocks(summary)
-    if len(ticks) > MOST_MARKS:
-        axes.vlines(ticks, 0, 0.03, color=GREY, linewidth=0.7, transform=axes.get_xaxis_transform(), zorder=1.2)
-    for tick in ticks if len(ticks) <= MOST_MARKS else ():
+    """A dotted upright line at every shock."""
+    for tick in shocks(summary):
         axes.axvline(tick, color=GREY, linewidth=1.4, linestyle=(0, (1, 2)), zorder=1.2)
 
 

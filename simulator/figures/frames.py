@@ -33,6 +33,8 @@ class Frames:
     distribution: pd.DataFrame
     summary: Mapping[str, Any]
     members: pd.DataFrame = field(default_factory=pd.DataFrame)
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Supply and demand at other prices, where they were asked for."""
 
 
 def read_run(folder: str | Path) -> Frames:
@@ -42,8 +44,38 @@ def read_run(folder: str | Path) -> Frames:
     folder = Path(folder)
     if not is_there(folder / "trajectory.csv") and "trajectory" not in left_out(folder):
         raise FileNotFoundError(f"{folder}: no trajectory.csv here; expected the folder of a run, such as outputs/NAME")
-    tables = {name: read_table(folder / f"{name}.csv") for name in (*TABLES, "members")}
+    tables = {name: read_table(folder / f"{name}.csv") for name in (*TABLES, "members", "curves")}
     return Frames(**tables, summary=read_summary(folder))
+
+
+class NothingToSeeError(ValueError):
+    """A figure, or a part of a run, of which there is nothing to see."""
+
+
+def part_of(run: Frames, goods: Sequence[str] = (), between: tuple[float, float] | None = None) -> Frames:
+    """A run as if only some goods had been recorded, and only in the ticks between two.
+
+    Raises NothingToSeeError where a good is none of the run's, or no tick was recorded then.
+    """
+    known = dict.fromkeys(run.trajectory["good"] if len(run.trajectory) else ())
+    if strange := [good for good in goods if known and good not in known]:
+        raise NothingToSeeError(f"found {strange[0]!r}, no good of this run; expected some of {', '.join(known)}")
+
+    def kept(table: Any) -> Any:
+        # Of agents.csv, `input` is an amount.
+        key = "input" if "firm" in table.columns else "good"
+        table = table[table[key].isin([*goods])] if goods and key in table.columns else table
+        return table[table["tick"].between(*between)] if between and "tick" in table.columns else table
+
+    tables = {name: kept(getattr(run, name)) for name in TABLES}
+    if between and not (len(tables["trajectory"]) or len(tables["ticks"])):
+        raise NothingToSeeError(f"found no tick recorded between {between[0]:g} and {between[1]:g}")
+    last = min(between[1], float(run.summary.get("ticks") or np.inf)) if between else np.inf
+    only = [f"ticks {between[0]:,.0f} to {last:,.0f}"] if between else []
+    only += [f"the goods {', '.join(goods)}" if len(goods) > 1 else f"the good {goods[0]}"] if goods else []
+    summary = {**run.summary, "drawn": f"Drawn: {', '.join(only)}.", "between": between}
+    others = {name: getattr(run, name, pd.DataFrame()) for name in ("members", "curves")}
+    return Frames(**tables, **others, summary=summary) if only else run
 
 
 def is_there(file: Path) -> bool:

@@ -11,18 +11,22 @@ from matplotlib.figure import Figure
 
 from simulator.figures import canvas
 from simulator.figures.curves import convergence, diagnostics, wedges
-from simulator.figures.frames import TABLES, Frames, read_run
+from simulator.figures.frames import TABLES, Frames, NothingToSeeError, part_of, read_run
 from simulator.figures.gains import gains
 from simulator.figures.learnt import held_out, learnt
 from simulator.figures.members import members
-from simulator.figures.needed import NEEDED, possible
+from simulator.figures.needed import EVERYTHING, NEEDED, WHOLE, Look, possible
 from simulator.figures.network import network
 from simulator.figures.prices import prices, three_prices
+from simulator.figures.quantities import quantities
 from simulator.figures.simplex import simplex
+from simulator.figures.supply_and_demand import curves
 from simulator.figures.wave import wave
 
 BUILDERS = (
     prices,
+    quantities,
+    curves,
     three_prices,
     convergence,
     wedges,
@@ -40,12 +44,12 @@ FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: buil
 
 
 def drawn(run: Frames, name: str) -> Figure:
-    """The figure of a run by its name; `ValueError` where it would say nothing."""
+    """The figure of a run by its name; `NothingToSeeError` where it would say nothing."""
     left_out = [table for table in NEEDED[name] if getattr(run, table).empty]
     figure = None if left_out else FIGURES[name](run)
     if figure is None:
         why = f"has no {' and no '.join(left_out)}" if left_out else "gives nothing to see there"
-        raise ValueError(f"figure {name}: this run {why}")
+        raise NothingToSeeError(f"figure {name}: this run {why}")
     return figure
 
 
@@ -54,33 +58,40 @@ def draw(
     folder: str | Path,
     formats: Sequence[str] = ("png",),
     failed: dict[str, Exception] | None = None,
+    look: Look = EVERYTHING,
 ) -> list[Path]:
-    """Draw every figure that applies to a run folder or a run's frames; returns the files written, in order.
+    """Draw every figure that applies to a run folder or a run's frames, or what `look` names; returns the files
+    written, in order.
 
     A figure that would say nothing (no wedges without firms, no simplex without exactly three goods) is not drawn.
     The same frames give the same bytes. Errors of single figures are kept in `failed` where that is given. Raises
-    `ValueError` for a format other than png, svg and pdf.
+    `ValueError` for a format other than png, svg and pdf, `NothingToSeeError` where nothing is there of what was named.
     """
     for kind in formats:
         if kind not in canvas.METADATA:
             raise ValueError(f"figure format {kind!r}; expected one of {', '.join(canvas.METADATA)}")
-    frames = read_run(run) if isinstance(run, (str, Path)) else run
+    frames = part_of(read_run(run) if isinstance(run, (str, Path)) else run, look.goods, look.between)
     folder = Path(folder)
     if folder.is_file():
         raise OSError(errno.EEXIST, "found a file; expected a folder for figures, or nothing", str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    whole = not (frames.summary.get("goods") or frames.summary.get("agents"))
+    whole = not (frames.summary.get("goods") or frames.summary.get("agents") or look.goods)
     drawable = possible(frames.summary.get("tables", TABLES), whole=whole)
+    named = look.figures or [name for name in FIGURES if name in drawable]
     with warnings.catch_warnings():
         # A letter that no font here has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        for name in (name for name in FIGURES if name in drawable):
+        for name in named:
             try:
-                figure = FIGURES[name](frames)
+                if name in WHOLE and not whole:
+                    raise NothingToSeeError(f"figure {name}: needs every good and every agent")
+                figure = drawn(frames, name) if look.figures else FIGURES[name](frames)
                 if figure is not None:
+                    if look.title is not None and isinstance(figure, canvas.Page):
+                        figure.entitle(look.title)
                     for kind in formats:
-                        canvas.save(figure, folder / f"{name}.{kind}", kind)
+                        canvas.save(figure, folder / f"{name}.{kind}", kind, look.size)
                         written.append(folder / f"{name}.{kind}")
             except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
                 if failed is None:

@@ -15,7 +15,9 @@ TURNS = 12
 
 
 def window_of(ticks: Floats, lines: Floats, summary: Mapping[str, Any]) -> tuple[int, str]:
-    """`rows_worth_drawing` of all the lines `(ticks, lines)` that a figure draws of a run."""
+    """`rows_worth_drawing` of all the lines `(ticks, lines)` that a figure draws of a run; all rows of named ticks."""
+    if summary.get("between"):
+        return len(ticks), ""
     return rows_worth_drawing(ticks, lines, summary_number(summary, "period"))
 
 

@@ -28,7 +28,9 @@ LOCK = "run.lock"
 """There while a run is at work in the folder."""
 PART = ".part"
 """Ending of a file that is still being written; it takes its own name once it is whole."""
-WRITTEN = (*(f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet")), SUMMARY, CHECKPOINT)
+CURVES = "curves.csv"
+"""Supply and demand of some goods, where somebody asked for them once the run was over."""
+WRITTEN = (*(f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet")), SUMMARY, CHECKPOINT, CURVES)
 FIGURES = (".pdf", ".png", ".svg")
 
 KEEP_EVERY = 0.05

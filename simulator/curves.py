@@ -1,0 +1,77 @@
+"""Supply and demand curves of a good in a finished run: the economy is rebuilt from its scenario and asked at other
+prices. They are written to `curves.csv` in the run's folder, from which they are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from simulator.arguments import refuse
+from simulator.figures.frames import read_table
+from simulator.options import one_of
+from simulator.records.folder import CURVES, SCENARIO
+from simulator.scenario import Scenario, load
+
+SPAN, POINTS = 3.0, 121
+"""A good's price goes from a third to three times what it was."""
+
+
+class Asked(NamedTuple):
+    """A good, and the tick whose prices all other goods keep; None for the last."""
+
+    good: str
+    tick: int | None
+
+
+def asked(text: str) -> list[Asked]:
+    """What `--curves bread,wine@100` asks for."""
+    found: list[Asked] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        good, at, tick = part.rpartition("@")
+        if at and not (tick.isascii() and tick.isdigit()):
+            refuse(f"--curves: found {part!r}; expected a good, or a good and a tick: bread@100")
+        found.append(Asked(good, int(tick)) if at else Asked(part, None))
+    return found or refuse("--curves: found nothing; expected goods, as in bread or bread@100,wine")
+
+
+def write_curves(folder: Path, wanted: Sequence[Asked]) -> None:
+    """Write what would be demanded and supplied of goods at other prices of theirs, all other prices as they were."""
+    scenario = load(folder / SCENARIO)
+    if scenario.scheduler.kind != "tatonnement":
+        refuse(f"{folder}: found a run in which nobody plans at a price; expected one of tatonnement")
+    path = read_table(folder / "trajectory.csv", ["tick", "good", "price"])
+    if path.empty:
+        refuse(f"{folder}: found no trajectory.csv; expected one, from which prices are taken")
+    tables = [_curve(folder, scenario, path, *each) for each in wanted]
+    pd.concat(tables).to_csv(folder / CURVES, index=False, lineterminator="\n")
+
+
+def _curve(folder: Path, scenario: Scenario, path: Any, good: str, tick: int | None) -> pd.DataFrame:
+    goods = [*scenario.markets.goods]
+    if good not in goods:
+        refuse(f"--curves: found {good!r}, no good of {folder}; expected {one_of(good, goods)}")
+    places = np.flatnonzero(scenario.markets.good == goods.index(good))
+    ticks = path["tick"].unique()
+    at = int(ticks[-1]) if tick is None else tick
+    if at not in ticks:
+        refuse(f"--curves: found tick {at}, which was not recorded; expected one from {ticks[0]} to {ticks[-1]}")
+    economy = [regime.economy for regime in scenario.regimes if regime.tick <= at][-1]
+    if len(places) != 1 or len(goods) != len(economy.goods) or economy.is_outside[places[0]]:
+        refuse(f"--curves: found {good}, whose price no single market makes; expected a good that is bought and sold")
+    quoted = path[path["tick"] == at].set_index("good")["price"].reindex(goods).to_numpy(dtype=float)
+    place, price = places[0], float(quoted[places[0]])
+    if not np.isfinite(quoted).all() or price <= 0:
+        refuse(
+            f"--curves: found a price of {price:g} at tick {at}; expected prices of all goods, that of {good} above 0"
+        )
+    around = price * SPAN ** np.linspace(-1, 1, POINTS)
+    with np.errstate(all="ignore"):
+        plans = [economy.balance(np.where(np.arange(len(goods)) == place, other, quoted)) for other in around]
+    columns = {"good": good, "tick": at, "market_price": price, "price": around}
+    sides = {side: [getattr(each, side)[place] for each in plans] for side in ("demand", "supply")}
+    return pd.DataFrame({**columns, **sides})
