@@ -211,7 +211,7 @@ def most_rows(scenario: Scenario) -> dict[str, int]:
     """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
     run, economies = scenario.run, [regime.economy for regime in scenario.regimes]
     rows = {
-        "trajectory": len(scenario.markets.goods),
+        "trajectory": len(run.goods or scenario.markets.goods),
         "agents": scenario.scheduler.agent_rows(economies, scenario.markets),
         "wedges": sum(len(firm.inputs) for firm in scenario.economy.firms),
     }
