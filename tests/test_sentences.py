@@ -382,6 +382,40 @@ CASES = {
         {"untold": ["a", "b"]}, {"untold": []}, "No observed value tells a, b: no standard errors there"
     ),
     "FITTED held": Case({"at_bound": ["a"]}, {"at_bound": []}, "At a bound: a, where intervals do not hold"),
+    "LEARNT one_rational": Case(
+        {"learnt": 1, "rational": 1},
+        {"rational": 0},
+        "These purchases are those of somebody who wants the most for the money",
+    ),
+    "LEARNT all_rational": Case(
+        {"learnt": 3, "rational": 3},
+        {"rational": 2},
+        "All 3 households buy as if they wanted the most for their money",
+    ),
+    "LEARNT one_wastes": Case(
+        {"learnt": 1, "rational": 0, "waste": 0.1},
+        {"rational": 1},
+        "These purchases waste 10 % of the money, by Afriat's index",
+    ),
+    "LEARNT some_waste": Case(
+        {"learnt": 3, "rational": 2, "least_efficient": "a", "waste": 0.1},
+        {"rational": 3},
+        "2 of 3 households buy as if they wanted the most for their money; the least so, a, wastes 10 % of it",
+    ),
+    "LEARNT by_chance": Case(
+        {"by_chance": ["a"]}, {"by_chance": []}, "No more rational than half of all random choices are: a"
+    ),
+    "LEARNT weak": Case(
+        {"weak": ["a"]}, {"weak": []}, "Budgets tell little where 19 of 20 random choices waste nothing: a"
+    ),
+    "LEARNT form": Case(
+        {"learnt": 1, "form": "ces"}, {"learnt": 2}, "The simplest form that explains what was held out: ces"
+    ),
+    "LEARNT forms": Case(
+        {"learnt": 2, "forms": ["ces (2)"]},
+        {"learnt": 1},
+        "The simplest forms that explain what was held out: ces (2)",
+    ),
     "FITTED exact": Case(
         {"degrees_of_freedom": 0},
         {"degrees_of_freedom": 1},
