@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
@@ -34,10 +32,9 @@ from simulator.scenario.settings import setting_meant
 from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions, flatten, unflatten
 from simulator.slips import called_here, meant
+from simulator.threads import one_thread
 
 if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
-
     from simulator.scenario import Regime
     from simulator.scenario.start import Start
 
@@ -224,19 +221,6 @@ class Simulation:
         self.verdict_rule.restore(parts.get("verdict", {}))
         self._looks_at, self._waits = (int(parts["passing"][name]) for name in ("looks_at", "waits"))
         self.recorder.view.restore(parts)
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Linear algebra on one thread: on more it is slower at a few hundred goods, and adds up in another order."""
-    return _libraries(scipy="scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
-
-
-@cache
-def _libraries(*, scipy: bool) -> ThreadpoolController:
-    """The libraries of linear algebra that are loaded, that of `scipy` among them; to find them takes milliseconds."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def simulate(

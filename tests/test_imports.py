@@ -29,6 +29,7 @@ ORDER = (
     {"schedulers"},
     {"scenario"},
     {"finished"},
+    {"threads"},
     {"run"},
     {"tune"},
     {"figures"},

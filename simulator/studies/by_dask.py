@@ -19,12 +19,12 @@ from weakref import finalize
 
 from simulator.errors import RunFolderError
 from simulator.extras import library
-from simulator.run import one_thread
 from simulator.scenario import Scenario, load
 from simulator.stopping import Interruption
 from simulator.studies.families import TWICE, Group, rows_of
 from simulator.studies.outcome import Plan, Row, said
 from simulator.terminal import BROKEN, Failure
+from simulator.threads import one_thread
 
 LOCAL = "local"
 """In the place of an address: a scheduler of this machine, with a worker for each job."""

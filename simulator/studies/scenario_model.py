@@ -16,12 +16,13 @@ from simulator.errors import Problem, ScenarioError
 from simulator.extras import library
 from simulator.formulas.formula import FormulaError
 from simulator.records.table import Table
-from simulator.run import Simulation, conclude, one_thread
+from simulator.run import Simulation, conclude
 from simulator.scenario import Scenario, load
 from simulator.scenario.variation import Variation
 from simulator.schedulers.scheduler import Participant
 from simulator.studies.measures import RESIDUAL, MeasureError, Measures, Seen, Value, measures_of
 from simulator.studies.study import PROBED, known_of
+from simulator.threads import one_thread
 
 Source = str | Path | Mapping[str, Any] | Scenario
 TOLD = ("profit", "utility", "money")
