@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.builders import blocks_of, saved_every_block
-from tests.house import RECIPES, RunFolderError, ScenarioError, load, load_from, run_to_disk, simulate
+from tests.house import RECIPES, RunFolderError, ScenarioError, load, load_from, main, run_to_disk, simulate
 from tests.test_resume import CHAIN, EXCHANGE, KilledError
 from tests.test_shocks import LONG, TOWN
 
@@ -332,3 +333,42 @@ def test_a_scenario_may_name_where_it_goes_on_from(finished: Path, tmp_path: Pat
             load(tmp_path / "wrong.yaml")
         assert message in str(caught.value)
     assert folder.is_dir()
+
+
+def test_the_command_goes_on_into_the_next_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(*arguments: str) -> tuple[int, str]:
+        given = ["simulator", "run", *arguments, "--out", str(tmp_path / "out"), "--no-plots"]
+        monkeypatch.setattr(sys, "argv", given)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    (tmp_path / "town.yaml").write_text(json.dumps(with_run(TOWN, ticks=5) | {"expect": ["cleared", "out_of_ticks"]}))
+    town = str(tmp_path / "out" / "town")
+    assert command(str(tmp_path / "town.yaml"))[0] == 0
+    assert command("--from", town, "--ticks", "3") == (0, "")
+    assert command("--from", town, "--ticks", "3", "--set", "supply.land={times: 2}", "--quiet")[0] == 0
+    assert command("--from", f"{town}-3", "--name", "branch")[0] == 0
+    ticks = {name: pd.read_csv(tmp_path / "out" / name / "ticks.csv")["tick"].tolist() for name in ("town-3", "branch")}
+    assert ticks == {"town-3": [5, 6, 7, 8], "branch": [8, 9, 10, 11]}
+    assert pd.read_csv(tmp_path / "out" / "town-3" / "trajectory.csv")["supply"].nunique() > 1
+    # What has come to its end is not run again.
+    assert command("--from", town, "--ticks", "3", "--set", "supply.land={times: 2}", "--resume")[0] == 0
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["branch", "town", "town-2", "town-3"]
+    for wrong, message in (
+        (
+            ["--from", town, "--ticks", "0"],
+            "--ticks: found '0'; expected a whole number, 1 or more: so many more ticks",
+        ),
+        (["--from", town, str(tmp_path / "town.yaml")], "--from: found SCENARIO too"),
+        (["--from", town, "--seed", "2"], "--from: found --seed too"),
+        (["--from", town, "--name", "town"], "--name: found town, the run to go on from; expected a name of its own"),
+        (["--from", town, "--name", "branch"], "branch: found a run; --overwrite replaces it"),
+        (["--from", town, "--set", "firms.mill.count=2"], "--set: firms.mill.count: found 2; expected 1, as in"),
+        (["--name", "x", str(tmp_path / "town.yaml")], "--name: found 'x' without --from; expected --set name=x"),
+        ([], "simulator run: found no SCENARIO; expected one, as in"),
+    ):
+        code, said = command(*wrong)
+        assert (code, message in said) == (2, True), said

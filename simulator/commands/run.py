@@ -124,4 +124,6 @@ def _going_on(
             root = root_of(ended(run))
             free = next(number for number in count(2) if not (out / f"{root}-{number}").exists())
             name = f"{root}-{max(2, free - 1) if resume else free}"
+        if (out / name).resolve() == run.resolve():
+            refuse(f"--name: found {name}, the run to go on from; expected a name of its own")
         return load_from(run, ticks=None if ticks is None else int(ticks), settings={**changes_of(settings)}, name=name)

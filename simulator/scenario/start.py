@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.errors import RunFolderError
 from simulator.kinds.entry import Steps
 from simulator.kinds.wording import listed
 from simulator.records.checkpoint import Manifest, State, UnfitError
@@ -41,8 +42,11 @@ class Start:
         return self.ending.tick
 
     def state(self) -> State:
-        """What the rest depends on. Raises `UnfitError` if the file has been damaged since."""
-        return Manifest.read(self.file).load(self.file, self.tick + 1)
+        """What the rest depends on. Raises `RunFolderError` if the file has been lost or damaged since."""
+        try:
+            return Manifest.read(self.file).load(self.file, self.tick + 1)
+        except (UnfitError, OSError) as error:
+            raise RunFolderError(f"{self.file}: found {error}; expected the checkpoint it was") from None
 
     def carries_over(self, name: str) -> bool:
         """Whether an array of the state is taken over."""
