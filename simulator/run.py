@@ -372,6 +372,8 @@ def conclude(
     last = last_row(tables, view.free_goods)
     facts = {"ticks": ticks, "tolerance": scenario.run.tolerance, "gainless": without_gains(cohorts, economy)}
     facts["unreached"] = [f"{at:,}" for at in simulation.chosen if at > ticks]
+    if scenario.path is not None and scenario.scheduler.kind == "tatonnement" and scenario.run.stop == "verdict":
+        facts["tune"] = f"simulator tune {scenario.path}"
     facts["ran_on"] = scenario.run.stop == "never" and ticks > 0 and verdict.outcome in ("cleared", "diverged")
     facts |= view.facts(verdict, now, last)
     known = {

@@ -222,6 +222,27 @@ MARKET = (
         "and a smaller rate may help",
         lambda f: f.outcome == "cleared" and f.path_hop > AGREE,
     ),
+    Sentence(
+        "pace",
+        "At its present pace it would clear after {missing:,} more tick{missing:s}",
+        lambda f: f.outcome == "out_of_ticks",
+    ),
+    Sentence(
+        "level",
+        "Relative prices are right, and only their level is off, by {level:gap}: no more than {little:percent} is spent "
+        "on the numeraire {numeraire}. `--set numeraire={better}` is much faster",
+    ),
+    Sentence(
+        "rate",
+        "Near the equilibrium found prices settle at rates below {largest_rate:.2g}, and it is {rate:g}: try "
+        "`--set scheduler.rate={smaller_rate:g}`",
+    ),
+    Sentence(
+        "piece",
+        "Near the equilibrium found no smaller rate settles, but `--set scheduler.rate={turning_rate:g} --set 'scheduler.with={turning_piece}'` does",
+    ),
+    Sentence("faster", "With `--set 'scheduler.with={faster_piece}'` prices near it about {times:.2g} times as fast"),
+    Sentence("tune", "`{tune}` looks for better steps", lambda f: f.steps),
     Sentence("unreached", "Members were to be recorded at tick {unreached:names}: the run had ended"),
     Sentence("no_gains", "Gains from trade of {gainless:names} have no number: without trade some have no utility"),
 )

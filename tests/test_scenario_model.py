@@ -249,3 +249,9 @@ def test_a_page_without_solara_says_what_is_missing(monkeypatch: pytest.MonkeyPa
     message = r"a page with sliders needs Solara; pip install 'market-simulator\[mesa-viz\]'"
     with pytest.raises(MissingExtraError, match=message):
         ScenarioModel.page(MARKET, **{"scheduler.rate": (0.05, 0.3, 0.5)})
+
+
+@pytest.mark.parametrize("ends", [(0.1, 0.5), (0.5, 0.1, 0.2)])
+def test_a_slider_has_a_low_end_a_start_and_a_high_end(ends: Any) -> None:
+    with pytest.raises(ValueError, match=r"scheduler.rate: found \(.*expected a slider's low end, start and high end"):
+        ScenarioModel.page(MARKET, **{"scheduler.rate": ends})

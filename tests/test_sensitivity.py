@@ -67,6 +67,11 @@ def test_sobol_indices_are_the_published_ones() -> None:
     assert found.facts == {"ticks": {"blocks": 1024, "left_out": 0, "no_indices": None}}
 
 
+@pytest.mark.parametrize("design", [{"sobol": 16}, {"morris": 5}, {"latin_hypercube": 100}])
+def test_an_analysis_repeats_its_numbers(design: dict[str, int]) -> None:
+    assert analysed(design, ishigami) == analysed(design, ishigami)
+
+
 def test_rbd_fast_indices_are_the_published_ones() -> None:
     found = values(analysed({"latin_hypercube": 3000}, ishigami))
     assert {index for _, index in found} == {"first_order"}
@@ -84,7 +89,7 @@ def test_elementary_effects_of_a_plane_are_its_slopes() -> None:
 
 
 def test_designs_are_as_long_as_they_say() -> None:
-    for design, runs in (({"sobol": 8}, 8 * 5), ({"morris": 7}, 7 * 4), ({"latin_hypercube": 50}, 50)):
+    for design, runs in (({"sobol": 8}, 8 * 5), ({"morris": 7}, 7 * 4), ({"latin_hypercube": 100}, 100)):
         assert load_study({**STUDY, "design": design}, model=SensitivityFile).size == runs
 
 
@@ -138,7 +143,7 @@ def test_the_mean_over_replications_counts() -> None:
         ({"design": "grid"}, "design: found 'grid'; "),
         ({}, "missing key design; expected "),
         ({"design": {"sobol": 9}}, "design.sobol: found 9; expected a power of 2; did you mean 16?"),
-        ({"design": {"latin_hypercube": 9}}, "design.latin_hypercube: found 9; expected a number of at least 40"),
+        ({"design": {"latin_hypercube": 9}}, "design.latin_hypercube: found 9; expected a number of at least 100"),
         ({"design": {"morris": 9}, "vary": {PATHS[0]: [1, 2]}}, "found levels in a design that draws"),
     ],
 )

@@ -262,6 +262,38 @@ CASES = {
         "Gradient descent itself has not settled: its prices hop to and fro by 3.3 % from tick to tick, "
         "and a smaller rate may help",
     ),
+    "MARKET pace": Case(
+        {"outcome": "out_of_ticks", "missing": 1234},
+        {"missing": None},
+        "At its present pace it would clear after 1,234 more ticks",
+    ),
+    "MARKET level": Case(
+        {"level": 0.44, "little": 0.004, "numeraire": "shells", "better": "figs"},
+        {"level": None},
+        "Relative prices are right, and only their level is off, by 44 %: no more than 0.4 % is spent on the numeraire "
+        "shells. `--set numeraire=figs` is much faster",
+    ),
+    "MARKET rate": Case(
+        {"largest_rate": 1.06, "rate": 1.2, "smaller_rate": 0.53},
+        {"largest_rate": None},
+        "Near the equilibrium found prices settle at rates below 1.1, and it is 1.2: try `--set scheduler.rate=0.53`",
+    ),
+    "MARKET piece": Case(
+        {"turning_rate": 0.64, "turning_piece": "[{pd: 2}]"},
+        {"turning_piece": None},
+        "Near the equilibrium found no smaller rate settles, but `--set scheduler.rate=0.64 "
+        "--set 'scheduler.with=[{pd: 2}]'` does",
+    ),
+    "MARKET faster": Case(
+        {"faster_piece": "[{momentum: 0.5}]", "times": 3.21},
+        {"faster_piece": None},
+        "With `--set 'scheduler.with=[{momentum: 0.5}]'` prices near it about 3.2 times as fast",
+    ),
+    "MARKET tune": Case(
+        {"tune": "simulator tune a.yaml", "steps": True},
+        {"steps": False},
+        "`simulator tune a.yaml` looks for better steps",
+    ),
     "MARKET unreached": Case(
         {"unreached": ["61", "1,000"]},
         {"unreached": []},

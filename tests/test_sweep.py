@@ -160,6 +160,7 @@ def test_retry_runs_what_ended_in_an_error(tmp_path: Path, whole: str) -> None:
     place = StudyFolder(tmp_path / "rates", study)
     summary = carry_out(study, failing, Interruption(), place).summary
     assert (summary["errors"], summary["measures"]["ticks"]["empty"]) == (4, 4)
+    assert summary["error_texts"] == {"found too little memory": 4}
     before = written(tmp_path)
     sweep(STUDY, out=tmp_path, jobs=1, resume=True)
     assert written(tmp_path) == before

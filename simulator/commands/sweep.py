@@ -245,6 +245,9 @@ def _lines(study: Study, done: Done, folder: Path) -> list[str]:
     for name, counts in texts.items():
         lines += [f"{name}: {', '.join(f'{count:,} {text}' for text, count in counts.items())}"]
     lines += [f"{study.name}: {summary['sentence']}", f"  files in {folder}{os.sep}"]
+    lines += [f"  error of {count:,} run{'s'[: count > 1]}: {text}" for text, count in summary["error_texts"].items()][
+        :5
+    ]
     if not done.whole:
         lines.append(f"  interrupted after {summary['runs']:,} of {study.size:,} runs; --resume goes on")
     return lines

@@ -31,6 +31,10 @@ tick is not back within a run.
 """
 
 
+STEADY = 0.1
+"""A pace is one where it changes by no more than this part of it from one stretch of ticks to the next."""
+
+
 class MarketVerdict(VerdictRule[MarketState, MarketTick]):
     """Of a market that moves prices by a `rule`, with `trade`, from `initial_prices` `(goods,)`."""
 
@@ -155,7 +159,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         cycle = find_cycle(path, self.tolerance)
         if cycle is None:
             thrown = self._thrown(market)
-            return Verdict("diverged", thrown) if thrown else Verdict("out_of_ticks", amiss[0], amiss[1:])
+            if thrown:
+                return Verdict("diverged", thrown)
+            return Verdict("out_of_ticks", {**self._pace(market, path), **amiss[0]}, amiss[1:])
         orbit = self.history.orbit(path, cycle.period)
         if orbit.drifts:
             swing = {"swing": cycle.period, "drift": math.expm1(orbit.drift)}
@@ -163,6 +169,22 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         first = math.tanh(0.5 * float(orbit.first.size[cycle.good]))
         swing = {"swinging": market.economy.goods[cycle.good], "first_amplitude": first}
         return Verdict("cycled", swing, (), cycle.period, cycle.amplitude, np.exp(orbit.last.centre))
+
+    def _pace(self, market: Market, path: Array) -> Facts:
+        """How many ticks are missing where log prices `(ticks, goods)` near their end by the same part in each tick."""
+        stretch = (len(path) - 1) // 4
+        if stretch < 3:
+            return {}
+        ends = path[-1 - stretch * np.arange(4)]
+        last, before, first = np.abs(np.diff(ends, axis=0)).max(axis=1).tolist()
+        if not 0.0 < last < before < first:
+            return {}
+        shrinks, shrank = math.log(last / before), math.log(before / first)
+        if abs(shrinks - shrank) > STEADY * abs(shrinks):
+            return {}
+        ahead = last / math.expm1(-shrinks)
+        left = max(float(market.tick.residual), ahead) / self.tolerance
+        return {"missing": max(1, math.ceil(stretch * math.log(left) / -shrinks))} if left > 1.0 else {}
 
     def _thrown(self, market: Market) -> Facts:
         """Which price was thrown beyond all others in one step, and is still there; nothing if none was."""

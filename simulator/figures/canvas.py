@@ -34,6 +34,8 @@ ROW = 28
 MOST_POINTS = 4000
 # A line that turns more often than this is a solid block: the band between its lowest and its highest is drawn.
 MOST_TURNS = 60
+# More shocks than this would be a wall of lines.
+MOST_MARKS = 40
 
 # Okabe and Ito (2008): told apart with every common colour blindness; line styles and markers tell them apart in grey.
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
@@ -345,8 +347,9 @@ def curve(axes: Axes, x: Floats, y: Floats, words: str, style: Style, breaks: Se
 
 def time_note(summary: Mapping[str, Any], ticks: Floats, *lines: Floats) -> str:
     """What must be known of lines over ticks: shocks, bands, and ticks that are not there."""
-    seen = any(ticks[0] <= tick <= ticks[-1] for tick in shocks(summary))
-    notes = ["Upright, dotted: a shock."] if seen else []
+    struck = sum(ticks[0] < tick <= ticks[-1] for tick in shocks(summary))
+    many = f"Short strokes at the bottom: {struck:,} shocks."
+    notes = [many if struck > MOST_MARKS else "Upright, dotted: a shock."] if struck else []
     if any(turns_of(column) > MOST_TURNS for each in lines for column in each.reshape(len(ticks), -1).T):
         notes.append("Band: a line that goes to and fro.")
     if len(ticks) > 2 and (step := ticks[1] - ticks[0]) > 1:
@@ -355,8 +358,11 @@ def time_note(summary: Mapping[str, Any], ticks: Floats, *lines: Floats) -> str:
 
 
 def mark_shocks(axes: Axes, summary: Mapping[str, Any]) -> None:
-    """A dotted upright line at every shock."""
-    for tick in shocks(summary):
+    """A dotted upright line at every shock; where there are many, a short stroke at the bottom."""
+    ticks = shocks(summary)
+    if len(ticks) > MOST_MARKS:
+        axes.vlines(ticks, 0, 0.03, color=GREY, linewidth=0.7, transform=axes.get_xaxis_transform(), zorder=1.2)
+    for tick in ticks if len(ticks) <= MOST_MARKS else ():
         axes.axvline(tick, color=GREY, linewidth=1.4, linestyle=(0, (1, 2)), zorder=1.2)
 
 

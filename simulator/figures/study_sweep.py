@@ -192,7 +192,7 @@ def _heat(axes: Axes, across: Levels, up: Levels, series: Series) -> None:
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
     bar.ax.tick_params(labelsize=SMALL - 2)
     room = axes.get_window_extent().width / shape[1]
-    if cells.size <= MOST_CELLS and room > 34:
+    if cells.size <= MOST_CELLS and room > 46:
         for (row, column), value in np.ndenumerate(cells):
             if np.isfinite(value):
                 light = np.dot(image.cmap(image.norm(value))[:3], (0.3, 0.59, 0.11)) > 0.5

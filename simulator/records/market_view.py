@@ -27,6 +27,7 @@ from simulator.economics.formula_utility import FormulaUtility
 from simulator.economics.user_markets import UserMarkets
 from simulator.formulas.in_floats import in_arrays, plain
 from simulator.formulas.in_runs import joined, picked, stacked
+from simulator.records.advice import advice
 from simulator.records.agent_rows import AgentRows
 from simulator.records.columns import KEPT_TABLES, TRADE_TICKS, growing_columns
 from simulator.records.market_block import Afterwards, Appraisal, Block, MarketNote
@@ -290,8 +291,14 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def facts(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> Facts:
         if self.references is None:
             return {}
-        hop = back_and_forth(self.last_of_path)
-        return market_facts(verdict, now, self.references, last, self.gradient_path_gap, hop, self.descended)
+        hop, number, found = (
+            back_and_forth(self.last_of_path),
+            reached(self.references, now),
+            self.references.equilibria,
+        )
+        near = found[number - 1] if number else found[0] if len(found) == 1 else None
+        known = market_facts(verdict, now, self.references, last, self.gradient_path_gap, hop, self.descended)
+        return {**known, **advice(verdict.outcome, self.rule, now.economy, near, np.asarray(now.tick.prices))}
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, {"worst_imbalance": self.conservation.worst}

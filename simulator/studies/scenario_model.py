@@ -119,8 +119,13 @@ class ScenarioModel(mesa.Model):
     @classmethod
     def page(cls, source: Source, seed: int | None = None, **sliders: tuple[float, float, float]) -> Any:
         """A page of mesa's `SolaraViz` that draws prices as they move, with a slider for each path: its low end, where
-        it starts, its high end. Raises `MissingExtraError` without the extra `mesa-viz`.
+        it starts, its high end. Raises `MissingExtraError` without the extra `mesa-viz`, `ValueError` for other ends.
         """
+        for path, ends in sliders.items():
+            if len(ends) != 3 or not ends[0] <= ends[1] <= ends[2]:
+                raise ValueError(
+                    f"{path}: found {ends}; expected a slider's low end, start and high end: (0.1, 0.2, 0.5)"
+                )
         viz = library("mesa.visualization", "a page with sliders")
         starts: dict[str, Any] = {path: start for path, (_, start, _) in sliders.items()}
         model = cls(source, seed, **starts)

@@ -43,8 +43,8 @@ MOST_LEFT_OUT = 0.1
 """No indices where a larger part of the blocks is left out."""
 CUT = 0.005
 """Morris's design reaches to the ends of a distribution: where it has none, this part of all draws is cut off."""
-LEAST_SLICES = 40
-"""RBD-FAST takes twice as many runs as the harmonics that it looks at, and more."""
+LEAST_SLICES = 100
+"""Intervals of RBD-FAST are by halves of the runs: these must be well above twice the 10 harmonics looked at."""
 
 
 def _problem(parameters: int) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Saltelli:
 
     def analyse(self, parameters: int, parts: Array, values: Array, seed: int) -> Mapping[str, Array]:
         analyze = _salib("analyze.sobol").analyze
-        return analyze(_problem(parameters), values, calc_second_order=False, seed=seed)
+        return analyze(_problem(parameters), values, calc_second_order=False, seed=generator(seed))
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Morris:
         return all_drawn(vary, parts)
 
     def analyse(self, parameters: int, parts: Array, values: Array, seed: int) -> Mapping[str, Array]:
-        return _salib("analyze.morris").analyze(_problem(parameters), parts, values, seed=seed)
+        return _salib("analyze.morris").analyze(_problem(parameters), parts, values, seed=generator(seed))
 
 
 def _endless(values: Draw) -> bool:
@@ -130,7 +130,7 @@ class Slices(LatinHypercube):
         return 1
 
     def analyse(self, parameters: int, parts: Array, values: Array, seed: int) -> Mapping[str, Array]:
-        return _salib("analyze.rbd_fast").analyze(_problem(parameters), parts, values, seed=seed)
+        return _salib("analyze.rbd_fast").analyze(_problem(parameters), parts, values, seed=generator(seed))
 
 
 ANALYSES: dict[str, type[Saltelli | Morris | Slices]] = {

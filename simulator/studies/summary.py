@@ -30,6 +30,7 @@ def summary_of(study: Study, runs: pd.DataFrame, seconds: float) -> dict[str, An
         "replications": len(study.seeds),
         "runs": len(table),
         "errors": int(failed.sum()),
+        "error_texts": (_of_texts(table["error"][failed]) or {}).get("counts", {}),
         "parameters": list(study.paths),
         "measures": measures,
         "seed": study.file.seed,
