@@ -50,6 +50,8 @@ WORDS = {
     "endowment": "endowments, initial_endowment, owned, holdings, initial_holdings, e, omega, has",
     "budget": "income, wealth, money, cash, spending, wage",
     "owns": "shares_of_firms, ownership, profit_shares, dividends",
+    "seeds": "replications, replicates, repetitions, repeats",
+    "measures": "metrics, measure",
     "makes": "produces, production, production_function, technology_formula, f, output_formula, "
     "function, formula, inputs, outputs, uses",
     "technology": "tech, recipe",
@@ -209,6 +211,7 @@ SLIPS = (
     Slip("key", r"([\w.-]+) *:?= *\{([\w.-]+)", r"\1: {\2: ...}"),
     Slip("key", r"([\w.-]+) *:?= *(\S+)", r"\1: \2"),
     Slip("key", "at_equilibrium", "trade: at_equilibrium"),
+    Slip("key", "vary", f"{ADVICE}this is a study: simulator sweep"),
     Slip("key", "(?i:n_|num_|--)?(?i:epochs?)", f"{ADVICE}{EPOCHS}"),
     Slip("key", "(?i:(?:--)?weight[_-]?decay|l2_?(?:reg(?:ularization)?|penalty))", f"{ADVICE}{NO_DECAY}"),
     Slip("key", r"-([\w.]+)", r"- \1: ..."),

@@ -30,6 +30,7 @@ from tests.house import (
     NumberFile,
     Outcome,
     ScenarioError,
+    StudyFile,
     app,
     load,
     required,
@@ -94,6 +95,7 @@ PATTERNS = [
     ("key", "run:{ticks", "run: {ticks: ...}"),
     ("key", "goods:[a", "goods: [a]"),
     ("key", "pd:1", "pd: 1"),
+    ("key", "vary", "instead, this is a study: simulator sweep"),
     ("key", "scheduler.rule", "scheduler: {rule: ...}"),
     ("key", "run {ticks", "run: {ticks: ...}"),
     ("key", "supply = {bread", "supply: {bread: ...}"),
@@ -437,7 +439,7 @@ def names_there_are() -> set[str]:
     import typer
 
     names = {*get_args(Outcome), *UTILITIES, *TECHNOLOGIES, *DISTRIBUTIONS, *BEHAVIOURS, *SCHEDULERS, *SELLERS}
-    names |= {*FitFile.model_fields, *NumberFile.model_fields}
+    names |= {*StudyFile.model_fields, *FitFile.model_fields, *NumberFile.model_fields}
     names |= {*FUNCTIONS, *LISTED, "endowments", "tastes", "l2", "sup", "--debug", "--version", "--help"}
 
     def below(schema: Any) -> None:

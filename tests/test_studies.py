@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.house import DISTRIBUTIONS, ScenarioError, StudyFile, load_study
+from tests.house import DISTRIBUTIONS, ScenarioError, SensitivityFile, StudyFile, load, load_study
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 RATE, GAS = "scheduler.rate", "supply.natgas"
@@ -172,6 +172,21 @@ def test_places_are_those_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError) as refused:
         load_study(file)
     assert str(refused.value).startswith(f"{file}:4:23: measures[1].a: unknown measure 'pric.natgas'")
+
+
+def test_a_scenario_is_no_study_and_a_study_no_scenario() -> None:
+    with pytest.raises(ScenarioError, match=r"tupperware\.yaml:9:1: found a scenario; expected a study"):
+        load_study(SCENARIOS / "tupperware.yaml")
+    with pytest.raises(ScenarioError, match=r"unknown key 'vary'; .*; instead, this is a study: simulator sweep"):
+        load(SCENARIOS / "studies" / "rates_and_supplies.yaml")
+
+
+@pytest.mark.parametrize("file", sorted((SCENARIOS / "studies").glob("*.yaml")), ids=lambda file: file.stem)
+def test_studies_that_come_along_are_sound(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    if "vary:" in text:
+        analysis = "sensitivity" if "{sobol" in text else "sweep"
+        assert load_study(file, model=SensitivityFile if analysis == "sensitivity" else StudyFile).size > 1
 
 
 def test_a_missing_study_is_no_missing_scenario() -> None:

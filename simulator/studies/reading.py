@@ -30,6 +30,9 @@ class Opened:
         else:
             self.document = compose(read(source, "study"), str(source))
             self.folder, self._stem = Path(source).parent, Path(source).stem
+        if "scenario" not in self.document.data and {"goods", "program", "learning"} & self.document.data.keys():
+            message = "found a scenario; expected a study, which names one: scenario: FILE; did you mean simulator run?"
+            raise ScenarioError([self.document.problem(Fault((), message))])
         self._scenario: Any = self.document.data.get("scenario")
         if isinstance(self._scenario, dict):
             self.document.data = {**self.document.data, "scenario": INLINE}
