@@ -165,7 +165,7 @@ def test_members_drawn_anew_in_each_replication_are_numbers_too() -> None:
 @pytest.mark.parametrize("name", ["overshooting", "bazaar"])
 def test_verdict_rules_are_told_every_price_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that are asked many times before they say that a run is over."""
-    monkeypatch.setattr(SideBySideRuns, "_have_far_to_go", lambda *given: np.zeros(len(given[-1]), dtype=bool))
+    monkeypatch.setattr(SideBySideRuns, "_ahead", lambda *given: np.zeros((2, len(given[-1])), dtype=bool))
     study = rates(name, 300)
     plan, (group,) = groups_of(study)
     variation, settings = Variation(study.scenario), plan.settings(study.scenario)

@@ -87,7 +87,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             self.highest = max(self.highest, float(prices[:room].max()))
             prices = prices[room:]
 
-    def verdict(self, now: Market) -> Verdict | None:
+    def verdict(self, now: Market, *, near: bool = False) -> Verdict | None:
+        """The verdict after a tick; `near` where prices are known to have no farther to go than the tolerance."""
         tick = now.tick
         if not tick.finite or not self._top <= self.bound:
             return Verdict("diverged", self._where_to(_in_arrays(now)))
@@ -95,7 +96,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             return Verdict("cleared", {"split": tick.split_gap}) if tick.split_gap <= self.tolerance else None
         if tick.residual > self.tolerance or not self._carried_out(market := _in_arrays(now)):
             return None
-        if _longest(self._displacements(market, market.tick.prices)) > self.tolerance:
+        if not near and _longest(self._displacements(market, market.tick.prices)) > self.tolerance:
             return None
         held = self._held_off(market)
         cleared = {"others" if held.any() else "excess_demand": tick.residual, **self._untraded(market)}

@@ -236,9 +236,9 @@ def _draws(findings: Findings) -> None:
     """Distributions and columns need agents for whom they differ, and room for what is drawn."""
     total = 0
     for path, entry in findings.agents:
-        columns = columns_drawn(entry, len(findings.goods or ()))
-        if not columns or not findings.sound(*path):
+        if not entry.draws or not findings.sound(*path):
             continue
+        columns = columns_drawn(entry, len(findings.goods or ()))
         draws, count = list(draws_in(entry, path)), entry.count or 1
         reads = any(isinstance(draw, Draw) and draw.csv is not None for _, draw in draws)
         if not reads and count == 1:

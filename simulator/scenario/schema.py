@@ -32,7 +32,7 @@ from simulator.kinds.entry import (
     by_shape,
 )
 from simulator.kinds.formulas import MakesText
-from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded
+from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded, draws_in
 from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
 from simulator.scenario.run_keys import Run, TickNumber
@@ -91,6 +91,11 @@ class Firm(Entry):
         json_schema_extra={"default": "best_response"},
     )
 
+    @cached_property
+    def draws(self) -> bool:
+        """Whether something differs among them."""
+        return any(True for _ in draws_in(self))
+
     @property
     def outputs(self) -> tuple[str, ...]:
         """The goods made."""
@@ -140,6 +145,11 @@ class Consumer(Entry):
         "evenly among those who say so",
     )
     savings: bool = Field(False, description="keep the unspent part of the budget for later ticks")
+
+    @cached_property
+    def draws(self) -> bool:
+        """Whether something differs among them."""
+        return any(True for _ in draws_in(self))
 
     @property
     def unlimited(self) -> bool:

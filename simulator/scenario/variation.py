@@ -14,7 +14,7 @@ from simulator.scenario import Loaded, built, load, loaded
 from simulator.scenario.build import Scenario
 from simulator.scenario.checks import check
 from simulator.scenario.complaints import item_of, known_of
-from simulator.scenario.document import Document, plain, scalar
+from simulator.scenario.document import Document, Fault, plain, scalar
 from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.settings import place_of
 
@@ -29,8 +29,9 @@ WORD = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.+-]*")
 class Variation:
     """A `scenario` whose values at dotted paths, as in `--set`, are replaced by others.
 
-    Where a number stands in the place of a number, or a word in that of a word, only what the path touches is read,
-    checked and built anew; all else is the same objects in all variations. Anything else is loaded as a whole.
+    Where a number stands in the place of a number, a word in that of a word, or anything in `run`, only what the path
+    touches is read, checked and built anew; all else is the same objects in all variations. Anything else is loaded as
+    a whole.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -60,17 +61,19 @@ class Variation:
 
     def _touched(self, changes: Mapping[str, object]) -> Scenario | None:
         """The same where only some leaves have other values; None where that is not so, or it is refused."""
-        base, before, model, made = self._whole
-        data = before.data
+        base, old, model, made = self._whole
+        data = old.data
         touched: set[Steps] = set()
         for path, given in changes.items():
-            place, word = self._place(path), isinstance(given, str)
-            value = scalar(str(given)) if word else plain(given, [])
-            if not place or (word and not WORD.fullmatch(str(given))) or shape(value) != shape(before.at(place)):
+            place, word, faults = self._place(path), isinstance(given, str), list[Fault]()
+            value, before = scalar(str(given)) if word else plain(given, faults), old.at(place)
+            if not place or faults or (word and not WORD.fullmatch(str(given))) or shape(value) != shape(before):
                 return None
+            if (type(value), value) == (type(now := _at(data, place)), now):
+                continue
             data = _with(data, place, value)
             touched.add(place)
-        document = Document(before.where, before.text, data, plugins=before.plugins)
+        document = Document(old.where, old.text, data, plugins=old.plugins)
         known = known_of(document)
         if model.learning is not None or any(not market.rival for market in model.markets.values()):
             return None
@@ -94,7 +97,7 @@ class Variation:
             place = place_of(document, path) or ()
             if place[:1] == ("initial_prices",):
                 place = ("goods", *place[1:], "price")
-            leaf = shape(document.at(place)) in (NUMBER, TEXT)
+            leaf = shape(document.at(place)) in (NUMBER, TEXT) or (len(place) == 2 and place[0] == "run")
             self._places[path] = place if leaf and next(iter(place), "") in PARTS else ()
         return self._places[path]
 
@@ -109,6 +112,13 @@ class Variation:
             formulas = (at for at, each in enumerate(model.consumers) if each.utility.name == "formula")
             parts |= {("consumers", at) for at in formulas}
         return parts
+
+
+def _at(data: Any, place: Steps) -> object:
+    """The value at a place of plain data."""
+    for step in place:
+        data = data[step]
+    return data
 
 
 def _with(data: Any, place: Steps, value: object) -> Any:

@@ -129,11 +129,14 @@ class SideBySideRuns:
         pending = self.regime + 1 < len(self.starts)
         least = self.tolerance[self.alive] if self.run.stop == "verdict" and not pending else -np.inf
         bounded = (prices.max(axis=1) <= self.most[self.alive]) & finite
-        quiet = bounded & (residual > least)
-        if tick == self.run.ticks:
+        quiet, near = bounded & (residual > least), np.zeros(len(bounded), dtype=bool)
+        last = tick == self.run.ticks
+        small = residual <= self.tolerance[self.alive] if last else ~quiet
+        if (left := np.flatnonzero(bounded & small)).size:
+            far, near[left] = self._ahead(picked(before, left), left)
+            quiet[left] = far
+        if last:
             quiet[:] = False
-        elif not quiet.all() and (left := np.flatnonzero(bounded & ~quiet)).size:
-            quiet[left] = self._have_far_to_go(picked(before, left), left)
         if quiet.all():
             return
         places = np.flatnonzero(~quiet)
@@ -143,14 +146,14 @@ class SideBySideRuns:
         over = np.zeros(len(quiet), dtype=bool)
         for number, at in enumerate(places.tolist()):
             now = Transition(*_alone((self._economy(at), *(picked(each, number) for each in (earlier, whole, after)))))
-            over[at] = self._end(int(self.alive[at]), now, pending=pending)
+            over[at] = self._end(int(self.alive[at]), now, pending=pending, near=bool(near[at]))
         if over.any():
             self._leave(over)
 
     def _economy(self, at: int) -> Any:
         return self.scenarios[self.alive[at]].regimes[self.regime].economy
 
-    def _end(self, place: int, now: Transition[MarketState, MarketTick], *, pending: bool) -> bool:
+    def _end(self, place: int, now: Transition[MarketState, MarketTick], *, pending: bool, near: bool) -> bool:
         """Whether a run is over after a tick, which is then noted with its verdict."""
         rule, run, tick = self.rules[place], self.run, now.tick
         self._told(place, self._filled - 1)
@@ -158,7 +161,7 @@ class SideBySideRuns:
         rule.observe(now)
         self.most[place] = rule.watch.price
         last = tick.tick == run.ticks or not tick.finite
-        verdict = rule.verdict(now) if last or (run.stop == "verdict" and not pending) else None
+        verdict = rule.verdict(now, near=near) if last or (run.stop == "verdict" and not pending) else None
         if verdict is None and last:
             verdict = rule.close(now)
         if verdict is None:
@@ -175,9 +178,10 @@ class SideBySideRuns:
         self.alive, self.state = self.alive[stays], picked(self.state, stays)
         self._likes = [(ticks, picked(numbers, stays)) for ticks, numbers in self._likes]
 
-    def _have_far_to_go(self, before: MarketState, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Which of some runs whose residual is small are surely not over, as prices still have to go farther than the
-        tolerance: where all free prices move and something is held. Of others their verdict rule is asked.
+    def _ahead(self, before: MarketState, at: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of some runs whose residual is small, whether prices surely still have to go farther than the tolerance, and
+        whether they surely have not: where all free prices move and something is held. Of others their verdict rule
+        finds out.
         """
         ticks, numbers = self._likes[self.regime]
         rule = self.rules[0].rule
@@ -198,8 +202,9 @@ class SideBySideRuns:
             plain &= np.isfinite(systems).all(axis=(1, 2)) & np.isfinite(rights).all(axis=1)
             found, regular = inverses(np.where(plain[:, None, None], systems, np.eye(int(free.sum()))))
             ahead = weights * np.einsum("rij,rj->ri", found, rights) / prices[:, free]
-            far = np.abs(ahead).max(axis=1, initial=0.0) > self.tolerance[self.alive[at]] * (1.0 + SURE)
-        return plain & regular & far
+            ways = np.abs(ahead).max(axis=1, initial=0.0) / self.tolerance[self.alive[at]]
+        known = plain & regular
+        return known & (ways > 1.0 + SURE), known & (ways < 1.0 - SURE)
 
 
 def _alone(value: Any) -> Any:
