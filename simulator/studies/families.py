@@ -111,13 +111,13 @@ def rows_side_by_side(variation: Variation, plan: Plan, group: Group, stopped: C
         else:
             alone.append(run)
     if beside:
-        course = "ticks_to" in plan.measures.needs
+        course, tables = "ticks_to" in plan.measures.needs, plan.measures.tables
         side_by_side = SideBySideRuns([each for _, each in beside.values()], like, family.places, course=course)
         side_by_side.advance(stopped)
         seconds = (time.perf_counter() - began) / len(group.runs)
         for (run, scenario), ended in zip(beside.values(), side_by_side.ended, strict=True):
             if ended is not None:
-                rows.append(Row(run, plan.measures.of(_seen(scenario, ended, run)), seconds))
+                rows.append(Row(run, plan.measures.of(_seen(scenario, ended, run, tables)), seconds))
     rows += filter(None, (row_of(variation, plan, run, stopped) for run in alone if not stopped()))
     return rows
 
@@ -127,21 +127,21 @@ def _within(places: Places | None, known: Places) -> bool:
     return places is not None and all({*some} <= {*every} for some, every in zip(places, known, strict=True))
 
 
-def _seen(scenario: Scenario, ended: Ended, run: PlannedRun) -> Seen:
+def _seen(scenario: Scenario, ended: Ended, run: PlannedRun, tables: Set[str]) -> Seen:
     """What is known of a run at its end."""
     tick, markets, verdict = ended.tick, scenario.markets, ended.verdict
     flows = {"demand": tick.demand, "supply": tick.supply, "excess_demand": tick.demand - tick.supply}
     known = {name: markets.mean_over_users(flow[None], tick.prices[None]) for name, flow in flows.items()}
     known["price"] = markets.sum_over_users(tick.prices[None])
-    number = {"tick": np.array([tick.tick])}
-    tables = {
-        "trajectory": Table.of(number, {"good": names(markets.goods)}, TRAJECTORY, known),
-        "ticks": Table.of(number, {}, TICKS, {RESIDUAL: np.array([tick.residual])}),
-    }
+    number, found = {"tick": np.array([tick.tick])}, dict[str, Table]()
+    if "trajectory" in tables:
+        found["trajectory"] = Table.of(number, {"good": names(markets.goods)}, TRAJECTORY, known)
+    if "ticks" in tables:
+        found["ticks"] = Table.of(number, {}, TICKS, {RESIDUAL: np.array([tick.residual])})
     told = {"outcome": verdict.outcome, "period": verdict.period, "amplitude": verdict.amplitude, "ticks": tick.tick}
     told |= {"evaluations": (tick.tick + 1) * scenario.rule.evaluations}
     told[RESIDUAL] = tick.residual
-    return Seen(told, tables, run.point, ended.ticks, ended.residuals)
+    return Seen(told, found, run.point, ended.ticks, ended.residuals)
 
 
 def _size(scenario: Scenario, plan: Plan, runs: int, parts: int) -> int:
