@@ -229,8 +229,8 @@ MARKET = (
     ),
     Sentence(
         "level",
-        "Relative prices are right, and only their level is off, by {level:gap}: no more than {little:percent} is spent "
-        "on the numeraire {numeraire}. `--set numeraire={better}` is much faster",
+        "Relative prices are right, and only their level is off, by {level:gap}: no more than {little:percent} is "
+        "spent on the numeraire {numeraire}. `--set numeraire={better}` is much faster",
     ),
     Sentence(
         "rate",
@@ -239,7 +239,8 @@ MARKET = (
     ),
     Sentence(
         "piece",
-        "Near the equilibrium found no smaller rate settles, but `--set scheduler.rate={turning_rate:g} --set 'scheduler.with={turning_piece}'` does",
+        "Near the equilibrium found no smaller rate settles, but `--set scheduler.rate={turning_rate:g} --set "
+        "'scheduler.with={turning_piece}'` does",
     ),
     Sentence("faster", "With `--set 'scheduler.with={faster_piece}'` prices near it about {times:.2g} times as fast"),
     Sentence("tune", "`{tune}` looks for better steps", lambda f: f.steps),

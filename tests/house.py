@@ -155,10 +155,10 @@ ROOMS = {
     "simulator.studies.tastes": "TASTE_FORMS=FORMS standard_errors",
     "simulator.terminal": "Failure",
     "simulator.tune": "RANGES Trial best_of most_runs numbers_of search trial",
-    "simulator.formulas.comparisons": "Comparison",
+    "simulator.formulas.comparisons": "FormulaComparison=Comparison",
     "simulator.studies.designs": "DESIGNS levels_of",
     "simulator.studies.measures": "JUDGED SCALARS",
-    "simulator.studies.outcome": "Plan PlannedRun Row measured row_of",
+    "simulator.studies.outcome": "RunPlan=Plan PlannedRun Row measured row_of",
     "simulator.studies.study": "StudyFile known_of load_study",
     "simulator.studies.folder": "StudyFolder line_of table_of",
     "simulator.studies.sensitivity": "SensitivityFile indices_of sensitivity",
@@ -166,11 +166,9 @@ ROOMS = {
 }
 """What each module gives to the tests; `name=attribute` where two modules have one name."""
 
-HOMES = {
-    name.partition("=")[0]: (module, name.rpartition("=")[2])
-    for module, names in ROOMS.items()
-    for name in names.split()
-}
+GIVEN = [(module, name) for module, names in ROOMS.items() for name in names.split()]
+HOMES = {name.partition("=")[0]: (module, name.rpartition("=")[2]) for module, name in GIVEN}
+assert len(HOMES) == len(GIVEN), "two modules give the tests the same name"
 
 
 def __getattr__(name: str) -> Any:

@@ -20,9 +20,9 @@ import pytest
 from tests.house import (
     Group,
     Interruption,
-    Plan,
     Row,
     RunFolderError,
+    RunPlan,
     StudyFolder,
     carry_out,
     grouped,
@@ -43,7 +43,7 @@ STUDY: dict[str, Any] = {
 }
 
 
-def here(_: Any, plan: Plan, groups: Any, stop: Interruption) -> Iterator[Row]:
+def here(_: Any, plan: RunPlan, groups: Any, stop: Interruption) -> Iterator[Row]:
     """The road of one process, for tests that ask nothing of workers."""
     from tests.house import rows_of
 
@@ -102,7 +102,7 @@ def _alone(source: Any) -> Any:
 
     study = load_study(source)
 
-    def road(_: Any, plan: Plan, groups: Any, stop: Interruption) -> Iterator[Row]:
+    def road(_: Any, plan: RunPlan, groups: Any, stop: Interruption) -> Iterator[Row]:
         for group in groups:
             yield from rows_of(study.scenario, plan, group, stop)
 
@@ -113,7 +113,7 @@ def stopped_after(count: int) -> tuple[Any, Interruption]:
     """A road that is asked to stop after so many runs."""
     stop = Interruption()
 
-    def road(scenario: Any, plan: Plan, groups: Any, given: Interruption) -> Iterator[Row]:
+    def road(scenario: Any, plan: RunPlan, groups: Any, given: Interruption) -> Iterator[Row]:
         for number, row in enumerate(here(scenario, plan, groups, given), 1):
             yield row
             given.asked = number >= count
@@ -175,7 +175,7 @@ def test_a_refused_point_is_a_row() -> None:
     assert table["ticks"].notna().tolist() == [True, False]
 
 
-def dying(scenario: Any, plan: Plan, group: Group, stop: Interruption) -> list[Row]:
+def dying(scenario: Any, plan: RunPlan, group: Group, stop: Interruption) -> list[Row]:
     """What is done in a worker: the second run kills it once, the fourth always."""
     (run,) = group.runs
     mark = plan.folder / f"died{run.number}"  # pyright: ignore[reportOptionalOperand]
@@ -192,7 +192,7 @@ def test_a_worker_that_dies_is_tried_once_more(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(module, "rows_of", dying)
     study = load_study(STUDY)
-    plan, stop = Plan(study.measures, "summary", tmp_path), Interruption()
+    plan, stop = RunPlan(study.measures, "summary", tmp_path), Interruption()
     rows = {
         row.run.number: row
         for row in rows_by_pool(study.scenario, plan, grouped(study.scenario, plan, study.runs()), stop, jobs=2)
