@@ -193,6 +193,57 @@ def test_the_jacobian_agrees_with_equilibria_solved_again(name: str, tmp_path: P
     assert implicit == pytest.approx(solved, rel=1e-6, abs=1e-7)
 
 
+def test_the_jacobian_of_many_cases_agrees_with_equilibria_solved_again(tmp_path: Path) -> None:
+    """Cases that differ in amounts share the economies beside them; those that differ in tastes or firms do not. The
+    names are such that a path of one looks like that of another.
+    """
+    shares = {"bread": 0.5, "wine": 0.3, "work": 0.2}
+    scenario = {
+        "name": "shared",
+        "goods": ["bread", "wine", "work"],
+        "supply": {"wine": 1.0},
+        "firms": [
+            {
+                "name": "mill.utility",
+                "technology": {"power": {"output": "bread", "productivity": 1.5, "inputs": {"work": 0.5}}},
+            }
+        ],
+        "consumers": [
+            {"name": "a", "endowment": {"work": 2, "wine": 1}, "utility": {"ces": {"elasticity": 2, "shares": shares}}},
+            {
+                "name": "b.utility",
+                "budget": 3,
+                "endowment": {"work": 1, "bread": 1},
+                "owns": {"mill.utility": 1},
+                "utility": {"ces": {"elasticity": 0.5, "shares": shares}},
+            },
+        ],
+    }
+    cases = """case,path,value
+amounts,consumers.a.endowment.work,3
+more,consumers.b.utility.endowment.work,4
+more,supply.wine,2
+taste,consumers.a.utility.ces.shares.wine,0.1
+firm,firms.mill.utility.productivity,3
+budget,consumers.b.utility.budget,1
+"""
+    seen = [f"{case},price.{good},1\n" for case in ("", "amounts", "more", "taste", "firm", "budget") for good in shares]
+    free: dict[str, Any] = {
+        "consumers.a.utility.ces.elasticity": {},
+        "consumers.a.endowment.wine": {},
+        "consumers.b.utility.utility.ces.elasticity": {},
+        "consumers.b.utility.endowment.bread": {},
+        "firms.mill.utility.technology.power.inputs.work": {},
+    }
+    study = written(tmp_path, "case,quantity,value\n" + "".join(seen), free, cases, scenario=scenario)
+    model = FitModel(load_fit(study))
+    point = model.searched(model.study.free.start)
+    assert not isinstance(point, str)
+    implicit, solved = (kind(model).jacobian(point) for kind in (Search, ByDifferences))
+    assert np.abs(solved).max(axis=0).min() > 1e-3
+    assert implicit == pytest.approx(solved, rel=1e-6, abs=1e-7)
+
+
 def test_published_prices_give_back_the_elasticity(tmp_path: Path) -> None:
     """A Fisher market of three buyers, `rho = 1/2`, whose prices were computed elsewhere."""
     weights = ([1, 2, 1], [3, 1, 1], [1, 1, 4])

@@ -8,7 +8,7 @@ them best is taken out.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,11 +35,22 @@ class Point(NamedTuple):
     gaps: Array
 
 
-class AgentEntry(NamedTuple):
-    """An entry of firms or consumers."""
+class Own(NamedTuple):
+    """What is an entry's own matter: the entry of firms or consumers, and the path within it."""
 
     room: str
     number: int
+    path: str
+
+    @property
+    def taste(self) -> bool:
+        """Whether it is the entry's taste."""
+        return self.room == "consumers" and self.path.startswith("utility.")
+
+    @property
+    def amount(self) -> bool:
+        """Whether it is an amount that consumers have: no taste and no firm depends on it."""
+        return self.room == "consumers" and self.path.partition(".")[0] in ("endowment", "budget")
 
 
 class FitModel:
@@ -48,8 +59,8 @@ class FitModel:
     def __init__(self, study: FitStudy) -> None:
         self.study, varied, start = study, Variation(study.scenario), study.free.settings(study.free.start)
         self._varied = {case.name: Variation(varied.at({**case.changes, **start})) for case in study.cases}
-        self._entries = [_entry(study.scenario, path) for path in study.free.paths]
-        self._groups = _groups(self._entries)
+        self._owns = [_own(study.scenario, path) for path in study.free.paths]
+        self._groups = _groups(self._owns)
         self.weights = np.array([each.weight for each in study.observed])
         self._targets = np.log([each.value for each in study.observed])
 
@@ -131,9 +142,9 @@ class FitModel:
 
         Raises `FoldError` where equilibria have no derivative.
         """
-        slopes = np.empty((len(self.weights), len(point.u)))
+        slopes, made = np.empty((len(self.weights), len(point.u))), dict[Any, tuple[Scenario, Scenario]]()
         for case, here, plans in zip(self.study.cases, point.scenarios, point.plans, strict=True):
-            sides = self._sides(point.u, case, here)
+            sides = self._sides(point.u, case, here, made)
             pairs = zip(sides, beside(here.rule.unknowns(here.economy), plans, sides), strict=True)
             columns = [
                 (_logarithms(case, here, side.above, above) - _logarithms(case, here, side.below, below)) / side.width
@@ -142,22 +153,32 @@ class FitModel:
             slopes[list(case.rows)] = self.without_factor(case, here, np.stack(columns, axis=1))
         return slopes
 
-    def _sides(self, u: Array, case: Case, here: Scenario) -> list[Sides]:
+    def _sides(
+        self, u: Array, case: Case, here: Scenario, made: dict[Any, tuple[Scenario, Scenario]]
+    ) -> list[Sides]:
         """The economies on both sides of a case's scenario in each coordinate. A scenario in which several entries have
-        moved serves for each of them.
+        moved serves for each of them; one that is `made` for tastes and firms of a case also serves cases which differ
+        in amounts alone.
         """
         found: dict[int, Sides] = {}
+        others = frozenset(each for each in case.changes.items() if not _is_amount(self.study.scenario, each[0]))
         for group in self._groups:
-            moved = np.isin(np.arange(len(u)), group) * STEP
+            moved, alike = np.isin(np.arange(len(u)), group) * STEP, all(map(self._of_any_amounts, group))
+            key = (*group, others if alike else case.name)
             try:
-                pair = self.scenario(u - moved, case), self.scenario(u + moved, case)
+                made[key] = made.get(key) or (self.scenario(u - moved, case), self.scenario(u + moved, case))
             except ScenarioError:
                 found |= {each: self._at_the_end(u, each, case, here) for each in group}
                 continue
             for each in group:
-                below, above = (_side(here, other, self._entries[each]) for other in pair)
+                below, above = (_side(here, other, self._owns[each]) for other in made[key])
                 found[each] = Sides(below, above, 2.0 * STEP)
         return [found[each] for each in range(len(u))]
+
+    def _of_any_amounts(self, coordinate: int) -> bool:
+        """Whether what moves with a coordinate is the same whatever amounts there are: a taste, or a firm."""
+        own = self._owns[coordinate]
+        return own is not None and (own.taste or own.room == "firms")
 
     def _at_the_end(self, u: Array, coordinate: int, case: Case, here: Scenario) -> Sides:
         """The economies below and above in a coordinate: at the end of its domain one of them is that of `here`."""
@@ -166,25 +187,33 @@ class FitModel:
             moved = u.copy()
             moved[coordinate] += step
             try:
-                pair.append(_side(here, self.scenario(moved, case), None))
+                pair.append(_side(here, self.scenario(moved, case)))
                 width += STEP
             except ScenarioError:
-                pair.append(_side(here, here, None))
+                pair.append(_side(here, here))
         return Sides(pair[0], pair[1], width)
 
 
-def _entry(scenario: Scenario, path: str) -> AgentEntry | None:
+def _own(scenario: Scenario, path: str) -> Own | None:
     """The entry of firms or consumers whose own matter a path is; None where it concerns others as well."""
     room, _, rest = path.partition(".")
     entries = {"firms": scenario.economy.firms, "consumers": scenario.economy.consumers}.get(room, ())
     names = [each.name for each in entries]
     name = leading(rest, names)
-    return None if name is None or rest.startswith(f"{name}.owns") else AgentEntry(room, names.index(name))
+    within = "" if name is None else rest[len(name) + 1 :]
+    return None if name is None or within.startswith("owns") else Own(room, names.index(name), within)
 
 
-def _groups(entries: list[AgentEntry | None]) -> list[list[int]]:
-    """The coordinates of these entries in groups in which each entry is there once, and none that concerns others."""
+def _is_amount(scenario: Scenario, path: str) -> bool:
+    """Whether a path leads to an amount of what there is."""
+    own = _own(scenario, path)
+    return path.startswith("supply.") if own is None else own.amount
+
+
+def _groups(owns: list[Own | None]) -> list[list[int]]:
+    """Coordinates in groups in which each entry is there once, and none that concerns others."""
     groups: list[list[int]] = []
+    entries = [own and own[:2] for own in owns]
     for place, entry in enumerate(entries):
         free = (group for group in groups if entry is not None and not {None, entry} & {entries[at] for at in group})
         group = next(free, None)
@@ -194,13 +223,13 @@ def _groups(entries: list[AgentEntry | None]) -> list[list[int]]:
     return groups
 
 
-def _side(here: Scenario, moved: Scenario, entry: AgentEntry | None) -> Side:
-    """What of a scenario that has moved is there when one entry alone has, or all."""
-    if entry is None:
+def _side(here: Scenario, moved: Scenario, own: Own | None = None) -> Side:
+    """What of a scenario that has moved is there when one entry alone has, or its taste, or all."""
+    if own is None:
         return Side(moved.rule.unknowns(moved.economy), moved.initial_prices)
-    entries = list(getattr(here.economy, entry.room))
-    entries[entry.number] = getattr(moved.economy, entry.room)[entry.number]
-    return Side(here.rule.unknowns(replace(here.economy, **{entry.room: tuple(entries)})), here.initial_prices)
+    entries, other = list(getattr(here.economy, own.room)), getattr(moved.economy, own.room)[own.number]
+    entries[own.number] = replace(entries[own.number], utility=other.utility) if own.taste else other
+    return Side(here.rule.unknowns(replace(here.economy, **{own.room: tuple(entries)})), here.initial_prices)
 
 
 def _logarithms(case: Case, scenario: Scenario, side: Side | None, plans: MarketPlans) -> Array:
