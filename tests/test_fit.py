@@ -227,7 +227,8 @@ taste,consumers.a.utility.ces.shares.wine,0.1
 firm,firms.mill.utility.productivity,3
 budget,consumers.b.utility.budget,1
 """
-    seen = [f"{case},price.{good},1\n" for case in ("", "amounts", "more", "taste", "firm", "budget") for good in shares]
+    names = ("as it is", "amounts", "more", "taste", "firm", "budget")
+    seen = [f"{case},price.{good},1\n" for case in names for good in shares]
     free: dict[str, Any] = {
         "consumers.a.utility.ces.elasticity": {},
         "consumers.a.endowment.wine": {},

@@ -114,6 +114,21 @@ def test_the_index_is_found_by_bisection_over_sorted_ratios_too() -> None:
     assert float(efficiency(prices, quantities)) == pytest.approx(steps[low], rel=1e-14)
 
 
+def test_many_periods_have_the_index_of_the_closure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two roads: strong components, and the transitive closure. Some cases are rational, some tie, some cost 0."""
+    draws = np.random.default_rng(2)
+    cases = [
+        (draws.lognormal(0, spread, (periods, 3)), np.maximum(draws.integers(0, 3, (40, periods, 3)), [0, 0, 0.5]))
+        for spread in (0.0, 0.1, 0.7)
+        for periods in (1, 2, 9)
+    ]
+    by_closure = [efficiency(*each) for each in cases]
+    monkeypatch.setattr("simulator.studies.afriat.FEW", 0)
+    for each, expected in zip(cases, by_closure, strict=True):
+        np.testing.assert_array_equal(efficiency(*each), expected)
+    assert min(map(np.min, by_closure)) < 0.5 < max(map(np.max, by_closure)) == 1
+
+
 def test_an_index_that_others_published() -> None:
     """The example of the R package revpref (Surana): an index of 0.9488409, and 86 % of random choices fail."""
     prices = [4, 4, 4, 1, 9, 3, 2, 8, 3, 1, 8, 4, 3, 1, 9, 3, 2, 8, 8, 4, 1, 4, 1, 8, 9, 3, 1, 8, 3, 2]

@@ -153,9 +153,7 @@ class FitModel:
             slopes[list(case.rows)] = self.without_factor(case, here, np.stack(columns, axis=1))
         return slopes
 
-    def _sides(
-        self, u: Array, case: Case, here: Scenario, made: dict[Any, tuple[Scenario, Scenario]]
-    ) -> list[Sides]:
+    def _sides(self, u: Array, case: Case, here: Scenario, made: dict[Any, tuple[Scenario, Scenario]]) -> list[Sides]:
         """The economies on both sides of a case's scenario in each coordinate. A scenario in which several entries have
         moved serves for each of them; one that is `made` for tastes and firms of a case also serves cases which differ
         in amounts alone.
