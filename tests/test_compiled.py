@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from tests.builders import market_of
 from tests.house import (
@@ -125,7 +126,14 @@ def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 NUMBERS = (-math.inf, -1.5, -0.0, 0.0, 2.0, 800.0, math.nan)
-UNARY: list[Any] = [np.sqrt, np.log, np.exp, np.sin, np.cos, np.tanh, np.abs, np.log1p, np.expm1, np.isfinite]
+
+
+def softplus(x: Any) -> Any:
+    return np.logaddexp(0.0, x)
+
+
+UNARY: list[Any] = [np.sqrt, np.log, np.exp, np.sin, np.cos, np.cosh, np.tanh, np.abs, np.log1p, np.expm1, np.isfinite]
+UNARY += [np.sign, expit, softplus]
 BINARY: list[Any] = [np.add, np.subtract, np.multiply, np.divide, np.power, np.minimum, np.maximum, np.remainder]
 ASKED: list[Any] = [np.greater, np.less_equal, np.equal, np.not_equal]
 
