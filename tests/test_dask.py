@@ -18,6 +18,7 @@ import pytest
 
 from tests.house import (
     FEWEST,
+    FILES,
     Interruption,
     MissingExtraError,
     RunFolderError,
@@ -27,6 +28,7 @@ from tests.house import (
     load_study,
     rows_by_pool,
     rows_of_sent,
+    run_files,
     sweep,
 )
 
@@ -77,6 +79,46 @@ def test_the_table_is_that_of_workers_here(make: Any, address: str) -> None:
     done = carry_out(asked, by_dask(address, 1), Interruption())
     assert done.whole
     assert cells(done.text) == cells(here(asked))
+
+
+PATIENCE = """
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+from simulator import Plugins
+
+@dataclass(frozen=True)
+class Patience:
+    meaning: ClassVar = "smaller and smaller steps"
+    information: ClassVar = "local"
+    def start(self, goods, steps=0):
+        return np.zeros(0)
+    def step(self, step, quote, memory):
+        return step / (1 + quote.tick / 100.0), memory
+
+mine = Plugins(rule_pieces={"patience": Patience})
+"""
+
+
+def elsewhere(sent: Any, plan: Any, group: Any) -> Any:
+    """What is done in a worker that was not told of plugins."""
+    FILES.clear()
+    return rows_of_sent(sent, plan, group)
+
+
+def test_files_of_plugins_are_sent(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my.py").write_text(PATIENCE)
+    run_files([tmp_path / "my.py"])
+    try:
+        asked = load_study({**study().resolved, "scenario": str(SCENARIOS / "crusoe.yaml"), "measures": ["ticks"],
+            "vary": {"scheduler.with": [["patience"]]}, "design": "grid"})  # fmt: skip
+        expected = here(asked)
+        monkeypatch.setattr("simulator.studies.by_dask.rows_of_sent", elsewhere)
+        done = carry_out(asked, by_dask(address, 1), Interruption())
+        assert cells(done.text) == cells(expected)
+        assert not done.summary["errors"]
+    finally:
+        FILES.clear()
 
 
 TRIED: list[int] = []

@@ -84,6 +84,13 @@ def test_what_counts_stays_whole_in_a_called_function() -> None:
     np.testing.assert_array_equal(first, [[1.0, 2.0], [4.0, 5.0]])
 
 
+def test_what_counts_stays_whole_in_a_traced_function() -> None:
+    """It may be what a later tick takes parts of arrays by."""
+    (count, x) = InRuns(lambda given: (given[0] + 1, given[1] * 2.0))((np.array([2, 2]), np.ones((2, 3))))
+    np.testing.assert_array_equal(count, [3, 3])
+    assert (count.dtype.kind, x.dtype.kind) == ("i", "f")
+
+
 def test_no_more_than_so_many_lines_are_kept() -> None:
     def function(given: Any) -> Any:
         return tuple(1.0 if each > 0 else -1.0 for each in given[0])

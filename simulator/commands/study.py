@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.arguments import check_folder, refuse, seed_number
-from simulator.options import AsJson, Seed
+from simulator.options import AsJson, Plugin, Seed
 from simulator.terminal import AS_EXPECTED, UNEXPECTED, aligned, print_json, progress_of, say
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def fit(
     ] = None,
     out: Out = Path("outputs"),
     seed: Seed = None,
+    plugin: Plugin = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     overwrite: Overwrite = False,

@@ -171,9 +171,8 @@ class _Structures:
         """Nested tuples of what stands in an array of terms."""
         if not terms.ndim:
             term, graph = terms.item(), self.trace.graph
-            counts = self.text.whole and isinstance(term, Term) and graph.arguments[term.node]
-            counts = counts and self.trace.whole(term)
-            return f"int({self.text.name(term)})" if counts else self.text.name(term)
+            counts = isinstance(term, Term) and graph.arguments[term.node] and self.trace.whole(term)
+            return self.text.counted.format(self.text.name(term)) if counts else self.text.name(term)
         return f"({''.join(f'{self._array(np.asarray(each, dtype=object))}, ' for each in terms)})"
 
     def _kept(self, value: Any) -> str:

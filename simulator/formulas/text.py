@@ -38,8 +38,8 @@ SAFE = {
 class Text(ABC):
     """Operations of a graph as lines of Python, a statement each, and what their names stand for (`space`)."""
 
-    whole = True
-    """Whether what counts is a whole number."""
+    counted = "int({})"
+    """How what counts is written: it stays a whole number."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -122,7 +122,7 @@ class Where(NamedTuple):
 class ArrayText(Text):
     """Operations done to arrays, an element a run. Where a guard holds in some runs only, that is what is returned."""
 
-    whole = False
+    counted = "{}.astype(int)"
     exact = False
     """Whether results are those of floats to the last bit."""
 

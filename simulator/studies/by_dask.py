@@ -1,6 +1,7 @@
 """The runs of a study by dask.distributed: tasks of a scheduler elsewhere, or of one that is started here.
 
-A worker needs this package and nothing else: the scenario is sent as plain data, and the files that it reads with it.
+A worker needs this package and nothing else: the scenario is sent as plain data, and with it the files that it reads
+and those that `--plugin` names.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from weakref import finalize
 from simulator.errors import RunFolderError
 from simulator.extras import library
 from simulator.scenario import Scenario, load
+from simulator.scenario.plugins import FILES, run_files
 from simulator.stopping import Interruption
 from simulator.studies.families import TWICE, Group, rows_of
 from simulator.studies.outcome import Plan, Row, said
@@ -42,10 +44,11 @@ _one_at_a_time = Lock()
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """A scenario as it is sent: plain data, and the contents of the files that it reads."""
+    """A scenario as it is sent: plain data, and the contents of the files that it reads and of those with plugins."""
 
     resolved: Mapping[str, Any]
     files: Mapping[str, bytes]
+    plugins: Mapping[str, bytes]
 
 
 def by_dask(address: str, jobs: int) -> Callable[[Scenario, Plan, Sequence[Group], Interruption], Iterator[Row]]:
@@ -99,8 +102,9 @@ class _Tasks:
     def __init__(self, client: Any, scenario: Scenario, plan: Plan, stop: Interruption) -> None:
         self._client, self._plan, self._stop = client, plan, stop
         files = {name: place.read_bytes() for name, place in scenario.inputs.items()}
+        plugins = {str(place): place.read_bytes() for place in FILES}
         # A task of its own: whoever needs it and has lost it can have it made again.
-        self._sent = client.submit(Sent, dict(scenario.resolved), files)
+        self._sent = client.submit(Sent, dict(scenario.resolved), files, plugins)
         self._held = dict[Any, Group]()
 
     def results(self, groups: Sequence[Group]) -> Iterator[tuple[Group, Any]]:
@@ -144,11 +148,17 @@ def rows_of_sent(sent: Sent, plan: Plan, group: Group) -> list[Row]:
 @lru_cache(maxsize=1)
 def _received(sent: Sent) -> Scenario:
     """The scenario that was sent; the files that it reads go with it."""
-    folder, inputs = Path(mkdtemp(prefix="simulator-")), dict[str, Path]()
-    for number, (name, content) in enumerate(sent.files.items()):
-        inputs[name] = folder / str(number) / Path(name).name
-        inputs[name].parent.mkdir()
-        inputs[name].write_bytes(content)
-    scenario = load(sent.resolved, inputs=inputs)
+    folder = Path(mkdtemp(prefix="simulator-"))
+    run_files(_written(sent.plugins, folder / "plugins").values())
+    scenario = load(sent.resolved, inputs=_written(sent.files, folder / "inputs"))
     finalize(scenario, rmtree, folder, ignore_errors=True)
     return scenario
+
+
+def _written(files: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
+    """Where files lie that were sent, each in a folder of its own."""
+    places = {name: folder / str(number) / Path(name).name for number, name in enumerate(files)}
+    for name, place in places.items():
+        place.parent.mkdir(parents=True)
+        place.write_bytes(files[name])
+    return places
