@@ -353,6 +353,16 @@ def test_what_the_data_do_not_tell_is_named(tmp_path: Path) -> None:
     assert "No observed value tells consumers.all.budget, supply.bread, scheduler.rate" in found.summary["sentence"]
 
 
+def test_where_no_value_tells_anything_rounding_is_no_answer(tmp_path: Path) -> None:
+    """All that there is of x is bought whatever the tastes: derivatives are rounding."""
+    free = {"consumers.c0.utility.cobb_douglas": "simplex", "consumers.c1.endowment.y": {}}
+    found = fit(written(tmp_path, rows("demand.x", 3.0, "demand.x", 3.1), free, scenario=STATICS, starts=4))
+    assert found.summary["rank"] == 0
+    assert len(found.summary["free_combinations"]) == 2
+    assert [minimum["starts"] for minimum in found.summary["minima"]] == [4]
+    assert found.estimates["standard_error"].isna().all()
+
+
 def test_an_estimate_stays_within_its_bounds(tmp_path: Path) -> None:
     data = rows("price.bread", 0.6, "price.wine", 0.7)
     free = {"supply.bread": {"bounds": [12, 20], "start": 15}, "supply.wine": {"bounds": [1, 50]}}
@@ -559,6 +569,22 @@ def test_what_is_wrong_in_a_study_is_refused(changes: dict[str, str], told: str,
             "cases.csv",
             "case,path,value\nb,consumers.c0.endowment.x,1\nb,consumers.c0.endowment.x,2\n",
             "cases.csv:3: path: found consumers.c0.endowment.x twice for 'b'; expected it once",
+        ),
+        ("cases.csv", "case,path,value\nb,,1\n", "cases.csv:2: path: found no path; expected one, as in --set"),
+        (
+            "cases.csv",
+            'case,path,value\nb,goods,"[y, x]"\n',
+            "cases.csv:2: case: found goods y, x in case b; expected x, y, as in the scenario",
+        ),
+        (
+            "cases.csv",
+            "case,path,value\nb,consumers.c1.name,c2\n",
+            "cases.csv:2: case: found consumers c0, c2 in case b; expected c0, c1, as in the scenario",
+        ),
+        (
+            "data.csv",
+            "case,quantity,value\na,price.x,1e-300\n",
+            "data.csv:2: value: found 1e-300; expected a number between 1e-30 and 1e+30",
         ),
     ],
 )

@@ -396,7 +396,7 @@ def test_a_wrong_command_line(words: list[str], message: str, tmp_path: Path) ->
             "a b,1,x,1,1\na b,,y/,1,1\n",
             [":2: household: found 'a b'", ":3: period: found no period", ":3: good: found 'y/'"],
         ),
-        ("a,1,x,1e300,1\na,1,y,1e-300,1e200\n", [":2: price: found 1e+300", ":3: price: found 1e-300", ":3: quantity"]),
+        ("a,1,x,1e300,1\na,1,y,1e-300,1e200\n", [":2: price: found 1e300", ":3: price: found 1e-300", ":3: quantity"]),
         ("", [":1: found no rows"]),
     ],
 )

@@ -29,10 +29,10 @@ class Factors(NamedTuple):
     free: Array
 
 
-def factorised(jacobian: Array) -> Factors:
-    """Take `W^1/2 J` `(observations, coordinates)` apart."""
+def factorised(jacobian: Array, rounding: float = 0.0) -> Factors:
+    """Take `W^1/2 J` `(observations, coordinates)` apart, which holds to a `rounding`: singular values below are 0."""
     _, sizes, directions = np.linalg.svd(jacobian, full_matrices=True)
-    rank = int(np.sum(sizes > RANK * max(sizes[0], np.finfo(float).tiny)))
+    rank = int(np.sum(sizes > max(RANK * sizes[0], rounding)))
     told = directions[:rank] / sizes[:rank, None]
     return Factors(rank, told.T @ told, directions[rank:])
 

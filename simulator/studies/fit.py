@@ -16,7 +16,7 @@ from simulator.records.report import plain, versions
 from simulator.scenario import Scenario
 from simulator.scenario.variation import Variation
 from simulator.sentences import FITTED, said
-from simulator.studies.estimates import Estimates, Factors, estimates, factorised
+from simulator.studies.estimates import Estimates, Factors, estimates
 from simulator.studies.fit_model import FitModel
 from simulator.studies.fit_search import Minimum, Search
 from simulator.studies.fit_study import FitStudy, load_fit
@@ -44,7 +44,7 @@ class Fit:
 
     @cached_property
     def _factors(self) -> Factors:
-        return factorised(self.search.weighted_jacobian(self.minima[0].point))
+        return self.search.factorised(self.minima[0].point)
 
     @cached_property
     def freedom(self) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from simulator.economics.forms import Array
 from simulator.errors import Problem, ScenarioError
 from simulator.references.implicit import FoldError
-from simulator.studies.estimates import factorised
+from simulator.studies.estimates import Factors, factorised
 from simulator.studies.fit_model import FitModel, Point
 from simulator.terminal import Progress, silent
 
@@ -23,6 +23,8 @@ SAME_FIT, SAME_PLACE = 1e-5, 1e-4
 """Two searches came to one minimum if what they say of observations, and where they are, differ by less."""
 BOUND = 1e-3
 """A bound that is nearer than this is tried itself."""
+ROUNDING = 1e-9
+"""A derivative of the logarithm of what is observed that is smaller is rounding."""
 REDRAWN = 10
 """Another start that has no equilibrium comes half-way to the first, so often."""
 
@@ -118,11 +120,12 @@ class Search:
         if np.max(np.abs(one.point.gaps - other.point.gaps)) > SAME_FIT:
             return False
         near = np.max(np.abs(one.point.u - other.point.u)) < SAME_PLACE
-        return bool(near) or factorised(self.weighted_jacobian(one.point)).rank < len(one.point.u)
+        return bool(near) or self.factorised(one.point).rank < len(one.point.u)
 
-    def weighted_jacobian(self, point: Point) -> Array:
-        """`W^1/2 J`, `(observations, coordinates)`."""
-        return np.sqrt(self.model.weights)[:, None] * self.jacobian(point)
+    def factorised(self, point: Point) -> Factors:
+        """`W^1/2 J` taken apart."""
+        roots = np.sqrt(self.model.weights)
+        return factorised(roots[:, None] * self.jacobian(point), ROUNDING * float(roots.max()))
 
     def _first(self) -> Point:
         study = self.model.study

@@ -121,7 +121,27 @@ def load_fit(source: Source, seed: int | None = None) -> FitStudy:
         refused = [_refused(scenario, {**case.changes, **free.settings(u)}) for u in points]
         if all(refused):
             raise ScenarioError(_placed(opened, problem, free, changed, case.name) for problem in refused[0])
+    for case in cases:
+        _same_frame(study, case, changed)
     return study
+
+
+def _same_frame(study: FitStudy, case: Case, changed: _Changed | None) -> None:
+    """Raise `ScenarioError` where a case has other goods or agents than the scenario: quantities are found by place."""
+    made = Variation(study.scenario).at({**case.changes, **study.free.settings(study.free.start)})
+    for what, own, found in zip(("goods", "firms", "consumers"), _frame(study.scenario), _frame(made), strict=True):
+        if own != found and changed is not None:
+            line = min(line for (name, _), line in changed.lines.items() if name == case.name)
+            found, own = ", ".join(found) or "none", ", ".join(own) or "none"
+            message = f"found {what} {found} in case {case.name}; expected {own}, as in the scenario"
+            raise ScenarioError([Problem(str(changed.read.file), line, 0, "case", message)])
+
+
+def _frame(scenario: Scenario) -> tuple[list[str], ...]:
+    """The names of goods, firms with what they make, and consumers."""
+    economy, name_of = scenario.economy, scenario.markets.name_of
+    firms = [f"{firm.name} of {' and '.join(map(name_of, firm.outputs))}" for firm in economy.firms]
+    return [*scenario.markets.goods], firms, [each.name for each in economy.consumers]
 
 
 def _refused(scenario: Scenario, changes: Mapping[str, Any]) -> Sequence[Problem]:
@@ -142,6 +162,8 @@ class _Changed:
         self.lines, self.values = dict[tuple[str, str], int](), dict[tuple[str, str], str]()
         for line, case, path, value in zip(self.read.lines, *columns, strict=True):
             mine = next((each.path for each in free.free if f"{path}.".startswith(f"{each.path}.")), None)
+            if not path:
+                self.read.say(line, "found no path; expected one, as in --set", "path")
             if mine is not None:
                 self.read.say(line, f"found {path}, which is set by the fit; expected what is not free", "path")
             if (case, path) in self.lines:

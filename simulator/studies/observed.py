@@ -37,6 +37,8 @@ QUANTITIES = {
 """How each quantity is written."""
 ONLY = "1"
 """The case of all rows where there is one alone."""
+MOST = 1e30
+"""Larger numbers, and those below its inverse, leave no room to reckon with."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -86,6 +88,8 @@ class Columns:
                 )
             elif not np.isfinite(value) or value < 0 or (value == 0 and least == "above 0"):
                 self.say(line, f"found {cell}; expected a number {least}", column)
+            elif value > MOST or 0 < value < 1 / MOST:
+                self.say(line, f"found {cell}; expected a number between {1 / MOST:g} and {MOST:g}", column)
             values.append(value or 0.0)
         return values
 

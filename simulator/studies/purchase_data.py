@@ -23,8 +23,6 @@ from simulator.studies.observed import Columns
 
 Mask = NDArray[np.bool_]
 
-MOST = 1e100
-"""Larger prices and quantities, and prices below its inverse, leave no room to reckon with."""
 POOLED = "pooled"
 """What all households together are called."""
 
@@ -80,10 +78,6 @@ def read_purchases(file: Path) -> PurchaseData:
             fault = name_fault(name) if column != "period" else None if name else "found no period; expected one"
             if fault:
                 read.say(line, fault, column)
-    for column, values in (("price", prices), ("quantity", quantities)):
-        for line, value in zip(read.lines, values, strict=True):
-            if value > MOST or (column == "price" and 0 < value < 1 / MOST):
-                read.say(line, f"found {value:g}; expected a number between {1 / MOST:g} and {MOST:g}", column)
     read.refuse()
     rows: dict[str, dict[str, dict[str, _Row]]] = {}
     for household, period, good, *row in zip(*names, read.lines, prices, quantities, strict=True):
@@ -137,9 +131,11 @@ def _purchases(household: str, periods: Mapping[str, Mapping[str, _Row]], goods:
 def _ordered(periods: Iterable[str]) -> list[str]:
     """Periods in the order of numbers if all are such, else of text."""
     try:
-        return sorted(periods, key=float)
+        numbers = {period: float(period) for period in periods}
     except ValueError:
         return sorted(periods)
+    # What is not a number has no place among numbers.
+    return sorted(periods, key=None if np.isnan([*numbers.values()]).any() else numbers.get)
 
 
 def together(households: Sequence[Purchases]) -> Purchases:
