@@ -40,6 +40,32 @@ def test_a_sweep_prints_its_table_and_draws(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "study" / "figures" / "sweep.png").exists()
 
 
+def plotted(folder: Path, *options: str) -> Any:
+    return CliRunner().invoke(app, ["plot", str(folder), *options], standalone_mode=False)
+
+
+def test_figures_of_a_study_are_redrawn_from_its_files(tmp_path: Path) -> None:
+    command(tmp_path, "vary: {scheduler.rate: [0.1, 0.2]}")
+    folder = tmp_path / "out" / "study"
+    before = (folder / "figures" / "sweep.png").read_bytes()
+    (folder / "figures" / "sweep.png").unlink()
+    assert plotted(folder).stdout.splitlines() == [str(folder / "figures" / "sweep.png")]
+    assert (folder / "figures" / "sweep.png").read_bytes() == before
+    assert "expected no option but --format" in str(plotted(folder, "--title", "mine").exception)
+    (folder / "summary.json").unlink()
+    assert "found a study that is not done" in str(plotted(folder).exception)
+
+
+def test_names_of_rows_are_cut_to_the_room_there_is() -> None:
+    paths = [f"x_of_a_long_name.household_{number}.endowment.good_{number}" for number in range(4)]
+    columns: dict[str, Any] = {path: np.arange(8.0) % (number + 2) for number, path in enumerate(paths)}
+    figure = study_sweep.figures(*table(**columns, ticks=np.arange(8.0), price=np.arange(8.0)))["tornado"]
+    for axes in figure.axes:
+        for label in axes.get_yticklabels():
+            assert label.get_text().startswith("x_of")
+            assert label.get_window_extent().x0 >= 0
+
+
 def test_an_error_is_told_and_is_exit_code_3(tmp_path: Path) -> None:
     done = command(tmp_path, "vary: {scheduler.rate: [0.1, -0.2]}", "--no-plots")
     assert done.return_value == 3

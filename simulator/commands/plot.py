@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def plot(
     ] = None,
     plugin: Plugin = None,
 ) -> None:
-    """Redraw the figures of finished runs from their CSVs alone.
+    """Redraw the figures of finished runs and studies from their CSVs alone.
 
     With --curves the economy is rebuilt from the run's scenario.yaml, and asked what it would want and offer of a good
     at other prices of it, all other prices being as they were at the last tick or at the one behind the @. The answers
@@ -43,6 +44,8 @@ def plot(
     from simulator.figures.table import draw
 
     folders = run_folders(runs)
+    options = figures is not None or goods is not None or between is not None or title is not None
+    folders = _all_but_studies(folders, chosen, alone=not (options or curves is not None or size != "slide"))
     gone = {folder: left_out(folder) for folder in folders}
     needed = {folder: [] if "trajectory" in gone[folder] else ["trajectory.csv"] for folder in folders}
     strangers = [why for folder in folders if (why := why_no_run(folder, needed[folder]))]
@@ -70,6 +73,17 @@ def plot(
             terminal.say("\n".join(map(str, written)))
         else:
             terminal.complain(f"{folder}: found no table that a figure is drawn from")
+
+
+def _all_but_studies(folders: Sequence[Path], formats: Sequence[str], *, alone: bool) -> list[Path]:
+    """Draw the figures of studies; what is left are runs. Refuses studies where --format is not `alone`."""
+    from simulator.studies import drawing
+
+    for folder in filter(drawing.is_study, folders):
+        if not alone:
+            refuse(f"{folder}: found a study, whose figures are drawn as they are; expected no option but --format")
+        terminal.say("\n".join(map(str, drawing.draw(folder, formats))) or f"{folder}: nothing varies; no figure")
+    return [folder for folder in folders if not drawing.is_study(folder)]
 
 
 def compare(

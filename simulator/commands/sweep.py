@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -139,7 +139,9 @@ class Asked(NamedTuple):
         elif not self.quiet:
             say("\n".join([*([] if ranked is None else _ranking(ranked)), *_lines(study, done, folder.path)]))
         if done.whole and formats:
-            self.draw(done, summary, ranked, folder.path / "figures", formats)
+            from simulator.studies.drawing import draw
+
+            draw(folder.path, formats)
         unranked = any(fact["no_indices"] for fact in summary.get("sensitivity", {}).values())
         return INTERRUPTED if not done.whole else UNEXPECTED if summary["errors"] or unranked else AS_EXPECTED
 
@@ -149,18 +151,6 @@ class Asked(NamedTuple):
         from simulator.studies.sensitivity import indices_of
 
         return indices_of(study, table_of(done.text))
-
-    def draw(
-        self, done: Done, summary: dict[str, Any], ranked: Indices | None, folder: Path, formats: tuple[str, ...]
-    ) -> None:
-        """Draw the figures of a study that is done."""
-        from simulator.figures import study_sensitivity, study_sweep
-        from simulator.studies.folder import table_of
-
-        if ranked is None:
-            study_sweep.draw(table_of(done.text), summary, folder, formats)
-        elif ranked.rows:
-            study_sensitivity.draw(ranked.rows, summary, folder, formats)
 
     def study(self, study: str, model: type[StudyFile]) -> Study:
         """The study of a file, and what is to be said of its scenario before it is run."""

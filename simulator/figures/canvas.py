@@ -168,6 +168,11 @@ def shorten(text: str, most: int) -> str:
     return text[:head].rstrip() + "…" + text[len(text) - (most - 1 - head) :].lstrip()
 
 
+def short_path(path: str, most: int) -> str:
+    """A dotted path as an agent's own, `A.utility.ces.elasticity`, and cut in its middle."""
+    return shorten(path.removeprefix("consumers.").removeprefix("firms."), most)
+
+
 def shrink(text: Text, pixels: float, least: float = 0.0) -> Text:
     """Make a drawn text smaller until it is at most so many pixels wide, but not below a size in points.
 
@@ -392,6 +397,13 @@ def legend(figure: Figure, samples: Iterable[tuple[str, Style]], **layout: Any) 
         sample.set_dash_capstyle("round")
     layout = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.036), "columnspacing": 2.5, **layout}
     return figure.legend(handles=lines, frameon=False, fontsize=SMALL, **layout)
+
+
+def name_rows(axes: Axes, paths: Sequence[str], part: float) -> None:
+    """Name the rows 0, 1, ... of a panel on its left, by paths cut to so large a part of the page's width."""
+    axes.set_yticks(range(len(paths)), [plain(short_path(path, 34)) for path in paths])
+    room = part * axes.get_window_extent().width / axes.get_position().width
+    axes.set_yticklabels([fit_name(label, room).get_text() for label in axes.get_yticklabels()])
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:

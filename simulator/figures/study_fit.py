@@ -80,7 +80,7 @@ def _intervals(axes: Axes, estimates: pd.DataFrame) -> None:
             axes.plot(ends, (row, row), color=style["color"], linewidth=5, solid_capstyle="butt")
         axes.plot(1.0, row, "s" if at_bound else "o", color=style["color"], markersize=10)
         told = "" if np.isfinite(ends).all() else ", no interval"
-        words = f"{_short(path)}\n{canvas.number(value)}{', at a bound' if at_bound else told}"
+        words = f"{canvas.short_path(path, 34)}\n{canvas.number(value)}{', at a bound' if at_bound else told}"
         axes.annotate(
             canvas.plain(words), (0, row), (-10, 0), ("axes fraction", "data"), "offset points",
             ha="right", va="center", fontsize=SMALL - (3 if len(rows) > 9 else 0),
@@ -95,11 +95,6 @@ def _intervals(axes: Axes, estimates: pd.DataFrame) -> None:
     axes.set_xlim(low_end, high_end)
     axes.set_xlabel("relative to the estimate", fontsize=BODY)
     canvas.title(axes, "estimates and 95 % intervals")
-
-
-def _short(path: str) -> str:
-    """A path as an agent's own, `A.utility.ces.elasticity`, and shortened in its middle."""
-    return canvas.shorten(path.removeprefix("consumers.").removeprefix("firms."), 34)
 
 
 def draw(estimates: pd.DataFrame, residuals: pd.DataFrame, summary: Mapping[str, Any], file: Path) -> None:

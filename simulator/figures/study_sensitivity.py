@@ -60,7 +60,7 @@ def _bars(axes: Axes, rows: Sequence[Row], names: Sequence[str], *, starts_at_0:
             axes.errorbar(values, at, xerr=halves, fmt="none", ecolor="black", elinewidth=2, capsize=4)
     axes.axvline(0.0, color=GREY, linewidth=1.5)
     canvas.tidy(axes)
-    axes.set_yticks(range(len(paths)), [canvas.plain(canvas.shorten(path, 24)) for path in paths])
+    canvas.name_rows(axes, paths, 0.15)
     axes.locator_params(axis="x", nbins=5)
     if starts_at_0:
         low, high = axes.get_xlim()
@@ -68,7 +68,9 @@ def _bars(axes: Axes, rows: Sequence[Row], names: Sequence[str], *, starts_at_0:
 
 
 def draw(rows: Sequence[Row], summary: Mapping[str, Any], folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Draw the figure into a folder."""
+    """Draw the figure into a folder; none where there are no indices."""
+    if not rows:
+        return []
     folder.mkdir(exist_ok=True)
     figure = sensitivity(rows, summary)
     files = [folder / f"sensitivity.{kind}" for kind in formats]

@@ -207,7 +207,7 @@ def _heat(axes: Axes, across: Levels, up: Levels, series: Series) -> None:
         every = max(1, -(-count * room // int(size)))
         axis.set_ticks(np.arange(0, count, every) + 0.5, levels.labels[::every])
         axis.set_tick_params(labelsize=SMALL - 2, length=0)
-        axis.set_label_text(canvas.plain(canvas.shorten(levels.path, 26)), fontsize=SMALL)
+        axis.set_label_text(canvas.plain(canvas.short_path(levels.path, 20)), fontsize=SMALL)
         axis.labelpad = 8
     axes.spines[:].set_visible(False)
 
@@ -223,7 +223,7 @@ def _tornado(summary: Mapping[str, Any], varied: Sequence[Levels], series: Seque
     guide = "Bar: from the lowest to the highest median over the levels of a parameter, all others varied; "
     guide += "blue end: the parameter's first level, red: its last. Dashed: median of all runs."
     figure = _page(summary, "What moves what", guide)
-    for axes, each in zip(_panels(figure, len(series), hspace=0.45, wspace=0.8, left=0.15), series, strict=True):
+    for axes, each in zip(_panels(figure, len(series), hspace=0.45, wspace=1.0, left=0.17), series, strict=True):
         ranked = sorted(varied, key=lambda levels: float(np.ptp(_ends(levels, each))))[-8:]
         for row, levels in enumerate(ranked):
             low, high = _ends(levels, each)
@@ -232,7 +232,7 @@ def _tornado(summary: Mapping[str, Any], varied: Sequence[Levels], series: Seque
                 axes.plot(each.middle(levels.code == place), row, marker, color=colour, markersize=10, clip_on=False)
         axes.axvline(each.middle(slice(None)), color=GREY, linewidth=1.5, linestyle="--")
         canvas.tidy(axes)
-        axes.set_yticks(range(len(ranked)), [canvas.plain(canvas.shorten(levels.path, 20)) for levels in ranked])
+        canvas.name_rows(axes, [levels.path for levels in ranked], 0.15)
         axes.locator_params(axis="x", nbins=4)
         canvas.title(axes, each.name, axes.get_window_extent().width)
     return figure
