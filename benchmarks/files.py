@@ -15,8 +15,8 @@ from benchmarks.harness import Columns, Group, Groups, Line, Side
 from benchmarks.markets import OBJECTS, scenario
 from simulator.records.folder import RunFolder
 from simulator.records.table import Table, frames
-from simulator.run import Simulation
 from simulator.scenario import load
+from simulator.simulation import Simulation
 
 Blocks = list[dict[str, Table]]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import Columns, Group, Groups, Line, Side
-from simulator.run import market_of as model_of
 from simulator.scenario import load
 from simulator.schedulers.market import Market
+from simulator.simulation import market_of as model_of
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 SPLITS = 5

@@ -16,9 +16,9 @@ from benchmarks import plain_mesa, plain_mesa_exchange, straight_numpy
 from benchmarks.commands import interpreter
 from benchmarks.harness import SCENARIOS, Columns, Group, Groups, Line, Side, missing
 from simulator.records.table import frames
-from simulator.run import Simulation
 from simulator.scenario import Scenario, load
 from simulator.schedulers.side_by_side import SideBySide
+from simulator.simulation import Simulation
 
 KEYS = {"trajectory": ["tick", "good"], "ticks": ["tick"], "wedges": ["tick", "firm", "input"]}
 KEYS["agents"] = ["tick", "agent", "kind", "good"]

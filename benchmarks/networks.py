@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Group, Groups, Line, Side
-from simulator.run import market_of
 from simulator.scenario import load
+from simulator.simulation import market_of
 
 
 def network(firms: int, seed: int = 1) -> dict[str, Any]:

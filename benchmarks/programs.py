@@ -15,10 +15,10 @@ from benchmarks.harness import Columns, Group, Groups, Line, Side
 from simulator.programs.language import parse
 from simulator.programs.supply_chain import chain_of
 from simulator.records.recorder import Recorder
-from simulator.run import market_of
 from simulator.scenario import load
 from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions
+from simulator.simulation import market_of
 
 OPERATIONS = 10_000
 LAYERS = 40

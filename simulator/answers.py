@@ -17,9 +17,10 @@ from simulator.programs.differences import differences, values_at
 from simulator.programs.program import Program
 from simulator.programs.supply_chain import chain_of
 from simulator.programs.traced_function import traced
-from simulator.run import Simulation, simulate
+from simulator.run import simulate
 from simulator.scenario import Scenario, load
 from simulator.scenario.variation import Variation
+from simulator.simulation import Simulation
 from simulator.terminal import aligned
 
 TOLERANCE = 1e-12

@@ -7,7 +7,6 @@ scenario, its seed included.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -15,17 +14,14 @@ import numpy as np
 
 from simulator.dynamics.price_rules import PIECES
 from simulator.economics.forms import Array
-from simulator.run import Simulation
 from simulator.scenario import Scenario
-from simulator.scenario.variation import Variation
 from simulator.schedulers.table import by_kind
+from simulator.trial import Trial, short
 
 COARSE, FINE = 12, 8
 """Values of each number that are tried: over its whole range, then around the best."""
 SPAN = 30.0
 """A rate is looked for from this part of what is written to this multiple of it."""
-DIGITS = 3
-"""Significant digits of the numbers tried."""
 
 
 class Range(NamedTuple):
@@ -58,7 +54,7 @@ class Range(NamedTuple):
     def _values(self, places: Array, written: float) -> list[float]:
         sizes = -np.expm1(-places) if self.part else np.exp(places)
         signed = np.copysign(np.rint(sizes) if self.whole else sizes, written)
-        return list(dict.fromkeys(_short(value) for value in signed.tolist()))
+        return list(dict.fromkeys(short(value) for value in signed.tolist()))
 
 
 KINDS = {
@@ -84,33 +80,6 @@ class Number(NamedTuple):
     path: str
     written: float
     range: Range
-
-
-class Trial(NamedTuple):
-    """A run: the numbers it was made with, by path, how it ended, and the residual it left.
-
-    `residual` is the largest relative excess demand; of firms that bid the largest gap, of a market that learns the
-    mean square of unfilled orders.
-    """
-
-    numbers: dict[str, float]
-    outcome: str
-    ticks: int
-    residual: float
-
-    @property
-    def cleared(self) -> bool:
-        """Whether every market cleared."""
-        return self.outcome == "cleared"
-
-    @property
-    def rank(self) -> tuple[int, float, int]:
-        """Sorts the best first: what cleared by ticks, the rest by residual; what ran away comes last."""
-        if self.cleared:
-            return 0, self.ticks, 0
-        # Residuals that differ by rounding only do not tell one run from another.
-        left = _short(self.residual) if math.isfinite(self.residual) else math.inf
-        return 1 + (self.outcome == "diverged"), left, self.ticks
 
 
 def numbers_of(scenario: Scenario) -> list[Number]:
@@ -163,23 +132,3 @@ def search(numbers: list[Number], run: Callable[[list[dict[str, float]]], Iterab
 def best_of(tried: list[Trial]) -> Trial:
     """The best trial, the first of several alike."""
     return min(tried, key=lambda trial: trial.rank)
-
-
-def trial(scenario: Scenario, numbers: dict[str, float]) -> Trial:
-    """Run a scenario with other numbers; no judges look on, and nothing is written."""
-    idle = {"run.references": "off", "run.diagnostics": 0, "run.record_every": max(scenario.run.ticks, 1)}
-    settings = {**numbers, **idle}
-    simulation = Simulation(Variation(scenario).at(settings))
-    for _ in simulation.ticks():
-        pass
-    assert simulation.verdict is not None
-    now, scheduler = simulation.market.transition, simulation.market.scheduler
-    assert now is not None
-    residual = scheduler.residual(now.economy, now.tick)
-    return Trial(numbers, simulation.verdict.outcome, now.tick.tick, residual)
-
-
-def _short(value: float) -> float:
-    """A number of few digits, whole if it can be: as it is tried, so it is written."""
-    rounded = float(f"{value:.{DIGITS}g}")
-    return int(rounded) if rounded.is_integer() else rounded

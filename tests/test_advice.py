@@ -95,6 +95,34 @@ def test_a_piece_is_as_much_faster_as_is_said(name: str) -> None:
     assert before / after == pytest.approx(float(found[1]), rel=0.2)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        # A shock is to come, after the last tick too.
+        ("energy", {"run.ticks": 150}),
+        ("harvests", {"run.ticks": 25}),
+        # Far off prices near at another pace than at the end, or not at all.
+        ("bazaar", {"run.ticks": 25}),
+        ("three_equilibria", {"run.ticks": 25}),
+        ("scarf_traded", {"run.ticks": 60}),
+        # Where firms adjust step by step, prices are not all that moves.
+        ("tree_saddle", {"run.ticks": 60}),
+    ],
+)
+def test_a_pace_that_will_change_is_none(name: str, settings: dict[str, object]) -> None:
+    said = simulate(SCENARIOS / f"{name}.yaml", settings=settings).summary["sentence"]
+    assert "pace" not in said
+    assert "as fast" not in said or name == "bazaar"
+
+
+def test_what_does_not_help_is_not_said() -> None:
+    file = SCENARIOS / "fisher.yaml"
+    heavy = simulate(file, ticks=8, settings={"scheduler.with": "[{momentum: 0.9}]"}, references=False).summary
+    light = simulate(file, ticks=8)
+    assert heavy["max_relative_excess_demand"] > light.summary["max_relative_excess_demand"]
+    assert "as fast" not in light.summary["sentence"]
+
+
 def test_the_level_alone_is_off_only_where_relative_prices_are_right() -> None:
     said = simulate(LEVEL).summary["sentence"]
     assert "no more than 0.4" in said

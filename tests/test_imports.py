@@ -30,6 +30,8 @@ ORDER = (
     {"scenario"},
     {"finished"},
     {"threads"},
+    {"simulation"},
+    {"trial"},
     {"run"},
     {"tune"},
     {"figures"},

@@ -37,7 +37,7 @@ from simulator.terminal import (
 if TYPE_CHECKING:
     from simulator.references.judges import References
     from simulator.scenario import Scenario
-    from simulator.tune import Trial
+    from simulator.trial import Trial
 
 SOLVE_STARTS = 60
 TUNED = Path("outputs/tuned")
@@ -227,7 +227,7 @@ def _runner(
 
 def _trial(scenario: Scenario, numbers: dict[str, float], _: Interruption) -> Trial:
     """A trial, here or in a worker."""
-    from simulator.tune import trial
+    from simulator.trial import trial
 
     return trial(scenario, numbers)
 

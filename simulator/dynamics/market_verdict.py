@@ -172,7 +172,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         return Verdict("cycled", swing, (), cycle.period, cycle.amplitude, np.exp(orbit.last.centre))
 
     def _pace(self, market: Market, path: Array) -> Facts:
-        """How many ticks are missing where log prices `(ticks, goods)` near their end by the same part in each tick."""
+        """By which part, as a logarithm per tick, log prices `(ticks, goods)` near their end where that is the same in
+        each tick, and how far there is to go, as a logarithm of what is beside the tolerance.
+        """
         stretch = (len(path) - 1) // 4
         if stretch < 3:
             return {}
@@ -183,9 +185,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         shrinks, shrank = math.log(last / before), math.log(before / first)
         if abs(shrinks - shrank) > STEADY * abs(shrinks):
             return {}
-        ahead = last / math.expm1(-shrinks)
-        left = max(float(market.tick.residual), ahead) / self.tolerance
-        return {"missing": max(1, math.ceil(stretch * math.log(left) / -shrinks))} if left > 1.0 else {}
+        left = max(float(market.tick.residual), last / math.expm1(-shrinks)) / self.tolerance
+        return {"pace": -shrinks / stretch, "way": math.log(left)} if left > 1.0 else {}
 
     def _thrown(self, market: Market) -> Facts:
         """Which price was thrown beyond all others in one step, and is still there; nothing if none was."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from simulator.dynamics.market_verdict import STEADY
 from simulator.dynamics.pieces import PD, Extragradient, Momentum
 from simulator.dynamics.price_rules import PriceRule
+from simulator.dynamics.verdicts import Verdict
+from simulator.economics.behaviour import BestResponse
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
@@ -24,6 +27,13 @@ PIECES: Mapping[str, Any] = {
     "[extragradient]": Extragradient(),
 }
 """Pieces that may help a rule that has none, as `scheduler.with` says them: each sees its own market alone."""
+ADVISED: Mapping[str, Mapping[str, str]] = {
+    "better": {"numeraire": "better"},
+    "smaller_rate": {"scheduler.rate": "smaller_rate"},
+    "turning_piece": {"scheduler.rate": "turning_rate", "scheduler.with": "turning_piece"},
+    "faster_piece": {"scheduler.with": "faster_piece"},
+}
+"""The facts that stand for advice, and which facts are the settings that it names, by path."""
 HALVINGS, BISECTIONS = 10, 12
 """How small a rate is tried, and how often the interval of the largest one is halved then."""
 SETTLES = 1.0 - 1e-6
@@ -39,12 +49,35 @@ LITTLE = 0.05
 
 
 @np.errstate(all="ignore")
-def advice(outcome: str, rule: PriceRule, economy: Economy, found: Equilibrium | None, prices: Array) -> Facts:
-    """What would help at a rule's last `prices` `(goods,)`, near an equilibrium that was found."""
-    if outcome not in ("out_of_ticks", "cycled", "diverged") or found is None or set_valued(economy):
+def advice(verdict: Verdict, rule: PriceRule, economy: Economy, found: Equilibrium | None, prices: Array) -> Facts:
+    """What would help at a rule's last `prices` `(goods,)`, near an equilibrium that was found.
+
+    Where firms do not plan for their largest profit at once, prices are not all that moves, and nothing is known.
+    """
+    restless = verdict.outcome in ("out_of_ticks", "cycled", "diverged")
+    at_once = all(isinstance(firm.behaviour, BestResponse) for firm in economy.firms)
+    if not restless or not at_once or found is None or set_valued(economy):
         return {}
     level = _level(rule, economy, found, prices)
-    return level or _steps(outcome, rule, economy, found)
+    return _missing(verdict.facts, found) | (level or _steps(verdict.outcome, rule, economy, found))
+
+
+def _missing(facts: Facts, found: Equilibrium) -> dict[str, Any]:
+    """How many ticks are missing where prices near their end at the pace that they have near the equilibrium.
+
+    Another pace is one of prices that are still far off, and will change.
+    """
+    pace, ends_at = facts.get("pace", math.nan), -math.log(max(found.spectral_radius, 1e-300))
+    if not abs(pace - ends_at) <= STEADY * ends_at:
+        return {}
+    return {"missing": max(1, math.ceil(facts["way"] / pace))}
+
+
+def changes_advised(facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each piece of advice: the fact that stands for it, and the settings by path that it says to try."""
+    for name, others in ADVISED.items():
+        if name in facts:
+            yield name, {path: facts[fact] for path, fact in others.items()}
 
 
 def _steps(outcome: str, rule: PriceRule, economy: Economy, found: Equilibrium) -> dict[str, Any]:

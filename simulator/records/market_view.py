@@ -298,7 +298,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         )
         near = found[number - 1] if number else found[0] if len(found) == 1 else None
         known = market_facts(verdict, now, self.references, last, self.gradient_path_gap, hop, self.descended)
-        return {**known, **advice(verdict.outcome, self.rule, now.economy, near, np.asarray(now.tick.prices))}
+        return {**known, **advice(verdict, self.rule, now.economy, near, np.asarray(now.tick.prices))}
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, {"worst_imbalance": self.conservation.worst}

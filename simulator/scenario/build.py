@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -138,6 +139,11 @@ class Scenario:
         if start is None or not start.changed:
             return ticks
         return [start.tick + 1, *(tick for tick in ticks if tick > start.tick + 1)]
+
+    def awaits_shocks(self, tick: int) -> bool:
+        """Whether shocks are to come after a tick, were the run to go on for long enough."""
+        shocks = self.resolved.get("shocks", ())
+        return any(tick < (each.get("until") or (math.inf if each.get("every") else each["tick"])) for each in shocks)
 
     @property
     def economy(self) -> Economy:

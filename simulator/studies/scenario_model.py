@@ -16,10 +16,11 @@ from simulator.errors import Problem, ScenarioError
 from simulator.extras import library
 from simulator.formulas.formula import FormulaError
 from simulator.records.table import Table
-from simulator.run import Simulation, conclude
+from simulator.run import conclude
 from simulator.scenario import Scenario, load
 from simulator.scenario.variation import Variation
 from simulator.schedulers.scheduler import Participant
+from simulator.simulation import Simulation
 from simulator.studies.measures import RESIDUAL, MeasureError, Measures, Seen, Value, measures_of
 from simulator.studies.study import PROBED, known_of
 from simulator.threads import one_thread
