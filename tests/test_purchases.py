@@ -129,6 +129,21 @@ def test_many_periods_have_the_index_of_the_closure(monkeypatch: pytest.MonkeyPa
     assert min(map(np.min, by_closure)) < 0.5 < max(map(np.max, by_closure)) == 1
 
 
+def test_a_good_that_is_not_always_bought_leaves_others_their_subsistence() -> None:
+    """In the first period money is just enough for what comes first, and no wine is bought."""
+    first, a = np.array([2.0, 0.0, 1.0]), np.array([0.5, 0.2, 0.3])
+    prices, spent = budgets(12)
+    spent[0] = prices[0] @ first
+    bought = first + a * (spent - prices @ first)[:, None] / prices
+    bought[0, 1] = 0.0
+    purchases = Purchases("a", tuple(map(str, range(12))), prices, bought)
+    form = FORM["stone_geary"](3)
+    fitted = form.fit(purchases)
+    assert form.numbers(fitted.u)[0] == pytest.approx([*a, *first], rel=1e-6, abs=1e-12)
+    assert fitted.cost < 1e-12
+    assert fitted.held[3]
+
+
 def test_an_index_that_others_published() -> None:
     """The example of the R package revpref (Surana): an index of 0.9488409, and 86 % of random choices fail."""
     prices = [4, 4, 4, 1, 9, 3, 2, 8, 3, 1, 8, 4, 3, 1, 9, 3, 2, 8, 8, 4, 1, 4, 1, 8, 9, 3, 1, 8, 3, 2]

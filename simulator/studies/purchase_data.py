@@ -135,7 +135,7 @@ def _ordered(periods: Iterable[str]) -> list[str]:
     except ValueError:
         return sorted(periods)
     # What is not a number has no place among numbers.
-    return sorted(periods, key=None if np.isnan([*numbers.values()]).any() else numbers.get)
+    return sorted(numbers) if np.isnan([*numbers.values()]).any() else sorted(numbers, key=numbers.__getitem__)
 
 
 def together(households: Sequence[Purchases]) -> Purchases:

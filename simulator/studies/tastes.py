@@ -101,19 +101,29 @@ class TasteForm(ABC):
         """The least sum of squared gaps between shares and those of purchases."""
         from scipy.optimize import least_squares
 
-        observed, given, bounds = of.shares, (of.prices, of.spent), self.bounds(of)
+        observed, given, (low, high) = of.shares, (of.prices, of.spent), self.bounds(of)
+        # SciPy takes steps of no length beside bounds that leave hardly any room, so what has none stays out of it.
+        moves = low < high
 
-        def gaps(u: Array) -> Array:
-            return (self.shares(u, *given)[0] - observed).ravel()
+        def whole(moved: Array) -> Array:
+            u = low.copy()
+            u[moves] = moved
+            return u
 
-        def slopes(u: Array) -> Array:
-            return self.shares(u, *given)[1].reshape(observed.size, -1)
+        def gaps(moved: Array) -> Array:
+            return (self.shares(whole(moved), *given)[0] - observed).ravel()
+
+        def slopes(moved: Array) -> Array:
+            return self.shares(whole(moved), *given)[1].reshape(observed.size, -1)[:, moves]
 
         search: Any = least_squares
         settled = {"ftol": SETTLED, "xtol": SETTLED, "gtol": SETTLED, "x_scale": "jac"}
-        found = [search(gaps, start, slopes, bounds, "dogbox", **settled) for start in self.starts(of)]
+        bounds = low[moves], high[moves]
+        found = [search(gaps, start[moves], slopes, bounds, "dogbox", **settled) for start in self.starts(of)]
         best = min(found, key=lambda each: each.cost)
-        return Fitted(best.x, 2 * float(best.cost), best.active_mask != 0)
+        held = np.ones(len(moves), dtype=bool)
+        held[moves] = best.active_mask != 0
+        return Fitted(whole(best.x), 2 * float(best.cost), held)
 
 
 class CobbDouglas(TasteForm):
@@ -214,17 +224,11 @@ class StoneGeary(TasteForm):
 
     def bounds(self, of: Purchases) -> tuple[Array, Array]:
         low, high = super().bounds(of)
-        least = of.quantities.min(axis=0)
-        low[self.goods - 1 :], high[self.goods - 1 :] = 0.0, np.maximum(least, np.finfo(float).tiny)
+        low[self.goods - 1 :], high[self.goods - 1 :] = 0.0, of.quantities.min(axis=0)
         return low, high
 
     def labels(self, goods: Sequence[str]) -> list[str]:
         return [*super().labels(goods), *(f"subsistence.{good}" for good in goods)]
-
-    def fit(self, of: Purchases) -> Fitted:
-        found = super().fit(of)
-        never_first = np.append(np.zeros(self.goods - 1, dtype=bool), of.quantities.min(axis=0) == 0)
-        return found._replace(u=np.where(never_first, 0.0, found.u), held=found.held | never_first)
 
     def utility(self, numbers: Array, goods: Sequence[str]) -> dict[str, Any]:
         shares, first = (dict(zip(goods, part.tolist(), strict=True)) for part in np.split(numbers, 2))
