@@ -129,6 +129,7 @@ def _run(line: str, shown: bool, place: str) -> str:
 def _called(arguments: list[str]) -> tuple[int, str, str]:
     """The program in this process, on a terminal of 100 columns: exit code, stdout and stderr."""
     from simulator.cli import main
+    from simulator.scenario.plugins import FILES
 
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2)]
     with (
@@ -141,6 +142,8 @@ def _called(arguments: list[str]) -> tuple[int, str, str]:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
+        finally:
+            FILES.clear()  # In a process of its own they would be gone.
     for stream in streams:
         stream.seek(0)
     return code, streams[0].read(), streams[1].read()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.figures.needed import NEEDED, Look, possible
 from simulator.pool import Job, Pool
-from simulator.records.kept import Kept
 from simulator.stopping import Interruption
 from simulator.terminal import (
     INTERRUPTED,
@@ -54,7 +53,7 @@ def run_and_draw(
     missing = [task.scenario.name for task, result in zip(tasks, results, strict=True) if result is None]
     ended = [tasks[at] for at, summary in summaries.items() if summary["outcome"] != "interrupted" and formats]
     runs = {task.scenario.name: task.scenario.run for task in ended}
-    able = {name: possible(run.tables, whole=run.kept == Kept()) for name, run in runs.items()}
+    able = {name: possible(run.tables, whole={*run.kept} == {None}) for name, run in runs.items()}
     drawn = {name for name, figures in able.items() if any(NEEDED[figure] for figure in figures)}
     if as_json and summaries:
         print_json(summaries[0] if len(tasks) == 1 else [*summaries.values()])

@@ -47,7 +47,7 @@ Between = Annotated[
 Size = Annotated[
     str, typer.Option("--size", metavar="SIZE", help="slide (1600 by 900 pixels), or paper (7 inches, 300 dpi).")
 ]
-Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="What figures are called.")]
+Title = Annotated[str | None, typer.Option("--title", metavar="TITLE", help="What figures are called.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a scenario, as in --set scheduler.rate=0.1; repeatable."),

@@ -30,9 +30,8 @@ def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
     tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv", "distribution.csv"}
     assert files == tables | {"summary.json", "scenario.yaml", "state.npz", "figures"}
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    assert set(drawn) == {
-        f"{name}.png" for name in ("prices", "three_prices", "convergence", "wedges", "network", "diagnostics")
-    }
+    figures = ("prices", "three_prices", "convergence", "quantities", "wedges", "network", "diagnostics")
+    assert set(drawn) == {f"{name}.png" for name in figures}
     for figure in drawn:
         (folder / "figures" / figure).unlink()
     assert simulator("plot", str(folder)).returncode == 0

@@ -13,7 +13,7 @@ from tests.house import (
     Group,
     Interruption,
     MarketVerdict,
-    Plan,
+    RunPlan,
     PlannedRun,
     ScenarioError,
     SideBySideRuns,
@@ -30,8 +30,9 @@ from tests.house import (
 )
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
-LARGE = ("town", "energy", "fish_market", "subsistence", "chain_of_fifty", "perfect_substitutes")
-SHIPPED = [path.stem for path in sorted(SCENARIOS.glob("*.yaml")) if path.stem not in LARGE]
+ALONE = ("town", "energy", "fish_market", "subsistence", "chain_of_fifty", "perfect_substitutes", "harvests")
+"""Scenarios of many agents, of linear tastes, and of shocks that repeat."""
+SHIPPED = [path.stem for path in sorted(SCENARIOS.glob("*.yaml")) if path.stem not in ALONE]
 MEASURES = ["outcome", "ticks", "evaluations", "period", "amplitude", "max_relative_excess_demand", "ticks_to.0.01"]
 
 
@@ -54,8 +55,8 @@ def rates(name: str, ticks: int, stop: str = "verdict") -> Any:
     return study_of(name, {**vary, "run.ticks": [ticks] * FEWEST, "run.stop": [stop] * FEWEST})
 
 
-def groups_of(study: Any, parts: int = 1, done: frozenset[int] = frozenset()) -> tuple[Plan, list[Group]]:
-    plan = Plan(study.measures)
+def groups_of(study: Any, parts: int = 1, done: frozenset[int] = frozenset()) -> tuple[RunPlan, list[Group]]:
+    plan = RunPlan(study.measures)
     return plan, grouped(study.scenario, plan, study.runs(), done, parts)
 
 
@@ -199,7 +200,7 @@ def test_the_table_of_a_study_is_the_same_bytes_however_its_runs_are_grouped(mon
     study = study_of("bazaar", vary, scenario=scenario)
 
     def table(parts: int) -> str:
-        plan = Plan(study.measures)
+        plan = RunPlan(study.measures)
         groups = grouped(study.scenario, plan, study.runs(), parts=parts)
         rows = rows_by_pool(study.scenario, plan, groups, Interruption(), jobs=1)
         return "".join(

@@ -247,9 +247,9 @@ def division(step: Any, quote: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        (lambda step, quote: step[:1], "found an array of shape (1,) for step(step, quote, memory); expected (2,)"),
-        (sometimes_nan, "found what is not a number in step(step, quote, memory)"),
-        (lambda step, quote: 0.0, "found a float for step(step, quote, memory)"),
+        (lambda step, quote: step[:1], "found an array of shape (1,) for the step of Bad.step(...); expected (2,)"),
+        (sometimes_nan, "found nan in the step of Bad.step(...); expected finite numbers"),
+        (lambda step, quote: 0.0, "found a float for the step of Bad.step(...); expected an array of shape (2,)"),
         (division, "refused by its own code: ZeroDivisionError: too quiet"),
     ],
 )

@@ -58,10 +58,10 @@ REFUSALS = [
     ("a: " + "{b: " * 3 + "[" * 100_000, "1:72", "a.b.b", "found values nested 60 deep"),
     ("goods: [" + "a, " * 100_001 + "]\n", "1:300000", "", "found more than 100,000 values"),
     # Keys
-    (BASE + "suply: {a: 1}\n", "3:1", "suply", "unknown key 'suply'; expected one of name, program, goods, "),
+    (BASE + "suply: {a: 1}\n", "3:1", "suply", "unknown key 'suply'; expected one of name, base, program, goods, "),
     (BASE + "suply: {a: 1}\n", "3:1", "suply", "; did you mean supply?"),
     (BASE + "<<: {supply: {a: 1}}\n", "3:1", "'<<'", "unknown key '<<'"),
-    (BASE + "taxes: []\n", "3:1", "taxes", "unknown key 'taxes'; expected one of name, program, goods"),
+    (BASE + "taxes: []\n", "3:1", "taxes", "unknown key 'taxes'; expected one of name, base, program, goods"),
     (BASE + "run: {tick: 5}\n", "3:7", "run.tick", "; did you mean ticks?"),
     (BASE + "run:\n", "3:1", "run", "found nothing; expected how long"),
     (BASE + "run: {engine: }\n", "3:7", "run.engine", "found nothing; expected one of auto, floats"),

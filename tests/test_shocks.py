@@ -331,7 +331,7 @@ def test_every_regime_has_the_equilibrium_of_its_economy(trade: str) -> None:
     assert found["from_tick"].drop_duplicates().tolist() == [0, 15, 30, 45]
     assert found["equilibrium"].drop_duplicates().tolist() == [1, 2, 3, 4]
     seen: list[np.ndarray] = []
-    for place, (tick, economy, _) in enumerate(scenario.regimes):
+    for place, (tick, economy, *_) in enumerate(scenario.regimes):
         block = found[found["from_tick"] == tick]
         assert block["good"].tolist() == TOWN["goods"]
         own = alone(scenario, place).equilibrium
