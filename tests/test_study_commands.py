@@ -15,7 +15,7 @@ from simulator.figures import study_sensitivity, study_sweep
 from tests.house import app
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
-SUMMARY: dict[str, Any] = {"name": "study", "sentence": "6 runs at 6 points; no error."}
+SUMMARY: dict[str, Any] = {"name": "study", "design": "grid", "sentence": "6 runs at 6 points; no error."}
 
 
 def command(tmp_path: Path, text: str, *options: str, name: str = "sweep") -> Any:
@@ -131,6 +131,14 @@ def test_a_line_is_the_median_and_a_share_the_mean() -> None:
     figure = study_sweep.figures(*table(**columns))["sweep"]
     lines = [axes.lines[-1].get_ydata() for axes in figure.axes]
     np.testing.assert_allclose(lines, [[2.0, 5.0], [1 / 3, 1.0]])
+
+
+def test_chosen_points_are_drawn_one_by_one_and_drawn_ones_in_bins() -> None:
+    numbers = np.linspace(1.0, 2.0, 40)
+    rows, summary = table(x=[*numbers], ticks=[*numbers**2])
+    points = [len(study_sweep.figures(rows, summary | {"design": name})["sweep"].axes[0].lines[-1].get_xdata())
+              for name in ("grid", "random")]  # fmt: skip
+    assert points == [40, 8]
 
 
 def test_a_heat_map_holds_the_medians() -> None:

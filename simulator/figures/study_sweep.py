@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SHAPES = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2), 5: (2, 3), 6: (2, 3)}
 MOST_PANELS, MOST_PATHS, MOST_PAGES = 6, 4, 4
-MOST_LEVELS, BINS = 15, 8
+MOST_LEVELS, MOST_CHOSEN, BINS = 15, 100, 8
 """A parameter of more levels is shown in so many bins, with as many runs in each."""
 MOST_CELLS = 60
 """Of so many cells each says its number."""
@@ -62,8 +62,10 @@ class Series(NamedTuple):
 
 def figures(table: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, Figure]:
     """The figures of a sweep by name; none where nothing was varied."""
-    found = [_levels(path, table[path]) for path in summary["parameters"]]
-    varied = [levels for levels in found if len(levels.centres) > 1]
+    paths = [path for path in summary["parameters"] if table[path].nunique() > 1]
+    # A line may go through many points that somebody chose; drawn ones are too noisy each.
+    most = MOST_CHOSEN if len(paths) == 1 and summary["design"] in ("grid", "zip") else MOST_LEVELS
+    varied = [_levels(path, table[path], most) for path in paths]
     series = list(_series(table, summary))
     if not varied or not series:
         return {}
@@ -81,15 +83,15 @@ def figures(table: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, Figure
     return drawn
 
 
-def _levels(path: str, values: Any) -> Levels:
-    """A column of a table in levels: bins of as many runs where it has too many different numbers."""
+def _levels(path: str, values: Any, most: int) -> Levels:
+    """A column of a table in levels: bins of as many runs where it has more than so many different numbers."""
     unique = values.unique().tolist()
     if any(isinstance(each, str) for each in unique):
         names = list(dict.fromkeys(map(str, unique)))
         return Levels(path, np.array([names.index(str(each)) for each in values]), names)
     numbers = values.to_numpy(float)
     centres, code = np.unique(numbers, return_inverse=True)
-    if len(centres) > MOST_LEVELS:
+    if len(centres) > most:
         code = (np.argsort(np.argsort(numbers, kind="stable")) * BINS) // len(numbers)
         centres = np.array([np.median(numbers[code == place]) for place in range(BINS)])
     return Levels(path, code, centres.tolist())
@@ -121,7 +123,9 @@ def _panels(figure: Figure, count: int, **place: float) -> list[Axes]:
 
 def _one(summary: Mapping[str, Any], levels: Levels, given: Any, series: Sequence[Series]) -> Figure:
     """A panel for each measure: median over the parameter, between bands of half and of nine tenths of the runs."""
-    guide = "Line: median of the runs, of shares the mean. Bands: half of the runs (dark), nine tenths (pale)."
+    guide = "Line: median of the runs, of shares the mean."
+    if len(given) > len(levels.centres):
+        guide += " Bands: half of the runs (dark), nine tenths (pale)."
     figure = _page(summary, f"{levels.path} varied", guide)
     numbers = levels.numbers
     x = np.arange(len(levels.centres), dtype=float) if numbers is None else numbers
@@ -158,7 +162,8 @@ def _level_axis(axes: Axes, levels: Levels, x: Floats) -> None:
         axes.set_xticks(x, levels.labels)
     elif x.min() > 0 and _uneven(np.diff(np.log(x))) < _uneven(np.diff(x)):
         axes.set_xscale("log")
-        every = max(1, -(-len(x) // 6))
+        # Their labels stand beside each other where few numbers do.
+        every = max(1, -(-len(x) // 4))
         axes.set_xticks(x[::every], levels.labels[::every])
         axes.set_xticks([], minor=True)
 
