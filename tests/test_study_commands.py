@@ -80,7 +80,19 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert "study: 6 runs at 2 points, 3 replications each; nothing is written" in done.stdout
     told = json.loads(command(tmp_path, "vary: {scheduler.rate: [0.1]}", "--dry-run", "--json").stdout)
     assert (told["runs"], told["error"]) == (1, None)
+    assert told["seconds"] == told["first_seconds"]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_times_runs_as_they_go(tmp_path: Path) -> None:
+    """Side by side where they do: some alone would seem to take longer."""
+    text = "vary: {scheduler.rate: {linspace: [0.1, 0.2, 100]}, scheduler.form: [multiplicative, additive]}"
+    told = json.loads(command(tmp_path, f"{text}\nmeasures: [ticks]", "--dry-run", "--json").stdout)
+    assert (told["runs"], told["error"]) == (200, None)
+    assert told["first_runs"] >= 24
+    assert told["seconds"] == pytest.approx(told["first_seconds"] * 200 / told["first_runs"])
+    told = json.loads(command(tmp_path, f"{text}\nmeasures: [price_gap]", "--dry-run", "--json").stdout)
+    assert told["first_runs"] == 1
 
 
 def test_a_sensitivity_prints_its_indices(tmp_path: Path) -> None:

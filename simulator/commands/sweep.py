@@ -40,7 +40,7 @@ Dask = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a study: run what is missing.")]
 Retry = Annotated[bool, typer.Option("--retry", help="With --resume, run also what ended in an error.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a study that exists.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many runs and how long, by a timed first one.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many runs and how long, by the first ones, timed.")]
 NoPlots = Annotated[bool, typer.Option("--no-plots", help="Draw no figures.")]
 
 
@@ -179,19 +179,22 @@ class Asked(NamedTuple):
 
         jobs = min(cores() if self.jobs is None else number_of_jobs(self.jobs), study.size)
         with Interruption() as stop:
-            first = timed(study, stop)
+            first = timed(study, jobs, stop)
         if first is None:
             return INTERRUPTED
-        seconds = first.seconds * study.size / jobs
+        error = next((row.error for row in first.rows if row.error), None)
         if self.as_json:
             known = {"name": study.name, "runs": study.size, "points": len(study.points), "jobs": jobs}
-            print_json({**known, "first_seconds": first.seconds, "seconds": seconds, "error": first.error or None})
-            return UNEXPECTED if first.error else AS_EXPECTED
+            known |= {"first_runs": len(first.rows), "first_seconds": first.first_seconds, "seconds": first.seconds}
+            print_json({**known, "error": error})
+            return UNEXPECTED if error else AS_EXPECTED
         say(f"{study.name}: {planned(len(study.points), len(study.seeds))}; nothing is written")
-        say(f"  the first took {duration(first.seconds)}: all take about {duration(seconds)}, {jobs} at a time")
-        if first.error:
-            say(f"  it ended in an error: {first.error}")
-        return UNEXPECTED if first.error else AS_EXPECTED
+        tried = f"the first {len(first.rows):,}" if len(first.rows) > 1 else "the first"
+        took = f"{tried} took {duration(first.first_seconds)}"
+        say(f"  {took}: all take about {duration(first.seconds)}, {jobs} at a time")
+        if error:
+            say(f"  of these, one ended in an error: {error}")
+        return UNEXPECTED if error else AS_EXPECTED
 
     def carried_out(self, study: Study) -> tuple[Done, StudyFolder]:
         """Do the runs of a study; what came of them, and the folder."""

@@ -133,10 +133,30 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def timed(study: Study, stop: Interruption) -> Row | None:
-    """The row of the first run, of which nothing is kept; None if it was stopped."""
-    first = [Group((next(study.runs()),))]
-    return next(by_pool(1)(study.scenario, Plan(study.measures), first, stop), None)
+class Timed(NamedTuple):
+    """What the first runs of a study came to: their rows, the seconds that they took, and how long all take."""
+
+    rows: list[Row]
+    first_seconds: float
+    seconds: float
+
+
+def timed(study: Study, jobs: int, stop: Interruption) -> Timed | None:
+    """The first runs that go side by side, if any do, and the first that goes alone, of which nothing is kept; None if
+    it was stopped.
+    """
+    plan = Plan(study.measures, study.keep)
+    groups = grouped(study.scenario, plan, study.runs(), parts=cores())
+    rows, first_seconds, seconds = list[Row](), 0.0, 0.0
+    for some in (True, False):
+        alike = [group for group in groups if (group.family is not None) == some]
+        found = list(by_pool(1)(study.scenario, plan, alike[:1], stop))
+        if stop.asked:
+            return None
+        took = sum(row.seconds for row in found)
+        rows, first_seconds = rows + found, first_seconds + took
+        seconds += took * sum(len(group.runs) for group in alike) / max(len(found), 1)
+    return Timed(rows, first_seconds, seconds / min(jobs, len(groups)))
 
 
 def by_pool(jobs: int | None) -> Road:
