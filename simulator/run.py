@@ -83,8 +83,13 @@ def _no_argument(name: str, value: object) -> str:
     return complaint + meant(path and f"settings={{{path!r}: {value!r}}}")
 
 
-def run_in_memory(scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
-    """Run a scenario and return its summary; once `stopped()` is true the run ends as `interrupted`."""
+def run_in_memory(
+    scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = lambda: False, *, hashed: bool = True
+) -> dict[str, Any]:
+    """Run a scenario and return its summary; once `stopped()` is true the run ends as `interrupted`.
+
+    To write the scenario out for its hash takes a fifth of a short run: that is None if it is not to be `hashed`.
+    """
     began = time.perf_counter()
     with one_thread():
         simulation, tables = Simulation(scenario), dict[str, Table]()
@@ -101,7 +106,7 @@ def run_in_memory(scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = 
                 block = simulation.recorder.tables(last=simulation.verdict is not None)
                 seen(block)
                 tables = block or tables
-        last, summary = conclude(simulation, tables, time.perf_counter() - began)
+        last, summary = conclude(simulation, tables, time.perf_counter() - began, hashed=hashed)
     seen(last)
     return summary
 
@@ -166,7 +171,7 @@ def run_to_disk(
 
 
 def conclude(
-    simulation: Simulation, tables: Mapping[str, Table], seconds: float
+    simulation: Simulation, tables: Mapping[str, Table], seconds: float, *, hashed: bool = True
 ) -> tuple[dict[str, Table], dict[str, Any]]:
     """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""
     scenario, market, view = simulation.scenario, simulation.market, simulation.recorder.view
@@ -212,7 +217,7 @@ def conclude(
         **{name: kept and sorted(kept) for name, kept in scenario.run.kept._asdict().items()},
         "tables": [table for table in TABLES if table in scenario.run.tables],
         "seed": scenario.run.seed,
-        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
+        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest() if hashed else None,
         "versions": versions(scenario.run.engine),
         **view.summary(now),
     }
