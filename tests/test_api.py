@@ -167,7 +167,7 @@ def test_mistakes_have_a_place_and_one_line_each(tmp_path: Path) -> None:
 def test_the_exported_names_are_there_and_no_others() -> None:
     assert all(getattr(simulator, name).__name__ == name for name in simulator.__all__)
     with pytest.raises(AttributeError, match="simulator"):
-        _ = simulator.simulation  # pyright: ignore[reportAttributeAccessIssue]  (that is the point)
+        _ = simulator.simulations  # pyright: ignore[reportAttributeAccessIssue]  (that is the point)
 
 
 def test_what_there_is_to_import_can_be_looked_up() -> None:
