@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 MANY_ROWS = 10_000_000
+MEMBERS = "members.csv"
 WAYS_OUT = "--overwrite replaces it, --resume continues it, --out writes elsewhere"
 
 
@@ -209,14 +210,19 @@ def check_places(tasks: Sequence[Task], out: Path, *, resume: bool, overwrite: b
 
 def most_rows(scenario: Scenario) -> dict[str, int]:
     """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
-    run, economies = scenario.run, [regime.economy for regime in scenario.regimes]
+    run, markets, economy = scenario.run, scenario.markets, scenario.economy
+    goods, agents = (lambda name, some=some: some is None or name in some for some in run.kept)
+    uses = [(firm.name, markets.goods[markets.good[at]]) for firm in economy.firms for at in firm.inputs]
     rows = {
-        "trajectory": len(run.goods or scenario.markets.goods),
-        "agents": scenario.scheduler.agent_rows(economies, scenario.markets),
-        "wedges": sum(len(firm.inputs) for firm in scenario.economy.firms),
+        "trajectory": sum(map(goods, markets.goods)),
+        "agents": scenario.scheduler.agent_rows([each.economy for each in scenario.regimes], markets, run.kept),
+        "wedges": sum(agents(firm) and goods(good) for firm, good in uses),
     }
     ticks = -(-run.ticks // run.record_every) + 1
-    return {f"{table}.csv": ticks * number for table, number in rows.items() if table in run.tables}
+    counts = {entry.name: entry.count for entry in (*economy.firms, *economy.consumers)}
+    members = sum(counts[name] * sum(tick <= run.ticks for tick in {*at}) for name, at in run.members.items())
+    growing = {f"{table}.csv": ticks * number for table, number in rows.items() if table in run.tables}
+    return growing | ({MEMBERS: members} if run.members else {})
 
 
 def size_warning(scenario: Scenario) -> str:
@@ -228,10 +234,14 @@ def size_warning(scenario: Scenario) -> str:
     many = {file: number for file, number in rows.items() if number > MANY_ROWS}
     if not many:
         return ""
-    enough = scenario.run.record_every * max(rows.values()) / MANY_ROWS
-    step = next(digit * 10**power for power in count() for digit in (1, 2, 5) if digit * 10**power >= enough)
     found = ", ".join(f"{number:,} rows to {file}" for file, number in many.items())
-    return f"{scenario.name}: writes at most {found}; --set run.record_every={step} writes fewer"
+    found = f"{scenario.name}: writes at most {found}"
+    often = [number for file, number in many.items() if file != MEMBERS]
+    if not often:
+        return f"{found}; fewer ticks in run.members write fewer"
+    enough = scenario.run.record_every * max(often) / MANY_ROWS
+    step = next(digit * 10**power for power in count() for digit in (1, 2, 5) if digit * 10**power >= enough)
+    return f"{found}; --set run.record_every={step} writes fewer"
 
 
 def run_folders(paths: Iterable[str]) -> list[Path]:

@@ -162,7 +162,11 @@ class Simulation:
     def member_columns(self) -> Columns:
         """The columns of members.csv."""
         firms = [firm.name for firm in self.scenario.economy.firms]
-        return member_columns(self.scenario.drawn(self.scenario.regimes[0]), firms)
+        ever: dict[str, dict[str, Array]] = {name: {} for name in self.scenario.run.members}
+        for regime in self.scenario.regimes:
+            for name, fields in self.scenario.drawn(regime).items():
+                ever[name] |= fields
+        return member_columns(ever, firms)
 
     def members(self, tick: int | None = None) -> Iterator[Table]:
         """The rows of members.csv after the tick just over, piece by piece; before any tick none, if there ever are."""

@@ -236,13 +236,26 @@ def test_a_good_that_is_not_rival_is_checked_as_one_good() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["village", "program", "two_roads_planned", "blueprint_saddle", "logit_contracts", "xor_two_layers"]
+    ("name", "kept"),
+    [
+        ("village", {}),
+        ("village", {"run.goods": ["wine"], "run.agents": ["families"]}),
+        ("town", {"run.members": {"households": [0, 5, 90]}, "run.agents": ["households"]}),
+        ("program", {}),
+        ("program", {"run.goods": ["x"]}),
+        ("two_roads_planned", {}),
+        ("two_roads_planned", {"run.goods": ["plan", "car"]}),
+        ("blueprint_saddle", {}),
+        ("logit_contracts", {}),
+        ("xor_two_layers", {}),
+    ],
 )
-def test_as_many_rows_are_written_as_was_said_at_most(name: str) -> None:
-    whole = {"run.ticks": 7, "run.record_every": 3, "run.stop": "never", "run.references": "off"}
+def test_as_many_rows_are_written_as_was_said_at_most(name: str, kept: dict[str, object]) -> None:
+    whole = {"run.ticks": 7, "run.record_every": 3, "run.stop": "never", "run.references": "off", **kept}
     scenario = load(SCENARIOS / f"{name}.yaml", settings=whole)
     run = simulate(scenario)
     tables = {"trajectory.csv": run.trajectory, "agents.csv": run.agents, "wedges.csv": run.wedges}
+    tables |= {"members.csv": run.members} if "run.members" in kept else {}
     assert most_rows(scenario) == {file: len(table) for file, table in tables.items()}
 
 

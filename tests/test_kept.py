@@ -105,6 +105,8 @@ def _run(folder: Path, scenario: Any) -> Path:
         ),
         ({"members": {"peple": [0]}}, "run.members.peple: unknown agent 'peple'.*did you mean people?"),
         ({"members": {"people": []}}, "run.members.people"),
+        ({"members": ["people", "drinkers"]}, "did you mean {people: [1], drinkers: [1]}?"),
+        ({"members": "people"}, "did you mean {people: [1]}?"),
         ({"members": {"people": [-1]}}, "run.members.people"),
         ({"format": "parket"}, "run.format: found 'parket'; expected one of csv, parquet; did you mean parquet?"),
         ({"goods": []}, "run.goods"),
@@ -125,6 +127,15 @@ def test_a_tick_of_members_after_the_last_is_warned_of_and_told() -> None:
     run = simulate(scenario)
     assert "Members were to be recorded at tick 61: the run had ended" in run.summary["sentence"]
     assert set(run.members["tick"]) == {0}
+
+
+def test_what_a_shock_draws_has_its_column_from_the_start() -> None:
+    draws = {"tick": 3, "set": {"consumers.drinkers.budget": {"uniform": [1, 3]}}}
+    data = {**VILLAGE, "shocks": [draws], "run": {"ticks": 5, "stop": "never", "members": {"drinkers": [0, 5]}}}
+    before, after = (table for _, table in simulate(load(data)).members.groupby("tick"))
+    assert before["budget"].isna().all()
+    assert after["budget"].between(1, 3).all()
+    assert after["budget"].nunique() == 40
 
 
 def test_members_without_planning_are_refused() -> None:

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from simulator import catalogue
+from simulator import catalogue, simulate
 from tests.house import (
     ACTIVATIONS,
     BEHAVIOURS,
@@ -101,7 +101,7 @@ def test_every_column_of_every_file_is_listed_in_order(call: Called, tmp_path: P
     tables = {
         f"{name}.csv": (keys, [column.name for column in columns]) for name, (keys, columns) in all_tables().items()
     }
-    written = {file: [*keys, *columns] for file, (keys, columns) in tables.items()}
+    written = {file: [*keys, *columns] for file, (keys, columns) in tables.items() if file != "members.csv"}
     for file, elsewhere in (("ticks.csv", LEARNING_TICKS), ("agents.csv", USERS)):
         others = {column.name for column in elsewhere}
         written[file] = [column for column in written[file] if column not in others]
@@ -109,9 +109,26 @@ def test_every_column_of_every_file_is_listed_in_order(call: Called, tmp_path: P
     assert list(SUMMARY) == list(summary)
     said = call("columns")[1]
     for file, (keys, columns) in tables.items():
-        section = said.partition(f"{file}\n")[2].partition("\n\n")[0]
+        section = f"\n{said}".partition(f"\n{file}\n")[2].partition("\n\n")[0]
         assert list(listed(f"{file}\n{section}")) == [*keys, *columns]
     assert set(SUMMARY) <= set(listed(said))
+
+
+def test_every_column_of_members_is_listed_in_order(call: Called) -> None:
+    people = {"name": "people", "count": 2, "budget": {"uniform": [1, 2]}, "utility": {"cobb_douglas": {"bread": 1}}}
+    technology = {"power": {"output": "bread", "productivity": {"uniform": [1, 2]}, "inputs": {"grain": 0.5}}}
+    market = {
+        "goods": ["grain", "bread"],
+        "supply": {"grain": 1},
+        "firms": [{"name": "bakers", "count": 2, "technology": technology}],
+        "consumers": [people],
+        "run": {"ticks": 1, "stop": "never", "members": {"bakers": [0], "people": [1]}},
+    }
+    written = [*simulate(market).members]
+    section = call("columns")[1].partition("members.csv\n")[2].partition("\n\n")[0]
+    *columns, drawn = listed(f"members.csv\n{section}")
+    assert drawn == "PATH"
+    assert written == [*columns, "productivity", "budget"]
 
 
 def test_without_a_heading_all_are_listed(call: Called) -> None:

@@ -33,5 +33,5 @@ class Kept(NamedTuple):
             some = getattr(self, WHAT[key]) if key in WHAT else None
             if some is not None:
                 # A cohort has two statistics, NAME:mean and NAME:total.
-                kept &= [name.partition(":")[0] in some for name in names.tolist()]
+                kept &= np.array([name.partition(":")[0] in some for name in names.tolist()], dtype=bool)
         return kept

@@ -85,7 +85,9 @@ class Table:
 
     def where(self, each: NDArray[np.bool_], parts: NDArray[np.bool_]) -> Table:
         """Some of the rows: of some of `each`, some of the `parts`."""
-        values = self.values.reshape(len(each), len(parts), -1)[each][:, parts].reshape(-1, len(self.columns))
+        values = self.values.reshape(len(each), len(parts), len(self.columns))[each][:, parts].reshape(
+            -1, len(self.columns)
+        )
         some = {name: key[each] for name, key in self.each.items()}
         return replace(self, each=some, parts={name: key[parts] for name, key in self.parts.items()}, values=values)
 

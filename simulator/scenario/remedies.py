@@ -158,7 +158,12 @@ def _as_list(language: Language, path: Steps, value: Any) -> str | None:
 
 def _as_mapping(language: Language, path: Steps, value: Any) -> str | None:
     allowed, goods = language.at(path), language.goods
-    by_good = any(get_origin(single) is dict for single in allowed)
+    by_name = [get_args(single)[1] for single in allowed if get_origin(single) is dict]
+    # What is listed by name is no amount of a good.
+    lists = [item for item in by_name if get_origin(getattr(item, "__origin__", item)) is list]
+    by_good = bool(by_name) and not lists
+    if lists and (named := [value] if isinstance(value, str) else value) and isinstance(named, list):
+        return line({name: [1] for name in named}) if all(isinstance(name, str) for name in named) else None
     if isinstance(value, list) and value:
         if all(isinstance(item, dict) for item in value):
             merged = {key: item for entry in value for key, item in entry.items()}

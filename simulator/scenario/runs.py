@@ -56,7 +56,7 @@ def load_from(
     more = data["run"]["ticks"] - _tick_before(folder, data) if ticks is None else ticks
     changes = {
         **{path: value for path, value in settings.items() if path not in later},
-        "name": name or f"{root_of(data)}-2",
+        "name": f"{root_of(data)}-2" if name is None else name,
         "run.from": CHECKPOINT,
         "run.ticks": ending.tick + more,
     }

@@ -38,6 +38,7 @@ from simulator.schedulers.scheduler import (
 from simulator.sentences import Facts
 
 if TYPE_CHECKING:
+    from simulator.records.kept import Kept
     from simulator.records.learning_view import LearningView
 
 NEGATIVE = "prices of a market that learns may be negative"
@@ -201,7 +202,7 @@ class Learning(Scheduler[LearningState, LearningTick]):
 
         return LearningView(self, economy.goods, self.rule.free)
 
-    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets) -> int:
+    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets, kept: Kept) -> int:
         from simulator.records.learning_view import MOST_ORDERS
 
         orders = self.training.orders

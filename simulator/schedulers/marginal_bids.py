@@ -31,11 +31,13 @@ from simulator.economics.links import Links, unknown
 from simulator.economics.user_markets import UserMarkets
 from simulator.kinds.entry import Complaint, Positive, Steps, refusal
 from simulator.kinds.wording import quoted, shown
+from simulator.records.table import names
 from simulator.schedulers.scheduler import Findings, Quotes, Scheduler, SchedulerSettings, Setup, ViewOptions
 from simulator.sentences import Facts
 
 if TYPE_CHECKING:
     from simulator.records.bids_view import BidsView
+    from simulator.records.kept import Kept
 
 Bidding = Transition[BidsState, BidsTick]
 
@@ -206,8 +208,10 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
 
         return BidsView(self.links, economy, sweeps=options.references)
 
-    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets) -> int:
-        return sum(len(firm.inputs) + len(firm.outputs) for firm in economies[0].firms)
+    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets, kept: Kept) -> int:
+        pairs = [(firm.name, at) for firm in economies[0].firms for at in (*firm.inputs, *firm.outputs)]
+        agents, goods = [agent for agent, _ in pairs], [markets.goods[at] for _, at in pairs]
+        return int(kept.rows({"agent": names(agents), "good": names(goods)}).sum())
 
 
 class BidsVerdict(VerdictRule[BidsState, BidsTick]):

@@ -31,6 +31,7 @@ from simulator.records.columns import KEPT_TABLES, Columns
 
 if TYPE_CHECKING:
     from simulator.dynamics.consumers import CohortTick
+    from simulator.records.kept import Kept
     from simulator.records.recorder import View
 
 
@@ -200,11 +201,11 @@ class Scheduler(ABC, Generic[StateT, TickT]):
         """What each cohort of consumers went through in a tick."""
         return []
 
-    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets) -> int:
-        """How many rows of agents.csv a tick has, where these `economies` follow one another."""
+    def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets, kept: Kept) -> int:
+        """How many rows of agents.csv are `kept` of a tick, where these `economies` follow one another."""
         from simulator.records.agent_rows import AgentRows
 
-        return len(AgentRows(economies, markets).keys["good"])
+        return int(kept.rows(AgentRows(economies, markets).keys).sum())
 
     def participants(self, economy: Economy) -> list[Participant]:
         """The entries of agents that take part."""
