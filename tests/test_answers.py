@@ -102,6 +102,16 @@ def test_prices_have_the_shape_of_the_argument() -> None:
     assert market(lambda x, unread: x, argnums=(0, 1))(2, np.ones(2))[1][1].tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("many", [60, 250])
+@pytest.mark.parametrize("total", [np.sum, sum, lambda x: np.sum(x[::2]) + (np.sum(x[1::2]) + x[0]), np.mean])
+def test_sums_may_be_long(total: Any, many: int) -> None:
+    """Formulas stand in brackets no deeper than formulas may, whatever the order in which terms are added."""
+    x = np.linspace(-1.0, 2.0, many)
+    value, prices = market(lambda x: total(np.tanh(x)))(x)
+    assert value == pytest.approx(total(np.tanh(x)), rel=1e-12)
+    np.testing.assert_allclose(prices, by_differences(lambda x: total(np.tanh(x)), x), rtol=1e-6, atol=1e-9)
+
+
 def test_it_is_the_market_that_finds_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """A market that is stopped before bids have come back has no prices, and none are made up."""
     ticks: list[int] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -164,6 +166,8 @@ def test_reporters_are_the_measures_of_a_study() -> None:
         (["price.bred"], r"reporters: \[0\]: unknown measure 'price.bred'.*did you mean price.bread"),
         (["tick", "outcome"], r"reporters: \[0\]: unknown measure 'tick'"),
         (["outcome", {"x": "price.bread +"}], r"reporters: \[1\]: "),
+        (["outcome", 3], r"reporters: \[1\]: found 3; expected a measure, or {name: formula}"),
+        ([{"x": len}], r"reporters: \[0\]: found .*; expected a measure, or {name: formula}"),
     ],
 )
 def test_reporters_that_are_no_measures(reporters: Any, message: str) -> None:
@@ -192,6 +196,8 @@ def test_numbers_of_numpy_are_numbers() -> None:
         ({"scheduler.rat": 1}, "did you mean scheduler.rate"),
         ({"scheduler.rate": -1}, "settings: scheduler.rate: found -1"),
         ({"rng": 1}, "unknown path 'rng'"),
+        ({"seed": "x"}, "run.seed: found 'x'; expected a whole number"),
+        ({"seed": 1.5}, "run.seed: found 1.5; expected a whole number"),
     ],
 )
 def test_what_a_path_is_refused_for(paths: dict[str, Any], message: str) -> None:
@@ -251,7 +257,23 @@ def test_a_page_without_solara_says_what_is_missing(monkeypatch: pytest.MonkeyPa
         ScenarioModel.page(MARKET, **{"scheduler.rate": (0.05, 0.3, 0.5)})
 
 
-@pytest.mark.parametrize("ends", [(0.1, 0.5), (0.5, 0.1, 0.2)])
+@pytest.mark.parametrize("ends", [(0.1, 0.5), (0.5, 0.1, 0.2), 3, ("a", "b", "c")])
 def test_a_slider_has_a_low_end_a_start_and_a_high_end(ends: Any) -> None:
-    with pytest.raises(ValueError, match=r"scheduler.rate: found \(.*expected a slider's low end, start and high end"):
+    with pytest.raises(ValueError, match=r"scheduler.rate: found .*expected a slider's low end, start and high end"):
         ScenarioModel.page(MARKET, **{"scheduler.rate": ends})
+
+
+def test_a_slider_of_a_whole_number_moves_in_whole_numbers() -> None:
+    sliders = {"run.ticks": (100, 150, 350), "consumers.h.count": (1, 3, 5), "scheduler.rate": (0, 0.1, 1)}
+    crowd = {"name": "h", "count": 2, "budget": 3, "utility": {"cobb_douglas": {"x": 1}}}
+    page = ScenarioModel.page({"goods": ["x"], "supply": {"x": 1}, "consumers": [crowd]}, **sliders)
+    given = page.kwargs["model_params"]
+    kinds = {path: (given[path]["type"], given[path]["step"]) for path in sliders}
+    whole = {"run.ticks": ("SliderInt", 2), "consumers.h.count": ("SliderInt", 1)}
+    assert kinds == {**whole, "scheduler.rate": ("SliderFloat", 0.01)}
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickle.dumps])
+def test_a_model_is_not_copied_half_way(copied: Any) -> None:
+    with pytest.raises(TypeError, match="expected its scenario: another ScenarioModel of that is the same after"):
+        copied(ScenarioModel(MARKET))

@@ -118,10 +118,14 @@ def _program(output: Term, called: Mapping[int, str], taken: set[str]) -> Progra
                 continue
             made = replace(values[node], kind="result")
         elif operation in WRITTEN:
-            made = WRITTEN[operation](*(values[argument] for argument in arguments))
+            terms = [(lengths.get(each, 1) if values[each].name is None else 1, values[each]) for each in arguments]
+            if operation == "+":
+                # The longer first: a sum on the right stands in brackets, and brackets in brackets have an end.
+                terms.sort(key=lambda term: -term[0])
+            made = WRITTEN[operation](*(value for _, value in terms))
+            lengths[node] = sum(length for length, _ in terms)
         else:
             raise TypeError(f"found {operation} of traced values in the result; {BRANCH}")
-        lengths[node] = sum(lengths.get(argument, 1) if values[argument].name is None else 1 for argument in arguments)
         inner = operation == "+" and [graph.operations[reader] for reader in readers[node]] == ["+"]
         if inner and lengths[node] < MOST_TERMS:
             values[node] = made

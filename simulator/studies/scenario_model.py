@@ -73,9 +73,8 @@ class ScenarioModel(mesa.Model):
         **kwargs: Any,
     ) -> None:
         # Mesa and its users count with NumPy; a scenario is of plain numbers.
-        changes = {path: value.item() if isinstance(value, np.generic) else value for path, value in kwargs.items()}
-        if seed is not None:
-            changes["run.seed"] = int(seed)
+        given = kwargs if seed is None else {**kwargs, "run.seed": seed}
+        changes = {path: value.item() if isinstance(value, np.generic) else value for path, value in given.items()}
         if isinstance(source, Scenario):
             self.source = Variation(source).at(changes) if changes else source
         else:
@@ -103,6 +102,11 @@ class ScenarioModel(mesa.Model):
     def _asked(self, reporters: Sequence[str | Mapping[str, str]], point: dict[str, Any]) -> Measures:
         if not reporters:
             return Measures()
+        for place, each in enumerate(reporters):
+            texts: list[Any] = [*each.values()] if isinstance(each, Mapping) else [each]
+            if not all(isinstance(text, str) for text in texts):
+                message = f"found {each!r}; expected a measure, or {{name: formula}}, as in the measures of a study"
+                raise ScenarioError([Problem("reporters", 0, 0, f"[{place}]", message)])
         try:
             return measures_of(reporters, known_of(Variation(self.source).at(PROBED), point), ())
         except (MeasureError, FormulaError) as error:
@@ -123,20 +127,31 @@ class ScenarioModel(mesa.Model):
         it starts, its high end. Raises `MissingExtraError` without the extra `mesa-viz`, `ValueError` for other ends.
         """
         for path, ends in sliders.items():
-            if len(ends) != 3 or not ends[0] <= ends[1] <= ends[2]:
+            given: Any = ends
+            numbers = isinstance(given, (tuple, list)) and all(isinstance(end, (int, float)) for end in given)
+            if not numbers or len(ends) != 3 or not ends[0] <= ends[1] <= ends[2]:
                 raise ValueError(
                     f"{path}: found {ends}; expected a slider's low end, start and high end: (0.1, 0.2, 0.5)"
                 )
         viz = library("mesa.visualization", "a page with sliders")
         starts: dict[str, Any] = {path: start for path, (_, start, _) in sliders.items()}
         model = cls(source, seed, **starts)
-        asked = {
-            path: {"type": "SliderFloat", "min": low, "value": start, "max": high, "step": (high - low) / 100}
-            for path, (low, start, high) in sliders.items()
-        }
+        asked, variation = dict[str, dict[str, Any]](), Variation(model.source)
+        for path, (low, start, high) in sliders.items():
+            smooth = variation.is_float(path, start)
+            step = (high - low) / 100 if smooth else max(1, round((high - low) / 100))
+            kind = "SliderFloat" if smooth else "SliderInt"
+            asked[path] = {"type": kind, "min": low, "value": start, "max": high, "step": step}
         prices = viz.make_plot_component([f"price.{good}" for good in model.source.markets.goods])
-        given = {"source": source, "seed": seed, **asked}
-        return viz.SolaraViz(model, components=[prices], model_params=given, name=model.source.name)
+        params = {"source": source, "seed": seed, **asked}
+        return viz.SolaraViz(model, components=[prices], model_params=params, name=model.source.name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refused: what is half-way through a run has no copy."""
+        raise TypeError(
+            "found a ScenarioModel to be copied or pickled; expected its scenario: "
+            f"another ScenarioModel of that is the same after as many steps ({self.steps})"
+        )
 
     def step(self) -> None:
         """A tick, and what the collector asks of it; nothing after the verdict."""
