@@ -60,7 +60,7 @@ def _curve(folder: Path, scenario: Scenario, path: Any, good: str, tick: int | N
     at = int(ticks[-1]) if tick is None else tick
     if at not in ticks:
         refuse(f"--curves: found tick {at}, which was not recorded; expected one from {ticks[0]} to {ticks[-1]}")
-    economy = [regime.economy for regime in scenario.regimes if regime.tick <= at][-1]
+    economy = scenario.economy_at(at)
     if len(places) != 1 or len(goods) != len(economy.goods) or economy.is_outside[places[0]]:
         refuse(f"--curves: found {good}, whose price no single market makes; expected a good that is bought and sold")
     quoted = path[path["tick"] == at].set_index("good")["price"].reindex(goods).to_numpy(dtype=float)

@@ -169,6 +169,17 @@ def test_curves_pass_through_what_was_planned_and_are_everybodys_plans(finished:
             assert (row["demand"], row["supply"]) == pytest.approx((plans.demand[place], plans.supply[place]))
 
 
+def test_curves_are_those_of_the_economy_that_a_repeated_shock_left(tmp_path: Path) -> None:
+    market = SCENARIOS / "harvests.yaml"
+    done = simulator("run", str(market), "--no-plots", "--ticks", "280", "--set", "expect=out_of_ticks", cwd=tmp_path)
+    assert done.returncode == 0
+    table = curves_in(tmp_path, "harvests", "grain@30,grain@120,grain@275")
+    path = read_run(tmp_path / "outputs" / "harvests").trajectory
+    for tick, curve in table.groupby("tick"):
+        supply = path[(path["good"] == "grain") & (path["tick"] == tick)]["supply"].item()
+        assert curve["supply"].unique() == pytest.approx([supply], rel=1e-12)
+
+
 def test_where_curves_cross_the_market_alone_clears(finished: Path) -> None:
     table = curves_in(finished, "fish_market", "cod,herring,herring@0")
     figure = FIGURES["curves"](read_run(finished / "outputs" / "fish_market"))

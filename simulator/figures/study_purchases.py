@@ -16,7 +16,9 @@ from simulator.figures.canvas import BODY, CYCLE, SMALL
 if TYPE_CHECKING:
     import pandas as pd
 
-GUIDE = "Left: 1 is a rational household; bars: 5 % quantile to median of random choices. Right: the filled form is named."
+GUIDE = (
+    "Left: 1 is a rational household; bars: 5 % quantile to median of random choices. Right: the filled form is named."
+)
 MOST_ROWS = 14
 
 

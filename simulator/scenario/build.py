@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,11 @@ class Scenario:
             return self.later(since)
         passed = sum(regime.tick < since for regime in self.regimes[1:])
         return iter(self.regimes[max(passed, 1) :])
+
+    def economy_at(self, tick: int) -> Economy:
+        """The economy in force in a tick."""
+        begun = takewhile(lambda regime: regime.tick <= tick, self.following(tick + 1))
+        return [self.economy, *(regime.economy for regime in begun)][-1]
 
     @property
     def foreseen(self) -> bool:
