@@ -84,11 +84,12 @@ def _no_argument(name: str, value: object) -> str:
 
 
 def run_in_memory(
-    scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = lambda: False, *, hashed: bool = True
+    scenario: Scenario, seen: Seen, stopped: Callable[[], bool] = lambda: False, *, told: bool = True
 ) -> dict[str, Any]:
     """Run a scenario and return its summary; once `stopped()` is true the run ends as `interrupted`.
 
-    To write the scenario out for its hash takes a fifth of a short run: that is None if it is not to be `hashed`.
+    Unless the end is to be `told`, `sentence` is empty and `scenario_sha256` None: to try out what may be advised, and
+    to write the scenario out, takes longer than a short run does.
     """
     began = time.perf_counter()
     with one_thread():
@@ -106,7 +107,7 @@ def run_in_memory(
                 block = simulation.recorder.tables(last=simulation.verdict is not None)
                 seen(block)
                 tables = block or tables
-        last, summary = conclude(simulation, tables, time.perf_counter() - began, hashed=hashed)
+        last, summary = conclude(simulation, tables, time.perf_counter() - began, told=told)
     seen(last)
     return summary
 
@@ -171,7 +172,7 @@ def run_to_disk(
 
 
 def conclude(
-    simulation: Simulation, tables: Mapping[str, Table], seconds: float, *, hashed: bool = True
+    simulation: Simulation, tables: Mapping[str, Table], seconds: float, *, told: bool = True
 ) -> tuple[dict[str, Table], dict[str, Any]]:
     """The tables and the summary written at the end of a simulation; `tables` hold its last recorded tick."""
     scenario, market, view = simulation.scenario, simulation.market, simulation.recorder.view
@@ -194,13 +195,13 @@ def conclude(
         facts["tune"] = f"simulator tune {scenario.path}"
     facts["ran_on"] = scenario.run.stop == "never" and ticks > 0 and verdict.outcome in ("cleared", "diverged")
     facts |= view.facts(verdict, now, last)
-    facts = _true(facts, simulation, scheduler.residual(economy, now.tick))
+    facts = _true(facts, simulation, scheduler.residual(economy, now.tick)) if told else facts
     known = {
         **last,
         **verdict._asdict(),
         "name": scenario.name,
         "scheduler": scenario.scheduler.kind,
-        "sentence": sentence(verdict, view.sentences, facts),
+        "sentence": sentence(verdict, view.sentences, facts) if told else "",
         "ticks": ticks,
         "evaluations": (ticks + 1) * scheduler.rule.evaluations,
         "wall_seconds": seconds,
@@ -217,7 +218,7 @@ def conclude(
         **{name: kept and sorted(kept) for name, kept in scenario.run.kept._asdict().items()},
         "tables": [table for table in TABLES if table in scenario.run.tables],
         "seed": scenario.run.seed,
-        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest() if hashed else None,
+        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest() if told else None,
         "versions": versions(scenario.run.engine),
         **view.summary(now),
     }

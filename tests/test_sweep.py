@@ -28,6 +28,7 @@ from tests.house import (
     grouped,
     load_study,
     rows_by_pool,
+    rows_of,
     simulate,
     sweep,
 )
@@ -45,8 +46,6 @@ STUDY: dict[str, Any] = {
 
 def here(_: Any, plan: RunPlan, groups: Any, stop: Interruption) -> Iterator[Row]:
     """The road of one process, for tests that ask nothing of workers."""
-    from tests.house import rows_of
-
     study = load_study(STUDY)
     for group in groups:
         yield from rows_of(study.scenario, plan, group, stop)
@@ -88,6 +87,19 @@ def test_jobs_change_no_byte(jobs: int, tmp_path: Path, whole: str) -> None:
     assert rows == list(csv.reader(StringIO(written(tmp_path))))[1:]
 
 
+def test_nothing_is_tried_for_advice_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {**STUDY, "vary": {"run.ticks": [20]}, "measures": ["outcome", "sentence"]}
+    told = carry_out(load_study(asked), here, Interruption()).summary["measures"]["sentence"]["counts"]
+    (sentence,) = told
+    assert simulate(STUDY["scenario"], settings={"run.ticks": 20}).summary["sentence"].startswith(sentence)
+    tried: list[Any] = []
+    monkeypatch.setattr("simulator.run.trial", lambda *given: tried.append(given))
+    study = load_study({**asked, "measures": ["outcome", "price_gap"]})
+    for group in grouped(study.scenario, RunPlan(study.measures), study.runs()):
+        assert [row.error for row in rows_of(study.scenario, RunPlan(study.measures), group, Interruption())] == [""]
+    assert not tried
+
+
 def test_common_random_numbers() -> None:
     study = {"scenario": str(SCENARIOS / "town.yaml"), "seeds": 3, "measures": ["utility.households:mean"]}
     study = {**study, "vary": {"run.ticks": [0], "scheduler.rate": [0.1, 0.1]}}
@@ -98,8 +110,6 @@ def test_common_random_numbers() -> None:
 
 
 def _alone(source: Any) -> Any:
-    from tests.house import rows_of
-
     study = load_study(source)
 
     def road(_: Any, plan: RunPlan, groups: Any, stop: Interruption) -> Iterator[Row]:
@@ -182,8 +192,6 @@ def dying(scenario: Any, plan: RunPlan, group: Group, stop: Interruption) -> lis
     if run.number == 3 or (run.number == 1 and not mark.exists()):
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    from tests.house import rows_of
-
     return rows_of(scenario, plan, group, stop)
 
 

@@ -98,7 +98,7 @@ def measured(
     if plan.folder is not None and plan.keep == "runs":
         summary = run_to_disk(scenario, plan.place(run.number), seen=watched, stopped=stopped)
     else:
-        summary = run_in_memory(scenario, watched, stopped, hashed=False)
+        summary = run_in_memory(scenario, watched, stopped, told="sentence" in plan.measures.needs)
     if summary["outcome"] == "interrupted":
         return None
     if watched.trajectory is not None:

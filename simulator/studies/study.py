@@ -235,7 +235,7 @@ def replication_seed(seed: int, replication: int) -> int:
 def known_of(scenario: Scenario, point: Point) -> Known:
     """What can be measured of a scenario that makes no adjustment and keeps all tables."""
     tables: dict[str, Table] = {}
-    run_in_memory(scenario, tables.update, hashed=False)
+    run_in_memory(scenario, tables.update, told=False)
     agents, document = tables["agents"], from_data(scenario.resolved)
 
     def constant(path: str) -> Value:
