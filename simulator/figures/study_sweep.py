@@ -62,7 +62,7 @@ class Series(NamedTuple):
 
 def figures(table: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, Figure]:
     """The figures of a sweep by name; none where nothing was varied."""
-    paths = [path for path in summary["parameters"] if table[path].nunique() > 1]
+    paths = [path for path in summary["parameters"] if len(table[path].unique()) > 1]
     # A line may go through many points that somebody chose; drawn ones are too noisy each.
     most = MOST_CHOSEN if len(paths) == 1 and summary["design"] in ("grid", "zip") else MOST_LEVELS
     varied = [_levels(path, table[path], most) for path in paths]
