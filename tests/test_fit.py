@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -632,3 +633,17 @@ def test_what_cannot_move_is_not_free(tmp_path: Path) -> None:
     )
     with pytest.raises(ScenarioError, match=r"outside\.steel"):
         fit(study)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"study": None}, "<study>: found nothing; expected a study: the path of its file, or a dict"),
+        ({"study": ["study.yaml"]}, "<study>: found a list; expected a study"),
+        ({"seed": "x"}, "seed: found 'x'; expected a whole number"),
+        ({"seed": -1}, "seed: found -1; expected a number of at least 0"),
+    ],
+)
+def test_what_is_no_study_and_no_seed_in_python_is_refused(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(told)):
+        fit(**{"study": STUDIES / "harvests.yaml", **arguments})

@@ -435,3 +435,9 @@ def test_many_households_are_drawn(tmp_path: Path) -> None:
     found = learn(tmp_path, *households, out=tmp_path / "many")
     assert len(found.efficiency) == 20
     assert (tmp_path / "many" / "figures" / "tastes.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("wrong", [{"hold_out": "x"}, {"hold_out": 1}, {"seed": -1}, {"seed": "x"}])
+def test_a_wrong_part_or_seed_in_python_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"found (hold_out|seed) .*; expected a (whole )?number"):
+        fit_purchases(SHIPPED, **wrong)

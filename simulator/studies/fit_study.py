@@ -93,6 +93,9 @@ class FitStudy:
 def load_fit(source: Source, seed: int | None = None) -> FitStudy:
     """The study of a YAML file or of plain Python data. Raises `ScenarioError` with what is wrong."""
     opened = Opened(source)
+    if opened.document.complete and seed is not None:
+        opened.document.data["seed"] = seed
+        opened.document.settings.add(("seed",))
     model = validate_as(opened.document, FitFile) if opened.document.complete else None
     for key, file in (("data", model and model.data), ("cases", model and model.cases)):
         if file is not None and not (opened.folder / file).is_file():
@@ -111,9 +114,8 @@ def load_fit(source: Source, seed: int | None = None) -> FitStudy:
     changes = {} if changed is None else changed.by_case({*places}, read.file)
     rows = {case: tuple(i for i, each in enumerate(observed) if each.case == case) for case in places}
     cases = tuple(Case(case, changes.get(case, {}), rows[case], found) for case, found in places.items())
-    drawn = model.seed if seed is None else seed
     study = FitStudy(
-        opened.document.where, name, scenario, free, tuple(observed), read.file, cases, model.starts, drawn
+        opened.document.where, name, scenario, free, tuple(observed), read.file, cases, model.starts, model.seed
     )
     # Each case at the start, and each coordinate a little off: what cannot move is not free.
     around = [[free.start - step, free.start + step] for step in STEP * np.eye(len(free.start))]

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -209,10 +209,14 @@ def fit_purchases(
     household, or of all `pooled`; written to the folder `out`, if given.
 
     The last part `hold_out` of each household's periods tells which form to name. Random choices are drawn from the
-    `seed`. Raises `ScenarioError` for what is wrong in the file, `ValueError` for a part that is not between 0 and 1.
+    `seed`. Raises `ScenarioError` for what is wrong in the file, `ValueError` for a part that is not between 0 and 1,
+    and for a seed that is none.
     """
-    if not 0 < hold_out < 1:
-        raise ValueError(f"found hold_out {hold_out}; expected a number above 0 and below 1")
+    part, drawn = cast("Any", hold_out), cast("Any", seed)
+    if not isinstance(part, (int, float)) or not 0 < part < 1:
+        raise ValueError(f"found hold_out {part!r}; expected a number above 0 and below 1")
+    if not isinstance(drawn, int) or drawn < 0:
+        raise ValueError(f"found seed {drawn!r}; expected a whole number of at least 0")
     found = learn(read_purchases(Path(file)), pooled=pooled, hold_out=hold_out, seed=seed, progress=progress)
     if out is not None:
         write(found, Path(out))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from simulator.errors import ScenarioError
+from simulator.errors import Problem, ScenarioError
 from simulator.kinds.names import NAME_RULE, name_fault
+from simulator.kinds.wording import found
 from simulator.scenario import Scenario, load
 from simulator.scenario.document import Fault, from_data
 from simulator.scenario.resolve import files_of
@@ -25,6 +27,10 @@ class Opened:
     """
 
     def __init__(self, source: Source) -> None:
+        given: Any = source
+        if not isinstance(given, Mapping | str | os.PathLike):
+            message = f"found {found(given)}; expected a study: the path of its file, or a dict {{'scenario': ...}}"
+            raise ScenarioError([Problem("<study>", 0, 0, "", message)])
         if isinstance(source, Mapping):
             self.document, self.folder, self._stem = from_data(source, "<study>"), Path(), "study"
         else:
