@@ -76,7 +76,9 @@ def _countable(given: Draw) -> Draw:
         if isinstance(kind, _Levels):
             first, last, many = kind.root
             if not (many.is_integer() and 1 <= many <= MOST_POINTS):
-                raise refusal(Complaint((name,), f"found {many:g} levels; expected a whole number from 1 on"))
+                raise refusal(
+                    Complaint((name,), f"found {many:g} levels; expected a whole number from 1 to {MOST_POINTS:,}")
+                )
             if isinstance(kind, Geomspace) and first * last <= 0:
                 raise refusal(Complaint((name,), f"found {first:g} and {last:g}; expected both above 0"))
     return given

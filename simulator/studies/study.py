@@ -185,7 +185,10 @@ class _Reading:
             self._refuse(("design", "csv"), error.message)
         for path in points[0]:
             if path in COLUMNS or path == "run.seed":
-                self._refuse(("design", "csv"), f"found the column {path}; expected dotted paths, as in --set")
+                place: Steps = ("vary", path) if path in given.vary else ("design", "csv")
+                self._refuse(
+                    place, f"found {path}, which a study sets itself; expected other dotted paths, as in --set"
+                )
         return points
 
     def _first(self, point: Point, seed: int) -> Known:
