@@ -14,6 +14,7 @@ from benchmarks.fits import ByDifferences
 from simulator import Fit, ScenarioError, fit, load
 from tests.house import (
     FitModel,
+    RunFolderError,
     Search,
     find,
     load_fit,
@@ -647,3 +648,11 @@ def test_what_cannot_move_is_not_free(tmp_path: Path) -> None:
 def test_what_is_no_study_and_no_seed_in_python_is_refused(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(told)):
         fit(**{"study": STUDIES / "harvests.yaml", **arguments})
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for out in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(RunFolderError, match="found a f"):
+            fit(STUDIES / "harvests.yaml", out=out)
+    assert [each.name for each in tmp_path.iterdir()] == ["notes.txt"]

@@ -149,13 +149,16 @@ class Fit:
 def fit(study: Source, *, out: str | Path | None = None, seed: int | None = None, progress: Progress = silent) -> Fit:
     """Fit the free parameters of a study (a YAML file, or plain Python data); written to the folder `out`, if given.
 
-    Raises `ScenarioError` for what is wrong in the study or its files.
+    Raises `ScenarioError` for what is wrong in the study or its files, `RunFolderError` where `out` is a file or holds
+    other files than a fit's.
     """
     return fitted(load_fit(study, seed), out, progress)
 
 
 def fitted(study: FitStudy, out: str | Path | None = None, progress: Progress = silent) -> Fit:
     """The same of a study that is loaded."""
+    if out is not None:
+        check_vacant(Path(out), overwrite=True)
     search = Search(FitModel(study))
     minima = search.minima(progress)
     if not minima:
