@@ -148,7 +148,7 @@ ROOMS = {
     "simulator.studies.fit_search": "Search",
     "simulator.studies.fit_study": "FitFile NumberFile load_fit",
     "simulator.studies.observed": "observable place_of",
-    "simulator.studies.by_dask": "by_dask rows_of_sent",
+    "simulator.studies.by_dask": "Tasks by_dask rows_of_sent",
     "simulator.studies.families": "FEWEST Group grouped rows_side_by_side",
     "simulator.studies.in_runs": "SideBySideRuns",
     "simulator.studies.afriat": "CHOICES efficiency random_efficiencies",

@@ -19,9 +19,12 @@ import pytest
 from tests.house import (
     FEWEST,
     FILES,
+    Group,
     Interruption,
     MissingExtraError,
     RunFolderError,
+    RunPlan,
+    Tasks,
     by_dask,
     carry_out,
     library,
@@ -163,6 +166,31 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"--dask needs dask.distributed; .*\[dask\]"):
         by_dask("local", 1)
+
+
+class Gone:
+    """A client, and each of its tasks, whose scheduler goes when a result is fetched."""
+
+    scheduler_comm = "a line"
+
+    def __init__(self, status: str = "running") -> None:
+        self.status = status
+
+    def submit(self, *_: Any, **__: Any) -> Gone:
+        return Gone("finished")
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Any:
+        raise ConnectionResetError("closed")
+
+
+def test_a_scheduler_that_goes_while_a_result_is_fetched_is_lost_too() -> None:
+    study, stop = load_study({"scenario": str(SCENARIOS / "crusoe.yaml"), "seeds": 2}), Interruption()
+    tasks = Tasks(Gone(), study.scenario, RunPlan(study.measures), stop)
+    assert [*tasks.results([Group((run,)) for run in study.runs()])] == []
+    assert stop.asked
 
 
 @pytest.mark.slow

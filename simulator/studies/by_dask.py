@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -77,7 +78,7 @@ def _rows(
     """The rows of groups of runs as they end. Runs whose workers died start again once, each alone. If the scheduler is
     lost, `stop` is asked for.
     """
-    tasks = _Tasks(client, scenario, plan, stop)
+    tasks = Tasks(client, scenario, plan, stop)
     try:
         died: list[Group] = []
         for group, result in tasks.results(groups):
@@ -96,7 +97,7 @@ def _rows(
             cluster.close(timeout=WAITS)
 
 
-class _Tasks:
+class Tasks:
     """Tasks of a scheduler, a group of runs each."""
 
     def __init__(self, client: Any, scenario: Scenario, plan: Plan, stop: Interruption) -> None:
@@ -119,10 +120,13 @@ class _Tasks:
                 group = self._held.pop(task)
                 if task.status in ("cancelled", "lost"):
                     self._stop.asked = True
-                elif task.status == "error":
-                    yield group, _failure(task)
+                    continue
+                try:
+                    result = _failure(task) if task.status == "error" else task.result()
+                except (OSError, CancelledError):  # The scheduler went while it was asked.
+                    self._stop.asked = True
                 else:
-                    yield group, task.result()
+                    yield group, result
             if not ended:
                 time.sleep(GLANCE)
             if self._client.status != "running" or not self._client.scheduler_comm:
