@@ -17,7 +17,7 @@ from simulator.figures.window import window_of
 MOST_PANELS = 9
 TITLE = "The price of each good, tick by tick"
 GUIDE = "Each panel is a good."
-DESCENT_GUIDE = f"{GUIDE} Where blue lies on the wide pale line, the market follows gradient descent."
+DESCENT_GUIDE = f"{GUIDE} Where the market price lies on the wide pale line, it follows gradient descent."
 PLANNER_GUIDE = (
     f"{GUIDE} Wide pale line: a planner who moves quantities, not prices, up the gradient of the objective; "
     "his prices are its derivatives."

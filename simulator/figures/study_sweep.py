@@ -226,7 +226,7 @@ def _ends(levels: Levels, series: Series) -> tuple[float, float]:
 def _tornado(summary: Mapping[str, Any], varied: Sequence[Levels], series: Sequence[Series]) -> Figure:
     """A panel for each measure: how far its median moves over the levels of each parameter, the strongest on top."""
     guide = "Bar: from the lowest to the highest median over the levels of a parameter, all others varied; "
-    guide += "blue end: the parameter's first level, red: its last. Dashed: median of all runs."
+    guide += "circle: the parameter's first level, diamond: its last. Dashed: median of all runs."
     figure = _page(summary, "What moves what", guide)
     for axes, each in zip(_panels(figure, len(series), hspace=0.45, wspace=1.0, left=0.17), series, strict=True):
         ranked = sorted(varied, key=lambda levels: float(np.ptp(_ends(levels, each))))[-8:]
