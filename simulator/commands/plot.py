@@ -107,10 +107,11 @@ def compare(
     from shutil import get_terminal_size
 
     from simulator.figures import comparison as comparing
-    from simulator.figures.comparison_folder import check_vacant, is_comparison, write_comparison
+    from simulator.figures.comparison_folder import OURS, is_comparison, write_comparison
+    from simulator.records.folder import check_vacant
 
     check_folder(out)
-    check_vacant(out, overwrite=overwrite)
+    check_vacant(out, "comparison", OURS, overwrite=overwrite)
     folders = run_folders(runs)
     for folder in filter(is_comparison, folders):
         terminal.complain(f"{folder}: left out, a comparison and no run")

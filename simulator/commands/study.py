@@ -67,13 +67,14 @@ def fit(
         refuse("fit: found no STUDY; expected one, as in simulator fit study.yaml, or --purchases purchases.csv")
     if study.endswith(".csv"):
         refuse(f"fit: found the CSV file {study}; expected a study in YAML; did you mean --purchases {study}?")
-    from simulator.studies.fit import check_vacant, fitted, write
+    from simulator.records.folder import check_vacant
+    from simulator.studies.fit import OURS, fitted, write
     from simulator.studies.fit_study import load_fit
 
     loaded = load_fit(study, seed_number(seed))
     folder = out / loaded.name
     check_folder(out)
-    check_vacant(folder, overwrite=overwrite)
+    check_vacant(folder, "fit", OURS, overwrite=overwrite)
     with progress_of(not as_json and not quiet) as progress:
         found = fitted(loaded, progress=progress)
     write(found, folder)
@@ -95,7 +96,7 @@ def _fit_purchases(
     overwrite: bool,
 ) -> int:
     """Learn tastes, write them, say what was learnt."""
-    from simulator.studies.fit import check_vacant
+    from simulator.records.folder import check_vacant
     from simulator.studies.purchase_data import read_purchases
     from simulator.studies.purchases import HOLD_OUT, OURS, learn, write
 
@@ -103,7 +104,7 @@ def _fit_purchases(
     data = read_purchases(file)
     folder = out / data.name
     check_folder(out)
-    check_vacant(folder, overwrite=overwrite, ours=OURS)
+    check_vacant(folder, "fit", OURS, overwrite=overwrite)
     with progress_of(not as_json and not quiet) as progress:
         found = learn(data, pooled=pooled, hold_out=part, seed=seed_number(seed) or 0, progress=progress)
     write(found, folder)

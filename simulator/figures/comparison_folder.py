@@ -17,17 +17,6 @@ def is_comparison(folder: Path) -> bool:
     return all((folder / name).is_file() for name in WRITTEN) and not (folder / FILES[0]).exists()
 
 
-def check_vacant(folder: Path, *, overwrite: bool) -> None:
-    """Raises `RunFolderError` if a folder holds a comparison that may not be replaced, or anything else."""
-    if folder.exists() and not folder.is_dir():
-        raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
-    names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
-    if names - OURS:
-        raise RunFolderError(f"{folder}: found a folder with other files than a comparison's; --out writes elsewhere")
-    if names and not overwrite:
-        raise RunFolderError(f"{folder}: found a comparison; --overwrite replaces it, --out writes elsewhere")
-
-
 def write_comparison(comparison: Comparison, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Write the CSVs of a comparison and its figure in each format, in place of an older one; returns the files."""
     figures = {folder / f"comparison.{kind}": kind for kind in formats}

@@ -40,6 +40,19 @@ SAVE_EVERY, SAVE_SHARE = 1.0, 0.05
 WAYS_OUT = "--overwrite replaces it, --out writes elsewhere"
 
 
+def check_vacant(folder: Path, what: str, ours: Set[str], *, overwrite: bool) -> None:
+    """Raises `RunFolderError` if a folder holds a comparison or a fit (`what`, with files `ours`) that may not be
+    replaced, or anything else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
+    names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
+    if names - ours:
+        raise RunFolderError(f"{folder}: found a folder with other files than a {what}'s; --out writes elsewhere")
+    if names and not overwrite:
+        raise RunFolderError(f"{folder}: found a {what}; --overwrite replaces it, --out writes elsewhere")
+
+
 class RunFolder:
     """CSV files of the `tables` that are kept, which grow by whole blocks of rows, and a checkpoint that knows what was
     in each of them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -37,6 +37,7 @@ class _Levels(Root[Annotated[list[float], Field(min_length=3, max_length=3)]]):
     """`[first, last, how many]`."""
 
     example: ClassVar[str] = "[1, 8, 15]"
+    between: ClassVar[Callable[[float, float, int], Array]]
 
     @property
     def levels(self) -> list[float]:
@@ -44,27 +45,19 @@ class _Levels(Root[Annotated[list[float], Field(min_length=3, max_length=3)]]):
         first, last, many = self.root
         return self.between(first, last, int(many)).tolist()
 
-    def between(self, first: float, last: float, many: int) -> Array:
-        """So many values from the first to the last."""
-        raise NotImplementedError
-
 
 class Linspace(_Levels):
     """`[first, last, how many]`: values evenly spaced."""
 
     meaning: ClassVar[str] = "[first, last, how many], evenly spaced"
-
-    def between(self, first: float, last: float, many: int) -> Array:
-        return np.linspace(first, last, many)
+    between = staticmethod(np.linspace)
 
 
 class Geomspace(_Levels):
     """`[first, last, how many]`: values each the same multiple of the one before."""
 
     meaning: ClassVar[str] = "[first, last, how many], each the same multiple of the one before"
-
-    def between(self, first: float, last: float, many: int) -> Array:
-        return np.geomspace(first, last, many)
+    between = staticmethod(np.geomspace)
 
 
 def _countable(given: Draw) -> Draw:

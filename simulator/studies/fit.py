@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.errors import Problem, RunFolderError, ScenarioError
+from simulator.errors import Problem, ScenarioError
+from simulator.records.folder import check_vacant
 from simulator.records.report import plain, versions
 from simulator.scenario import Scenario
 from simulator.scenario.variation import Variation
@@ -158,7 +158,7 @@ def fit(study: Source, *, out: str | Path | None = None, seed: int | None = None
 def fitted(study: FitStudy, out: str | Path | None = None, progress: Progress = silent) -> Fit:
     """The same of a study that is loaded."""
     if out is not None:
-        check_vacant(Path(out), overwrite=True)
+        check_vacant(Path(out), "fit", OURS, overwrite=True)
     search = Search(FitModel(study))
     minima = search.minima(progress)
     if not minima:
@@ -168,17 +168,6 @@ def fitted(study: FitStudy, out: str | Path | None = None, progress: Progress = 
     if out is not None:
         write(found, Path(out))
     return found
-
-
-def check_vacant(folder: Path, *, overwrite: bool, ours: Set[str] = OURS) -> None:
-    """Raises `RunFolderError` if a folder holds a fit that may not be replaced, or anything else."""
-    if folder.exists() and not folder.is_dir():
-        raise RunFolderError(f"{folder}: found a file; expected a folder or nothing")
-    names = {file.name for file in folder.iterdir()} if folder.exists() else set[str]()
-    if names - ours:
-        raise RunFolderError(f"{folder}: found a folder with other files than a fit's; --out writes elsewhere")
-    if names and not overwrite:
-        raise RunFolderError(f"{folder}: found a fit; --overwrite replaces it, --out writes elsewhere")
 
 
 def write(found: Fit, folder: Path) -> None:
