@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from benchmarks.harness import Columns, Group, Groups, Line, Side
 from simulator.scenario import load
 from simulator.schedulers.market import Market
-from simulator.simulation import market_of as model_of
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "extras" / "digits.yaml"
 SPLITS = 5
@@ -32,7 +31,7 @@ def market_of(seed: int, *, hidden: bool = True) -> Market:
         data = scenario.resolved
         del data["learning"]["hidden"], data["goods"]
         scenario = load(data)
-    return model_of(scenario)
+    return scenario.market()
 
 
 def plain(market: Market, ticks: int, orders: list[NDArray[np.intp]]) -> tuple[Array, Array]:

@@ -11,7 +11,6 @@ import numpy as np
 
 from benchmarks.harness import Group, Groups, Line, Side
 from simulator.scenario import load
-from simulator.simulation import market_of
 
 
 def network(firms: int, seed: int = 1) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def ticks(firms: int, engine: str, count: int) -> Side:
     scenario = load(network(firms), settings={"run.engine": engine})
 
     def start() -> Callable[[], Any]:
-        market = market_of(scenario)
+        market = scenario.market()
         for _ in range(2):
             market.advance()
 

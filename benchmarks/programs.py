@@ -18,7 +18,6 @@ from simulator.records.recorder import Recorder
 from simulator.scenario import load
 from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions
-from simulator.simulation import market_of
 
 OPERATIONS = 10_000
 LAYERS = 40
@@ -92,7 +91,7 @@ def computing(operations: int, ticks: int, sweeps: int) -> Group:
     used = [place for place in range(width) if f"x{place}" in data["goods"]]
     data |= {"supply": {f"x{place}": inputs[place] for place in used}}
     scenario = load(data)
-    market = market_of(scenario)
+    market = scenario.market()
     for _ in range(2 * LAYERS):
         market.advance()
     at = [market.economy.goods.index(f"x{place}") for place in used]

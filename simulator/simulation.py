@@ -26,11 +26,6 @@ MOST_WAITS = 64
 """After so many ticks that were looked at, at most, it is tried again to pass over some."""
 
 
-def market_of(scenario: Scenario) -> Market:
-    """The market of a scenario before its first tick."""
-    return Market(scenario.scheduler, scenario.economy, scenario.initial_prices, scenario.run.seed)
-
-
 class Simulation:
     """A scenario in motion: the market, what names its outcome, and the recorder.
 

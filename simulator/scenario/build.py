@@ -103,8 +103,11 @@ class Scenario:
             return self.run.engine
         if self.scheduler.in_arrays(self.economy):
             return "arrays"
-        market = Market(self.scheduler, self.economy, self.initial_prices, self.run.seed)
-        return self.scheduler.served_by(market.advance())
+        return self.scheduler.served_by(self.market().advance())
+
+    def market(self) -> Market:
+        """Its market before the first tick."""
+        return Market(self.scheduler, self.economy, self.initial_prices, self.run.seed)
 
     @cached_property
     def text(self) -> str:
