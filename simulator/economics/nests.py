@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import CES, Form, Leontief, curvature_of, hessian_of
-from simulator.economics.means import Array
+from simulator.economics.means import Array, log_power_mean, shared_out
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,22 @@ class Nest(Form):
         for table in nested:
             spread = spread + table
         return spread
+
+
+def calibrated(elasticity: Array, quantities: Array, prices: Array) -> CES | Leontief:
+    """The form of which one unit is cheapest as `quantities` `x0` at `prices` `p0`, both `(rows, branches)`.
+
+    Its unit cost is `c0 (sum_i t_i (p_i/p0_i)^(1-s))^(1/(1-s))` with `c0 = p0.x0` and shares `t_i = p0_i x0_i / c0`:
+    calibrated shares, of elasticity of substitution `s` `(rows,)`, 0 for fixed proportions. A branch that is a nest,
+    calibrated by itself, has quantity 1 and the price `c0` of the nest. Source: Rutherford (1995).
+    """
+    if _fixed(elasticity):
+        return Leontief(quantities)
+    worth = quantities * prices
+    cost, logs = worth.sum(axis=-1), np.log(prices)
+    parts = worth / cost[:, None]
+    scale = cost * np.exp(log_power_mean(-logs, parts, 1.0 - elasticity))
+    return CES(elasticity, shared_out(logs * (elasticity[:, None] - 1.0), parts), scale)
 
 
 def _columns(columns: Sequence[Array]) -> Array:

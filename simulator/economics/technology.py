@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ class Technology(Rows, ABC):
     `input_prices` `(inputs,)`, in numeraire per unit, are the same for all rows.
     """
 
+    constant_returns: ClassVar[bool] = False
+    """Whether there is a plan for each level of activity (`ConstantReturns`) in the place of one of largest profit."""
     count: int = 1
     negative_output: bool = False
     """Whether firms may make less than nothing, of a good they can buy outside."""
