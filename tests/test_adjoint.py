@@ -107,7 +107,7 @@ def objective(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, net
 def optimum(economy: Economy, at: Equilibrium) -> float:
     """The planner's objective where the plans of an equilibrium are carried out."""
     balance = at.balance
-    made = economy.total_supply + economy.made(outputs(economy, balance.inputs))
+    made = economy.total_supply + economy.made(outputs(economy, balance.inputs), economy.outlet_yield)
     net = made - economy.over_edges(balance.inputs) - balance.consumption.sum(axis=0)
     np.testing.assert_allclose(np.where(economy.is_outside, 0.0, net), 0.0, atol=1e-8)
     return objective(economy, balance.inputs, balance.consumption, net)
@@ -184,7 +184,7 @@ def pushed(economy: Economy, inputs: np.ndarray, consumption: np.ndarray, good: 
     for _ in range(400):
         share = np.divide(amount, before, out=np.ones(len(before)), where=before > 0)
         there = inputs * share[economy.edge_good]
-        gained = economy.made(outputs(economy, there) - base)
+        gained = economy.made(outputs(economy, there) - base, economy.outlet_yield)
         following = before + np.where(economy.is_outside, 0.0, gained)
         following[good] += more
         net = np.where(economy.is_outside, gained, 0.0)
@@ -208,12 +208,12 @@ def test_out_of_equilibrium_the_adjoint_is_what_one_more_unit_used_would_add(nam
             continue
         inputs, consumption, fraction = market.inputs, market.consumption, None
         if trade == "at_equilibrium":
-            fraction = share_out(economy, inputs, consumption.sum(axis=0), market.planned_outputs)
+            fraction = share_out(economy, inputs, consumption.sum(axis=0), market.planned_outputs, economy.outlet_yield)
             inputs, consumption = inputs * fraction[economy.edge_good], consumption * fraction
         products = marginal_products(economy, market.prices, inputs)
         seen = [cohort.totals(fraction, objective=True) for cohort in cohorts_of(market)]
         objective = sum((totals.worth.objective for totals in seen), np.zeros(len(economy.goods)))
-        adjoint = adjoints(economy, inputs, consumption.sum(axis=0), products, objective)
+        adjoint = adjoints(economy, inputs, consumption.sum(axis=0), products, objective, economy.outlet_yield)
         in_use = used(economy, inputs, consumption.sum(axis=0))
         np.testing.assert_array_equal(adjoint[economy.is_outside], economy.outside[economy.is_outside])
         for good in np.flatnonzero((in_use > 0) & ~economy.is_outside):
@@ -258,7 +258,9 @@ def test_a_firm_that_idles_hides_what_lies_upstream_and_nothing_else() -> None:
     economy = scenario.economy
     inputs, nothing = np.array([1.0, 1.0, 0.0, 0.25]), np.zeros(5)
     with np.errstate(all="ignore"):
-        found = adjoints(economy, inputs, nothing, marginal_products(economy, np.ones(5), inputs), nothing)
+        found = adjoints(
+            economy, inputs, nothing, marginal_products(economy, np.ones(5), inputs), nothing, economy.outlet_yield
+        )
     np.testing.assert_array_equal(found, [np.nan, np.nan, np.nan, 1.0, 1.0])
 
 
@@ -278,7 +280,7 @@ def test_where_a_loop_returns_more_than_it_takes_the_adjoint_is_empty(quantity: 
     slope = 0.5 * 2 / float(np.sqrt(quantity))
     assert bool(slope < 1) is converges
     products = marginal_products(economy, np.array([1.0, 3.0]), inputs)
-    found = adjoints(economy, inputs, nothing, products, nothing)
+    found = adjoints(economy, inputs, nothing, products, nothing, economy.outlet_yield)
     final = 0.5 * 3 * 0.5 / np.sqrt(quantity)
     expected = final / (1 - slope) if converges else np.nan
     assert found[0] == pytest.approx(expected, rel=1e-12, nan_ok=True)
@@ -328,9 +330,9 @@ def test_the_share_out_is_feasible_and_wastes_nothing(name: str, prices: list[fl
     quoted = np.where(economy.is_outside, economy.outside, prices[: len(economy.goods)])
     plans = economy.balance(quoted)
     consumption = plans.consumption.sum(axis=0)
-    given = share_out(economy, plans.inputs, consumption, plans.outputs)
+    given = share_out(economy, plans.inputs, consumption, plans.outputs, economy.outlet_yield)
     inputs = plans.inputs * given[economy.edge_good]
-    available = economy.total_supply + economy.made(outputs(economy, inputs))
+    available = economy.total_supply + economy.made(outputs(economy, inputs), economy.outlet_yield)
     wanted = used(economy, plans.inputs, consumption)
     handed = used(economy, inputs, consumption * given)
     split = ~economy.is_outside & (wanted > 0)

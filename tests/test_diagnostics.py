@@ -22,7 +22,7 @@ def picture(scenario: Scenario, prices: Array) -> Diagnosis:
     """The linear picture at some prices, which speaks of some goods."""
     economy = scenario.economy
     balance = economy.balance(prices)
-    made = economy.user_prices.profit_slopes(balance.outputs, balance.inputs).sum(axis=0)
+    made = economy.user_prices.profit_slopes(prices, balance.outputs, balance.inputs).sum(axis=0)
     known = (balance.prices, balance.demand, balance.supply, made, economy.jacobian(balance))
     ((ticks, found),) = diagnose(economy, scenario.rule, Markets(*(each[None] for each in known)))
     assert ticks.tolist() == [0]

@@ -85,7 +85,11 @@ def test_walras(data: dict[str, Any], seed: int) -> None:
     )
     assert prices @ balance.consumption.sum(axis=0) == pytest.approx(spent, rel=1e-12)
     inside = np.where(economy.is_outside, 0.0, prices)
-    own = balance.consumption.sum(axis=0) + economy.over_edges(balance.inputs) - economy.made(balance.outputs)
+    own = (
+        balance.consumption.sum(axis=0)
+        + economy.over_edges(balance.inputs)
+        - economy.made(balance.outputs, economy.outlet_yield)
+    )
     value = spent - balance.profits.sum() - prices @ economy.total_supply
     value -= np.where(economy.is_outside, prices, 0.0) @ (own - economy.total_supply)
     assert inside @ balance.excess_demand == pytest.approx(value, rel=1e-9, abs=1e-9 * (prices @ balance.scale))

@@ -124,7 +124,7 @@ def solved(scenario: Scenario) -> np.ndarray:
 def objective(path: PlannerPath, sweep: Sweep) -> float:
     """Net sales to the outside at its prices, quasi-linear utility, and `B ln u` of those with a budget."""
     economy = path.economy
-    made, used = economy.made(outputs(economy, sweep.inputs)), economy.over_edges(sweep.inputs)
+    made, used = economy.made(outputs(economy, sweep.inputs), economy.outlet_yield), economy.over_edges(sweep.inputs)
     total = 0.0
     for cohort, intended in zip(economy.consumers, path.intentions.consumption, strict=True):
         bundles = intended * sweep.fraction

@@ -371,6 +371,17 @@ def test_rationing_gives_the_long_side_its_share_of_the_short_one(markets: list[
         assert np.all(fraction[full] == 1.0)
 
 
+@given(st.lists(st.tuples(quantity, quantity, quantity), min_size=1, max_size=6))
+def test_those_of_a_lower_rank_share_what_the_first_have_left(markets: list[tuple[float, float, float]]) -> None:
+    first, later, sales = (np.array(side) for side in zip(*markets, strict=True))
+    served = ration(later, sales, np.zeros(0, dtype=np.intp), first)
+    assert served.first is not None
+    np.testing.assert_allclose(served.first * first, np.minimum(first, sales), rtol=1e-15)
+    left = np.maximum(sales - first, 0.0)
+    np.testing.assert_allclose(served.purchases * later, np.minimum(later, left), rtol=1e-12)
+    np.testing.assert_allclose(served.traded, np.minimum(first + later, sales), rtol=1e-12)
+
+
 def test_goods_fill_an_empty_chain_one_link_a_tick() -> None:
     market = market_of(CHAIN, start="empty")
     market.advance()

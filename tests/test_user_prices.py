@@ -92,7 +92,7 @@ def test_derivatives_are_those_in_market_prices(data: dict[str, Any], seed: int)
     prices, h = prices_of(economy, seed), 1e-6
     balance = economy.balance(prices)
     jacobian = economy.jacobian(balance)
-    gradient = economy.user_prices.profit_slopes(balance.outputs, balance.inputs)
+    gradient = economy.user_prices.profit_slopes(prices, balance.outputs, balance.inputs)
     for good, unit in enumerate(np.eye(len(prices))):
         up, down = (economy.balance(prices + s * h * unit, balance.inputs) for s in (1, -1))
         slope = (up.excess_demand - down.excess_demand) / (2 * h)

@@ -14,6 +14,8 @@ from simulator.economics.behaviour import Behaviour, BestResponse
 from simulator.economics.forms import Array
 from simulator.economics.technology import Plan, Technology
 
+LEAST = 1e-12
+"""A level falls no lower than this part of where it began."""
 ROUNDING = 1e-12
 """A relative wedge that rounding alone can leave."""
 
@@ -68,4 +70,36 @@ def _goes_past(
     return rise < -noise
 
 
-BEHAVIOURS: dict[str, type[Behaviour]] = {"best_response": BestResponse, "marginal_adjustment": MarginalAdjustment}
+@dataclass(frozen=True)
+class Activity:
+    """`ln y += rate (r - c) / max(r, c)` of a level `y`, unit revenue `r` and unit cost `c` at the tick's prices: for
+    constant returns, where profit has no maximum at which a firm would want to produce.
+
+    Levels move before anybody plans, never below `LEAST` of where they began; then a firm orders the cheapest inputs
+    for its level. No step exceeds the rate.
+    """
+
+    rate: Annotated[float, Field(gt=0, le=10, description="largest step of a level's logarithm in a tick")] = 0.1
+    start: Annotated[float, Field(gt=0, description="the level at tick 0")] = 1.0
+    meaning: ClassVar = (
+        "constant returns: a level rises with unit profit, ln y += rate (revenue - cost) / max(revenue, cost), and is "
+        "produced with the cheapest inputs"
+    )
+
+    def raised(self, level: Array, revenue: Array, cost: Array) -> Array:
+        """The level `(rows,)` after a step, of what a unit brings and takes, `(rows,)` each."""
+        with np.errstate(invalid="ignore"):
+            pull = (revenue - cost) / np.maximum(np.maximum(revenue, cost), 1e-300)
+        return np.maximum(level * np.exp(self.rate * pull), LEAST * self.start)
+
+    def plan(
+        self, technology: Technology, price: float, input_prices: Sequence[float], inputs: Array, *, first: bool
+    ) -> Plan:
+        raise TypeError(f"{type(technology).__name__} has no activity level; expected constant returns")
+
+
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    "best_response": BestResponse,
+    "marginal_adjustment": MarginalAdjustment,
+    "activity": Activity,
+}

@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.dynamics.consumers import AccountTotals, Orders, book, order, plan
 from simulator.dynamics.crowds import FEWEST_ROWS, Crowd
+from simulator.dynamics.levels import plan_at_level
 from simulator.dynamics.market_tick import MarketState, Plans, Trades
 from simulator.dynamics.trading import Trade, ration
 from simulator.economics import allocation
@@ -33,6 +34,7 @@ class Layout:
         self._own_edges, self._own_outlets = edges[own], outlets[own]
         many = [number for number, cohort in enumerate(economy.consumers) if cohort.size >= FEWEST_ROWS]
         self.crowds = {number: Crowd(economy.consumers[number]) for number in many if compiled}
+        self.first_served = np.isin(economy.edge_firm, economy.level_firm)
         budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)
         self.budgets = sum(budgets, np.zeros(())).item()
 
@@ -55,6 +57,13 @@ class Layout:
         entries = len(self.economy.firms)
         return np.bincount(self.economy.firm_entry, firms, entries).astype(float, copy=False)
 
+    def counted_on(self, firms: Array) -> Array:
+        """Planned profits `(firms,)` that owners count on, `(firm entries,)`: of constant returns they are nobody's."""
+        profits = self.by_entry(firms)
+        if not self.economy.level_firm.size:
+            return profits
+        return np.where([firm.levels > 0 for firm in self.economy.firms], 0.0, profits)
+
     def own_use(self, planned_inputs: Array, stock: Array) -> tuple[Array, Array]:
         """What each firm keeps of its own stock for its own inputs, `(edges,)`, and the stock that is left."""
         edges, outlets = self._own_edges, self._own_outlets
@@ -66,23 +75,31 @@ class Layout:
 
 
 def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, list[Orders]]:
-    """Everybody plans at the going prices; consumers count on the profits the firms plan, and where there is trade in
-    every tick their plans come with orders.
+    """Everybody plans at the going prices, levels having moved before; consumers count on the profits the firms plan,
+    and where there is trade in every tick their plans come with orders.
     """
     economy, user_prices = layout.economy, layout.economy.user_prices
     first, faced = bool(state.tick == 0), user_prices.of_firms(prices)
     inputs, outputs = [np.zeros(0)], [np.zeros(0)]
-    for firm, edges, (price, input_prices) in zip(economy.firms, economy.edge_rows, faced, strict=True):
-        last = state.planned_inputs[edges].reshape(firm.rows, -1)
-        plans = partial(firm.behaviour.plan, firm.technology, first=first)
-        planned = traced_or_called(plans, f"a plan of {type(firm.technology).__name__}")(price, input_prices, last)
+    levels, revenues, costs = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    rows = zip(economy.firms, economy.edge_rows, economy.level_rows, faced, strict=True)
+    for firm, edges, own, (price, input_prices) in rows:
+        if firm.technology.constant_returns:
+            planned, level, revenue, cost = plan_at_level(firm, price, input_prices, state.levels[own], first=first)
+            for part, one in ((levels, level), (revenues, revenue), (costs, cost)):
+                part.append(one)
+        else:
+            last = state.planned_inputs[edges].reshape(firm.rows, -1)
+            plans = partial(firm.behaviour.plan, firm.technology, first=first)
+            planned = traced_or_called(plans, f"a plan of {type(firm.technology).__name__}")(price, input_prices, last)
         inputs.append(planned.inputs.ravel())
         outputs.append(planned.output)
     chosen, made, orders = np.concatenate(inputs), np.concatenate(outputs), list[Orders]()
+    at_levels = [np.concatenate(part) for part in (levels, revenues, costs)]
     if not economy.consumers:
         none, goods = np.zeros(0), len(prices)
-        return Plans(chosen, made, none, none, np.zeros((0, goods)), np.zeros(goods)), orders
-    profits = layout.by_entry(user_prices.cash_flow(prices, economy.at_outlets(made), chosen))
+        return Plans(chosen, made, none, none, np.zeros((0, goods)), np.zeros(goods), *at_levels), orders
+    profits = layout.counted_on(user_prices.cash_flow(prices, economy.made_at(prices, made), chosen))
     bundles: list[tuple[Array, Array | float]] = []
     for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
         faced, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
@@ -94,34 +111,42 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
             summed = None if together is None else together.plan(prices, faced, profits)
             bundles.append(summed or (crowd.plan(*given) if crowd else plan(cohort, *given)))
     consumption, spending = (np.stack(part) for part in zip(*bundles, strict=True))
-    return Plans(chosen, made, profits, spending, consumption, consumption.sum(axis=0)), orders
+    return Plans(chosen, made, profits, spending, consumption, consumption.sum(axis=0), *at_levels), orders
 
 
 def settle(
     layout: Layout, state: MarketState, prices: Array, plans: Plans, orders: Sequence[Orders]
 ) -> tuple[Trades, tuple[Array, ...]]:
     """Trade at the going prices: orders are net of own use, the long side is rationed, goods and money move. Also the
-    accounts afterwards; cash flow is paid out in full by shares.
+    accounts afterwards; cash flow is paid out in full by shares. Firms of constant returns are served first: in
+    proportion with consumers, a loop of fixed proportions would stay at any fraction of its plans for ever.
     """
     economy, trade, goods = layout.economy, layout.trade, len(prices)
     starts = state.tick == 0 and trade.start == "stocked"
     first = state.stock
     if starts:
-        first = economy.at_outlets(plans.planned_outputs) * (1.0 - layout.made_for_outside)
+        first = economy.made_at(prices, plans.planned_outputs) * (1.0 - layout.made_for_outside)
     kept, stock = layout.own_use(plans.planned_inputs, first)
     ordered = plans.planned_inputs - kept
     wanted, offered = (
         np.stack([getattr(each, side) for each in orders]) if orders else np.zeros((0, goods))
         for side in ("wanted", "offered")
     )
-    purchases = np.bincount(economy.edge_good, ordered, goods) + wanted.sum(axis=0)
     sales = economy.supply + np.bincount(economy.outlet_good, stock, goods) + offered.sum(axis=0)
-    fills = ration(purchases, sales, layout.outside)
+    first_served, later, before = layout.first_served, ordered, None
+    if first_served.any():
+        before = np.bincount(economy.edge_good, np.where(first_served, ordered, 0.0), goods).astype(float, copy=False)
+        later = np.where(first_served, 0.0, ordered)
+    purchases = np.bincount(economy.edge_good, later, goods) + wanted.sum(axis=0)
+    fills = ration(purchases, sales, layout.outside, before)
 
-    bought = ordered * fills.purchases[economy.edge_good]
+    filled = fills.purchases[economy.edge_good]
+    if fills.first is not None:
+        filled = np.where(first_served, fills.first[economy.edge_good], filled)
+    bought = ordered * filled
     inputs = bought + kept
     outputs = allocation.outputs(economy, inputs)
-    made = economy.at_outlets(outputs)
+    made = economy.made_at(prices, outputs)
     exported = made * layout.made_for_outside
     sold = stock * fills.sales[economy.outlet_good]
     left = (stock - sold) * (1.0 - trade.spoilage) + (made - exported)
@@ -165,7 +190,7 @@ def settle(
 def no_trade(layout: Layout, prices: Array, plans: Plans, stock: Array) -> Trades:
     """What is recorded where nobody trades: plans stand in the place of deeds, stocks stay as they were."""
     economy, goods, none = layout.economy, np.zeros(len(prices)), np.zeros(0)
-    nothing, made = np.zeros(plans.planned_consumption.shape), economy.at_outlets(plans.planned_outputs)
+    nothing, made = np.zeros(plans.planned_consumption.shape), economy.made_at(prices, plans.planned_outputs)
     return Trades(
         traded=goods,
         bought_fraction=none,

@@ -21,13 +21,14 @@ class MarketState(NamedTuple):
     """All that the coming tick, the number `tick`, depends on beside the economy.
 
     The `prices` `(goods,)` that it quotes, the inputs planned last `(edges,)` (a guess before the first tick), the
-    `stock` left `(outlets,)`, what is in the consumers' `accounts`, `(rows,)` for each cohort, and the `memory` of the
-    price rule.
+    activity `levels` of firms of constant returns `(levels,)` as they were last, the `stock` left `(outlets,)`, what is
+    in the consumers' `accounts`, `(rows,)` for each cohort, and the `memory` of the price rule.
     """
 
     tick: int
     prices: Array
     planned_inputs: Array
+    levels: Array
     stock: Array
     accounts: tuple[Array, ...]
     memory: tuple[Array, ...]
@@ -36,7 +37,8 @@ class MarketState(NamedTuple):
 class Plans(NamedTuple):
     """What everybody intends: `planned_inputs` `(edges,)`, `planned_outputs` `(firms,)` and the `planned_profits` of
     each entry `(firm entries,)` if somebody may own them, `spending` `(cohorts,)`, `planned_consumption` `(cohorts,
-    goods)` and its sum `consumers_planned` `(goods,)`.
+    goods)` and its sum `consumers_planned` `(goods,)`. Firms of constant returns produce at `levels`, a unit of which
+    brings `unit_revenues` and takes `unit_costs`, `(levels,)` each.
     """
 
     planned_inputs: Array
@@ -45,6 +47,9 @@ class Plans(NamedTuple):
     spending: Array
     planned_consumption: Array
     consumers_planned: Array
+    levels: Array
+    unit_revenues: Array
+    unit_costs: Array
 
 
 class Trades(NamedTuple):
@@ -77,9 +82,10 @@ class Trades(NamedTuple):
 
 
 class MarketTick(NamedTuple):
-    """A tick: its number, whether plans were finite, `max_relative_excess_demand` (`residual`), prices `(goods,)`
-    quoted and next, planned demand and supply `(goods,)`, the residual that the best choice among equally good bundles
-    leaves (`split_gap`, not a number where there is none), then the fields of `Plans` and `Trades`.
+    """A tick: its number, whether plans were finite, how far markets are from clearing and activities from unit profits
+    of 0 (`residual`), prices `(goods,)` quoted and next, planned demand and supply `(goods,)`, the residual that the
+    best choice among equally good bundles leaves (`split_gap`, not a number where there is none), then the fields of
+    `Plans` and `Trades`.
     """
 
     tick: int
@@ -96,6 +102,9 @@ class MarketTick(NamedTuple):
     spending: Array
     planned_consumption: Array
     consumers_planned: Array
+    levels: Array
+    unit_revenues: Array
+    unit_costs: Array
     traded: Array
     bought_fraction: Array
     sold_fraction: Array

@@ -27,7 +27,11 @@ def walras_residual(economy: Economy, ticks: Ticks) -> Array:
     it.
     """
     prices, outside = ticks.prices, economy.is_outside
-    inputs, sold, users = ticks.planned_inputs, economy.at_outlets(ticks.planned_outputs), economy.user_prices
+    inputs, sold, users = (
+        ticks.planned_inputs,
+        economy.made_at(ticks.prices, ticks.planned_outputs),
+        economy.user_prices,
+    )
     net_supply = economy.total_supply + economy.over_outlets(sold) - economy.over_edges(inputs)
     profits = np.sum(sold * users.outlet_prices(prices), axis=-1) - np.sum(inputs * users.input_prices(prices), axis=-1)
     revenue = users.revenue(prices, inputs, sold, ticks.planned_consumption)

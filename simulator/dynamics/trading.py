@@ -28,25 +28,37 @@ class Trade:
 
 class Fills(NamedTuple):
     """What came of the orders for each good, `(goods,)` each: fractions served of purchases and sales, quantity traded
-    inside.
+    inside, and the fraction served of purchases that come `first`, where some do.
     """
 
     purchases: Array
     sales: Array
     traded: Array
+    first: Array | None = None
 
 
-def ration(purchases: Array, sales: Array, outside: NDArray[np.intp]) -> Fills:
-    """Proportional rationing: both sides of a market trade `min(purchases, sales)`, each in proportion to its orders.
+def ration(purchases: Array, sales: Array, outside: NDArray[np.intp], first: Array | None = None) -> Fills:
+    """Proportional rationing: both sides of a market trade the smaller of what is ordered and offered, each in
+    proportion to its orders. Where purchases come `first` `(goods,)` they are served before others.
 
     Goods with an outside price (their indices) are traded with the outside in any amount: every order is served.
     """
-    traded = np.minimum(purchases, sales)
-    # The floor only keeps 0/0 from arising where nobody orders: whatever fraction of nothing is served is nothing.
-    bought, sold = traded / np.maximum(purchases, _NO_ORDER), traded / np.maximum(sales, _NO_ORDER)
+    served, left = None, sales
+    if first is not None:
+        served, left = _fraction(np.minimum(first, sales), first), np.maximum(sales - first, 0.0)
+    traded = np.minimum(purchases, left)
+    bought = _fraction(traded, purchases)
+    traded = traded if first is None else traded + np.minimum(first, sales)
+    sold = _fraction(traded, sales)
     if outside.size:
-        bought[outside] = sold[outside] = 1.0
-    return Fills(bought, sold, traded)
+        for fraction in (bought, sold) if served is None else (bought, sold, served):
+            fraction[outside] = 1.0
+    return Fills(bought, sold, traded, served)
+
+
+def _fraction(filled: Array, orders: Array) -> Array:
+    # The floor only keeps 0/0 from arising where nobody orders: whatever fraction of nothing is served is nothing.
+    return filled / np.maximum(orders, _NO_ORDER)
 
 
 _NO_ORDER = 1e-300

@@ -16,6 +16,7 @@ from simulator.economics.rows import Rows, blocks
 if TYPE_CHECKING:
     from simulator.economics.taste import Taste
     from simulator.economics.technology import Technology
+    from simulator.economics.transformation import CET
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Firm:
     """One entry of `count` firms: a technology, the goods it makes, the goods it uses (indices, in the technology's
     order), and how it plans. Firms that are all alike are one row of the technology, which stands for them together.
 
-    Several goods are made jointly: a unit of output is `yields` units of each of `outputs` (one of each, unless said).
+    Several goods are made jointly: a unit of output is `yields` units of each of `outputs` (one of each, unless said),
+    or what a `transformation` makes of it at going prices.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Firm:
     count: int = 1
     behaviour: Behaviour = field(default_factory=BestResponse)
     yields: tuple[float, ...] = ()
+    transformation: CET | None = None
 
     @cached_property
     def rows(self) -> int:
@@ -45,18 +48,21 @@ class Firm:
         return tuple(zip(self.outputs, self.yields or (1.0,) * len(self.outputs), strict=True))
 
     @cached_property
+    def levels(self) -> int:
+        """How many activity levels the entry has: one for each row if returns are constant."""
+        return self.rows if self.technology.constant_returns else 0
+
+    @cached_property
     def traded(self) -> NDArray[np.intp]:
         """The goods made, then those used, `(outlets + inputs,)`."""
         return np.array([*self.outputs, *self.inputs], dtype=np.intp)
 
     @cached_property
-    def sides(self) -> tuple[NDArray[np.intp], Array]:
+    def sides(self) -> NDArray[np.intp]:
         """Of each good traded, `(outlets + inputs,)`: 0 if it is a part of the output, else the input's number from 1
-        on; and how much of the good a unit of output, or of the input, is.
+        on.
         """
-        amounts = [amount for _, amount in self.products]
-        side = [0] * len(amounts) + list(range(1, 1 + len(self.inputs)))
-        return np.array(side, dtype=np.intp), np.array([*amounts, *[1.0] * len(self.inputs)])
+        return np.array([0] * len(self.outputs) + list(range(1, 1 + len(self.inputs))), dtype=np.intp)
 
 
 @dataclass(frozen=True)

@@ -102,24 +102,27 @@ def bids(
     return np.divide(total, flow, out=np.full(total.shape, np.nan), where=flow > 0)
 
 
-def share_out(economy: Economy, planned_inputs: Array, consumption: Array, planned_outputs: Array) -> Array:
+def share_out(
+    economy: Economy, planned_inputs: Array, consumption: Array, planned_outputs: Array, yields: Array
+) -> Array:
     """The fraction of planned demand that each good's users get, `(..., goods)`, if what arrives is passed forward.
 
     Each good is split among its users in proportion to planned demand: `planned_inputs` `(..., edges)`, all
-    `consumption` `(..., goods)`; `planned_outputs` `(..., firms)`. Goods with an outside price are had as planned (1).
-    In a loop this is the largest fixed point, iterated from planned supplies.
+    `consumption` `(..., goods)`; `planned_outputs` `(..., firms)`, of which a unit is `yields` `(..., outlets)`. Goods
+    with an outside price are had as planned (1). In a loop this is the largest fixed point, iterated from planned
+    supplies.
     """
     # Where it is traced, each of the passes through many firms would be written down.
     passed = _passed_forward if len(economy.firm_entry) <= FEW_FIRMS else _passed_forward_at_once
-    return passed(economy, planned_inputs, consumption, planned_outputs)
+    return passed(economy, planned_inputs, consumption, planned_outputs, yields)
 
 
-def _passed_forward(economy: Economy, planned_inputs: Array, consumption: Array, made: Array) -> Array:
+def _passed_forward(economy: Economy, planned_inputs: Array, consumption: Array, made: Array, yields: Array) -> Array:
     planned = used(economy, planned_inputs, consumption)
     given = ~economy.is_outside & (planned > 0)
     fraction = np.ones(planned.shape)
     for _ in range(max(1000, 2 * len(economy.firms))):
-        available = economy.total_supply + economy.made(np.maximum(made, 0.0))
+        available = economy.total_supply + economy.made(np.maximum(made, 0.0), yields)
         fraction = np.divide(available, planned, out=np.ones(planned.shape), where=given)
         following = outputs(economy, planned_inputs * fraction[..., economy.edge_good])
         if (following == made).all():

@@ -38,6 +38,15 @@ def relative_excess_demand(
     return np.maximum(shortage, glut)[free].max(initial=0.0)
 
 
+def relative_unit_profit(revenues: Array, costs: Array, levels: Array, worth: Array | float) -> Array:
+    """`max_f max((r_f - c_f) / max(r_f, c_f), y_f |r_f - c_f| / W)` `()` of unit revenues, unit costs and levels
+    `(levels,)`: 0 exactly where no activity earns anything and those that lose are idle. `worth` is `W`, the value of
+    all that is traded.
+    """
+    gaps, largest = revenues - costs, np.maximum(np.maximum(revenues, costs), 1e-300)
+    return np.maximum(gaps / largest, levels * np.abs(gaps) / np.maximum(worth, 1e-300)).max(initial=0.0)
+
+
 BOTTOM = 1e-9
 """A floor below this part of the initial price keeps a number in range, it is no fact about the market: a price that
 lies there has run away, or is that of a free good.

@@ -37,7 +37,8 @@ class MarketPlans(NamedTuple):
 
     `demand` and `supply` include the outside's part at goods with an outside price, so `excess_demand` is 0 there.
     `consumption` is `(cohorts, goods)`, `incomes` a `(rows,)` for each cohort, `inputs` `(edges,)`, `outputs`
-    `(firms,)`, `profits` `(firm entries,)`.
+    `(firms,)`, `profits` `(firm entries,)` that are somebody's income, `levels` `(levels,)` at which firms of constant
+    returns produce, and what a unit of level brings them, `unit_revenues` and `unit_costs` `(levels,)`.
     """
 
     prices: Array
@@ -48,6 +49,14 @@ class MarketPlans(NamedTuple):
     inputs: Array
     outputs: Array
     profits: Array
+    levels: Array
+    unit_revenues: Array
+    unit_costs: Array
+
+    @property
+    def unit_profits(self) -> Array:
+        """`pi = r - c` per unit of level, `(levels,)`."""
+        return self.unit_revenues - self.unit_costs
 
     @property
     def excess_demand(self) -> Array:
@@ -58,6 +67,17 @@ class MarketPlans(NamedTuple):
     def scale(self) -> Array:
         """`s = max(demand, supply)` per good, `(goods,)`."""
         return np.maximum(self.demand, self.supply)
+
+
+class Production(NamedTuple):
+    """What firms plan: the last fields of `MarketPlans`."""
+
+    inputs: Array
+    outputs: Array
+    profits: Array
+    levels: Array
+    unit_revenues: Array
+    unit_costs: Array
 
 
 @dataclass(frozen=True)
@@ -150,38 +170,62 @@ class Economy(FirmLayout):
         """Where the search for best inputs begins before there is a last plan, `(edges,)`."""
         return np.ones(len(self.edge_good))
 
-    def profits(self, prices: Array, guess: Array) -> tuple[Array, Array, Array]:
-        """Profit of every firm entry `(firm entries,)` and its gradient: outputs `(firms,)` and inputs `(edges,)`."""
-        profits, outputs, inputs = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
-        faced = zip(self.firms, self.edge_rows, self.user_prices.of_firms(prices), strict=True)
-        for firm, edges, (price, input_prices) in faced:
-            near = guess[edges].reshape(firm.rows, -1)
-            value, plan = asked(firm.technology, "profit")(price, input_prices, near)
-            profits.append(value.sum(keepdims=True))
-            outputs.append(plan.output)
-            inputs.append(plan.inputs.ravel())
-        return np.concatenate(profits), np.concatenate(outputs), np.concatenate(inputs)
+    def first_levels(self) -> Array:
+        """Activity levels before any are known, `(levels,)`."""
+        return np.ones(len(self.level_firm))
 
-    def balance(self, prices: Array, guess: Array | None = None) -> MarketPlans:
-        """Everybody's plans at `prices` `(goods,)`; `guess` `(edges,)` are inputs near the best ones."""
-        profits, outputs, inputs = self.profits(prices, self.first_guess() if guess is None else guess)
-        incomes, bought = list[Array](), list[Array]()
+    def production(self, prices: Array, guess: Array, levels: Array) -> Production:
+        """What firms plan at `prices` `(goods,)`: of decreasing returns the gradient of each firm entry's profit, at
+        inputs near a `guess` `(edges,)`, of constant returns that of unit cost at their `levels` `(levels,)`. The
+        profit of these is nobody's income.
+        """
+        parts: tuple[list[Array], ...] = tuple([np.zeros(0)] for _ in Production._fields)
+        faced = zip(self.firms, self.edge_rows, self.level_rows, self.user_prices.of_firms(prices), strict=True)
+        for firm, edges, rows, (price, input_prices) in faced:
+            none, level = np.zeros(0), levels[rows]
+            if firm.technology.constant_returns:
+                cost, unit = asked(firm.technology, "unit_cost")(np.stack(input_prices))
+                inputs, output, value = level[:, None] * unit.inputs, level * unit.output, np.zeros(1)
+                revenue = price * unit.output
+            else:
+                near = guess[edges].reshape(firm.rows, -1)
+                value, (inputs, output) = asked(firm.technology, "profit")(price, input_prices, near)
+                revenue = cost = none
+            found = (inputs.ravel(), output, value.sum(keepdims=True), level, revenue, cost)
+            for part, one in zip(parts, found, strict=True):
+                part.append(one)
+        return Production._make(map(np.concatenate, parts))
+
+    def balance(self, prices: Array, guess: Array | None = None, levels: Array | None = None) -> MarketPlans:
+        """Everybody's plans at `prices` `(goods,)` and activity `levels` `(levels,)` (1, unless said); `guess`
+        `(edges,)` are inputs near the best ones.
+        """
+        guess, levels = (
+            (self.first_guess() if guess is None else guess),
+            self.first_levels() if levels is None else levels,
+        )
+        production = self.production(prices, guess, levels)
+        incomes, bought, profits = list[Array](), list[Array](), production.profits
         for number, cohort in enumerate(self.consumers):
             faced = self.user_prices.consumer_prices(number, prices)
             planned = over_blocks(cohort.blocks, lambda block, faced=faced: _plans(block[1], prices, faced, profits))
             incomes.append(np.concatenate([income for income, _ in planned]))
             bought.append(cohort.weight * sum_up([bundle for _, bundle in planned]))
         consumption = np.stack(bought) if bought else np.zeros((0, len(self.goods)))
-        demand, supply = self.totals(consumption.sum(axis=0), inputs, outputs)
-        return MarketPlans(prices, demand, supply, consumption, tuple(incomes), inputs, outputs, profits)
+        totals = self.totals(prices, consumption.sum(axis=0), production.inputs, production.outputs)
+        return MarketPlans(prices, *totals, consumption, tuple(incomes), *production)
 
-    def totals(self, consumption: Array, inputs: Array, outputs: Array) -> tuple[Array, Array]:
-        """Planned demand and supply, `(goods,)` each, of all consumption `(goods,)`, inputs `(edges,)` and outputs
-        `(firms,)`.
+    def made_at(self, prices: Array, outputs: Array) -> Array:
+        """What outputs `(..., firms)` are at each outlet at `prices` `(..., goods)`, `(..., outlets)`."""
+        return self.at_outlets(outputs, self.user_prices.yields(prices))
+
+    def totals(self, prices: Array, consumption: Array, inputs: Array, outputs: Array) -> tuple[Array, Array]:
+        """Planned demand and supply, `(goods,)` each, at `prices` `(goods,)`, of all consumption `(goods,)`, inputs
+        `(edges,)` and outputs `(firms,)`.
 
         A negative output is bought; at goods with an outside price the outside fills the gap.
         """
-        goods, makes, made = len(self.goods), self.outlet_good, self.at_outlets(outputs)
+        goods, makes, made = len(self.goods), self.outlet_good, self.made_at(prices, outputs)
         demand = consumption + np.bincount(self.edge_good, inputs, goods)
         if self._buys_back:
             demand -= np.bincount(makes, np.minimum(made, 0.0), goods)
@@ -193,27 +237,62 @@ class Economy(FirmLayout):
         return demand, supply
 
     def jacobian(self, balance: MarketPlans) -> Array:
-        """`J = dz/dp` `(goods, goods)` at a balance; rows of goods with an outside price are 0 (the outside fills any
-        gap).
+        """`J = dz/dp` `(goods, goods)` at a balance and its levels; rows of goods with an outside price are 0 (the
+        outside fills any gap).
 
         Firms: minus the Hessian of profit. Consumers: how demand moves at given incomes, and with incomes that move as
         endowments and profits do.
         """
         goods, prices, user_prices = len(self.goods), balance.prices, self.user_prices
-        places, moved = [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
-        faced = zip(self.firms, self.edge_rows, user_prices.of_firms(prices), strict=True)
-        for number, (firm, edges, (price, input_prices)) in enumerate(faced):
-            inputs = balance.inputs[edges].reshape(firm.rows, -1)
-            slope = asked(firm.technology, "supply_slope")(price, np.stack(input_prices), inputs).sum(axis=0)
-            side, amount = firm.sides
-            by_price = slope[side[:, None], side] * user_prices.firm_slopes(number)
+        places, moved, yields = [np.zeros(0, dtype=np.intp)], [np.zeros(0)], user_prices.yields(prices)
+        faced = user_prices.of_firms(prices)
+        for number, (firm, (price, input_prices)) in enumerate(zip(self.firms, faced, strict=True)):
+            side, amount = firm.sides, user_prices.firm_amounts(number, yields)
+            slope = self._plan_slope(number, balance, price, np.stack(input_prices))
+            by_price = amount[:, None] * slope[side[:, None], side] * amount
+            if firm.transformation is not None:
+                at = self.outlet_rows[number].start
+                received = user_prices.outlet_prices(prices)[at : at + len(firm.outputs)]
+                bent = np.zeros(by_price.shape)
+                bent[: len(received), : len(received)] = firm.transformation.hessian(received)
+                by_price = by_price + balance.outputs[self.firm_rows[number]].sum() * bent
             places.append((firm.traded[:, None] * goods + firm.traded).ravel())
-            moved.append((-amount[:, None] * by_price).ravel())
+            moved.append((-by_price * user_prices.firm_factors(number)).ravel())
         jacobian = np.bincount(np.concatenate(places), np.concatenate(moved), goods**2).reshape(goods, goods)
-        profit_slopes = user_prices.profit_slopes(balance.outputs, balance.inputs)
+        profit_slopes = user_prices.profit_slopes(prices, balance.outputs, balance.inputs)
+        if self.level_firm.size:
+            constant = np.array([firm.technology.constant_returns for firm in self.firms])
+            profit_slopes = np.where(constant[:, None], 0.0, profit_slopes)
         for number, income in enumerate(balance.incomes):
             jacobian = jacobian + self._demand_slopes(number, prices, income, profit_slopes)
         return np.where(self.is_outside[:, None], 0.0, jacobian)
+
+    def _plan_slope(self, number: int, balance: MarketPlans, price: float, input_prices: Array) -> Array:
+        """How net supplies of a firm entry, its output first, answer to prices at given levels, `(1 + inputs, 1 +
+        inputs)`.
+        """
+        firm = self.firms[number]
+        if firm.technology.constant_returns:
+            level = balance.levels[self.level_rows[number]]
+            bent = asked(firm.technology, "cost_slope")(input_prices, level).sum(axis=0)
+            return np.pad(-bent, ((1, 0), (1, 0)))
+        inputs = balance.inputs[self.edge_rows[number]].reshape(firm.rows, -1)
+        return asked(firm.technology, "supply_slope")(price, input_prices, inputs).sum(axis=0)
+
+    def net_outputs(self, balance: MarketPlans) -> Array:
+        """`A` `(goods, levels)`: net outputs of a unit of each level at a balance, 0 in the markets that the outside
+        clears. `dz/dy = -A`, and without taxes `d unit profit/dp = A'`.
+        """
+        goods, prices, columns = len(self.goods), balance.prices, [np.zeros((0, len(self.goods)))]
+        yields = self.user_prices.yields(prices)
+        faced = self.user_prices.of_firms(prices)
+        for number, (firm, (_, input_prices)) in enumerate(zip(self.firms, faced, strict=True)):
+            if firm.technology.constant_returns:
+                _, unit = asked(firm.technology, "unit_cost")(np.stack(input_prices))
+                each = np.concatenate([unit.output[:, None], -unit.inputs], axis=1)
+                quantities = each[:, firm.sides] * self.user_prices.firm_amounts(number, yields)
+                columns.append(np.stack([np.bincount(firm.traded, row, goods).astype(float) for row in quantities]))
+        return np.where(self.is_outside[:, None], 0.0, np.concatenate(columns).T)
 
     def _demand_slopes(self, number: int, prices: Array, income: Array, profit_slopes: Array) -> Array:
         """How the demand of a cohort answers to market prices, `(goods, goods)`."""

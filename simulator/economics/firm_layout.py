@@ -69,13 +69,28 @@ class FirmLayout:
 
     @cached_property
     def outlet_yield(self) -> Array:
-        """How much of its good a unit of output is at each outlet, `(outlets,)`."""
+        """How much of its good a unit of output is at each outlet, `(outlets,)`, where no price decides it."""
         return np.array([amount for firm in self.firms for _, amount in firm.products * firm.rows])
+
+    @cached_property
+    def transforms(self) -> bool:
+        """Whether prices decide what goods some firm's output is."""
+        return any(firm.transformation is not None for firm in self.firms)
+
+    @cached_property
+    def level_rows(self) -> tuple[slice, ...]:
+        """Where each firm entry's activity levels lie in a `(levels,)` array; empty but where returns are constant."""
+        return _slices([firm.levels for firm in self.firms])
+
+    @cached_property
+    def level_firm(self) -> Indices:
+        """The firm (row of outputs) of each activity level, `(levels,)`."""
+        return np.flatnonzero(np.array([firm.levels > 0 for firm in self.firms], dtype=bool)[self.firm_entry])
 
     @cached_property
     def joint(self) -> bool:
         """Whether some firm's output is anything but one unit of one good."""
-        return any(firm.products != ((firm.outputs[0], 1.0),) for firm in self.firms)
+        return self.transforms or any(firm.products != ((firm.outputs[0], 1.0),) for firm in self.firms)
 
     @cached_property
     def input_output_pairs(self) -> tuple[Indices, Indices]:
@@ -87,13 +102,13 @@ class FirmLayout:
         before = np.concatenate([[0], np.cumsum(width)[:-1]]) if len(width) else width
         return edges, np.arange(len(edges), dtype=np.intp) - np.repeat(before - first, width)
 
-    def output_value(self, values: Array) -> Array:
+    def output_value(self, values: Array, yields: Array) -> Array:
         """What a unit of each firm's output is worth if goods are worth `values`, `(..., goods)` to `(..., firms)`."""
-        return self.over_firms(values[..., self.outlet_good] * self.outlet_yield)
+        return self.over_firms(values[..., self.outlet_good] * yields)
 
-    def at_outlets(self, outputs: Array) -> Array:
-        """What outputs `(..., firms)` are at each outlet, `(..., outlets)`."""
-        return outputs[..., self.outlet_firm] * self.outlet_yield if self.joint else outputs
+    def at_outlets(self, outputs: Array, yields: Array) -> Array:
+        """What outputs `(..., firms)` are at each outlet, `(..., outlets)`, if a unit is so much there."""
+        return outputs[..., self.outlet_firm] * yields if self.joint else outputs
 
     @cached_property
     def firm_entry(self) -> Indices:
@@ -125,9 +140,9 @@ class FirmLayout:
         """Sums over the outlets of each good: `(..., outlets)` to `(..., goods)`."""
         return sum_by(self.outlet_good, values, len(self.goods))
 
-    def made(self, outputs: Array) -> Array:
+    def made(self, outputs: Array, yields: Array) -> Array:
         """What of each good outputs `(..., firms)` are together: `(..., goods)`."""
-        return self.over_outlets(self.at_outlets(outputs))
+        return self.over_outlets(self.at_outlets(outputs, yields))
 
 
 def sum_by(group: Indices, values: Array, groups: int) -> Array:

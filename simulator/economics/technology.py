@@ -44,7 +44,7 @@ class Technology(Rows, ABC):
     """
 
     constant_returns: ClassVar[bool] = False
-    """Whether there is a plan for each level of activity (`ConstantReturns`) in the place of one of largest profit."""
+    """Whether firms carry an activity level, as profit has no maximum at which they would want to produce."""
     count: int = 1
     negative_output: bool = False
     """Whether firms may make less than nothing, of a good they can buy outside."""
@@ -92,6 +92,21 @@ class Technology(Rows, ABC):
 
         Inputs that are not used, or used without end, do not move.
         """
+
+    def at_level(self, level: Array, input_prices: Sequence[float]) -> Plan:
+        """The cheapest inputs `(rows, inputs)` for activity levels `(rows,)`, and the output; of constant returns."""
+        raise self._no_level()
+
+    def unit_cost(self, input_prices: Array) -> tuple[Array, Plan]:
+        """`c(w)` of a unit of level, `(rows,)`, and its gradient as the plan of that; of constant returns."""
+        raise self._no_level()
+
+    def cost_slope(self, input_prices: Array, level: Array) -> Array:
+        """`y d2c/dw2` of levels `y` `(rows,)`, `(rows, inputs, inputs)`; of constant returns."""
+        raise self._no_level()
+
+    def _no_level(self) -> TypeError:
+        return TypeError(f"{type(self).__name__} has no activity level; expected constant returns")
 
     def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         """`best_response` with a single input: input and output."""

@@ -60,7 +60,25 @@ class UserPrices:
     def output_prices(self, prices: Array) -> Array:
         """What a unit of output, which may be of several goods, brings each firm, `(..., goods)` to `(..., firms)`."""
         layout, received = self._layout, self.outlet_prices(prices)
-        return layout.over_firms(received * layout.outlet_yield) if layout.joint else received
+        return layout.over_firms(received * self.yields(prices)) if layout.joint else received
+
+    def yields(self, prices: Array) -> Array:
+        """How much of its good a unit of output is at each outlet at market `prices`, `(..., goods)` to
+        `(..., outlets)`; the same at all prices, `(outlets,)`, where none decides it.
+        """
+        layout = self._layout
+        if not layout.transforms:
+            return layout.outlet_yield
+        received, parts = self.outlet_prices(prices), list[Array]()
+        for firm, outlets in zip(layout.firms, layout.outlet_rows, strict=True):
+            # All firms of an entry face the same prices.
+            at = received[..., outlets.start : outlets.start + len(firm.outputs)]
+            fixed = np.array([amount for _, amount in firm.products])
+            amounts = (
+                np.broadcast_to(fixed, at.shape) if firm.transformation is None else firm.transformation.amounts(at)
+            )
+            parts += [amounts] * firm.rows
+        return np.concatenate(parts, axis=-1)
 
     def consumer_prices(self, cohort: int, prices: Array) -> Array:
         """What a unit of each good costs the consumers of a cohort, `(..., goods)` to `(..., goods)`."""
@@ -80,16 +98,29 @@ class UserPrices:
             for firm, rows, edges in zip(layout.firms, layout.firm_rows, layout.edge_rows, strict=True)
         ]
 
-    def firm_slopes(self, entry: int) -> Array:
-        """By how much the price of its output, or of the input, moves with that of each good that a firm entry trades,
+    def firm_amounts(self, entry: int, yields: Array) -> Array:
+        """How much of each good that a firm entry trades a unit of its output, or of the input, is,
+        `(outlets + inputs,)`, of all `yields` `(outlets,)`.
+        """
+        firm, outlets = self._layout.firms[entry], self._layout.outlet_rows[entry]
+        return np.concatenate([yields[outlets][: len(firm.outputs)], np.ones(len(firm.inputs))])
+
+    def firm_factors(self, entry: int) -> Array | float:
+        """By how much what a firm entry pays or gets moves with the price of each good that it trades,
         `(outlets + inputs,)`.
         """
         layout = self._layout
         firm, edges, outlets = layout.firms[entry], layout.edge_rows[entry], layout.outlet_rows[entry]
         if self._factors is None:
-            return firm.sides[1]
+            return 1.0
         made, used = self._factors.outlets[outlets], self._factors.edges[edges]
-        return firm.sides[1] * np.concatenate([made[: len(firm.outputs)], used[: len(firm.inputs)]])
+        return np.concatenate([made[: len(firm.outputs)], used[: len(firm.inputs)]])
+
+    def firm_slopes(self, entry: int, yields: Array) -> Array:
+        """By how much the price of its output, or of the input, moves with that of each good that a firm entry trades,
+        `(outlets + inputs,)`.
+        """
+        return self.firm_amounts(entry, yields) * self.firm_factors(entry)
 
     def cash_flow(self, prices: Array, sold: Array, inputs: Array) -> Array:
         """Value of what is `sold` `(outlets,)` less cost of `inputs` `(edges,)`, `(firms,)`."""
@@ -97,25 +128,26 @@ class UserPrices:
         cost = np.bincount(layout.edge_firm, inputs * self.input_prices(prices), len(layout.firm_entry))
         return layout.over_firms(sold * self.outlet_prices(prices)) - cost
 
-    def profit_slopes(self, outputs: Array, inputs: Array) -> Array:
-        """The gradient of each firm entry's profit in the market's prices, `(firm entries, goods)`.
+    def profit_slopes(self, prices: Array, outputs: Array, inputs: Array) -> Array:
+        """The gradient of each firm entry's profit in the market's `prices` `(goods,)`, `(firm entries, goods)`.
 
         It is `A'` of its outputs `(firms,)` less `A'` of its inputs `(edges,)`.
         """
-        layout, goods = self._layout, len(self._layout.goods)
+        layout, goods, yields = self._layout, len(self._layout.goods), self.yields(prices)
         places, moved = [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
         for entry, (firm, rows, edges) in enumerate(zip(layout.firms, layout.firm_rows, layout.edge_rows, strict=True)):
             used = inputs[edges].reshape(firm.rows, -1).sum(axis=0)
             quantities = np.concatenate([outputs[rows].sum(keepdims=True), -used])
             places.append(entry * goods + firm.traded)
-            moved.append(quantities[firm.sides[0]] * self.firm_slopes(entry))
+            moved.append(quantities[firm.sides] * self.firm_slopes(entry, yields))
         size = len(layout.firms) * goods
         slopes = np.bincount(np.concatenate(places), np.concatenate(moved), size)
         return slopes.astype(float, copy=False).reshape(-1, goods)
 
-    def net_output(self, outputs: Array, inputs: Array) -> Array:
-        """The gradient of all profits in the market's prices, `(goods,)`."""
-        layout, sold, used = self._layout, self._layout.at_outlets(outputs), inputs
+    def net_output(self, prices: Array, outputs: Array, inputs: Array) -> Array:
+        """The gradient of all profits in the market's `prices`, `(goods,)`."""
+        layout, used = self._layout, inputs
+        sold = layout.at_outlets(outputs, self.yields(prices))
         if self._factors is not None:
             sold, used = sold * self._factors.outlets, used * self._factors.edges
         return layout.over_outlets(sold) - layout.over_edges(used)

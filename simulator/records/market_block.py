@@ -127,7 +127,8 @@ class Block:
         """The full reverse sweep; not a number without judges."""
         if self.notes[0].path is None:
             return np.full(self.ticks.prices.shape, np.nan)
-        return adjoints(self.economy, *self._used, self.products, self._worth[1])
+        yields = self.economy.user_prices.yields(self.ticks.prices)
+        return adjoints(self.economy, *self._used, self.products, self._worth[1], yields)
 
     @cached_property
     def gradient_price(self) -> Array:

@@ -165,8 +165,14 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def _appraised(self, given: tuple[MarketState, MarketTick]) -> Appraisal:
         (before, tick), economy, fraction = given, self.economy, None
         if not (self.every_tick and tick.finite):
-            planned = in_arrays((tick.planned_inputs, tick.consumers_planned, tick.planned_outputs))
-            fraction = share_out(economy, *planned) if tick.finite else np.ones(len(economy.goods))
+            prices, *planned = in_arrays(
+                (tick.prices, tick.planned_inputs, tick.consumers_planned, tick.planned_outputs)
+            )
+            inputs, consumed, made = planned
+            yields = economy.user_prices.yields(prices)
+            fraction = (
+                share_out(economy, inputs, consumed, made, yields) if tick.finite else np.ones(len(economy.goods))
+            )
         cohorts = self._cohorts(Transition(economy, before, tick, before)) if economy.consumers else []
         objective = self.references is not None
         totals = tuple(cohort.totals(fraction, objective=objective) for cohort in cohorts)

@@ -28,12 +28,15 @@ from simulator.formulas.searches import array_search
 
 
 @np.errstate(all="ignore")
-def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Array, objective: Array) -> Array:
+def adjoints(
+    economy: Economy, inputs: Array, consumption: Array, products: Array, objective: Array, yields: Array
+) -> Array:
     """Derivative of the objective with respect to the quantity used of each good, `(..., goods)`, any number of ticks
     at once.
 
     `inputs` and marginal `products` are `(..., edges)`, all `consumption` `(..., goods)`; `objective` `(..., goods)`
-    is the consumers' part of it imputed to goods (see `economics.allocation.worth`). Not a number where a good is
+    is the consumers' part of it imputed to goods (see `economics.allocation.worth`), `yields` `(..., outlets)` what a
+    unit of output is (see `UserPrices.yields`). Not a number where a good is
     unused or a firm downstream has used nothing, and nowhere a number if a loop returns more than it takes (spectral
     radius of `B` at least 1).
     """
@@ -45,7 +48,7 @@ def adjoints(economy: Economy, inputs: Array, consumption: Array, products: Arra
     final = np.where(outside, economy.outside, objective / quantity)
     edges, outlets = economy.input_output_pairs
     places = economy.edge_good[edges] * goods + economy.outlet_good[outlets]
-    passed = per_unit[..., edges] * economy.outlet_yield[outlets]
+    passed = per_unit[..., edges] * yields[..., outlets]
     sweep = sum_by(places, passed, goods * goods).reshape(*per_unit.shape[:-1], goods, goods)
     sweep = np.where((known & ~outside)[..., :, None] & known[..., None, :], sweep, 0.0)
     # What lies out of the range of numbers tells nothing of any good.
@@ -72,11 +75,11 @@ def _solution(system: Array, right: Array) -> Array:
     return np.asarray(np.linalg.solve(system, right[..., None])[..., 0], dtype=float)
 
 
-def edge_values(economy: Economy, prices: Array, products: Array) -> Array:
+def edge_values(economy: Economy, prices: Array, products: Array, yields: Array) -> Array:
     """What one more unit of an input is worth to its user, `a_out df/dx`, `(..., edges)`, of marginal `products`
     `(..., edges)` if what firms make is worth `prices` `(..., goods)`.
     """
-    return economy.output_value(prices)[..., economy.edge_firm] * products
+    return economy.output_value(prices, yields)[..., economy.edge_firm] * products
 
 
 def _reached(economy: Economy, inputs: Array, products: Array, quantity: Array) -> NDArray[np.bool_]:
@@ -115,4 +118,5 @@ def equilibrium_adjoints(economy: Economy, balance: MarketPlans) -> Array:
 
         objective += cohort.weight * sum_up(over_blocks(cohort.blocks, imputed))
     products = marginal_products(economy, prices, balance.inputs)
-    return adjoints(economy, balance.inputs, balance.consumption.sum(axis=0), products, objective)
+    yields = economy.user_prices.yields(prices)
+    return adjoints(economy, balance.inputs, balance.consumption.sum(axis=0), products, objective, yields)

@@ -142,7 +142,7 @@ class References:
         def look(given: tuple[Array, Array]) -> Seen:
             descent = function.descent(*given, sloping, slopes=jacobian)
             plans, found = descent.plans, descent.slopes if jacobian else None
-            made = economy.user_prices.net_output(plans.outputs, plans.inputs)
+            made = economy.user_prices.net_output(plans.prices, plans.outputs, plans.inputs)
             assert descent.value is not None
             markets = Markets(plans.prices, plans.demand, plans.supply, made, found)
             return Seen(descent.value, descent.signal, descent.slope, markets)

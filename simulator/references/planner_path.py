@@ -81,8 +81,9 @@ class PlannerPath:
         # At a price of 0 some demand has no end, and no proportions.
         quoted = np.maximum(prices, np.maximum(rule.floor, FOOTHOLD))
         with np.errstate(all="ignore"):
-            _, made, inputs = economy.profits(quoted, economy.first_guess())
+            production = economy.production(quoted, economy.first_guess(), economy.first_levels())
             bundles = tuple(_finite(_planned(cohort, quoted)) for cohort in economy.consumers)
+        made, inputs = production.outputs, production.inputs
         self._now = Intentions(prices, np.where(np.isfinite(made), made, 0.0), _finite(inputs), bundles)
         self._settle_in(economy)
 
@@ -138,15 +139,16 @@ class PlannerPath:
     def sweep(self, now: Intentions) -> Sweep:
         """Forward and back at intentions."""
         economy, intended = self.economy, self._intended_in_all(now)
-        fraction = share_out(economy, now.inputs, intended, now.made)
+        yields = economy.outlet_yield
+        fraction = share_out(economy, now.inputs, intended, now.made, yields)
         inputs = now.inputs * fraction[economy.edge_good]
         parts = zip(economy.consumers, now.consumption, strict=True)
         valued = [_valued(cohort, d, fraction, now.prices) for cohort, d in parts]
         objective = sum((total for _, total in valued), np.zeros(len(fraction)))
         products = marginal_products(economy, now.prices, inputs)
         products = np.where(np.isnan(products), 0.0, products)
-        prices = adjoints(economy, inputs, intended * fraction, products, objective)
-        made, worth_there = outputs(economy, inputs), edge_values(economy, prices, products)
+        prices = adjoints(economy, inputs, intended * fraction, products, objective, yields)
+        made, worth_there = outputs(economy, inputs), edge_values(economy, prices, products, yields)
         return Sweep(fraction, inputs, made, prices, worth_there, tuple(values for values, _ in valued))
 
     def _climb(self, now: Intentions, sweep: Sweep) -> Intentions:

@@ -110,8 +110,8 @@ def _settled(economy: Economy, others: MarketPlans, prices: Array, edges: TiedSp
     plain = [number for number, cohort in enumerate(economy.consumers) if not isinstance(cohort.utility, Linear)]
     consumption[plain] = others.consumption
     incomes = tuple(cohort.income(prices, others.profits) for cohort in economy.consumers)
-    demand, supply = economy.totals(consumption.sum(axis=0), others.inputs, others.outputs)
-    return MarketPlans(prices, demand, supply, consumption, incomes, others.inputs, others.outputs, others.profits)
+    demand, supply = economy.totals(prices, consumption.sum(axis=0), others.inputs, others.outputs)
+    return others._replace(prices=prices, demand=demand, supply=supply, consumption=consumption, incomes=incomes)
 
 
 def _linear_money(economy: Economy, prices: Array, others: MarketPlans) -> list[Array]:

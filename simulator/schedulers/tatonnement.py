@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from simulator.dynamics.consumers import CohortTick, Orders
+from simulator.dynamics.levels import first_levels
 from simulator.dynamics.market import Layout, no_trade, plan_all, settle
 from simulator.dynamics.market_tick import MarketState, MarketTick, Plans, Stretch, Ticks
 from simulator.dynamics.market_verdict import MarketVerdict
@@ -22,7 +23,7 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import Watch
-from simulator.economics.clearing import relative_excess_demand
+from simulator.economics.clearing import relative_excess_demand, relative_unit_profit
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
@@ -84,7 +85,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
     def start(self, economy: Economy, prices: Array, seed: int) -> MarketState:
         stock = np.zeros(len(economy.outlet_good))
         accounts = tuple(np.zeros(cohort.size) for cohort in economy.consumers)
-        return MarketState(0, prices, economy.first_guess(), stock, accounts, self.rule.start(prices=prices))
+        levels = first_levels(economy)
+        return MarketState(0, prices, economy.first_guess(), levels, stock, accounts, self.rule.start(prices=prices))
 
     def step(self, economy: Economy, state: MarketState) -> tuple[MarketState, MarketTick]:
         layout, in_floats, *_, last = self._known(economy)
@@ -174,7 +176,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         """A tick in arrays, or in what is traced to write it in floats: plan, add up, trade and produce, reprice."""
         economy, prices = layout.economy, state.prices
         plans, orders = plan_all(layout, state, prices)
-        demand, supply = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+        demand, supply = economy.totals(prices, plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
         excess_demand, scale = demand - supply, np.maximum(demand, supply)
         finite = bool(np.isfinite(prices @ scale))
         if self.trade.every_tick and finite:
@@ -187,13 +189,17 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         size = signal_scale(economy, *(observed_prices or (demand, supply)))
         next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
         residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
+        if len(plans.levels):
+            at_levels = (plans.unit_revenues, plans.unit_costs, plans.levels)
+            residual = np.maximum(residual, relative_unit_profit(*at_levels, prices @ scale)).item()
         numbers = (state.tick, finite, residual, math.nan)
         tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
-        after = MarketState(state.tick + 1, next_prices, plans.planned_inputs, trades.stock, accounts, memory)
+        quantities = (plans.planned_inputs, plans.levels, trades.stock, accounts)
+        after = MarketState(state.tick + 1, next_prices, *quantities, memory)
         return after, tick, orders
 
     def residual(self, economy: Economy, tick: MarketTick) -> float:
-        """The largest relative excess demand."""
+        """The largest relative excess demand, or unit profit."""
         return float(tick.residual)
 
     def quotes(self, economy: Economy, tick: MarketTick) -> Quotes:
@@ -331,20 +337,23 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         seen = [(np.zeros(()), np.zeros(()))] * len(prices)
         for good in np.flatnonzero(self.rule.free).tolist():
             plans, _ = plan_all(layout, state, rows[good])
-            totals = layout.economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+            totals = layout.economy.totals(
+                rows[good], plans.consumers_planned, plans.planned_inputs, plans.planned_outputs
+            )
             seen[good] = (totals[0][good], totals[1][good])
         demand, supply = (np.stack(side) for side in zip(*seen, strict=True))
         return demand, supply
 
     def _jacobian(self, economy: Economy, state: MarketState, prices: Array, plans: Plans) -> Array:
         """`dz/dp` of planned excess demand, `(goods, goods)`, at the incomes really planned with."""
-        made = economy.at_outlets(plans.planned_outputs)
+        made = economy.made_at(prices, plans.planned_outputs)
         layout = self._known(economy).layout
-        profits = layout.by_entry(economy.user_prices.cash_flow(prices, made, plans.planned_inputs))
+        profits = layout.counted_on(economy.user_prices.cash_flow(prices, made, plans.planned_inputs))
         incomes = _incomes(economy, state, prices, profits)
         quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
-        totals = economy.totals(plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
-        return economy.jacobian(MarketPlans(prices, *totals, *quantities))
+        at_levels = (plans.levels, plans.unit_revenues, plans.unit_costs)
+        totals = economy.totals(prices, plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
+        return economy.jacobian(MarketPlans(prices, *totals, *quantities, *at_levels))
 
     def _choose(self, economy: Economy, state: MarketState, tick: MarketTick) -> tuple[MarketTick, Bundles]:
         """Where demand is a set, markets clear if some of its elements would clear them: the auctioneer chooses those.
