@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from simulator.errors import CommandError, Problem, RunFolderError, ScenarioError
 from simulator.figures.needed import NEEDED, SIZES, Look
 from simulator.jobs import Task
+from simulator.kinds.names import composed
 from simulator.kinds.wording import nearest
 from simulator.options import one_of
 from simulator.slips import instead, meant
@@ -130,7 +131,7 @@ def figure_formats(text: str) -> tuple[str, ...]:
 def look_of(figures: str | None, goods: str | None, between: str | None, size: str, title: str | None) -> Look:
     """What is to be drawn, and how."""
     named, wanted = (
-        tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+        tuple(dict.fromkeys(name.strip() for name in composed(text or "").split(",") if name.strip()))
         for text in (figures, goods)
     )
     for name in named:

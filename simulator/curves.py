@@ -13,6 +13,7 @@ import pandas as pd
 
 from simulator.arguments import refuse
 from simulator.figures.frames import read_table
+from simulator.kinds.names import composed
 from simulator.options import one_of
 from simulator.records.folder import CURVES, SCENARIO
 from simulator.scenario import Scenario, load
@@ -31,7 +32,7 @@ class Asked(NamedTuple):
 def asked(text: str) -> list[Asked]:
     """What `--curves bread,wine@100` asks for."""
     found: list[Asked] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in filter(None, (part.strip() for part in composed(text).split(","))):
         good, at, tick = part.rpartition("@")
         if at and not (tick.isascii() and tick.isdigit()):
             refuse(f"--curves: found {part!r}; expected a good, or a good and a tick: bread@100")

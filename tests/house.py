@@ -138,6 +138,7 @@ ROOMS = {
     "simulator.kinds.draws": "Draws Reader",
     "simulator.kinds.entry": "Complaint Entry GoodName MARKS Positive refusal required",
     "simulator.kinds.numbers": "Amounts AnyPositive",
+    "simulator.kinds.names": "composed name_fault",
     "simulator.kinds.technologies": "TECHNOLOGIES",
     "simulator.kinds.utilities": "UTILITIES",
     "simulator.dynamics.behaviours": "BEHAVIOURS MarginalAdjustment",

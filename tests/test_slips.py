@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
@@ -596,50 +595,6 @@ def test_a_program_in_a_scenario_is_compiled_as_that_says(call: Called) -> None:
     assert kept.partition("firms:")[2] == asked.partition("firms:")[2]
     by_operation = call("compile", "p.yaml", "--per", "operation")[1]
     assert by_operation.count("makes") > kept.count("makes")
-
-
-WORLD = """\
-goods: [Öl, 小麦, गेहूँ]
-supply: {Öl: 4}
-outside: {गेहूँ: 1}
-firms:
-  - {name: Mühle, makes: "小麦 = sqrt(Öl)"}
-  - {name: ओवन, makes: "गेहूँ = ln(1 + 小麦)"}
-run: {ticks: 30, references: off}
-"""
-
-
-def test_names_are_of_any_alphabet(call: Called) -> None:
-    Path("world.yaml").write_text(WORLD, encoding="utf-8")
-    Path("split.yaml").write_text(unicodedata.normalize("NFD", "name: world\n" + WORLD), encoding="utf-8")
-    assert len(Path("split.yaml").read_text()) > len("name: world\n" + WORLD)
-    code, _, error = call("run", "world.yaml", "--quiet")
-    assert (code, error) == (3, "")
-    assert call("run", "split.yaml", "--quiet", "--no-plots", "--out", "other")[0] == 3
-    written = [Path(folder, "world", "trajectory.csv").read_bytes() for folder in ("outputs", "other")]
-    assert written[0] == written[1]
-    assert "\n0,小麦,1.0," in written[0].decode()
-
-
-@pytest.mark.parametrize(
-    ("names", "instead"),
-    [
-        ("[tea, 'm²']", "m2"),
-        ("[tea, ｔｅａ２]", "tea2"),
-        ("[tea, 'w\u0456ne']", "wine"),
-        ("['cop', '\u0441\u043e\u0440']", ""),
-        ("[tea, 'rye bread']", "rye_bread"),
-        ("[tea, '小 麦']", "小_麦"),
-    ],
-)
-def test_names_that_look_like_others_are_refused(names: str, instead: str, tmp_path: Path) -> None:
-    file = tmp_path / "scenario.yaml"
-    file.write_text(f"goods: {names}\nsupply: {{}}\nconsumers: []\n", encoding="utf-8")
-    with pytest.raises(ScenarioError) as caught:
-        load(file)
-    (problem,) = (problem for problem in caught.value.problems if problem.path)
-    assert (problem.path, problem.data["instead"]) == ("goods[1]", instead)
-    assert "look" in problem.message or "expected 1 to 100 letters" in problem.message
 
 
 def test_errors_from_python_do_not_speak_of_the_command_line() -> None:

@@ -64,10 +64,10 @@ def new(
     """Write a commented starter scenario, NAME.yaml, which runs as it is. A file that exists is left alone."""
     from shlex import quote
 
-    from simulator.kinds.names import NAME_RULE, name_fault
+    from simulator.kinds.names import NAME_RULE, composed, name_fault
     from simulator.scenario.starter import starter
 
-    name = name.removesuffix(".yaml").removesuffix(".yml")
+    name = composed(name).removesuffix(".yaml").removesuffix(".yml")
     if fault := name_fault(name):
         folder, _, last = name.replace(os.sep, "/").rpartition("/")
         refuse(

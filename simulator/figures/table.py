@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 from simulator.figures import canvas
 from simulator.figures.curves import convergence, diagnostics, wedges
@@ -41,6 +43,21 @@ BUILDERS = (
 )
 FIGURES: Mapping[str, Callable[[Frames], Figure | None]] = {build.__name__: build for build in BUILDERS}
 """The figures of a run by the names of their files; None where one would say nothing."""
+OTHER_ALPHABETS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Noto Sans Devanagari",
+    "Nirmala UI",
+    "Noto Sans Thai",
+    "Noto Sans",
+    "Unifont",
+    "Arial Unicode MS",
+)
+"""Fonts that are asked, where they are installed, for letters that Matplotlib's own does not have."""
 
 
 def drawn(run: Frames, name: str) -> Figure:
@@ -79,7 +96,9 @@ def draw(
     whole = not (frames.summary.get("goods") or frames.summary.get("agents") or look.goods)
     drawable = possible(frames.summary.get("tables", TABLES), whole=whole)
     named = look.figures or [name for name in FIGURES if name in drawable]
-    with warnings.catch_warnings():
+    installed = {font.name for font in fontManager.ttflist}
+    fonts = [*rcParams["font.family"], *(name for name in OTHER_ALPHABETS if name in installed)]
+    with warnings.catch_warnings(), rc_context({"font.family": fonts}):
         # A letter that no font here has is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         for name in named:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, ClassVar, cast
 
-from simulator.formulas.formula import MARKS, NAME, FormulaError, Parser
+from simulator.formulas.formula import FormulaError, Parser
+from simulator.formulas.letters import NAME, SIGN
 
 COMPARED = {"<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
 _TEXT = r"\"[^\"]*\"|'[^']*'"
-_STEP = rf"[0-9]+(?:\.[0-9]+)?[eE][-+]?[0-9]+|[\w{MARKS}]+"
+_STEP = rf"[0-9]+(?:\.[0-9]+)?[eE][-+]?[0-9]+|{SIGN}+"
 
 
 class _Parser(Parser):

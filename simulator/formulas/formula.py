@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.formulas.graph import Graph, Term
+from simulator.formulas.letters import NAME, in_a_name
 from simulator.formulas.operations import FUNCTIONS, OPERATIONS
 from simulator.formulas.tape import ScalarFormula, Tape
 from simulator.slips import call_in, called_here, instead, meant
@@ -167,9 +168,6 @@ class Formula:
         return parse, (self.text,)
 
 
-MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u109f\u1780-\u17d3"
-"""Signs that belong to the letter before them, and the alphabets that have such."""
-NAME = rf"[^\W\d][\w{MARKS}]*"
 _TOKEN = re.compile(
     rf"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>{NAME})|(?P<sign>[-+*/^(),]))"
 )
@@ -298,9 +296,9 @@ class Parser:
             self.values.append(self.graph.constant(number))
             return True
         if kind == "name":
-            strange = next((at for at, one in enumerate(token) if unicodedata.normalize("NFKC", one) != one), None)
-            if strange is not None:
-                self.refuse_character(offset + strange)
+            for at, one in enumerate(token if token[0] not in "'\"" else ""):
+                if not one.isascii() and not (in_a_name(one) and unicodedata.normalize("NFKC", one) == one):
+                    self.refuse_character(offset + at)
             if token in FUNCTIONS:
                 self.refuse(
                     f"found the function {token} alone; expected its value too; did you mean {token}(...)?", offset

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.kinds.distributions import Array
+from simulator.kinds.names import composed
 from simulator.kinds.numbers import Dirichlet, Draw, Table
 from simulator.kinds.wording import quoted
 from simulator.slips import instead, meant
@@ -154,6 +155,7 @@ class Draws:
                 with open(place, newline="", encoding="utf-8-sig") as text:
                     reader = csv.reader(text)
                     (_, header), *numbered = [(reader.line_num, row) for row in reader if row or reader.line_num == 1]
+                header = list(map(composed, header))
                 lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
             except FileNotFoundError:
                 raise DrawError(

@@ -76,21 +76,32 @@ MakesText = Annotated[Makes, _Makes()]
 
 def formula_of(text: str, right: str, begin: int, known: Known, without: str, outputs: tuple[str, ...] = ()) -> Formula:
     """The formula that a text ends with, from the character `begin` on, of goods that there are."""
+    apart = _taken_apart(right, begin, known)
     try:
         formula = parse(right)
     except FormulaError as error:
-        raise refusal(Complaint((), error.message, offset=begin + error.offset)) from None
+        raise refusal(*(apart or [Complaint((), error.message, offset=begin + error.offset)])) from None
     if not formula.variables:
         raise refusal(Complaint((), without, offset=begin if outputs else None))
     named = [(good, text, 0) for good in outputs] + [(good, right, begin) for good in formula.variables]
     complaints = [
-        Complaint((), said, offset=start + _position(where, good))
+        Complaint((), said, offset=start + (_place(where, good) or 0))
         for good, where, start in named
         if (said := known.stranger(good)) is not None
     ]
     if complaints:
-        raise refusal(*complaints)
+        raise refusal(*(apart or complaints))
     return formula
+
+
+def _taken_apart(right: str, begin: int, known: Known) -> list[Complaint]:
+    """What is wrong with the names of goods that a formula spells out and takes for several."""
+    advice = "which a formula takes for several names; expected a good without '.' and '-' in its name, such as"
+    return [
+        Complaint((), f"found {quoted(good)}, {advice} {re.sub('[.-]', '_', good)}", offset=begin + place)
+        for good in known.goods or ()
+        if re.search("[.-]", good) and (place := _place(right, good)) is not None
+    ]
 
 
 def _must_be_concave(text: str, formula: Formula, known: Known, offset: int) -> None:
@@ -101,6 +112,6 @@ def _must_be_concave(text: str, formula: Formula, known: Known, offset: int) -> 
         raise refusal(Complaint((), f"{verdict.sentence.rstrip('.')}; {advice}{guess}", offset=offset))
 
 
-def _position(formula: str, name: str) -> int:
+def _place(formula: str, name: str) -> int | None:
     match = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", formula)
-    return match.start() if match else 0
+    return match.start() if match else None

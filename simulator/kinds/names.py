@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from simulator.formulas.letters import in_a_name
 from simulator.kinds.wording import found
 from simulator.slips import instead, meant
 
@@ -22,7 +23,7 @@ _ALIKE = dict(
 def name_fault(name: str) -> str | None:
     """What is wrong with a name, None if nothing is."""
     sound = re.fullmatch(NAME_PATTERN, name) and len(name) <= MOST_LETTERS and name[0].isalnum()
-    if not sound or not all(_in_a_name(character) for character in name):
+    if not sound or not all(in_a_name(character) or character in ".-" for character in name):
         return f"found {found(name)}; expected {NAME_RULE}{meant(instead('name', name))}"
     plain = unicodedata.normalize("NFKC", name)
     latin = any("LATIN" in unicodedata.name(character, "") for character in name)
@@ -32,8 +33,9 @@ def name_fault(name: str) -> str | None:
     return None
 
 
-def _in_a_name(character: str) -> bool:
-    return character.isalnum() or character in "._-" or unicodedata.category(character) in ("Mn", "Mc")
+def composed(text: str) -> str:
+    """A text from outside as names are kept: a letter and its marks are one sign where there is one (NFC)."""
+    return unicodedata.normalize("NFC", text)
 
 
 def looks(name: str) -> str:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from simulator.formulas import letters
 from simulator.programs.grammar import of_vectors, parameters
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+NAME = re.compile(rf"(?!_){letters.NAME}")
 ELEMENT = re.compile(r"(.*)_(0|[1-9][0-9]*)")
 """`w_0`, as the element `w[0]` of a vector is called."""
 

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from simulator.formulas.formula import FormulaError
+from simulator.formulas.letters import NAME
 from simulator.programs.values import number
 
-_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_WORD = re.compile(rf"(?<![\w.]){NAME}")
 """A name, which the exponent of a number such as 1e-9 is not."""
 
 

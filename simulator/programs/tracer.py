@@ -163,7 +163,7 @@ class Tracer:
     def check_name(self, name: str, node: ast.AST) -> None:
         if not NAME.fullmatch(name):
             guess = meant(keyed if (keyed := instead("program", name)) and keyed != f"c = {name}" else None)
-            self.refuse(f"found the name {name}; expected letters a to z, digits and _, a letter first{guess}", node)
+            self.refuse(f"found the name {name}; expected letters, digits and _, a letter first{guess}", node)
         if len(name) > MAX_NAME:
             self.refuse(f"found a name of {len(name)} characters; expected at most {MAX_NAME}", node)
 

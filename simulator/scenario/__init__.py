@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from simulator.dynamics import trial
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import DrawError, Draws
-from simulator.kinds.names import NAME_RULE, name_fault
+from simulator.kinds.names import NAME_RULE, composed, name_fault
 from simulator.kinds.wording import found, quoted
 from simulator.scenario.aftermath import Aftermath
 from simulator.scenario.bases import over_its_base
@@ -157,7 +157,7 @@ def loaded(
     if isinstance(source, Mapping):
         document, path, name, folder = from_data(source), None, "scenario", Path()
     else:
-        document, path, name = compose(read(source), str(source)), str(source), Path(source).stem
+        document, path, name = compose(read(source), str(source)), str(source), composed(Path(source).stem)
         folder = Path(source).parent
     if document.complete:
         document = over_its_base(document, folder, plugins)

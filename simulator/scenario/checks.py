@@ -118,12 +118,16 @@ def _goods(findings: Findings) -> None:
     for at, name in enumerate(goods if isinstance(goods, list) else ()):
         if findings.sound("goods", at) and seen.setdefault(name, at) != at:
             findings.fault(("goods", at), f"found the good {quoted(name)} twice; expected it once")
-    places = {name: at for at, name in enumerate(goods)} if isinstance(goods, list) else {}
+    written: Any = findings.document.data.get("goods")
+    places = {name: at for at, name in enumerate(written) if isinstance(name, str)} if isinstance(written, list) else {}
     for name, other in alike_names(findings.goods or ()).items():
-        path: Steps = ("goods", places.get(name, name))
-        findings.fault(
-            path, f"found {quoted(name)}, which looks like {quoted(other)}; expected names that differ", "key"
-        )
+        _alike(findings, ("goods", places.get(name, name)), name, other, "key")
+
+
+def _alike(findings: Findings, path: Steps, name: str, other: str, spot: Spot) -> None:
+    if findings.sound(*path):
+        message = f"found {quoted(name)}, which looks like {quoted(other)}; expected names that differ"
+        findings.fault(path, message, spot)
 
 
 def _prices(findings: Findings, learns: bool) -> None:
@@ -175,6 +179,8 @@ def _names(findings: Findings) -> None:
             key, at = seen[entry.name]
             message = f"found the name {quoted(entry.name)} twice; expected one name per agent"
             findings.fault((*path, "name"), f"{message} (the other is {key}[{at}])")
+    for name, other in alike_names(seen).items():
+        _alike(findings, (*seen[name], "name"), name, other, "value")
 
 
 def _agents(findings: Findings) -> bool:

@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from simulator.errors import Problem
 from simulator.kinds.entry import Spot, Steps
+from simulator.kinds.names import composed
 from simulator.kinds.wording import found, is_plain, shown
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 
@@ -201,13 +202,16 @@ def plain(value: Any, faults: list[Fault]) -> Any:
             mapping: dict[str, Any] = {}
             for key, item in cast("Mapping[Any, Any]", value).items():
                 if isinstance(key, str):
-                    mapping[str(key)] = copy(item, (*path, str(key)))
+                    name = composed(key)
+                    mapping[name] = copy(item, (*path, name))
                 else:
                     faults.append(Fault(path, f"found {found(key)} as key; expected text as key"))
             return mapping
         if isinstance(value, list | tuple):
             items = cast("list[Any] | tuple[Any, ...]", value)
             return [copy(item, (*path, index)) for index, item in enumerate(items)]
+        if isinstance(value, str):
+            return composed(value)
         if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0:
             return value.item()
         return value

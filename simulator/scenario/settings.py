@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any, get_origin
 
 from simulator.kinds.entry import Steps
+from simulator.kinds.names import composed
 from simulator.kinds.numbers import Draw, is_dirichlet
 from simulator.kinds.wording import alike, quoted, unknown
 from simulator.scenario.document import Document, Fault, from_data, leading, plain
@@ -87,7 +88,7 @@ def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, 
     """The container and path a dotted path leads to, mappings made on the way; or what is wrong with it."""
     node: Any = data
     path: Steps = ()
-    rest = dotted
+    rest = dotted = composed(dotted)
     annotations: list[Any] = [ScenarioFile]
     if dotted.endswith("."):
         return f"unknown path {quoted(dotted)}; expected a name after the last dot"

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
-from unicodedata import normalize
 
 from ruamel.yaml import YAML, events
 
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.entry import Steps
+from simulator.kinds.names import composed
 from simulator.kinds.wording import found, quoted
 from simulator.scenario.document import MAX_DEPTH, MAX_VALUES, SETTINGS, Document, Fault, scalar
 from simulator.slips import instead, meant
@@ -80,7 +80,7 @@ def read(path: str | Path, kind: str = "scenario") -> str:
 
 def compose(text: str, where: str) -> Document:
     """The document of a YAML text; what is wrong with it is left in `faults`."""
-    document = Document(where, normalize("NFC", text.removeprefix("\ufeff")))
+    document = Document(where, composed(text.removeprefix("\ufeff")))
     root = Composer(document).compose()
     if isinstance(root, dict):
         document.data = cast("dict[str, Any]", root)
@@ -94,7 +94,7 @@ def compose(text: str, where: str) -> Document:
 
 def compose_value(text: str, faults: list[Fault]) -> object:
     """The value of a YAML fragment, as typed after `--set path=`; what is wrong with it is added to `faults`."""
-    return Composer(Document(SETTINGS, normalize("NFC", text), faults=faults)).compose()
+    return Composer(Document(SETTINGS, composed(text), faults=faults)).compose()
 
 
 class _StopError(Exception):

@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from unicodedata import normalize
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from simulator.economics.forms import Array
 from simulator.economics.user_markets import UserMarkets
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import CsvFile, DrawError, Draws
+from simulator.kinds.names import composed
 from simulator.kinds.wording import listed, nearest, quoted, unknown
 from simulator.scenario.document import leading
 from simulator.slips import instead, meant
@@ -75,7 +75,7 @@ class Columns:
 
     def text(self, column: str, missing: str = "") -> list[str]:
         """The cells of a column, stripped, as names are written in scenarios."""
-        return [normalize("NFC", cell.strip()) for cell in self._read.columns.get(column, [missing] * len(self.lines))]
+        return [composed(cell.strip()) for cell in self._read.columns.get(column, [missing] * len(self.lines))]
 
     def numbers(self, column: str, missing: str, *, least: str) -> list[float]:
         """The cells of a column as numbers above 0, or `at least 0`; what is wrong is said."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
-from simulator.kinds.names import name_fault
+from simulator.kinds.names import composed, name_fault
 from simulator.kinds.wording import quoted
 from simulator.studies.observed import Columns
 
@@ -97,7 +97,7 @@ def read_purchases(file: Path) -> PurchaseData:
             read.say(first, f"found one period of household {household}; expected two or more")
     read.refuse()
     households = [_purchases(household, periods, goods) for household, periods in rows.items()]
-    return PurchaseData(file.stem, goods, households)
+    return PurchaseData(composed(file.stem), goods, households)
 
 
 class _Row(NamedTuple):

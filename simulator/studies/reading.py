@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from simulator.errors import Problem, ScenarioError
-from simulator.kinds.names import NAME_RULE, name_fault
+from simulator.kinds.names import NAME_RULE, composed, name_fault
 from simulator.kinds.wording import found
 from simulator.scenario import Scenario, load
 from simulator.scenario.document import Fault, from_data
@@ -35,7 +35,7 @@ class Opened:
             self.document, self.folder, self._stem = from_data(source, "<study>"), Path(), "study"
         else:
             self.document = compose(read(source, "study"), str(source))
-            self.folder, self._stem = Path(source).parent, Path(source).stem
+            self.folder, self._stem = Path(source).parent, composed(Path(source).stem)
         if "scenario" not in self.document.data and {"goods", "program", "learning"} & self.document.data.keys():
             message = "found a scenario; expected a study, which names one: scenario: FILE; did you mean simulator run?"
             raise ScenarioError([self.document.problem(Fault((), message))])
