@@ -47,22 +47,24 @@ from simulator.kinds.wording import number
 
 @dataclass(frozen=True)
 class Bound:
-    """What a drawn number must satisfy: finite, `least` (or above it where `strict`), below `under`."""
+    """What a drawn number must satisfy: finite, `least` (or above it where `strict`), below `under`, at most `most`."""
 
     least: float = -np.inf
     strict: bool = False
     under: float = np.inf
+    most: float = np.inf
 
     def holds(self, values: Array) -> NDArray[np.bool_]:
         """Which of the values are within, elementwise."""
         above = values > self.least if self.strict else values >= self.least
-        return np.isfinite(values) & above & (values < self.under)
+        return np.isfinite(values) & above & (values < self.under) & (values <= self.most)
 
     @property
     def expected(self) -> str:
         """In words."""
         least = f"above {self.least:g}" if self.strict else f"of at least {self.least:g}"
-        return f"numbers {least}" + (f" and below {self.under:g}" if np.isfinite(self.under) else "")
+        below = f" and below {self.under:g}" if np.isfinite(self.under) else ""
+        return f"numbers {least}{below}" + (f" and at most {self.most:g}" if np.isfinite(self.most) else "")
 
 
 class Draw(Entry):
@@ -145,10 +147,10 @@ def bounded(bound: Bound) -> AfterValidator:
     return AfterValidator(lambda value: value.within(bound) if isinstance(value, Draw) else value)
 
 
-def _diminishing(value: float | Draw) -> float | Draw:
-    if not isinstance(value, Draw) and value >= 1:
-        advice = "expected less than 1: returns that diminish, or no best response exists"
-        raise refusal(Complaint((), f"found {number(value)}; {advice}"))
+def _not_increasing(value: float | Draw) -> float | Draw:
+    if not isinstance(value, Draw) and value > 1:
+        advice = "increasing returns, of which a price taker makes nothing or no end; expected at most 1"
+        raise refusal(Complaint((), f"found {number(value)}: {advice}"))
     return value
 
 
@@ -159,8 +161,8 @@ AnyRho = Annotated[Annotated[float, Field(lt=1), Tag(NUMBER)] | Drawn, _OR_DRAWN
 Returns = Annotated[
     Annotated[Positive, Tag(NUMBER)] | Drawn,
     _OR_DRAWN,
-    AfterValidator(_diminishing),
-    bounded(Bound(0.0, strict=True, under=1.0)),
+    AfterValidator(_not_increasing),
+    bounded(Bound(0.0, strict=True, most=1.0)),
 ]
 Amounts = dict[GoodName, AnyAmount]
 """Numbers by good."""

@@ -12,6 +12,7 @@ from simulator.economics.formula_utility import FormulaUtility, unfit
 from simulator.economics.taste import Taste
 from simulator.economics.utility import Homothetic
 from simulator.formulas.formula import Formula
+from simulator.kinds.benchmarks import Benchmark, ByGood, DemandNest, strangers
 from simulator.kinds.draws import Reader
 from simulator.kinds.entry import Chosen, Complaint, Entry, Known, Name, OneOf, Root, refusal
 from simulator.kinds.formulas import FormulaText
@@ -70,6 +71,23 @@ class CES(Tree):
 
     def build(self, read: Reader) -> Taste:
         return Homothetic(self.form(read))
+
+
+class Reference(DemandNest):
+    """Nested CES utility that reproduces a benchmark."""
+
+    meaning: ClassVar[str] = "nested CES, calibrated: at a benchmark's prices, and income, its quantities are bought"
+    example: ClassVar[str] = "{demand: GOODS}"
+    prices: ByGood = Field(default_factory=dict[str, float], description="what was paid for each good (default 1)")
+
+    @model_validator(mode="after")
+    def _of_its_goods(self) -> Self:
+        if complaints := list(strangers(self.prices, "prices", self.goods(), "the goods demanded")):
+            raise refusal(*complaints)
+        return self
+
+    def build(self, read: Reader) -> Taste:
+        return Homothetic(self.form(read, self.prices))
 
 
 class Leontief(Root[WantedAmounts]):
@@ -198,13 +216,14 @@ UTILITIES: dict[str, type[UtilityKind]] = {
     "linear": Linear,
     "quasilinear": QuasiLinear,
     "stone_geary": StoneGeary,
+    "reference": Reference,
     "formula": FormulaOfGoods,
 }
 
 
 def goods_in(value: object) -> Iterator[str]:
     """The goods that a kind names: those of a tree or a formula, and the keys of its other tables."""
-    if isinstance(value, Tree):
+    if isinstance(value, Tree | Benchmark):
         yield from value.goods()
     elif isinstance(value, Formula):
         yield from value.variables

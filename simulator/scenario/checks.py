@@ -205,7 +205,7 @@ def _firm(findings: Findings, path: Steps) -> None:
     if len(ways) != 1 and (ways or findings.sound(*path)):
         both = "both makes and technology" if ways else "neither makes nor technology"
         findings.fault(path, f"found {both}; expected one of them")
-    elif ways == ["technology"] and "productivity" in written:
+    elif ways == ["technology"] and "productivity" in written and "activity" not in findings.written(*path, *ways):
         message = "found productivity beside technology; expected it within the technology"
         findings.fault((*path, "productivity"), message, "key")
 

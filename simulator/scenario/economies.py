@@ -194,9 +194,17 @@ def drawn_in(model: ScenarioFile, draws: Draws, name: str) -> dict[str, Array]:
 def _firm(firm: schema.Firm, abroad: Set[str], markets: UserMarkets, draws: Draws) -> Firm:
     read = Reader(draws, markets.goods, firm.count or 1, f"firms.{firm.name}")
     technology = firm.build(read, abroad)
-    outputs, yields = zip(*(outlet for good in firm.outputs for outlet in markets.sold(good)), strict=True)
+    goods, mix = firm.products
+    each = zip(goods, mix.quantities, strict=True)
+    outputs, yields = zip(*((at, much * users) for good, much in each for at, users in markets.sold(good)), strict=True)
+    transforms = mix if mix.transformation > 0 and len(goods) > 1 else None
+    if transforms is not None and len(outputs) > len(goods):
+        found = (
+            "found an elasticity of transformation of outputs of which one is not rival: each user has its own price"
+        )
+        raise DrawError(read.at("technology").path, f"{found}; expected transformation: 0")
     inputs = tuple(markets.bought(good, firm.name) for good in firm.inputs)
-    made = Firm(firm.name, technology, outputs, inputs, read.count, firm.behaviour.kind, yields)
+    made = Firm(firm.name, technology, outputs, inputs, read.count, firm.behaviour.kind, yields, transforms)
     _alike(made.rows, inputs, markets, read.path)
     return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from simulator.kinds.benchmarks import Benchmark
 from simulator.kinds.entry import Chosen, Steps
 from simulator.kinds.nests import Tree
 from simulator.kinds.wording import shown
@@ -12,7 +13,7 @@ from simulator.scenario.schema import Consumer
 from simulator.schedulers.scheduler import Findings
 
 OTHERWISE = "or compare: {gradient_path: dual}"
-ONE_OBJECTIVE = ("cobb_douglas", "ces", "linear", "quasilinear", "leontief")
+ONE_OBJECTIVE = ("cobb_douglas", "ces", "reference", "linear", "quasilinear", "leontief")
 """Tastes known to have one objective (fixed proportions are refused for their kinks)."""
 
 
@@ -68,8 +69,9 @@ def _kinks(findings: Findings, path: Steps, chosen: Chosen[Any]) -> None:
 
 
 def _fixed(tree: object, path: Steps) -> Iterator[Steps]:
-    if isinstance(tree, Tree):
+    if isinstance(tree, Tree | Benchmark):
         if tree.elasticity == 0:
             yield (*path, "elasticity")
-        for name, nest in (tree.nests or {}).items():
+        nests = tree.below if isinstance(tree, Benchmark) else tree.nests or {}
+        for name, nest in nests.items():
             yield from _fixed(nest, (*path, "nests", name))

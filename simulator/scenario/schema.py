@@ -33,7 +33,7 @@ from simulator.kinds.entry import (
 )
 from simulator.kinds.formulas import MakesText
 from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded, draws_in
-from simulator.kinds.technologies import TECHNOLOGIES, TechnologyKind
+from simulator.kinds.technologies import TECHNOLOGIES, Activity, Products, TechnologyKind, one_each, products_of
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
 from simulator.scenario.run_keys import Run, TickNumber
 from simulator.schedulers.learning import LearningSettings
@@ -83,7 +83,9 @@ class Firm(Entry):
     name: Name = Field(description="name, unique among firms and consumers")
     count: Count | None = Field(None, description="how many of them (default 1)")
     makes: MakesText | None = Field(None, description="what comes out for what goes in: 'bread = 2*sqrt(grain)'")
-    productivity: AnyPositive | None = Field(None, description="what the formula is multiplied by (default 1)")
+    productivity: AnyPositive | None = Field(
+        None, description="what the formula, or what an activity makes, is multiplied by (default 1)"
+    )
     technology: AnyTechnology | None = Field(None, description="a kind of technology, in the place of makes")
     behaviour: AnyBehaviour = Field(
         Chosen("best_response", BestResponse(), "best_response"),
@@ -99,9 +101,14 @@ class Firm(Entry):
     @property
     def outputs(self) -> tuple[str, ...]:
         """The goods made."""
+        return self.products.goods
+
+    @cached_property
+    def products(self) -> Products:
+        """The goods that a unit of output becomes."""
         if self.makes is not None:
-            return self.makes.outputs
-        return () if self.technology is None else (self.technology.kind.output,)
+            return one_each(*self.makes.outputs)
+        return one_each() if self.technology is None else products_of(self.technology.kind)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -119,6 +126,9 @@ class Firm(Entry):
             return FormulaTechnology(self.makes.formula, abroad >= set(self.outputs), productivity, read.count)
         assert self.technology is not None
         kind, below = self.technology.kind, replace(read.at("technology"), goods=self.inputs)
+        if isinstance(kind, Activity):
+            # Whose own keys are all goods: what multiplies them stands beside it.
+            return kind.build(below, self.productivity)
         return kind.build(below) if self.technology.name in TECHNOLOGIES else trial.technology(kind, below)
 
 

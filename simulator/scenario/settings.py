@@ -114,9 +114,10 @@ def _reach(language: Language, data: dict[str, Any], dotted: str) -> tuple[Any, 
 
 
 def _of_technology(firm: Any, rest: str) -> str:
-    """The rest of a path in a firm: its productivity stands in its technology, if it has one."""
+    """The rest of a path in a firm: its productivity stands in its technology, if it has one that is no activity."""
     technology: Any = firm.get("technology") if isinstance(firm, dict) else None
-    if rest.split(".")[0] != "productivity" or not isinstance(technology, dict) or len(technology) != 1:
+    alone = isinstance(technology, dict) and len(technology) == 1 and "activity" not in technology
+    if rest.split(".")[0] != "productivity" or not alone:
         return rest
     return f"technology.{next(iter(technology))}.{rest}"
 

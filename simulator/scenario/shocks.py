@@ -208,7 +208,7 @@ class _Reach:
                 return given, self._good(rest.removeprefix("endowment."), f"consumers.{entry['name']}.endowment")
         elif key == "productivity":
             kinds: dict[str, Any] = entry.get("technology") or {}
-            holder = next(iter(kinds.values()), entry)
+            holder = entry if "activity" in kinds else next(iter(kinds.values()), entry)
             holder.setdefault("productivity", 1.0)
         elif entry.get("budget") is None:
             advice = "expected one with one"
