@@ -117,7 +117,8 @@ class Simulation:
             # Prices that are held are what the scenario says now; whoever judges begins here.
             prices, fixed = stored.get("market.prices"), self.scenario.rule.fixed
             if prices is not None:
-                stored["market.prices"] = prices = np.where(fixed, self.scenario.initial_prices, prices)
+                prices = self.market.economy.bounded(np.where(fixed, self.scenario.initial_prices, prices))
+                stored["market.prices"] = prices
                 begun = self.market.scheduler.start(self.market.economy, prices, self.scenario.run.seed)
                 self.market.state = begun
                 self.recorder.view.begin(first, prices)
@@ -134,22 +135,22 @@ class Simulation:
     def _change_economy(self, regime: Regime) -> None:
         """A shock: from the coming tick on the economy is another, or prices are."""
         market, view = self.market, self.recorder.view
-        self._regime = regime
+        before, self._regime = market.economy, regime
         market.economy = regime.economy
         self.verdict_rule.change_economy(regime.tick)
         view.change_economy(regime.tick, regime.economy)
-        if regime.prices:
+        if regime.prices or regime.economy.other_bounds(before):
             market.state = market.scheduler.reprice(regime.economy, market.state, self._moved(regime))
             view.change_prices(regime.tick, self._moved(regime))
         self._next = next(self._following, None)
 
     def _moved(self, regime: Regime) -> Callable[[Array], Array]:
-        """What a shock makes of prices `(markets,)`, no lower than their floors."""
+        """What a shock makes of prices `(markets,)`, no lower than their floors, nor higher than their caps."""
 
         def moved(prices: Array) -> Array:
             for move in regime.prices:
                 prices = move.of(prices, self.scenario.markets)
-            return np.maximum(prices, self.scenario.rule.floor)
+            return regime.economy.bounded(np.maximum(prices, self.scenario.rule.floor))
 
         return moved
 

@@ -207,7 +207,8 @@ def test_goods_may_be_named_in_any_order_and_in_part(goods: Any) -> None:
     assert scenario.economy.goods == ("left", "right", "constant")
     said = isinstance(goods, dict)
     assert scenario.initial_prices.tolist() == ([-0.2, 0, 2] if said else [0, 0, 0])
-    assert scenario.rule.floor.tolist() == [-0.25 if said else -np.inf, -np.inf, -np.inf]
+    bounds = scenario.economy.bounds
+    assert (bounds.floor.tolist() if bounds else bounds) == ([-0.25, -np.inf, -np.inf] if said else None)
 
 
 def test_prices_keep_to_floors_and_stay_where_they_are_fixed_below_0_too() -> None:

@@ -298,7 +298,7 @@ def test_prices_that_stand_still_off_equilibrium_have_settled() -> None:
     data = {"goods": {"x": None, "y": {"floor": 3}}, "supply": {"x": 1, "y": 2}, "consumers": [BUYER]}
     summary = outcome(data, scheduler={"form": "multiplicative", "rate": 0.2})
     assert summary["outcome"] == "settled_off_equilibrium"
-    assert "Farthest from clearing is y: demand falls short of supply by 83.3 %" in summary["sentence"]
+    assert "At its floor, 3, demand for y falls short of supply by 83.3 %" in summary["sentence"]
 
 
 @pytest.mark.parametrize("piece", [{"delay": 150}, {"bernoulli": 0.001}])

@@ -8,7 +8,7 @@ With the Jacobian `J = dz/dp` of the signal
     symplectic   m <- m + weight G^-1 (J - J')/2 m
     consensus    m <- m - weight G^-1 J' m
 
-Prices that are fixed, or held at their floor by a glut, are left out of all three.
+Prices that are fixed, held at their floor by a glut or at their cap by a shortage, are left out of all three.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pydantic import Field
 from simulator.dynamics.pieces import Memo, Piece, Quote, Ticks, steepness
 from simulator.economics.clearing import newton_displacement
 from simulator.economics.forms import Array
+from simulator.economics.price_bounds import held
 
 DEPENDENT = 1e-8
 """Past changes of the step, as columns of unit length, whose singular values lie below this part of the largest count
@@ -40,8 +41,8 @@ class ByJacobian(Piece):
         jacobian, metric = quote.jacobian, quote.metric
         if jacobian is None or metric is None:
             raise ValueError("this piece needs the signal's Jacobian: pass `jacobian` where `rule.needs_jacobian`")
-        held = (quote.prices <= quote.floor) & (quote.signal <= 0.0)
-        moving = np.flatnonzero(quote.free & ~held & (quote.scale > 0.0) & (metric > 0.0))
+        kept = held(quote.prices, quote.signal, quote.floor, quote.cap)
+        moving = np.flatnonzero(quote.free & ~kept & (quote.scale > 0.0) & (metric > 0.0))
         size = quote.prices[moving] if quote.multiplicative else np.ones(len(moving))
         steep = steepness(quote.prices, quote.scale, quote.slope)[moving]
         motion = self.turned(size * step[moving], jacobian[np.ix_(moving, moving)], metric[moving], steep)

@@ -57,10 +57,12 @@ class Trades(NamedTuple):
 
     `(goods,)`: `traded` inside the economy, the fractions of purchases and sales filled (`bought_fraction`,
     `sold_fraction`; empty where nobody trades or nobody consumes), and `supply_sold` of what nobody owns. `(edges,)`:
-    `inputs` really used, and `bought` of them (less own use). `(firms,)`: `outputs` made, and `cash_flow`.
-    `(outlets,)`: `stock` left, and what is `delivered` (sold; a negative output is bought). `(cohorts, goods)`:
-    `consumers_bought`, `consumers_sold`, `consumption`; `(cohorts,)`: `money` in their accounts. Totals of consumers'
-    money: what their accounts gained, and what the outside gave them (budgets, less what lapsed).
+    `inputs` really used, `bought` of them (less own use), and `unserved` of what was ordered. `(firms,)`: `outputs`
+    made, and `cash_flow`. `(outlets,)`: `stock` left, what is `delivered` (sold; a negative output is bought), and
+    `unsold` of what was offered. `(cohorts, goods)`: `consumers_bought` and what of their orders is
+    `consumers_unserved`, `consumers_sold` and what of their offers is `consumers_unsold`, `consumption`; `(cohorts,)`:
+    `money` in their accounts. Totals of consumers' money: what their accounts gained, and what the outside gave them
+    (budgets, less what lapsed).
     """
 
     traded: Array
@@ -69,12 +71,16 @@ class Trades(NamedTuple):
     supply_sold: Array
     inputs: Array
     bought: Array
+    unserved: Array
     outputs: Array
     stock: Array
     delivered: Array
+    unsold: Array
     cash_flow: Array
     consumers_bought: Array
+    consumers_unserved: Array
     consumers_sold: Array
+    consumers_unsold: Array
     money: Array
     consumption: Array
     accounts_change: float
@@ -111,12 +117,16 @@ class MarketTick(NamedTuple):
     supply_sold: Array
     inputs: Array
     bought: Array
+    unserved: Array
     outputs: Array
     stock: Array
     delivered: Array
+    unsold: Array
     cash_flow: Array
     consumers_bought: Array
+    consumers_unserved: Array
     consumers_sold: Array
+    consumers_unsold: Array
     money: Array
     consumption: Array
     accounts_change: float

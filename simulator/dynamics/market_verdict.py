@@ -18,6 +18,7 @@ from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory,
 from simulator.economics.clearing import BOTTOM
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.price_bounds import held
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
 from simulator.sentences import Facts
@@ -98,9 +99,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             return None
         if not near and _longest(self._displacements(market, market.tick.prices)) > self.tolerance:
             return None
-        held = self._held_off(market)
-        cleared = {"others" if held.any() else "excess_demand": tick.residual, **self._untraded(market)}
-        return Verdict("cleared", cleared, self._held_details(market, held))
+        held_off = self._held_off(market)
+        cleared = {"others" if held_off.any() else "excess_demand": tick.residual, **self._untraded(market)}
+        return Verdict("cleared", cleared, self._held_details(market, held_off))
 
     def _untraded(self, market: Market) -> Facts:
         """Which goods are free, or not bought, or not traded at all, and whether there is but one good to trade."""
@@ -114,9 +115,13 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         found = {mark: [goods[place] for place in np.flatnonzero(places)] for mark, places in marks.items()}
         return {**found, "lone_good": len(goods) == 1 and level_free}
 
-    def _held_off(self, market: Market) -> NDArray[np.bool_]:
-        """Which markets do not clear at a price that is held and no outside fills the gap, `(goods,)`."""
-        return self.rule.fixed & self._off(market)
+    def _held_off(self, market: Market, *, fixed: bool = True) -> NDArray[np.bool_]:
+        """Which markets do not clear at a price that is held, by a bound or `fixed`, and no outside fills the gap,
+        `(goods,)`.
+        """
+        tick, bounds = market.tick, market.economy.bounds
+        bound = False if bounds is None else held(tick.prices, tick.demand - tick.supply, *bounds)
+        return (self.rule.fixed & fixed | bound) & self._off(market)
 
     def _off(self, market: Market) -> NDArray[np.bool_]:
         """Which markets do not clear to the square root of the tolerance, `(goods,)`."""
@@ -124,10 +129,10 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         scale = np.maximum(tick.demand, tick.supply)
         return ~market.economy.is_outside & (np.abs(tick.demand - tick.supply) > np.sqrt(self.tolerance) * scale)
 
-    def _held_details(self, market: Market, held: NDArray[np.bool_]) -> list[Facts]:
-        """Of each market `held` off `(goods,)` by a fixed price, how much is short or left, and who is rationed."""
+    def _held_details(self, market: Market, held_off: NDArray[np.bool_]) -> list[Facts]:
+        """Of each market `held` off `(goods,)`, by what, how much is short or left, and who is rationed."""
         tick, details = market.tick, list[Facts]()
-        for good in np.flatnonzero(held).tolist():
+        for good in np.flatnonzero(held_off).tolist():
             demand, supply = float(tick.demand[good]), float(tick.supply[good])
             side = "held_short" if demand > supply else "held_left"
             who = rationed(market, good) if self.trade.every_tick else []
@@ -138,13 +143,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
 
     def _held_at(self, market: Market, good: int) -> str:
         if not self.rule.fixed[good]:
-            return "its floor"
+            short = market.tick.demand[good] > market.tick.supply[good]
+            return f"its {'cap' if short else 'floor'}, {market.tick.prices[good]:g},"
         return "its price as the numeraire" if self._unknowns(market).relative_only else "its fixed price"
-
-    def _floored(self, market: Market) -> NDArray[np.bool_]:
-        """Which markets do not clear at a floor that is a fact about them, `(goods,)`."""
-        at_floor = ~self._bottomless & ~self.rule.fixed & (market.tick.prices <= self.rule.floor)
-        return at_floor & self._off(market)
 
     def close(self, now: Market) -> Verdict:
         market = _in_arrays(now)
@@ -256,15 +257,15 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
 
         Not of a market that clears.
         """
-        tick, held = market.tick, self._held_off(market)
+        tick, held_off = market.tick, self._held_off(market, fixed=self.trade.every_tick)
         worth = float(tick.prices @ np.maximum(tick.demand, tick.supply))
-        if self.trade.every_tick and held.any():
+        if held_off.any():
             kept = [
                 {"account_of": cohort.name, "account": money}
                 for cohort, money in zip(market.economy.consumers, tick.money.tolist(), strict=True)
                 if abs(money) > self.tolerance * worth
             ]
-            return [{}, *self._held_details(market, held | self._floored(market)), *kept]
+            return [{}, *self._held_details(market, held_off), *kept]
         if tick.residual > self.tolerance:
             return [_worst_market(market, self.rule.free)]
         ahead = _longest(self._displacements(market, tick.prices))

@@ -45,8 +45,8 @@ class Quote(NamedTuple):
     `scale` is `s = max(demand, supply)`; prices that are not `free` never move. `jacobian` `(goods, goods)` is that of
     the signal, `dz_i/dp_j`, and `metric` `(goods,)` the weights `G` in which the scaled signal descends
     (`PriceRule.metric`): None where no piece asked for them. Steps are in `ln p` where `multiplicative`, else in `p`;
-    prices will not go below `floor`. `tick` is the number of ticks before this one, and the chain began with
-    `rate * signal`.
+    prices will not go below `floor`, nor above `cap` if any has one. `tick` is the number of ticks before this one, and
+    the chain began with `rate * signal`.
     """
 
     prices: Array
@@ -56,6 +56,7 @@ class Quote(NamedTuple):
     metric: Array | None
     multiplicative: bool
     floor: Array
+    cap: Array | None
     free: NDArray[np.bool_]
     tick: int
     rate: float
@@ -264,10 +265,11 @@ class Extragradient(WithMemory):
         if quote.tick % 2:
             return step - memory, np.zeros(len(step))
         # How far the trial can go is what must be taken back.
-        room = quote.floor - quote.prices
-        if quote.multiplicative:
-            room = np.log(np.maximum(quote.floor, 1e-300) / quote.prices)
-        return step, np.maximum(step, room)
+        trial = np.maximum(step, self._room(quote, quote.floor))
+        return step, trial if quote.cap is None else np.minimum(trial, self._room(quote, quote.cap))
+
+    def _room(self, quote: Quote, bound: Array) -> Array:
+        return np.log(np.maximum(bound, 1e-300) / quote.prices) if quote.multiplicative else bound - quote.prices
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ then the form applies the step:
     additive         p <- max(p + step, floor)
     multiplicative   p <- max(p * exp(step), floor),  step = rate * z/s unless it goes by the own slope
 
-Fixed prices (the numeraire, goods with an outside price) never move, nor do prices whose turn it is not.
+and prices that have bounds by law are brought back within them. Fixed prices (the numeraire, goods with an outside
+price) never move, nor do prices whose turn it is not.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from simulator.dynamics.pieces import (
 from simulator.dynamics.price_order import Bernoulli, PriceOrder, RandomOrder, Sequential
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.price_bounds import PriceBounds
 from simulator.economics.unknowns import Unknowns
 from simulator.formulas.searches import traced_or_called
 
@@ -214,8 +216,8 @@ RECIPES: dict[str, Recipe] = {
 
 @dataclass(frozen=True)
 class PriceRule:
-    """A rate, a chain of pieces and a form; `floor` `(goods,)` bounds prices from below, `fixed` `(goods,)` holds
-    them. At most one of the pieces says which prices move at a tick; chance is drawn from `seed`.
+    """A rate, a chain of pieces and a form; `floor` `(goods,)` keeps numbers in range from below, `fixed` `(goods,)`
+    holds prices. At most one of the pieces says which prices move at a tick; chance is drawn from `seed`.
     """
 
     form: str
@@ -245,7 +247,11 @@ class PriceRule:
 
     def unknowns(self, economy: Economy) -> Unknowns:
         """What is to be found for the markets of an economy to clear, given the prices held fixed and the floors."""
-        return Unknowns(economy, self.fixed, self.floor)
+        return Unknowns(economy, self.fixed, self.lowest(economy.bounds))
+
+    def lowest(self, bounds: PriceBounds | None) -> Array:
+        """How far prices within `bounds` may fall, `(goods,)`."""
+        return self.floor if bounds is None else np.maximum(self.floor, bounds.floor)
 
     @property
     def relative(self) -> bool:
@@ -322,9 +328,16 @@ class PriceRule:
         return np.where(np.eye(len(prices), dtype=bool), known[-1 - own], known[-1 - others])
 
     def next_prices(
-        self, prices: Array, signal: Array, scale: Array, memory: Memory, jacobian: Array | None = None
+        self,
+        prices: Array,
+        signal: Array,
+        scale: Array,
+        memory: Memory,
+        jacobian: Array | None = None,
+        bounds: PriceBounds | None = None,
     ) -> tuple[Array, Memory]:
-        """Prices after one adjustment, `(goods,)`, and the chain's memory; nothing is changed in place.
+        """Prices after one adjustment, `(goods,)`, within `bounds` if there are any, and the chain's memory; nothing is
+        changed in place.
 
         `jacobian` `(goods, goods)` is `dz_i/dp_j` of the signal. Raises ValueError if it is missing where
         `needs_jacobian`.
@@ -334,7 +347,8 @@ class PriceRule:
         count, memos, past = memory[0], memory[1 : 1 + len(self.chain)], memory[1 + len(self.chain) :]
         tick, multiplicative = count[0].item(), self.form == "multiplicative"
         metric = None if jacobian is None else self.metric(prices, scale, jacobian.diagonal())
-        quote = Quote(prices, signal, scale, jacobian, metric, multiplicative, self.floor, self.free, tick, self.rate)
+        floor, cap = self.lowest(bounds), None if bounds is None else bounds.cap
+        quote = Quote(prices, signal, scale, jacobian, metric, multiplicative, floor, cap, self.free, tick, self.rate)
         held = traced_or_called(self._held, "the order in which prices move")(tick)
         step = self.rate * signal
         step[self.fixed] = 0.0
@@ -343,7 +357,7 @@ class PriceRule:
             step, after = traced_or_called(piece.step, f"the piece {type(piece).__name__}")(step, quote, memo)
             remembered.append(after if self.price_order is None else _kept(memo, after, held))
         moved = prices * np.exp(step) if multiplicative else prices + step
-        moved = np.maximum(moved, self.floor)
+        moved = np.maximum(moved, floor) if cap is None else np.minimum(np.maximum(moved, floor), cap)
         moved = np.where(held, prices, moved)
         remembered += [np.concatenate([known, prices])[len(prices) :] for known in past]
         return moved, tuple(remembered)

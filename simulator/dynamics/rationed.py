@@ -27,13 +27,11 @@ def _buyers(market: Market, good: int) -> Iterator[tuple[str, float, float]]:
     economy, tick = market.economy, market.tick
     for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
         own = economy.edge_good[edges] == good
-        missing = _sum(tick.planned_inputs[edges], own) - _sum(tick.inputs[edges], own)
         bought = _sum(tick.bought[edges], own)
-        yield firm.name, bought, bought + missing
+        yield firm.name, bought, bought + _sum(tick.unserved[edges], own)
     for number, cohort in enumerate(economy.consumers):
         bought = float(tick.consumers_bought[number, good])
-        missing = float(tick.planned_consumption[number, good] - tick.consumption[number, good])
-        yield cohort.name, bought, bought + missing
+        yield cohort.name, bought, bought + float(tick.consumers_unserved[number, good])
 
 
 def _sellers(market: Market, good: int) -> Iterator[tuple[str, float, float]]:
@@ -43,13 +41,11 @@ def _sellers(market: Market, good: int) -> Iterator[tuple[str, float, float]]:
     for firm, outlets in zip(economy.firms, economy.outlet_rows, strict=True):
         own = economy.outlet_good[outlets] == good
         sold = _sum(tick.delivered[outlets], own)
-        yield firm.name, sold, max(sold, _sum(np.asarray(market.before.stock)[outlets], own))
+        yield firm.name, sold, sold + _sum(tick.unsold[outlets], own)
     for number, cohort in enumerate(economy.consumers):
-        sold, filled = float(tick.consumers_sold[number, good]), float(tick.sold_fraction[good])
-        # Of what nothing is sold, all that is not used was offered.
-        left = float(cohort.total_endowment[good] - tick.planned_consumption[number, good])
-        yield cohort.name, sold, sold / filled if filled > 0 else max(left, 0.0)
+        sold = float(tick.consumers_sold[number, good])
+        yield cohort.name, sold, sold + float(tick.consumers_unsold[number, good])
 
 
 def _sum(values: Array, own: NDArray[np.bool_]) -> float:
-    return float(np.asarray(values)[own].sum())
+    return float(values[own].sum())

@@ -69,7 +69,17 @@ def piece(made: Piece, path: str, goods: int, multiplicative: bool) -> None:
     memory = _answer(path, lambda: (made.start(goods), made.information))[0]
     for tick, signal in enumerate((np.zeros(goods), lively)):
         quote = Quote(
-            prices, signal, np.ones(goods), jacobian, np.ones(goods), multiplicative, 1e-12 * prices, free, tick, 0.1
+            prices,
+            signal,
+            np.ones(goods),
+            jacobian,
+            np.ones(goods),
+            multiplicative,
+            1e-12 * prices,
+            None,
+            free,
+            tick,
+            0.1,
         )
         memory = Watched(made, path).step(0.1 * signal, quote, memory)[1]
 

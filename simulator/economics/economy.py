@@ -22,6 +22,7 @@ from simulator.economics.agents import Consumers, Firm
 from simulator.economics.firm_layout import FirmLayout, Indices
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
+from simulator.economics.price_bounds import PriceBounds
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.user_prices import PriceFactors, UserPrices
 from simulator.formulas.searches import asked
@@ -87,7 +88,7 @@ class Economy(FirmLayout):
     `supply` `(goods,)` arrives every tick and is owned by nobody; `outside` `(goods,)` is the price at which the
     outside world trades a good in any amount, not a number where it does not. Where users of non-rival goods have
     markets of their own, `goods` are these (see `economics.user_markets`). `price_factors` come between buyers and
-    sellers, if anything does.
+    sellers, if anything does; `bounds` are floors and caps of prices, if any price has one.
     """
 
     goods: tuple[str, ...]
@@ -96,11 +97,22 @@ class Economy(FirmLayout):
     firms: tuple[Firm, ...] = ()
     consumers: tuple[Consumers, ...] = ()
     price_factors: PriceFactors | None = None
+    bounds: PriceBounds | None = None
 
     @cached_property
     def is_outside(self) -> NDArray[np.bool_]:
         """Which goods have an outside price, `(goods,)`."""
         return np.isfinite(self.outside)
+
+    def bounded(self, prices: Array) -> Array:
+        """The nearest prices that floors and caps allow, `(goods,)`."""
+        return prices if self.bounds is None else self.bounds.project(prices)
+
+    def other_bounds(self, than: Economy) -> bool:
+        """Whether prices have other floors or caps than those of another economy."""
+        if self.bounds is None or than.bounds is None:
+            return self.bounds is not than.bounds
+        return not np.array_equal(self.bounds, than.bounds)
 
     @cached_property
     def user_prices(self) -> UserPrices:

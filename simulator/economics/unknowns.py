@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simulator.economics.clearing import newton_displacement, relative_excess_demand
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
+from simulator.economics.price_bounds import held
 from simulator.formulas.in_floats import InFloats, in_arrays, plain
 
 SAME = 1e-6
@@ -38,7 +39,8 @@ class Certificate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Unknowns:
-    """The unknowns of an `economy` in which some prices are `fixed` and none falls below its `floor`, `(goods,)` each.
+    """The unknowns of an `economy` in which some prices are `fixed` and none falls below its `floor`, `(goods,)` each,
+    or rises above its cap in the economy.
 
     `parts` says where each kind of them lies in the vector: today there are `prices` alone. They move in logarithms.
     Who asks `often` is answered in plain floats where the economy is small: the texts are written once for these
@@ -69,6 +71,11 @@ class Unknowns:
         return ~self.fixed
 
     @property
+    def cap(self) -> Array | None:
+        """How high prices may rise, `(goods,)`; None where none has a cap."""
+        return None if self.economy.bounds is None else self.economy.bounds.cap
+
+    @property
     def relative_only(self) -> bool:
         """Whether only relative prices matter: at most one price, a numeraire's, is fixed."""
         return self.economy.homogeneous and int(np.count_nonzero(self.fixed)) <= 1
@@ -79,8 +86,11 @@ class Unknowns:
         return self.economy.homogeneous and not self.fixed.any()
 
     def values(self, prices: Array) -> Array:
-        """The vector `(unknowns,)` of its parts; what may move is kept above its floor."""
-        return np.where(self.free, np.maximum(prices, np.maximum(self.floor, 1e-300)), prices)
+        """The vector `(unknowns,)` of its parts; what may move is kept within its bounds."""
+        return np.where(self.free, self._capped(np.maximum(prices, np.maximum(self.floor, 1e-300))), prices)
+
+    def _capped(self, prices: Array) -> Array:
+        return prices if self.cap is None else np.minimum(prices, self.cap)
 
     def plans(self, values: Array, guess: Array | None = None) -> MarketPlans:
         """What everybody plans at a vector; `guess` `(edges,)` are inputs near the best ones."""
@@ -94,7 +104,7 @@ class Unknowns:
 
     def moved(self, values: Array, step: Array) -> Array:
         """The vector after a step of logarithms, `(unknowns,)` each."""
-        return np.where(self.free, np.maximum(values * np.exp(step), self.floor), values)
+        return np.where(self.free, self._capped(np.maximum(values * np.exp(step), self.floor)), values)
 
     def residual(self, plans: MarketPlans) -> float:
         """The largest residual of the conditions on what may move (see `relative_excess_demand`)."""
@@ -118,8 +128,8 @@ class Unknowns:
         return self.economy.jacobian(plans) if found is None else np.array(found)
 
     def active(self, plans: MarketPlans) -> NDArray[np.bool_]:
-        """Which unknowns may move and are not held at their floor by a glut, `(unknowns,)`."""
-        return active_goods(plans.prices, plans.excess_demand, plans.scale, self.free, self.floor)
+        """Which unknowns may move and are not held at a bound, `(unknowns,)` (see `active_goods`)."""
+        return active_goods(plans.prices, plans.excess_demand, plans.scale, self.free, self.floor, self.cap)
 
     def determined(self, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The `active` unknowns without the last where only relative prices matter and none is fixed, `(unknowns,)`:
@@ -181,10 +191,9 @@ class Unknowns:
 
 
 def active_goods(
-    prices: Array, excess_demand: Array, scale: Array, free: NDArray[np.bool_], floor: Array
+    prices: Array, excess_demand: Array, scale: Array, free: NDArray[np.bool_], floor: Array, cap: Array | None
 ) -> NDArray[np.bool_]:
-    """Goods whose price may move and is not held at its floor by a glut, `(..., goods)` for prices, `z` and `s` of
-    that shape.
+    """Goods whose price may move and is not held at its floor by a glut, nor at its cap by a shortage, `(..., goods)`
+    for prices, `z` and `s` of that shape.
     """
-    held = (prices <= floor) & (excess_demand <= 0)
-    return free & ~held & (scale > 0) & (prices > 0)
+    return free & ~held(prices, excess_demand, floor, cap) & (scale > 0) & (prices > 0)

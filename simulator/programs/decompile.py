@@ -81,6 +81,8 @@ class _Decompiler:
         if not self.outside:
             raise ValueError("found no good with an outside price; expected outside: {result: 1}")
         for good, market in self.goods.items():
+            if market.get("cap") is not None:
+                raise ValueError(f"found a cap on the price of {good}; expected prices that markets find")
             if market.get("fixed_price") is not None:
                 raise ValueError(f"found {good}, whose price is fixed; expected prices that markets find")
             if not (good in self.users or good in self.makers or good in self.outside):

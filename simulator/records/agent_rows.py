@@ -53,15 +53,18 @@ class AgentRows:
     def known(self, block: Block) -> Known:
         """What is known of each row in the ticks of a block, `(ticks, rows)` each."""
         ticks, count = block.ticks, len(block.ticks.tick)
-        sums = {name: np.zeros((count, len(self._entry))) for name in ("quantity", "input", "output")}
+        sums = {name: np.zeros((count, len(self._entry))) for name in ("quantity", "input", "output", "rationed")}
         each = {name: np.full((count, len(self.goods)), np.nan) for name in ("profit", "utility", "money")}
         self._firms(block, sums, each)
         firms, markets = self._of_firms, self.markets
         consumed = markets.total_over_users(ticks.consumption)
+        unserved = markets.total_over_users(ticks.consumers_unserved)
+        rationed = unserved + markets.mean_over_users(ticks.consumers_unsold, ticks.prices[:, None])
         each["money"][:, firms:] = ticks.money
         for number, cohort in enumerate(block.consumers):
             rows, goods = self.places[firms + number], self.goods[firms + number]
             sums["quantity"][:, rows] = consumed[:, number, goods]
+            sums["rationed"][:, rows] = rationed[:, number, goods]
             sums["input"][:, rows] = markets.total_over_users(cohort.bought)[:, goods]
             sums["output"][:, rows] = markets.mean_over_users(cohort.sold, ticks.prices)[:, goods]
             each["utility"][:, firms + number] = cohort.utility
@@ -92,13 +95,15 @@ class AgentRows:
         each["money"][:, : self._of_firms] = 0.0
         for number, (firm, of_firm, edges, outlets) in enumerate(rows):
             uses, makes = (self._rows_of(number, of) for of in (firm.inputs, firm.outputs))
-            sums["input"][:, uses] = ticks.inputs[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
-            stock = ticks.stock[:, outlets].reshape(count, firm.rows, -1).sum(axis=1)
-            if markets.separate:
-                stocks = np.zeros(ticks.prices.shape)
-                stocks[:, list(firm.outputs)] = stock
-                stock = markets.mean_over_users(stocks, ticks.prices)[:, markets.good[list(firm.outputs)]]
-            sums["quantity"][:, makes] = stock
+            for name, column in (("input", ticks.inputs), ("rationed", ticks.unserved)):
+                sums[name][:, uses] = column[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
+            for name, column in (("quantity", ticks.stock), ("rationed", ticks.unsold)):
+                flow = column[:, outlets].reshape(count, firm.rows, -1).sum(axis=1)
+                if markets.separate:
+                    flows = np.zeros(ticks.prices.shape)
+                    flows[:, list(firm.outputs)] = flow
+                    flow = markets.mean_over_users(flows, ticks.prices)[:, markets.good[list(firm.outputs)]]
+                sums[name][:, makes] += flow
             sums["output"][:, makes] = ticks.outputs[:, of_firm].sum(axis=1)[:, None]
             each["profit"][:, number] = ticks.cash_flow[:, of_firm].sum(axis=1)
 

@@ -101,6 +101,15 @@ TRADE_TICKS: Columns = (
     Column("money_imbalance", NUMBER, "|sum of all changes of purses| relative to turnover, budgets and accounts"),
 )
 """Further columns of ticks.csv where agents trade in every tick."""
+TRADE_AGENTS: Columns = (
+    Column(
+        "rationed",
+        QUANTITY,
+        "planned and not carried out: purchases ordered less served; of a good that is left over, sales offered less "
+        "sold (unsold stock of a firm that spoils or waits)",
+    ),
+)
+"""A further column of agents.csv there."""
 LEARNING_TICKS: Columns = (
     Column(
         "loss", NUMBER, "mean over patterns of the squared unfilled order; under logit of -sum y ln S (cross-entropy)"
@@ -209,7 +218,7 @@ _AGENT = {
 TABLES: dict[str, Sheet] = {
     "trajectory": Sheet(_TICK | _GOOD, TRAJECTORY),
     "ticks": Sheet(_TICK, TICKS),
-    "agents": Sheet(_TICK | _AGENT | _GOOD, (*AGENTS, *USERS)),
+    "agents": Sheet(_TICK | _AGENT | _GOOD, (*AGENTS, *TRADE_AGENTS, *USERS)),
     "wedges": Sheet(_TICK | {"firm": "the firm's name", "input": "the good it uses"}, WEDGES),
     "equilibrium": Sheet({"equilibrium": "its number"} | _GOOD, EQUILIBRIUM),
     "members": Sheet(
@@ -223,12 +232,13 @@ KEPT_TABLES = frozenset(TABLES) - {"members"}
 """Those that are kept unless a scenario says otherwise."""
 
 
-def growing_columns(*further: Column, users: bool = True) -> dict[str, Columns]:
-    """The columns of the tables that grow with the ticks: ticks.csv with `further` ones, and agents.csv with what the
-    `users` of a good pay, or without.
+def growing_columns(*further: Column, users: bool = True, trade: bool = False) -> dict[str, Columns]:
+    """The columns of the tables that grow with the ticks: ticks.csv with `further` ones, agents.csv with what `users`
+    of a good pay, or without, and both with those of `trade` in every tick.
     """
-    agents = (*AGENTS, *USERS) if users else AGENTS
-    return {"trajectory": TRAJECTORY, "ticks": (*TICKS, *further), "agents": agents, "wedges": WEDGES}
+    agents = (*AGENTS, *(TRADE_AGENTS if trade else ()), *(USERS if users else ()))
+    ticks = (*TICKS, *(TRADE_TICKS if trade else ()), *further)
+    return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES}
 
 
 SUMMARY = {

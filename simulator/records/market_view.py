@@ -29,7 +29,7 @@ from simulator.formulas.in_floats import in_arrays, plain
 from simulator.formulas.in_runs import joined, picked, stacked
 from simulator.records.advice import advice
 from simulator.records.agent_rows import AgentRows
-from simulator.records.columns import KEPT_TABLES, TRADE_TICKS, growing_columns
+from simulator.records.columns import KEPT_TABLES, growing_columns
 from simulator.records.market_block import Afterwards, Appraisal, Block, MarketNote
 from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, reached
 from simulator.records.recorder import Parts, Rows, View
@@ -77,7 +77,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.references, self.every_tick = references, every_tick
         self._cohorts = cohorts
         self.free_goods = markets.any_user(rule.free)
-        self.columns = growing_columns(*(TRADE_TICKS if every_tick else ()), users=markets.separate)
+        self.columns = growing_columns(users=markets.separate, trade=every_tick)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
         self.last_of_path = np.full((3, len(economy.goods)), np.nan)

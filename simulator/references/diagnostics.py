@@ -176,9 +176,10 @@ def diagnose(economy: Economy, rule: PriceRule, markets: Markets) -> Iterator[tu
     """The linear pictures of ticks, with the numbers of those that speak of the same goods; none of a tick in which no
     price moves. `K` is analytic, from `Economy.jacobian`.
     """
-    relative, excess = rule.unknowns(economy).relative_only, markets.demand - markets.supply
+    unknowns, excess = rule.unknowns(economy), markets.demand - markets.supply
+    relative = unknowns.relative_only
     moving = (rule.free | relative) & ~economy.is_outside
-    spoken_of = active_goods(markets.prices, excess, markets.scale, moving, rule.floor)
+    spoken_of = active_goods(markets.prices, excess, markets.scale, moving, unknowns.floor, unknowns.cap)
     alike: dict[bytes, list[int]] = {}
     for tick, active in enumerate(spoken_of):
         alike.setdefault(active.tobytes(), []).append(tick)

@@ -74,7 +74,8 @@ class GradientPath:
         inputs = descent.plans.inputs
         guess = np.where(np.isfinite(inputs), inputs, guess)
         signal, unit = self._at_observed_prices(state._replace(guess=guess)) or (descent.signal, descent.unit)
-        prices, memory = self.rule.next_prices(prices, signal, unit, memory, descent.jacobian)
+        bounds = self.reference.economy.bounds
+        prices, memory = self.rule.next_prices(prices, signal, unit, memory, descent.jacobian, bounds)
         return _State(prices, guess, memory)
 
     def _at_observed_prices(self, state: _State) -> tuple[Array, Array] | None:

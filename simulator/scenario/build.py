@@ -18,6 +18,7 @@ from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
 from simulator.records.columns import KEPT_TABLES
 from simulator.records.kept import Kept
+from simulator.scenario.bounds import lowest
 from simulator.scenario.course import LastTicks
 from simulator.scenario.document import dump
 from simulator.scenario.economies import Regime, Regimes, Shocked, locked, markets_of, outside_prices
@@ -138,7 +139,11 @@ class Scenario:
     @property
     def foreseen(self) -> bool:
         """Whether a run begins at tick 0, and all that shocks do is to put others of the `regimes` in force."""
-        return self.start is None and self.later is None and not any(regime.prices for regime in self.regimes)
+        return (
+            self.start is None
+            and self.later is None
+            and not any(regime.prices or regime.economy.other_bounds(self.economy) for regime in self.regimes)
+        )
 
     def shocks_up_to(self, last: int) -> list[int]:
         """The ticks up to the `last` at which the economy changed; where a run goes on from another as another market,
@@ -184,10 +189,10 @@ def build(
     prices, floors, fixed = list[float](), list[float](), list[bool]()
     for at, place in enumerate(markets.good.tolist()):
         good, market = goods[place]
-        abroad, floor = not np.isnan(outside[at]), model.floor(good)
+        abroad = not np.isnan(outside[at])
         prices.append(outside[at].item() if abroad else model.initial_price(good) / users[place].item())
         fixed.append(abroad or good == model.numeraire or market.fixed_price is not None)
-        floors.append(-np.inf if floor is None else floor)
+        floors.append(lowest(model, good))
     rule = model.scheduler.price_rule(locked(np.array(floors)), locked(np.array(fixed)), model.run.seed)
     if learning is not None:
         must_need_no_slope(rule, model.scheduler)

@@ -6,7 +6,6 @@ complaint.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from simulator.scenario.document import Document, Fault
 from simulator.scenario.kept_checks import refuse_kept
 from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
+from simulator.scenario.price_checks import refuse_prices
 from simulator.scenario.schema import SHARE_ROUNDING, Consumer, Firm, ScenarioFile, Trade
 from simulator.slips import meant
 
@@ -88,7 +88,7 @@ def check(document: Document, model: ScenarioFile) -> None:
     findings = Findings(document, model)
     learns = "learning" in document.data
     _goods(findings)
-    _prices(findings, learns)
+    refuse_prices(findings, document, learns=learns)
     refuse_kept(findings)
     if learns:
         if model.learning is not None:
@@ -128,48 +128,6 @@ def _alike(findings: Findings, path: Steps, name: str, other: str, spot: Spot) -
     if findings.sound(*path):
         message = f"found {quoted(name)}, which looks like {quoted(other)}; expected names that differ"
         findings.fault(path, message, spot)
-
-
-def _prices(findings: Findings, learns: bool) -> None:
-    model, fault = findings.model, findings.fault
-    for good, market in model.markets.items():
-        if not learns and market.fixed_price is not None and market.fixed_price <= 0:
-            fault(("goods", good, "fixed_price"), f"found {number(market.fixed_price)}; expected a number above 0")
-        floor = -math.inf if market.floor is None or not findings.sound("goods", good, "floor") else market.floor
-        if not learns and -math.inf < floor < 0:
-            fault(("goods", good, "floor"), f"found {number(floor)}; expected a number of at least 0")
-        given: dict[Steps, float | None] = {
-            ("goods", good, "price"): market.price,
-            ("goods", good, "fixed_price"): market.fixed_price,
-            ("initial_prices", good): (model.initial_prices or {}).get(good),
-        }
-        prices = {path: price for path, price in given.items() if price is not None}
-        if prices:
-            first, *others = prices
-            for path in others:
-                elsewhere = findings.document.dotted(first)
-                fault(path, f"found a second price of {shown(good)}; expected one (the other is {elsewhere})", "key")
-            if findings.sound(*first):
-                _first_price(findings, good, first, prices[first], floor, learns)
-        outside = (model.outside or {}).get(good, 1)
-        if good == model.numeraire and outside != 1:
-            fault(("outside", good), f"found {number(outside)}; expected 1, the price of the numeraire")
-
-
-def _first_price(findings: Findings, good: str, path: Steps, price: float, floor: float, learns: bool) -> None:
-    outside, scheduler = findings.model.outside or {}, findings.model.scheduler
-    multiplicative = getattr(scheduler, "multiplicative", False) and findings.sound("scheduler", "form")
-    if good == findings.model.numeraire and price != 1:
-        message = "expected 1, the price of the numeraire"
-    elif outside.get(good, price) != price:
-        message = f"expected the outside price {number(outside[good])}"
-    elif price == 0 and multiplicative and not learns:
-        message = "expected a price above 0 (0 cannot move under multiplicative)"
-    elif path[-1] != "fixed_price" and floor > price and (price > 0 or learns):
-        message = f"expected a price of at least the floor {number(floor)}"
-    else:
-        return
-    findings.fault(path, f"found {number(price)}; {message}")
 
 
 def _names(findings: Findings) -> None:

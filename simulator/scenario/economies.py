@@ -17,6 +17,7 @@ from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Draws, Reader, side_by_side
 from simulator.kinds.numbers import Draw, draws_in
 from simulator.scenario import schema
+from simulator.scenario.bounds import bounds_of
 from simulator.scenario.course import Turns
 from simulator.scenario.schema import SHARE_ROUNDING, ScenarioFile
 from simulator.scenario.shocks import PriceMove, ShockError
@@ -153,7 +154,7 @@ def _economy(model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict
     """The economy of a scenario; what is `made` of its entries, by their identities, is made once."""
     goods = markets.goods
     if model.learning is not None:
-        return Economy(goods, np.zeros(len(goods)), np.full(len(goods), np.nan))
+        return Economy(goods, np.zeros(len(goods)), np.full(len(goods), np.nan), bounds=bounds_of(model, markets))
     outside = outside_prices(model.outside, markets)
     # What others than the outside buy as well cannot be bought back there.
     bought = np.bincount(markets.good, weights=np.isfinite(outside)) == np.bincount(markets.good)
@@ -170,6 +171,7 @@ def _economy(model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict
         outside=locked(outside),
         firms=tuple(made[id(firm)][0] for firm in model.firms),
         consumers=tuple(made[id(consumer)][0] for consumer in model.consumers),
+        bounds=bounds_of(model, markets),
     )
 
 

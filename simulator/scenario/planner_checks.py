@@ -33,6 +33,10 @@ def _prices(findings: Findings) -> None:
     held: dict[Steps, str] = {
         ("goods", good, "fixed_price"): good for good, market in model.markets.items() if market.fixed_price
     }
+    for good, market in model.markets.items():
+        if market.cap is not None:
+            message = f"found a cap of {shown(good)}, while a planner keeps no price from rising"
+            findings.fault(("goods", good, "cap"), f"{message}; expected none, {OTHERWISE}", "key")
     held |= {("numeraire",): model.numeraire} if model.numeraire is not None else {}
     for path, good in held.items():
         if good not in (model.outside or ()):

@@ -9,6 +9,7 @@ from typing import Any
 from simulator.kinds.draws import Draws
 from simulator.kinds.entry import Entry, Steps
 from simulator.kinds.numbers import Draw, draws_in
+from simulator.scenario.bounds import floor_of
 from simulator.scenario.schema import Consumer, Firm, ScenarioFile
 
 
@@ -59,9 +60,11 @@ def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
             said["fixed_price"] = market.fixed_price
         elif good != model.numeraire and good not in model.outside:
             said["price"] = model.initial_price(good)
-        floor = model.floor(good)
+        floor = floor_of(model, good)
         if floor is not None:
             said["floor"] = floor
+        if market.cap is not None:
+            said["cap"] = market.cap
         if not market.rival:
             said["rival"] = False
     return goods

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from simulator.economics.technology import Technology
     from simulator.kinds.draws import Reader
 
-DEFAULT_FLOOR = 1e-12
-"""Of a good's initial price: far enough below for it to count as 0 in whatever unit prices are told."""
 SHARE_ROUNDING = 1e-9
 """By how much shares may exceed 1 together."""
 
@@ -67,6 +65,9 @@ class Good(Entry):
         None,
         description="the price is projected here when a rule would take it lower; at least 0 but in learning (default "
         "1e-12 of the initial price)",
+    )
+    cap: float | None = Field(
+        None, description="the price is projected here when a rule would take it higher: the good is then rationed"
     )
     rival: bool = Field(True, description="false: every user has all of it, each at a price of its own")
 
@@ -313,8 +314,19 @@ class ScenarioFile(Entry):
         plain = Good.model_construct()
         return {good: market or plain for good, market in given.items() if good}
 
+    def held(self, good: str) -> str | None:
+        """Why the price of a good never moves; None where it may."""
+        held = {
+            "an outside price": good in (self.outside or ()),
+            "a fixed price": self.markets[good].fixed_price is not None,
+            "1 as its price, being the numeraire": good == self.numeraire,
+        }
+        return next((why for why, is_so in held.items() if is_so), None)
+
     def initial_price(self, good: str) -> float:
-        """The price of a good at tick 0: 1 unless said, and 0 where patterns are learnt and nothing is known yet."""
+        """The price of a good at tick 0: unless said 1, and 0 where patterns are learnt and nothing is known yet, or
+        what is nearest to that between its floor and its cap.
+        """
         market = self.markets[good]
         if good in self.outside:
             return self.outside[good]
@@ -323,14 +335,9 @@ class ScenarioFile(Entry):
         if market.fixed_price is not None:
             return market.fixed_price
         first = 1.0 if self.learning is None else 0.0
+        first = first if market.floor is None else max(first, market.floor)
+        first = first if market.cap is None else min(first, market.cap)
         return self.initial_prices.get(good, first if market.price is None else market.price)
-
-    def floor(self, good: str) -> float | None:
-        """Where the price of a good is projected; None where it has no floor."""
-        given, price = self.markets[good].floor, self.initial_price(good)
-        if given is not None or self.learning is not None:
-            return given
-        return DEFAULT_FLOOR * price if price > 0 else DEFAULT_FLOOR
 
 
 def scenario_schema(known: Known | None = None) -> dict[str, Any]:

@@ -23,12 +23,13 @@ from simulator.scenario.document import leading
 from simulator.scenario.schema import ScenarioFile, Shock
 from simulator.slips import called_here, instead, meant
 
-CHANGEABLE = "supply.GOOD, prices.GOOD, firms.NAME.productivity, firms.NAME.technology..., " + (
-    "consumers.NAME.endowment.GOOD, consumers.NAME.budget, consumers.NAME.utility..."
+CHANGEABLE = "supply.GOOD, prices.GOOD, goods.GOOD.cap, goods.GOOD.floor, " + (
+    "firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, consumers.NAME.budget, "
+    "consumers.NAME.utility..."
 )
 CHANGED = {"firms": ("productivity", "technology"), "consumers": ("endowment", "budget", "utility")}
 """The keys of an entry that may be changed."""
-KINDS = ("times", "plus")
+KINDS, BOUNDS = ("times", "plus"), ("cap", "floor")
 
 
 class ShockError(Exception):
@@ -63,12 +64,7 @@ def price_move(model: ScenarioFile, shock: Shock, place: int, path: str, change:
     if good not in model.markets:
         guess = meant(nearest(path, known))
         raise ShockError(steps, f"unknown path {quoted(path)}; expected {listed(known[:10])}{guess}")
-    held = {
-        "an outside price": good in model.outside,
-        "a fixed price": model.markets[good].fixed_price is not None,
-        "1 as its price, being the numeraire": good == model.numeraire,
-    }
-    if why := next((what for what, is_so in held.items() if is_so), None):
+    if why := model.held(good):
         raise ShockError(steps, f"found {path}, but {good} has {why}, which stays; expected a good whose price moves")
     if shock.tick == 0:
         raise ShockError(steps, f"found {path} at tick 0; expected goods: {{{good}: {{price: ...}}}}, or a later tick")
@@ -93,13 +89,26 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> 
         holder, key = _Reach(after, path, steps).found()
         if _is_modified(change):
             ((kind, by),) = change.items()
+            if path.startswith("goods.") and holder.get(key) is None:
+                raise ShockError(steps, f"found {kind} for a {key} that is not there; expected a number")
             holder[key] = _modified(holder.get(key), kind, by, steps)
         else:
             _must_be_a_value(change, steps)
             holder[key] = change
         if isinstance(holder[key], int | float):
             reached[path] = holder[key]
+        if path.startswith("goods."):
+            # What moves has moved there when the shock is over.
+            _move_within(holder)
     return after, reached
+
+
+def _move_within(good: dict[str, Any]) -> None:
+    """Bring the price of a good that moves within its bounds."""
+    if "price" in good:
+        for bound, nearer in (("floor", max), ("cap", min)):
+            if isinstance(to := good.get(bound), int | float) and to > 0:
+                good["price"] = nearer(good["price"], to)
 
 
 def _is_modified(change: Any) -> bool:
@@ -180,6 +189,8 @@ class _Reach:
         if room == "supply":
             self.data["supply"] = dict(self.data["supply"])
             return (self.data["supply"], self._good(rest, "supply")) if rest else (self.data, "supply")
+        if room == "goods":
+            return self._bound(rest)
         if room not in CHANGED:
             raise self._unknown([], self._all())
         entries: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in self.data[room]}
@@ -190,6 +201,15 @@ class _Reach:
         entry = deepcopy(entries[name])
         self.data[room] = [entry if each is entries[name] else each for each in self.data[room]]
         return self._within(room, entry, rest[len(name) + 1 :])
+
+    def _bound(self, rest: str) -> tuple[dict[str, Any], str]:
+        """The same for the floor or the cap of a good's price."""
+        goods: dict[str, Any] = self.data["goods"]
+        good, _, key = rest.rpartition(".")
+        if good not in goods or key not in BOUNDS:
+            raise self._unknown([f"goods.{known}.{each}" for known in goods for each in BOUNDS])
+        self.data["goods"] = {**goods, good: {**goods[good]}}
+        return self.data["goods"][good], key
 
     def _within(self, room: str, entry: dict[str, Any], rest: str) -> tuple[dict[str, Any], str]:
         """The same in a firm or a consumer."""
@@ -244,6 +264,7 @@ class _Reach:
         rooms = {"firms": ["productivity", "technology"], "consumers": ["budget", "utility", *owned]}
         return [
             *(f"{room}.{good}" for room in ("supply", "prices") for good in goods),
+            *(f"goods.{good}.{bound}" for good in goods for bound in BOUNDS),
             *(f"{room}.{entry['name']}.{key}" for room in rooms for entry in self.data[room] for key in rooms[room]),
         ]
 

@@ -155,7 +155,7 @@ class Learning(Scheduler[LearningState, LearningTick]):
                 steps = zip(designs, training.layers, changes, strict=True)
                 redesigned = tuple(design + layer.rate * change for design, layer, change in steps)
             scale = np.maximum(np.abs(demand), np.abs(supply))
-            next_prices, memory = self.rule.next_prices(prices, excess_demand, scale, memory)
+            next_prices, memory = self.rule.next_prices(prices, excess_demand, scale, memory, bounds=economy.bounds)
         tick = LearningTick(number, prices, demand, supply, patterns, paid, supplied, designs)
         return LearningState(number + 1, next_prices, redesigned, memory, seed), tick
 

@@ -177,7 +177,8 @@ class MarginalBids(Scheduler[BidsState, BidsTick]):
             # What nobody has bid for yet keeps the price it began with.
             following = np.where(np.isnan(following), paid, following)
         tick = BidsTick(state.tick, quantities, prices, paid, made, slopes, bids, links.together(bids))
-        return BidsState(state.tick + 1, made, following), tick
+        after = BidsState(state.tick + 1, made, following)
+        return after if economy.bounds is None else self.reprice(economy, after, economy.bounds.project), tick
 
     def reprice(self, economy: Economy, state: BidsState, moved: Callable[[Array], Array]) -> BidsState:
         """What is paid for a good is moved in proportion; where nothing was, all who bid pay the same."""

@@ -187,7 +187,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         observed_prices = self._at_observed_prices(layout, state, prices)
         signal = excess_demand if observed_prices is None else observed_prices[0] - observed_prices[1]
         size = signal_scale(economy, *(observed_prices or (demand, supply)))
-        next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian)
+        next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian, economy.bounds)
         residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
         if len(plans.levels):
             at_levels = (plans.unit_revenues, plans.unit_costs, plans.levels)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from simulator.dynamics import trial
 from simulator.dynamics.price_rules import PIECES, RECIPES, PriceRule, Recipe
-from simulator.economics.clearing import bottom
+from simulator.economics.clearing import BOTTOM, bottom
 from simulator.economics.forms import Array
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import number, shown, unknown
@@ -151,6 +151,10 @@ def _rival(findings: Findings) -> None:
         if market.fixed_price is not None:
             message = "found a fixed price of a good that is not rival; expected none: each user has its own"
             findings.fault(("goods", good, "fixed_price"), message, "key")
+        for key in ("floor", "cap"):
+            if (bound := getattr(market, key)) is not None and bound > BOTTOM * (market.price or 1.0):
+                message = f"found a {key} of a good that is not rival; expected none: each user has a price of its own"
+                findings.fault(("goods", good, key), message, "key")
         if good in (model.outside or ()) and good not in brought:
             message = f"found {shown(good)}, which is not rival and which nobody makes, owns or supplies"
             advice = "expected somebody who does: the outside is one more user of it"

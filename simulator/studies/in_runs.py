@@ -192,8 +192,11 @@ class SideBySideRuns:
         with np.errstate(all="ignore"):
             slopes, demand, supply = ticks.slopes((numbers, prices, guess))
             excess, scale = demand - supply, np.maximum(demand, supply)
-            floors = np.stack([self.rules[place].rule.floor for place in self.alive[at].tolist()])
-            plain = (active_goods(prices, excess, scale, free, floors) == free).all(axis=1)
+            unknowns = [self.rules[self.alive[run]].rule.unknowns(self._economy(run)) for run in at.tolist()]
+            floors = np.stack([each.floor for each in unknowns])
+            caps = [each.cap for each in unknowns if each.cap is not None]
+            capped = np.stack(caps) if caps else None
+            plain = (active_goods(prices, excess, scale, free, floors, capped) == free).all(axis=1)
             homogeneous = np.array([self._economy(place).homogeneous for place in at.tolist()])
             plain &= (scale[:, ~free] > 0).any(axis=1) | ~homogeneous | (np.count_nonzero(~free) > 1)
             weights = np.sqrt(prices[:, free] / scale[:, free])
