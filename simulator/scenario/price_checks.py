@@ -54,7 +54,7 @@ def _first_price(findings: Findings, good: str, path: Steps, price: float, learn
 
 
 def _bounds(findings: Findings, good: str, market: Good, path: Steps | None, price: float, learns: bool) -> None:
-    """Complain about a floor or a cap that cannot be, leaves no room, or that the first price, at its `path`, breaks."""
+    """Complain about a floor or a cap that cannot be, leaves no room, or that the first price, at `path`, breaks."""
     model, bounds = findings.model, {"floor": market.floor, "cap": market.cap}
     given = {key: x for key, x in bounds.items() if x is not None and findings.sound("goods", good, key)}
     floor, cap, why = given.get("floor", -math.inf), given.get("cap", math.inf), model.held(good)

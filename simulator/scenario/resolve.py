@@ -58,7 +58,7 @@ def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
         said = goods.setdefault(good, {})
         if market.fixed_price is not None:
             said["fixed_price"] = market.fixed_price
-        elif good != model.numeraire and good not in model.outside:
+        elif good != model.numeraire and good not in model.outside and not model.begins_in_bounds(good):
             said["price"] = model.initial_price(good)
         floor = floor_of(model, good)
         if floor is not None:

@@ -323,6 +323,12 @@ class ScenarioFile(Entry):
         }
         return next((why for why, is_so in held.items() if is_so), None)
 
+    def begins_in_bounds(self, good: str) -> bool:
+        """Whether the initial price of a good is left to its floor and its cap."""
+        market = self.markets[good]
+        given = good in self.initial_prices or market.price is not None
+        return not given and (market.floor, market.cap) != (None, None)
+
     def initial_price(self, good: str) -> float:
         """The price of a good at tick 0: unless said 1, and 0 where patterns are learnt and nothing is known yet, or
         what is nearest to that between its floor and its cap.
