@@ -112,8 +112,9 @@ def share_out(
     with an outside price are had as planned (1). In a loop this is the largest fixed point, iterated from planned
     supplies.
     """
-    # Where it is traced, each of the passes through many firms would be written down.
-    passed = _passed_forward if len(economy.firm_entry) <= FEW_FIRMS else _passed_forward_at_once
+    # Where it is traced, each of the passes would be written down: through many firms, or round a loop again and again.
+    short = len(economy.firm_entry) <= FEW_FIRMS and not economy.has_loop
+    passed = _passed_forward if short else _passed_forward_at_once
     return passed(economy, planned_inputs, consumption, planned_outputs, yields)
 
 
