@@ -54,8 +54,11 @@ def load_scenarios(
     ticks: str | None = None,
     seed: str | None = None,
     single: bool = False,
+    runs: bool = True,
 ) -> tuple[Scenario, ...]:
-    """The scenarios with what the command line changes; a problem with `--ticks` or `--seed` is said to be there."""
+    """The scenarios with what the command line changes; a problem with `--ticks` or `--seed` is said to be there.
+    Unless they are to run, what keeps them from it alone is no problem.
+    """
     from simulator.scenario import load, load_many
 
     options = {f"run.{name}": value for name, value in (("ticks", ticks), ("seed", seed)) if value is not None}
@@ -68,7 +71,10 @@ def load_scenarios(
 
     try:
         with told_by_options(options):
-            return (load(paths[0], settings=changes),) if single else load_many(paths, settings=changes)
+            scenarios = (load(paths[0], settings=changes),) if single else load_many(paths, settings=changes)
+            if runs and (unready := [problem for scenario in scenarios for problem in scenario.unready]):
+                raise ScenarioError(unready)
+            return scenarios
     except ScenarioError as error:
         raise ScenarioError(dict.fromkeys(map(place, error.problems))) from None
 

@@ -34,6 +34,7 @@ class Simulation:
     """
 
     def __init__(self, scenario: Scenario, *, watched: bool = False) -> None:
+        scenario.must_be_ready()
         self.scenario, run = scenario, scenario.run
         kept = frozenset(TABLES) if watched else run.tables
         # Of another run that this one goes on from as another market, shocks have happened.

@@ -171,7 +171,7 @@ def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple
     from simulator.references.judges import References
     from simulator.schedulers.table import plans
 
-    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
+    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True, runs=False)
     if loaded.scheduler.kind == "learning":
         found = "found a market that learns, which has no equilibria to solve for"
         refuse(f"{scenario}: {found}; expected one whose agents plan; did you mean simulator run {scenario}?")

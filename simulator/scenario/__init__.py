@@ -30,6 +30,7 @@ from simulator.scenario.plugins import NO_PLUGINS, Plugins, files_spoken_of, nee
 from simulator.scenario.programs import expand_program
 from simulator.scenario.resolve import called, completed, files_of, resolve, with_files_called
 from simulator.scenario.rewrite import rewrite
+from simulator.scenario.run_checks import run_faults
 from simulator.scenario.schema import ScenarioFile, scenario_schema
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
@@ -272,6 +273,9 @@ def built(
         if model.run.goes_on is not None and not document.faults:
             fresh = flatten(scenario.scheduler.start(scenario.economy, scenario.initial_prices, scenario.run.seed))
             scenario = replace(scenario, start=start_of(document, resolved, fresh, files[model.run.goes_on]))
+        if model.learning is None and model.moved_by.plans:
+            unready = tuple(map(document.problem, run_faults(model, scenario.economy)))
+            scenario = replace(scenario, unready=unready)
         trial.first_tick(scenario.scheduler, *where, scenario.plugins.rule_pieces)
         return None if document.faults else scenario
     except DrawError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.dynamics.trading import Trade as TradeRule
-from simulator.errors import Problem
+from simulator.errors import Problem, ScenarioError
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import Draws
 from simulator.records.columns import KEPT_TABLES
@@ -90,6 +90,7 @@ class Scenario:
     inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
     plugins: Plugins = field(default=NO_PLUGINS, repr=False)
     warnings: tuple[Problem, ...] = ()
+    unready: tuple[Problem, ...] = ()
     last_ticks: LastTicks = field(default_factory=lambda: LastTicks(()), repr=False)
     start: Start | None = field(default=None, repr=False)
     later: Callable[[int], Iterator[Regime]] | None = field(default=None, repr=False)
@@ -105,6 +106,11 @@ class Scenario:
         if self.scheduler.in_arrays(self.economy):
             return "arrays"
         return self.scheduler.served_by(self.market().advance())
+
+    def must_be_ready(self) -> None:
+        """Raise `ScenarioError` if something keeps it from being run."""
+        if self.unready:
+            raise ScenarioError(self.unready)
 
     def market(self) -> Market:
         """Its market before the first tick."""

@@ -132,6 +132,9 @@ def _same_rows(before: Economy, after: Economy, place: int) -> None:
         if (old.outputs, {*old.inputs}) != (new.outputs, {*new.inputs}):
             found = f"found {new.name} making {_said(after, new)}, and before the shock {_said(before, old)}"
             raise ShockError(("shocks", place, "set"), f"{found}; expected the same goods with other numbers")
+        if old.technology.constant_returns != new.technology.constant_returns:
+            found = f"found {new.name} with constant returns before or after the shock, and not both"
+            raise ShockError(("shocks", place, "set"), f"{found}; expected returns that stay constant, or below 1")
     sizes = _sizes(after)
     for name, size in _sizes(before).items():
         if sizes[name] != size:

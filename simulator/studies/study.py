@@ -127,6 +127,7 @@ class _Reading:
     def __init__(self, opened: Opened, given: StudyFile) -> None:
         self.document, self.given, self.folder = opened.document, given, opened.folder
         self.scenario = opened.scenario()
+        self.scenario.must_be_ready()
 
     def study(self, name: str) -> Study:
         """The study."""
