@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HOMES = {
+    "Activities": "[keys](#activities)",
     "Behaviour": "[a behaviour](kinds.md#behaviours-of-firms)",
     "Compare": "[keys](#compare)",
     "Consumer": "[consumers](#consumers)",

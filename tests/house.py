@@ -52,6 +52,7 @@ ROOMS = {
     "simulator.economics.potential": "Descent Merit Reference SpendingPotential WealthPotential reference",
     "simulator.economics.production": "Production",
     "simulator.economics.quasilinear": "Quadratic QuasiLinear",
+    "simulator.economics.shared_goods": "SharedGoods",
     "simulator.economics.stone_geary": "StoneGeary",
     "simulator.economics.taste": "Taste",
     "simulator.economics.technology": "FormulaTechnology HomotheticTechnology Plan Technology",

@@ -16,6 +16,7 @@ from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import DrawError, Draws
 from simulator.kinds.names import NAME_RULE, composed, name_fault
 from simulator.kinds.wording import found, quoted
+from simulator.scenario.activities import expand_activities
 from simulator.scenario.aftermath import Aftermath
 from simulator.scenario.bases import over_its_base
 from simulator.scenario.build import RunSettings, Scenario, build
@@ -54,8 +55,8 @@ __all__ = [
 
 MOST_COMPLAINTS = 100
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",)}
-"""What is made of a program and of patterns: settings within it come after, all others before."""
+MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",), "activities": ("firms.",)}
+"""What is made of a program, of patterns and of a table: settings within it come after, all others before."""
 
 
 class Loaded(NamedTuple):
@@ -172,13 +173,14 @@ def loaded(
             # Nothing is read of a file that nobody who runs the scenario has named.
             raise _refused(document, strange)
         expand_learning(document, folder, inputs)
+        tables = expand_activities(document, folder, inputs)
         apply_settings(document, within)
         if settings:
             _outfit(document, plugins)
         if "base" in document.data:
             document.faults.append(Fault(("base",), "found a base set from outside; expected it in a scenario's file"))
             raise _refused(document, document.faults)
-        files = _name_files(document, folder, inputs)
+        files = _name_files(document, folder, inputs, tables)
         sources = files_spoken_of(document.data)
         files |= {name: sources[file] for file, name in called({**files, **sources}).items() if file in sources}
         model = validate(document)
@@ -226,13 +228,16 @@ def _strange_files(document: Document, folder: Path, inputs: Mapping[str, Path])
     return strange
 
 
-def _name_files(document: Document, folder: Path, inputs: Mapping[str, Path]) -> dict[str, Path]:
+def _name_files(
+    document: Document, folder: Path, inputs: Mapping[str, Path], tables: Mapping[str, Path]
+) -> dict[str, Path]:
     """Call the files that a document reads `inputs/NAME`, and say where they lie: as `inputs` says, or as seen from
-    the folder.
+    the folder; beside `tables` that have been read, now or when the document was resolved.
     """
     rooms = ("learning", "firms", "consumers", "shocks", "run")
     data = {key: document.data[key] for key in rooms if key in document.data}
     places = {file: inputs.get(file, folder / file) for file in files_of(data).values()}
+    places |= {**tables, **{name: place for name, place in inputs.items() if name.startswith("inputs/")}}
     names = called(places)
     document.data = document.data | with_files_called(data, names)
     return {names[file]: place for file, place in places.items()}

@@ -133,6 +133,15 @@ class Firm(Entry):
         return kind.build(below) if self.technology.name in TECHNOLOGIES else trial.technology(kind, below)
 
 
+class Activities(Entry):
+    """Activities in a table, each of which is a firm; more can be said of one under `firms`, by its name."""
+
+    csv: Annotated[str, Field(min_length=1)] = Field(
+        description="a CSV file with the columns activity, good and amount (above 0 made, below 0 used), a row for each"
+    )
+    behaviour: AnyBehaviour | None = Field(None, description="the behaviour of them all")
+
+
 Share = Annotated[
     Annotated[Amount, Tag(NUMBER)] | Annotated[Literal["equal"], Tag(TEXT)] | Drawn,
     by_shape("a share (number) or equal", "equal"),
@@ -272,6 +281,7 @@ class ScenarioFile(Entry):
     learning: LearningSettings | None = Field(
         None, description="patterns to be learnt by a market of bundles, in the place of goods, firms and consumers"
     )
+    activities: Activities | None = Field(None, description="firms from a table of activities")
     firms: list[Firm] = Field(default_factory=list[Firm], description="who makes goods out of goods")
     consumers: list[Consumer] = Field(default_factory=list[Consumer], description="who wants goods")
     trade: Annotated[
