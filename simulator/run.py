@@ -186,7 +186,6 @@ def conclude(
         "distribution": lambda: distribution_table(cohorts),
         "equilibrium": lambda: equilibrium_table(view.references, markets, quotes.prices),
     }
-    written = {name: table() for name, table in at_the_end.items() if name in scenario.run.tables}
     last = last_row(tables, view.free_goods)
     facts = {"ticks": ticks, "tolerance": scenario.run.tolerance, "gainless": without_gains(cohorts, economy)}
     facts["unreached"] = [f"{at:,}" for at in simulation.chosen if at > ticks]
@@ -195,6 +194,8 @@ def conclude(
         facts["tune"] = f"simulator tune {scenario.path}"
     facts["ran_on"] = scenario.run.stop == "never" and ticks > 0 and verdict.outcome in ("cleared", "diverged")
     facts |= view.facts(verdict, now, last)
+    # Equilibria may have been searched for once more.
+    written = {name: table() for name, table in at_the_end.items() if name in scenario.run.tables}
     facts = _true(facts, simulation, scheduler.residual(economy, now.tick)) if told else facts
     known = {
         **last,

@@ -173,6 +173,11 @@ MARKET = (
         lambda f: f.outcome == "cleared" and f.equilibrium_gap > NEAR,
     ),
     Sentence("none", "The search from {starts} starts found no equilibrium", lambda f: f.equilibria == 0),
+    Sentence(
+        "missing",
+        "Some equilibria are missing: the indices of those found add up to {indices:+d}, and all of them to +1",
+        lambda f: f.missing,
+    ),
     Sentence("ended_early", "The search for equilibria was ended early: there may be others", lambda f: f.given_up),
     Sentence(
         "derivatives",
@@ -288,8 +293,14 @@ LEARNING = (
 """What is said of a market that learns."""
 
 SOLVED = (
-    Sentence("none_found", "no equilibrium found (Newton from {starts} starts)", lambda f: f.equilibria == 0),
-    Sentence("one_found", "1 equilibrium found from {starts} starts", lambda f: f.equilibria == 1),
+    Sentence("none_found", "no equilibrium found from {starts} starts", lambda f: f.equilibria == 0),
+    Sentence(
+        "runs_away",
+        "where conditions come nearest to holding, to {best:.2g}, the price of {runaway} runs to {towards}",
+        lambda f: f.equilibria == 0,
+    ),
+    Sentence("one_found", "1 equilibrium found from {starts} start{starts:s}", lambda f: f.equilibria == 1),
+    Sentence("no_other", "there is no other", lambda f: f.equilibria == 1 and f.all_found),
     Sentence("some_found", "{equilibria} equilibria found from {starts} starts", lambda f: f.equilibria > 1),
     Sentence(
         "relative",
@@ -298,9 +309,8 @@ SOLVED = (
     ),
     Sentence(
         "indices",
-        "the indices add up to {indices:+d}; in a regular economy those of all equilibria add up to +1, "
-        "so some may be missing",
-        lambda f: f.equilibria > 0 and f.indices != 1,
+        "some are missing: the indices add up to {indices:+d}, and those of all equilibria of a regular economy to +1",
+        lambda f: f.missing,
     ),
     Sentence("derivatives_of", "derivatives are of {objective}", lambda f: f.equilibria > 0),
     Sentence("search_ended", "the search was ended early, so that there may be others", lambda f: f.given_up),

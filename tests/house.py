@@ -78,6 +78,8 @@ ROOMS = {
     "simulator.programs.program": "Program ProgramError",
     "simulator.programs.supply_chain": "chain_of",
     "simulator.references.adjoint": "adjoints equilibrium_adjoints",
+    "simulator.references.complementarity": "Complementarity fischer",
+    "simulator.references.effort": "Effort",
     "simulator.references.diagnostics": "Diagnosis Markets diagnose",
     "simulator.references.equilibrium": "Equilibrium find search_equilibria=search",
     "simulator.references.fragility": "ENUMERATED Fragility FragilityError Parameter changed parameters",

@@ -88,7 +88,7 @@ SOLVED = {"tree": TREE, "rivals": RIVALS, "loop": LOOP, "fisher": FISHER, "quasi
 
 
 def solve(scenario: Scenario, economy: Economy, start: np.ndarray) -> Equilibrium:
-    found = find(economy, scenario.rule, [start], random_starts=2)
+    found = find(economy, scenario.rule, [start], many=5)
     assert len(found) == 1
     return found[0]
 

@@ -114,7 +114,7 @@ def test_the_start_does_not_matter(data: dict[str, Any], logs: list[float], seed
     start = {name: math.exp(log) for name, log in zip(data["goods"], logs, strict=False)}
     start = {name: price for name, price in start.items() if name not in data.get("outside", {})}
     scenario, usual = load({**data, "initial_prices": start}), only(data)
-    (found,) = equilibria(scenario, seed=seed, random_starts=3)
+    (found,) = equilibria(scenario, seed=seed, many=6)
     level = float(usual.prices.sum() / found.prices.sum()) if scenario.economy.homogeneous else 1.0
     np.testing.assert_allclose(found.prices * level, usual.prices, rtol=1e-8)
     assert found.residual <= 1e-9
@@ -142,7 +142,7 @@ def test_the_indices_of_substitutes_sum_to_one(people: list[tuple[float, ...]]) 
         }
         for i, (e, a, b, c, u, v, w) in enumerate(people)
     ]
-    found = equilibria(load({"goods": ["x", "y", "z"], "numeraire": "x", "consumers": consumers}), random_starts=4)
+    found = equilibria(load({"goods": ["x", "y", "z"], "numeraire": "x", "consumers": consumers}), many=8)
     assert len(found) == 1
     assert found[0].index == 1
 
@@ -166,7 +166,7 @@ def test_a_good_nobody_wants_is_free(numeraire: str | None) -> None:
         **({"numeraire": numeraire} if numeraire else {}),
     }
     found = only(data)
-    assert found.prices[1] == 1e-12
+    assert found.prices[1] == 0.0
     assert found.prices[0] / found.prices[2] == pytest.approx(1.0, rel=1e-9)
     assert found.index == 1
 
@@ -179,7 +179,7 @@ def test_the_long_side_of_fixed_proportions_is_free() -> None:
             "consumers": [{"name": "a", "utility": {"leontief": {"left": 1, "right": 1}}, "budget": 3}],
         }
     )
-    assert found.prices[1] == 1e-12
+    assert found.prices[1] == 0.0
     assert found.prices[0] == pytest.approx(3.0, rel=1e-9)
     np.testing.assert_allclose(found.balance.demand, 1.0, rtol=1e-9)
 

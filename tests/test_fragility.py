@@ -28,7 +28,7 @@ WITH_SHARES = ["bazaar", "crusoe", "fisher", "subsistence", "village"]
 
 def fragility(source: Any, what: str = "endowments", number: int = 0) -> Fragility:
     scenario = load(SCENARIOS / f"{source}.yaml" if isinstance(source, str) else source)
-    found = find(scenario.economy, scenario.rule, [scenario.initial_prices], random_starts=30)
+    found = find(scenario.economy, scenario.rule, [scenario.initial_prices])
     return Fragility(
         scenario.economy,
         scenario.markets,

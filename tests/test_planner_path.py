@@ -117,7 +117,7 @@ def path_of(scenario: Scenario) -> PlannerPath:
 
 
 def solved(scenario: Scenario) -> np.ndarray:
-    (found,) = find(scenario.economy, scenario.rule, [scenario.initial_prices], random_starts=2)
+    (found,) = find(scenario.economy, scenario.rule, [scenario.initial_prices], many=5)
     return found.prices
 
 

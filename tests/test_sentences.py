@@ -207,6 +207,11 @@ CASES = {
     "MARKET none": Case(
         {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "The search from 15 starts found no equilibrium"
     ),
+    "MARKET missing": Case(
+        {"missing": True, "indices": 2},
+        {"missing": False},
+        "Some equilibria are missing: the indices of those found add up to +2, and all of them to +1",
+    ),
     "MARKET ended_early": Case(
         {"given_up": True}, {"given_up": False}, "The search for equilibria was ended early: there may be others"
     ),
@@ -357,9 +362,15 @@ CASES = {
         {"test_accuracy": 0.978}, {"test_accuracy": math.nan}, "Of the patterns held out 97.8 % are decided right"
     ),
     "SOLVED none_found": Case(
-        {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "no equilibrium found (Newton from 15 starts)"
+        {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "no equilibrium found from 15 starts"
+    ),
+    "SOLVED runs_away": Case(
+        {"equilibria": 0, "best": 2.345e-7, "runaway": "y", "towards": "zero"},
+        {"equilibria": 1},
+        "where conditions come nearest to holding, to 2.3e-07, the price of y runs to zero",
     ),
     "SOLVED one_found": Case({"equilibria": 1, "starts": 15}, {"equilibria": 2}, "1 equilibrium found from 15 starts"),
+    "SOLVED no_other": Case({"equilibria": 1, "all_found": True}, {"all_found": False}, "there is no other"),
     "SOLVED some_found": Case({"equilibria": 2, "starts": 15}, {"equilibria": 1}, "2 equilibria found from 15 starts"),
     "SOLVED relative": Case(
         {"equilibria": 2, "level_free": True},
@@ -367,9 +378,9 @@ CASES = {
         "only relative prices matter, here at the level of the initial ones",
     ),
     "SOLVED indices": Case(
-        {"equilibria": 1, "indices": -1},
-        {"indices": 1},
-        "the indices add up to -1; in a regular economy those of all equilibria add up to +1, so some may be missing",
+        {"missing": True, "indices": -1},
+        {"missing": False},
+        "some are missing: the indices add up to -1, and those of all equilibria of a regular economy to +1",
     ),
     "SOLVED derivatives_of": Case(
         {"equilibria": 1, "objective": "net sales of c"}, {"equilibria": 0}, "derivatives are of net sales of c"
@@ -628,7 +639,7 @@ SAID: dict[str, tuple[dict[str, Any], list[str]]] = {
             "firms": [{"name": "maker", "makes": "q = sqrt(144 + 2*money) - 12"}],
             "consumers": [{"name": "buyer", "utility": valued(q=10)}],
         },
-        ["At these prices nobody wants or offers q. The search from 15 starts found no equilibrium"],
+        ["At these prices nobody wants or offers q. Prices followed gradient descent"],
     ),
     "steel from nowhere": (
         {
@@ -653,19 +664,23 @@ def test_a_run_says_why(name: str) -> None:
         assert part in sentence
 
 
-def test_an_equilibrium_far_away_is_not_the_one_reached() -> None:
+def test_where_no_equilibrium_is_near_that_is_known_one_is_searched_for_from_there() -> None:
     simulation = Simulation(load(SCENARIOS / "three_equilibria.yaml"))
     view = simulation.recorder.view
-    del view.references.equilibria[2]
+    assert view.references is not None
+    known = view.references.equilibria
+    lost = known.pop()
+    assert len(view.references.equilibria) == 2
     tables = {}
     for _ in simulation.ticks():
         if simulation.recorder.full or simulation.verdict is not None:
             tables = simulation.recorder.tables()
-    last = last_row(tables, view.free_goods)
+    last = {**last_row(tables, view.free_goods), "distance_to_equilibrium": 1.0}
     facts = view.facts(simulation.verdict, simulation.market.transition, last)
     lines = said(view.sentences, {"outcome": "cleared", **facts})
-    assert any(line.startswith("No equilibrium that was found is near: of 2 the nearest is ") for line in lines)
-    assert not any("number" in line for line in lines)
+    assert any(line.startswith("Prices are near number 3 of the 3 equilibria found") for line in lines)
+    assert view.references.equilibria[2].prices.tolist() == pytest.approx(lost.prices.tolist(), rel=1e-9)
+    assert view.summary(simulation.market.transition)["price_gap"] < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_random_linear_exchange(seed: int, people: int, goods: int) -> None:
         for _ in range(people)
     ]
     of = economy(np.zeros(goods), *cohorts)
-    found = find(of, rule(goods), [np.ones(goods)], random_starts=2)
+    found = find(of, rule(goods), [np.ones(goods)], many=5)
     assume(found)
     assert len(found) == 1
     check(of, found[0])

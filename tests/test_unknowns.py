@@ -22,26 +22,26 @@ def unknowns_of(data: dict[str, Any]) -> Unknowns:
 
 
 @given(economies(), st.integers(0, 99))
-def test_parts_cover_the_vector_and_its_jacobian_is_their_slope(data: dict[str, Any], seed: int) -> None:
+def test_parts_cover_the_vector_and_slopes_are_those_of_their_slacks(data: dict[str, Any], seed: int) -> None:
     unknowns = unknowns_of(data)
-    values = unknowns.values(prices_of(unknowns.economy, seed))
-    places = [place for part in unknowns.parts.values() for place in range(*part.indices(len(values)))]
-    assert sorted(places) == list(range(len(values)))
+    values = prices_of(unknowns.economy, seed)
+    places = [place for part in unknowns.parts for place in range(*part.where.indices(len(values)))]
+    assert places == list(range(len(values)))
+    assert len(unknowns.names) == len(unknowns.free) == len(unknowns.lower) == len(values)
     plans = unknowns.plans(values)
-    jacobian = unknowns.jacobian(plans)
+    slopes = unknowns.slopes(plans)
     for place, unit in enumerate(1e-6 * np.eye(len(values))):
-        up, down = (unknowns.plans(values + step, plans.inputs).excess_demand for step in (unit, -unit))
-        slope = (up - down) / 2e-6
-        np.testing.assert_allclose(jacobian[:, place], slope, rtol=2e-4, atol=2e-5 * np.abs(jacobian).max())
+        up, down = (unknowns.slack(unknowns.plans(values + step, plans.inputs), plans) for step in (unit, -unit))
+        np.testing.assert_allclose(slopes[:, place], (up - down) / 2e-6, rtol=2e-4, atol=2e-5 * np.abs(slopes).max())
 
 
-@given(economies(), st.integers(0, 99))
-def test_a_step_moves_what_is_free_and_stops_at_the_floor(data: dict[str, Any], seed: int) -> None:
-    unknowns = unknowns_of(data)
-    values = unknowns.values(prices_of(unknowns.economy, seed))
-    down, up = (unknowns.moved(values, np.full(len(values), step)) for step in (-1e3, 0.5))
-    np.testing.assert_array_equal(down, np.where(unknowns.free, unknowns.floor, values))
-    np.testing.assert_allclose(up, np.where(unknowns.free, values * np.exp(0.5), values))
+def test_a_certificate_names_the_worst_market() -> None:
+    unknowns = unknowns_of(BAZAAR)
+    certificate = unknowns.certificate(unknowns.plans(np.array([1.0, 2.0, 30.0])), 1e-9)
+    excess = unknowns.plans(np.array([1.0, 2.0, 30.0]))
+    shortage = excess.excess_demand / excess.scale
+    assert certificate.worst == {"market": "xyz"[int(np.argmax(shortage))]}
+    assert certificate.residual == certificate.residuals["market"] == pytest.approx(shortage.max(), rel=1e-12)
 
 
 def test_a_certificate_holds_at_an_equilibrium_and_at_no_price_beside_it() -> None:

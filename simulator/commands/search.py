@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
     from simulator.trial import Trial
 
-SOLVE_STARTS = 60
 TUNED = Path("outputs/tuned")
 
 
@@ -180,8 +179,7 @@ def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple
         refuse(f"{scenario}: {found}; expected tatonnement; did you mean simulator run {scenario}?")
     for warning in loaded.warnings:
         complain(str(warning))
-    prices, drawn = loaded.initial_prices, loaded.run.seed
-    return loaded, References(loaded.economy, loaded.rule, prices, drawn, random_starts=SOLVE_STARTS)
+    return loaded, References(loaded.economy, loaded.rule, loaded.initial_prices, loaded.run.seed)
 
 
 def _which(scenario: str, asked: int | None, many: int) -> int:

@@ -32,10 +32,15 @@ def relative_excess_demand(
     worth = prices @ scale
     if not np.isfinite(worth):
         return math.inf
+    return market_residuals(excess_demand, scale, prices, nothing)[free].max(initial=0.0)
+
+
+def market_residuals(excess_demand: Array, scale: Array, prices: Array, nothing: Array | float = -1.0) -> Array:
+    """`max(z_j / s_j, p_j |z_j| / sum(p s))` of each market, `(goods,)`."""
     # The smallest numbers only keep 0/0 from arising where nobody wants or brings anything.
     shortage = excess_demand / np.maximum(scale, 1e-300)
-    glut = (prices > nothing) * prices * np.abs(excess_demand) / np.maximum(worth, 1e-300)
-    return np.maximum(shortage, glut)[free].max(initial=0.0)
+    glut = (prices > nothing) * prices * np.abs(excess_demand) / np.maximum(prices @ scale, 1e-300)
+    return np.maximum(shortage, glut)
 
 
 def relative_unit_profit(revenues: Array, costs: Array, levels: Array, worth: Array | float) -> Array:

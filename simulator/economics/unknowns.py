@@ -1,22 +1,23 @@
-"""The unknowns of an equilibrium in one vector with named parts, the conditions on them, and how to get nearer.
+"""The unknowns of an equilibrium in one vector of parts, the condition that belongs to each, and how to get nearer.
 
-There is a condition for each unknown, and one unknown for each condition: the price of a good clears its market,
-`z <= 0, p >= 0, p z = 0`. The residual says how far the conditions are from holding. It alone can deceive: where a
-price runs away it shrinks although no equilibrium is near. The Newton displacement says how far the unknowns would
-still have to go. Solver, Jacobian, index and certificate are asked for here; what they do is said of prices, the one
-part there is.
+A part knows where its unknowns lie, their bounds and their conditions: the price of a good clears its market,
+`z <= 0, p >= 0, p z = 0`. Every condition has a `slack` without a unit, `-z/s` of a market: 0 where it binds, above 0
+where the unknown may lie at its lower bound, below 0 where it has to rise. The residual says how far the conditions are
+from holding. It alone can deceive: where a price runs away it shrinks although no equilibrium is near. The Newton
+displacement says how far the unknowns would still have to go.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.clearing import newton_displacement, relative_excess_demand
+from simulator.economics.clearing import market_residuals, newton_displacement
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.price_bounds import held
@@ -27,14 +28,68 @@ SAME = 1e-6
 
 
 class Certificate(NamedTuple):
-    """How far conditions are from holding: their `residual`, and the Newton `displacement` `(unknowns,)`."""
+    """How far conditions are from holding: the largest `residuals` of each kind of condition, the name of the `worst`
+    of each, and the Newton `displacement` `(unknowns,)`.
+    """
 
-    residual: float
+    residuals: dict[str, float]
+    worst: dict[str, str]
     displacement: Array
 
+    @property
+    def residual(self) -> float:
+        """The largest of all."""
+        return max(self.residuals.values(), default=0.0)
+
     def holds(self, tolerance: float) -> bool:
-        """Whether both are at most the tolerance."""
-        return self.residual <= tolerance and bool(np.max(np.abs(self.displacement)) <= tolerance)
+        """Whether residuals and displacement are at most the tolerance."""
+        return self.residual <= tolerance and bool(np.max(np.abs(self.displacement), initial=0.0) <= tolerance)
+
+
+@dataclass(frozen=True, eq=False)
+class Part(ABC):
+    """One kind of unknowns: where they lie in the vector, their names, their bounds, and which may move, `(part,)`."""
+
+    economy: Economy
+    where: slice
+    names: tuple[str, ...]
+    lower: Array
+    upper: Array
+    free: NDArray[np.bool_]
+    condition: ClassVar[str]
+    """What its conditions are called."""
+    relative: ClassVar[bool]
+    """Whether a step is one of logarithms."""
+
+    @abstractmethod
+    def left_side(self, plans: MarketPlans) -> Array:
+        """The conditions' left sides, `(part,)`: at most 0, and 0 where the unknown is above its lower bound."""
+
+    @abstractmethod
+    def unit(self, plans: MarketPlans) -> Array:
+        """What they are measured by, `(part,)`; 0 where they say nothing."""
+
+    @abstractmethod
+    def residuals(self, plans: MarketPlans) -> Array:
+        """The relative residual of each condition, `(part,)`, 0 exactly where it holds; 0/0 counts as 0."""
+
+
+class Prices(Part):
+    """A price clears its market."""
+
+    condition = "market"
+    relative = True
+
+    def left_side(self, plans: MarketPlans) -> Array:
+        """`z`."""
+        return plans.excess_demand
+
+    def unit(self, plans: MarketPlans) -> Array:
+        """`s`."""
+        return plans.scale
+
+    def residuals(self, plans: MarketPlans) -> Array:
+        return market_residuals(plans.excess_demand, plans.scale, plans.prices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +97,8 @@ class Unknowns:
     """The unknowns of an `economy` in which some prices are `fixed` and none falls below its `floor`, `(goods,)` each,
     or rises above its cap in the economy.
 
-    `parts` says where each kind of them lies in the vector: today there are `prices` alone. They move in logarithms.
-    Who asks `often` is answered in plain floats where the economy is small: the texts are written once for these
-    unknowns.
+    `parts` says where each kind of them lies in the vector: today there are prices alone. Who asks `often` is answered
+    in plain floats where the economy is small: the texts are written once for these unknowns.
     """
 
     economy: Economy
@@ -61,14 +115,43 @@ class Unknowns:
         return InFloats(self.economy.jacobian) if self.often and self.economy.small(slopes=True) else None
 
     @cached_property
-    def parts(self) -> dict[str, slice]:
-        """Where each part lies in the vector, by name."""
-        return {"prices": slice(0, len(self.economy.goods))}
+    def prices(self) -> Prices:
+        """The part that is there always."""
+        goods, bounds = self.economy.goods, self.economy.bounds
+        # A floor that is no bound only keeps the numbers of a market in range.
+        lower = np.zeros(len(goods)) if bounds is None else np.maximum(bounds.floor, 0.0)
+        upper = np.full(len(goods), np.inf) if bounds is None else bounds.cap
+        return Prices(self.economy, slice(0, len(goods)), goods, lower, upper, ~self.fixed)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, in their order."""
+        return (self.prices,)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What each unknown is of, `(unknowns,)`."""
+        return tuple(name for part in self.parts for name in part.names)
 
     @cached_property
     def free(self) -> NDArray[np.bool_]:
         """Which unknowns may move, `(unknowns,)`."""
-        return ~self.fixed
+        return np.concatenate([part.free for part in self.parts])
+
+    @cached_property
+    def lower(self) -> Array:
+        """The lowest value of each, `(unknowns,)`."""
+        return np.concatenate([part.lower for part in self.parts])
+
+    @cached_property
+    def upper(self) -> Array:
+        """The highest value of each, `(unknowns,)`."""
+        return np.concatenate([part.upper for part in self.parts])
+
+    @cached_property
+    def relative(self) -> NDArray[np.bool_]:
+        """Which unknowns move in logarithms, `(unknowns,)`."""
+        return np.concatenate([np.full(len(part.lower), part.relative) for part in self.parts])
 
     @property
     def cap(self) -> Array | None:
@@ -85,16 +168,9 @@ class Unknowns:
         """Whether only relative prices matter and none is fixed: an equilibrium is then a ray."""
         return self.economy.homogeneous and not self.fixed.any()
 
-    def values(self, prices: Array) -> Array:
-        """The vector `(unknowns,)` of its parts; what may move is kept within its bounds."""
-        return np.where(self.free, self._capped(np.maximum(prices, np.maximum(self.floor, 1e-300))), prices)
-
-    def _capped(self, prices: Array) -> Array:
-        return prices if self.cap is None else np.minimum(prices, self.cap)
-
     def plans(self, values: Array, guess: Array | None = None) -> MarketPlans:
         """What everybody plans at a vector; `guess` `(edges,)` are inputs near the best ones."""
-        prices = values[self.parts["prices"]]
+        prices = values[self.prices.where]
         given = (prices, self.economy.first_guess() if guess is None else guess)
         found = None if self._balance is None else self._balance(plain(given))
         if found is None:
@@ -102,25 +178,30 @@ class Unknowns:
         consumption = np.reshape(found.consumption, (-1, len(prices)))
         return in_arrays(found)._replace(prices=prices, consumption=consumption)
 
-    def moved(self, values: Array, step: Array) -> Array:
-        """The vector after a step of logarithms, `(unknowns,)` each."""
-        return np.where(self.free, self._capped(np.maximum(values * np.exp(step), self.floor)), values)
+    def values(self, plans: MarketPlans) -> Array:
+        """The vector at which plans are made, `(unknowns,)`."""
+        return plans.prices
+
+    def slack(self, plans: MarketPlans, like: MarketPlans | None = None) -> Array:
+        """How far each condition is from binding, `(unknowns,)`, in the units of these plans or of others."""
+        left = np.concatenate([part.left_side(plans) for part in self.parts])
+        return -_over(left, self._units(like or plans))
+
+    def slopes(self, plans: MarketPlans) -> Array:
+        """How slacks in the units of these plans move with the unknowns, `(unknowns, unknowns)`."""
+        return -_over(np.ones(len(self.free)), self._units(plans))[:, None] * self.jacobian(plans)
+
+    def traded(self, plans: MarketPlans) -> NDArray[np.bool_]:
+        """Which conditions say anything: not those of markets where nobody wants or brings anything, `(unknowns,)`."""
+        return self._units(plans) > 0
+
+    def _units(self, plans: MarketPlans) -> Array:
+        return np.concatenate([part.unit(plans) for part in self.parts])
 
     def residual(self, plans: MarketPlans) -> float:
-        """The largest residual of the conditions on what may move (see `relative_excess_demand`)."""
-        return relative_excess_demand(plans.excess_demand, plans.scale, plans.prices, self.free)
-
-    def squares(self, plans: MarketPlans) -> float:
-        """Sum of squares of what markets are short or long of, per unit of `s`; a glut counts by its worth (a free good
-        is none). Infinite where plans are not finite.
-        """
-        scale, prices = plans.scale, plans.prices
-        worth = float(prices @ scale)
-        if not np.isfinite(worth) or not worth > 0:
-            return np.inf
-        relative = np.divide(plans.excess_demand, scale, out=np.zeros(len(scale)), where=scale > 0)
-        weight = np.where(relative > 0, 1.0, np.minimum(1.0, len(scale) * prices * scale / worth))
-        return float(np.sum((relative**2 * weight)[self.free]))
+        """The largest residual of the conditions on what may move."""
+        found = np.concatenate([part.residuals(plans) for part in self.parts])
+        return float(np.max(found[self.free], initial=0.0))
 
     def jacobian(self, plans: MarketPlans) -> Array:
         """How the conditions' left sides, `z` of each market, move with the unknowns, `(unknowns, unknowns)`."""
@@ -161,15 +242,25 @@ class Unknowns:
         displacement[active] = newton_displacement(block, excess_demand, weights) / prices
         return displacement
 
-    def certificate(self, plans: MarketPlans, tolerance: float) -> Certificate:
-        """How far from an equilibrium plans are, markets that clear to the `tolerance` at their floor included."""
-        # Walras's law spares a numeraire's market only where the numeraire is worth something beside the others.
-        judged = self.free | self.relative_only
-        residual = relative_excess_demand(plans.excess_demand, plans.scale, plans.prices, judged)
+    def ahead(self, plans: MarketPlans, tolerance: float) -> Array:
+        """How far the unknowns still have to go, `(unknowns,)`: the displacement, in which markets that clear to the
+        `tolerance` at their floor are counted.
+        """
         # A free good lies about; one that clears at its floor must have come to rest there, not run away.
         clears = self.free & (np.abs(plans.excess_demand) <= tolerance * plans.scale)
         active = self.active(plans) | (clears & (plans.scale > 0) & (plans.prices > 0))
-        return Certificate(residual, self.displacement(plans, active))
+        return self.displacement(plans, active)
+
+    def certificate(self, plans: MarketPlans, tolerance: float) -> Certificate:
+        """How far from an equilibrium plans are."""
+        # Walras's law spares a numeraire's market only where the numeraire is worth something beside the others.
+        judged, residuals, worst = self.free | self.relative_only, dict[str, float](), dict[str, str]()
+        for part in self.parts:
+            found = np.where(judged[part.where], part.residuals(plans), 0.0)
+            if len(found):
+                at = int(np.argmax(found))
+                residuals[part.condition], worst[part.condition] = float(found[at]), part.names[at]
+        return Certificate(residuals, worst, self.ahead(plans, tolerance))
 
     def index(self, plans: MarketPlans, jacobian: Array) -> int:
         """`sign det(-J)` of the active relative prices: +1 or -1 at a regular equilibrium, 0 where it is not known."""
@@ -188,6 +279,11 @@ class Unknowns:
         gap[(one.scale == 0) & (other.scale == 0)] = 0.0
         gap[(a <= self.floor) & (b <= self.floor)] = 0.0
         return bool(np.max(np.abs(gap), initial=0.0) < SAME)
+
+
+def _over(values: Array, scale: Array) -> Array:
+    """Quotients, 0 where the scale is."""
+    return np.divide(values, scale, out=np.zeros(len(scale)), where=scale > 0)
 
 
 def active_goods(

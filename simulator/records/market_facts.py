@@ -66,8 +66,10 @@ def market_facts(
     path = "planner_gap" if references.path.kind == "primal" else "path_gap"
     facts = {
         "equilibria": len(references.equilibria),
-        "starts": references.starts,
-        "given_up": references.given_up,
+        "starts": references.search.starts,
+        "given_up": references.search.given_up,
+        "missing": references.search.missing,
+        "indices": sum(found.index for found in references.equilibria),
         "bid_gap": bid_gap,
         "adjoint_gap": adjoint_gap,
         "agreement": float(np.maximum(bid_gap, adjoint_gap)),
@@ -83,7 +85,7 @@ def market_facts(
         "last": descended.last if descended.last == descended.last else math.inf,
     }
     if verdict.centre is not None and references.equilibria:
-        facts["centre_gap"] = _off(references, now, verdict.centre)
+        facts["centre_gap"] = off(references, now, verdict.centre)
     number = reached(references, now)
     if number is not None:
         found = references.equilibria[number - 1]
@@ -122,8 +124,11 @@ def _gaps(references: References, prices: Array, demand: Array, supply: Array) -
     return [float(references.gap(found, prices, demand, supply)) for found in references.equilibria]
 
 
-def _off(references: References, now: Market, prices: Array) -> float:
-    """How far prices `(goods,)` are from the nearest equilibrium."""
+def off(references: References, now: Market, prices: Array | None = None) -> float:
+    """How far prices `(goods,)`, the last ones unless said, are from the nearest equilibrium; not a number without."""
+    if not references.equilibria:
+        return math.nan
+    prices = np.asarray(now.tick.prices) if prices is None else prices
     with np.errstate(all="ignore"):
         balance = now.economy.balance(prices, np.asarray(now.tick.planned_inputs))
         return min(_gaps(references, prices, balance.demand, balance.supply))

@@ -31,12 +31,12 @@ from simulator.records.advice import advice
 from simulator.records.agent_rows import AgentRows
 from simulator.records.columns import KEPT_TABLES, growing_columns
 from simulator.records.market_block import Afterwards, Appraisal, Block, MarketNote
-from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, reached
+from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, off, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
 from simulator.references.verification import FirmVerification
-from simulator.sentences import MARKET, Facts
+from simulator.sentences import MARKET, NEAR, Facts
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
@@ -80,6 +80,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.columns = growing_columns(users=markets.separate, trade=every_tick)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
+        self._gap: float | None = None
         self.last_of_path = np.full((3, len(economy.goods)), np.nan)
         self._verification = FirmVerification(economy)
         self._ticking, self._afterwards = ticking, Afterwards(ticking(economy), self._appraised)
@@ -297,6 +298,11 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def facts(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> Facts:
         if self.references is None:
             return {}
+        gap = last.get("distance_to_equilibrium", 0.0)
+        if verdict.outcome == "cleared" and not gap <= NEAR:
+            self.references.search_from(np.asarray(now.tick.prices))
+            self._gap = off(self.references, now)
+            last = {**last, "distance_to_equilibrium": self._gap}
         hop, number, found = (
             back_and_forth(self.last_of_path),
             reached(self.references, now),
@@ -311,6 +317,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         if references is None:
             return known
         mode = references.dominant_mode
+        known |= {} if self._gap is None else {"price_gap": self._gap}
         return known | {
             "gradient_path_gap": self.gradient_path_gap,
             "plan_residual": self.plan_residual,

@@ -41,16 +41,15 @@ def equilibrium_table(references: References | None, markets: UserMarkets, price
     if references is not None:
         for regime in references.regimes:
             for found in regime.equilibria:
-                at = references.equilibrium_prices(found, prices, regime.economy)
-                parts.append(_known(markets, regime, found, at, prices))
+                level = references.level(found, prices, regime.economy)
+                parts.append(_known(markets, regime, found, level, prices))
     numbers = np.arange(1, len(parts) + 1)
     return Table.of({"equilibrium": numbers}, {"good": names(markets.goods)}, EQUILIBRIUM, together(parts))
 
 
-def _known(markets: UserMarkets, regime: RegimeEquilibria, found: Equilibrium, at: Array, prices: Array) -> Known:
-    """The columns of an equilibrium `(goods,)`, by name: it is `at` such prices, the market at others."""
-    level = float(at.sum() / found.prices.sum())
-    adjoint = level * equilibrium_adjoints(regime.economy, found.balance)
+def _known(markets: UserMarkets, regime: RegimeEquilibria, found: Equilibrium, level: Array, prices: Array) -> Known:
+    """The columns of an equilibrium `(goods,)`, by name, at a `level` of its prices; the market is at others."""
+    at, adjoint = level * found.prices, level * equilibrium_adjoints(regime.economy, found.balance)
     at, adjoint, prices = (markets.sum_over_users(values) for values in (at, adjoint, prices))
     stable = np.nan if found.stable is None else float(found.stable)
     marks = {"index": found.index, "stable": stable, "from_tick": regime.from_tick}
@@ -72,7 +71,7 @@ def equilibrium_records(references: References, markets: UserMarkets) -> list[di
     records: list[dict[str, Any]] = []
     for number, found in enumerate(references.equilibria, 1):
         prices = references.equilibrium_prices(found, references.initial_prices)
-        level = float(prices.sum() / found.prices.sum())
+        level = references.level(found, references.initial_prices)
         columns = {
             "price": markets.sum_over_users(prices),
             "quantity": markets.mean_over_users(found.balance.demand, found.prices),
@@ -93,9 +92,12 @@ def equilibrium_records(references: References, markets: UserMarkets) -> list[di
 def equilibrium_lines(name: str, references: References, markets: UserMarkets) -> list[str]:
     """Every equilibrium found as text: a heading each, then a line per good."""
     records = equilibrium_records(references, markets)
-    facts = {name: getattr(references, name) for name in ("starts", "level_free", "given_up")}
-    facts["objective"] = objective(references.economy)
+    search = references.search
+    facts = {name: getattr(search, name) for name in ("starts", "all_found", "given_up", "missing")}
+    facts |= {"objective": objective(references.economy), "level_free": references.level_free}
     facts["indices"] = sum(found.index for found in references.equilibria)
+    if search.runaway is not None:
+        facts |= {"runaway": search.runaway.name, "towards": search.runaway.towards, "best": search.runaway.residual}
     lines = [f"{name}: {'; '.join(said(SOLVED, {'equilibria': len(records), **facts}))}"]
     width = max(len(good) for good in markets.goods)
     for record in records:

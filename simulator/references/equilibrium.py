@@ -1,40 +1,47 @@
-"""Equilibria: prices at which every market clears, found by a damped Newton method from several starts.
+"""Equilibria: prices at which every market clears, found as roots of a complementarity problem from many starts.
 
-What is to be found, and when it is found, `economics.unknowns` says; a price that reaches its floor in a glut is held
-there (a free good). A point counts as found when the complementarity residual and the Newton displacement both vanish.
-The index `sign det(-J)` on the active relative prices is +1 or -1 and sums to +1 over all equilibria of a regular
-economy; stability is that of the scenario's own price rule, by the eigenvalues of its step.
+What is to be found `economics.unknowns` says, how it is found `references.complementarity`. Starts are all prices 1,
+those of the scenario, and quasi-random ones. The index `sign det(-J)` on the active relative prices is +1 or -1 and
+sums to +1 over all equilibria of a regular economy: where it does not, wider starts follow, and it is said that some
+are missing. Stability is that of the scenario's own price rule, by the eigenvalues of its step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy, MarketPlans
-from simulator.economics.forms import Array
+from simulator.economics.forms import Array, OneElasticity
+from simulator.economics.potential import reference
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
+from simulator.references.complementarity import TOLERANCE, Complementarity, Root
 from simulator.references.effort import Effort
 from simulator.references.ties import ELASTICITIES, exact, smoothed
 
-RESIDUAL = 1e-9
-"""Largest complementarity residual and log-price displacement of an accepted equilibrium; Newton usually leaves 1e-15.
-"""
-PATIENCE = 8
-"""Newton steps that must halve the sum of squares, or the search from this start is given up."""
-MORE_STARTS = 60
-"""Random starts that follow where the indices of those found say that one is missing."""
+STARTS = 32
+"""From so many prices equilibria are searched for."""
+MOST_TIMES = 3
+"""So many times as many starts follow where indices do not add up, or some equilibrium was reached but once."""
+SPREAD, WIDE = 3.0, 8.0
+"""How far quasi-random starts are from the level of prices either way, in logarithms: in turn, then all far."""
+BOUNDARY = -12.0
+"""The logarithm of a price next to the boundary."""
 SEARCHED_ROWS = 1000
 """Rows of a cohort among which equilibria are searched for before all of them are asked."""
 MANY_TICKS = 10_000
 """After so many ticks the stability of a rule whose steps shrink is judged."""
 MANY_STATES, MANY_STEPS = 3_000, 20_000
 """Prices and memories, and ticks of a cycle for each of them, beyond which stability takes too long to judge."""
+ALONG = 0.1
+"""How far logarithms are moved along a direction to see whether prices there clear, too."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,16 @@ class Equilibrium:
 
     `index` is 0 where it is not known: at a fold, or where slopes are not finite. `spectral_radius` is the largest
     modulus of the eigenvalues of the price rule's step there (plans without accounts): below 1 the rule settles from
-    nearby. Not a number where it is not known.
+    nearby. Not a number where it is not known. `starts` counts the starts that led here. `direction` `(goods,)` is that
+    of log prices along which there are others, the largest 1, where the equilibrium is one of a continuum.
     """
 
     balance: MarketPlans
     residual: float
     index: int
     spectral_radius: float
+    starts: int = 1
+    direction: Array | None = None
 
     @property
     def prices(self) -> Array:
@@ -62,65 +72,240 @@ class Equilibrium:
         return None if np.isnan(self.spectral_radius) else self.spectral_radius < 1.0
 
 
+class Runaway(NamedTuple):
+    """What ran away where no equilibrium was found: the name of the unknown, whether to `infinity` or to `zero`, and
+    the smallest of all largest slacks met.
+    """
+
+    name: str
+    towards: str
+    residual: float
+
+
 class Search(NamedTuple):
-    """What a search found, and whether it was given up before it had gone everywhere it meant to."""
+    """What a search found: `equilibria` by rising prices of the first good that tells them apart; from how many
+    `starts`; whether it is known that there are no others (`all_found`); whether it was `given_up` before it had gone
+    everywhere it meant to; whether some equilibria are `missing` by their indices; and what ran away where there is
+    none.
+    """
 
     equilibria: list[Equilibrium]
+    starts: int
+    all_found: bool
     given_up: bool
+    missing: bool
+    runaway: Runaway | None
 
 
 @np.errstate(all="ignore")
-def search(economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0) -> Search:
-    """All equilibria that Newton reaches from `starts` and random prices around the first, by rising prices of the
-    first good that tells them apart: their numbers do not depend on where a run began.
+def search(economy: Economy, rule: PriceRule, starts: list[Array], *, many: int = STARTS, seed: int = 0) -> Search:
+    """All equilibria that are reached from `starts` (the first are the scenario's prices) and quasi-random prices,
+    `many` together: which are found does not depend on where a run began.
 
     In a large population the search is for the equilibria of every so many agents, from which Newton then goes on with
     all of them. The search is given up after so much arithmetic, always at the same point.
     """
-    effort = Effort()
-    found = _search(economy, rule, starts, random_starts, seed, effort)
-    return Search(_in_order(found), effort.exhausted)
+    looking = _Searching(economy, rule, starts[0], Effort())
+    looking.go(starts, many, seed)
+    return looking.result()
+
+
+@np.errstate(all="ignore")
+def further(economy: Economy, rule: PriceRule, known: Search, start: Array) -> Search:
+    """What a search knows after another start, at which a market cleared."""
+    looking = _Searching(economy, rule, start, Effort())
+    looking.found, looking.starts = list(known.equilibria), known.starts + 1
+    if not set_valued(economy):
+        looking.try_from(looking.problem(), start)
+    return looking.result()._replace(given_up=known.given_up)
 
 
 def find(
-    economy: Economy, rule: PriceRule, starts: list[Array], *, random_starts: int = 12, seed: int = 0
+    economy: Economy, rule: PriceRule, starts: list[Array], *, many: int = STARTS, seed: int = 0
 ) -> list[Equilibrium]:
     """The equilibria that a `search` finds."""
-    return search(economy, rule, starts, random_starts=random_starts, seed=seed).equilibria
+    return search(economy, rule, starts, many=many, seed=seed).equilibria
 
 
-def _search(
-    economy: Economy, rule: PriceRule, starts: list[Array], random_starts: int, seed: int, effort: Effort
-) -> list[Equilibrium]:
-    if set_valued(economy):
-        # Half of the effort is for the way from smooth tastes to linear ones.
-        half = effort.half()
-        smooth = _in_order(_search(smoothed(economy, ELASTICITIES[0]), rule, starts, random_starts, seed, half))
-        effort.joined_by(half)
-        limits = (_limit(economy, rule, found, effort) for found in smooth if effort.left > 0)
-        return [found for found in limits if found is not None]
-    unknowns = replace(rule.unknowns(economy), often=True)
-    thin = economy.thinned(SEARCHED_ROWS)
-    if thin is not economy:
-        near = _in_order(_search(thin, rule, starts, random_starts, seed, effort))
-        return _distinct(economy, rule, (newton(unknowns, close.prices, effort=effort) for close in near), effort)
+class _Searching:
+    """A search under way: what was found, and the best of what was not."""
+
+    def __init__(self, economy: Economy, rule: PriceRule, initial: Array, effort: Effort) -> None:
+        self.economy, self.rule, self.effort = economy, rule, effort
+        self.found, self.starts, self.initial = list[Equilibrium](), 0, initial
+        self._best: Root | None = None
+
+    def go(self, starts: list[Array], many: int, seed: int) -> None:
+        """Search from all starts, and on from wider ones where by the indices an equilibrium is missing."""
+        if set_valued(self.economy):
+            return self._linear(starts, many, seed)
+        thin = self.economy.thinned(SEARCHED_ROWS)
+        if thin is not self.economy:
+            first = _Searching(thin, self.rule, self.initial, self.effort)
+            first.go(starts, many, seed)
+            self.starts, self._best = first.starts, first._best
+            for close in _in_order(first.found):
+                self.try_from(self.problem(), close.prices, close.starts)
+            return None
+        # Where one root is enough no text pays.
+        problem = self.problem(often=not self._one_at_most and self.economy.small(slopes=True))
+        everywhere = _starts(problem.unknowns, starts, many, seed)
+        for start in islice(everywhere, MOST_TIMES * many):
+            if self.all_found or (self.starts >= many and self.added_up and all(e.starts > 1 for e in self.found)):
+                break
+            self.starts += 1
+            self.try_from(problem, start)
+        return None
+
+    def result(self) -> Search:
+        """All that is known."""
+        found = _in_order(self.found)
+        missing, runaway = bool(found) and not self.added_up, None if found else self.runaway()
+        return Search(found, self.starts, self.all_found, self.effort.exhausted, missing, runaway)
+
+    @cached_property
+    def _one_at_most(self) -> bool:
+        """Whether equilibria are a convex set: the least points of a convex function, or of gross substitutes."""
+        economy = self.economy
+        forms = [cohort.utility.form for cohort in economy.consumers]
+        substitutes = all(isinstance(form, OneElasticity) and (form.elasticity >= 1.0).all() for form in forms)
+        plain = not economy.firms and economy.price_factors is None
+        return (substitutes and plain) or reference(economy).kind == "potential"
+
+    @property
+    def all_found(self) -> bool:
+        """Whether it is known that there is no other equilibrium: one is isolated where they are a convex set."""
+        return self._one_at_most and any(each.index for each in self.found)
+
+    @property
+    def added_up(self) -> bool:
+        """Whether the indices of isolated equilibria add up to 1."""
+        return any(each.direction is not None for each in self.found) or sum(each.index for each in self.found) == 1
+
+    def problem(self, *, often: bool = False) -> Complementarity:
+        """What is to be found."""
+        return Complementarity(replace(self.rule.unknowns(self.economy), often=often), self.effort)
+
+    def try_from(self, problem: Complementarity, start: Array, counted: int = 1) -> None:
+        """Look for an equilibrium from a start, which counts for so many."""
+        root = None if self.effort.exhausted else problem.root(start)
+        if root is not None and root.holds:
+            self._add(problem, root.values, counted)
+        elif root is not None and (self._best is None or root.merit < self._best.merit):
+            self._best = root
+
+    def _add(self, problem: Complementarity, values: Array, starts: int) -> None:
+        """Count an equilibrium, which may be known."""
+        unknowns = problem.unknowns
+        balance = _settled(unknowns, values, self.initial)
+        if balance is None:
+            return
+        known = next((at for at, each in enumerate(self.found) if unknowns.same(balance, each.balance)), None)
+        direction = None
+        if known is None and (direction := _direction(problem, values)) is not None:
+            known = next((at for at, each in enumerate(self.found) if _joined(problem, balance, each)), None)
+        if known is not None:
+            self.found[known] = replace(self.found[known], starts=self.found[known].starts + starts)
+            return
+        found = describe(self.economy, self.rule, balance, self.effort)
+        self.found.append(replace(found, starts=starts, direction=direction))
+
+    def _linear(self, starts: list[Array], many: int, seed: int) -> None:
+        """With linear tastes: half of the effort is for the way from smooth tastes."""
+        half = self.effort.half()
+        smooth = _Searching(smoothed(self.economy, ELASTICITIES[0]), self.rule, self.initial, half)
+        smooth.go(starts, many, seed)
+        self.effort.joined_by(half)
+        self.starts, self._best = smooth.starts, smooth._best
+        for found in _in_order(smooth.found):
+            limit = _limit(self.economy, self.rule, found, self.effort) if self.effort.left > 0 else None
+            if limit is not None:
+                self.found.append(limit)
+
+    def runaway(self) -> Runaway | None:
+        """What is farthest from where the scenario begins in the approach that came nearest."""
+        if self._best is None:
+            return None
+        root, unknowns = self._best, self.rule.unknowns(self.economy)
+        gone = np.log(np.maximum(root.values, 1e-300)) - np.log(self.initial)
+        if unknowns.relative_only:
+            gone -= gone[unknowns.fixed].sum() if unknowns.fixed.any() else np.median(gone)
+        at = int(np.argmax(np.abs(gone)))
+        return Runaway(unknowns.names[at], "infinity" if gone[at] > 0 else "zero", unknowns.residual(root.plans))
+
+
+def _starts(unknowns: Unknowns, starts: list[Array], many: int, seed: int) -> Iterator[Array]:
+    """Where to search from: all 1, the given starts, so `many` together with quasi-random ones near their level, then
+    wider ones and, in turn, ones with a price next to the boundary.
+
+    Quasi-random logarithms are the multiples of square roots of primes, modulo 1 (Kronecker), shifted by the seed.
+    """
+    first, free = np.maximum(starts[0], 1e-6 * np.max(starts[0])), unknowns.free | unknowns.level_free
+    if unknowns.relative_only:
+        first, free = np.ones(len(first)), np.ones(len(first), dtype=bool)
+    level = np.exp(np.mean(np.log(first)))
+    yield np.where(free, level, first)
+    yield from starts
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
-    free = unknowns.free
-    first = np.maximum(starts[0], 1e-6 * np.max(starts[0]))
-    spread = np.exp(stream.normal(0.0, 1.5, (random_starts, len(first))))
-    level = np.where(free, np.exp(np.mean(np.log(first))), first)
-    everywhere = [*starts, level, *np.where(free, first * spread, first)]
-    near = [_approach(unknowns, start, effort) for start in starts]
-    everywhere += [*near, *(_freed(unknowns, prices) for prices in near)]
-    found = _distinct(economy, rule, (newton(unknowns, start, effort=effort) for start in everywhere), effort)
-    # The indices of a regular economy add up to 1: where they do not, an equilibrium is missing.
-    for _ in range(MORE_STARTS):
-        if not found or sum(each.index for each in found) == 1 or effort.exhausted:
-            break
-        further = np.where(free, first * np.exp(stream.normal(0.0, 1.5, len(first))), first)
-        balance = newton(unknowns, further, effort=effort)
-        found = _distinct(economy, rule, [balance], effort, found)
-    return found
+    shift, roots, count = stream.uniform(size=len(first)), np.sqrt(_primes(len(first))), 0
+    while True:
+        count += 1
+        unit = 2.0 * ((shift + count * roots) % 1.0) - 1.0
+        within = count <= many - 1 - len(starts)
+        logarithms = (SPREAD if within and count % 2 else WIDE) * unit
+        if not within and count % 2:
+            logarithms[count // 2 % len(first)] = BOUNDARY
+        yield np.where(free, level * np.exp(logarithms), first)
+
+
+def _primes(many: int) -> Array:
+    """The first prime numbers."""
+    found = list[int]()
+    number = 2
+    while len(found) < many:
+        if all(number % prime for prime in found):
+            found.append(number)
+        number += 1
+    return np.array(found, dtype=float)
+
+
+def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | None:
+    """The plans at a root, at the level that the numeraire gives it, or else that of the start; None where the
+    numeraire is free, so that at its price nothing is in reach, or some market does not clear.
+    """
+    values = values.copy()
+    prices = values[unknowns.prices.where]
+    if unknowns.level_free:
+        prices *= start.sum() / prices.sum()
+    elif unknowns.relative_only:
+        level = prices[unknowns.fixed]
+        prices *= start[unknowns.fixed] / level if level.all() else np.nan
+        prices[unknowns.fixed] = start[unknowns.fixed]
+    plans = unknowns.plans(values)
+    return plans if unknowns.residual(plans) <= TOLERANCE else None
+
+
+def _direction(problem: Complementarity, values: Array) -> Array | None:
+    """The direction of log prices in which there are equilibria on both sides of one, None if there is none."""
+    for silent in problem.silent(values):
+        of_prices = silent[problem.unknowns.prices.where]
+        if problem.unknowns.relative_only:
+            of_prices = of_prices - of_prices[problem.unknowns.fixed].sum()
+        largest = of_prices[np.argmax(np.abs(of_prices))]
+        if abs(largest) < ALONG:
+            continue
+        sides = [problem.from_near(values * np.exp(side * ALONG / largest * silent)) for side in (-1.0, 1.0)]
+        if all(side is not None and side.holds for side in sides):
+            return of_prices / largest
+    return None
+
+
+def _joined(problem: Complementarity, balance: MarketPlans, other: Equilibrium) -> bool:
+    """Whether an equilibrium lies on a continuum on which another does: there is one between them."""
+    if other.direction is None or ((balance.prices == 0) != (other.prices == 0)).any():
+        return False
+    root = problem.root(np.sqrt(balance.prices * other.prices))
+    return root is not None and root.holds
 
 
 def _in_order(found: list[Equilibrium]) -> list[Equilibrium]:
@@ -135,98 +320,22 @@ def _limit(economy: Economy, rule: PriceRule, found: Equilibrium, effort: Effort
     elasticity = ELASTICITIES[0]
     for steeper in ELASTICITIES[1:]:
         smooth = smoothed(economy, steeper)
-        balance = newton(rule.unknowns(smooth), found.prices, effort=effort)
-        if balance is None:
+        balance = newton(rule.unknowns(smooth), found.prices, effort)
+        # Where a taste's weight underflows its good seems to be free.
+        if balance is None or not balance.prices.all():
             break
-        found, elasticity = describe(smooth, rule, balance, effort), steeper
+        found, elasticity = replace(describe(smooth, rule, balance, effort), starts=found.starts), steeper
     balance = exact(economy, rule, found.prices, elasticity, effort)
     if balance is None:
         return None
     return replace(found, balance=balance, residual=rule.unknowns(economy).residual(balance))
 
 
-def _distinct(
-    economy: Economy,
-    rule: PriceRule,
-    balances: Iterable[MarketPlans | None],
-    effort: Effort,
-    known: Iterable[Equilibrium] = (),
-) -> list[Equilibrium]:
-    """Those `known`, and the equilibria among these balances, each once."""
-    found, unknowns = list(known), rule.unknowns(economy)
-    for balance in balances:
-        if balance is not None and not any(unknowns.same(balance, other.balance) for other in found):
-            found.append(describe(economy, rule, balance, effort))
-    return found
-
-
-def _approach(unknowns: Unknowns, start: Array, effort: Effort, rate: float = 0.3, ticks: int = 200) -> Array:
-    """Values after some ticks of `p *= exp(rate z/s)`: Newton cannot see that a good nobody wants will be free, this
-    can.
-    """
-    values, guess = np.array(start, dtype=float), unknowns.economy.first_guess()
-    for _ in range(ticks):
-        if not effort.balance(unknowns.economy):
-            break
-        plans = unknowns.plans(values, guess)
-        if not np.isfinite(plans.prices @ plans.scale):
-            break
-        values = unknowns.moved(values, rate * plans.excess_demand / np.maximum(plans.scale, 1e-300))
-        guess = plans.inputs
-    return values
-
-
-def _freed(unknowns: Unknowns, prices: Array) -> Array:
-    """The prices with that of every good in glut which is worth little brought to its floor: it may take for ever to
-    fall.
-    """
-    plans = unknowns.plans(prices)
-    worth = prices * plans.scale
-    falls = unknowns.free & (plans.excess_demand < -0.01 * plans.scale) & (worth < 0.01 * worth.sum())
-    return np.where(falls, unknowns.floor, prices)
-
-
 @np.errstate(all="ignore")
-def newton(unknowns: Unknowns, start: Array, iterations: int = 100, effort: Effort | None = None) -> MarketPlans | None:
+def newton(unknowns: Unknowns, start: Array, effort: Effort | None = None) -> MarketPlans | None:
     """The plans at an equilibrium reached from `start` `(unknowns,)`, or None: also where the `effort` is spent."""
-    effort, values = effort or Effort(), unknowns.values(start)
-    plans = unknowns.plans(values)
-    merit = before = unknowns.squares(plans)
-    for iteration in range(iterations):
-        if not np.isfinite(merit) or not effort.slopes(unknowns.economy):
-            return None
-        if iteration and iteration % PATIENCE == 0:
-            if merit > 0.5 * before:
-                break
-            before = merit
-        step = unknowns.displacement(plans, unknowns.active(plans))
-        longest = float(np.max(np.abs(step)))
-        if not np.isfinite(longest):
-            return None
-        if longest < 1e-15:
-            break
-        step *= min(1.0, 2.0 / longest)
-        better = _line_search(unknowns, values, plans, step, merit, effort)
-        if better is None:
-            break
-        values, plans, merit = better
-    return plans if unknowns.certificate(plans, RESIDUAL).holds(RESIDUAL) else None
-
-
-def _line_search(
-    unknowns: Unknowns, values: Array, plans: MarketPlans, step: Array, merit: float, effort: Effort
-) -> tuple[Array, MarketPlans, float] | None:
-    """The first of the steps 1, 1/2, 1/4 ... that reduces the sum of squares: where it leads, and the plans there."""
-    guess = np.where(np.isfinite(plans.inputs), plans.inputs, 1.0)
-    for halving in range(30):
-        if not effort.balance(unknowns.economy):
-            break
-        moved = unknowns.moved(values, step * 0.5**halving)
-        trial = unknowns.plans(moved, guess)
-        trial_merit = unknowns.squares(trial)
-        if trial_merit < merit:
-            return moved, trial, trial_merit
-    return None
+    root = Complementarity(unknowns, effort or Effort()).root(start)
+    return None if root is None or not root.holds else _settled(unknowns, root.values, start)
 
 
 @np.errstate(all="ignore")
@@ -255,7 +364,9 @@ def spectral_radius(
     memory = rule.start(MANY_TICKS, balance.prices)
     moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
     widths, cycle = [len(memory[place]) for place in moving], rule.cycle
-    free = np.flatnonzero(~rule.fixed & (balance.scale > 0))
+    free = np.flatnonzero(~rule.fixed & (balance.scale > 0) & (balance.prices > 0))
+    # A free good's price stays where it is, and slopes in it may be none.
+    jacobian = np.where(balance.prices > 0, jacobian, 0.0)
     state = np.concatenate([balance.prices[free], *(memory[place] for place in moving)])
 
     def step(state: Array) -> Array:
@@ -276,7 +387,7 @@ def spectral_radius(
         return float("nan")
     if effort is not None and not effort.steps(len(state), cycle):
         return float("nan")
-    nudge = 1e-6 * np.concatenate([np.maximum(balance.prices[free], 1e-300), np.ones(sum(widths))])
+    nudge = 1e-6 * np.concatenate([balance.prices[free], np.ones(sum(widths))])
     columns = [(step(state + e) - step(state - e)) / (2.0 * h) for h, e in zip(nudge, np.diag(nudge), strict=True)]
     if not np.isfinite(columns).all():
         return float("nan")

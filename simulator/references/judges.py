@@ -17,7 +17,7 @@ from simulator.economics.signal import signal_scale
 from simulator.economics.ties import set_valued
 from simulator.formulas.in_runs import InRuns, one_by_one
 from simulator.references.diagnostics import Markets, diagnose
-from simulator.references.equilibrium import Equilibrium, search
+from simulator.references.equilibrium import STARTS, Equilibrium, Search, further, search
 from simulator.references.gradient_path import GradientPath
 from simulator.references.planner_path import PlannerPath
 
@@ -73,21 +73,25 @@ class Seen(NamedTuple):
 
 
 class RegimeEquilibria(NamedTuple):
-    """A regime in the eyes of the judges: the tick it begins with, its economy, the equilibria found, and whether the
-    search for them was given up before it had gone everywhere it meant to.
+    """A regime in the eyes of the judges: the tick it begins with, its economy, and what a search for its equilibria
+    found.
     """
 
     from_tick: int
     economy: Economy
-    equilibria: list[Equilibrium]
-    given_up: bool = False
+    search: Search
+
+    @property
+    def equilibria(self) -> list[Equilibrium]:
+        """Those that were found."""
+        return self.search.equilibria
 
 
 class References:
     """The judges: the function descended, the path compared with, and the equilibria found, for the regime in force.
 
     A shock begins a new regime: the path goes on from where it is, in the new economy. `diagnostics` is the number of
-    ticks from one look at the linear picture to the next, 0 for none.
+    ticks from one look at the linear picture to the next, 0 for none. Equilibria are searched for from `starts` prices.
     """
 
     def __init__(
@@ -98,14 +102,13 @@ class References:
         seed: int,
         *,
         path: str = "dual",
-        random_starts: int = 12,
+        starts: int = STARTS,
         diagnostics: int = 1,
     ) -> None:
         self._diagnostics = diagnostics
         self.dominant_mode: Array | None = None
-        self.rule, self._free, self._seed, self._random_starts = rule, ~rule.fixed, seed, random_starts
+        self.rule, self._free, self._seed, self._starts = rule, ~rule.fixed, seed, starts
         self.initial_prices = initial_prices
-        self.starts = random_starts + 3
         self._enter(economy)
         self._kind = path
         self.path = self._path(initial_prices)
@@ -152,8 +155,18 @@ class References:
 
     def _regime(self, from_tick: int, economy: Economy, before: list[Equilibrium]) -> RegimeEquilibria:
         starts = [self.initial_prices, *(found.prices for found in before)]
-        found = search(economy, self.rule, starts, random_starts=self._random_starts, seed=self._seed)
-        return RegimeEquilibria(from_tick, economy, found.equilibria, found.given_up)
+        found = search(economy, self.rule, starts, many=self._starts, seed=self._seed)
+        return RegimeEquilibria(from_tick, economy, found)
+
+    @property
+    def search(self) -> Search:
+        """That of the regime in force."""
+        return self.regimes[-1].search
+
+    def search_from(self, prices: Array) -> None:
+        """Search from prices `(goods,)` at which a market cleared, where no equilibrium that is known is near."""
+        last = self.regimes[-1]
+        self.regimes[-1] = last._replace(search=further(last.economy, self.rule, last.search, prices))
 
     @property
     def equilibria(self) -> list[Equilibrium]:
@@ -164,11 +177,6 @@ class References:
     def level_free(self) -> bool:
         """Whether an equilibrium of the regime in force is a ray of prices."""
         return self.rule.unknowns(self.economy).level_free
-
-    @property
-    def given_up(self) -> bool:
-        """Whether the search for them was given up, so that there may be others."""
-        return self.regimes[-1].given_up
 
     @np.errstate(all="ignore")
     def columns(
@@ -241,19 +249,23 @@ class References:
         return relative_gap(np.where(free & as_good_as_free(prices, demand, supply), np.nan, prices), there)
 
     def equilibrium_prices(self, found: Equilibrium, prices: Array, economy: Economy | None = None) -> Array:
-        """An equilibrium's prices, `(..., goods)`, brought to the level of a market's `prices` `(..., goods)` if theirs
-        is free in its `economy` (the one in force, unless said).
+        """An equilibrium's prices, `(..., goods)`, brought to the `level` of a market's `prices` `(..., goods)`."""
+        return found.prices * self.level(found, prices, economy)[..., None]
+
+    def level(self, found: Equilibrium, prices: Array, economy: Economy | None = None) -> Array:
+        """By what an equilibrium's prices are multiplied to bring them to the level of a market's `prices` `(...,
+        goods)`, `(...)`: 1 unless it is free in its `economy` (the one in force, unless said).
 
         The level is what the rule's steps keep, as `p z = 0`: `sum p^2` under the additive form; under the
         multiplicative one about `sum(p s)`, at the equilibrium's quantities `s`.
         """
         if not self.rule.unknowns(economy or self.economy).level_free:
-            return np.broadcast_to(found.prices, prices.shape)
+            return np.ones(prices.shape[:-1])
         if self.rule.form == "additive":
-            level = np.linalg.norm(prices, axis=-1) / np.linalg.norm(found.prices)
-        else:
-            level = prices @ found.balance.scale / float(found.prices @ found.balance.scale)
-        return found.prices * np.asarray(level)[..., None]
+            return np.asarray(np.linalg.norm(prices, axis=-1) / np.linalg.norm(found.prices))
+        worth = found.prices @ found.balance.scale > 0
+        weights = found.balance.scale if worth else np.ones(len(found.prices))
+        return np.asarray(prices @ weights / float(found.prices @ weights))
 
 
 @np.errstate(all="ignore")
