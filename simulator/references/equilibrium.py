@@ -134,6 +134,7 @@ class _Searching:
         self.economy, self.rule, self.effort = economy, rule, effort
         self.found, self.starts, self.initial = list[Equilibrium](), 0, initial
         self._best: Root | None = None
+        self._held = False
 
     def go(self, starts: list[Array], many: int, seed: int) -> None:
         """Search from all starts, and on from wider ones where by the indices an equilibrium is missing."""
@@ -179,8 +180,9 @@ class _Searching:
 
     @property
     def added_up(self) -> bool:
-        """Whether the indices of isolated equilibria add up to 1."""
-        return any(each.direction is not None for each in self.found) or sum(each.index for each in self.found) == 1
+        """Whether the indices of isolated equilibria add up to 1, with no root in which a market is held off."""
+        continuum = any(each.direction is not None for each in self.found)
+        return self._held or continuum or sum(each.index for each in self.found) == 1
 
     def problem(self, *, often: bool = False) -> Complementarity:
         """What is to be found."""
@@ -199,6 +201,7 @@ class _Searching:
         unknowns = problem.unknowns
         balance = _settled(unknowns, values, self.initial)
         if balance is None:
+            self._held = True
             return
         known = next((at for at, each in enumerate(self.found) if unknowns.same(balance, each.balance)), None)
         direction = None
