@@ -219,11 +219,15 @@ def most_rows(scenario: Scenario) -> dict[str, int]:
     """How many rows a run of all its ticks writes to each CSV that grows; its first and last are always recorded."""
     run, markets, economy = scenario.run, scenario.markets, scenario.economy
     goods, agents = (lambda name, some=some: some is None or name in some for some in run.kept)
-    uses = [(firm.name, markets.goods[markets.good[at]]) for firm in economy.firms for at in firm.inputs]
+    uses = [
+        (firm.name, good)
+        for firm in economy.firms
+        for good in (*(markets.goods[markets.good[at]] for at in firm.inputs), *([""] if firm.levels else ()))
+    ]
     rows = {
         "trajectory": sum(map(goods, markets.goods)),
         "agents": scenario.scheduler.agent_rows([each.economy for each in scenario.regimes], markets, run.kept),
-        "wedges": sum(agents(firm) and goods(good) for firm, good in uses),
+        "wedges": sum(agents(firm) and (not good or goods(good)) for firm, good in uses),
     }
     ticks = -(-run.ticks // run.record_every) + 1
     counts = {entry.name: entry.count for entry in (*economy.firms, *economy.consumers)}

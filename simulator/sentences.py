@@ -116,12 +116,15 @@ MARKET = (
     Sentence(
         "others_clear", "Every market whose price may move clears: relative excess demand is at most {others:.2g}"
     ),
+    Sentence("no_profits", "No activity earns or loses what counts: relative unit profit is at most {unit_profit:.2g}"),
     Sentence("split_clears", "A split of spending on equally good goods clears every market, to {split:.2g}"),
     Sentence("any_price_clears", "There is no relative price of one good: every price clears", lambda f: f.lone_good),
     Sentence("free", "More {free:names} is offered than anybody wants, even for next to nothing"),
     Sentence("unwanted", "Nobody wants {unwanted:names}, even for next to nothing"),
     Sentence("idle", "At these prices nobody wants or offers {idle:names}"),
+    Sentence("resting", "A unit of {resting:names} costs more than it brings, and none is made"),
     Sentence("infinite", "The price of {infinite:names} runs to infinity"),
+    Sentence("endless", "The level of {endless:names} runs to infinity"),
     Sentence("numberless", "The price of {numberless:names} is no longer a number"),
     Sentence("floored", "The price of {floored:names} is at its floor"),
     Sentence("unlimited", "No finite plan exists at these prices: unlimited {unlimited:names}"),
@@ -144,6 +147,8 @@ MARKET = (
     Sentence("short", "Farthest from clearing is {short}: supply falls short of demand by {gap:percent}"),
     Sentence("left", "Farthest from clearing is {left}: demand falls short of supply by {gap:percent}"),
     Sentence("no_source", "Nobody makes, owns or supplies {sourceless:names}"),
+    Sentence("earning", "Firm {earning} still earns {margin:percent} a unit"),
+    Sentence("losing", "Firm {losing} still loses {margin:percent} a unit"),
     Sentence("held_short", "At {held_at} supply of {held_short} falls short of demand by {held_by:percent}"),
     Sentence("held_left", "At {held_at} demand for {held_left} falls short of supply by {held_by:percent}"),
     Sentence("buyers", "Who wants {held_short} buys less than planned: {rationed:names}"),
@@ -206,6 +211,16 @@ MARKET = (
         lambda f: f.agreement > AGREE and f.bid_gap <= AGREE,
     ),
     Sentence("planner", "Prices were up to {planner_gap:gap} off those of a planner who climbs the gradient"),
+    Sentence(
+        "leaves_saddle",
+        "Prices were up to {saddle_gap:gap} off the saddle path, on which levels climb unit profits and prices descend",
+        lambda f: f.saddle_gap > FOLLOWS,
+    ),
+    Sentence(
+        "is_saddle",
+        "Prices followed the saddle path, to {saddle_gap:gap}: levels climb unit profits while prices descend",
+        lambda f: f.saddle_gap <= FOLLOWS and f.ticks > 0,
+    ),
     Sentence(
         "leaves_descent",
         "Prices were up to {path_gap:gap} off gradient descent on {reference}",

@@ -122,7 +122,7 @@ class Simulation:
                 stored["market.prices"] = prices
                 begun = self.market.scheduler.start(self.market.economy, prices, self.scenario.run.seed)
                 self.market.state = begun
-                self.recorder.view.begin(first, prices)
+                self.recorder.view.begin(first, prices, stored.get("market.levels"))
             self.verdict_rule.change_economy(first)
         fresh = self.state()
         fits = {name: array for name, array in stored.items() if name in fresh and start.carries_over(name)}

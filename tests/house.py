@@ -99,7 +99,9 @@ ROOMS = {
     "simulator.records.market_block": "Afterwards",
     "simulator.records.report": "last_row",
     "simulator.sentences": "Facts Sentence said",
-    "simulator.records.columns": "Column LEARNING_TICKS NUMBER SUMMARY TICKS USERS growing_columns",
+    "simulator.records.columns": (
+        "ACTIVITY_TICKS Column LEARNING_TICKS LEVELS NUMBER SUMMARY TICKS USERS growing_columns"
+    ),
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
     "simulator.figures.comparison_folder": "write_comparison",
     "simulator.figures.comparison_figure": "MOST_RUNS comparison_figure",

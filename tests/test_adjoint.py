@@ -208,8 +208,10 @@ def test_out_of_equilibrium_the_adjoint_is_what_one_more_unit_used_would_add(nam
             continue
         inputs, consumption, fraction = market.inputs, market.consumption, None
         if trade == "at_equilibrium":
-            fraction = share_out(economy, inputs, consumption.sum(axis=0), market.planned_outputs, economy.outlet_yield)
-            inputs, consumption = inputs * fraction[economy.edge_good], consumption * fraction
+            edges, fraction = share_out(
+                economy, inputs, consumption.sum(axis=0), market.planned_outputs, economy.outlet_yield
+            )
+            inputs, consumption = inputs * edges, consumption * fraction
         products = marginal_products(economy, market.prices, inputs)
         seen = [cohort.totals(fraction, objective=True) for cohort in cohorts_of(market)]
         objective = sum((totals.worth.objective for totals in seen), np.zeros(len(economy.goods)))
@@ -330,8 +332,8 @@ def test_the_share_out_is_feasible_and_wastes_nothing(name: str, prices: list[fl
     quoted = np.where(economy.is_outside, economy.outside, prices[: len(economy.goods)])
     plans = economy.balance(quoted)
     consumption = plans.consumption.sum(axis=0)
-    given = share_out(economy, plans.inputs, consumption, plans.outputs, economy.outlet_yield)
-    inputs = plans.inputs * given[economy.edge_good]
+    edges, given = share_out(economy, plans.inputs, consumption, plans.outputs, economy.outlet_yield)
+    inputs = plans.inputs * edges
     available = economy.total_supply + economy.made(outputs(economy, inputs), economy.outlet_yield)
     wanted = used(economy, plans.inputs, consumption)
     handed = used(economy, inputs, consumption * given)

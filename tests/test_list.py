@@ -13,10 +13,12 @@ import pytest
 from simulator import catalogue, simulate
 from tests.house import (
     ACTIVATIONS,
+    ACTIVITY_TICKS,
     BEHAVIOURS,
     DISTRIBUTIONS,
     INFORMATION,
     LEARNING_TICKS,
+    LEVELS,
     LISTED,
     PIECES,
     RECIPES,
@@ -102,7 +104,7 @@ def test_every_column_of_every_file_is_listed_in_order(call: Called, tmp_path: P
         f"{name}.csv": (keys, [column.name for column in columns]) for name, (keys, columns) in all_tables().items()
     }
     written = {file: [*keys, *columns] for file, (keys, columns) in tables.items() if file != "members.csv"}
-    for file, elsewhere in (("ticks.csv", LEARNING_TICKS), ("agents.csv", USERS)):
+    for file, elsewhere in (("ticks.csv", (*LEARNING_TICKS, *ACTIVITY_TICKS)), ("agents.csv", (*USERS, *LEVELS))):
         others = {column.name for column in elsewhere}
         written[file] = [column for column in written[file] if column not in others]
     assert written == headers

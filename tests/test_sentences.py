@@ -83,6 +83,17 @@ CASES = {
     ),
     "MARKET unwanted": Case({"unwanted": ["weeds"]}, {"unwanted": []}, "Nobody wants weeds, even for next to nothing"),
     "MARKET idle": Case({"idle": ["q"]}, {"idle": []}, "At these prices nobody wants or offers q"),
+    "MARKET no_profits": Case(
+        {"unit_profit": 3e-7},
+        {"unit_profit": math.nan},
+        "No activity earns or loses what counts: relative unit profit is at most 3e-07",
+    ),
+    "MARKET resting": Case(
+        {"resting": ["mill"]}, {"resting": []}, "A unit of mill costs more than it brings, and none is made"
+    ),
+    "MARKET endless": Case({"endless": ["mill"]}, {"endless": []}, "The level of mill runs to infinity"),
+    "MARKET earning": Case({"earning": "mill", "margin": 0.03}, {"earning": None}, "Firm mill still earns 3 % a unit"),
+    "MARKET losing": Case({"losing": "mill", "margin": 0.03}, {"losing": None}, "Firm mill still loses 3 % a unit"),
     "MARKET infinite": Case(
         {"infinite": list("abcde")}, {"infinite": []}, "The price of a, b, c and 2 more runs to infinity"
     ),
@@ -245,6 +256,16 @@ CASES = {
         {"planner_gap": 0.64},
         {"planner_gap": None},
         "Prices were up to 64 % off those of a planner who climbs the gradient",
+    ),
+    "MARKET leaves_saddle": Case(
+        {"saddle_gap": 0.5},
+        {"saddle_gap": 1e-12},
+        "Prices were up to 50 % off the saddle path, on which levels climb unit profits and prices descend",
+    ),
+    "MARKET is_saddle": Case(
+        {"saddle_gap": 1e-11, "ticks": 5},
+        {"saddle_gap": 0.1},
+        "Prices followed the saddle path, to 1.0e-11: levels climb unit profits while prices descend",
     ),
     "MARKET leaves_descent": Case(
         {"path_gap": 0.184, "reference": "the merit"},

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.dynamics.behaviours import Activity
+from simulator.dynamics.verdicts import BOUND
 from simulator.economics.agents import Firm
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
@@ -33,20 +34,25 @@ class AtLevel(NamedTuple):
 
 def first_levels(economy: Economy) -> Array:
     """Where levels begin, `(levels,)`."""
-    return np.concatenate([np.zeros(0), *(np.full(firm.levels, _behaviour(firm).start) for firm in economy.firms)])
+    return np.concatenate([np.zeros(0), *(np.full(firm.levels, behaviour_of(firm).start) for firm in economy.firms)])
 
 
-def plan_at_level(firm: Firm, price: float, input_prices: Sequence[float], level: Array, *, first: bool) -> AtLevel:
-    """The cheapest inputs for a level that has moved from where it was, `(rows,)`; at the `first` tick it has not."""
-    rows, behaviour = len(level), _behaviour(firm)
+def highest_levels(economy: Economy) -> Array:
+    """Levels above these have left every bound, `(levels,)`."""
+    return BOUND * np.maximum(1.0, first_levels(economy))
+
+
+def plan_at_level(firm: Firm, price: float, input_prices: Sequence[float], level: Array, *, moves: bool) -> AtLevel:
+    """The cheapest inputs for a level that `moves` from where it was, `(rows,)`, before the plan is made."""
+    rows, behaviour = len(level), behaviour_of(firm)
     cheapest = partial(firm.technology.at_level, np.ones(rows))
     unit = traced_or_called(cheapest, f"a plan of {type(firm.technology).__name__}")(input_prices)
     revenue, cost = price * unit.output, unit.inputs @ np.stack(input_prices)
-    if not first:
+    if moves:
         level = behaviour.raised(level, revenue, cost)
     return AtLevel(Plan(level[:, None] * unit.inputs, level * unit.output), level, revenue, cost)
 
 
-def _behaviour(firm: Firm) -> Activity:
+def behaviour_of(firm: Firm) -> Activity:
     """Its own, or what serves where no tick is asked for (a scenario with another one is refused before it runs)."""
     return firm.behaviour if isinstance(firm.behaviour, Activity) else Activity()

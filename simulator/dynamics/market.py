@@ -34,7 +34,6 @@ class Layout:
         self._own_edges, self._own_outlets = edges[own], outlets[own]
         many = [number for number, cohort in enumerate(economy.consumers) if cohort.size >= FEWEST_ROWS]
         self.crowds = {number: Crowd(economy.consumers[number]) for number in many if compiled}
-        self.first_served = np.isin(economy.edge_firm, economy.level_firm)
         budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)
         self.budgets = sum(budgets, np.zeros(())).item()
 
@@ -74,19 +73,23 @@ class Layout:
         return kept, stock - np.bincount(outlets, own, len(stock))
 
 
-def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, list[Orders]]:
-    """Everybody plans at the going prices, levels having moved before; consumers count on the profits the firms plan,
-    and where there is trade in every tick their plans come with orders.
+def plan_all(
+    layout: Layout, state: MarketState, prices: Array, levels: Array | None = None
+) -> tuple[Plans, list[Orders]]:
+    """Everybody plans at the going prices, at `levels` `(levels,)` or levels that move before (but in the first tick);
+    consumers count on the profits the firms plan, and where there is trade in every tick their plans come with orders.
     """
     economy, user_prices = layout.economy, layout.economy.user_prices
     first, faced = bool(state.tick == 0), user_prices.of_firms(prices)
     inputs, outputs = [np.zeros(0)], [np.zeros(0)]
-    levels, revenues, costs = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    moves, last_levels = levels is None and not first, state.levels if levels is None else levels
+    moved, revenues, costs = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     rows = zip(economy.firms, economy.edge_rows, economy.level_rows, faced, strict=True)
     for firm, edges, own, (price, input_prices) in rows:
         if firm.technology.constant_returns:
-            planned, level, revenue, cost = plan_at_level(firm, price, input_prices, state.levels[own], first=first)
-            for part, one in ((levels, level), (revenues, revenue), (costs, cost)):
+            at = plan_at_level(firm, price, input_prices, last_levels[own], moves=moves)
+            planned, level, revenue, cost = at
+            for part, one in ((moved, level), (revenues, revenue), (costs, cost)):
                 part.append(one)
         else:
             last = state.planned_inputs[edges].reshape(firm.rows, -1)
@@ -95,7 +98,7 @@ def plan_all(layout: Layout, state: MarketState, prices: Array) -> tuple[Plans, 
         inputs.append(planned.inputs.ravel())
         outputs.append(planned.output)
     chosen, made, orders = np.concatenate(inputs), np.concatenate(outputs), list[Orders]()
-    at_levels = [np.concatenate(part) for part in (levels, revenues, costs)]
+    at_levels = [np.concatenate(part) for part in (moved, revenues, costs)]
     if not economy.consumers:
         none, goods = np.zeros(0), len(prices)
         return Plans(chosen, made, none, none, np.zeros((0, goods)), np.zeros(goods), *at_levels), orders
@@ -133,7 +136,7 @@ def settle(
         for side in ("wanted", "offered")
     )
     sales = economy.supply + np.bincount(economy.outlet_good, stock, goods) + offered.sum(axis=0)
-    first_served, later, before = layout.first_served, ordered, None
+    first_served, later, before = economy.first_served, ordered, None
     if first_served.any():
         before = np.bincount(economy.edge_good, np.where(first_served, ordered, 0.0), goods).astype(float, copy=False)
         later = np.where(first_served, 0.0, ordered)

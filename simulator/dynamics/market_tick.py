@@ -88,15 +88,18 @@ class Trades(NamedTuple):
 
 
 class MarketTick(NamedTuple):
-    """A tick: its number, whether plans were finite, how far markets are from clearing and activities from unit profits
-    of 0 (`residual`), prices `(goods,)` quoted and next, planned demand and supply `(goods,)`, the residual that the
-    best choice among equally good bundles leaves (`split_gap`, not a number where there is none), then the fields of
+    """A tick: its number, whether plans were finite, how far markets are from clearing (`relative_excess_demand`) and
+    activities from unit profits of 0 (`relative_unit_profit`, not a number where there are none), and the larger of
+    both, the `residual`; the residual that the best choice among equally good bundles leaves (`split_gap`, not a number
+    where there is none), prices `(goods,)` quoted and next, planned demand and supply `(goods,)`, then the fields of
     `Plans` and `Trades`.
     """
 
     tick: int
     finite: bool
     residual: float
+    relative_excess_demand: float
+    relative_unit_profit: float
     split_gap: float
     prices: Array
     next_prices: Array

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.cycles import find_cycle
+from simulator.dynamics.levels import highest_levels
 from simulator.dynamics.market_tick import MarketState, MarketTick
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.rationed import rationed
@@ -91,7 +92,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
     def verdict(self, now: Market, *, near: bool = False) -> Verdict | None:
         """The verdict after a tick; `near` where prices are known to have no farther to go than the tolerance."""
         tick = now.tick
-        if not tick.finite or not self._top <= self.bound:
+        if not tick.finite or not self._top <= self.bound or (len(tick.levels) and self._endless(now).any()):
             return Verdict("diverged", self._where_to(_in_arrays(now)))
         if set_valued(now.economy):
             return Verdict("cleared", {"split": tick.split_gap}) if tick.split_gap <= self.tolerance else None
@@ -100,7 +101,11 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         if not near and _longest(self._displacements(market, market.tick.prices)) > self.tolerance:
             return None
         held_off = self._held_off(market)
-        cleared = {"others" if held_off.any() else "excess_demand": tick.residual, **self._untraded(market)}
+        cleared = {
+            "others" if held_off.any() else "excess_demand": tick.relative_excess_demand,
+            "unit_profit": tick.relative_unit_profit,
+            **self._untraded(market),
+        }
         return Verdict("cleared", cleared, self._held_details(market, held_off))
 
     def _untraded(self, market: Market) -> Facts:
@@ -113,7 +118,19 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             "idle": unwanted & (tick.supply == 0) & ~market.economy.is_outside,
         }
         found = {mark: [goods[place] for place in np.flatnonzero(places)] for mark, places in marks.items()}
+        idle = np.flatnonzero(self._idle(market))
+        found["resting"] = list(dict.fromkeys(market.economy.level_names[place] for place in idle.tolist()))
         return {**found, "lone_good": len(goods) == 1 and level_free}
+
+    def _idle(self, market: Market) -> NDArray[np.bool_]:
+        """Which activities lose so little that they may go on fading, `(levels,)`."""
+        tick = market.tick
+        turnover = tick.levels * np.maximum(tick.unit_revenues, tick.unit_costs)
+        return turnover <= self.tolerance * (tick.prices @ np.maximum(tick.demand, tick.supply))
+
+    def _endless(self, now: Market) -> NDArray[np.bool_]:
+        """Which levels have left every bound, `(levels,)`."""
+        return np.asarray(now.tick.levels) > highest_levels(now.economy)
 
     def _held_off(self, market: Market, *, fixed: bool = True) -> NDArray[np.bool_]:
         """Which markets do not clear at a price that is held, by a bound or `fixed`, and no outside fills the gap,
@@ -155,7 +172,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         prices, amiss = self.history.prices(), self._what_is_amiss(market)
         ticks = STILL_TICKS + self.rule.wait
         recent = prices[-ticks:]
-        if len(recent) == ticks and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1])):
+        stands = len(recent) == ticks and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1]))
+        # At prices that stand still a level that earns or loses goes on moving.
+        if stands and not market.tick.relative_unit_profit > self.tolerance:
             return Verdict("settled_off_equilibrium", {"still": ticks, **amiss[0]}, amiss[1:])
         path = self._log_prices(market.economy)
         cycle = find_cycle(path, self.tolerance)
@@ -213,7 +232,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         """
         if not market.tick.residual <= self.tolerance:
             return None
-        left = self._displacements(market, market.tick.prices)
+        goods = slice(0, len(market.economy.goods))
+        left = self._displacements(market, market.tick.prices)[goods]
         good = int(np.argmax(np.abs(left)))
         way, ahead = float(np.sign(left[good])), float(np.abs(left[good]))
         if not self.tolerance < ahead < np.inf:
@@ -237,10 +257,12 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         return self._bottomless & ~self.rule.fixed & (market.tick.prices <= self.rule.floor)
 
     def _where_to(self, market: Market) -> Facts:
-        """Which price or plan left every bound, and where to."""
+        """Which price, level or plan left every bound, and where to."""
         goods, prices = market.economy.goods, market.tick.prices.tolist()
         if beyond := [good for good, price in zip(goods, prices, strict=True) if price > self.bound]:
             return {"infinite": beyond}
+        if (endless := self._endless(market)).any():
+            return {"endless": [market.economy.level_names[place] for place in np.flatnonzero(endless).tolist()]}
         if lost := [good for good, price in zip(goods, prices, strict=True) if math.isnan(price)]:
             return {"numberless": lost}
         unlimited = [
@@ -266,8 +288,10 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
                 if abs(money) > self.tolerance * worth
             ]
             return [{}, *self._held_details(market, held_off), *kept]
-        if tick.residual > self.tolerance:
+        if tick.relative_excess_demand > self.tolerance:
             return [_worst_market(market, self.rule.free)]
+        if tick.relative_unit_profit > self.tolerance:
+            return [_worst_activity(market)]
         ahead = _longest(self._displacements(market, tick.prices))
         if ahead > self.tolerance:
             carried = float(np.abs(tick.money).sum())
@@ -293,7 +317,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         guess = np.where(np.isfinite(market.tick.planned_inputs), market.tick.planned_inputs, 1.0)
         unknowns = self._unknowns(market)
         with np.errstate(all="ignore"):
-            return unknowns.certificate(unknowns.plans(prices, guess), self.tolerance).displacement
+            plans = market.economy.balance(prices, guess, market.tick.levels)
+            return unknowns.certificate(plans, self.tolerance).displacement
 
     def _unknowns(self, market: Market) -> Unknowns:
         return self.rule.unknowns(market.economy)
@@ -316,6 +341,19 @@ def _worst_market(market: Market, free: NDArray[np.bool_]) -> Facts:
     name = economy.goods[good]
     side = "short" if excess[good] > 0 else "left"
     return {side: name, "gap": abs(float(missing[good])), "sourceless": [name] if sourceless else []}
+
+
+def _worst_activity(market: Market) -> Facts:
+    """The activity that is farthest from a unit profit of 0, and by which part of revenue or cost."""
+    tick = market.tick
+    gaps, largest = tick.unit_revenues - tick.unit_costs, np.maximum(tick.unit_revenues, tick.unit_costs)
+    margins = np.divide(gaps, largest, out=np.zeros(len(gaps)), where=largest > 0)
+    worth = max(float(tick.prices @ np.maximum(tick.demand, tick.supply)), 1e-300)
+    worst = int(np.argmax(np.maximum(margins, tick.levels * np.abs(gaps) / worth)))
+    return {
+        "earning" if gaps[worst] > 0 else "losing": market.economy.level_names[worst],
+        "margin": abs(margins[worst]),
+    }
 
 
 def _in_arrays(now: Market) -> Market:

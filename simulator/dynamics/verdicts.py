@@ -15,7 +15,7 @@ from simulator.economics.forms import Array
 from simulator.sentences import Facts
 
 BOUND = 1e12
-"""A price this many times the largest initial price has left every bound."""
+"""A price or activity level this many times the largest initial one has left every bound."""
 STILL = 1e-12
 """Relative change below which a price stands still."""
 STILL_TICKS = 100

@@ -102,34 +102,52 @@ def bids(
     return np.divide(total, flow, out=np.full(total.shape, np.nan), where=flow > 0)
 
 
+class Shares(NamedTuple):
+    """The fractions of plans that a share-out allows: of the input of each edge, `(..., edges)`, and of what consumers
+    plan of each good, `(..., goods)`.
+    """
+
+    edges: Array
+    consumers: Array
+
+
 def share_out(
     economy: Economy, planned_inputs: Array, consumption: Array, planned_outputs: Array, yields: Array
-) -> Array:
-    """The fraction of planned demand that each good's users get, `(..., goods)`, if what arrives is passed forward.
+) -> Shares:
+    """The fractions of planned demand that users get if what arrives is passed forward.
 
     Each good is split among its users in proportion to planned demand: `planned_inputs` `(..., edges)`, all
-    `consumption` `(..., goods)`; `planned_outputs` `(..., firms)`, of which a unit is `yields` `(..., outlets)`. Goods
-    with an outside price are had as planned (1). In a loop this is the largest fixed point, iterated from planned
-    supplies.
+    `consumption` `(..., goods)`; `planned_outputs` `(..., firms)`, of which a unit is `yields` `(..., outlets)`. Firms
+    of constant returns come first, as in trade, and get no more than they planned. Goods with an outside price are had
+    as planned (1). In a loop this is the largest fixed point, iterated from planned supplies.
     """
     # Where it is traced, each of the passes would be written down: through many firms, or round a loop again and again.
     short = len(economy.firm_entry) <= FEW_FIRMS and not economy.has_loop
     passed = _passed_forward if short else _passed_forward_at_once
-    return passed(economy, planned_inputs, consumption, planned_outputs, yields)
+    return Shares(*passed(economy, planned_inputs, consumption, planned_outputs, yields))
 
 
-def _passed_forward(economy: Economy, planned_inputs: Array, consumption: Array, made: Array, yields: Array) -> Array:
-    planned = used(economy, planned_inputs, consumption)
-    given = ~economy.is_outside & (planned > 0)
-    fraction = np.ones(planned.shape)
+def _passed_forward(
+    economy: Economy, planned_inputs: Array, consumption: Array, made: Array, yields: Array
+) -> tuple[Array, Array]:
+    served_first, ranked = economy.first_served, bool(economy.first_served.any())
+    before = economy.over_edges(np.where(served_first, planned_inputs, 0.0))
+    planned = used(economy, np.where(served_first, 0.0, planned_inputs), consumption)
+    given, given_first = ~economy.is_outside & (planned > 0), ~economy.is_outside & (before > 0)
+    fraction, edges = np.ones(planned.shape), np.ones(planned_inputs.shape)
     for _ in range(max(1000, 2 * len(economy.firms))):
         available = economy.total_supply + economy.made(np.maximum(made, 0.0), yields)
-        fraction = np.divide(available, planned, out=np.ones(planned.shape), where=given)
-        following = outputs(economy, planned_inputs * fraction[..., economy.edge_good])
+        left = np.maximum(available - before, 0.0) if ranked else available
+        fraction = np.divide(left, planned, out=np.ones(planned.shape), where=given)
+        edges = fraction[..., economy.edge_good]
+        if ranked:
+            first = np.divide(available, before, out=np.ones(planned.shape), where=given_first)
+            edges = np.where(served_first, np.minimum(first, 1.0)[..., economy.edge_good], edges)
+        following = outputs(economy, planned_inputs * edges)
         if (following == made).all():
             break
         made = following
-    return fraction
+    return edges, fraction
 
 
 FEW_FIRMS = 12

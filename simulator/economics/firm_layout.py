@@ -88,6 +88,16 @@ class FirmLayout:
         return np.flatnonzero(np.array([firm.levels > 0 for firm in self.firms], dtype=bool)[self.firm_entry])
 
     @cached_property
+    def first_served(self) -> NDArray[np.bool_]:
+        """Whose purchases are served before others: those of firms of constant returns, `(edges,)`."""
+        return np.isin(self.edge_firm, self.level_firm)
+
+    @cached_property
+    def level_names(self) -> tuple[str, ...]:
+        """The firm entry that each activity level is of, `(levels,)`."""
+        return tuple(firm.name for firm in self.firms for _ in range(firm.levels))
+
+    @cached_property
     def joint(self) -> bool:
         """Whether some firm's output is anything but one unit of one good."""
         return self.transforms or any(firm.products != ((firm.outputs[0], 1.0),) for firm in self.firms)

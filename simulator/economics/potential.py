@@ -1,7 +1,10 @@
-"""What a market descends: a convex potential where one exists, otherwise a merit.
+"""What a market descends: a convex potential where one exists, otherwise a merit; a saddle where firms carry levels.
 
 The gradient path of a run is computed from here. It differentiates the function itself, by the envelope theorem for
 profits and Shephard's lemma for unit costs, and never asks the market for its excess demand.
+
+With activity levels `y` the potential `V0(p)` of everybody else becomes `L(p, y) = V0(p) + sum_f y_f pi_f(p)`, which
+prices descend and levels climb: `-dL/dp = z`, `dL/dy_f = pi_f`, unit profits.
 
 Sources: Cheung, Cole, Devanur (2013) for Fisher markets; Arrow and Hurwicz (1958).
 """
@@ -9,7 +12,8 @@ Sources: Cheung, Cole, Devanur (2013) for Fisher markets; Arrow and Hurwicz (195
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -46,7 +50,9 @@ class Descent(NamedTuple):
 
 @dataclass(frozen=True)
 class Reference(ABC):
-    """A function of prices that the gradient path descends: of kind `potential` or `merit`."""
+    """A function of prices that the gradient path descends: of kind `potential`, `merit` or, of prices and levels,
+    `saddle`; of kind `none` there is nothing to descend.
+    """
 
     economy: Economy
     kind: ClassVar[str] = "potential"
@@ -66,10 +72,19 @@ class Reference(ABC):
         return slopes
 
     def descent(
-        self, prices: Array, guess: Array, jacobian: bool = False, *, slopes: bool = False, value: bool = True
+        self,
+        prices: Array,
+        guess: Array,
+        jacobian: bool = False,
+        *,
+        levels: Array | None = None,
+        slopes: bool = False,
+        value: bool = True,
     ) -> Descent:
-        """The function at `prices` `(goods,)`, for inputs near a `guess` `(edges,)`, with what is asked for."""
-        plans, asked = self.economy.balance(prices, guess), jacobian or slopes or self.by_slopes
+        """The function at `prices` `(goods,)` and activity `levels` `(levels,)`, for inputs near a `guess` `(edges,)`,
+        with what is asked for.
+        """
+        plans, asked = self.economy.balance(prices, guess, levels), jacobian or slopes or self.by_slopes
         found = self.economy.jacobian(plans) if asked else None
         unit = signal_scale(self.economy, plans.demand, plans.supply)
         bent = self.jacobian(plans, found) if jacobian and found is not None else None
@@ -130,6 +145,35 @@ class Merit(Reference):
         return -slopes.T @ (weights[:, None] * slopes)
 
 
+@dataclass(frozen=True)
+class Saddle(Reference):
+    """`L(p, y) = V0(p) + sum_f y_f pi_f(p)` with the `others`' potential `V0`: `-dL/dp = z`.
+
+    Where all wealth is held in fixed proportions the signal is `-(W dV0/dp + sum_f y_f dpi_f/dp)`, which is `z` too,
+    and the gradient of no function.
+    """
+
+    others: Reference
+    kind = "saddle"
+
+    def value(self, plans: MarketPlans) -> Array:
+        if isinstance(self.others, WealthPotential):
+            return np.full((), np.nan)
+        return self.others.value(plans) + (plans.levels * plans.unit_profits).sum()
+
+
+class NoReference(Reference):
+    """Of firms with levels among consumers without a potential: general exchange, or prices that users do not share."""
+
+    kind = "none"
+
+    def value(self, plans: MarketPlans) -> Array:
+        return np.full((), np.nan)
+
+    def signal(self, plans: MarketPlans, slopes: Array | None) -> Array:
+        return np.full(len(self.economy.goods), np.nan)
+
+
 def _supplied(economy: Economy, plans: MarketPlans) -> Array:
     """What raw supplies are worth, and what firms earn, `()`."""
     return plans.prices @ economy.total_supply + plans.profits.sum()
@@ -156,18 +200,29 @@ def merit_value(prices: Array, excess_demand: Array, scale: Array) -> Array:
 
 
 def reference(economy: Economy) -> Reference:
-    """The function this economy's market is compared with: its potential where one exists, else the merit.
+    """The function this economy's market is compared with: its potential where one exists, else the merit; with
+    activity levels the saddle, else nothing.
 
     Where users face other prices than the market's, excess demand is in general no gradient.
     """
-    if not economy.user_prices.neutral:
-        return Merit(economy)
-    if all(map(_money_is_given, economy.consumers)):
+    potential = _potential(economy) if economy.user_prices.neutral else None
+    if not economy.level_firm.size:
+        return potential or Merit(economy)
+    return NoReference(economy) if potential is None else Saddle(economy, potential)
+
+
+def _potential(economy: Economy) -> Reference | None:
+    consumers, income = economy.consumers, np.ones(len(economy.firms))
+    if economy.level_firm.size:
+        # Nobody counts on the profit of constant returns, whoever owns it.
+        income = np.array([not firm.levels for firm in economy.firms], dtype=float)
+        consumers = tuple(replace(cohort, owns=cohort.owns * income) for cohort in consumers)
+    if all(map(_money_is_given, consumers)):
         return SpendingPotential(economy)
-    proportions = _fixed_proportions(economy)
-    if proportions is not None:
-        return WealthPotential(economy, proportions)
-    return Merit(economy)
+    owned = sum((cohort.total_owned for cohort in consumers), 1.0 - income)
+    everything_owned = not economy.supply.any() and np.allclose(owned, 1.0, rtol=0, atol=1e-12)
+    proportions = _fixed_proportions(consumers) if everything_owned else None
+    return None if proportions is None else WealthPotential(economy, proportions)
 
 
 def _money_is_given(cohort: Consumers) -> bool:
@@ -177,16 +232,14 @@ def _money_is_given(cohort: Consumers) -> bool:
     return cohort.unlimited or (cohort.utility.integrable and not cohort.earns.any())
 
 
-def _fixed_proportions(economy: Economy) -> tuple[Array, ...] | None:
+def _fixed_proportions(cohorts: Sequence[Consumers]) -> tuple[Array, ...] | None:
     """Shares `lambda` of total wealth, a `(rows,)` for each cohort, if they depend on no price, or do not matter as
     all are alike.
     """
-    cohorts = economy.consumers
-    everything_owned = not economy.supply.any() and np.allclose(economy.owned, 1.0, rtol=0, atol=1e-12)
     homothetic = all(cohort.utility.needs_income and cohort.utility.integrable for cohort in cohorts)
-    if not cohorts or not everything_owned or not homothetic:
+    if not cohorts or not homothetic:
         return None
-    if _alike(economy):
+    if _alike(cohorts):
         count = sum(cohort.count for cohort in cohorts)
         return tuple(np.full(cohort.size, 1.0 / count) for cohort in cohorts)
     totals = sum_up([_holdings(cohort).sum(axis=0) * cohort.weight for cohort in cohorts])
@@ -202,19 +255,19 @@ def _holdings(cohort: Consumers) -> Array:
     return np.concatenate([np.broadcast_to(part, (cohort.size, part.shape[1])) for part in parts], axis=1)
 
 
-def _alike(economy: Economy) -> bool:
+def _alike(cohorts: Sequence[Consumers]) -> bool:
     """Whether all consumers have one and the same homothetic utility: equal bundles for a unit of money, at any
     prices.
     """
-    tastes = [cohort.utility for cohort in economy.consumers]
+    tastes = [cohort.utility for cohort in cohorts]
     if any(taste.form is None for taste in tastes):
         # Where tastes jump (linear), a few prices do not tell any two of them apart.
         return len(tastes) == 1 and tastes[0].size == 1
-    probes = _probes(len(economy.goods))
-    first = [bundle[:1] for bundle in _unit_bundles(economy.consumers[0].take(slice(0, 1)), probes)]
+    probes = _probes(cohorts[0].endowment.shape[1])
+    first = [bundle[:1] for bundle in _unit_bundles(cohorts[0].take(slice(0, 1)), probes)]
     return all(
         np.allclose(bundle, like, rtol=1e-12, atol=1e-300)
-        for cohort in economy.consumers
+        for cohort in cohorts
         for _, block in (cohort.blocks if cohort.utility.size > 1 else ((None, cohort.take(slice(0, 1))),))
         for bundle, like in zip(_unit_bundles(block, probes), first, strict=True)
     )

@@ -138,11 +138,12 @@ def diagnostics(run: Frames) -> Figure | None:
 
 
 def wedges(run: Frames) -> Figure | None:
-    """Per firm and input, `(p_out df/dx - p) / p` over ticks: what one more unit of the input earns above its cost.
+    """Per firm and input, `(p_out df/dx - p) / p` over ticks: what one more unit of the input earns above its cost; of
+    an activity, what one more unit of its level does.
 
     None where no firm was ever short of an input, or had too much.
     """
-    inputs = panel(run.wedges, ("firm", "input"), ("wedge", "price"))
+    inputs = panel(run.wedges.fillna({"input": ""}), ("firm", "input"), ("wedge", "price"))
     with np.errstate(all="ignore"):
         relative = inputs["wedge"] / np.abs(inputs["price"])
     relative[~np.isfinite(relative)] = np.nan
@@ -163,7 +164,7 @@ def wedges(run: Frames) -> Figure | None:
     axes.axhline(0, color=BLACK, linewidth=1.2)
     names = [inputs.items[i] for i in chosen]
     between = "\n← " if any(len(firm) + len(good) > 22 for firm, good in names) else " ← "
-    words = [between.join(canvas.shorten(name, 24) for name in pair) for pair in names]
+    words = [between.join(canvas.shorten(name, 24) for name in pair if name) for pair in names]
     styles = [{**style, "zorder": 2 + 1 / style["linewidth"]} for style in canvas.CYCLE]
     low, high = np.nanmin(shown), np.nanmax(shown)
     room = max(0.06 * (high - low), 0.01)

@@ -64,7 +64,8 @@ def part_of(run: Frames, goods: Sequence[str] = (), between: tuple[float, float]
     def kept(table: Any) -> Any:
         # Of agents.csv, `input` is an amount.
         key = "input" if "firm" in table.columns else "good"
-        table = table[table[key].isin([*goods])] if goods and key in table.columns else table
+        # The row of an activity level is of no good.
+        table = table[table[key].fillna("").isin([*goods, ""])] if goods and key in table.columns else table
         return table[table["tick"].between(*between)] if between and "tick" in table.columns else table
 
     tables = {name: kept(getattr(run, name)) for name in TABLES}

@@ -23,7 +23,7 @@ MEASURES = {
     "adjoint_gap": "largest relative gap between price and adjoint, at the last tick",
     "gradient_path_gap": "largest relative gap between price and gradient path, of all ticks",
     "gradient_path": "what the gradient path is: dual (descent on a function of prices) or primal (a planner's ascent)",
-    "reference": "the function that a dual gradient path descends: potential or merit",
+    "reference": "what a dual gradient path descends: potential, merit, saddle (activity levels climb it) or none",
     "ticks_to_1e-2": "first recorded tick from which excess demand stays at most 1e-2 to the end; none in a cycle",
     "ticks_to_1e-4": "the same for 1e-4",
     "ticks_to_1e-6": "the same for 1e-6",

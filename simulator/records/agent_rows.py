@@ -54,7 +54,7 @@ class AgentRows:
         """What is known of each row in the ticks of a block, `(ticks, rows)` each."""
         ticks, count = block.ticks, len(block.ticks.tick)
         sums = {name: np.zeros((count, len(self._entry))) for name in ("quantity", "input", "output", "rationed")}
-        each = {name: np.full((count, len(self.goods)), np.nan) for name in ("profit", "utility", "money")}
+        each = {name: np.full((count, len(self.goods)), np.nan) for name in ("profit", "utility", "money", "level")}
         self._firms(block, sums, each)
         firms, markets = self._of_firms, self.markets
         consumed = markets.total_over_users(ticks.consumption)
@@ -91,9 +91,10 @@ class AgentRows:
     def _firms(self, block: Block, sums: Mapping[str, Array], each: Mapping[str, Array]) -> None:
         """Write what the firms of each entry did together."""
         economy, markets, ticks, count = block.economy, self.markets, block.ticks, len(block.ticks.tick)
-        rows = zip(economy.firms, economy.firm_rows, economy.edge_rows, economy.outlet_rows, strict=True)
+        entries = (economy.firm_rows, economy.level_rows, economy.edge_rows, economy.outlet_rows)
+        made = economy.made_at(ticks.prices, ticks.outputs)
         each["money"][:, : self._of_firms] = 0.0
-        for number, (firm, of_firm, edges, outlets) in enumerate(rows):
+        for number, (firm, of_firm, levels, edges, outlets) in enumerate(zip(economy.firms, *entries, strict=True)):
             uses, makes = (self._rows_of(number, of) for of in (firm.inputs, firm.outputs))
             for name, column in (("input", ticks.inputs), ("rationed", ticks.unserved)):
                 sums[name][:, uses] = column[:, edges].reshape(count, firm.rows, -1).sum(axis=1)
@@ -104,7 +105,9 @@ class AgentRows:
                     flows[:, list(firm.outputs)] = flow
                     flow = markets.mean_over_users(flows, ticks.prices)[:, markets.good[list(firm.outputs)]]
                 sums[name][:, makes] += flow
-            sums["output"][:, makes] = ticks.outputs[:, of_firm].sum(axis=1)[:, None]
+            sums["output"][:, makes] = made[:, outlets].reshape(count, firm.rows, -1).sum(axis=1)
+            if firm.levels:
+                each["level"][:, number] = ticks.levels[:, levels].sum(axis=1)
             each["profit"][:, number] = ticks.cash_flow[:, of_firm].sum(axis=1)
 
 

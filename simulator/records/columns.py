@@ -65,7 +65,12 @@ TRAJECTORY: Columns = (
 TICKS: Columns = (
     Column("max_relative_excess_demand", NUMBER, "largest max(z/s, p|z|/sum(p s)) over goods whose price may move"),
     Column("walras_residual", NUMBER, "value of planned net orders not covered by planned money, relative to sum(p s)"),
-    Column("potential", MONEY, "the convex function whose gradient is minus excess demand, where one exists"),
+    Column(
+        "potential",
+        MONEY,
+        "the convex function whose gradient is minus excess demand, where one exists; with activity levels at these, "
+        "which climb it while prices descend",
+    ),
     Column("merit", NUMBER, "z' G^-1 z / (2 p.s), G = diag(s/p): half the squared excess demand in the value metric"),
     Column(
         "cosine_to_gradient",
@@ -95,6 +100,14 @@ TICKS: Columns = (
 )
 """Columns of ticks.csv after `tick`."""
 
+ACTIVITY_TICKS: Columns = (
+    Column(
+        "max_relative_unit_profit",
+        NUMBER,
+        "largest max((r-c)/max(r,c), y|r-c|/sum(p s)) over activities of level y, unit revenue r and unit cost c",
+    ),
+)
+"""A further column of ticks.csv where firms have constant returns."""
 TRADE_TICKS: Columns = (
     Column("money", MONEY, "sum of the consumers' accounts after the tick"),
     Column("goods_imbalance", NUMBER, "largest |bought - sold| of a good relative to what is bought"),
@@ -126,12 +139,15 @@ LEARNING_TICKS: Columns = (
 AGENTS: Columns = (
     Column("quantity", QUANTITY, "consumed by a consumer; in stock after the tick with a firm; what an order misses"),
     Column("input", QUANTITY, "used by a firm (of a hidden one its design); bought by a consumer; ordered by an order"),
-    Column("output", QUANTITY, "made by a firm; sold by a consumer; supplied of an order"),
+    Column("output", QUANTITY, "made of the good by a firm; sold by a consumer; supplied of an order"),
     Column("profit", MONEY, "a firm's cash flow of the tick, paid out in full (planned profit while trade waits)"),
     Column("utility", UTILITY, "a consumer's utility of what it consumed"),
     Column("money", MONEY, "what is left in the agent's account"),
 )
 """Columns of agents.csv after `tick`, `agent`, `kind` and `good`; the last three are repeated."""
+
+LEVELS: Columns = (Column("level", NUMBER, "the activity level at which a firm of constant returns plans"),)
+"""A further column of agents.csv where firms have constant returns, the same in all rows of a firm."""
 
 USERS: Columns = (
     Column(
@@ -141,9 +157,17 @@ USERS: Columns = (
 """A further column of agents.csv where some good is not rival, and under `marginal_bids`."""
 
 WEDGES: Columns = (
-    Column("marginal_revenue_product", PRICE, "p_out df/dx_i of a firm's input at the quantities used"),
-    Column("price", PRICE, "the input's price"),
-    Column("wedge", PRICE, "their difference: positive where the firm would use more if it could have it"),
+    Column(
+        "marginal_revenue_product",
+        PRICE,
+        "p_out df/dx_i of a firm's input at the quantities used; where `input` is empty what a unit of level brings",
+    ),
+    Column("price", PRICE, "the input's price; where `input` is empty what a unit of level costs"),
+    Column(
+        "wedge",
+        PRICE,
+        "their difference: positive where the firm would use more if it could have it, or its level rises",
+    ),
 )
 """Columns of wedges.csv after `tick`, `firm` and `input`."""
 
@@ -218,8 +242,10 @@ _AGENT = {
 TABLES: dict[str, Sheet] = {
     "trajectory": Sheet(_TICK | _GOOD, TRAJECTORY),
     "ticks": Sheet(_TICK, TICKS),
-    "agents": Sheet(_TICK | _AGENT | _GOOD, (*AGENTS, *TRADE_AGENTS, *USERS)),
-    "wedges": Sheet(_TICK | {"firm": "the firm's name", "input": "the good it uses"}, WEDGES),
+    "agents": Sheet(_TICK | _AGENT | _GOOD, (*AGENTS, *TRADE_AGENTS, *LEVELS, *USERS)),
+    "wedges": Sheet(
+        _TICK | {"firm": "the firm's name", "input": "the good it uses; empty in the row of an activity level"}, WEDGES
+    ),
     "equilibrium": Sheet({"equilibrium": "its number"} | _GOOD, EQUILIBRIUM),
     "members": Sheet(
         _TICK | {"agent": "the cohort's name", "member": "its number in the cohort, from 0"},
@@ -232,12 +258,14 @@ KEPT_TABLES = frozenset(TABLES) - {"members"}
 """Those that are kept unless a scenario says otherwise."""
 
 
-def growing_columns(*further: Column, users: bool = True, trade: bool = False) -> dict[str, Columns]:
+def growing_columns(
+    *further: Column, users: bool = True, trade: bool = False, levels: bool = False
+) -> dict[str, Columns]:
     """The columns of the tables that grow with the ticks: ticks.csv with `further` ones, agents.csv with what `users`
-    of a good pay, or without, and both with those of `trade` in every tick.
+    of a good pay, or without, and both with those of `trade` in every tick and of activity `levels`.
     """
-    agents = (*AGENTS, *(TRADE_AGENTS if trade else ()), *(USERS if users else ()))
-    ticks = (*TICKS, *(TRADE_TICKS if trade else ()), *further)
+    agents = (*AGENTS, *(TRADE_AGENTS if trade else ()), *(LEVELS if levels else ()), *(USERS if users else ()))
+    ticks = (*TICKS, *(ACTIVITY_TICKS if levels else ()), *(TRADE_TICKS if trade else ()), *further)
     return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES}
 
 
@@ -256,7 +284,7 @@ SUMMARY = {
     "gradient_path_gap": "largest distance_to_gradient_path of all ticks, recorded or not",
     "plan_residual": "largest plan_residual of all recorded ticks: whether everybody planned what is best for them",
     "gradient_path": "what gradient_price is: dual (descent on a function of prices) or primal (a planner's ascent)",
-    "reference": "the function that a dual gradient_price descends: potential or merit",
+    "reference": "what a dual gradient_price descends: potential, merit, saddle (activity levels climb it) or none",
     "period": "ticks from one return of a cycle to the next",
     "amplitude": "half a cycle's swing over its middle price, of the good that swings most; where a market learns, "
     "the swing itself",

@@ -32,6 +32,6 @@ class Kept(NamedTuple):
         for key, names in keys.items():
             some = getattr(self, WHAT[key]) if key in WHAT else None
             if some is not None:
-                # A cohort has two statistics, NAME:mean and NAME:total.
-                kept &= np.array([name.partition(":")[0] in some for name in names.tolist()], dtype=bool)
+                # A cohort has two statistics, NAME:mean and NAME:total; the row of an activity level is of no good.
+                kept &= np.array([not name or name.partition(":")[0] in some for name in names.tolist()], dtype=bool)
         return kept

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.dynamics.consumers import CohortTotals
 from simulator.dynamics.market_tick import MarketState, MarketTick, Ticks
-from simulator.economics.allocation import bids, marginal_products
+from simulator.economics.allocation import Shares, bids, marginal_products
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.user_markets import OUTSIDE, UserMarkets
@@ -19,8 +19,8 @@ from simulator.formulas.in_runs import InRuns, gathered, picked
 from simulator.formulas.structures import mapped
 from simulator.references.adjoint import adjoints
 
-Appraisal = tuple[Array | None, tuple[CohortTotals, ...]]
-"""The fraction of plans that a share-out would allow `(goods,)` (none with trade in every tick), and what each cohort
+Appraisal = tuple[Shares | None, tuple[CohortTotals, ...]]
+"""The fractions of plans that a share-out would allow (none with trade in every tick), and what each cohort
 of consumers did.
 """
 
@@ -75,7 +75,7 @@ def _beside(value: Any) -> Any:
 
 class Block:
     """The recorded ticks of a block side by side, with what follows of them once it is asked for, `(ticks, goods)`
-    unless said: `fraction` and what `consumers` of each cohort did are those of an appraisal.
+    unless said: `shares` and what `consumers` of each cohort did are those of an appraisal.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Block:
         every_tick: bool,
     ) -> None:
         self.economy, self.ticks, self.notes = economy, ticks, notes
-        self.fraction, self.consumers = cast("tuple[Any, Any]", appraisal or (None, ()))
+        self.shares, self.consumers = cast("tuple[Any, Any]", appraisal or (None, ()))
         self._markets, self._every_tick = markets, every_tick
 
     @cached_property
@@ -98,7 +98,7 @@ class Block:
         inputs, consumption = self.ticks.inputs, self.ticks.consumption.sum(axis=1)
         if self._every_tick:
             return inputs, consumption
-        return inputs * self.fraction[:, self.economy.edge_good], consumption * self.fraction
+        return inputs * self.shares.edges, consumption * self.shares.consumers
 
     @cached_property
     def inputs(self) -> Array:

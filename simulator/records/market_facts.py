@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 REFERENCES = {
     "potential": "the potential",
     "merit": "the merit (squared excess demand)",
+    "saddle": "the saddle",
+    "none": "nothing",
 }
 """What the function is called that a market is compared with."""
 
-PATHS = {"dual": "Gradient descent", "primal": "The planner"}
+PATHS = {"dual": "Gradient descent", "primal": "The planner", "saddle": "The saddle path"}
 """What the path is called that a market is compared with."""
 
 Market = Transition[MarketState, MarketTick]
@@ -63,7 +65,9 @@ def market_facts(
     bid_gap, adjoint_gap = (last.get(name, math.nan) for name in ("bid_gap", "distance_to_adjoint"))
     # What is not a number has not fallen either.
     rose = verdict.outcome != "cleared" and math.isfinite(descended.first) and not descended.last <= descended.first
-    path = "planner_gap" if references.path.kind == "primal" else "path_gap"
+    kind = references.reference.kind
+    compared = "planner" if references.path.kind == "primal" else "saddle" if kind == "saddle" else "path"
+    path_gap = math.nan if kind == "none" else path_gap
     facts = {
         "equilibria": len(references.equilibria),
         "starts": references.search.starts,
@@ -76,10 +80,10 @@ def market_facts(
         "compared": last.get("compared"),
         "movable": last.get("movable"),
         "objective": objective(now.economy),
-        path: path_gap,
-        "path": PATHS[references.path.kind],
+        f"{compared}_gap": path_gap,
+        "path": PATHS["saddle" if compared == "saddle" else references.path.kind],
         "path_hop": path_hop if path_gap > FOLLOWS else None,
-        "reference": REFERENCES[references.reference.kind],
+        "reference": REFERENCES[kind],
         "rose": rose,
         "first": descended.first,
         "last": descended.last if descended.last == descended.last else math.inf,

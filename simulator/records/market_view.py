@@ -19,7 +19,7 @@ from simulator.dynamics.market_tick import MarketState, MarketTick, Stretch, Tic
 from simulator.dynamics.observers import Conservation, walras_residual
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.transition import Transition
-from simulator.economics.allocation import share_out
+from simulator.economics.allocation import Shares, share_out
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
@@ -77,7 +77,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self.references, self.every_tick = references, every_tick
         self._cohorts = cohorts
         self.free_goods = markets.any_user(rule.free)
-        self.columns = growing_columns(users=markets.separate, trade=every_tick)
+        levels = len(economy.level_firm) > 0
+        self.columns = growing_columns(users=markets.separate, trade=every_tick, levels=levels)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
         self._gap: float | None = None
@@ -112,9 +113,9 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         if self.references is not None:
             self.references.path.move(moved)
 
-    def begin(self, tick: int, prices: Array) -> None:
+    def begin(self, tick: int, prices: Array, levels: Array | None = None) -> None:
         if self.references is not None:
-            self.references.begin(tick, prices)
+            self.references.begin(tick, prices, levels)
 
     def state(self) -> Parts:
         seen = {name: np.array(getattr(self, name)) for name in SEEN}
@@ -164,20 +165,21 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             return MarketNote(tick, True, path, None, self._appraised((now.before, tick)))
 
     def _appraised(self, given: tuple[MarketState, MarketTick]) -> Appraisal:
-        (before, tick), economy, fraction = given, self.economy, None
+        (before, tick), economy, shares, fraction = given, self.economy, None, None
         if not (self.every_tick and tick.finite):
             prices, *planned = in_arrays(
                 (tick.prices, tick.planned_inputs, tick.consumers_planned, tick.planned_outputs)
             )
             inputs, consumed, made = planned
             yields = economy.user_prices.yields(prices)
-            fraction = (
-                share_out(economy, inputs, consumed, made, yields) if tick.finite else np.ones(len(economy.goods))
-            )
+            shares = Shares(np.ones(inputs.shape), np.ones(prices.shape))
+            if tick.finite:
+                shares = share_out(economy, inputs, consumed, made, yields)
+            fraction = shares.consumers
         cohorts = self._cohorts(Transition(economy, before, tick, before)) if economy.consumers else []
         objective = self.references is not None
         totals = tuple(cohort.totals(fraction, objective=objective) for cohort in cohorts)
-        return None if self.every_tick else fraction, totals
+        return None if self.every_tick else shares, totals
 
     def rows(self, notes: Sequence[MarketNote]) -> dict[str, Callable[[], Rows]]:
         groups, ends = dict[Any, list[int]](), np.cumsum([note.ticks for note in notes])
@@ -253,7 +255,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def _ticks(self, block: Block, imbalances: Array, judged: dict[str, Array]) -> Rows:
         ticks = block.ticks
         walras = np.where(ticks.finite, walras_residual(self.economy, ticks), np.nan)
-        known = {"max_relative_excess_demand": ticks.residual, "walras_residual": walras, **judged}
+        known = {"max_relative_excess_demand": ticks.relative_excess_demand, "walras_residual": walras, **judged}
+        known["max_relative_unit_profit"] = ticks.relative_unit_profit
         if self.every_tick:
             known["money"] = ticks.money.sum(axis=-1)
             known["goods_imbalance"], known["money_imbalance"] = imbalances
@@ -262,8 +265,10 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def _judged(self, references: References, block: Block) -> dict[str, Array]:
         """Columns of ticks.csv that the judges have a say in, `(ticks,)` each."""
         ticks, prices, inputs = block.ticks, block.ticks.prices, block.ticks.planned_inputs
-        columns = references.columns(ticks.tick, prices, ticks.next_prices, ticks.demand, ticks.supply, inputs)
-        self.descended = self.descended.followed_by(columns[references.reference.kind])
+        plans = (ticks.demand, ticks.supply, inputs, ticks.levels)
+        columns = references.columns(ticks.tick, prices, ticks.next_prices, *plans)
+        if references.reference.kind in columns:
+            self.descended = self.descended.followed_by(columns[references.reference.kind])
         firms = self._verification.plan_residual(prices, inputs, ticks.planned_outputs)
         residuals = np.fmax.reduce([firms, *(cohort.plan_residual for cohort in block.consumers)])
         self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
@@ -275,25 +280,33 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         }
 
     def _wedges(self, block: Block) -> Rows:
-        """`p_out df/dx_i - p_i` of each firm and input, with its two parts; of several firms the mean weighted by what
-        they use.
+        """`p_out df/dx_i - p_i` of each firm and input, with its two parts, and `r - c` of a unit of each activity
+        level; of several firms the mean weighted by what they use, or by their levels.
         """
         economy, ticks = self.economy, block.ticks
         value, count = economy.user_prices.output_prices(ticks.prices), len(ticks.tick)
         value = value[:, economy.edge_firm] * block.products
-        means = [np.zeros((count, 0))]
-        for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
+        paid, earned, costs = (
+            economy.user_prices.input_prices(ticks.prices),
+            [np.zeros((count, 0))],
+            [np.zeros((count, 0))],
+        )
+        firms, inputs = list[str](), list[str]()
+        for firm, edges, levels in zip(economy.firms, economy.edge_rows, economy.level_rows, strict=True):
             each = value[:, edges].reshape(count, firm.rows, -1)
-            means.append(each[:, 0] if firm.rows == 1 else _mean(each, block.inputs[:, edges].reshape(each.shape)))
-        earned = np.concatenate(means, axis=1)
-        used = zip(economy.firms, economy.edge_rows, strict=True)
-        firsts = [place for firm, edges in used for place in range(edges.start, edges.start + len(firm.inputs))]
-        inputs, paid = economy.edge_good[firsts], economy.user_prices.input_prices(ticks.prices)[:, firsts]
-        keys = {
-            "firm": names(firm.name for firm in economy.firms for _ in firm.inputs),
-            "input": names(self.markets.goods)[self.markets.good[inputs]],
-        }
-        return Rows(ticks.tick, keys, {"marginal_revenue_product": earned, "price": paid, "wedge": earned - paid})
+            earned.append(each[:, 0] if firm.rows == 1 else _mean(each, block.inputs[:, edges].reshape(each.shape)))
+            costs.append(paid[:, edges.start : edges.start + len(firm.inputs)])
+            used = [self.markets.goods[self.markets.good[at]] for at in firm.inputs]
+            if firm.levels:
+                weights = ticks.levels[:, levels, None]
+                earned.append(_mean(ticks.unit_revenues[:, levels, None], weights))
+                costs.append(_mean(ticks.unit_costs[:, levels, None], weights))
+                used.append("")
+            firms += [firm.name] * len(used)
+            inputs += used
+        earns, costs = np.concatenate(earned, axis=1), np.concatenate(costs, axis=1)
+        keys = {"firm": names(firms), "input": names(inputs)}
+        return Rows(ticks.tick, keys, {"marginal_revenue_product": earns, "price": costs, "wedge": earns - costs})
 
     def facts(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> Facts:
         if self.references is None:
@@ -319,7 +332,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         mode = references.dominant_mode
         known |= {} if self._gap is None else {"price_gap": self._gap}
         return known | {
-            "gradient_path_gap": self.gradient_path_gap,
+            "gradient_path_gap": math.nan if references.reference.kind == "none" else self.gradient_path_gap,
             "plan_residual": self.plan_residual,
             "gradient_path": references.path.kind,
             "reference": references.reference.kind,

@@ -96,8 +96,10 @@ class View(ABC, Generic[StateT, TickT, NoteT]):
     def change_prices(self, tick: int, moved: Callable[[Array], Array]) -> None:
         """At this tick prices `(goods,)` are moved by a function of them."""
 
-    def begin(self, tick: int, prices: Array) -> None:
-        """The first tick is this one, at these prices `(goods,)`: the run goes on from another."""
+    def begin(self, tick: int, prices: Array, levels: Array | None = None) -> None:
+        """The first tick is this one, at these prices `(goods,)` and activity levels `(levels,)`: the run goes on from
+        another.
+        """
 
     def state(self) -> Parts:
         """What is remembered from block to block, parts of arrays."""

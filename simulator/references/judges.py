@@ -52,12 +52,12 @@ class Path(Protocol):
     def restore(self, state: Mapping[str, Array]) -> None: ...
 
 
-PATHS: dict[str, Callable[[Economy, Reference, PriceRule, Array], Path]] = {
+PATHS: dict[str, Callable[..., Path]] = {
     "dual": GradientPath,
-    "primal": lambda economy, _, rule, prices: PlannerPath(economy, rule, prices),
+    "primal": lambda economy, _, rule, prices, levels=None: PlannerPath(economy, rule, prices),
 }
-"""The paths there are, of an economy, its reference function, a price rule and initial prices: gradient descent on a
-function of prices, and a planner's gradient ascent on the allocation.
+"""The paths there are, of an economy, its reference function, a price rule, initial prices and, if they are known,
+activity levels: gradient descent on a function of prices, and a planner's gradient ascent on the allocation.
 """
 
 
@@ -114,13 +114,13 @@ class References:
         self.path = self._path(initial_prices)
         self.regimes = [self._regime(0, economy, [])]
 
-    def begin(self, tick: int, prices: Array) -> None:
-        """Begin at this tick instead, the path with these prices `(goods,)`."""
-        self.path, self.regimes[0] = self._path(prices), self.regimes[0]._replace(from_tick=tick)
+    def begin(self, tick: int, prices: Array, levels: Array | None = None) -> None:
+        """Begin at this tick instead, the path with these prices `(goods,)` and activity levels `(levels,)`."""
+        self.path, self.regimes[0] = self._path(prices, levels), self.regimes[0]._replace(from_tick=tick)
         self.path.tick = tick
 
-    def _path(self, prices: Array) -> Path:
-        return PATHS[self._kind](self.economy, self.reference, self.rule, prices)
+    def _path(self, prices: Array, levels: Array | None = None) -> Path:
+        return PATHS[self._kind](self.economy, self.reference, self.rule, prices, levels)
 
     @np.errstate(all="ignore")
     def change_economy(self, from_tick: int, economy: Economy) -> None:
@@ -138,12 +138,15 @@ class References:
         # With and without the linear picture.
         self._look = [self._looking(jacobian) for jacobian in (False, True)]
 
-    def _looking(self, jacobian: bool) -> Callable[[tuple[Array, Array]], Seen]:
-        """The reference function at many prices `(ticks, goods)`, of guesses at inputs `(ticks, edges)`."""
+    def _looking(self, jacobian: bool) -> Callable[[tuple[Array, Array, Array]], Seen]:
+        """The reference function at many prices `(ticks, goods)`, of guesses at inputs `(ticks, edges)` and activity
+        levels `(ticks, levels)`.
+        """
         economy, function, sloping = self.economy, self.reference, self.rule.needs_jacobian
 
-        def look(given: tuple[Array, Array]) -> Seen:
-            descent = function.descent(*given, sloping, slopes=jacobian)
+        def look(given: tuple[Array, Array, Array]) -> Seen:
+            prices, guess, levels = given
+            descent = function.descent(prices, guess, sloping, levels=levels, slopes=jacobian)
             plans, found = descent.plans, descent.slopes if jacobian else None
             made = economy.user_prices.net_output(plans.prices, plans.outputs, plans.inputs)
             assert descent.value is not None
@@ -180,40 +183,49 @@ class References:
 
     @np.errstate(all="ignore")
     def columns(
-        self, numbers: Array, prices: Array, next_prices: Array, demand: Array, supply: Array, inputs: Array
+        self,
+        numbers: Array,
+        prices: Array,
+        next_prices: Array,
+        demand: Array,
+        supply: Array,
+        inputs: Array,
+        levels: Array,
     ) -> dict[str, Array]:
         """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`.
 
-        `numbers` `(ticks,)` are the ticks', `inputs` `(ticks, edges)` near the best ones. What is said of the way in
-        which the market is out of equilibrium is not a number but at every so manieth tick (the `diagnostics` of the
-        run), and where there is no linear picture. `dominant_mode` is then the last tick's combination of goods, None
+        `numbers` `(ticks,)` are the ticks', `inputs` `(ticks, edges)` near the best ones, `levels` `(ticks, levels)`
+        the activities'. What is said of the way in which the market is out of equilibrium is not a number but at every
+        so manieth tick (the `diagnostics` of the run), and where there is no linear picture in prices alone: demand is
+        a set, or levels move with them. `dominant_mode` is then the last tick's combination of goods, None
         if nobody looked there.
         """
         ticks, goods = prices.shape
         motion, looked = self._motion(prices, next_prices), np.zeros(ticks, dtype=bool)
         columns = {name: np.full(ticks, np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
         self.dominant_mode = None
-        if self._diagnostics and not set_valued(self.economy):
+        if self._diagnostics and not set_valued(self.economy) and not levels.size:
             looked = (numbers % self._diagnostics == 0) & np.isfinite(_relative(motion, prices)).all(axis=1)
-        value, (signal, own_scale, slope) = np.empty(ticks), np.empty((3, ticks, goods))
+        value, (signal, own_scale, slope, excess) = np.empty(ticks), np.empty((4, ticks, goods))
         most = max(1, MOST_NUMBERS // goods**2)
         for jacobian in (False, True):
             rows = np.flatnonzero(looked == jacobian)
             for part in np.split(rows, range(most, len(rows), most)):
                 if not len(part):
                     continue
-                seen = self._look[jacobian]((prices[part], inputs[part]))
+                seen = self._look[jacobian]((prices[part], inputs[part], levels[part]))
                 value[part], signal[part], own_scale[part] = seen.value, seen.signal, seen.markets.scale
+                excess[part] = seen.markets.demand - seen.markets.supply
                 if seen.slope is not None:
                     slope[part] = seen.slope
                 if jacobian:
                     self._diagnose(part, _relative(motion, prices)[part], seen.markets, columns)
         scale, sloping = signal_scale(self.economy, demand, supply), self.rule.needs_jacobian
-        is_potential = self.reference.kind == "potential"
+        is_merit = self.reference.kind == "merit"
         free, metric = self._free, self.rule.metric(prices, scale, slope if sloping else None)
         return columns | {
-            "potential": value if is_potential else np.full(ticks, np.nan),
-            "merit": merit_value(prices, signal, own_scale) if is_potential else value,
+            "potential": np.full(ticks, np.nan) if is_merit else value,
+            "merit": value if is_merit else merit_value(prices, excess, own_scale),
             "cosine_to_gradient": cosine(*(values[:, free] for values in (motion, signal, metric, prices, own_scale))),
             "distance_to_equilibrium": self._distance(prices, demand, supply),
         }

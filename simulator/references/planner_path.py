@@ -140,8 +140,8 @@ class PlannerPath:
         """Forward and back at intentions."""
         economy, intended = self.economy, self._intended_in_all(now)
         yields = economy.outlet_yield
-        fraction = share_out(economy, now.inputs, intended, now.made, yields)
-        inputs = now.inputs * fraction[economy.edge_good]
+        edges, fraction = share_out(economy, now.inputs, intended, now.made, yields)
+        inputs = now.inputs * edges
         parts = zip(economy.consumers, now.consumption, strict=True)
         valued = [_valued(cohort, d, fraction, now.prices) for cohort, d in parts]
         objective = sum((total for _, total in valued), np.zeros(len(fraction)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from simulator.dynamics.behaviours import Activity
 from simulator.kinds.benchmarks import Benchmark
 from simulator.kinds.entry import Chosen, Steps
 from simulator.kinds.nests import Tree
@@ -26,6 +27,9 @@ def refuse_planner(findings: Findings) -> None:
     for at, firm in findings.firms.items():
         if firm.technology is not None:
             _kinks(findings, ("firms", at, "technology"), firm.technology)
+        if isinstance(firm.behaviour.kind, Activity):
+            message = "found an activity level, while a planner's path is one of inputs, each with a value of its own"
+            findings.fault(("firms", at, "behaviour"), f"{message}; expected decreasing returns, {OTHERWISE}", "key")
 
 
 def _prices(findings: Findings) -> None:

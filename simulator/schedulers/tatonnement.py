@@ -22,7 +22,7 @@ from simulator.dynamics.observers import Conservation
 from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import Watch
+from simulator.dynamics.verdicts import BOUND, Watch
 from simulator.economics.clearing import relative_excess_demand, relative_unit_profit
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
@@ -123,7 +123,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             (after, done, _), (residual, price) = self._tick(layout, state), watch
             kept = tuple(getattr(done, name) for name in fields)
             # Plans without end end a run; how far they are from clearing is infinite.
-            return after, kept, done.finite and (done.residual > residual) & (np.max(done.prices) <= price)
+            quiet = done.finite and (done.residual > residual) & (np.max(done.prices) <= price)
+            return after, kept, quiet & (np.max(done.levels) <= BOUND) if len(done.levels) else quiet
 
         return tick
 
@@ -184,15 +185,17 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         else:
             trades, accounts = no_trade(layout, prices, plans, state.stock), state.accounts
         jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
-        observed_prices = self._at_observed_prices(layout, state, prices)
+        observed_prices = self._at_observed_prices(layout, state, prices, plans.levels)
         signal = excess_demand if observed_prices is None else observed_prices[0] - observed_prices[1]
         size = signal_scale(economy, *(observed_prices or (demand, supply)))
         next_prices, memory = self.rule.next_prices(prices, signal, size, state.memory, jacobian, economy.bounds)
-        residual = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
+        residual = excess = relative_excess_demand(excess_demand, scale, prices, self.rule.free, self.nothing)
+        profit = math.nan
         if len(plans.levels):
             at_levels = (plans.unit_revenues, plans.unit_costs, plans.levels)
-            residual = np.maximum(residual, relative_unit_profit(*at_levels, prices @ scale)).item()
-        numbers = (state.tick, finite, residual, math.nan)
+            profit = relative_unit_profit(*at_levels, prices @ scale).item()
+            residual = np.maximum(excess, profit).item()
+        numbers = (state.tick, finite, residual, excess, profit, math.nan)
         tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
         quantities = (plans.planned_inputs, plans.levels, trades.stock, accounts)
         after = MarketState(state.tick + 1, next_prices, *quantities, memory)
@@ -327,16 +330,18 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
                 return planned
         return self._choose(economy, before, tick)[1] if tick.split_gap <= self.tolerance else {}
 
-    def _at_observed_prices(self, layout: Layout, state: MarketState, prices: Array) -> tuple[Array, Array] | None:
+    def _at_observed_prices(
+        self, layout: Layout, state: MarketState, prices: Array, levels: Array
+    ) -> tuple[Array, Array] | None:
         """Demand and supply of each market `(goods,)` at the prices that it has heard of; None where all of them go
-        by the `prices` quoted. Everybody plans as they stand, with what is in their accounts.
+        by the `prices` quoted. Everybody plans as they stand, at the tick's `levels`, with what is in their accounts.
         """
         rows = self.rule.observed_prices(prices, state.memory)
         if rows is None:
             return None
         seen = [(np.zeros(()), np.zeros(()))] * len(prices)
         for good in np.flatnonzero(self.rule.free).tolist():
-            plans, _ = plan_all(layout, state, rows[good])
+            plans, _ = plan_all(layout, state, rows[good], levels)
             totals = layout.economy.totals(
                 rows[good], plans.consumers_planned, plans.planned_inputs, plans.planned_outputs
             )
@@ -373,6 +378,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         everything = planned.sum(axis=0)
         resolved = tick._replace(
             residual=split.gap,
+            relative_excess_demand=split.gap,
             split_gap=split.gap,
             demand=tick.demand + (everything - tick.consumers_planned),
             planned_consumption=planned,

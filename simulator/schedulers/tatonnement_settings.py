@@ -14,7 +14,7 @@ from simulator.economics.clearing import BOTTOM, bottom
 from simulator.economics.forms import Array
 from simulator.kinds.entry import Chosen, Complaint, OneOf, Positive, Steps, refusal
 from simulator.kinds.wording import number, shown, unknown
-from simulator.records.columns import TRADE_TICKS
+from simulator.records.columns import ACTIVITY_TICKS, TRADE_TICKS
 from simulator.schedulers.scheduler import Findings, SchedulerSettings, Setup
 from simulator.schedulers.tatonnement import Tatonnement
 from simulator.slips import meant
@@ -42,7 +42,7 @@ class TatonnementSettings(SchedulerSettings):
     """Prices move along planned excess demand."""
 
     meaning = "prices move along planned excess demand z = demand - supply, in the way of a rule (see rules)"
-    columns: ClassVar = {"ticks": TRADE_TICKS}
+    columns: ClassVar = {"ticks": (*ACTIVITY_TICKS, *TRADE_TICKS)}
 
     kind: Literal["tatonnement"] = Field("tatonnement", description="prices move along planned excess demand")
     form: Literal["additive", "multiplicative"] = Field(

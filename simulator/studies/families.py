@@ -137,10 +137,10 @@ def _seen(scenario: Scenario, ended: Ended, run: PlannedRun, tables: Set[str]) -
     if "trajectory" in tables:
         found["trajectory"] = Table.of(number, {"good": names(markets.goods)}, TRAJECTORY, known)
     if "ticks" in tables:
-        found["ticks"] = Table.of(number, {}, TICKS, {RESIDUAL: np.array([tick.residual])})
+        found["ticks"] = Table.of(number, {}, TICKS, {RESIDUAL: np.array([tick.relative_excess_demand])})
     told = {"outcome": verdict.outcome, "period": verdict.period, "amplitude": verdict.amplitude, "ticks": tick.tick}
     told |= {"evaluations": (tick.tick + 1) * scenario.rule.evaluations}
-    told[RESIDUAL] = tick.residual
+    told[RESIDUAL] = tick.relative_excess_demand
     return Seen(told, found, run.point, ended.ticks, ended.residuals)
 
 

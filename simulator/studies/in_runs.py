@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simulator.dynamics.market_tick import MarketState, MarketTick
 from simulator.dynamics.market_verdict import MarketVerdict
 from simulator.dynamics.transition import Transition
-from simulator.dynamics.verdicts import Verdict
+from simulator.dynamics.verdicts import BOUND, Verdict
 from simulator.economics.clearing import inverses
 from simulator.economics.forms import Array
 from simulator.economics.unknowns import active_goods
@@ -29,6 +29,9 @@ BLOCK = 256
 """So many ticks of prices are kept of all runs before each verdict rule is told its own."""
 SURE = 1e-6
 """Displacements worked out along the axis are taken for larger than the tolerance if they are by this part of it."""
+
+RESIDUALS = ("residual", "relative_excess_demand", "relative_unit_profit")
+"""Fields of a tick that are numbers of a run alone."""
 
 Places = tuple[tuple[Place, ...], ...]
 """Where runs differ in numbers, in each of their regimes."""
@@ -49,7 +52,7 @@ class InRunsTicks:
     def __init__(self, alike: Alike) -> None:
         def seen(given: tuple[Numbers, MarketState]) -> tuple[MarketState, tuple[Any, ...]]:
             after, done = alike.tick(given)
-            return after, (done.prices, done.residual, done.finite)
+            return after, (done.prices, done.residual, done.finite, done.relative_excess_demand, done.levels)
 
         def slopes(given: tuple[Numbers, Array, Array]) -> tuple[Any, ...]:
             economy = alike.of(given[0])[1].economy
@@ -100,18 +103,19 @@ class SideBySideRuns:
                 for place in self.alive.tolist():
                     self.rules[place].change_economy(tick)
             before, (ticks, numbers) = self.state, self._likes[self.regime]
-            self.state, (prices, residual, finite) = ticks.seen((numbers, before))
-            self._note(tick, prices, residual)
+            self.state, (prices, residual, finite, excess, levels) = ticks.seen((numbers, before))
+            self._note(tick, prices, excess)
+            finite = finite & (levels.max(axis=1, initial=0.0) <= BOUND)
             self._look(tick, before, prices, residual, finite)
             if self._filled == BLOCK:
                 self._tell()
             tick += 1
 
-    def _note(self, tick: int, prices: Array, residual: Array) -> None:
+    def _note(self, tick: int, prices: Array, excess: Array) -> None:
         self._path[self._filled, self.alive] = prices
         self._filled += 1
         if len(self._course) and tick % self.run.record_every == 0:
-            self._course[tick // self.run.record_every, self.alive] = residual
+            self._course[tick // self.run.record_every, self.alive] = excess
 
     def _tell(self) -> None:
         """Tell each verdict rule the prices of its run since it was told last."""
@@ -169,7 +173,7 @@ class SideBySideRuns:
         ticks: NDArray[Any] = np.arange(0, tick.tick + 1, run.record_every)[: len(self._course)]
         residuals = self._course[: len(ticks), place]
         if len(ticks) and ticks[-1] != tick.tick:
-            ticks, residuals = np.append(ticks, tick.tick), np.append(residuals, tick.residual)
+            ticks, residuals = np.append(ticks, tick.tick), np.append(residuals, tick.relative_excess_demand)
         self.ended[place] = Ended(verdict, tick, ticks, residuals)
         return True
 
@@ -185,6 +189,9 @@ class SideBySideRuns:
         """
         ticks, numbers = self._likes[self.regime]
         rule = self.rules[0].rule
+        if before.levels.size:
+            unknown = np.zeros(len(at), dtype=bool)
+            return unknown, unknown
         free, prices = rule.free, np.asarray(before.prices)
         numbers = picked(numbers, at)
         planned = ticks.whole((numbers, before))[1].planned_inputs
@@ -213,7 +220,8 @@ class SideBySideRuns:
 def _alone(value: Any) -> Any:
     """The structures of a single run as it would have them: whole numbers and flags are Python's."""
     economy, before, tick, after = value
-    tick = tick._replace(tick=int(tick.tick), finite=bool(tick.finite), residual=float(tick.residual))
+    residuals = {name: float(getattr(tick, name)) for name in RESIDUALS}
+    tick = tick._replace(tick=int(tick.tick), finite=bool(tick.finite), **residuals)
     return economy, before._replace(tick=int(before.tick)), tick, after._replace(tick=int(after.tick))
 
 

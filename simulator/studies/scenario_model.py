@@ -183,8 +183,9 @@ class ScenarioModel(mesa.Model):
     def max_relative_excess_demand(self) -> float:
         """At the last step, as in ticks.csv."""
         tick = self.simulation.market.last_tick
-        if hasattr(tick, "residual"):
-            return float(tick.residual)
+        found = getattr(tick, "relative_excess_demand", getattr(tick, "residual", None))
+        if found is not None:
+            return float(found)
         ticks = self.tables["ticks"]
         return float(ticks.values[-1, ticks.columns.index(RESIDUAL)])
 
