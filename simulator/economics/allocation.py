@@ -77,9 +77,11 @@ def marginal_products(economy: Economy, prices: Array, inputs: Array) -> Array:
     `prices` `(..., goods)`.
     """
     products, paid = [np.zeros((*inputs.shape[:-1], 0))], economy.user_prices.input_prices(prices)
-    for firm, edges in zip(economy.firms, economy.edge_rows, strict=True):
+    got = economy.user_prices.output_prices(prices)
+    for firm, rows, edges in zip(economy.firms, economy.firm_rows, economy.edge_rows, strict=True):
         quantities = inputs[..., edges].reshape(*inputs.shape[:-1], firm.rows, -1)
-        slopes = firm.technology.marginal_product(quantities, paid[..., edges.start : edges.start + len(firm.inputs)])
+        costs = paid[..., edges.start : edges.start + len(firm.inputs)]
+        slopes = firm.technology.nearest_product(got[..., rows.start], quantities, costs)
         products.append(slopes.reshape(*inputs.shape[:-1], -1))
     return np.concatenate(products, axis=-1)
 

@@ -156,7 +156,7 @@ class _Search:
         self.price = np.broadcast_to(price, (len(guess),))[:, None]
         usable = (guess >= 0) & np.isfinite(guess)
         corner = usable & np.isfinite(formula.gradient(np.where(usable, guess, 1.0))).all(axis=-1, keepdims=True)
-        self.inputs = _inside_domain(formula, np.where(corner | (usable & (guess > 0)), guess, 1.0))
+        self.inputs = inside_domain(formula, np.where(corner | (usable & (guess > 0)), guess, 1.0))
         self.idle = self.inputs == 0
         self.rows = np.flatnonzero(self.price[:, 0] > 0.0)
         self.damping = np.full(len(guess), LEAST_DAMPING)
@@ -292,7 +292,7 @@ def _solve(systems: Array, right: Array) -> Array:
         return np.einsum("aij,aj->ai", np.linalg.pinv(np.where(np.isfinite(bent), bent, 0.0)), right)
 
 
-def _inside_domain(formula: Formula, inputs: Array) -> Array:
+def inside_domain(formula: Formula, inputs: Array) -> Array:
     """The guess, scaled by powers of 2 where the formula or a slope is not a number there."""
     for power in range(1, 200):
         outside = ~np.isfinite(formula.value(inputs)) | ~np.isfinite(formula.gradient(inputs)).all(axis=-1)

@@ -54,6 +54,11 @@ class Technology(Rows, ABC):
         """Whether `plan_one` is the shorter road: one row with one input."""
         return False
 
+    @cached_property
+    def jumps(self) -> bool:
+        """Whether the best plan jumps at some prices."""
+        return False
+
     @abstractmethod
     def output(self, inputs: Array) -> Array:
         """`y(x)`, `(..., rows)`; 0 where the firm idles."""
@@ -64,6 +69,10 @@ class Technology(Rows, ABC):
         At a kink of fixed proportions it is the element of the subdifferential nearest the input prices.
         """
         return by_differences(self.output, inputs)
+
+    def nearest_product(self, price: Array, inputs: Array, input_prices: Array) -> Array:
+        """The same with the output's price `(...)`: where several slopes meet, those nearest `input_prices / price`."""
+        return self.marginal_product(inputs, input_prices)
 
     @abstractmethod
     def best_response(self, price: float, input_prices: Sequence[float], guess: Array) -> Plan:
@@ -169,11 +178,15 @@ class FormulaTechnology(Technology):
         if self.single_input:
             return _plan_of_one(*self.plan_one(price, input_prices[0], guess.item()))
         earned = price * self.productivity
-        each = many_inputs(self.formula, earned, np.stack(input_prices), guess / self.weight)
+        each = self.best_inputs(earned, np.stack(input_prices), guess / self.weight)
         made = self.formula.value(each)
         idle = ~(made > -np.inf) if self.negative_output else ~(made >= 0)
         each, made = np.where(idle[:, None], 0.0, each), np.where(idle, 0.0, made)
         return Plan(self.weight * each, self.weight * self.productivity * made)
+
+    def best_inputs(self, earned: Array, input_prices: Array, guess: Array) -> Array:
+        """The best inputs of each firm, `(rows, inputs)`, where a unit of the formula has `earned` `(rows,)`."""
+        return many_inputs(self.formula, earned, input_prices, guess)
 
     def profit(self, price: float, input_prices: Sequence[float], guess: Array) -> tuple[Array, Plan]:
         """With a single input where the conjugate of the formula is reached, by a search of its own; with several the
@@ -219,7 +232,7 @@ class FormulaTechnology(Technology):
         inverse = inverse_curvature(np.where(pairs, bent, np.where(np.eye(count, dtype=bool), -1.0, 0.0)))
         inverse = np.where(pairs, inverse, 0.0)
         by_price = -np.einsum("aij,aj->ai", inverse, gradient)
-        return _bordered(np.einsum("ai,ai->a", gradient, by_price), -by_price, -inverse)
+        return bordered(np.einsum("ai,ai->a", gradient, by_price), -by_price, -inverse)
 
     def plan_one(self, price: float, input_price: float, guess: float) -> tuple[float, float]:
         productivity, weight, scale, first_slope, scalar = self._alone
@@ -309,7 +322,7 @@ class HomotheticTechnology(Technology):
             mixed = -((1.0 + answers) * spent / price)[:, None] * gradient
             cross = answers[:, None, None] * gradient[:, :, None] * gradient[:, None, :] - bent
             own = np.where(used[:, :, None] & used[:, None, :], spent[:, None, None] * cross, 0.0)
-            slope = _bordered(answers * output / price, mixed, own)
+            slope = bordered(answers * output / price, mixed, own)
         return np.where(np.isfinite(slope), slope, 0.0)
 
     def _best_level(self, price: float, input_prices: Array) -> Array:
@@ -341,7 +354,7 @@ def _plan_of_one(x: float | Array, made: float | Array) -> Plan:
     return Plan(np.reshape(x, (1, 1)), np.reshape(made, 1))
 
 
-def _bordered(corner: Array, border: Array, inside: Array) -> Array:
+def bordered(corner: Array, border: Array, inside: Array) -> Array:
     """Symmetric matrices `(rows, 1 + n, 1 + n)` of a corner `(rows,)`, a border `(rows, n)` and what lies inside."""
     top = np.concatenate([corner[:, None], border], axis=1)[:, None, :]
     return np.concatenate([top, np.concatenate([border[:, :, None], inside], axis=2)], axis=1)

@@ -10,6 +10,7 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from simulator.formulas.concavity import judge
+from simulator.formulas.epigraph import grows_without_end, has_best_plan
 from simulator.formulas.formula import Formula, FormulaError, parse, sides
 from simulator.kinds.entry import Complaint, Known, Mark, refusal
 from simulator.kinds.names import name_fault
@@ -24,6 +25,8 @@ class Makes:
     text: str
     outputs: tuple[str, ...]
     formula: Formula
+    kinked: bool = False
+    """Whether it is concave with kinks or straight parts."""
 
 
 class _Text(Mark):
@@ -65,9 +68,10 @@ class _Makes(_Text):
         without = f"found a formula without inputs; {advice}"
         begin = len(text) - len(right)
         formula = formula_of(text, right, begin, known, without, outputs)
-        if known.plans:
+        kinked = known.plans and has_best_plan(formula)
+        if known.plans and not kinked:
             _must_be_concave(text, formula, known, begin)
-        return Makes(text, outputs, formula)
+        return Makes(text, outputs, formula, kinked)
 
 
 FormulaText = Annotated[Formula, _Text()]

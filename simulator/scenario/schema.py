@@ -120,11 +120,13 @@ class Firm(Entry):
 
     def build(self, read: Reader, abroad: Set[str]) -> Technology:
         """What the firms can make; goods that the outside alone buys, `abroad`, may be negative."""
+        from simulator.economics.concave_technology import ConcaveTechnology
         from simulator.economics.technology import FormulaTechnology
 
         if self.makes is not None:
             productivity = read.number(1.0 if self.productivity is None else self.productivity, "productivity")
-            return FormulaTechnology(self.makes.formula, abroad >= set(self.outputs), productivity, read.count)
+            kind = ConcaveTechnology if self.makes.kinked else FormulaTechnology
+            return kind(self.makes.formula, abroad >= set(self.outputs), productivity, read.count)
         assert self.technology is not None
         kind, below = self.technology.kind, replace(read.at("technology"), goods=self.inputs)
         if isinstance(kind, Activity):
