@@ -2,7 +2,7 @@
 
 The formula is concave, but has kinks or straight parts. At a kink the price lies between what the last and the next
 unit earn; on a straight part the best plan jumps from one end to the other, and where all of it is best a firm takes
-the least of one input, and of several what lies in the middle.
+the least of a single input, and some of each of several.
 
 The best plan is found inside the conditions of `formulas.epigraph` (Mehrotra 1992's step without its corrector), and
 verified by a subgradient: some weights of the slopes that meet at it make the last unit of each input earn its price.
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.economics.best_response import inside_domain
 from simulator.economics.first_order import largest, misfit
@@ -30,8 +29,8 @@ APART = 1e-6
 """Two slopes that differ by more, relative to the larger one, meet at a kink."""
 MET = 1e-7
 """A condition with less to spare, relative to its value, holds with equality."""
-NEAR, LAST = 1e-8, 1e-28
-"""The part of turnover that barriers are worth where steps are no longer looked at twice, and where the search ends."""
+LAST = 1e-28
+"""The part of turnover that a barrier is worth where the search ends."""
 AS_GOOD_AS_FREE = 1e-300
 """A price in the place of 0, at which a firm takes no more of an input than is of use to it."""
 
@@ -124,45 +123,53 @@ class _Inside:
 
     def step(self) -> bool:
         """A step of every row; whether another is needed."""
-        k, look, inside, mu = self.prices.shape[1], self.look, self.inside, self.mu[:, None]
-        ratio, short = self.held / inside, look.conditions - inside[:, k:]
+        k, inside, mu = self.prices.shape[1], self.inside, self.mu[:, None]
+        short = self.look.conditions - inside[:, k:]
         # What rounding of larger numbers may be is nothing.
         short = np.where(np.abs(short) > 1e-14 * np.abs(self.point[:, k:])[:, self.epigraph.owners], short, 0.0)
-        n, rows = self.point.shape[1], len(mu)
-        system = np.zeros((rows, n + ratio.shape[1] - k, n + ratio.shape[1] - k))
+        moved, aimed = self._newton(short)
+        opened = np.concatenate([moved[:, :k], np.einsum("amn,an->am", self.look.normals, moved) + short], axis=1)
+        self.held = np.maximum(self.held + _reach(self.held, aimed - self.held) * (aimed - self.held), 1e-300)
+        part = self._within(_reach(inside, opened), moved)
+        self.inside = np.maximum(inside + part * opened, 1e-300)
+        self.turnover = self.earned * np.abs(self.look.value) + (self.prices * self.point[:, :k]).sum(axis=1)
+        lost = self.earned[:, None] * self.look.slopes
+        lost += np.einsum("amn,am->an", self.look.normals, self.held[:, k:])
+        lost[:, :k] += self.held[:, :k] - self.prices
+        off = np.concatenate([lost * self.point, self.held[:, k:] * short, self.inside * self.held - mu], axis=1)
+        going = self.mu > np.maximum(LAST * self.turnover, self.end)
+        # It falls where all else is settled as well as it matters at this height, or as rounding allows.
+        falls = going & (np.abs(off).max(axis=1) <= np.maximum(10.0 * self.mu, 1e-14 * self.turnover))
+        self.mu = np.where(falls, self.mu * np.where(part[:, 0] > 0.9, 0.02, 0.2), self.mu)
+        return bool(going.any())
+
+    def _newton(self, short: Array) -> tuple[Array, Array]:
+        """Newton's step of the point `(rows, n)`, and what is to hold `(rows, k + m)`; conditions lack `short`."""
+        k, n, mu, look = self.prices.shape[1], self.point.shape[1], self.mu[:, None], self.look
+        ratio, barrier = self.held / self.inside, mu / self.inside
+        system = np.zeros((len(mu), n + short.shape[1], n + short.shape[1]))
+        inputs, conditions = range(k), range(n, n + short.shape[1])
         system[:, :n, :n], system[:, n:, :n], system[:, :n, n:] = look.bent, look.normals, look.normals.swapaxes(1, 2)
-        system[:, range(k), range(k)] -= ratio[:, :k]
-        system[:, range(n, len(system[0])), range(n, len(system[0]))] = 1.0 / ratio[:, k:]
+        system[:, inputs, inputs] -= ratio[:, :k]
+        system[:, conditions, conditions] = 1.0 / ratio[:, k:]
         right = np.concatenate([-self.earned[:, None] * look.slopes, mu / self.held[:, k:] - short], axis=1)
-        right[:, :k] += self.prices - mu / inside[:, :k]
+        right[:, :k] += self.prices - barrier[:, :k]
         found = _solved(system, right)
         moved = found[:, :n]
-        opened = np.concatenate([moved[:, :k], np.einsum("amn,an->am", look.normals, moved) + short], axis=1)
-        aimed = np.concatenate([mu / inside[:, :k] - ratio[:, :k] * moved[:, :k], found[:, n:]], axis=1)
-        change = aimed - self.held
-        held = self.held + _reach(self.held, change) * change
-        part = _reach(inside, opened)
+        return moved, np.concatenate([barrier[:, :k] - ratio[:, :k] * moved[:, :k], found[:, n:]], axis=1)
+
+    def _within(self, part: Array, moved: Array) -> Array:
+        """Go a part `(rows, 1)` of the way, or less where the formula ends before; says how far."""
+        k, start = self.prices.shape[1], self.point
         for _ in range(40):
-            point = self.point + part * moved
-            look = self.epigraph.look(point, self.earned, held[:, k:])
+            self.point = start + part * moved
+            self.look = look = self.epigraph.look(self.point, self.earned, self.held[:, k:])
             sound = np.isfinite(look.bent).all(axis=(1, 2)) & np.isfinite(look.slopes).all(axis=1)
             sound &= np.isfinite(look.value)
             if sound.all():
                 break
             part = np.where(sound[:, None], part, 0.5 * part)
-        self.point, self.look, self.held = point, look, np.maximum(held, 1e-300)
-        self.inside = np.maximum(inside + part * opened, 1e-300)
-        self.turnover = self.earned * np.abs(look.value) + (self.prices * point[:, :k]).sum(axis=1)
-        lost = self.earned[:, None] * look.slopes + np.einsum("amn,am->an", look.normals, self.held[:, k:])
-        lost[:, :k] += self.held[:, :k] - self.prices
-        off = np.concatenate(
-            [lost * point, self.held[:, k:] * short, self.inside * self.held - mu], axis=1
-        )
-        going = self.mu > np.maximum(LAST * self.turnover, self.end)
-        blur = 1e-14 * self.turnover
-        falls = going & (np.abs(off).max(axis=1) <= np.maximum(10.0 * self.mu, blur))
-        self.mu = np.where(falls, self.mu * np.where(part[:, 0] > 0.9, 0.02, 0.2), self.mu)
-        return bool(going.any())
+        return part
 
     def inputs(self) -> Array:
         """The inputs that were found: 0 where they bring no more than they cost, infinite where one is free and of use
@@ -256,7 +263,5 @@ def _slopes(technology: ConcaveTechnology, price: float, input_prices: Array, in
         inverse *= weight * size[:, None] * size / (earned * np.abs(look.value[0]))
         gradient = productivity[row] * look.slopes[0]
         by_price = -inverse @ gradient
-        found[row] = bordered(
-            np.array([gradient @ by_price]), -by_price[None, :k], -inverse[None, :k, :k]
-        )[0]
+        found[row] = bordered(np.array([gradient @ by_price]), -by_price[None, :k], -inverse[None, :k, :k])[0]
     return np.where(np.isfinite(found), found, 0.0)

@@ -142,11 +142,15 @@ class Economy(FirmLayout):
 
     @cached_property
     def jumping(self) -> Indices:
-        """Goods that somebody has a linear taste for: demand jumps from one to another of them."""
+        """Goods whose demand jumps: somebody has a linear taste for them, or a firm whose plan jumps uses them and
+        nobody makes them.
+        """
         wanted = np.zeros(len(self.goods), dtype=bool)
         for cohort in self.consumers:
             if isinstance(cohort.utility, Linear):
                 wanted |= (cohort.utility.values > 0).any(axis=0)
+        used = {good for firm in self.firms if firm.technology.jumps for good in firm.inputs}
+        wanted[sorted(used.difference(self.outlet_good.tolist()))] = True
         return np.flatnonzero(wanted)
 
     @cached_property

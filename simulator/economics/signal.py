@@ -1,8 +1,9 @@
 """What price rules measure excess demand by: the size `s` of each market.
 
-Where demand moves smoothly that is `max(demand, supply)`, so that `z/s` is at most 1. Where it jumps (linear tastes)
-the mean of that pull at the right price would not be 0: demand there is now far above supply, which counts as 1 at
-most, now nothing, which counts as -1. In units of a supply that does not move with prices the mean is 0.
+Where demand moves smoothly that is `max(demand, supply)`, so that `z/s` is at most 1. Where it jumps (linear tastes,
+technologies with straight parts) the mean of that pull at the right price would not be 0: demand there is now far above
+supply, which counts as 1 at most, now nothing, which counts as -1. In units of a supply that does not move with prices
+the mean is 0.
 """
 
 from __future__ import annotations

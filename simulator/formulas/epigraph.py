@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 
 FAR, FARTHER = 1e40, 1e80
 """Inputs at which it is asked whether marginal products still fall."""
+PAIRS = 400
+"""So many pairs of inputs are looked at to see whether what lies between them makes less."""
 MOST_TOGETHER = 6
 """Up to so many inputs every combination of them is sent to infinity, of more each alone and all together."""
 
@@ -39,9 +41,9 @@ class _Kink(NamedTuple):
 
 
 class Smooth(NamedTuple):
-    """What a point of the smooth problem is like: `F (rows,)`, its slopes `(rows, n)`, the conditions `(rows, m)`, which
-    are to be at least 0, their slopes `(rows, m, n)`, and the Hessian of `worth F + multipliers . conditions` `(rows, n,
-    n)`.
+    """What a point of the smooth problem is like: `F (rows,)`, its slopes `(rows, n)`, the conditions `(rows, m)`,
+    which are to be at least 0, their slopes `(rows, m, n)`, and the Hessian `(rows, n, n)` of `F`, times what a unit is
+    worth, plus the conditions, times their multipliers.
     """
 
     value: Array
@@ -159,6 +161,19 @@ def grows_without_end(formula: Formula) -> bool:
     return not np.all((far <= 0) | (far < (1.0 - 1e-6) * near))
 
 
+def dips(formula: Formula) -> Array:
+    """Two inputs `(2, k)` half-way between which a formula makes clearly less than at both on average, `(0, k)` where
+    none of those looked at are such.
+    """
+    draws = np.random.default_rng(0)
+    ends = np.power(10.0, draws.uniform(-3, 3, (2, PAIRS, len(formula.variables))), dtype=np.float64)
+    average, middle = formula.value(ends).mean(axis=0), formula.value(ends.mean(axis=0))
+    with np.errstate(all="ignore"):
+        lost = np.nan_to_num((average - middle) / (np.abs(average) + np.abs(middle)))
+    worst = int(np.argmax(lost))
+    return ends[:, worst] if lost[worst] > 1e-9 else np.zeros((0, ends.shape[2]))
+
+
 def jumps(output: Term) -> bool:
     """Whether the best plan for a concave formula may jump as prices move: where it is straight along some direction.
 
@@ -183,11 +198,16 @@ def _parts(known: Facts, output: Term) -> Sequence[int]:
     return [*known.linear[1]]
 
 
+def is_concave(formula: Formula) -> bool:
+    """Whether a formula is proven concave in its inputs, all of which it depends on; it may be straight, or kinked."""
+    facts = Prover(formula.output).output
+    return facts.concave is not None and len(facts.inputs) == len(formula.variables)
+
+
 def has_best_plan(formula: Formula) -> bool:
     """Whether a formula is proven concave, though not strictly or with kinks, and ends growing: then profit has a
     maximum at all prices above 0.
     """
     facts = Prover(formula.output).output
-    if facts.concave is None or (facts.concave >= facts.inputs and not formula.has_kinks):
-        return False
-    return len(facts.inputs) == len(formula.variables) and not grows_without_end(formula)
+    smooth = not formula.has_kinks and facts.concave is not None and facts.concave >= facts.inputs
+    return not smooth and is_concave(formula) and not grows_without_end(formula)

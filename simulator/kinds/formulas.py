@@ -10,7 +10,7 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from simulator.formulas.concavity import judge
-from simulator.formulas.epigraph import grows_without_end, has_best_plan
+from simulator.formulas.epigraph import dips, grows_without_end, has_best_plan, is_concave
 from simulator.formulas.formula import Formula, FormulaError, parse, sides
 from simulator.kinds.entry import Complaint, Known, Mark, refusal
 from simulator.kinds.names import name_fault
@@ -111,9 +111,24 @@ def _taken_apart(right: str, begin: int, known: Known) -> list[Complaint]:
 def _must_be_concave(text: str, formula: Formula, known: Known, offset: int) -> None:
     verdict = judge(formula, known.scale)
     if not verdict.strictly_concave:
-        advice = "expected returns that diminish in all inputs jointly, such as y = x^0.5"
+        said = verdict.sentence.rstrip(".")
+        if formula.has_kinks and not verdict.proven:
+            said = _with_kinks(formula) or said
+        grows = grows_without_end(formula)
+        why = "profit has no maximum at some prices" if grows else "a price taker's plan leaps where returns rise"
+        advice = f"{why}; expected returns that diminish in all inputs jointly, such as y = x^0.5"
         guess = meant("scheduler: {kind: marginal_bids}" if known.compiled else instead("power", text))
-        raise refusal(Complaint((), f"{verdict.sentence.rstrip('.')}; {advice}{guess}", offset=offset))
+        raise refusal(Complaint((), f"{said}: {advice}{guess}", offset=offset))
+
+
+def _with_kinks(formula: Formula) -> str | None:
+    """What is wrong with a formula that has kinks, where that can be shown."""
+    if is_concave(formula):
+        return "marginal products never fall to 0"
+    ends = [
+        ", ".join(f"{good} = {x:.3g}" for good, x in zip(formula.variables, end, strict=True)) for end in dips(formula)
+    ]
+    return f"half-way between {' and '.join(ends)} it makes less than at both on average" if ends else None
 
 
 def _place(formula: str, name: str) -> int | None:
