@@ -220,6 +220,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "technology.reference.nests.care",
         "found neither inputs nor nests",
     ),
+    "factor": (
+        {"activity": {**ACTIVITY, "productivity": 2}},
+        "technology.activity.productivity",
+        "found productivity among the goods; expected it beside technology",
+    ),
+    "nest": (
+        {
+            "reference": {
+                **REFERENCE,
+                "inputs": {"land": 7.0, "care": 3.0},
+                "nests": {"care": {"inputs": {"labour": 3}}},
+            }
+        },
+        "technology.reference.inputs.care",
+        "found a quantity of the nest care; expected none: a nest counts what is in it",
+    ),
     "both": ({"ces": {"output": "wool", **JOINT, **TREE}}, "technology.ces", "found both output and outputs"),
     "neither": ({"ces": TREE}, "technology.ces", "found neither output nor outputs"),
 }
@@ -231,6 +247,13 @@ def test_what_is_no_technology_is_refused_with_its_reason(case: str) -> None:
     (said,) = refused(economy(technology))
     assert said.startswith(f"firms.farm.{path}: ")
     assert part in said
+
+
+def test_a_formula_of_constant_returns_is_told_of_the_kinds() -> None:
+    data = economy({})
+    data["firms"] = [{"name": "farm", "makes": "wool = 2*land"}]
+    (said,) = refused(data)
+    assert "or technology: power, cobb_douglas, ces or leontief, which may be constant" in said
 
 
 def test_drawn_returns_are_constant_for_all_or_none() -> None:

@@ -6,16 +6,16 @@ Shares are calibrated: at the benchmark's prices its quantities are bought again
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from simulator.economics import nests
 from simulator.economics.forms import CES, Form, Leontief
 from simulator.economics.shared_goods import SharedGoods
 from simulator.kinds.draws import Reader
-from simulator.kinds.entry import Complaint, Entry, GoodName, Name, Positive, refusal
+from simulator.kinds.entry import Complaint, Entry, GoodName, Known, Name, Positive, refusal
 from simulator.kinds.numbers import AnyAmount
 from simulator.kinds.wording import shown
 
@@ -49,6 +49,17 @@ class Benchmark(Entry):
     def goods(self) -> tuple[str, ...]:
         """The goods of the tree, in order, each once."""
         return tuple(dict.fromkeys(good for good, _ in self.leaves()))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nests_count_themselves(cls, given: Any, info: ValidationInfo) -> Any:
+        table, nests = (given.get(key) for key in (cls.table, "nests")) if isinstance(given, dict) else (None, None)
+        if isinstance(table, dict) and isinstance(nests, dict):
+            both = [name for name in table if name in nests and Known.of(info).stranger(name)]
+            said = "found a quantity of the nest {}; expected none: a nest counts what is in it"
+            if both:
+                raise refusal(*(Complaint((cls.table, name), said.format(shown(name)), "key") for name in both))
+        return given
 
     @model_validator(mode="after")
     def _of_something(self) -> Self:

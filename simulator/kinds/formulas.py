@@ -117,6 +117,8 @@ def _must_be_concave(text: str, formula: Formula, known: Known, offset: int) -> 
         grows = grows_without_end(formula)
         why = "profit has no maximum at some prices" if grows else "a price taker's plan leaps where returns rise"
         advice = f"{why}; expected returns that diminish in all inputs jointly, such as y = x^0.5"
+        if said.startswith("constant returns") and not known.compiled:
+            advice += ", or technology: power, cobb_douglas, ces or leontief, which may be constant"
         guess = meant("scheduler: {kind: marginal_bids}" if known.compiled else instead("power", text))
         raise refusal(Complaint((), f"{said}: {advice}{guess}", offset=offset))
 

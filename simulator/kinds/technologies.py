@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from simulator.economics import forms
 from simulator.economics.constant_returns import ConstantReturns
@@ -14,7 +14,7 @@ from simulator.economics.transformation import CET
 from simulator.kinds.benchmarks import ByGood, InputNest, strangers
 from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Reader
-from simulator.kinds.entry import Amount, Complaint, Entry, GoodName, Name, Positive, Root, refusal
+from simulator.kinds.entry import Amount, Complaint, Entry, GoodName, Known, Name, Positive, Root, refusal
 from simulator.kinds.nests import Nest, Tree
 from simulator.kinds.numbers import AnyPositive, AnyRho, ByName, Draw, PositiveAmounts, Returns
 from simulator.kinds.wording import number
@@ -203,6 +203,14 @@ class Activity(Root[Annotated[dict[GoodName, float], Field(min_length=1)]]):
 
     meaning: ClassVar[str] = "net outputs a unit of level: above 0 made, below 0 used (constant returns)"
     example: ClassVar[str] = "{LAST: 2, FIRST: -1}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_goods_alone(cls, given: Any, info: ValidationInfo) -> Any:
+        key = "productivity"
+        if isinstance(given, dict) and key in given and Known.of(info).stranger(key):
+            raise refusal(Complaint((key,), f"found {key} among the goods; expected it beside technology", "key"))
+        return given
 
     @model_validator(mode="after")
     def _makes_goods_of_goods(self) -> Self:
