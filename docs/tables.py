@@ -184,7 +184,7 @@ def learning_kinds() -> str:
 
     groups = {"`learning: {supply: ...}`": SELLERS, "`learning: {hidden: {activation: ...}}`": ACTIVATIONS}
     parts = [
-        rows((title, "meaning"), ((f"`{n}`", k.meaning) for n, k in group.items())) for title, group in groups.items()
+        rows(("key", "meaning"), ((f"`{n}`", k.meaning) for n, k in group.items())) for title, group in groups.items()
     ]
     return "\n\n".join(parts)
 
@@ -221,20 +221,21 @@ def rule_table(which: str) -> str:
 
 def csv(name: str) -> str:
     """The columns of a CSV."""
+    from simulator.records.columns import SOLVED
     from simulator.schedulers.table import all_tables
 
-    sheet = all_tables()[name]
+    sheet = {**all_tables(), "equilibria": SOLVED}[name]
     first = f"A row for each {', '.join(f'`{key}`' for key in sheet.keys)}."
     keys = [(f"`{key}`", "", meaning) for key, meaning in sheet.keys.items()]
     cells = [(f"`{column.name}`", column.unit, column.meaning) for column in sheet.columns]
     return f"{first}\n\n{rows(('column', 'unit', 'meaning'), [*keys, *cells])}"
 
 
-def summary() -> str:
-    """The keys of summary.json."""
-    from simulator.records.columns import SUMMARY
+def summary(which: str = "SUMMARY") -> str:
+    """The keys of summary.json, or another table of names and meanings."""
+    from simulator.records import columns
 
-    return rows(("key", "meaning"), ((f"`{key}`", text) for key, text in SUMMARY.items()))
+    return rows(("key", "meaning"), ((f"`{key}`", text) for key, text in getattr(columns, which).items()))
 
 
 def figures() -> str:

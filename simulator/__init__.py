@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario as Scenario
     from simulator.scenario import load as load
     from simulator.scenario.runs import load_from as load_from
+    from simulator.solving import Solution as Solution
+    from simulator.solving import solve as solve
     from simulator.studies.fit import Fit as Fit
     from simulator.studies.fit import fit as fit
     from simulator.studies.purchases import LearntTastes as LearntTastes
@@ -45,6 +47,8 @@ HOMES = {
     "sensitivity": "simulator.studies.sensitivity",
     "sweep": "simulator.studies.sweep",
     "simulate": "simulator.run",
+    "Solution": "simulator.solving",
+    "solve": "simulator.solving",
 }
 """The public names and their modules, imported when first asked for, so that the command line starts fast."""
 
@@ -56,6 +60,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "ScenarioModel",
+    "Solution",
     "fit",
     "fit_purchases",
     "load",
@@ -63,6 +68,7 @@ __all__ = [
     "market",
     "sensitivity",
     "simulate",
+    "solve",
     "sweep",
 ]
 

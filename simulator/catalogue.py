@@ -147,7 +147,7 @@ def behaviours() -> list[Section]:
 
 
 def columns() -> list[Section]:
-    from simulator.records.columns import SUMMARY
+    from simulator.records.columns import SOLVED, SOLVED_KINDS, SOLVED_SUMMARY, SUMMARY
     from simulator.schedulers.table import all_tables
 
     files = [
@@ -156,9 +156,16 @@ def columns() -> list[Section]:
             {**keys, **{column.name: column.meaning for column in columns}},
             facts={column.name: {"unit": column.unit} for column in columns},
         )
-        for name, (keys, columns) in all_tables().items()
+        for name, (keys, columns) in {**all_tables(), "solve: equilibria": SOLVED}.items()
     ]
-    return [*files, Section("summary.json", SUMMARY)]
+    *of_runs, solved = files
+    return [
+        *of_runs,
+        Section("summary.json", SUMMARY),
+        solved,
+        Section("solve: kinds in equilibria.csv", SOLVED_KINDS),
+        Section("solve: summary.json", SOLVED_SUMMARY),
+    ]
 
 
 HEADINGS: Mapping[str, Callable[[], list[Section]]] = {

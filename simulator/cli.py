@@ -16,7 +16,8 @@ from simulator import terminal
 from simulator.commands.check import check, list_kinds, schema
 from simulator.commands.plot import compare, plot
 from simulator.commands.run import run
-from simulator.commands.search import perturb, solve, tune
+from simulator.commands.search import perturb, tune
+from simulator.commands.solve import solve
 from simulator.commands.study import fit
 from simulator.commands.sweep import sensitivity, sweep
 from simulator.commands.write import compile_program, new
@@ -46,7 +47,7 @@ COMMANDS = (
     ("plot", plot, "Redraw the figures of finished runs from their CSVs.", "outputs/tupperware --format svg"),
     ("compare", compare, "Hold finished runs against each other.", "outputs/tupperware outputs/crusoe"),
     ("check", check, "Validate scenarios without running them.", "scenarios/crusoe.yaml --json"),
-    ("solve", solve, "Find equilibria only, without dynamics.", "scenarios/three_equilibria.yaml"),
+    ("solve", solve, "Find every equilibrium, without dynamics.", "scenarios/three_equilibria.yaml"),
     (
         "perturb",
         perturb,

@@ -308,27 +308,31 @@ LEARNING = (
 """What is said of a market that learns."""
 
 SOLVED = (
-    Sentence("none_found", "no equilibrium found from {starts} starts", lambda f: f.equilibria == 0),
-    Sentence(
-        "runs_away",
-        "where conditions come nearest to holding, to {best:.2g}, the price of {runaway} runs to {towards}",
-        lambda f: f.equilibria == 0,
-    ),
+    Sentence("none_found", "no equilibrium found from {starts} start{starts:s}", lambda f: f.equilibria == 0),
+    Sentence("came_nearest", "the smallest residual is {best:.2g}", lambda f: f.equilibria == 0),
+    Sentence("runs_away", "{runaway} runs to {towards}", lambda f: f.equilibria == 0),
     Sentence("one_found", "1 equilibrium found from {starts} start{starts:s}", lambda f: f.equilibria == 1),
     Sentence("no_other", "there is no other", lambda f: f.equilibria == 1 and f.all_found),
     Sentence("some_found", "{equilibria} equilibria found from {starts} starts", lambda f: f.equilibria > 1),
     Sentence(
         "relative",
-        "only relative prices matter, here at the level of the initial ones",
+        "only relative prices matter, and the sum of all is that of the initial ones",
         lambda f: f.equilibria > 0 and f.level_free,
     ),
+    Sentence("counted_in", "the price of {numeraire} is 1", lambda f: f.equilibria > 0),
     Sentence(
-        "indices",
+        "missing",
         "some are missing: the indices add up to {indices:+d}, and those of all equilibria of a regular economy to +1",
-        lambda f: f.missing,
+        lambda f: f.missing and f.unknown == 0,
+    ),
+    Sentence(
+        "may_be_missing",
+        "some may be missing: of {unknown} the index is not known, so that it cannot be told",
+        lambda f: f.missing and f.unknown > 0,
     ),
     Sentence("derivatives_of", "derivatives are of {objective}", lambda f: f.equilibria > 0),
     Sentence("search_ended", "the search was ended early, so that there may be others", lambda f: f.given_up),
+    Sentence("not_as_expected", "expected {expected}"),
 )
 """What is said of the equilibria of a scenario."""
 

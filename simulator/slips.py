@@ -19,6 +19,8 @@ WORDS = {
     "diverged": "diverges, divergence, exploded, unstable, unbounded",
     "settled_off_equilibrium": "settled, stuck, disequilibrium, stationary",
     "out_of_ticks": "timeout, timed_out, max_iterations, not_converged, unfinished, running",
+    "no_equilibrium": "none, no_solution, inconsistent, infeasible, unsolvable",
+    "equilibria": "equilibrium, n_equilibria, number_of_equilibria, solutions, found",
     # Kinds of utility, technology, distribution and behaviour.
     "cobb_douglas": "cd, cobb, log_linear, loglinear",
     "leontief": "perfect_complements, complements, fixed_proportions, fixed_coefficients, min",
@@ -129,6 +131,8 @@ WORDS = {
     "--no-plots": "--no_figures, --noplot, --no_plot, --no_figs",
     "--quiet": "--silent, -q",
     "--format": "--formats, --figures, --ext",
+    "--starts": "--n_starts, --restarts, --multistart, --tries",
+    "--planner": "--lp, --linear_program, --linear_programme, --social_planner",
     "--debug": "--trace, --traceback, --verbose, -v, -vv",
     "--help": "-h, -help, --usage, help",
     "--version": "-version, -V, version",

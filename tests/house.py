@@ -89,6 +89,7 @@ ROOMS = {
     "simulator.references.gradient_path": "GradientPath",
     "simulator.references.judges": "PATHS",
     "simulator.references.planner_path": "PlannerPath Sweep",
+    "simulator.references.planner_program": "NoProgramError planner_optimum=optimum",
     "simulator.references.verification": "FirmVerification",
     "simulator.scenario.plugins": "FILES Plugins run_files",
     "simulator.figures.canvas": (
@@ -102,7 +103,8 @@ ROOMS = {
     "simulator.records.report": "last_row",
     "simulator.sentences": "Facts Sentence said",
     "simulator.records.columns": (
-        "ACTIVITY_TICKS Column LEARNING_TICKS LEVELS NUMBER SUMMARY TICKS USERS growing_columns"
+        "ACTIVITY_TICKS Column LEARNING_TICKS LEVELS NUMBER SOLVED_KINDS SOLVED_SUMMARY SUMMARY TICKS USERS "
+        "growing_columns"
     ),
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
     "simulator.figures.comparison_folder": "write_comparison",
@@ -136,6 +138,7 @@ ROOMS = {
     "simulator.finished": "Run",
     "simulator.run": "run_to_disk simulate",
     "simulator.simulation": "Simulation",
+    "simulator.solving": "UnsolvableError solve",
     "simulator.trial": "Trial trial",
     "simulator.scenario": "RunSettings Scenario dump load load_many scenario_schema text_with",
     "simulator.scenario.document": "scalar",

@@ -32,7 +32,7 @@ ORDER = (
     {"threads"},
     {"simulation"},
     {"trial"},
-    {"run"},
+    {"run", "solving"},
     {"tune"},
     {"figures"},
     {"stopping", "terminal"},

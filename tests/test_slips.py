@@ -259,6 +259,8 @@ SCENARIO_SLIPS = [
     (bakery("makes: bread"), "firms.bakery.makes", "bread = labour^0.5"),
     (FISHER + "compare: primal\n", "compare", "{gradient_path: primal}"),
     (FISHER + "expect: {outcome: cleared}\n", "expect", "cleared"),
+    (FISHER + "expect: {n_equilibria: 3}\n", "expect.n_equilibria", "equilibria"),
+    (FISHER + "expect: infeasible\n", "expect", "no_equilibrium"),
     (
         ann("utility: {linear: {bread: 1}}, count: 9, budget: {uniform: {min: 1, max: 2}}"),
         "consumers.ann.budget.uniform",
@@ -621,7 +623,7 @@ def test_problems_for_programs(call: Called) -> None:
         "column": 9,
         "path": "expect",
         "found": "found 'converged'",
-        "expected": "one of cleared, cycled, diverged, settled_off_equilibrium, out_of_ticks",
+        "expected": "one of cleared, cycled, diverged, settled_off_equilibrium, out_of_ticks, no_equilibrium",
         "instead": "cleared",
     }
     Path("good.yaml").write_text(FISHER.replace("wine: 4", "wine: 0"))

@@ -1,4 +1,4 @@
-"""The commands that look for something: equilibria, the small change that moves them most, good steps."""
+"""The commands that look for something: the small change that moves equilibria most, good steps."""
 
 from __future__ import annotations
 
@@ -35,32 +35,11 @@ from simulator.terminal import (
 )
 
 if TYPE_CHECKING:
-    from simulator.references.judges import References
+    from simulator.references.equilibrium import Equilibrium
     from simulator.scenario import Scenario
     from simulator.trial import Trial
 
 TUNED = Path("outputs/tuned")
-
-
-def solve(
-    scenario: OneScenario,
-    settings: Settings = None,
-    plugin: Plugin = None,
-    seed: Seed = None,
-    as_json: AsJson = False,
-) -> int:
-    """Find equilibria only, without dynamics: every one found, with residual, index and stability.
-
-    Exit code: 0 if there is one, 3 if none was found, 2 if the scenario or the command line is wrong.
-    """
-    from simulator.records.report import equilibrium_lines, equilibrium_records
-
-    loaded, references = solved(scenario, settings, seed)
-    if as_json:
-        print_json(equilibrium_records(references, loaded.markets))
-    else:
-        say("\n".join(equilibrium_lines(loaded.name, references, loaded.markets)))
-    return AS_EXPECTED if references.equilibria else UNEXPECTED
 
 
 def perturb(
@@ -98,8 +77,8 @@ def perturb(
     for option, given, known in (("--change", change, fragility.WHAT), ("--norm", norm, fragility.NORMS)):
         if given not in known:
             refuse(f"{option}: found {given!r}; expected {one_of(given, known)}")
-    loaded, references = solved(scenario, settings, seed)
-    economy, found = loaded.economy, references.equilibria
+    loaded, found = solved(scenario, settings, seed)
+    economy = loaded.economy
     number = _which(scenario, equilibrium, len(found))
     try:
         parameters = fragility.parameters(economy, loaded.markets, change)
@@ -138,7 +117,7 @@ def tune(
     from simulator.tune import best_of, most_runs, numbers_of, search
 
     processes = number_of_jobs(jobs)
-    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
+    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True, runs=False)
     if loaded.run.stop == "never":
         refuse(f"{scenario}: found run.stop never, where all runs are as long; expected --set run.stop=verdict")
     file = out / f"{loaded.name}.yaml"
@@ -165,21 +144,19 @@ def tune(
     return AS_EXPECTED if best.outcome in loaded.expect else UNEXPECTED
 
 
-def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple[Scenario, References]:
+def solved(scenario: str, settings: list[str] | None, seed: str | None) -> tuple[Scenario, list[Equilibrium]]:
     """A scenario whose agents plan, and its equilibria, looked for from many starts."""
-    from simulator.references.judges import References
-    from simulator.schedulers.table import plans
+    from simulator.references.equilibrium import find
+    from simulator.solving import UnsolvableError, check_planned
 
     (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True, runs=False)
-    if loaded.scheduler.kind == "learning":
-        found = "found a market that learns, which has no equilibria to solve for"
-        refuse(f"{scenario}: {found}; expected one whose agents plan; did you mean simulator run {scenario}?")
-    if not plans(loaded.scheduler.kind):
-        found = f"found {loaded.scheduler.kind}, under which nobody plans"
-        refuse(f"{scenario}: {found}; expected tatonnement; did you mean simulator run {scenario}?")
+    try:
+        check_planned(loaded)
+    except UnsolvableError as problem:
+        refuse(str(problem))
     for warning in loaded.warnings:
         complain(str(warning))
-    return loaded, References(loaded.economy, loaded.rule, loaded.initial_prices, loaded.run.seed)
+    return loaded, find(loaded.economy, loaded.rule, [loaded.initial_prices], seed=loaded.run.seed)
 
 
 def _which(scenario: str, asked: int | None, many: int) -> int:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, cast, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +29,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from simulator.kinds.names import MOST_LETTERS, NAME_PATTERN, name_fault
 from simulator.kinds.wording import listed, one_of, unknown
+from simulator.slips import called_here
 
 Steps = tuple[str | int, ...]
 Spot = Literal["value", "key", "parent"]
@@ -118,11 +119,16 @@ def shape(value: object) -> str | None:
     return NUMBER if isinstance(value, int | float) else None
 
 
-def by_shape(expected: str, *words: str) -> Discriminator:
-    """Tells the members of a union, tagged by their shapes; a text is one of the `words`, if there are any."""
+def by_shape(expected: str, *words: str, key: str = "") -> Discriminator:
+    """Tells the members of a union, tagged by their shapes; a text is one of the `words`, if there are any, and a
+    mapping has the `key`, or one that means it.
+    """
 
     def kind(value: object) -> str | None:
         found = shape(value)
+        if key and isinstance(value, Mapping):
+            named = [str(each) for each in cast("Mapping[object, object]", value)]
+            return found if any(each == key or called_here(each, [key]) for each in named) else None
         return None if (words and found == TEXT and value not in words) or found == TRUTH else found
 
     return Discriminator(kind, custom_error_type="shape", custom_error_message=expected)

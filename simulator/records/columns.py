@@ -254,6 +254,43 @@ TABLES: dict[str, Sheet] = {
     "distribution": Sheet({"agent": "the cohort's name", "percent": "of members, ordered"}, DISTRIBUTION),
 }
 """Every CSV of a run, without what a scheduler adds."""
+SOLVED = Sheet(
+    {"equilibrium": "its number", "kind": "what the value is", "name": "of which good, firm or consumer"},
+    (
+        Column("value", "that of its kind", "the value"),
+        Column("residual", NUMBER, "how far its condition is from holding: of a price, a level or an income"),
+    ),
+)
+"""The CSV of a solved scenario, equilibria.csv."""
+SOLVED_KINDS = {
+    "price": "of GOOD; of a good that is not rival the sum of what users pay",
+    "level": "of FIRM with constant returns: its activity level; of all firms of an entry together",
+    "unit_profit": "of FIRM with constant returns: revenue less cost of a unit of level",
+    "profit": "of FIRM with decreasing returns",
+    "input": "FIRM.GOOD: how much of it is used",
+    "income": "of CONSUMER; of a cohort the mean",
+    "utility": "of CONSUMER; of a cohort the mean",
+    "consumption": "CONSUMER.GOOD: how much of it is consumed, by a whole cohort",
+    "index": "without a name: sign of det(-J), +1 or -1; empty where it is not known",
+}
+"""What `kind` may be in equilibria.csv."""
+SOLVED_SUMMARY = {
+    "name": "the scenario's name",
+    "sentence": "what was found",
+    "equilibria": "how many equilibria were found",
+    "starts": "from how many starts",
+    "missing": "whether some are missing, by their indices",
+    "given_up": "whether the search was ended early",
+    "runaway": "where none was found: what runs away, towards infinity or zero, and the smallest residual",
+    "expect": "how many equilibria the scenario expects; a list of what may be",
+    "found": "each equilibrium: residual, certificate, index, stability, starts that led there, and values by kind and "
+    "name",
+    "planner": "the planner's optimum: value, multipliers and levels, their ranges, and the market beside it",
+    "seed": "the seed of the starts",
+    "scenario_sha256": "checksum of the scenario as resolved",
+    "versions": "of Python and libraries",
+}
+"""The keys of the summary.json of a solved scenario."""
 KEPT_TABLES = frozenset(TABLES) - {"members"}
 """Those that are kept unless a scenario says otherwise."""
 

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from simulator.economics.clearing import as_good_as_free
 from simulator.economics.forms import Array
 from simulator.records.columns import EQUILIBRIUM, SUMMARY, Known
-from simulator.records.market_facts import objective
 from simulator.records.table import Table, names, together
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
 from simulator.references.judges import References, RegimeEquilibria, relative_gap
-from simulator.sentences import OPENINGS, SETTLES, SOLVED, Facts, Sentence, said
+from simulator.sentences import OPENINGS, Facts, Sentence, said
 
 if TYPE_CHECKING:
     from simulator.dynamics.price_rules import PriceRule
@@ -62,56 +61,6 @@ def _known(markets: UserMarkets, regime: RegimeEquilibria, found: Equilibrium, l
         "adjoint_gap": relative_gap(adjoint[:, None], at[:, None]),
         **{name: np.full(len(at), float(mark)) for name, mark in marks.items()},
     }
-
-
-def equilibrium_records(references: References, markets: UserMarkets) -> list[dict[str, Any]]:
-    """Every equilibrium found as plain data: prices (at the level of the initial ones, where only relative prices
-    matter), quantities and adjoints by good, residual, index and stability.
-    """
-    records: list[dict[str, Any]] = []
-    for number, found in enumerate(references.equilibria, 1):
-        prices = references.equilibrium_prices(found, references.initial_prices)
-        level = references.level(found, references.initial_prices)
-        columns = {
-            "price": markets.sum_over_users(prices),
-            "quantity": markets.mean_over_users(found.balance.demand, found.prices),
-            "adjoint": markets.sum_over_users(level * equilibrium_adjoints(references.economy, found.balance)),
-        }
-        by_good = {name: dict(zip(markets.goods, cells.tolist(), strict=True)) for name, cells in columns.items()}
-        record = {
-            "equilibrium": number,
-            "residual": found.residual,
-            "index": found.index,
-            "stable": found.stable,
-            "spectral_radius": found.spectral_radius,
-        }
-        records.append(plain(record | by_good))
-    return records
-
-
-def equilibrium_lines(name: str, references: References, markets: UserMarkets) -> list[str]:
-    """Every equilibrium found as text: a heading each, then a line per good."""
-    records = equilibrium_records(references, markets)
-    search = references.search
-    facts = {name: getattr(search, name) for name in ("starts", "all_found", "given_up", "missing")}
-    facts |= {"objective": objective(references.economy), "level_free": references.level_free}
-    facts["indices"] = sum(found.index for found in references.equilibria)
-    if search.runaway is not None:
-        facts |= {"runaway": search.runaway.name, "towards": search.runaway.towards, "best": search.runaway.residual}
-    lines = [f"{name}: {'; '.join(said(SOLVED, {'equilibria': len(records), **facts}))}"]
-    width = max(len(good) for good in markets.goods)
-    for record in records:
-        radius = record["spectral_radius"]
-        known = "" if radius is None else f" (spectral radius {radius:.4f})"
-        lines.append(
-            f"\nequilibrium {record['equilibrium']}: residual {record['residual']:.1e}, index {record['index']:+d}, "
-            f"the price rule {SETTLES[record['stable']]} here{known}"
-        )
-        columns = [record[name].values() for name in ("price", "quantity", "adjoint")]
-        cells = [["-" if cell is None else f"{cell:.9g}" for cell in column] for column in columns]
-        rows = [("good", "price", "quantity", "derivative"), *zip(markets.goods, *cells, strict=True)]
-        lines += lined_up(rows, width=width, wide=14)
-    return lines
 
 
 def lined_up(rows: Sequence[Sequence[str]], *, width: int, wide: int) -> list[str]:

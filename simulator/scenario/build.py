@@ -72,6 +72,7 @@ class Scenario:
     there; `initial_prices` `(markets,)` in
     numeraire per unit; `gradient_path` is what its path is compared with,
     `dual` or `primal`; `inputs` are the files it reads, by their names in `resolved`.
+    `expect` are outcomes of a run, `expected_equilibria` numbers of equilibria to be found, any one of them.
     `resolved` is the scenario with its defaults filled in, as plain data: written as YAML and loaded again it gives the
     same scenario. `path` is the file it came from; `warnings` say what is allowed and probably not meant.
     """
@@ -86,6 +87,7 @@ class Scenario:
     run: RunSettings
     expect: tuple[str, ...]
     resolved: dict[str, Any] = field(repr=False)
+    expected_equilibria: tuple[int, ...] = ()
     path: str | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict[str, Path], repr=False)
     plugins: Plugins = field(default=NO_PLUGINS, repr=False)
@@ -224,7 +226,8 @@ def build(
         scheduler=model.moved_by.build(Setup(rule, first, trade, model.run.tolerance, training, model.run.engine)),
         gradient_path=model.compare.gradient_path,
         run=RunSettings(**run),
-        expect=(model.expect,) if isinstance(model.expect, str) else tuple(model.expect),
+        expect=model.outcomes,
+        expected_equilibria=model.equilibria,
         resolved=resolved,
         path=path,
         inputs=inputs,

@@ -43,7 +43,7 @@ def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
     if model.moved_by.plans:
         resolved["compare"] = model.compare.model_dump()
     resolved["run"] = _plain(model.run)
-    resolved["expect"] = model.expect
+    resolved["expect"] = model.model_dump(include={"expect"})["expect"]
     return resolved
 
 

@@ -239,6 +239,19 @@ class Shock(Entry):
 
 
 Outcome = Literal["cleared", "cycled", "diverged", "settled_off_equilibrium", "out_of_ticks"]
+Expected = Literal[Outcome, "no_equilibrium"]
+
+
+class Equilibria(Entry):
+    """What `simulator solve` should find."""
+
+    equilibria: Annotated[Whole, Field(ge=0)] = Field(description="how many equilibria `simulator solve` should find")
+
+
+Expectation = Annotated[
+    Annotated[Expected, Tag(TEXT)] | Annotated[Equilibria, Tag(MAPPING)],
+    by_shape("an outcome, no_equilibrium or {equilibria: N}", key="equilibria"),
+]
 
 
 class ProgramText(Entry):
@@ -304,9 +317,27 @@ class ScenarioFile(Entry):
         default_factory=lambda: Run.model_validate({}), description="how long to run, how exactly, and what to record"
     )
     expect: Annotated[
-        Annotated[Outcome, Tag(TEXT)] | Annotated[list[Outcome], Field(min_length=1), Tag(LIST)],
-        by_shape("an outcome or a list of outcomes"),
-    ] = Field("cleared", description="how the run should end")
+        Annotated[Expected, Tag(TEXT)]
+        | Annotated[Equilibria, Tag(MAPPING)]
+        | Annotated[list[Expectation], Field(min_length=1), Tag(LIST)],
+        by_shape("an outcome, no_equilibrium, {equilibria: N} or a list of them", key="equilibria"),
+    ] = Field("cleared", description="how the run should end, and what `simulator solve` should find")
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """How the run should end: `cleared`, where no outcome is named."""
+        named = tuple(one for one in self._expected if isinstance(one, str) and one != "no_equilibrium")
+        return named or ("cleared",)
+
+    @property
+    def equilibria(self) -> tuple[int, ...]:
+        """How many equilibria should be found, in any of these numbers; none where it does not matter."""
+        counted = (one for one in self._expected if not isinstance(one, str) or one == "no_equilibrium")
+        return tuple(0 if isinstance(one, str) else one.equilibria for one in counted)
+
+    @property
+    def _expected(self) -> list[str | Equilibria]:
+        return [*self.expect] if isinstance(self.expect, list) else [self.expect]
 
     @property
     def moved_by(self) -> SchedulerSettings:

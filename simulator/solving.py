@@ -1,0 +1,173 @@
+"""The equilibria of a scenario, found and told: `solve` in Python, and what `simulator solve` prints and writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.errors import RunFolderError
+from simulator.records.market_facts import objective
+from simulator.records.planned import planner_lines, planner_record
+from simulator.records.report import plain, versions
+from simulator.records.solution import solution_lines, solution_records, solution_table, solved
+from simulator.records.table import Table
+from simulator.references.equilibrium import STARTS, Search, search
+from simulator.scenario import NOTHING, Scenario, load
+from simulator.scenario.plugins import NO_PLUGINS, Plugins
+from simulator.schedulers.table import plans
+from simulator.sentences import SOLVED, said
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE, SUMMARY = "equilibria.csv", "summary.json"
+OURS = frozenset({TABLE, SUMMARY})
+"""The files of a solved scenario."""
+
+
+class UnsolvableError(ValueError):
+    """A scenario of which no equilibria can be asked: nobody plans in it, or no linear programme tells its optimum."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The equilibria of a scenario: `summary`, the rows of equilibria.csv as a `table`, and whether these were found
+    that the scenario expects, or any at all.
+    """
+
+    name: str
+    summary: dict[str, Any]
+    table: Table = field(repr=False)
+    as_expected: bool
+
+    @cached_property
+    def equilibria(self) -> pd.DataFrame:
+        """equilibria.csv: `equilibrium`, `kind`, `name`, `value` and `residual`."""
+        return self.table.frame()
+
+    @cached_property
+    def prices(self) -> pd.DataFrame:
+        """The price of each good, goods by equilibria."""
+        return self.of("price")
+
+    def of(self, kind: str) -> pd.DataFrame:
+        """The values of one kind (`level`, `income`, `utility` ...), names by equilibria."""
+        rows = self.equilibria[self.equilibria["kind"] == kind]
+        table = rows.pivot(index="name", columns="equilibrium", values="value")
+        return table.reindex(list(dict.fromkeys(rows["name"])))
+
+    def __str__(self) -> str:
+        parts = [f"{self.name}: {self.summary['sentence']}"]
+        parts += ["\n".join(solution_lines(record)) for record in self.summary["found"]]
+        if self.summary["planner"] is not None:
+            parts.append("\n".join(planner_lines(self.summary["planner"])))
+        return "\n\n".join(parts)
+
+    def write(self, folder: Path) -> None:
+        """Write equilibria.csv and summary.json into a folder. Raises `RunFolderError` where that cannot be done."""
+        texts = {TABLE: self.table.header + "".join(self.table.lines()), SUMMARY: as_json(self.summary)}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in texts.items():
+                (folder / name).write_bytes(text.encode())
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise RunFolderError(f"{error.filename or folder}: cannot be written: {reason}") from error
+
+
+def as_json(summary: Mapping[str, Any]) -> str:
+    """A summary as the text of its file."""
+    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def solve(
+    source: str | Path | Mapping[str, Any] | Scenario,
+    *,
+    starts: int = STARTS,
+    planner: bool = False,
+    seed: int | None = None,
+    settings: Mapping[str, object] = NOTHING,
+    plugins: Plugins = NO_PLUGINS,
+) -> Solution:
+    """Find the equilibria of a scenario (a YAML file, plain data, or a loaded `Scenario`) from so many `starts`, with
+    the optimum of a `planner`'s linear programme beside them if that is asked for.
+
+    `settings` and `plugins` as in `simulate`. Raises `ScenarioError` if the scenario is refused, `UnsolvableError`
+    where nobody plans in it, or no linear programme tells what is best.
+    """
+    if starts < 1:
+        raise ValueError(f"found {starts} starts; expected 1 or more")
+    changes = {**settings, **({} if seed is None else {"run.seed": seed})}
+    if isinstance(source, Scenario):
+        kinds = source.plugins.joined_by(plugins)
+        scenario = load(source.resolved, settings=changes, inputs=source.inputs, plugins=kinds) if changes else source
+    else:
+        scenario = load(source, settings=changes, plugins=plugins)
+    return solution(scenario, starts, planner=planner)
+
+
+def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solution:
+    """The equilibria of a loaded scenario."""
+    check_planned(scenario)
+    economy, markets = scenario.economy, scenario.markets
+    optimum = None
+    if planner:
+        from simulator.references.planner_program import NoProgramError
+        from simulator.references.planner_program import optimum as best
+
+        try:
+            optimum = best(economy, scenario.rule)
+        except NoProgramError as reason:
+            where = scenario.path or scenario.name
+            raise UnsolvableError(f"{where}: found no linear programme for a planner: {reason}") from None
+    found = search(economy, scenario.rule, [scenario.initial_prices], many=starts, seed=scenario.run.seed)
+    each = solved(economy, markets, found.equilibria)
+    count, expected = len(each), scenario.expected_equilibria
+    as_expected = count in expected if expected else count > 0
+    summary = {
+        "name": scenario.name,
+        "sentence": "; ".join(said(SOLVED, _facts(scenario, found, None if as_expected else expected))),
+        "equilibria": count,
+        "starts": found.starts,
+        "missing": found.missing,
+        "given_up": found.given_up,
+        "runaway": None if found.runaway is None else found.runaway._asdict(),
+        "expect": list(expected),
+        "found": solution_records(economy, markets, each),
+        "planner": None if optimum is None else planner_record(economy, optimum, found.equilibria),
+        "seed": scenario.run.seed,
+        "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
+        "versions": versions("arrays"),
+    }
+    return Solution(scenario.name, plain(summary), solution_table(each), as_expected)
+
+
+def check_planned(scenario: Scenario) -> None:
+    """Raise `UnsolvableError` where nobody plans."""
+    kind = scenario.scheduler.kind
+    learns = "found a market that learns, which has no equilibria to solve for; expected one whose agents plan"
+    if kind == "learning" or not plans(kind):
+        found = learns if kind == "learning" else f"found {kind}, under which nobody plans; expected tatonnement"
+        where = scenario.path or scenario.name
+        raise UnsolvableError(f"{where}: {found}; did you mean simulator run {where}?")
+
+
+def _facts(scenario: Scenario, found: Search, expected: Sequence[int] | None) -> dict[str, Any]:
+    """What the sentence about the equilibria is made of."""
+    equilibria, markets, unknowns = found.equilibria, scenario.markets, scenario.rule.unknowns(scenario.economy)
+    facts: dict[str, Any] = {name: getattr(found, name) for name in ("starts", "all_found", "missing", "given_up")}
+    facts |= {"equilibria": len(equilibria), "level_free": unknowns.level_free}
+    facts |= {"numeraire": scenario.numeraire, "indices": sum(each.index for each in equilibria)}
+    facts["unknown"] = sum(each.index == 0 for each in equilibria)
+    facts["objective"] = objective(scenario.economy)
+    facts["expected"] = " or ".join(map(str, expected)) if expected else None
+    if found.runaway is not None:
+        name, towards, residual = found.runaway
+        what = f"the price of {name}" if name in markets.names else f"the level of {name}"
+        facts |= {"runaway": what, "towards": towards, "best": residual}
+    return facts
