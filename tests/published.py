@@ -1,10 +1,12 @@
-"""Economies of the literature with their published answers, as scenarios."""
+"""Economies of the literature with their published answers, as scenarios: those of constant returns in `cases`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+CASES = Path(__file__).parent / "cases"
 Answer = dict[str, dict[str, float]]
 """Values of an equilibrium by kind and name, as in equilibria.csv."""
 
@@ -12,15 +14,14 @@ Answer = dict[str, dict[str, float]]
 @dataclass(frozen=True)
 class Case:
     """A scenario, the answers of its equilibria in the order of the prices of the first good, and how exactly they are
-    known; `relative` where prices are known up to a factor. Of a planner's programme the multipliers.
+    known; `relative` where prices are known up to a factor. `value` is that of a planner's programme.
     """
 
-    scenario: dict[str, Any]
+    scenario: dict[str, Any] | Path
     answers: list[Answer]
     tolerance: float = 1e-9
     relative: bool = False
     indices: tuple[int, ...] = (1,)
-    multipliers: dict[str, float] = field(default_factory=dict)
     value: float = 0.0
 
 
@@ -30,11 +31,6 @@ def consumer(name: str, utility: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def activity(name: str, **vector: float) -> dict[str, Any]:
     return {"name": name, "technology": {"activity": vector}}
-
-
-def cobb_douglas(name: str, output: str, productivity: float = 1.0, **inputs: float) -> dict[str, Any]:
-    technology = {"output": output, "productivity": productivity, "inputs": inputs}
-    return {"name": name, "technology": {"cobb_douglas": technology}}
 
 
 SCARF = Case(
@@ -166,96 +162,61 @@ STATICS = Case(
 )
 """Two goods, Cobb-Douglas: `p = N/D`."""
 
-VARIAN = Case(
-    {
-        "goods": ["wheat", "iron", "labour"],
-        "numeraire": "labour",
-        "firms": [cobb_douglas("farm", "wheat", 2, labour=1), cobb_douglas("smelter", "iron", 3, labour=1)],
-        "consumers": [
-            consumer("one", {"cobb_douglas": {"wheat": 0.4, "iron": 0.6}}, endowment={"labour": 10}),
-            consumer("two", {"cobb_douglas": {"wheat": 0.5, "iron": 0.5}}, endowment={"labour": 10}),
-        ],
-    },
-    [
+CONSTANT_RETURNS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "kehoe_1985-1": (
+        {"G1": 0.637688256185, "G2": 1, "G3": 0.154605931099, "G4": 2.20770581272},
+        {"A1": 4.27012831453, "A2": 8.11980346762},
+    ),
+    "kehoe_1985-2": (dict.fromkeys(("G1", "G2", "G3", "G4"), 1.0), {"A1": 5.2, "A2": 6.9}),
+    "kehoe_1985-3": (
+        {"G1": 1.10054482652, "G2": 1, "G3": 1.23460459522, "G4": 0.664850578262},
+        {"A1": 5.31801324979, "A2": 6.51481514906},
+    ),
+    "varian_18_2": ({"wheat": 1 / 2, "iron": 1 / 3, "labour": 1}, {"wheat": 18, "iron": 33}),
+    "kantorovich_1939": (
+        {"part_a": 2 / 3, "part_b": 1 / 3, "milling": 20 / 3, "turret_lathe": 40 / 3, "automatic": 80 / 3},
         {
-            "price": {"wheat": 1 / 2, "iron": 1 / 3, "labour": 1},
-            "level": {"farm": 18, "smelter": 33},
-            "input": {"farm.labour": 9, "smelter.labour": 11},
-            "unit_profit": {"farm": 0, "smelter": 0},
-            "consumption": {"one.wheat": 8, "one.iron": 18, "two.wheat": 10, "two.iron": 15},
-        }
-    ],
-    tolerance=1e-8,
-)
-"""Varian (1992), exercise 18.2: technology alone decides prices."""
-
-JONES = Case(
-    {
-        "goods": ["first", "second", "labour", "capital"],
-        "outside": {"first": 1, "second": 1},
-        "supply": {"labour": 100, "capital": 90},
-        "firms": [
-            # Of unit cost w^0.7 r^0.3, and w^0.4 r^0.6.
-            cobb_douglas("one", "first", 1 / (0.7**0.7 * 0.3**0.3), labour=0.7, capital=0.3),
-            cobb_douglas("two", "second", 1 / (0.4**0.4 * 0.6**0.6), labour=0.4, capital=0.6),
-        ],
-    },
-    [{"price": {"labour": 1, "capital": 1}, "level": {"one": 80, "two": 110}}],
-    tolerance=1e-8,
-)
-"""Jones (1965): a small open economy of two factors and two goods."""
-
-_ROWS = ((0.2, 0.3, 0.1), (0.1, 0.1, 0.4), (0.3, 0.2, 0.1))
-NETWORK = Case(
-    {
-        "goods": ["x", "y", "z", "labour"],
-        "numeraire": "labour",
-        "firms": [
-            cobb_douglas(f"{good}_maker", good, labour=0.4, **dict(zip("xyz", row, strict=True)))
-            for good, row in zip("xyz", _ROWS, strict=True)
-        ],
-        "consumers": [consumer("household", {"cobb_douglas": {"x": 0.5, "y": 0.3, "z": 0.2}}, endowment={"labour": 1})],
-    },
-    [
+            **{"milling_a": 8 / 3, "milling_b": 1 / 3, "turret_lathe_a": 3, "turret_lathe_b": 0},
+            **{"automatic_a": 0, "automatic_b": 1},
+        },
+    ),
+    "leontief_1966": ({"wheat": 2, "cloth": 5, "labour": 1}, {"wheat": 100, "cloth": 50}),
+    "dakota": (
+        {"money": 1, "lumber": 0, "finishing": 10, "carpentry": 10},
+        {"desk": 2, "table": 0, "chair": 8},
+    ),
+    "dantzig": (
+        {"money": 1, "seattle": 0, "san_diego": 0, "new_york": 0.225, "chicago": 0.153, "topeka": 0.126},
         {
-            "price": {"x": 23.307261263, "y": 21.72793142, "z": 23.471374919},
-            "level": {"x_maker": 0.0423818511708, "y_maker": 0.0376047381104, "z_maker": 0.0296157320829},
-            "input": {"x_maker.labour": 0.39512195122, "z_maker.labour": 0.278048780488},
-            "consumption": {"household.x": 0.0214525419507, "household.z": 0.00852102},
-            "utility": {"household": 0.0156267453419},
-        }
-    ],
-    tolerance=1e-8,
-)
-"""Long, Plosser (1983), Acemoglu et al. (2012): round-about production, prices in closed form."""
+            **{"seattle_new_york": 50, "seattle_chicago": 300, "seattle_topeka": 0},
+            **{"san_diego_new_york": 275, "san_diego_chicago": 0, "san_diego_topeka": 275},
+        },
+    ),
+    "hosoe": ({"BRD": 1, "MLK": 1, "CAP": 1, "LAB": 1}, {"BRD": 1, "MLK": 1}),
+    "mpsge": (
+        {"X": 1.04880884817, "Y": 1.05885285292, "U": 1.05214621878, "L": 1, "K": 1.1},
+        {"X": 1.04880884817, "Y": 1.03886011825, "U": 1.04548206358},
+    ),
+    "shoven_whalley": (
+        {"manufacturing": 1.39911066223, "nonmanufacturing": 1.09307648001, "capital": 1.37347114698, "labour": 1},
+        {"manufacturing": 24.9424728662, "nonmanufacturing": 54.3781702672},
+    ),
+    "network": (
+        {"one": 23.307261263, "two": 21.72793142, "three": 23.471374919, "labour": 1},
+        {"one": 0.0423818511708, "two": 0.0376047381104, "three": 0.0296157320829},
+    ),
+    "jones": ({"one": 1, "two": 1, "labour": 1, "capital": 1}, {"one": 80, "two": 110}),
+}
+UTILITIES = {"hosoe": 1.0, "kantorovich_1939": 260 / 3, "dakota": 280.0, "dantzig": 1.0}
 
-KEHOE = Case(
-    {
-        "goods": ["g1", "g2", "g3", "g4"],
-        "numeraire": "g2",
-        "firms": [activity("a1", g1=6, g2=-1, g3=-4, g4=-1), activity("a2", g1=-1, g2=3, g3=-1, g4=-1)],
-        "consumers": [
-            consumer(f"c{n}", {"cobb_douglas": dict(zip(("g1", "g2", "g3", "g4"), shares, strict=True))}, endowment=e)
-            for n, shares, e in (
-                (1, (0.52, 0.4, 0.04, 0.04), {"g1": 5}),
-                (2, (0.86, 0.1, 0.02, 0.02), {"g2": 5}),
-                (3, (0.5, 0.2, 0.2975, 0.0025), {"g3": 40}),
-                (4, (0.06, 0.25, 0.0025, 0.6875), {"g4": 40}),
-            )
-        ],
-    },
-    [
-        {"price": {"g1": g1, "g2": 1, "g3": g3, "g4": g4}, "level": {"a1": a1, "a2": a2}}
-        for g1, g3, g4, a1, a2 in (
-            (0.637688256185, 0.154605931099, 2.20770581272, 4.27012831453, 8.11980346762),
-            (1, 1, 1, 5.2, 6.9),
-            (1.10054482652, 1.23460459522, 0.664850578262, 5.31801324979, 6.51481514906),
-        )
-    ],
-    tolerance=1e-7,
-    indices=(1, -1, 1),
-)
-"""Kehoe (1985): four goods, two activities, three equilibria."""
+
+def _by_file() -> dict[str, list[tuple[dict[str, float], dict[str, float]]]]:
+    """The answers of constant returns by the file of their economy, which may have several equilibria."""
+    found: dict[str, list[tuple[dict[str, float], dict[str, float]]]] = {}
+    for case, answer in CONSTANT_RETURNS.items():
+        found.setdefault(case.partition("-")[0], []).append(answer)
+    return found
+
 
 LEONTIEF = Case(
     {
@@ -270,102 +231,10 @@ LEONTIEF = Case(
         ],
     },
     [{"price": {"wheat": 2, "cloth": 5, "labour": 1}, "level": {"farms": 1, "mills": 1}}],
-    multipliers={"wheat": 2 / 300, "cloth": 5 / 300, "labour": 1 / 300},
     value=1.0,
 )
 """Leontief (1966): wheat 2 and cloth 5 by their content of labour; firms use some of what they make."""
 
-KANTOROVICH = Case(
-    {
-        "goods": ["part_a", "part_b", "milling", "turret_lathe", "automatic"],
-        "firms": [
-            activity("milling_a", part_a=30, milling=-1),
-            activity("milling_b", part_b=60, milling=-1),
-            activity("lathe_a", part_a=60, turret_lathe=-1),
-            activity("lathe_b", part_b=90, turret_lathe=-1),
-            activity("automatic_a", part_a=30, automatic=-1),
-            activity("automatic_b", part_b=80, automatic=-1),
-        ],
-        "consumers": [
-            consumer(
-                "plant",
-                {"leontief": {"part_a": 1, "part_b": 1}},
-                endowment={"milling": 1, "turret_lathe": 1, "automatic": 1},
-            )
-        ],
-    },
-    [
-        {
-            "price": {"part_a": 2 / 3, "part_b": 1 / 3, "milling": 20, "turret_lathe": 40, "automatic": 80 / 3},
-            "level": {"milling_a": 8 / 9, "milling_b": 1 / 9, "lathe_a": 1, "lathe_b": 0, "automatic_a": 0},
-            "utility": {"plant": 260 / 3},
-        }
-    ],
-    relative=True,
-    multipliers={"part_a": 2 / 3, "part_b": 1 / 3, "milling": 20, "turret_lathe": 40, "automatic": 80 / 3},
-    value=260 / 3,
-)
-"""Kantorovich (1939), section I: all machines of a kind together; a complete set costs 1."""
-
-DAKOTA = Case(
-    {
-        "goods": ["lumber", "finishing", "carpentry", "desk", "table", "chair"],
-        "outside": {"desk": 60, "table": 30, "chair": 20},
-        "supply": {"lumber": 48, "finishing": 20, "carpentry": 8},
-        "firms": [
-            activity("desks", desk=1, lumber=-8, finishing=-4, carpentry=-2),
-            activity("tables", table=1, lumber=-6, finishing=-2, carpentry=-1.5),
-            activity("chairs", chair=1, lumber=-1, finishing=-1.5, carpentry=-0.5),
-        ],
-    },
-    [
-        {
-            "price": {"lumber": 0, "finishing": 10, "carpentry": 10},
-            "level": {"desks": 2, "tables": 0, "chairs": 8},
-            "unit_profit": {"tables": -5},
-        }
-    ],
-    multipliers={"lumber": 0, "finishing": 10, "carpentry": 10},
-    value=280,
-)
-"""Winston (2003): a linear programme restated as an equilibrium; a free resource, an idle activity."""
-
-_DISTANCES = {"seattle": (2.5, 1.7, 1.8), "san_diego": (2.5, 1.8, 1.4)}
-_MARKETS = {"new_york": 325, "chicago": 300, "topeka": 275}
-DANTZIG = Case(
-    {
-        "goods": ["seattle", "san_diego", *_MARKETS, "money"],
-        "numeraire": "money",
-        "firms": [
-            activity(f"{plant}_to_{market}", **{market: 1, plant: -1, "money": -0.09 * distance})
-            for plant, distances in _DISTANCES.items()
-            for market, distance in zip(_MARKETS, distances, strict=True)
-        ],
-        # As much freight as the cheapest plan costs, so that just what is wanted arrives.
-        "consumers": [
-            consumer("shops", {"leontief": _MARKETS}, endowment={"seattle": 350, "san_diego": 600, "money": 153.675})
-        ],
-    },
-    [
-        {
-            "price": {"new_york": 0.225, "chicago": 0.153, "topeka": 0.126, "seattle": 0, "san_diego": 0, "money": 1},
-            "utility": {"shops": 1},
-        }
-    ],
-    multipliers={
-        "new_york": 0.225 / 153.675,
-        "chicago": 0.153 / 153.675,
-        "topeka": 0.126 / 153.675,
-        "seattle": 0,
-        "san_diego": 0,
-        "money": 1 / 153.675,
-    },
-    value=1,
-)
-"""Dantzig (1963): the transport problem, whose best plan is not unique."""
-
-PLANNED = {"leontief": LEONTIEF, "kantorovich": KANTOROVICH, "dakota": DAKOTA, "dantzig": DANTZIG}
-"""Those that a linear programme plans."""
 PUBLISHED = {
     "scarf": SCARF,
     "three": THREE,
@@ -374,9 +243,16 @@ PUBLISHED = {
     "fisher_ces": FISHER_CES,
     "crusoe": CRUSOE,
     "statics": STATICS,
-    "varian": VARIAN,
-    "jones": JONES,
-    "network": NETWORK,
-    "kehoe": KEHOE,
-    **PLANNED,
+    "leontief": LEONTIEF,
+    **{
+        name: Case(
+            CASES / f"{name}.yaml",
+            # The cheapest way to ship is not unique.
+            [{"price": prices, "level": {} if name == "dantzig" else levels} for prices, levels in answers],
+            1e-6 if name == "kehoe_1985" else 1e-8,
+            relative=name == "kantorovich_1939",
+            indices=(1, -1, 1) if name == "kehoe_1985" else (1,),
+        )
+        for name, answers in _by_file().items()
+    },
 }
