@@ -121,7 +121,7 @@ def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solut
         from simulator.references.planner_program import optimum as best
 
         try:
-            optimum = best(economy, scenario.rule)
+            optimum = best(economy)
         except NoProgramError as reason:
             where = scenario.path or scenario.name
             raise UnsolvableError(f"{where}: found no linear programme for a planner: {reason}") from None

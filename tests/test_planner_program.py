@@ -17,7 +17,7 @@ MILL = activity("mill", flour=1, grain=-2)
 def optimum(**scenario: Any) -> Any:
     # A linear taste makes demand jump: other forms are refused.
     loaded = load({"scheduler": {"form": "additive", "rate": 0.1}, **scenario})
-    return planner_optimum(loaded.economy, loaded.rule)
+    return planner_optimum(loaded.economy)
 
 
 HALVES = {"grain": 0.5, "rye": 0.5}
@@ -33,7 +33,7 @@ def test_a_multiplier_is_the_gain_from_one_more_unit() -> None:
     def plan(**more: float) -> Any:
         owned = {f"consumers.planner.endowment.{name}": amount for name, amount in more.items()}
         scenario = load(CASES / "kantorovich_1939.yaml", settings=owned)
-        return planner_optimum(scenario.economy, scenario.rule)
+        return planner_optimum(scenario.economy)
 
     for place, (machine, many) in enumerate({"milling": 3, "turret_lathe": 3, "automatic": 1}.items(), 2):
         more, less = (plan(**{machine: many + nudge}).value for nudge in (1e-4, -1e-4))
@@ -151,19 +151,11 @@ def test_ranges_are_those_of_all_optima(seed: int) -> None:
             "nobody owns the supply of grain",
         ),
         (
-            bakery(
-                consumer("ann", {"linear": {"flour": 1}}, budget=1),
-                goods={"flour": {"fixed_price": 1}, "grain": {}},
-                supply={"grain": 1},
-            ),
-            "the price of flour is held",
-        ),
-        (
             {"goods": ["flour", "grain"], "outside": {"flour": 3, "grain": 1}, "firms": [MILL]},
             "its value has no bound",
         ),
     ],
-    ids=["bends", "decreasing", "substitutes", "quarrel", "unowned", "held", "unbounded"],
+    ids=["bends", "decreasing", "substitutes", "quarrel", "unowned", "unbounded"],
 )
 def test_what_is_no_linear_programme_is_refused_with_the_reason(scenario: dict[str, Any], reason: str) -> None:
     with pytest.raises(NoProgramError, match=reason):

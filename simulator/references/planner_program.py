@@ -5,7 +5,8 @@
 Plans are levels of activities, what consumers get, and what is sold abroad; resources `e` are supplies and endowments.
 The multiplier of a good is the gain from one more unit of it. The objective is money where all is done for outside
 prices, else what consumers get who are all alike: bundles in fixed proportions, or goods of linear value. A unit of it
-costs 1; prices of a market are compared once they are divided by what a unit costs there. Solved by HiGHS.
+costs 1; prices of a market are compared once they are divided by what a unit costs there. A planner knows no prices:
+where one is held, or capped, what the market makes of it falls short of the optimum. Solved by HiGHS.
 Source: Kantorovich (1939); Dorfman, Samuelson and Solow (1958).
 """
 
@@ -17,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array, Leontief
 from simulator.economics.linear import Linear
@@ -77,11 +77,10 @@ class _Program(NamedTuple):
     signless: NDArray[np.bool_]
 
 
-def optimum(economy: Economy, rule: PriceRule) -> Optimum:
+def optimum(economy: Economy) -> Optimum:
     """The best there is in an economy where all is linear. Raises `NoProgramError`, which says why, where it is not, or
     where there is no best.
     """
-    _check_markets(economy, rule)
     objective, activities = _objective(economy), _activities(economy)
     program = _program(economy, objective, activities)
     v, p = _solved(program)
@@ -99,16 +98,10 @@ def value_at(economy: Economy, objective: Objective, plans: MarketPlans) -> floa
     return float(economy.outside[economy.is_outside] @ sold[economy.is_outside])
 
 
-def _check_markets(economy: Economy, rule: PriceRule) -> None:
-    if not rule.unknowns(economy).relative_only and (rule.fixed & ~economy.is_outside).any():
-        held = economy.goods[int(np.flatnonzero(rule.fixed & ~economy.is_outside)[0])]
-        raise NoProgramError(f"the price of {held} is held, and a planner has no prices to hold")
-    if not economy.user_prices.neutral:
-        raise NoProgramError("buyers pay other prices than sellers get, and a planner has no taxes")
-
-
 def _activities(economy: Economy) -> Array:
     """Net outputs of a unit of each level, `(goods, levels)`. Raises `NoProgramError` where they are not fixed."""
+    if not economy.user_prices.neutral:
+        raise NoProgramError("buyers pay other prices than sellers get, and a planner has no taxes")
     for firm in economy.firms:
         technology: Any = firm.technology
         if not technology.constant_returns:
