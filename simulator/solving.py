@@ -21,6 +21,7 @@ from simulator.scenario import NOTHING, Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.schedulers.table import plans
 from simulator.sentences import SOLVED, said
+from simulator.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +126,8 @@ def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solut
         except NoProgramError as reason:
             where = scenario.path or scenario.name
             raise UnsolvableError(f"{where}: found no linear programme for a planner: {reason}") from None
-    found = search(economy, scenario.rule, [scenario.initial_prices], many=starts, seed=scenario.run.seed)
+    with one_thread():
+        found = search(economy, scenario.rule, [scenario.initial_prices], many=starts, seed=scenario.run.seed)
     each = solved(economy, markets, found.equilibria)
     count, expected = len(each), scenario.expected_equilibria
     as_expected = count in expected if expected else count > 0
