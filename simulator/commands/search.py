@@ -117,7 +117,7 @@ def tune(
     from simulator.tune import best_of, most_runs, numbers_of, search
 
     processes = number_of_jobs(jobs)
-    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True, runs=False)
+    (loaded,) = load_scenarios([scenario], settings, seed=seed, single=True)
     if loaded.run.stop == "never":
         refuse(f"{scenario}: found run.stop never, where all runs are as long; expected --set run.stop=verdict")
     file = out / f"{loaded.name}.yaml"
