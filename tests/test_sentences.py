@@ -385,10 +385,13 @@ CASES = {
     "SOLVED none_found": Case(
         {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "no equilibrium found from 15 starts"
     ),
+    "SOLVED came_nearest": Case(
+        {"equilibria": 0, "best": 2.345e-7}, {"equilibria": 1}, "the smallest residual is 2.3e-07"
+    ),
     "SOLVED runs_away": Case(
-        {"equilibria": 0, "best": 2.345e-7, "runaway": "y", "towards": "zero"},
+        {"equilibria": 0, "runaway": "the price of y", "towards": "zero"},
         {"equilibria": 1},
-        "where conditions come nearest to holding, to 2.3e-07, the price of y runs to zero",
+        "the price of y runs to zero",
     ),
     "SOLVED one_found": Case({"equilibria": 1, "starts": 15}, {"equilibria": 2}, "1 equilibrium found from 15 starts"),
     "SOLVED no_other": Case({"equilibria": 1, "all_found": True}, {"all_found": False}, "there is no other"),
@@ -396,12 +399,18 @@ CASES = {
     "SOLVED relative": Case(
         {"equilibria": 2, "level_free": True},
         {"level_free": False},
-        "only relative prices matter, here at the level of the initial ones",
+        "only relative prices matter, and the sum of all is that of the initial ones",
     ),
-    "SOLVED indices": Case(
-        {"missing": True, "indices": -1},
+    "SOLVED counted_in": Case({"equilibria": 1, "numeraire": "x"}, {"equilibria": 0}, "the price of x is 1"),
+    "SOLVED missing": Case(
+        {"missing": True, "indices": -1, "unknown": 0},
         {"missing": False},
         "some are missing: the indices add up to -1, and those of all equilibria of a regular economy to +1",
+    ),
+    "SOLVED may_be_missing": Case(
+        {"missing": True, "unknown": 1},
+        {"unknown": 0},
+        "some may be missing: of 1 the index is not known, so that it cannot be told",
     ),
     "SOLVED derivatives_of": Case(
         {"equilibria": 1, "objective": "net sales of c"}, {"equilibria": 0}, "derivatives are of net sales of c"
@@ -409,6 +418,7 @@ CASES = {
     "SOLVED search_ended": Case(
         {"given_up": True}, {"given_up": False}, "the search was ended early, so that there may be others"
     ),
+    "SOLVED not_as_expected": Case({"expected": "1 or 3"}, {"expected": None}, "expected 1 or 3"),
     "PERTURBED bound_only": Case(
         {"bound": 3.5, "amplification": 3.0},
         {"bound": 3.0},
