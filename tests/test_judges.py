@@ -141,6 +141,10 @@ def first_good(bundle: Array, *_: Any) -> Array:
     return bundle * np.where(np.arange(bundle.shape[-1]) == 0, ONE_PERCENT, 1.0)
 
 
+def first_bundle(result: tuple[Array, Array], *_: Any) -> tuple[Array, Array]:
+    return first_good(result[0]), result[1]
+
+
 Fault = tuple[dict[str, Any], Any, str, Change]
 FIRMS: dict[str, Fault] = {
     "formula of one input": (
@@ -224,7 +228,7 @@ CONSUMERS: dict[str, Fault] = {
         bought({"stone_geary": {"shares": {"bread": 1, "wine": 2}, "subsistence": {"bread": 0.5}}}),
         StoneGeary, "demand", first_good,
     ),
-    "formula": (bought({"formula": "ln(bread) + 2*sqrt(wine)"}), formula_utility, "many_inputs", first_good),
+    "formula": (bought({"formula": "ln(bread) + 2*sqrt(wine)"}), formula_utility, "best_bundle", first_bundle),
     "formula, demand": (bought({"formula": "ln(bread) + 2*sqrt(wine)"}), FormulaUtility, "demand", first_good),
     "kind from outside": (bought({"bare": {"weights": {"bread": 1, "wine": 2}}}), Bare, "demand", first_good),
 }  # fmt: skip

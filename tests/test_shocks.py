@@ -598,10 +598,6 @@ INVALID = [
     ({"supply.land": {"times": -1}}, "leads to supply.land: found -1; expected a number of at least 0"),
     ({"supply.land": "much"}, "leads to supply.land: found 'much'; expected a number"),
     ({"supply": {"lnd": 1}}, "leads to supply.lnd: unknown good 'lnd'"),
-    (
-        {"consumers.lords.budget": 0, "consumers.lords.endowment.land": 0},
-        "leads to consumers.lords: found nothing to spend; expected an endowment, a budget or owns",
-    ),
     ({"consumers.lords.budget": -1}, "leads to consumers.lords.budget: found -1; expected a number of at least 0"),
     (
         {"consumers.folk.utility.cobb_douglas": {"times": 0}},

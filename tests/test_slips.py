@@ -191,8 +191,7 @@ SCENARIO_SLIPS = [
     (ann("utility: {ces: {bread: 1, wine: 2}}"), "consumers.ann.utility.ces", "shares: {bread: 1, wine: 2}"),
     (ann("utility: {ces: {sigma: 2, shares: {bread: 1}}}"), "consumers.ann.utility.ces.sigma", "elasticity"),
     (ann("utility: {quasilinear: {bread: 1}}"), "consumers.ann.utility.quasilinear", "log: {bread: 1}"),
-    (ann("utility: {formula: bread*wine}"), "consumers.ann.utility.formula", "ln(bread*wine)"),
-    (ann("utility: {formula: sqrt(bread*wine)}"), "consumers.ann.utility.formula", "ln(sqrt(bread*wine))"),
+    (ann("utility: {formula: 2*bread + wine}"), "consumers.ann.utility.formula", "{linear: {bread: 2, wine: 1}}"),
     (
         bakery("technology: leontief"),
         "firms.bakery.technology",
@@ -346,7 +345,7 @@ PASTED = [
     (ann("utility: {quasilinear: {bread: ln(x)}}, budget: 7"), "bread: ln(x)", "{}"),
     (ann("utility: cobb_douglas(bread), budget: 7"), "cobb_douglas(bread)", "{}"),
     (ann("utility: 'min(bread, wine)', budget: 7"), "'min(bread, wine)'", "{}"),
-    (ann("utility: {formula: sqrt(bread*wine)}, budget: 7"), "sqrt(bread*wine)", "{}"),
+    (ann("utility: {formula: 'min(2*bread, wine)'}, budget: 7"), "{formula: 'min(2*bread, wine)'}", "{}"),
     (ann(MANY), "alpha", "{}"),
     (
         MLP.replace("LINE", "c = a*(w @ x)").replace("SUPPLY", "{w_0: 1, w_1: 1, x_0: 1, x_1: 1}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,11 @@ FORMULAS = (
     "1 - exp(-a) + ln(1 + b)",
     "0 - 1/a - 2/b^2",
     "sqrt(a + 1) + b/(2 + b) + ln(c)",
+    "a*b*c^2",
+    "(1/a + 2/b)^-1",
+    "a*b + a",
+    "2*sqrt(a) + b",
+    "ln(a) + 2*ln(1 + b) + c",
 )
 
 
@@ -498,6 +504,78 @@ def test_a_formula_is_the_form_it_writes(seed: int) -> None:
         np.testing.assert_allclose(written.demand(prices, income), Homothetic(form).demand(prices, income), rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (("a*b", "sqrt(a*b)", "ln(a*b) - 7", "a^3*b^3", "0 - 1/(a*b)", "exp(a*b/1e4)"), CobbDouglas(np.ones((1, 2)))),
+        (("(a^0.5 + b^0.5)^2", "(sqrt(a) + sqrt(b))^3"), CES(np.array([2.0]), np.ones((1, 2)))),
+        (("a*b/(a + b)", "(1/a + 1/b)^-1", "ln(a) + ln(b) - ln(a + b)"), CES(np.array([0.5]), np.ones((1, 2)))),
+    ],
+)
+@given(seed=seeds)
+def test_tastes_are_ordinal(texts: tuple[str, ...], form: CobbDouglas | CES, seed: int) -> None:
+    """Any increasing transform of a formula wants what the form wants, and so do its slopes and the judges' gaps."""
+    stream = np.random.default_rng(seed)
+    prices, income = np.exp(stream.normal(0, 1, 2)), np.exp(stream.normal(0, 1, 5))
+    slope, like = stream.normal(0, 1, (5, 2)), Homothetic(form)
+    for text in texts:
+        assert unfit(parse(text)) is None
+        written = FormulaUtility(parse(text), (0, 1), 2)
+        bundle = written.demand(prices, income)
+        np.testing.assert_allclose(bundle, like.dual_demand(prices, income), rtol=1e-9)
+        np.testing.assert_allclose(
+            written.jacobian(prices, income, slope), like.jacobian(prices, income, slope), rtol=1e-6, atol=1e-9
+        )
+        assert written.plan_residual(prices, income, bundle) < 1e-9
+        assert written.plan_residual(prices, income, bundle * [1.02, 1.0]) > 1e-3
+
+
+@given(seed=seeds)
+def test_a_good_that_counts_as_money_takes_what_is_left(seed: int) -> None:
+    """`2 sqrt(x) + y`: `x = (p_y/p_x)^2` where the income reaches so far, all of it else: only `y` has an income effect
+    there, only `x` here.
+    """
+    stream = np.random.default_rng(seed)
+    utility = FormulaUtility(parse("2*sqrt(x) + y"), (0, 1), 2)
+    prices, income = np.exp(stream.normal(0, 1, 2)), np.exp(stream.normal(0, 2, 8))
+    x = np.minimum((prices[1] / prices[0]) ** 2, income / prices[0])
+    bundle = np.stack([x, (income - prices[0] * x) / prices[1]], axis=-1)
+    np.testing.assert_allclose(utility.demand(prices, income), bundle, rtol=1e-9, atol=1e-9 * bundle.max())
+    rich = income > prices[0] * (prices[1] / prices[0]) ** 2
+    ways = np.where(rich[:, None], [0.0, 1 / prices[1]], [1 / prices[0], 0.0])
+    moved = [utility.jacobian(prices, income, np.full((8, 2), each)).T[0] for each in (0.0, 1.0)]
+    np.testing.assert_allclose(moved[1] - moved[0], ways.sum(axis=0), rtol=1e-7, atol=1e-9)
+
+
+@given(seed=seeds)
+def test_who_is_sated_by_a_finite_bundle_leaves_money_unspent(seed: int) -> None:
+    """`10 x - x^2 + 12 y - 2 y^2` is best at 5 and 3; whoever cannot pay for that spends all."""
+    stream = np.random.default_rng(seed)
+    utility, enough = FormulaUtility(parse("10*x - x^2 + 12*y - 2*y^2"), (0, 1), 2), np.array([5.0, 3.0])
+    prices, income = np.exp(stream.normal(0, 1, 2)), np.exp(stream.normal(2, 1, 6))
+    bundle, sated = utility.demand(prices, income), income > enough @ prices
+    np.testing.assert_allclose(bundle[sated], np.broadcast_to(enough, bundle[sated].shape), rtol=1e-9)
+    np.testing.assert_allclose(bundle[~sated] @ prices, income[~sated], rtol=1e-12)
+    like = Quadratic(np.array([[10.0, 12.0]]), np.array([[2.0, 4.0]]))
+    cents = 1e-9 * prices
+    np.testing.assert_allclose(bundle, like.demand(cents, 1e-9 * income), rtol=1e-6, atol=1e-8)
+    assert utility.plan_residual(prices, income, bundle) < 1e-9
+    for less in (0.98, 1.02):
+        assert utility.plan_residual(prices, income, bundle * [less, 1.0]) > 1e-3
+    still = utility.jacobian(prices, income[sated], np.ones((np.count_nonzero(sated), 2)))
+    np.testing.assert_array_equal(still, 0.0)
+    free = utility.demand(np.zeros(2), income)
+    np.testing.assert_allclose(free, np.broadcast_to(enough, free.shape), rtol=1e-9)
+
+
+def test_a_good_that_changes_nothing_is_not_wanted() -> None:
+    utility = FormulaUtility(parse("x*y + 0*z"), (0, 1, 2), 3)
+    assert unfit(utility.formula) is None
+    assert utility.wanted.tolist() == [True, True, False]
+    np.testing.assert_allclose(utility.demand(np.ones(3), np.array([4.0])), [[2.0, 2.0, 0.0]])
+    np.testing.assert_allclose(utility.demand(np.array([1.0, 1.0, 0.0]), np.array([4.0])), [[2.0, 2.0, 0.0]])
+
+
 @pytest.mark.parametrize("text", FORMULAS)
 @given(seed=seeds)
 def test_formula_demand_equates_marginal_utilities(text: str, seed: int) -> None:
@@ -545,17 +623,22 @@ def test_a_formula_straight_to_rounding_still_spends_all() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("sqrt(a*b)", "not strictly concave"),
-        ("a + ln(b)", "linear in a"),
-        ("10*a - a^2 + ln(b)", "falls in a"),
-        ("ln(a - 1)", "not a number"),
-        ("a^2", "not concave"),
+        ("a^2 + b^2", "bend the wrong way at a = 1, b = 1: no mix is best, and demand jumps"),
+        ("max(a, b)", "halfway between them: no mix is best"),
+        ("a + 2*b", "a and b replace one another at fixed rates: .* did you mean {linear: {a: 1, b: 2}}?"),
+        ("min(2*a, b, c/3)", "did you mean {leontief: {a: 0.5, b: 1, c: 3}}?"),
+        ("sqrt(a*b) + c", "at some prices many bundles are best"),
+        ("(10*a - a^2)*(10*b - b^2)", "no mix is best"),
+        ("sqrt(a) - b^2", "never better with more b: nobody buys what does harm"),
+        ("1/(a*b)", "better with more of nothing"),
+        ("0*a + 1", "constant: no bundle is better"),
+        ("ln(a - 1)", "not a number at a = "),
     ],
 )
 def test_a_formula_that_is_no_utility_is_told_why(text: str, complaint: str) -> None:
     reason = unfit(parse(text))
     assert reason is not None
-    assert complaint in reason
+    assert re.search(re.escape(complaint).replace(r"\.\*", ".*"), reason), reason
     assert "expected" in reason
 
 

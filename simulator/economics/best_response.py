@@ -217,7 +217,7 @@ class _Search:
         blur = 1e-15 / np.min(np.where(idle, 1.0, own), axis=-1)
         system += (self.damping[self.rows, None] * (1.0 + own) + idle)[:, :, None] * np.eye(inputs.shape[1])
         right = np.where(idle, 0.0, np.clip(weight * urge, -1e300, 1e300))
-        return earned, _solve(system, right) / weight, np.clip(blur, 0.0, BLURRED_STEP)
+        return earned, solved(system, right[..., None])[..., 0] / weight, np.clip(blur, 0.0, BLURRED_STEP)
 
     def _take_back(self) -> None:
         """Use an idle input whose first unit earns more than it costs."""
@@ -281,15 +281,15 @@ def _inverse(bent: Array) -> Array:
             return np.where(usable, np.linalg.inv(np.where(usable, bent * units, -one) - 1e-14 * one) * units, 0.0)
 
 
-def _solve(systems: Array, right: Array) -> Array:
-    """Steps `(agents, inputs)`; where some system is singular, as of a formula that is not concave, those of systems a
-    little more bent.
+def solved(systems: Array, right: Array) -> Array:
+    """Steps `(agents, inputs, columns)`; where some system is singular, as of a formula that is not concave, those of
+    systems a little more bent.
     """
     try:
-        return np.asarray(np.linalg.solve(systems, right[..., None])[..., 0], dtype=float)
+        return np.asarray(np.linalg.solve(systems, right), dtype=float)
     except np.linalg.LinAlgError:
-        bent = systems + 1e-8 * np.eye(right.shape[-1])
-        return np.einsum("aij,aj->ai", np.linalg.pinv(np.where(np.isfinite(bent), bent, 0.0)), right)
+        bent = systems + 1e-8 * np.eye(right.shape[-2])
+        return np.einsum("aij,ajc->aic", np.linalg.pinv(np.where(np.isfinite(bent), bent, 0.0)), right)
 
 
 def inside_domain(formula: Formula, inputs: Array) -> Array:

@@ -18,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.differences import NUDGE, by_differences
-from simulator.economics.first_order import ROUNDED, first_order_residual, largest
+from simulator.economics.first_order import BESIDE, ROUNDED, first_order_residual, largest
 from simulator.economics.means import Array, dot, in_proportion, outer_sum
 from simulator.economics.rows import Rows
 
 SATED = 1e-290
 """A marginal utility of money no larger than this is none: the consumer is sated."""
+
+ENOUGH = 1e-9
+"""Who leaves more of its income unspent than this part has enough of all there is."""
 
 
 class Taste(Rows, ABC):
@@ -136,11 +139,22 @@ class Taste(Rows, ABC):
             if not self.needs_income:
                 money = np.where(over < -ROUNDED, 1.0, np.maximum(money, 1.0))
             # Who is sated keeps the rest of its income, and so may who compares goods with money.
-            content = ~(money > SATED) | (not self.needs_income)
+            full = (self.needs_income & (over < -ENOUGH) & (np.abs(money) > SATED))[:, None]
+            content = ~(money > SATED) | full[:, 0] | (not self.needs_income)
             over = np.where(content, np.maximum(over, 0.0), np.abs(over))
             cost = np.where(money > SATED, money, 0.0)[:, None] * prices
+            # Who has enough is judged by how far off in quantity it is: by slopes over how fast they fall.
+            fall = 0.0
+            if full.any():
+                fall = self.marginal_utility((1.0 - BESIDE) * bundle) - self.marginal_utility((1.0 + BESIDE) * bundle)
+                fall = np.where(full, fall / (2.0 * BESIDE), 0.0)
+                cost = np.where(full, fall, cost)
             residual = first_order_residual(
-                self.marginal_utility, bundle, cost, self._blur(bundle, cost), kinked=self._kinked
+                lambda some: self.marginal_utility(some) + fall,
+                bundle,
+                cost,
+                self._blur(bundle, cost),
+                kinked=self._kinked,
             )
         return largest(np.where(spent > 0, np.maximum(residual, np.nan_to_num(over)), 0.0))
 

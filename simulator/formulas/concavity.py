@@ -8,7 +8,7 @@ Where the rules say nothing, by sampling the Hessian over six decades either sid
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,45 +94,80 @@ def _returns_to_scale(facts: Facts, names: Mapping[int, str]) -> str | None:
 
 
 def _sampled(formula: Formula, scale: float) -> Concavity:
-    """The verdict of the Hessian at `_points`.
+    """The verdict of the Hessian at `sampled_inputs`.
 
     The noise of a second derivative in floats is taken as 1e-13 of the marginal effects plus 1e-14 of the output. What
     lies within it says nothing, so that a formula may saturate, or be straight to rounding at small inputs. An analytic
     function that is straight along some direction in one region is so everywhere: it bends down nowhere and is refused.
     """
-    points = _points(len(formula.variables), scale)
-    reach = f"inputs from {scale * 10.0**-DECADES:g} to {scale * 10.0**DECADES:g}"
-    found = [_bends(formula, block) for block in np.array_split(points, 1 + points.size * points.shape[1] // BLOCK)]
-    usable, rises, falls = np.concatenate(found, axis=1)
+    points, reach = sampled_inputs(len(formula.variables), scale)
+    usable, rises, falls = in_blocks(points, lambda block: _bends(formula, block))
     if not usable.any():
         return Concavity(
             False, False, f"no finite output with finite derivatives at any of {len(points)} sampled {reach}"
         )
     if rises.any():
-        distance = np.abs(np.log(points / scale)).sum(-1)
-        return Concavity(False, False, _rise(formula, points[np.argmin(np.where(rises, distance, np.inf))]))
+        return Concavity(False, False, _rise(formula, points[nearest(points, scale, rises)]))
     if formula.has_kinks:
         return Concavity(False, False, "has kinks (min, max or abs), and its strict concavity cannot be proven")
-    sampled = np.count_nonzero(usable)
-    if np.count_nonzero(falls) * 20 < sampled:
+    if flat(usable, falls):
         return Concavity(False, False, f"straight along some direction (to rounding) at nearly all sampled {reach}")
-    return Concavity(True, False, f"strictly concave at {sampled} sampled {reach} (not proven)")
+    return Concavity(True, False, f"strictly concave at {np.count_nonzero(usable)} sampled {reach} (not proven)")
+
+
+def in_blocks(points: Array, found: Callable[[Array], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """What is found at points `(n, k)`, so many at a time that their Hessians fit in memory."""
+    blocks = np.array_split(points, 1 + points.size * points.shape[1] // BLOCK)
+    return np.concatenate([found(block) for block in blocks], axis=1)
+
+
+def flat(usable: NDArray[np.bool_], falls: NDArray[np.bool_]) -> bool:
+    """Whether hardly any point bends down along all directions."""
+    return bool(np.count_nonzero(falls) * 20 < np.count_nonzero(usable))
+
+
+def nearest(points: Array, scale: float, where: NDArray[np.bool_]) -> int:
+    """The point `where` something is found that is nearest the scale: the easiest to see."""
+    return int(np.argmin(np.where(where, np.abs(np.log(points / scale)).sum(-1), np.inf)))
+
+
+def place(formula: Formula, point: Array, first: int = 0) -> str:
+    """Inputs in words, of many the one that matters and the first few."""
+    shown = range(len(point)) if len(point) <= 8 else dict.fromkeys([first, *range(5)])
+    return ", ".join(f"{formula.variables[i]} = {point[i]:.4g}" for i in shown) + ", ..." * (len(point) > 8)
 
 
 def _bends(formula: Formula, points: Array) -> NDArray[np.bool_]:
     """Where the Hessian is finite, where it bends up along some direction, and where down along all: `(3, points)`."""
+    usable, _, bent, noise = in_logarithms(formula, points)
+    return directions(usable, bent, noise)
+
+
+def in_logarithms(formula: Formula, points: Array) -> tuple[NDArray[np.bool_], Array, Array, Array]:
+    """Where all is finite, `x_i f_i`, `x_i x_j f_ij`, and the noise of `x_i^2 f_ii`, at inputs `(points, k)`."""
     output, slopes, hessian = formula.value(points), formula.gradient(points), formula.hessian(points)
     usable = np.isfinite(output) & np.isfinite(slopes).all(-1) & np.isfinite(hessian).all((-2, -1))
     hessian[~usable] = 0.0
     with np.errstate(all="ignore"):
-        own, noise = _own(points, output, slopes, hessian)
-        straight = ~(np.abs(own) > noise)
-        unit = np.where(straight, 0.0, points / np.sqrt(np.abs(own)))
-        hessian *= unit[:, :, None]
-        hessian *= unit[:, None, :]
-        blur = 1e-9 + points.shape[1] * np.where(straight, 0.0, noise / np.abs(own)).max(-1)
-    bent = -np.nan_to_num(hessian, copy=False, posinf=0.0, neginf=0.0)
-    diagonal = np.eye(points.shape[1]) * blur[:, None, None]
+        _, noise = _own(points, output, slopes, hessian)
+        hessian *= points[:, :, None]
+        hessian *= points[:, None, :]
+        return usable, points * slopes, hessian, noise
+
+
+def directions(usable: NDArray[np.bool_], bent: Array, noise: Array) -> NDArray[np.bool_]:
+    """What of points `(n,)` is usable, where a symmetric matrix `(n, k, k)` bends up along some direction, and where
+    down along all, with the `noise` of its diagonal `(n, k)`: `(3, n)`. Overwrites the matrix.
+    """
+    with np.errstate(all="ignore"):
+        own = np.abs(np.einsum("nii->ni", bent))
+        straight = ~(own > noise)
+        unit = np.where(straight, 0.0, 1.0 / np.sqrt(own))
+        blur = 1e-9 + bent.shape[-1] * np.where(straight, 0.0, noise / own).max(-1)
+        bent *= unit[:, :, None]
+        bent *= unit[:, None, :]
+    bent = -np.nan_to_num(bent, copy=False, posinf=0.0, neginf=0.0)
+    diagonal = np.eye(bent.shape[-1]) * blur[:, None, None]
     falls = usable & ~straight.any(-1)
     falls[falls] = _positive_definite(bent[falls] - diagonal[falls])
     rises = usable & ~falls
@@ -169,13 +204,13 @@ def _rise(formula: Formula, point: Array) -> str:
         ray = point @ hessian[0] @ point > noise.sum()
     rising = np.flatnonzero((own > noise)[0])
     what = f"the marginal product of {formula.variables[rising[0]]} rises" if rising.size else "not jointly concave"
-    shown = range(len(point)) if len(point) <= 8 else dict.fromkeys([*rising[:1], *range(5)])
-    where = ", ".join(f"{formula.variables[i]} = {point[i]:.4g}" for i in shown) + ", ..." * (len(point) > 8)
+    where = place(formula, point, rising[0] if rising.size else 0)
     return f"{what} at {where}" + (" (increasing returns)" if ray else "")
 
 
-def _points(inputs: int, scale: float) -> Array:
-    """Positive inputs, `(points, inputs)`, the same at every call: equal, whole decades, log-uniform.
+def sampled_inputs(inputs: int, scale: float) -> tuple[Array, str]:
+    """Positive inputs, `(points, inputs)`, the same at every call: equal, whole decades, log-uniform; and their reach
+    in words.
 
     Of more than 50 inputs fewer points: the work at each grows as the cube of their number.
     """
@@ -185,4 +220,5 @@ def _points(inputs: int, scale: float) -> Array:
     decades = generator.integers(-DECADES, DECADES, size=(600, inputs), endpoint=True)
     anywhere = generator.uniform(-DECADES, DECADES, size=(600, inputs))
     points = scale * np.power(10.0, np.concatenate([equal, decades, anywhere]), dtype=np.float64)
-    return points[:: min(math.ceil((inputs / 50) ** 2), len(points) // 10)]
+    reach = f"inputs from {scale * 10.0**-DECADES:g} to {scale * 10.0**DECADES:g}"
+    return points[:: min(math.ceil((inputs / 50) ** 2), len(points) // 10)], reach

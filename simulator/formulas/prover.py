@@ -36,8 +36,7 @@ class Prover:
         self.facts: dict[int, Facts] = {}
         for node in self.graph.reachable([output]):
             facts = self.node(node)
-            if facts.inputs and facts.concave is not None and facts.concave >= facts.inputs:
-                facts = replace(facts, quasiconcave=True)
+            facts = replace(facts, quasiconcave=facts.quasiconcave or self.quasiconcave(facts))
             self.facts[node] = self.scaled_concave(facts)
         self.output = self.facts[output.node]
 
@@ -109,11 +108,13 @@ class Prover:
             convex = both(convex, of.convex if rising else of.concave)
             trends.add((of.inputs, of.trend if rising else -of.trend))
             inputs |= of.inputs
-        product = facts.product
-        if len(atoms) == 1 and constant == 0:
+        product, quasiconcave = facts.product, False
+        if len(atoms) == 1:
             ((atom, coefficient),) = atoms.items()
-            factor, bases = self.facts[atom].product
-            product = (coefficient * factor, bases)
+            quasiconcave = coefficient > 0 and self.facts[atom].quasiconcave
+            if constant == 0:
+                factor, bases = self.facts[atom].product
+                product = (coefficient * factor, bases)
         return replace(
             facts,
             inputs=inputs,
@@ -125,6 +126,7 @@ class Prover:
             concave=concave,
             convex=convex,
             trend=agreed(trends, (inputs, 0))[1] if len(inputs) == 1 else 0,
+            quasiconcave=quasiconcave,
         )
 
     def multiply(self, opaque: Facts, a: Facts, b: Facts, sign: float) -> Facts:
@@ -139,7 +141,7 @@ class Prover:
             constant, atoms = a.linear
             scaled = (factor * constant, {atom: factor * coefficient for atom, coefficient in atoms.items()})
             facts = self.linear(replace(opaque, linear=scaled))
-            return replace(facts, degree=a.degree, quasiconcave=a.quasiconcave and factor > 0)
+            return replace(facts, degree=a.degree)
         if sign < 0 and (b.positive or b.negative):
             shifted = self.quotient_of_linear_forms(opaque, a, b)
             if shifted is not None:
@@ -318,7 +320,10 @@ class Prover:
         while the input moves.
         """
         outward, inward = (a.concave, a.convex) if trend > 0 else (a.convex, a.concave)
-        concave = outward | a.moving if bend < 0 and outward is not None else None
+        # Of a concave function that is strictly quasi-concave it is strictly concave: between two points of one height
+        # the function is higher, and between two of different heights the shape bends.
+        strict = a.inputs if trend > 0 and a.quasiconcave else a.moving
+        concave = outward | strict if bend < 0 and outward is not None else None
         convex = inward | a.moving if bend > 0 and inward is not None else None
         # What rises keeps the order of its argument, what falls turns it round: level sets stay what they were.
         bowl = a.convex is not None and bool(a.inputs) and a.convex >= a.inputs
@@ -329,6 +334,26 @@ class Prover:
             convex=either(facts.convex, convex),
             trend=facts.trend or a.trend * trend,
             quasiconcave=facts.quasiconcave or quasiconcave,
+        )
+
+    def quasiconcave(self, facts: Facts) -> bool:
+        """Strictly: a function that moves with its one input; one that is strictly concave, but for one input at most
+        in which it is straight and not flat (quasi-linear); a product of powers above 0 of concave functions, for then
+        its logarithm is concave.
+        """
+        if facts.trend:
+            return True
+        if facts.concave is not None:
+            atoms = [self.facts[atom] for atom in facts.linear[1] if atom in self.facts]
+            straight = [each for each in atoms if each.inputs & (facts.inputs - facts.concave)]
+            if len(facts.inputs - facts.concave) <= len(straight) <= 1:
+                return bool(facts.inputs) and all(each.trend for each in straight)
+        if (form := self.as_product(facts)) is None or form[0] < 0 or min(form[1].values(), default=0.0) <= 0:
+            return False
+        bases = [self.facts[base] for base in form[1]]
+        strict = [each.inputs if each.quasiconcave else each.moving for each in bases if each.concave is not None]
+        return len(strict) == len(bases) and facts.inputs <= NOBODY.union(
+            *strict, *(each.concave or () for each in bases)
         )
 
     def scaled_concave(self, facts: Facts) -> Facts:

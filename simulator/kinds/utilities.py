@@ -195,8 +195,10 @@ class StoneGeary(Entry):
 class FormulaOfGoods(Root[FormulaText]):
     """A formula of goods."""
 
-    meaning: ClassVar[str] = "any strictly concave, increasing formula of the goods"
-    example: ClassVar[str] = "ln(FIRST) + sqrt(LAST)"
+    meaning: ClassVar[str] = (
+        "any strictly quasi-concave formula of the goods; only the order matters: x*y is ln(x) + ln(y)"
+    )
+    example: ClassVar[str] = "FIRST*LAST"
 
     @model_validator(mode="after")
     def _fit(self, info: ValidationInfo) -> Self:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.extras import MissingExtraError
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.names import alike_names
-from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
+from simulator.kinds.numbers import Draw, columns_drawn, draws_in
 from simulator.kinds.wording import number, one_of, quoted, shown, unknown
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.kept_checks import refuse_kept
@@ -171,8 +171,7 @@ def _firm(findings: Findings, path: Steps) -> None:
 def _consumer(findings: Findings, path: Steps, consumer: Consumer) -> None:
     if not findings.sound(*path) or consumer.unlimited:
         return
-    owned = [*consumer.endowment.values(), *consumer.owns.values(), consumer.budget or 0]
-    if not any(isinstance(amount, str) or positive(amount) for amount in owned):
+    if consumer.budget is None and not consumer.endowment and not consumer.owns:
         findings.fault(path, "found nothing to spend; expected an endowment, a budget or owns")
 
 

@@ -1,0 +1,84 @@
+"""Economies of tastes as people write them: prices known in closed form, by every engine, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.house import ScenarioError, load, simulate
+
+SQUARE = {"cobb_douglas": {"x": 1, "y": 1}}
+
+
+def pair(ann: Any, ben: Any, *endowments: dict[str, float]) -> dict[str, Any]:
+    """Two who exchange x and y, the latter of which is the numeraire."""
+    each = zip(("ann", "ben"), (ann, ben), endowments, strict=True)
+    consumers = [{"name": name, "utility": utility, "endowment": owned} for name, utility, owned in each]
+    return {"goods": ["x", "y"], "numeraire": "y", "consumers": consumers}
+
+
+ENOUGH = "10*x - x^2 + 10*y - y^2"
+ECONOMIES: dict[str, tuple[dict[str, Any], list[float]]] = {
+    "product and root": (
+        pair({"formula": "x*y"}, {"formula": "sqrt(x*y)"}, {"x": 2, "y": 1}, {"x": 1, "y": 3}), [4 / 3, 1]
+    ),
+    # ann buys 1/p^2 of x, ben (p + 2)/(2 p): together 3.
+    "money among the goods": (
+        pair({"formula": "2*sqrt(x) + y"}, SQUARE, {"x": 2, "y": 1}, {"x": 1, "y": 2}), [0.863325, 1]
+    ),
+    # ann is too poor for y: she has (p + 0.5)/p of x, ben (2 p + 1)/(2 p).
+    "no money left": (pair({"formula": "8*sqrt(x) + y"}, SQUARE, {"x": 1, "y": 0.5}, {"x": 2, "y": 1}), [1, 1]),
+    "not enough yet": (
+        {
+            "goods": ["x", "y"], "supply": {"x": 4, "y": 3},
+            "consumers": [{"name": "a", "budget": 20, "utility": {"formula": ENOUGH}}],
+        },
+        # Slopes 2 and 4 at what there is, and 20 is spent.
+        [2, 4],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ECONOMIES)
+@pytest.mark.parametrize("engine", ["arrays", "floats"])
+def test_prices_are_those_of_the_textbook(name: str, engine: str) -> None:
+    data, prices = ECONOMIES[name]
+    run = simulate(load({**data, "trade": "at_equilibrium", "run": {"ticks": 2000, "engine": engine}}))
+    assert run.summary["outcome"] == "cleared"
+    np.testing.assert_allclose(run.prices.iloc[-1], prices, rtol=2e-6)
+    assert run.summary["price_gap"] < 2e-6
+    assert run.summary["plan_residual"] < 1e-9
+
+
+def test_who_has_enough_leaves_the_rest_of_a_budget() -> None:
+    """5 of each are enough, for 15 of 20, at prices that others make."""
+    consumers = [{"name": "a", "budget": 20, "utility": {"formula": ENOUGH}}]
+    run = simulate(
+        load({"goods": ["x", "y"], "outside": {"x": 1, "y": 2}, "consumers": consumers, "run": {"ticks": 5}})
+    )
+    bought = run.agents.query("agent == 'a' and tick == 5")
+    np.testing.assert_allclose(bought["quantity"], 5.0, rtol=1e-9)
+    assert run.summary["plan_residual"] < 1e-9
+
+
+@pytest.mark.parametrize("text", ["x^2 + y^2", "max(x, y)", "x + y", "min(x, y)", "sqrt(x) - y", "ln(x - 1) + y"])
+def test_a_refusal_tells_the_economics(text: str) -> None:
+    with pytest.raises(ScenarioError, match=r"demand|stone_geary|nobody buys"):
+        load(pair({"formula": text}, SQUARE, {"x": 1}, {"y": 1}))
+
+
+def test_an_income_of_nothing_buys_nothing() -> None:
+    names = {
+        "formula": "x*y",
+        "ces": {"elasticity": 2, "shares": {"x": 1, "y": 0}},
+        "linear": {"x": 1, "y": 2},
+        "quasilinear": {"log": {"x": 1}},
+        "stone_geary": {"shares": {"x": 1, "y": 1}, "subsistence": {"x": 1}},
+    }
+    poor = [{"name": kind, "budget": 0, "utility": {kind: given}} for kind, given in names.items()]
+    rich = {"name": "rich", "budget": 3, "utility": SQUARE}
+    run = simulate(load({"goods": ["x", "y"], "supply": {"x": 1, "y": 2}, "consumers": [rich, *poor]}))
+    assert run.summary["outcome"] == "cleared"
+    np.testing.assert_allclose(run.prices.iloc[-1], [1.5, 0.75], rtol=1e-5)
