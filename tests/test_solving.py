@@ -180,3 +180,20 @@ def test_the_planner_is_beside_the_market(place: Path, call: Called) -> None:
     assert code == 2
     assert error.startswith("three.yaml: found no linear programme for a planner: 1 gains less and less")
     assert not (place / "outputs").exists()
+
+
+def test_where_money_leaves_the_market_of_the_numeraire_is_judged_too() -> None:
+    """Nobody owns the flats, so that Walras's law does not hold: what is paid for them is missing in another market."""
+    leak = {"goods": ["flats", "money"], "numeraire": "money", "supply": {"flats": 10}}
+    ann = consumer("ann", {"cobb_douglas": {"flats": 0.5, "money": 0.5}}, endowment={"money": 30})
+    assert solve({**leak, "consumers": [ann]}).summary["equilibria"] == 0
+
+
+def test_no_price_is_found_above_its_cap() -> None:
+    capped = {"goods": {"flats": {"cap": 1}, "money": {}}, "numeraire": "money"}
+    ann = consumer("ann", {"cobb_douglas": {"flats": 0.5, "money": 0.5}}, endowment={"money": 30, "flats": 10})
+    found = solve({**capped, "consumers": [ann]})
+    assert (found.prices.loc["flats"] <= 1).all() if found.summary["equilibria"] else True
+    assert solve({**capped, "goods": {"flats": {"cap": 4}, "money": {}}, "consumers": [ann]}).prices.loc[
+        "flats", 1
+    ] == (pytest.approx(3))

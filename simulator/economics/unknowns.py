@@ -199,9 +199,11 @@ class Unknowns:
         return np.concatenate([part.unit(plans) for part in self.parts])
 
     def residual(self, plans: MarketPlans) -> float:
-        """The largest residual of the conditions on what may move."""
+        """The largest residual of the conditions on what may move, and on the numeraire: Walras's law spares its market
+        only where all that is paid is somebody's income.
+        """
         found = np.concatenate([part.residuals(plans) for part in self.parts])
-        return float(np.max(found[self.free], initial=0.0))
+        return float(np.max(found[self.free | self.relative_only], initial=0.0))
 
     def jacobian(self, plans: MarketPlans) -> Array:
         """How the conditions' left sides, `z` of each market, move with the unknowns, `(unknowns, unknowns)`."""

@@ -244,7 +244,7 @@ def _starts(unknowns: Unknowns, starts: list[Array], many: int, seed: int) -> It
     Quasi-random logarithms are the multiples of square roots of primes, modulo 1 (Kronecker), shifted by the seed.
     """
     first, free = np.maximum(starts[0], 1e-6 * np.max(starts[0])), unknowns.free | unknowns.level_free
-    if unknowns.relative_only:
+    if unknowns.relative_only and unknowns.economy.bounds is None:
         first, free = np.ones(len(first)), np.ones(len(first), dtype=bool)
     level = np.exp(np.mean(np.log(first)))
     yield np.where(free, level, first)
