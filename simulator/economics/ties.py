@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.agents import Consumers
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
@@ -43,19 +42,10 @@ class TiedSpending(NamedTuple):
     value: Array
     money: Array
 
-    def among(self, chosen: NDArray[np.bool_]) -> TiedSpending:
-        """Those that are `chosen` `(ties,)`, with the money of all rows."""
-        return TiedSpending._make([*(part[chosen] for part in self[:-1]), self.money])
-
 
 def set_valued(economy: Economy) -> bool:
     """Whether some consumer's demand is a set."""
     return any(isinstance(cohort.utility, Linear) for cohort in economy.consumers)
-
-
-def single_valued(economy: Economy) -> tuple[Consumers, ...]:
-    """The consumers whose demand is one bundle."""
-    return tuple(cohort for cohort in economy.consumers if not isinstance(cohort.utility, Linear))
 
 
 def ties(economy: Economy, prices: Array, incomes: tuple[Array, ...], tolerance: float) -> TiedSpending:

@@ -19,12 +19,13 @@ import numpy as np
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array, OneElasticity
+from simulator.economics.linear import Linear
 from simulator.economics.potential import reference
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
 from simulator.references.complementarity import TOLERANCE, Complementarity, Root
 from simulator.references.effort import Effort
-from simulator.references.ties import ELASTICITIES, exact, smoothed
+from simulator.references.linear_tastes import LinearEquilibrium, LinearTastes
 
 STARTS = 32
 """From so many prices equilibria are searched for."""
@@ -168,8 +169,9 @@ class _Searching:
     def _one_at_most(self) -> bool:
         """Whether equilibria are a convex set: the least points of a convex function, or of gross substitutes."""
         economy = self.economy
-        forms = [cohort.utility.form for cohort in economy.consumers]
-        substitutes = all(isinstance(form, OneElasticity) and (form.elasticity >= 1.0).all() for form in forms)
+        tastes = [cohort.utility for cohort in economy.consumers]
+        smooth = [taste.form for taste in tastes if not isinstance(taste, Linear)]
+        substitutes = all(isinstance(form, OneElasticity) and (form.elasticity >= 1.0).all() for form in smooth)
         plain = not economy.firms and economy.price_factors is None
         return (substitutes and plain) or reference(economy).kind == "potential"
 
@@ -214,16 +216,31 @@ class _Searching:
         self.found.append(replace(found, starts=starts, direction=direction))
 
     def _linear(self, starts: list[Array], many: int, seed: int) -> None:
-        """With linear tastes: half of the effort is for the way from smooth tastes."""
-        half = self.effort.half()
-        smooth = _Searching(smoothed(self.economy, ELASTICITIES[0]), self.rule, self.initial, half)
-        smooth.go(starts, many, seed)
-        self.effort.joined_by(half)
-        self.starts, self._best = smooth.starts, smooth._best
-        for found in _in_order(smooth.found):
-            limit = _limit(self.economy, self.rule, found, self.effort) if self.effort.left > 0 else None
-            if limit is not None:
-                self.found.append(limit)
+        """With linear tastes: along the central path from each start."""
+        unknowns = self.rule.unknowns(self.economy)
+        tastes = LinearTastes(self.economy, unknowns, self.effort)
+        for start in islice(_starts(unknowns, starts, many, seed), 1 if tastes.alone else many):
+            if self.all_found or self.effort.exhausted:
+                break
+            self.starts += 1
+            limit, end = tastes.limit(start, self.initial)
+            if limit is None:
+                self._best = self._best or Root(end.prices, end, np.inf, False)
+                continue
+            for at, each in enumerate(self.found):
+                on_one = limit.direction is not None and each.direction is not None
+                if on_one or unknowns.same(limit.plans, each.balance):
+                    self.found[at] = replace(each, starts=each.starts + 1)
+                    break
+            else:
+                self.found.append(self._at_limit(unknowns, limit))
+
+    def _at_limit(self, unknowns: Unknowns, limit: LinearEquilibrium) -> Equilibrium:
+        """An equilibrium with linear tastes; where somebody is indifferent demand jumps, and stability is not known."""
+        plans, radius = limit.plans, float("nan")
+        if not limit.tied:
+            radius = spectral_radius(unknowns, self.rule, plans, unknowns.jacobian(plans), self.effort)
+        return Equilibrium(plans, unknowns.residual(plans), limit.index, radius, direction=limit.direction)
 
     def runaway(self) -> Runaway | None:
         """What is farthest from where the scenario begins in the approach that came nearest."""
@@ -314,24 +331,6 @@ def _joined(problem: Complementarity, balance: MarketPlans, other: Equilibrium) 
 def _in_order(found: list[Equilibrium]) -> list[Equilibrium]:
     # Rounded, so that prices which agree do not decide.
     return sorted(found, key=lambda each: np.round(each.prices / each.prices.sum(), 9).tolist())
-
-
-def _limit(economy: Economy, rule: PriceRule, found: Equilibrium, effort: Effort) -> Equilibrium | None:
-    """Where an equilibrium goes as smooth tastes become linear; its index and stability are those of the last smooth
-    one (a step of one size hovers about a tie).
-    """
-    elasticity = ELASTICITIES[0]
-    for steeper in ELASTICITIES[1:]:
-        smooth = smoothed(economy, steeper)
-        balance = newton(rule.unknowns(smooth), found.prices, effort)
-        # Where a taste's weight underflows its good seems to be free.
-        if balance is None or not balance.prices.all():
-            break
-        found, elasticity = replace(describe(smooth, rule, balance, effort), starts=found.starts), steeper
-    balance = exact(economy, rule, found.prices, elasticity, effort)
-    if balance is None:
-        return None
-    return replace(found, balance=balance, residual=rule.unknowns(economy).residual(balance))
 
 
 @np.errstate(all="ignore")
