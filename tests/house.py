@@ -91,6 +91,7 @@ ROOMS = {
     "simulator.references.judges": "PATHS",
     "simulator.references.planner_path": "PlannerPath Sweep",
     "simulator.references.planner_program": "NoProgramError planner_optimum=optimum",
+    "simulator.references.rationing": "fix_price_equilibria",
     "simulator.references.verification": "FirmVerification",
     "simulator.scenario.plugins": "FILES Plugins run_files",
     "simulator.figures.canvas": (
