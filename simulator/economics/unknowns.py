@@ -253,6 +253,13 @@ class Unknowns:
         active = self.active(plans) | (clears & (plans.scale > 0) & (plans.prices > 0))
         return self.displacement(plans, active)
 
+    def held_off(self, plans: MarketPlans) -> NDArray[np.bool_]:
+        """Which markets do not clear at a price that is fixed, other than that which all others are told in and Walras's
+        law sees to, `(goods,)`.
+        """
+        off = np.abs(plans.excess_demand) > SAME * plans.scale
+        return self.fixed & off & (not self.relative_only)
+
     def certificate(self, plans: MarketPlans, tolerance: float) -> Certificate:
         """How far from an equilibrium plans are."""
         # Walras's law spares a numeraire's market only where the numeraire is worth something beside the others.

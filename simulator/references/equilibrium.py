@@ -86,8 +86,8 @@ class Runaway(NamedTuple):
 class Search(NamedTuple):
     """What a search found: `equilibria` by rising prices of the first good that tells them apart; from how many
     `starts`; whether it is known that there are no others (`all_found`); whether it was `given_up` before it had gone
-    everywhere it meant to; whether some equilibria are `missing` by their indices; and what ran away where there is
-    none.
+    everywhere it meant to; whether some equilibria are `missing` by their indices; what ran away where there is none;
+    and whether a price was met that is `held` off its market's clearing (see `references.rationing`).
     """
 
     equilibria: list[Equilibrium]
@@ -96,6 +96,7 @@ class Search(NamedTuple):
     given_up: bool
     missing: bool
     runaway: Runaway | None
+    held: bool = False
 
 
 @np.errstate(all="ignore")
@@ -163,7 +164,7 @@ class _Searching:
         """All that is known."""
         found = _in_order(self.found)
         missing, runaway = bool(found) and not self.added_up, None if found else self.runaway()
-        return Search(found, self.starts, self.all_found, self.effort.exhausted, missing, runaway)
+        return Search(found, self.starts, self.all_found, self.effort.exhausted, missing, runaway, self._held)
 
     @cached_property
     def _one_at_most(self) -> bool:
@@ -291,7 +292,7 @@ def _primes(many: int) -> Array:
 
 def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | None:
     """The plans at a root, at the level that the numeraire gives it, or else that of the start; None where the
-    numeraire is free, so that at its price nothing is in reach, or some market does not clear.
+    numeraire is free, so that at its price nothing is in reach, or some market does not clear, be its price fixed.
     """
     values = values.copy()
     prices = values[unknowns.prices.where]
@@ -302,7 +303,7 @@ def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | N
         prices *= start[unknowns.fixed] / level if level.all() else np.nan
         prices[unknowns.fixed] = start[unknowns.fixed]
     plans = unknowns.plans(values)
-    return plans if unknowns.residual(plans) <= TOLERANCE else None
+    return plans if unknowns.residual(plans) <= TOLERANCE and not unknowns.held_off(plans).any() else None
 
 
 def _direction(problem: Complementarity, values: Array) -> Array | None:

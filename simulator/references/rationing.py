@@ -1,216 +1,143 @@
 """Fix-price equilibria: where an economy comes to rest at prices that are held, with its long sides rationed.
 
-At a price that is fixed, or held back by its floor or cap, no competitive equilibrium need exist. What remains of one:
-free prices balance plans; the long side of every market is served in proportion to its orders (makers of constant
-returns first); firms make what the inputs they got allow; and everybody who earns spends in the end what it has
-received. What somebody could not spend, or did not earn though counted on, stands in its account: with `m = p.e +
-profits + budget + a` it plans, `a` such that money in equals money out. Of a budget that lapses something may be left.
+At a price that is fixed, or kept by its floor or cap, markets need not clear: no competitive equilibrium. What remains
+of one: free prices balance plans, activities earn nothing, the long side of every market is served in proportion, and
+everybody who earns spends in the end what it receives. What somebody could not spend, or did not earn though it had
+counted on it, stands in its account `a`: it plans with `p.e + profits + budget + a`, and `a` is such that money in
+equals money out. Of a budget that lapses something may be left.
 
-Plans are notional: they count on being carried out, and accounts alone tell who was rationed (as in a market that
-trades in every tick, whose rest points these are). Bénassy (1982) and Drèze (1975) have plans that know.
+Plans count on being carried out, and accounts alone tell who was rationed: these are the rest points of a market that
+trades in every tick. (Those who know their rations plan otherwise: Drèze 1975, Bénassy 1982.)
 
-Unknowns are logarithms of the free prices, levels and accounts, conditions in natural form `x = clip(x + slack, low,
-high)`: roots by Gauss-Newton steps. Nothing here asks the market.
+Unknowns are logarithms of free prices, levels and accounts; conditions have the natural form `x = clip(x + slack, low,
+high)`. Roots are found by Gauss-Newton steps, and small steps along each condition where these fail. Nothing here asks
+the market.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics import allocation
-from simulator.economics.agents import Consumers
-from simulator.economics.economy import Economy, Production
+from simulator.economics.economy import Economy
 from simulator.economics.firm_layout import sum_by
 from simulator.economics.forms import Array
 from simulator.economics.price_bounds import PriceBounds, held
+from simulator.economics.ties import set_valued
+from simulator.references.deadweight_loss import deadweight_loss
+from simulator.references.served import Plans, Served, Serving, Sides, part_of, planned
 
 TOLERANCE = 1e-10
 """Largest relative residual of a condition."""
 OFF = 1e-6
 """A market off by more than this part of its larger side is rationed."""
 MOST_UNKNOWNS = 400
-"""With more unknowns than that slopes by differences take too long."""
+"""With more unknowns slopes by differences take too long."""
 MOST_STEPS, HALVINGS, LONGEST = 100, 20, 2.0
-MOST_PASSES = 2_000
-"""So often what is made is passed on, at most, until it does not change."""
 DIFFERENCE = 1e-7
 ROUNDS, SMALL_STEPS, RELAXATION = 4, 300, 0.1
 """So often so many small steps, of this part of the way, are gone before Newton's are tried again."""
-NODES, FARTHEST = 64, 40
-"""Of Gauss's quadrature of a loss; so many powers of e prices are looked for."""
-
-
-Sides = tuple[NDArray[np.bool_], NDArray[np.bool_]]
-"""Which goods are short for all, and for those who come first, `(goods,)` each."""
-
-
-class Served(NamedTuple):
-    """What comes of plans: the fractions of purchases and sales served `(goods,)`, and of those of makers of constant
-    returns, who come `first`; what firms get `(edges,)` and are refused, make `(firms,)` and do not sell `(outlets,)`,
-    and their `cash_flow` `(firms,)`; which goods are `short` for all, and for those who come first.
-    """
-
-    purchases: Array
-    first: Array
-    sales: Array
-    inputs: Array
-    unserved: Array
-    outputs: Array
-    unsold: Array
-    cash_flow: Array
-    short: NDArray[np.bool_]
-    first_short: NDArray[np.bool_]
-
-
-class Members(NamedTuple):
-    """What the members of a cohort plan at prices `faced` `(goods,)`: `income` `(rows,)` and, `(rows, goods)` each, a
-    `bundle`, and what of it is `wanted` or `offered` beyond what is owned.
-    """
-
-    cohort: Consumers
-    faced: Array
-    income: Array
-    bundle: Array
-    wanted: Array
-    offered: Array
-
-
-class Rest(NamedTuple):
-    """Everything at a vector: prices, plans and what comes of them."""
-
-    prices: Array
-    levels: Array
-    accounts: tuple[Array, ...]
-    production: Production
-    members: tuple[Members, ...]
-    demand: Array
-    supply: Array
-    served: Served
 
 
 @dataclass(frozen=True)
 class FixPriceEquilibrium:
-    """Prices `(goods,)` of which some are `held` off their markets' clearing, and what is done at them.
+    """What everybody `planned`, what was `served` of it, and which markets are `held` off `(goods,)`, not clearing at
+    their prices.
 
-    `accounts` are `(rows,)` for each cohort. `consumption` is `(cohorts, goods)`, `inputs` `(edges,)`, `outputs`
-    `(firms,)`, `levels` `(levels,)`. `rationed` tells for AGENT.GOOD what was planned less what was served, of
-    purchases or, where the good is left over, of sales. `shadow_prices` `(goods,)` are what a unit is worth to its users at the
-    quantities that they got, not a number where nobody uses any. The `deadweight_loss` in money is, summed over held
-    markets, the area between marginal value and marginal cost from the quantity used to that at which both meet, each
-    market alone and all else as it is here: what is lost because too little is used. That those who get a good may be
-    others than those who value it most is not counted. `residual` is the largest of all conditions'.
+    `consumption` is `(cohorts, goods)`. `rationed` tells for AGENT.GOOD what was planned less what was served, of
+    purchases or, where the good is left over, of sales. `shadow_prices` `(goods,)` are what a unit is worth to its
+    users at the quantities that they got, not a number where nobody uses any. The `deadweight_loss` in money is added
+    up over held markets (see there). `residual` is the largest of all conditions.
     """
 
-    prices: Array
+    planned: Plans
+    served: Served
     held: NDArray[np.bool_]
-    demand: Array
-    supply: Array
-    accounts: tuple[Array, ...]
-    levels: Array
-    inputs: Array
-    outputs: Array
     consumption: Array
-    purchases_served: Array
-    sales_served: Array
     rationed: dict[str, float]
     shadow_prices: Array
     deadweight_loss: float
     residual: float
-    _rest: Rest = field(repr=False)
+
+    @property
+    def prices(self) -> Array:
+        """Prices, `(goods,)`."""
+        return self.planned.prices
 
 
 @np.errstate(all="ignore")
 def fix_price_equilibria(economy: Economy, rule: PriceRule, starts: Sequence[Array]) -> list[FixPriceEquilibrium]:
     """The fix-price equilibria reached from `starts` `(goods,)`, of which the first has the prices that are fixed, at
     which some market is held off; none where no held price keeps a market from clearing, or nothing comes to rest
-    (somebody earns what it can spend on nothing).
+    (somebody earns what it can spend on nothing). Not looked for where tastes are linear, or many earn.
     """
     problem, found = _Problem(economy, rule, starts[0]), list[FixPriceEquilibrium]()
-    if problem.size > MOST_UNKNOWNS:
-        return found
-    for start in starts:
-        root, residual = problem.root(start) or (None, 0.0)
-        if root is None or not problem.held(root).any():
+    few = problem.size <= MOST_UNKNOWNS and not set_valued(economy)
+    for start in starts if few else ():
+        root = problem.root(start)
+        if root is None or not problem.held(plans := problem.plans(root)).any():
             continue
-        if not any(np.allclose(root.prices, each.prices, rtol=OFF, atol=0.0) for each in found):
-            found.append(problem.described(root, residual))
+        if not any(np.allclose(plans.prices, each.prices, rtol=OFF, atol=0.0) for each in found):
+            found.append(problem.described(root, plans))
     return found
 
 
 class _Problem:
-    """Unknowns and conditions of an economy under a rule."""
+    """Unknowns and conditions of an economy under a rule, its fixed prices among `prices` `(goods,)`."""
 
     def __init__(self, economy: Economy, rule: PriceRule, prices: Array) -> None:
-        self.economy, self.first = economy, prices
+        self.economy, self.prices = economy, prices
         self.free = np.flatnonzero(rule.free & ~economy.is_outside)
         self.fixed = ~rule.free & ~economy.is_outside
-        # A price that is nothing but the unit of all others is no control.
+        # A price that is nothing but the unit of all others controls no market.
         self.controlled = ~(self.fixed & rule.unknowns(economy).relative_only)
-        nothing = np.full(len(economy.goods), np.inf)
-        self.by_law = PriceBounds(-nothing, nothing) if economy.bounds is None else economy.bounds
+        nothing = np.full(len(prices), np.inf)
+        self.bounds = PriceBounds(-nothing, nothing) if economy.bounds is None else economy.bounds
         self.lowest = np.maximum(rule.lowest(economy.bounds), 1e-300)[self.free]
-        self.highest = self.by_law.cap[self.free]
+        self.highest = self.bounds.cap[self.free]
         self.low, self.high = np.log(self.lowest), np.log(self.highest)
         self.carries = [
             not cohort.unlimited and (cohort.saves or bool(cohort.earns.any())) for cohort in economy.consumers
         ]
         rows = [cohort.size for cohort, carries in zip(economy.consumers, self.carries, strict=True) if carries]
         self.ends = np.cumsum([len(self.free), len(economy.level_firm), *rows])
-        self.size = int(self.ends[-1])
-        first_served = np.zeros(len(economy.firm_entry), dtype=bool)
-        first_served[economy.level_firm] = True
-        self.first_served = first_served[economy.edge_firm]
-        self.at_home = (~economy.is_outside[economy.outlet_good]).astype(float)
-        edges, outlets = economy.input_output_pairs
-        own = economy.edge_good[edges] == economy.outlet_good[outlets]
-        self.own_edges, self.own_outlets = edges[own], outlets[own]
+        self.size, self.levels = int(self.ends[-1]), slice(len(self.free), int(self.ends[1]))
+        self.money = np.ones(self.size - self.levels.stop)
+        self.serve = Serving(economy)
 
-    def root(self, start: Array) -> tuple[Rest, float] | None:
-        """The rest near prices and its largest residual, None if none is reached."""
-        self.money = np.ones(self.size - int(self.ends[1]))
+    def root(self, start: Array) -> Array | None:
+        """The rest that is reached from prices, `(unknowns,)`; None if none is."""
         x = np.concatenate([np.log(np.maximum(start, 1e-300))[self.free], np.ones(self.size - len(self.free))])
-        x[self.ends[1] :] = 0.0
+        x[self.levels.stop :] = 0.0
         x = self._within(x)
-        begun = self.at(x)
+        begun = self.plans(x)
         incomes = [each.income for each, carries in zip(begun.members, self.carries, strict=True) if carries]
-        worth = float(begun.prices @ np.maximum(begun.demand, begun.supply))
-        self.money = np.maximum(np.concatenate([np.zeros(0), *incomes]), 1e-3 * worth)
+        least = 1e-3 * float(begun.prices @ begun.scale)
+        self.money = np.maximum(np.concatenate([np.zeros(0), *incomes]), least)
         for _ in range(ROUNDS):
-            root = self._newton(x)
-            if root is not None:
-                return root
+            x, residual = self._newton(x)
+            if residual <= TOLERANCE:
+                return x
             x = self._relaxed(x)
         return None
 
-    def _newton(self, x: Array) -> tuple[Rest, float] | None:
-        """The rest that Gauss-Newton steps lead to from a vector, and its largest residual."""
-        value = self.residual(x)
+    def _newton(self, x: Array) -> tuple[Array, float]:
+        """Where Gauss-Newton steps lead from a vector, and the largest residual there; back to it if nowhere."""
+        first, value = x, self.residual(x)
         for _ in range(MOST_STEPS):
-            if not value.any():
-                break
-            slopes = self._slopes(x)
-            better = self._better(x, value, slopes) if np.isfinite(slopes).all() else None
+            slopes = self._slopes(x) if value.any() else value
+            better = self._better(x, value, slopes) if value.any() and np.isfinite(slopes).all() else None
             if better is None:
                 break
             x, value = better
         residual = float(np.abs(value).max(initial=0.0))
-        return (self.at(x), residual) if residual <= TOLERANCE else None
-
-    def _relaxed(self, x: Array) -> Array:
-        """Where many small steps lead, each along its own condition."""
-        for _ in range(SMALL_STEPS):
-            moved = self._within(x - RELAXATION * self.residual(x)[: self.size])
-            if not np.isfinite(moved).all():
-                break
-            x = moved
-        return x
+        return (x if residual <= TOLERANCE else first), residual
 
     def _better(self, x: Array, value: Array, slopes: Array) -> tuple[Array, Array] | None:
         """A vector with a smaller sum of squares of conditions, and these; None if there is none along the step."""
@@ -226,118 +153,58 @@ class _Problem:
 
     def _slopes(self, x: Array) -> Array:
         """How conditions move with unknowns, away from a bound, by differences on one piece."""
-        here = self.at(x).served
-        like = here.short, here.first_short
-        value, columns = self.residual(x, like), list[Array]()
+        sides = self.serve(self.plans(x)).sides
+        value, columns = self.residual(x, sides), list[Array]()
         for place in range(self.size):
             by = -DIFFERENCE if place < len(self.free) and x[place] + DIFFERENCE > self.high[place] else DIFFERENCE
             moved = x.copy()
             moved[place] += by
-            columns.append((self.residual(moved, like) - value) / by)
+            columns.append((self.residual(moved, sides) - value) / by)
         return np.reshape(columns, (self.size, len(value))).T
 
+    def _relaxed(self, x: Array) -> Array:
+        """Where many small steps lead, each along its own condition."""
+        for _ in range(SMALL_STEPS):
+            moved = self._within(x - RELAXATION * self.residual(x)[: self.size])
+            if not np.isfinite(moved).all():
+                break
+            x = moved
+        return x
+
     def _within(self, x: Array) -> Array:
-        prices, levels = len(self.free), int(self.ends[1])
-        inside = x.copy()
+        inside, prices = x.copy(), len(self.free)
         inside[:prices] = np.clip(x[:prices], self.low, self.high)
-        inside[prices:levels] = np.maximum(x[prices:levels], 0.0)
+        inside[self.levels] = np.maximum(x[self.levels], 0.0)
         return inside
 
-    def at(self, x: Array, like: Sides | None = None) -> Rest:
-        """Everything at a vector, on the short sides of another one if these are given."""
-        economy, prices = self.economy, self.first.copy()
-        logarithms = x[: len(self.free)]
+    def plans(self, x: Array) -> Plans:
+        """What everybody plans at a vector."""
+        prices, logarithms = self.prices.copy(), x[: len(self.free)]
         # What lies at a bound is there exactly.
         bound = np.where(logarithms >= self.high, self.highest, self.lowest)
         between = (logarithms > self.low) & (logarithms < self.high)
         prices[self.free] = np.where(between, np.exp(logarithms), bound)
-        parts = np.split(x, self.ends[:-1])[1:]
-        money, carried = np.split(self.money, self.ends[2:-1] - self.ends[1]), iter(parts[1:])
-        given = iter(money)
-        accounts = tuple(
-            next(carried) * next(given) if carries else np.zeros(cohort.size)
-            for cohort, carries in zip(economy.consumers, self.carries, strict=True)
-        )
-        production, members, demand, supply = self.planned(prices, parts[0], accounts)
-        served = self._served(prices, production, members, like)
-        return Rest(prices, parts[0], accounts, production, members, demand, supply, served)
+        money = x[self.levels.stop :] * self.money
+        carried = iter(np.split(money, self.ends[2:-1] - self.levels.stop))
+        accounts = [
+            next(carried) if carries else np.zeros(cohort.size)
+            for cohort, carries in zip(self.economy.consumers, self.carries, strict=True)
+        ]
+        return planned(self.economy, prices, x[self.levels], accounts)
 
-    def planned(
-        self, prices: Array, levels: Array, accounts: Sequence[Array]
-    ) -> tuple[Production, tuple[Members, ...], Array, Array]:
-        """What everybody plans, and planned demand and supply `(goods,)`."""
-        economy = self.economy
-        production = economy.production(prices, economy.first_guess(), levels)
-        members = tuple(self._members(prices, production.profits, accounts))
-        consumption = sum((each.cohort.weight * each.bundle.sum(axis=0) for each in members), np.zeros(len(prices)))
-        return production, members, *economy.totals(prices, consumption, production.inputs, production.outputs)
-
-    def _members(self, prices: Array, profits: Array, accounts: Sequence[Array]) -> Iterator[Members]:
-        for number, (cohort, account) in enumerate(zip(self.economy.consumers, accounts, strict=True)):
-            faced, income = (
-                self.economy.user_prices.consumer_prices(number, prices),
-                cohort.income(prices, profits, account),
-            )
-            bundle = cohort.utility.demand(faced, income)
-            excess = bundle - cohort.endowment
-            yield Members(cohort, faced, income, bundle, np.maximum(excess, 0.0), np.maximum(-excess, 0.0))
-
-    def _served(self, prices: Array, production: Production, members: Sequence[Members], like: Sides | None) -> Served:
-        """What is passed on where everything has been made of what was passed on; the short sides are those of another
-        vector, if one is given: slopes are those of one piece.
-        """
-        economy, nothing = self.economy, np.zeros(len(prices))
-        wanted = sum((each.cohort.weight * each.wanted.sum(axis=0) for each in members), nothing)
-        offers = sum((each.cohort.weight * each.offered.sum(axis=0) for each in members), economy.supply)
-        made, outside = production.outputs, economy.is_outside
-        for _ in range(MOST_PASSES):
-            everything = economy.made_at(prices, made)
-            stock, kept = everything * self.at_home, np.zeros(len(production.inputs))
-            if len(self.own_edges):
-                own = np.minimum(production.inputs[self.own_edges], stock[self.own_outlets])
-                np.add.at(kept, self.own_edges, own)
-                np.subtract.at(stock, self.own_outlets, own)
-            ordered = production.inputs - kept
-            before = economy.over_edges(np.where(self.first_served, ordered, 0.0))
-            later = economy.over_edges(np.where(self.first_served, 0.0, ordered)) + wanted
-            offered = offers + economy.over_outlets(stock)
-            short, first_short = (before + later > offered, before > offered) if like is None else like
-            first = np.where(first_short, _part(offered, before), 1.0)
-            rest = np.where(first_short, 0.0, offered - before)
-            purchases = np.where(short, _part(rest, later), 1.0)
-            sales = np.where(short, 1.0, _part(before + later, offered))
-            first, purchases, sales = (np.where(outside, 1.0, each) for each in (first, purchases, sales))
-            filled = np.where(self.first_served, first[economy.edge_good], purchases[economy.edge_good])
-            inputs = kept + ordered * filled
-            following = allocation.outputs(economy, inputs)
-            settled = np.allclose(following, made, rtol=1e-15, atol=0.0)
-            made = following
-            if settled:
-                break
-        sold = stock * sales[economy.outlet_good]
-        delivered = sold + economy.made_at(prices, made) * (1.0 - self.at_home)
-        cash_flow = economy.user_prices.cash_flow(prices, delivered, ordered * filled)
-        unserved, unsold = ordered * (1.0 - filled), stock - sold
-        return Served(purchases, first, sales, inputs, unserved, made, unsold, cash_flow, short, first_short)
-
-    def residual(self, x: Array, like: Sides | None = None) -> Array:
+    def residual(self, x: Array, sides: Sides | None = None) -> Array:
         """The conditions: markets, levels, accounts, and all money where none comes from outside."""
-        rest = self.at(x, like)
-        short = _part(rest.demand - rest.supply, np.maximum(rest.demand, rest.supply))[self.free]
-        prices, levels = (x[: len(self.free)], x[len(self.free) : self.ends[1]])
-        production = rest.production
-        profit = _part(
-            production.unit_revenues - production.unit_costs,
-            np.maximum(production.unit_revenues, production.unit_costs),
-        )
-        markets = prices - np.clip(prices + short, self.low, self.high)
-        activities = levels - np.maximum(levels + profit, 0.0)
-        gaps = [gap for gap, carries in zip(self._money_gaps(rest), self.carries, strict=True) if carries]
+        plans = self.plans(x)
+        served, (*_, revenue, cost) = self.serve(plans, sides), plans.production
+        prices, levels = x[: len(self.free)], x[self.levels]
+        markets = prices - np.clip(prices + plans.relative_excess[self.free], self.low, self.high)
+        activities = levels - np.maximum(levels + part_of(revenue - cost, np.maximum(revenue, cost)), 0.0)
+        gaps = [gap for gap, carries in zip(self._money_gaps(plans, served), self.carries, strict=True) if carries]
         people = -np.concatenate([np.zeros(0), *gaps]) / self.money
-        everything = sum(
-            each.cohort.weight * account.sum() for each, account in zip(rest.members, rest.accounts, strict=True)
-        )
-        total = np.array([everything / self.money.sum()]) if self._closed else np.zeros(0)
+        total = np.zeros(0)
+        if self._closed:
+            pairs = zip(plans.members, plans.accounts, strict=True)
+            total = np.array([sum(each.cohort.weight * account.sum() for each, account in pairs) / self.money.sum()])
         return np.concatenate([markets, activities, people, total])
 
     @cached_property
@@ -345,137 +212,61 @@ class _Problem:
         """Whether all money is somebody's account: it neither comes nor goes."""
         return self.economy.homogeneous and any(self.carries)
 
-    def _money_gaps(self, rest: Rest) -> Iterator[Array]:
+    def _money_gaps(self, plans: Plans, served: Served) -> Iterator[Array]:
         """By how much each account would change, `(rows,)` for each cohort."""
         entries = len(self.economy.firms)
-        earned = np.bincount(self.economy.firm_entry, rest.served.cash_flow, entries)
-        for each, account in zip(rest.members, rest.accounts, strict=True):
-            cohort, served = each.cohort, rest.served
-            saved = each.offered @ (rest.prices * served.sales) - each.wanted @ (each.faced * served.purchases)
-            saved = saved + cohort.budget + (cohort.owns @ earned if entries else 0.0)
+        earned = sum_by(self.economy.firm_entry, served.cash_flow, entries)
+        for each, account in zip(plans.members, plans.accounts, strict=True):
+            cohort = each.cohort
+            saved = each.offered @ (plans.prices * served.sales) - each.wanted @ (each.faced * served.purchases)
+            saved = saved + cohort.budget + cohort.owns @ earned
             if cohort.saves:
-                lapses: Array | float = 0.0
+                yield saved
             elif cohort.utility.needs_income:
-                lapses = np.clip(account + saved, 0.0, cohort.budget)
+                yield saved - np.clip(account + saved, 0.0, cohort.budget)
             else:
-                lapses = np.maximum(account + saved, 0.0)
-            yield saved - lapses
+                yield saved - np.maximum(account + saved, 0.0)
 
-    def held(self, rest: Rest) -> NDArray[np.bool_]:
+    def held(self, plans: Plans) -> NDArray[np.bool_]:
         """Which markets do not clear at a price that is held, `(goods,)`."""
-        off = np.abs(rest.demand - rest.supply) > OFF * np.maximum(rest.demand, rest.supply)
-        bound = held(rest.prices, rest.demand - rest.supply, *self.by_law)
-        return off & (self.fixed | bound)
+        excess = plans.demand - plans.supply
+        return (np.abs(excess) > OFF * plans.scale) & (self.fixed | held(plans.prices, excess, *self.bounds))
 
-    def described(self, rest: Rest, residual: float) -> FixPriceEquilibrium:
+    def described(self, x: Array, plans: Plans) -> FixPriceEquilibrium:
         """What there is to tell of a rest."""
-        served, held_off = rest.served, self.held(rest)
-        consumption = [
-            each.cohort.weight * (each.bundle - each.wanted * (1.0 - served.purchases)).sum(axis=0)
-            for each in rest.members
+        economy, served, off = self.economy, self.serve(plans), self.held(plans)
+        eaten = [each.total(each.consumed(served.purchases)) for each in plans.members]
+        consumption = np.stack(eaten) if eaten else np.zeros((0, len(plans.prices)))
+        used = allocation.used(economy, served.inputs, consumption.sum(axis=0))
+        lost = [
+            deadweight_loss(economy, plans, at, float(used[at]))
+            for at in np.flatnonzero(off & self.controlled).tolist()
         ]
-        eaten = np.stack(consumption) if consumption else np.zeros((0, len(rest.prices)))
-        used = allocation.used(self.economy, served.inputs, eaten.sum(axis=0))
-        return FixPriceEquilibrium(
-            rest.prices,
-            held_off,
-            rest.demand,
-            rest.supply,
-            rest.accounts,
-            rest.levels,
-            served.inputs,
-            served.outputs,
-            eaten,
-            served.purchases,
-            served.sales,
-            dict(self._rationed(rest)),
-            self._worth(rest, eaten.sum(axis=0)),
-            sum(self._loss(rest, good, used[good]) for good in np.flatnonzero(held_off & self.controlled).tolist()),
-            residual,
-            rest,
-        )
+        rationed = dict(self._rationed(plans, served))
+        worth = self._worth(plans, served, consumption.sum(axis=0))
+        residual = float(np.abs(self.residual(x)).max(initial=0.0))
+        return FixPriceEquilibrium(plans, served, off, consumption, rationed, worth, sum(lost, 0.0), residual)
 
-    def _rationed(self, rest: Rest) -> Iterator[tuple[str, float]]:
+    def _rationed(self, plans: Plans, served: Served) -> Iterator[tuple[str, float]]:
         """AGENT.GOOD, and what was planned less what was served."""
-        economy, served, goods = self.economy, rest.served, len(rest.prices)
-        missing = [
-            (
-                firm.name,
-                sum_by(economy.edge_good[edges], served.unserved[edges], goods)
-                + sum_by(economy.outlet_good[outlets], served.unsold[outlets], goods),
-            )
-            for firm, edges, outlets in zip(economy.firms, economy.edge_rows, economy.outlet_rows, strict=True)
-        ]
-        for each in rest.members:
+        economy, goods = self.economy, len(plans.prices)
+        missing = list[tuple[str, Array]]()
+        for firm, edges, outlets in zip(economy.firms, economy.edge_rows, economy.outlet_rows, strict=True):
+            refused = sum_by(economy.edge_good[edges], served.unserved[edges], goods)
+            missing.append((firm.name, refused + sum_by(economy.outlet_good[outlets], served.unsold[outlets], goods)))
+        for each in plans.members:
             refused = each.wanted * (1.0 - served.purchases) + each.offered * (1.0 - served.sales)
-            missing.append((each.cohort.name, each.cohort.weight * refused.sum(axis=0)))
+            missing.append((each.cohort.name, each.total(refused)))
         for name, by_good in missing:
-            for good in np.flatnonzero(by_good > OFF * np.maximum(rest.demand, rest.supply)).tolist():
+            for good in np.flatnonzero(by_good > OFF * plans.scale).tolist():
                 yield f"{name}.{economy.goods[good]}", float(by_good[good])
 
-    def _worth(self, rest: Rest, consumption: Array) -> Array:
+    def _worth(self, plans: Plans, served: Served, consumption: Array) -> Array:
         """What a unit of each good is worth to its users, `(goods,)`."""
-        inputs, served = rest.served.inputs, rest.served
-        products = allocation.marginal_products(self.economy, rest.prices, inputs)
-        bid = np.zeros(len(rest.prices))
-        for each in rest.members:
-            got = each.bundle - each.wanted * (1.0 - served.purchases)
+        products = allocation.marginal_products(self.economy, plans.prices, served.inputs)
+        bid = np.zeros(len(plans.prices))
+        for each in plans.members:
+            got = each.consumed(served.purchases)
             worth = allocation.worth(each.cohort, each.faced, each.income, got, objective=False).bid
-            bid += each.cohort.weight * worth * _part(rest.prices, each.faced)
-        return allocation.bids(self.economy, rest.prices, inputs, consumption, products, bid)
-
-    def _loss(self, rest: Rest, good: int, used: float) -> float:
-        """The area between marginal value and marginal cost of a good from the quantity `used` on; not a number where
-        no price clears the market, or makers of constant returns have no marginal cost.
-        """
-        makers = self.economy.outlet_firm[self.economy.outlet_good == good]
-        if np.isin(makers, self.economy.level_firm).any():
-            return np.nan
-        curves, price = _Curves(self, rest, good), float(rest.prices[good])
-        clears = curves.crossing(price, lambda demand, supply: demand - supply)
-        if not np.isfinite(clears) or float(curves(clears)[0]) <= used * (1.0 + OFF):
-            return 0.0 if np.isfinite(clears) else np.nan
-        highest = curves.crossing(clears, lambda demand, _: demand - used)
-        lowest = curves.crossing(clears, lambda _, supply: used - supply)
-        places, weights = np.polynomial.legendre.leggauss(NODES)
-        total = 0.0
-        for side, low, high in ((1, lowest, clears), (0, clears, highest)):
-            at = 0.5 * (high + low) + 0.5 * (high - low) * places
-            total += 0.5 * (high - low) * float(weights @ [curves(each)[side] - used for each in at.tolist()])
-        return total
-
-
-class _Curves:
-    """Planned demand and supply of a good as functions of its price, all else as it is at a rest."""
-
-    def __init__(self, problem: _Problem, rest: Rest, good: int) -> None:
-        self._problem, self._rest, self._good = problem, rest, good
-
-    def __call__(self, price: float) -> tuple[float, float]:
-        prices, rest = self._rest.prices.copy(), self._rest
-        prices[self._good] = price
-        demand, supply = self._problem.planned(prices, rest.levels, rest.accounts)[-2:]
-        return float(demand[self._good]), float(supply[self._good])
-
-    def crossing(self, price: float, gap: Callable[[float, float], float]) -> float:
-        """Where a falling gap between both is 0, from a price on, up or down; 0 if it is below 0 down to there, not a
-        number if it never falls below.
-        """
-        from scipy.optimize import brentq
-
-        def at(logarithm: float) -> float:
-            return gap(*self(float(np.exp(logarithm))))
-
-        here = float(np.log(price))
-        way = 1.0 if at(here) > 0 else -1.0
-        for _ in range(FARTHEST):
-            if at(here + way) * way <= 0:
-                ends = sorted((here, here + way))
-                return float(np.exp(brentq(at, *ends, xtol=1e-14, rtol=1e-14)))
-            here += way
-        return np.nan if way > 0 else 0.0
-
-
-def _part(values: Array, of: Array) -> Array:
-    """Quotients, 0 where there is nothing."""
-    return np.divide(values, of, out=np.zeros(np.shape(of)), where=of > 0)
+            bid += each.cohort.weight * worth * part_of(plans.prices, each.faced)
+        return allocation.bids(self.economy, plans.prices, served.inputs, consumption, products, bid)
