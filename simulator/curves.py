@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.arguments import refuse
+from simulator.economics.economy import Economy
 from simulator.figures.frames import read_table
 from simulator.kinds.names import composed
 from simulator.options import one_of
@@ -70,9 +71,24 @@ def _curve(folder: Path, scenario: Scenario, path: Any, good: str, tick: int | N
         refuse(
             f"--curves: found a price of {price:g} at tick {at}; expected prices of all goods, that of {good} above 0"
         )
+    levels = _levels(folder, economy, at) if economy.level_firm.size else None
     around = price * SPAN ** np.linspace(-1, 1, POINTS)
     with np.errstate(all="ignore"):
-        plans = [economy.balance(np.where(np.arange(len(goods)) == place, other, quoted)) for other in around]
+        moved = (np.where(np.arange(len(goods)) == place, other, quoted) for other in around)
+        plans = [economy.balance(prices, levels=levels) for prices in moved]
     columns = {"good": good, "tick": at, "market_price": price, "price": around}
     sides = {side: [getattr(each, side)[place] for each in plans] for side in ("demand", "supply")}
     return pd.DataFrame({**columns, **sides})
+
+
+def _levels(folder: Path, economy: Economy, at: int) -> Any:
+    """The activity levels in a tick, `(levels,)`, as agents.csv tells them."""
+    agents = read_table(folder / "agents.csv")
+    known = dict[str, float]()
+    if len(agents):
+        of_tick = agents[agents["tick"] == at]
+        known = dict(zip(of_tick["agent"], of_tick["level"], strict=True))
+    names = economy.level_names
+    if missing := [name for name in names if names.count(name) > 1 or name not in known]:
+        refuse(f"{folder}: found no level of {missing[0]} at tick {at}; expected agents.csv with one for each firm")
+    return np.array([known[name] for name in names])

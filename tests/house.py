@@ -162,6 +162,7 @@ ROOMS = {
     "simulator.studies.fit_model": "FitModel",
     "simulator.studies.fit_search": "Search",
     "simulator.studies.fit_study": "FitFile NumberFile load_fit",
+    "simulator.curves": "asked write_curves",
     "simulator.studies.observed": "observable place_of",
     "simulator.studies.by_dask": "Tasks by_dask rows_of_sent",
     "simulator.studies.families": "FEWEST Group grouped rows_side_by_side",

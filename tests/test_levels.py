@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from tests.builders import market_of, tick_of
 from tests.economies import FARM_AND_BAKERY
 from tests.faults import Inject
-from tests.house import GradientPath, load, reference, simulate
+from tests.house import GradientPath, asked, load, observable, place_of, reference, run_to_disk, simulate, write_curves
+from tests.published import CASES, CONSTANT_RETURNS
 
-CASES = Path(__file__).parent / "cases"
 ACTIVITY = {"activity": {"rate": 0.1}}
 SHEEP: dict[str, Any] = {
     "goods": ["grass", "labour", "wool", "mutton", "cloth"],
@@ -183,11 +184,9 @@ def test_general_exchange_has_no_saddle_path() -> None:
 @pytest.mark.parametrize("trade", ["at_equilibrium", "every_tick"])
 @pytest.mark.parametrize("name", ["varian_18_2", "leontief_1966", "shoven_whalley", "network"])
 def test_a_published_economy_clears_at_its_published_prices(name: str, trade: str) -> None:
-    from tests.test_production_cases import PUBLISHED
-
     run = simulate(case(name, trade=trade, run={"ticks": 2000, "tolerance": 1e-8}))
     assert run.summary["outcome"] == "cleared"
-    prices, levels = PUBLISHED[name]
+    prices, levels = CONSTANT_RETURNS[name]
     last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")
     scale = prices["labour"] / last["price"]["labour"]
     for good, price in prices.items():
@@ -318,6 +317,29 @@ def test_levels_and_unit_profits_are_written() -> None:
     residual = np.maximum(residual, plans.levels * np.abs(plans.unit_profits) / worth).max()
     assert run.ticks["max_relative_unit_profit"].iloc[-1] == pytest.approx(residual, rel=1e-9)
     assert run.ticks[["rotation_index", "cosine_home", "dominant_mode"]].isna().all().all()
+
+
+def test_what_is_made_is_observed_good_by_good() -> None:
+    scenario = load({**SHEEP, "trade": "at_equilibrium"})
+    economy, markets = scenario.economy, scenario.markets
+    plans = economy.balance(np.array([1.0, 1.0, 2.0, 0.5, 1.5]), levels=np.array([2.0, 3.0]))
+    seen = observable(economy, markets, plans)
+    yields = economy.user_prices.yields(plans.prices)
+    made = {"shepherd.output.wool": 2 * yields[0], "shepherd.output.mutton": 2 * yields[1], "weaver.output.cloth": 6}
+    for quantity, amount in made.items():
+        assert seen[place_of(economy, markets, f"firms.{quantity}")] == pytest.approx(amount, rel=1e-12)
+
+
+def test_curves_are_drawn_at_the_levels_of_their_tick(tmp_path: Path) -> None:
+    run_to_disk(load(case("leontief_1966", run={"ticks": 10})), tmp_path / "run")
+    write_curves(tmp_path / "run", asked("cloth@5,wheat"))
+    curves = pd.read_csv(tmp_path / "run" / "curves.csv")
+    recorded = pd.read_csv(tmp_path / "run" / "trajectory.csv").set_index(["tick", "good"])
+    for (tick, good), curve in curves.groupby(["tick", "good"]):
+        here = curve.iloc[len(curve) // 2]
+        assert here[["price", "demand", "supply"]].to_numpy() == pytest.approx(
+            recorded.loc[(tick, good), ["price", "demand", "supply"]].to_numpy(), rel=1e-9
+        )
 
 
 def test_who_has_no_levels_has_no_such_columns() -> None:

@@ -121,18 +121,22 @@ def read_observations(file: Path, *, several: bool) -> tuple[Columns, list[Obser
 
 def observable(economy: Economy, markets: UserMarkets, plans: MarketPlans) -> Array:
     """All that may be observed of plans in one vector: prices, demand and supply of goods, then for each consumer what
-    it consumes, for each firm what it uses, and what it makes.
+    it consumes, for each firm what it uses of each good, and what it makes of each.
     """
     goods, firms = len(markets.goods), len(economy.firms)
     entry = economy.firm_entry[economy.edge_firm]
     used = np.bincount(entry * goods + markets.good[economy.edge_good], plans.inputs, firms * goods).astype(float)
+    # A good that is not rival is one product, whatever the number of its markets.
+    products = economy.outlet_firm * goods + markets.good[economy.outlet_good]
+    made = economy.made_at(plans.prices, plans.outputs) / np.bincount(products)[products]
+    makers = economy.firm_entry[economy.outlet_firm] * goods + markets.good[economy.outlet_good]
     return np.concatenate(
         [
             markets.sum_over_users(plans.prices),
             *(markets.mean_over_users(each, plans.prices) for each in (plans.demand, plans.supply)),
             markets.total_over_users(plans.consumption).ravel(),
             used,
-            np.bincount(economy.firm_entry, plans.outputs, firms).astype(float),
+            np.bincount(makers, made, firms * goods).astype(float),
         ]
     )
 
@@ -167,7 +171,9 @@ def place_of(economy: Economy, markets: UserMarkets, quantity: str) -> int | str
     if what != "output":
         return first + number * count + at
     makes = [markets.name_of(outlet) for outlet in economy.firms[number].outputs]
-    return first + len(firms) * count + number if good in makes else unknown("output", good, dict.fromkeys(makes))
+    return (
+        first + (len(firms) + number) * count + at if good in makes else unknown("output", good, dict.fromkeys(makes))
+    )
 
 
 def places_of(
