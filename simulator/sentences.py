@@ -80,6 +80,7 @@ SPECS: Mapping[str, Callable[[Any], str]] = {
     "all": lambda count: "both" if count == 2 else "all",
     "All": lambda count: "Both" if count == 2 else f"All {count}",
     "s": lambda count: "" if count == 1 else "s",
+    "um": lambda count: "um" if count == 1 else "a",
 }
 """How a fact is written after a colon, beside Python's own ways: `{gap:gap}`, `{goods:names}`, `tick{ticks:s}`."""
 
@@ -308,12 +309,22 @@ LEARNING = (
 """What is said of a market that learns."""
 
 SOLVED = (
-    Sentence("none_found", "no equilibrium found from {starts} start{starts:s}", lambda f: f.equilibria == 0),
-    Sentence("came_nearest", "the smallest residual is {best:.2g}", lambda f: f.equilibria == 0),
-    Sentence("runs_away", "{runaway} runs to {towards}", lambda f: f.equilibria == 0),
+    Sentence(
+        "none_found",
+        "no equilibrium found from {starts} start{starts:s}",
+        lambda f: f.equilibria == 0 and f.fix_price == 0,
+    ),
+    Sentence("came_nearest", "the smallest residual is {best:.2g}", lambda f: f.equilibria == 0 and f.fix_price == 0),
+    Sentence("runs_away", "{runaway} runs to {towards}", lambda f: f.equilibria == 0 and f.fix_price == 0),
     Sentence("one_found", "1 equilibrium found from {starts} start{starts:s}", lambda f: f.equilibria == 1),
     Sentence("no_other", "there is no other", lambda f: f.equilibria == 1 and f.all_found),
     Sentence("some_found", "{equilibria} equilibria found from {starts} starts", lambda f: f.equilibria > 1),
+    Sentence(
+        "held",
+        "{fix_price} fix-price equilibri{fix_price:um} found, not competitive: the price of {held:names} is held and "
+        "the long side rationed",
+        lambda f: f.fix_price > 0,
+    ),
     Sentence(
         "relative",
         "only relative prices matter, and the sum of all is that of the initial ones",

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simulator.errors import RunFolderError
 from simulator.records.market_facts import objective
 from simulator.records.planned import planner_lines, planner_record
@@ -17,6 +19,7 @@ from simulator.records.report import plain, versions
 from simulator.records.solution import solution_lines, solution_records, solution_table, solved
 from simulator.records.table import Table
 from simulator.references.equilibrium import STARTS, Search, search
+from simulator.references.rationing import FixPriceEquilibrium, fix_price_equilibria
 from simulator.scenario import NOTHING, Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.schedulers.table import plans
@@ -128,12 +131,13 @@ def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solut
             raise UnsolvableError(f"{where}: found no linear programme for a planner: {reason}") from None
     with one_thread():
         found = search(economy, scenario.rule, [scenario.initial_prices], many=starts, seed=scenario.run.seed)
-    each = solved(economy, markets, found.equilibria)
+        fix_price = fix_price_equilibria(economy, scenario.rule, [scenario.initial_prices]) if found.held else []
+    each = solved(economy, markets, found.equilibria, fix_price)
     count, expected = len(each), scenario.expected_equilibria
     as_expected = count in expected if expected else count > 0
     summary = {
         "name": scenario.name,
-        "sentence": "; ".join(said(SOLVED, _facts(scenario, found, None if as_expected else expected))),
+        "sentence": "; ".join(said(SOLVED, _facts(scenario, found, fix_price, None if as_expected else expected))),
         "equilibria": count,
         "starts": found.starts,
         "missing": found.missing,
@@ -159,11 +163,14 @@ def check_planned(scenario: Scenario) -> None:
         raise UnsolvableError(f"{where}: {found}; did you mean simulator run {where}?")
 
 
-def _facts(scenario: Scenario, found: Search, expected: Sequence[int] | None) -> dict[str, Any]:
+def _facts(
+    scenario: Scenario, found: Search, fix_price: Sequence[FixPriceEquilibrium], expected: Sequence[int] | None
+) -> dict[str, Any]:
     """What the sentence about the equilibria is made of."""
     equilibria, markets, unknowns = found.equilibria, scenario.markets, scenario.rule.unknowns(scenario.economy)
     facts: dict[str, Any] = {name: getattr(found, name) for name in ("starts", "all_found", "missing", "given_up")}
-    facts |= {"equilibria": len(equilibria), "level_free": unknowns.level_free}
+    facts |= {"equilibria": len(equilibria), "fix_price": len(fix_price), "level_free": unknowns.level_free}
+    facts["held"] = sorted({markets.names[at] for each in fix_price for at in np.flatnonzero(each.held).tolist()})
     facts |= {"numeraire": scenario.numeraire, "indices": sum(each.index for each in equilibria)}
     facts["unknown"] = sum(each.index == 0 for each in equilibria)
     facts["objective"] = objective(scenario.economy)

@@ -383,14 +383,14 @@ CASES = {
         {"test_accuracy": 0.978}, {"test_accuracy": math.nan}, "Of the patterns held out 97.8 % are decided right"
     ),
     "SOLVED none_found": Case(
-        {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "no equilibrium found from 15 starts"
+        {"equilibria": 0, "fix_price": 0, "starts": 15}, {"equilibria": 1}, "no equilibrium found from 15 starts"
     ),
     "SOLVED came_nearest": Case(
-        {"equilibria": 0, "best": 2.345e-7}, {"equilibria": 1}, "the smallest residual is 2.3e-07"
+        {"equilibria": 0, "fix_price": 0, "best": 2.345e-7}, {"equilibria": 1}, "the smallest residual is 2.3e-07"
     ),
     "SOLVED runs_away": Case(
-        {"equilibria": 0, "runaway": "the price of y", "towards": "zero"},
-        {"equilibria": 1},
+        {"equilibria": 0, "fix_price": 0, "runaway": "the price of y", "towards": "zero"},
+        {"fix_price": 1},
         "the price of y runs to zero",
     ),
     "SOLVED one_found": Case({"equilibria": 1, "starts": 15}, {"equilibria": 2}, "1 equilibrium found from 15 starts"),
@@ -400,6 +400,11 @@ CASES = {
         {"equilibria": 2, "level_free": True},
         {"level_free": False},
         "only relative prices matter, and the sum of all is that of the initial ones",
+    ),
+    "SOLVED held": Case(
+        {"fix_price": 1, "held": ["flats"]},
+        {"fix_price": 0},
+        "1 fix-price equilibrium found, not competitive: the price of flats is held and the long side rationed",
     ),
     "SOLVED counted_in": Case({"equilibria": 1, "numeraire": "x"}, {"equilibria": 0}, "the price of x is 1"),
     "SOLVED missing": Case(

@@ -14,6 +14,7 @@ import pytest
 from tests.house import SOLVED_KINDS, SOLVED_SUMMARY, UnsolvableError, dump, main, solve
 from tests.published import CRUSOE, THREE, consumer
 
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Called = Callable[..., tuple[int, str, str]]
 NOTHING: dict[str, Any] = {
     "goods": ["x", "y"],
@@ -82,7 +83,8 @@ def test_every_key_and_kind_is_listed(call: Called) -> None:
     found = solve(THREE.scenario)
     crusoe = solve(CRUSOE.scenario)
     assert [*found.summary] == [*SOLVED_SUMMARY]
-    kinds = {*found.equilibria["kind"], *crusoe.equilibria["kind"]}
+    capped = solve(SCENARIOS / "rent_control.yaml")
+    kinds = {*found.equilibria["kind"], *crusoe.equilibria["kind"], *capped.equilibria["kind"]}
     assert kinds < {*SOLVED_KINDS}
     for name in (*SOLVED_SUMMARY, *SOLVED_KINDS):
         assert f"\n  {name} " in listed
@@ -189,11 +191,32 @@ def test_where_money_leaves_the_market_of_the_numeraire_is_judged_too() -> None:
     assert solve({**leak, "consumers": [ann]}).summary["equilibria"] == 0
 
 
+def test_at_a_cap_the_long_side_is_rationed_and_that_is_said_to_be_no_competitive_equilibrium(call: Called) -> None:
+    """Rent control: what one more flat is worth is above the rent, and less is let than where the market clears."""
+    code, out, _ = call("solve", str(SCENARIOS / "rent_control.yaml"))
+    assert code == 0
+    assert "1 fix-price equilibrium found, not competitive: the price of flats is held" in out
+    capped = solve(SCENARIOS / "rent_control.yaml")
+    (record,) = capped.summary["found"]
+    assert (record["competitive"], record["held"], record["index"]) == (False, ["flats"], None)
+    assert record["price"]["flats"] == 1
+    assert record["shadow_price"]["flats"] > 2
+    assert record["deadweight_loss"] > 1
+    missing = capped.of("rationed")[1]
+    assert [*missing.index] == ["students.flats", "families.flats"]
+    wanted = capped.of("consumption")[1].filter(like="flats").sum() + missing.sum()
+    assert wanted > 4 * record["quantity"]["flats"]
+    free = solve(SCENARIOS / "rent_control.yaml", settings={"goods.flats.cap": 3})
+    assert free.summary["found"][0]["competitive"]
+    assert free.of("rationed").empty
+    assert free.summary["found"][0]["quantity"]["flats"] > record["quantity"]["flats"]
+
+
 def test_no_price_is_found_above_its_cap() -> None:
     capped = {"goods": {"flats": {"cap": 1}, "money": {}}, "numeraire": "money"}
     ann = consumer("ann", {"cobb_douglas": {"flats": 0.5, "money": 0.5}}, endowment={"money": 30, "flats": 10})
-    found = solve({**capped, "consumers": [ann]})
-    assert (found.prices.loc["flats"] <= 1).all() if found.summary["equilibria"] else True
+    (record,) = solve({**capped, "consumers": [ann]}).summary["found"]
+    assert (record["competitive"], record["price"]["flats"]) == (False, 1)
     assert solve({**capped, "goods": {"flats": {"cap": 4}, "money": {}}, "consumers": [ann]}).prices.loc[
         "flats", 1
     ] == (pytest.approx(3))

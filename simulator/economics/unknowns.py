@@ -254,8 +254,8 @@ class Unknowns:
         return self.displacement(plans, active)
 
     def held_off(self, plans: MarketPlans) -> NDArray[np.bool_]:
-        """Which markets do not clear at a price that is fixed, other than that which all others are told in and Walras's
-        law sees to, `(goods,)`.
+        """Which markets do not clear at a price that is fixed, other than that which all others are told in and
+        Walras's law sees to, `(goods,)`.
         """
         off = np.abs(plans.excess_demand) > SAME * plans.scale
         return self.fixed & off & (not self.relative_only)

@@ -271,13 +271,16 @@ SOLVED_KINDS = {
     "income": "of CONSUMER; of a cohort the mean",
     "utility": "of CONSUMER; of a cohort the mean",
     "consumption": "CONSUMER.GOOD: how much of it is consumed, by a whole cohort",
+    "rationed": "AGENT.GOOD at a held price: what was planned less what was served; of a whole cohort",
+    "shadow_price": "of GOOD at a held price: what one more unit is worth to its users",
+    "deadweight_loss": "at held prices, without a name: what is lost in money because too little is used",
     "index": "without a name: sign of det(-J), +1 or -1; empty where it is not known",
 }
 """What `kind` may be in equilibria.csv."""
 SOLVED_SUMMARY = {
     "name": "the scenario's name",
     "sentence": "what was found",
-    "equilibria": "how many equilibria were found",
+    "equilibria": "how many equilibria were found, those of fix prices among them",
     "starts": "from how many starts",
     "missing": "whether some are missing, by their indices",
     "given_up": "whether the search was ended early",

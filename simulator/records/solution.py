@@ -7,7 +7,7 @@ earns a profit, none that loses is run; everybody has what it earns, and spends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,9 +15,12 @@ import numpy as np
 from simulator.economics.clearing import market_residuals, relative_unit_profit
 from simulator.economics.rows import over_blocks
 from simulator.records.columns import SOLVED
+from simulator.records.rationed_solution import fix_price_rows
 from simulator.records.report import lined_up, plain
+from simulator.records.solution_row import Row
 from simulator.records.table import Table, names
 from simulator.references.adjoint import equilibrium_adjoints
+from simulator.references.equilibrium import Equilibrium
 from simulator.sentences import SETTLES
 
 if TYPE_CHECKING:
@@ -25,26 +28,21 @@ if TYPE_CHECKING:
     from simulator.economics.economy import Economy, MarketPlans
     from simulator.economics.forms import Array
     from simulator.economics.user_markets import UserMarkets
-    from simulator.references.equilibrium import Equilibrium
+    from simulator.references.rationing import FixPriceEquilibrium
 
 CONDITIONS = {"price": "market", "level": "activity", "income": "budget"}
 """What the condition of each kind of row is called that has a residual."""
-
-
-class Row(NamedTuple):
-    """A row of equilibria.csv: what it is, of whom or what, and how far its condition is from holding."""
-
-    kind: str
-    name: str
-    value: float
-    residual: float = np.nan
+TOLD = ("price", "level", "unit_profit", "profit", "income", "utility", "rationed", "shadow_price")
+"""Kinds of rows that the summary has by name."""
+OF_ONE_KIND = ("index", "stable", "spectral_radius", "starts", "continuum", "adjoint", "held", "deadweight_loss")
+"""What is known of competitive equilibria alone, or of those at fixed prices."""
 
 
 class Solved(NamedTuple):
     """An equilibrium as it is told: its number, itself and its rows."""
 
     number: int
-    found: Equilibrium
+    found: Equilibrium | FixPriceEquilibrium
     rows: list[Row]
 
     def by_kind(self, kind: str) -> dict[str, float]:
@@ -57,14 +55,22 @@ class Solved(NamedTuple):
         worst: dict[str, dict[str, Any]] = {}
         for row in self.rows:
             condition = CONDITIONS.get(row.kind)
-            if condition is not None and not row.residual <= worst.get(condition, {}).get("residual", -1.0):
+            if condition is not None and row.residual > worst.get(condition, {}).get("residual", -1.0):
                 worst[condition] = {"residual": row.residual, "worst": row.name}
         return worst
 
 
-def solved(economy: Economy, markets: UserMarkets, found: Iterable[Equilibrium]) -> list[Solved]:
-    """The equilibria of an economy, numbered, with their rows."""
-    return [Solved(number, each, _rows(economy, markets, each)) for number, each in enumerate(found, 1)]
+def solved(
+    economy: Economy,
+    markets: UserMarkets,
+    competitive: Sequence[Equilibrium],
+    fix_price: Sequence[FixPriceEquilibrium] = (),
+) -> list[Solved]:
+    """The equilibria of an economy, numbered, with their rows; those at fixed prices last."""
+    rows = [*(_rows(economy, markets, each) for each in competitive)]
+    rows += [[*fix_price_rows(economy, markets, each)] for each in fix_price]
+    found = enumerate(zip([*competitive, *fix_price], rows, strict=True), 1)
+    return [Solved(number, each, its) for number, (each, its) in found]
 
 
 def solution_table(solutions: Iterable[Solved]) -> Table:
@@ -127,49 +133,79 @@ def _consumer_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, w
 
 def solution_records(economy: Economy, markets: UserMarkets, solutions: Iterable[Solved]) -> list[dict[str, Any]]:
     """Every equilibrium as plain data: prices, quantities and adjoints by good, levels, incomes and utilities by name,
-    its certificate, index and stability, and how many starts led there.
+    its certificate, index and stability, how many starts led there; at prices that are held who is rationed, and what
+    that costs.
     """
     records: list[dict[str, Any]] = []
     for each in solutions:
-        found, plans = each.found, each.found.balance
-        adjoints = markets.sum_over_users(equilibrium_adjoints(economy, plans))
-        along = None if found.direction is None else dict(zip(markets.names, found.direction.tolist(), strict=True))
-        quantities = markets.mean_over_users(plans.demand, plans.prices)
+        found = each.found
+        of_its_kind = (
+            _of_competitive(economy, markets, found)
+            if isinstance(found, Equilibrium)
+            else {
+                "held": [name for name, held in zip(markets.names, found.held.tolist(), strict=True) if held],
+                "quantity": _by_good(markets, np.minimum(found.planned.demand, found.planned.supply), found.prices),
+                "deadweight_loss": found.deadweight_loss,
+            }
+        )
         record = {
             "equilibrium": each.number,
+            "competitive": isinstance(found, Equilibrium),
             "residual": found.residual,
             "certificate": each.certificate,
-            "index": found.index,
-            "stable": found.stable,
-            "spectral_radius": found.spectral_radius,
-            "starts": found.starts,
-            "continuum": along,
-            "price": each.by_kind("price"),
-            "quantity": dict(zip(markets.goods, quantities.tolist(), strict=True)),
-            "adjoint": dict(zip(markets.goods, adjoints.tolist(), strict=True)),
-            **{kind: each.by_kind(kind) for kind in ("level", "unit_profit", "profit", "income", "utility")},
+            **dict.fromkeys(OF_ONE_KIND),
+            **of_its_kind,
+            **{kind: each.by_kind(kind) for kind in TOLD},
         }
         records.append(plain(record))
     return records
 
 
+def _of_competitive(economy: Economy, markets: UserMarkets, found: Equilibrium) -> dict[str, Any]:
+    plans, along = found.balance, found.direction
+    adjoints = markets.sum_over_users(equilibrium_adjoints(economy, plans)).tolist()
+    return {
+        "index": found.index,
+        "stable": found.stable,
+        "spectral_radius": found.spectral_radius,
+        "starts": found.starts,
+        "continuum": None if along is None else dict(zip(markets.names, along.tolist(), strict=True)),
+        "quantity": _by_good(markets, plans.demand, plans.prices),
+        "adjoint": dict(zip(markets.goods, adjoints, strict=True)),
+    }
+
+
+def _by_good(markets: UserMarkets, quantities: Array, prices: Array) -> dict[str, float]:
+    return dict(zip(markets.goods, markets.mean_over_users(quantities, prices).tolist(), strict=True))
+
+
 def solution_lines(record: Mapping[str, Any]) -> list[str]:
     """An equilibrium as text: a heading, a line for each good, firm and consumer, and its certificate."""
-    radius, starts = record["spectral_radius"], record["starts"]
-    known = "" if radius is None else f" (spectral radius {radius:.4f})"
-    index = f"index {record['index']:+d}" if record["index"] else "index not known"
-    lines = [
-        f"equilibrium {record['equilibrium']}: residual {record['residual']:.1e}, {index}, the price rule "
-        f"{SETTLES[record['stable']]} here{known}; {starts} start{'' if starts == 1 else 's'} led here"
-    ]
+    lines = [f"equilibrium {record['equilibrium']}: {'; '.join(_heading(record))}"]
     if record["continuum"]:
         along = ", ".join(f"{good} {part:+.3g}" for good, part in record["continuum"].items() if part)
         lines.append(f"  not isolated: a continuum; log prices move together along {along}")
-    lines += _table("good", {"price": "price", "quantity": "quantity", "adjoint": "derivative"}, record)
+    columns = {"price": "price", "quantity": "quantity", "adjoint": "derivative", "shadow_price": "shadow price"}
+    lines += _table("good", columns, record)
     lines += _table("firm", {"level": "level", "unit_profit": "unit profit", "profit": "profit"}, record)
     lines += _table("consumer", {"income": "income", "utility": "utility"}, record)
+    lines += _table("rationed", {"rationed": "goes without"}, record)
+    if record["deadweight_loss"] is not None:
+        lines.append(f"  deadweight loss {record['deadweight_loss']:.9g}")
     worst = (f"{name} {each['residual']:.1e} ({each['worst']})" for name, each in record["certificate"].items())
-    return [*lines, f"  largest residual of each kind: {', '.join(worst)}"]
+    return [*lines, f"  largest residual of each kind: {', '.join(worst)}"] if record["certificate"] else lines
+
+
+def _heading(record: Mapping[str, Any]) -> Iterator[str]:
+    residual, radius, starts = (record[name] for name in ("residual", "spectral_radius", "starts"))
+    if not record["competitive"]:
+        yield f"of fix prices, not competitive: the price of {', '.join(record['held'])} is held"
+        yield f"residual {residual:.1e}"
+        return
+    known = "" if radius is None else f" (spectral radius {radius:.4f})"
+    index = f"index {record['index']:+d}" if record["index"] else "index not known"
+    yield f"residual {residual:.1e}, {index}, the price rule {SETTLES[record['stable']]} here{known}"
+    yield f"{starts} start{'' if starts == 1 else 's'} led here"
 
 
 def _table(of: str, columns: Mapping[str, str], record: Mapping[str, Any]) -> list[str]:
