@@ -54,7 +54,7 @@ ROOMS = {
     "simulator.economics.production": "Production",
     "simulator.economics.quasilinear": "Quadratic QuasiLinear",
     "simulator.economics.shared_goods": "SharedGoods",
-    "simulator.economics.stone_geary": "StoneGeary",
+    "simulator.economics.stone_geary": "StoneGeary StoneGearyWithCorners",
     "simulator.economics.taste": "Taste",
     "simulator.economics.technology": "FormulaTechnology HomotheticTechnology Plan Technology",
     "simulator.economics.transformation": "CET",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.forms import Array, Form, Leontief
-from simulator.economics.means import outer_sum
+from simulator.economics.forms import Array, CobbDouglas, Form, Leontief
+from simulator.economics.means import in_proportion, outer_sum
 from simulator.economics.taste import Taste
 
 
@@ -31,7 +31,7 @@ class StoneGeary(Taste):
         if ((subsistence > 0) & ~self.taste.wanted).any():
             raise ValueError("subsistence of a good without a share; expected a share of it too")
         object.__setattr__(self, "subsistence", subsistence)
-        object.__setattr__(self, "below", Leontief(subsistence))
+        object.__setattr__(self, "below", Leontief(np.maximum(subsistence, 0.0)))
 
     @property
     def wanted(self) -> NDArray[np.bool_]:
@@ -54,7 +54,7 @@ class StoneGeary(Taste):
 
     def dual_demand(self, prices: Array, income: Array) -> Array:
         """Roy's identity."""
-        left = income - self.below.unit_cost(prices)
+        left = income - self.below.unit_cost(prices) - np.einsum("ag,g->a", np.minimum(self.subsistence, 0.0), prices)
         bundle = self.subsistence + self.taste.bought(prices, np.maximum(left, 0.0))
         poor = (left < 0)[:, None]
         return np.where(poor, self.below.bought(prices, income), bundle) if poor.any() else bundle
@@ -92,14 +92,16 @@ class StoneGeary(Taste):
     def _parts(self, beyond: Array, quantities: Array, prices: Array) -> Array:
         """`h_i(x - g) x_i / h(x - g)`, `(n, goods)`: marginal values count for all of a good, subsistence included."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            whole = np.where((self.subsistence > 0) & (beyond > 0), quantities / beyond, 1.0)
+            whole = np.where((self.subsistence != 0) & (beyond > 0), quantities / beyond, 1.0)
         return self.taste.value_shares(beyond, prices) * whole
 
     def value_shares(self, quantities: Array, prices: Array) -> Array:
-        """As the marginal values of `h`; of a bundle that lacks subsistence as those of `min_i x_i/g_i`."""
+        """As the marginal values of `h`, in its shares where nothing is consumed; of a bundle that lacks subsistence as
+        those of `min_i x_i/g_i`.
+        """
         beyond, lacks = self._beyond(quantities)
         parts = self._parts(beyond, quantities, prices)
-        parts = parts / parts.sum(axis=-1, keepdims=True)
+        parts = in_proportion(parts, self.taste.value_shares(beyond, prices))
         return np.where(lacks[:, None], self.below.value_shares(quantities, prices), parts) if lacks.any() else parts
 
     def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
@@ -111,3 +113,72 @@ class StoneGeary(Taste):
             return worth
         part = np.where(lacks, self.below.value(quantities), 0.0)
         return np.where(lacks, part * self.below.unit_cost(prices), worth)
+
+
+@dataclass(frozen=True)
+class StoneGearyWithCorners(StoneGeary):
+    """The same with Cobb-Douglas `h` and some `g` below 0: a good that one can do without.
+
+    With `y` to spend in shares, `p_i g_i + a_i y` is spent on each good, or nothing where that is below 0: `y` is where
+    all this adds up to the income. Whoever buys of some goods only has the taste of these.
+    """
+
+    taste: CobbDouglas
+
+    def _only(self, bought: NDArray[np.bool_]) -> StoneGeary:
+        """The taste without the goods that nothing is bought of, `(n, goods)`."""
+        shares = CobbDouglas(np.where(bought, self.taste.shares, 0.0))
+        return StoneGeary(shares, np.where(bought, self.subsistence, 0.0))
+
+    def _terms(self, prices: Array) -> tuple[Array, Array]:
+        """`p_i g_i` and the `y` from which on a good is bought, endless for one that is not wanted, `(rows, goods)`."""
+        fixed, shares = self.subsistence * prices, self.taste.shares
+        with np.errstate(divide="ignore", invalid="ignore"):
+            begins = np.where(fixed < 0, -fixed / shares, 0.0)
+        return fixed, np.where(self.taste.wanted, begins, np.inf)
+
+    def _bought(self, prices: Array, income: Array) -> StoneGeary:
+        """Goods are left out until something would be spent on each of the others; the one wanted first stays."""
+        (fixed, begins), shares = self._terms(prices), self.taste.shares
+        first = begins == begins.min(axis=-1, keepdims=True)
+        bought = np.broadcast_to(self.taste.wanted, (len(income), len(prices)))
+        for _ in prices:
+            spent = np.where(bought, shares, 0.0).sum(axis=-1)
+            level = (income - np.where(bought, fixed, 0.0).sum(axis=-1)) / spent
+            bought = bought & ((level[:, None] > begins) | (begins == 0) | first)
+        return self._only(bought)
+
+    def demand(self, prices: Array, income: Array) -> Array:
+        return self._bought(prices, income).demand(prices, income)
+
+    def dual_demand(self, prices: Array, income: Array) -> Array:
+        """Spending is the largest of `sum p_i g_i + a_i y` over sets of goods, so `y` the least that any set asks for:
+        of sets in the order in which goods are first bought.
+        """
+        fixed, begins = self._terms(prices)
+        order = np.argsort(begins, axis=-1, kind="stable")
+        costs = np.cumsum(np.take_along_axis(fixed, order, axis=-1), axis=-1)
+        shares = np.cumsum(np.take_along_axis(self.taste.shares, order, axis=-1), axis=-1)
+        level = np.min((income[:, None] - costs) / shares, axis=-1, keepdims=True)
+        bought = (level > begins) | (begins == begins.min(axis=-1, keepdims=True)) | (self.subsistence > 0)
+        return self._only(bought).dual_demand(prices, income)
+
+    def surplus(self, prices: Array, income: Array) -> Array:
+        return self.utility(self.demand(prices, income), income)
+
+    def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
+        return self._bought(prices, income).jacobian(prices, income, income_slope)
+
+    def worth(self, quantities: Array, prices: Array, income: Array) -> Array:
+        """As ever, with the marginal utility of money from the goods bought: `h(x - g)` times their shares over what
+        they cost beyond `g`. Of the poor it is that of somebody who can just buy subsistence.
+        """
+        income = np.maximum(income, (1.0 + 1e-9) * self.below.unit_cost(prices))
+        some = self._bought(prices, income)
+        left = income - np.einsum("ag,g->a", some.subsistence, prices)
+        shares = np.where(some.taste.wanted, self.taste.shares, 0.0)
+        money = self.surplus(prices, income) * shares.sum(axis=-1) / left
+        beyond, lacks = self._beyond(quantities)
+        gained = self.taste.value(beyond) * self._parts(beyond, quantities, prices).sum(axis=-1)
+        part = np.where(lacks, self.below.value(quantities), 0.0)
+        return np.where(lacks, part * self.below.unit_cost(prices), gained / money)

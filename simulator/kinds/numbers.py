@@ -63,6 +63,7 @@ class Bound:
     def expected(self) -> str:
         """In words."""
         least = f"above {self.least:g}" if self.strict else f"of at least {self.least:g}"
+        least = least if np.isfinite(self.least) else "that are finite"
         below = f" and below {self.under:g}" if np.isfinite(self.under) else ""
         return f"numbers {least}{below}" + (f" and at most {self.most:g}" if np.isfinite(self.most) else "")
 
@@ -164,6 +165,9 @@ Returns = Annotated[
     AfterValidator(_not_increasing),
     bounded(Bound(0.0, strict=True, most=1.0)),
 ]
+AnyNumber = Annotated[Annotated[float, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(Bound())]
+Numbers = dict[GoodName, AnyNumber]
+"""Numbers of either sign by good."""
 Amounts = dict[GoodName, AnyAmount]
 """Numbers by good."""
 PositiveAmounts = dict[GoodName, AnyPositive]

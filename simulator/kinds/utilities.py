@@ -18,10 +18,10 @@ from simulator.kinds.entry import Chosen, Complaint, Entry, Known, Name, OneOf, 
 from simulator.kinds.formulas import FormulaText
 from simulator.kinds.nests import Nest, Tree
 from simulator.kinds.numbers import (
-    Amounts,
     AnyPositive,
     AnyRho,
     Dirichlet,
+    Numbers,
     PositiveAmounts,
     SharesByName,
     WantedAmounts,
@@ -175,7 +175,7 @@ class StoneGeary(Entry):
     meaning: ClassVar[str] = "prod (x - g)^a: subsistence g comes first, what is left is spent in shares a"
     example: ClassVar[str] = "{shares: GOODS, subsistence: {FIRST: 0.1}}"
     shares: WantedShares = Field(description="parts of what is left that are spent on each good")
-    subsistence: Amounts = Field(description="quantities bought first, by good")
+    subsistence: Numbers = Field(description="quantities bought first, by good; below 0 of what one can do without")
 
     @model_validator(mode="after")
     def _shares_of_all(self) -> Self:
@@ -189,7 +189,10 @@ class StoneGeary(Entry):
 
     def build(self, read: Reader) -> Taste:
         shares = forms.CobbDouglas(read.table(self.shares, "shares"))
-        return stone_geary.StoneGeary(shares, read.table(self.subsistence, "subsistence"))
+        subsistence = read.table(self.subsistence, "subsistence")
+        corners = (subsistence < 0).any()
+        kind = stone_geary.StoneGearyWithCorners if corners else stone_geary.StoneGeary
+        return kind(shares, subsistence)
 
 
 class FormulaOfGoods(Root[FormulaText]):
