@@ -187,7 +187,8 @@ class CohortTick:
     @property
     def kept(self) -> Array:
         """What of their own its members plan to use themselves, `(goods,)`."""
-        return self.consumers.total_endowment - self.totals(None, objective=False).sold
+        owned = self.consumers.total_endowment + self.consumers.owed
+        return owned - self.totals(None, objective=False).sold
 
     def totals(self, fraction: Array | None, *, objective: bool) -> CohortTotals:
         """What the cohort did, for the record, and, if asked for, what it adds to the `objective` and how far its plans

@@ -69,9 +69,9 @@ class Firm:
 class Consumers(Rows):
     """One entry of `count` consumers; what differs among them has a row each, what does not has one row.
 
-    `endowment` `(rows, goods)` arrives every tick; `budget` `(rows,)` is money per tick, infinite for a quasi-linear
-    consumer with an unlimited purse; `owns` `(rows, firm entries)` are one consumer's shares of the profit of all firms
-    of an entry; `saves` keeps what is unspent of a budget.
+    `endowment` `(rows, goods)` arrives every tick, and where it is below 0 has to be delivered; `budget` `(rows,)` is
+    money per tick, infinite for a quasi-linear consumer with an unlimited purse; `owns` `(rows, firm entries)` are one
+    consumer's shares of the profit of all firms of an entry; `saves` keeps what is unspent of a budget.
     """
 
     name: str
@@ -109,6 +109,11 @@ class Consumers(Rows):
     def total_endowment(self) -> Array:
         """What arrives every tick with all of them together, `(goods,)`."""
         return self.total(self.endowment)
+
+    @cached_property
+    def owed(self) -> Array:
+        """What all of them have to deliver every tick, `(goods,)`."""
+        return self.total(np.maximum(-self.endowment, 0.0))
 
     @cached_property
     def total_owned(self) -> Array:

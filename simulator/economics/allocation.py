@@ -138,7 +138,7 @@ def _passed_forward(
     given, given_first = ~economy.is_outside & (planned > 0), ~economy.is_outside & (before > 0)
     fraction, edges = np.ones(planned.shape), np.ones(planned_inputs.shape)
     for _ in range(max(1000, 2 * len(economy.firms))):
-        available = economy.total_supply + economy.made(np.maximum(made, 0.0), yields)
+        available = np.maximum(economy.total_supply + economy.made(np.maximum(made, 0.0), yields), 0.0)
         left = np.maximum(available - before, 0.0) if ranked else available
         fraction = np.divide(left, planned, out=np.ones(planned.shape), where=given)
         edges = fraction[..., economy.edge_good]

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.forms import Array
+from simulator.economics.inside import best_inside, inside_domain
+from simulator.formulas.epigraph import epigraph_of
 from simulator.formulas.formula import Formula
 from simulator.formulas.searches import array_search, search
 from simulator.formulas.tape import ScalarFormula
@@ -65,7 +67,7 @@ def one_input(formula: ScalarFormula, ratio: float, guess: float, first_slope: f
         else:
             inside, known = t, value
             if ratio <= 0.0:
-                gap = 1.0 if slope >= 0.0 else -1.0
+                gap = 1.0 if slope >= ratio else -1.0
             elif slope <= 0.0:
                 gap = -1.0
             elif slope == math.inf:
@@ -133,6 +135,9 @@ def many_inputs(formula: Formula, price: float | Array, input_prices: Array, gue
     """
     if not np.any(price > 0.0):
         return np.zeros(guess.shape)
+    if np.any(input_prices < 0.0):
+        # Who is paid for what is used goes on until more of it does as much harm.
+        return best_inside(epigraph_of(formula), price, input_prices, guess)
     free = ~(input_prices > 0)
     search = _Search(formula, price, np.where(free, 1e-300, input_prices), guess)
     with np.errstate(all="ignore"):
@@ -290,14 +295,3 @@ def solved(systems: Array, right: Array) -> Array:
     except np.linalg.LinAlgError:
         bent = systems + 1e-8 * np.eye(right.shape[-2])
         return np.einsum("aij,ajc->aic", np.linalg.pinv(np.where(np.isfinite(bent), bent, 0.0)), right)
-
-
-def inside_domain(formula: Formula, inputs: Array) -> Array:
-    """The guess, scaled by powers of 2 where the formula or a slope is not a number there."""
-    for power in range(1, 200):
-        outside = ~np.isfinite(formula.value(inputs)) | ~np.isfinite(formula.gradient(inputs)).all(axis=-1)
-        if not outside.any():
-            break
-        factor = 2.0 ** (power if power % 2 else -power)
-        inputs = np.where(outside[:, None], np.where(inputs > 0, inputs, 1.0) * factor, inputs)
-    return inputs

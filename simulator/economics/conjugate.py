@@ -43,7 +43,7 @@ def best_input(formula: ScalarFormula, ratio: float, near: float, first_slope: f
         gap = tangent = math.nan
         if slope == slope:
             inside, known = t, value
-            rises = slope > ratio if ratio > 0.0 else slope >= 0.0
+            rises = slope > ratio if ratio > 0.0 else slope >= ratio
             quotient = slope / ratio if ratio > 0.0 else 0.0
             if 0.0 < quotient < math.inf:
                 gap = math.log(quotient)

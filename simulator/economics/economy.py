@@ -126,8 +126,14 @@ class Economy(FirmLayout):
 
     @cached_property
     def total_supply(self) -> Array:
-        """What arrives every tick before anything is made: supplies and endowments, `(goods,)`."""
+        """What arrives every tick before anything is made: supplies and endowments, `(goods,)`, less what is owed."""
         return self.supply + sum((cohort.total_endowment for cohort in self.consumers), np.zeros(len(self.goods)))
+
+    @cached_property
+    def owed(self) -> Array | None:
+        """What consumers have to deliver every tick, `(goods,)`; None where nobody has to."""
+        owed = sum((cohort.owed for cohort in self.consumers), np.zeros(len(self.goods)))
+        return owed if owed.any() else None
 
     @cached_property
     def homogeneous(self) -> bool:
@@ -247,6 +253,8 @@ class Economy(FirmLayout):
             demand -= np.bincount(makes, np.minimum(made, 0.0), goods)
             made = np.maximum(made, 0.0)
         supply = self.total_supply + np.bincount(makes, made, goods)
+        if self.owed is not None:
+            demand, supply = demand + self.owed, supply + self.owed
         if self.is_outside.any():
             most = np.maximum(demand, supply)
             demand, supply = (np.where(self.is_outside, most, side) for side in (demand, supply))

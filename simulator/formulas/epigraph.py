@@ -8,7 +8,7 @@ section 4.1.3). What is proven of composition makes the two the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from typing import NamedTuple
 
@@ -145,6 +145,12 @@ class Epigraph:
         for place, slope in enumerate(graph.gradient(together, self.names)):
             upper += graph.gradient(slope, self.names)[place:]
         return Tape([self._output, *slopes, *self.conditions, *normals, *upper], [*self.names, "worth of it", *held])
+
+
+@cache
+def epigraph_of(formula: Formula) -> Epigraph:
+    """The epigraph of a formula, made once."""
+    return Epigraph(formula)
 
 
 def grows_without_end(formula: Formula) -> bool:

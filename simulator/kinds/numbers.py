@@ -62,6 +62,8 @@ class Bound:
     @property
     def expected(self) -> str:
         """In words."""
+        if np.isinf(self.least):
+            return "finite numbers"
         least = f"above {self.least:g}" if self.strict else f"of at least {self.least:g}"
         least = least if np.isfinite(self.least) else "that are finite"
         below = f" and below {self.under:g}" if np.isfinite(self.under) else ""
@@ -157,6 +159,7 @@ def _not_increasing(value: float | Draw) -> float | Draw:
 
 AT_LEAST_0, ABOVE_0 = Bound(0.0), Bound(0.0, strict=True)
 AnyAmount = Annotated[Annotated[Amount, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(AT_LEAST_0)]
+AnyNumber = Annotated[Annotated[float, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(Bound())]
 AnyPositive = Annotated[Annotated[Positive, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(ABOVE_0)]
 AnyRho = Annotated[Annotated[float, Field(lt=1), Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(Bound(under=1.0))]
 Returns = Annotated[

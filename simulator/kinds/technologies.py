@@ -16,7 +16,7 @@ from simulator.kinds.distributions import Array
 from simulator.kinds.draws import DrawError, Reader
 from simulator.kinds.entry import Amount, Complaint, Entry, GoodName, Known, Name, Positive, Root, refusal
 from simulator.kinds.nests import Nest, Tree
-from simulator.kinds.numbers import AnyPositive, AnyRho, ByName, Draw, PositiveAmounts, Returns
+from simulator.kinds.numbers import AnyAmount, AnyPositive, AnyRho, ByName, Draw, Returns, WantedAmounts
 from simulator.kinds.wording import number
 
 EXACTLY = 1e-12
@@ -68,7 +68,7 @@ def one_each(*goods: str) -> Products:
 class _OfForm(Entry):
     """`y = A h(x)^r` with a form `h` of degree one."""
 
-    productivity: AnyPositive = Field(1.0, description="A, the factor in front")
+    productivity: AnyAmount = Field(1.0, description="A, the factor in front")
 
     def built(self, read: Reader, form: forms.Form, returns: Array, *, by_benchmark: bool = False) -> Technology:
         """The technology of a form; its level is the output, or counts benchmarks."""
@@ -78,6 +78,9 @@ class _OfForm(Entry):
         if constant.any() and not constant.all():
             found = f"found constant returns for firm {int(np.argmax(constant)) + 1} and less for others"
             raise DrawError(read.path, f"{found}; expected them for all or for none: they plan in different ways")
+        if constant.all() and not productivity.all():
+            found = "found productivity 0 with constant returns, which makes nothing at any cost"
+            raise DrawError(f"{read.above.path}.productivity", f"{found}; expected a number above 0")
         if constant.all():
             unit_output = productivity if by_benchmark else np.ones(1)
             return ConstantReturns(form, productivity, unit_output, read.count)
@@ -98,7 +101,7 @@ class CobbDouglas(_OfOneGood):
 
     meaning: ClassVar[str] = "y = A prod x^a with exponents a that sum to 1 (constant returns) or less"
     example: ClassVar[str] = "{output: LAST, inputs: {FIRST: 0.5}}"
-    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="exponents a, by good used")
+    inputs: WantedAmounts = Field(description="exponents a, by good used")
 
     @model_validator(mode="after")
     def _not_increasing(self) -> Self:
@@ -188,7 +191,7 @@ class Leontief(_OfOneGood):
     meaning: ClassVar[str] = "y = A (min x/a)^r with amounts a of each input, r = 1 (constant returns) or less"
     example: ClassVar[str] = "{output: LAST, returns_to_scale: 0.5, inputs: {FIRST: 1}}"
     returns_to_scale: Returns = Field(description="returns to scale r; 1 are constant")
-    inputs: Annotated[PositiveAmounts, Field(min_length=1)] = Field(description="amounts a for one unit, by good used")
+    inputs: WantedAmounts = Field(description="amounts a for one unit, by good used")
 
     def goods(self) -> tuple[str, ...]:
         return tuple(self.inputs)

@@ -25,6 +25,8 @@ from simulator.slips import meant
 if TYPE_CHECKING:
     from simulator.scenario.build import Scenario
 
+HOMOTHETIC = ("power", "cobb_douglas", "ces", "leontief", "reference")
+"""Technologies that can always use more of each input."""
 MAX_CELLS = 10_000_000
 MOST_NAMES = 10
 SMALL = 0.05
@@ -110,6 +112,7 @@ def check(document: Document, model: ScenarioFile) -> None:
     _shocks(findings)
     _trade(findings)
     _numeraire(findings)
+    _paid_for(findings)
 
 
 def _goods(findings: Findings) -> None:
@@ -155,6 +158,25 @@ def _agents(findings: Findings) -> bool:
             findings.fault((), f"found {cells:,} pairs of agents and goods; expected at most {MAX_CELLS:,}")
             return False
     return True
+
+
+def _paid_for(findings: Findings) -> None:
+    """Goods that the outside pays to have taken, and those who would take them without end."""
+    for good, price in (findings.model.outside or {}).items():
+        if price >= 0 or not findings.sound("outside", good):
+            continue
+        takers = [
+            firm.name
+            for firm in findings.firms.values()
+            if firm.technology is not None and firm.technology.name in HOMOTHETIC and good in firm.inputs
+        ]
+        for consumer in findings.consumers.values():
+            sated = "quadratic" in (consumer.utility.written.get("quasilinear") or ())
+            takers += [consumer.name] if good in consumer.uses and not sated else []
+        if takers:
+            found = f"found a price of {number(price)}, at which {shown(takers[0])} would be paid for all it takes"
+            advice = "expected a number above 0, or a use that does harm beyond some quantity"
+            findings.fault(("outside", good), f"{found} and take it without end; {advice}")
 
 
 def _firm(findings: Findings, path: Steps) -> None:
@@ -298,8 +320,8 @@ def unlikely(models: Sequence[ScenarioFile]) -> Iterator[Fault]:
             sources.update(firm.outputs)
             buyers.update(firm.inputs)
         for consumer in model.consumers:
-            sources.update(consumer.endowment)
-            buyers.update(consumer.uses)
+            sources.update(good for good, amount in consumer.endowment.items() if positive(amount))
+            buyers.update(consumer.uses, (good for good, amount in consumer.endowment.items() if not positive(amount)))
     for said, lacks in (
         ("source of {}; expected somebody who makes, owns or supplies it", buyers - sources),
         ("buyer of {}; expected a firm or a consumer who uses it", sources - buyers),

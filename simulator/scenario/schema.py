@@ -27,12 +27,11 @@ from simulator.kinds.entry import (
     Known,
     Name,
     OneOf,
-    Positive,
     Whole,
     by_shape,
 )
 from simulator.kinds.formulas import MakesText
-from simulator.kinds.numbers import AT_LEAST_0, Amounts, AnyAmount, AnyPositive, Drawn, bounded, draws_in
+from simulator.kinds.numbers import AT_LEAST_0, AnyAmount, AnyNumber, Drawn, bounded, draws_in
 from simulator.kinds.technologies import TECHNOLOGIES, Activity, Products, TechnologyKind, one_each, products_of
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
 from simulator.scenario.run_keys import Run, TickNumber
@@ -84,7 +83,7 @@ class Firm(Entry):
     name: Name = Field(description="name, unique among firms and consumers")
     count: Count | None = Field(None, description="how many of them (default 1)")
     makes: MakesText | None = Field(None, description="what comes out for what goes in: 'bread = 2*sqrt(grain)'")
-    productivity: AnyPositive | None = Field(
+    productivity: AnyAmount | None = Field(
         None, description="what the formula, or what an activity makes, is multiplied by (default 1)"
     )
     technology: AnyTechnology | None = Field(None, description="a kind of technology, in the place of makes")
@@ -157,7 +156,10 @@ class Consumer(Entry):
     name: Name = Field(description="name, unique among firms and consumers")
     count: Count | None = Field(None, description="how many of them (default 1, or the rows of their CSV file)")
     utility: AnyUtility = Field(description="what the consumer wants")
-    endowment: Amounts = Field(default_factory=dict[str, Any], description="quantities that each owns anew every tick")
+    endowment: dict[GoodName, AnyNumber] = Field(
+        default_factory=dict[str, Any],
+        description="quantities that each owns anew every tick; below 0 what each has to deliver",
+    )
     budget: AnyAmount | None = Field(
         None, description="money each receives per tick; a quasi-linear consumer without one spends without limit"
     )
@@ -284,8 +286,9 @@ class ScenarioFile(Entry):
         by_shape("a list of names or a mapping of goods"),
     ] = Field(description="the goods, by name alone or with their market's details")
     numeraire: GoodName | None = Field(None, description="the good whose price stays 1; none: every price moves")
-    outside: dict[GoodName, Positive] = Field(
-        default_factory=dict[str, float], description="goods the outside world trades in any amount, at this price"
+    outside: dict[GoodName, float] = Field(
+        default_factory=dict[str, float],
+        description="goods the outside world trades in any amount, at this price; below 0 it takes them for money",
     )
     supply: dict[GoodName, float] = Field(
         default_factory=dict[str, float], description="quantities that arrive every tick, owned by nobody"

@@ -135,7 +135,8 @@ def _not_negative(findings: Findings) -> None:
     amounts |= {("goods", good, "price"): market.price for good, market in model.markets.items()}
     for path, amount in amounts.items():
         if amount is not None and amount < 0:
-            findings.fault(path, f"found {number(amount)}; expected a number of at least 0")
+            owed = " (what has to be delivered is a consumer's endowment below 0)" if path[0] == "supply" else ""
+            findings.fault(path, f"found {number(amount)}; expected a number of at least 0{owed}")
 
 
 def _rival(findings: Findings) -> None:

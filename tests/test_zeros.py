@@ -1,0 +1,161 @@
+"""Zeros and numbers below 0 that mean something: exponents, budgets, productivities and supplies of 0, what has to be
+delivered, and waste that others take for money.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator import simulate
+from tests.house import ScenarioError, load
+
+AMOUNT, SHARE = st.floats(0.5, 4), st.floats(0.1, 0.9)
+TASTES: tuple[dict[str, Any], ...] = (
+    {"cobb_douglas": {"x": 1, "y": 1}},
+    {"ces": {"elasticity": 0.5, "shares": {"x": 1, "y": 1}}},
+    {"leontief": {"x": 1, "y": 1}},
+    {"linear": {"x": 1, "y": 2}},
+    {"quasilinear": {"log": {"x": 1}}},
+    {"stone_geary": {"shares": {"x": 1, "y": 1}, "subsistence": {"x": 0.1}}},
+)
+
+
+@settings(max_examples=10)
+@given(SHARE, SHARE, AMOUNT, AMOUNT, AMOUNT, st.floats(0.05, 0.4))
+def test_what_has_to_be_delivered_is_bought_first(
+    a: float, b: float, x: float, y: float, z: float, part: float
+) -> None:
+    """Cobb-Douglas exchange: `p_x (X - a x_a - b x_b) = a y_a + b y_b`, also where `x_a` is below 0."""
+    owed = part * x
+    price = (a * (y + 6) + b * z) / (x - owed - b * x + a * owed)
+    people = [
+        {"name": "ann", "utility": {"cobb_douglas": {"x": a, "y": 1 - a}}, "endowment": {"x": -owed, "y": y + 6}},
+        {"name": "ben", "utility": {"cobb_douglas": {"x": b, "y": 1 - b}}, "endowment": {"x": x, "y": z}},
+    ]
+    market = {"goods": ["x", "y"], "numeraire": "y", "consumers": people, "initial_prices": {"x": 0.9 * price}}
+    if price * owed > y + 6:
+        return
+    run = simulate({**market, "run": {"ticks": 6000, "references": "off"}})
+    assert run.summary["outcome"] == "cleared"
+    last = run.trajectory.groupby("good").last()
+    assert last.price["x"] == pytest.approx(price, rel=1e-4)
+    assert last.demand["x"] == pytest.approx(x, rel=1e-4)
+    assert np.abs(run.ticks["goods_imbalance"]).max() < 1e-12
+    assert np.abs(run.ticks["walras_residual"]).max() < 1e-9
+
+
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+def test_members_who_owe_beside_members_who_own(trade: str) -> None:
+    endowment = {"x": {"uniform": [-1, 0.5]}, "y": 4}
+    ces = {"ces": {"elasticity": 0.5, "shares": {"x": 1, "y": 1}}}
+    people = [
+        {"name": "many", "count": 30, "utility": ces, "endowment": endowment},
+        {"name": "few", "count": 10, "utility": {"cobb_douglas": {"x": 1, "y": 1}}, "endowment": {"x": 9, "y": 1}},
+    ]
+    run = simulate({"goods": ["x", "y"], "numeraire": "y", "consumers": people, "trade": trade})
+    assert run.summary["outcome"] == "cleared"
+    assert run.trajectory.groupby("good").last().supply["x"] == pytest.approx(90, abs=3)
+
+
+@pytest.mark.parametrize("taste", TASTES, ids=lambda taste: next(iter(taste)))
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+def test_a_consumer_without_money_buys_nothing(taste: dict[str, Any], trade: str) -> None:
+    rich = {"name": "rich", "utility": {"cobb_douglas": {"x": 1, "y": 1}}, "budget": 3}
+    poor = {"name": "poor", "utility": taste, "budget": 0}
+    market = {"goods": ["x", "y"], "supply": {"x": 1, "y": 2}, "trade": trade, "scheduler": {"form": "additive"}}
+    run = simulate({**market, "consumers": [poor, rich]})
+    assert run.summary["outcome"] == "cleared"
+    last = run.trajectory.groupby("good").last()
+    assert (last.price["x"], last.price["y"]) == pytest.approx((1.5, 0.75), rel=1e-4)
+
+
+FIRMS: tuple[dict[str, Any], ...] = (
+    {"technology": {"cobb_douglas": {"output": "bread", "inputs": {"labour": 0.5, "yeast": 0}}}},
+    {"technology": {"leontief": {"output": "bread", "returns_to_scale": 0.5, "inputs": {"labour": 1, "yeast": 0}}}},
+    {"technology": {"ces": {"output": "bread", "returns_to_scale": 0.5, "inputs": {"labour": 1, "yeast": 0}}}},
+)
+BAKERY: dict[str, Any] = {
+    "goods": ["labour", "yeast", "bread"],
+    "supply": {"labour": 2, "yeast": 1},
+    "consumers": [{"name": "town", "budget": 3, "utility": {"cobb_douglas": {"bread": 1, "yeast": 1}}}],
+}
+
+
+@pytest.mark.parametrize("firm", FIRMS, ids=lambda firm: next(iter(firm["technology"])))
+def test_an_input_of_no_use_is_not_used(firm: dict[str, Any]) -> None:
+    kind, given = next(iter(firm["technology"].items()))
+    if kind == "ces":
+        firm = {"technology": {"ces": {**given, "elasticity": 2}}}
+    without = {"technology": {"power": {"output": "bread", "inputs": {"labour": 0.5}}}}
+    paths = [simulate({**BAKERY, "firms": [{"name": "f", **each}]}).prices for each in (firm, without)]
+    np.testing.assert_allclose(*paths, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        {"technology": {"power": {"output": "bread", "inputs": {"labour": 0.5}, "productivity": 0}}},
+        {"makes": "bread = labour^0.5*yeast^0.2", "productivity": 0},
+        {"makes": "bread = ln(labour)", "productivity": 0},
+        {"makes": "bread = min(3, labour)", "productivity": 0},
+    ],
+)
+def test_a_firm_that_makes_nothing_uses_nothing(idle: dict[str, Any]) -> None:
+    baker = {"name": "baker", "makes": "bread = labour^0.3"}
+    paths = [simulate({**BAKERY, "firms": [baker, *more]}).prices for more in ([], [{"name": "idle", **idle}])]
+    np.testing.assert_array_equal(*paths)
+
+
+WASTE: dict[str, Any] = {
+    "goods": ["ore", "steel", "slag", "heat"],
+    "supply": {"ore": 4},
+    "outside": {"steel": 3, "slag": -1, "heat": 1},
+    "firms": [
+        {"name": "mill", "makes": "steel = slag = ore^0.5"},
+        {"name": "kiln", "makes": "heat = 3*sqrt(slag) - 2*slag"},
+    ],
+    "initial_prices": {"ore": 2},
+}
+
+
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+def test_waste_costs_who_makes_it_and_pays_who_takes_it(trade: str) -> None:
+    """A unit of steel brings 3 and costs 1 to get rid of its slag; the kiln goes on until more slag does harm of 1."""
+    run = simulate({**WASTE, "trade": trade})
+    last = run.trajectory.groupby("good").last()
+    assert run.summary["outcome"] == "cleared"
+    assert last.price["ore"] == pytest.approx((3 - 1) * 0.5 * 4**-0.5, rel=1e-5)
+    assert last.price["slag"] == -1
+    kiln = run.agents[(run.agents.agent == "kiln") & (run.agents.good == "slag")].iloc[-1]
+    assert kiln.input == pytest.approx(1.5**2, rel=1e-9)
+
+
+def test_slag_and_something_else_are_planned_together() -> None:
+    firms = [{"name": "kiln", "makes": "heat = 3*sqrt(slag) - 2*slag + sqrt(ore)"}]
+    run = simulate({**WASTE, "firms": firms})
+    kiln = run.agents[(run.agents.agent == "kiln") & (run.agents.good == "slag")].iloc[-1]
+    assert kiln.input == pytest.approx(1.5**2, rel=1e-9)
+    assert run.summary["outcome"] == "cleared"
+
+
+@pytest.mark.parametrize(
+    ("entry", "who"),
+    [
+        ({"firms": [{"name": "m", "technology": {"power": {"output": "heat", "inputs": {"slag": 0.5}}}}]}, "m"),
+        ({"consumers": [{"name": "c", "utility": {"cobb_douglas": {"slag": 1}}, "budget": 1}]}, "c"),
+    ],
+)
+def test_who_would_take_waste_without_end_is_told(entry: dict[str, Any], who: str) -> None:
+    with pytest.raises(ScenarioError, match=f"{who} would be paid for all it takes"):
+        load({**WASTE, **entry})
+
+
+def test_supply_below_0_is_somebodys_obligation() -> None:
+    ann = {"name": "ann", "utility": {"cobb_douglas": {"x": 1}}, "budget": 1}
+    with pytest.raises(ScenarioError, match="a consumer's endowment below 0"):
+        load({"goods": ["x"], "supply": {"x": -1}, "consumers": [ann]})
