@@ -40,8 +40,10 @@ def test_every_key_has_its_meaning() -> None:
 def test_a_number_may_be_a_distribution_or_a_column() -> None:
     endowment = scenario_schema()["$defs"]["Consumer"]["properties"]["endowment"]
     allowed = endowment["additionalProperties"]["oneOf"]
-    assert {"type": "number", "minimum": 0} in allowed
+    assert {"type": "number"} in allowed
     assert {"$ref": "#/$defs/Draw"} in allowed
+    budget = scenario_schema()["$defs"]["Consumer"]["properties"]["budget"]
+    assert {"type": "number", "minimum": 0} in budget["anyOf"][0]["oneOf"]
     assert {"uniform", "lognormal", "csv", "column"} <= set(scenario_schema()["$defs"]["Draw"]["properties"])
 
 

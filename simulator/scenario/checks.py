@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.extras import MissingExtraError
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.names import alike_names
-from simulator.kinds.numbers import Draw, columns_drawn, draws_in
+from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
 from simulator.kinds.wording import number, one_of, quoted, shown, unknown
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.kept_checks import refuse_kept
@@ -163,6 +163,8 @@ def _agents(findings: Findings) -> bool:
 def _paid_for(findings: Findings) -> None:
     """Goods that the outside pays to have taken, and those who would take them without end."""
     for good, price in (findings.model.outside or {}).items():
+        if price == 0:
+            findings.fault(("outside", good), "found 0; expected a number above 0, or below 0 where taking it is paid")
         if price >= 0 or not findings.sound("outside", good):
             continue
         takers = [
