@@ -234,7 +234,7 @@ def _true(facts: dict[str, Any], simulation: Simulation, residual: float) -> dic
     scenario, verdict, kept = simulation.scenario, simulation.verdict, dict(facts)
     assert verdict is not None
     if scenario.awaits_shocks(facts["ticks"]):
-        kept.pop("missing", None)
+        kept.pop("more_ticks", None)
     for name, settings in changes_advised(facts):
         try:
             tried = trial(scenario, settings)

@@ -245,7 +245,7 @@ MARKET = (
     ),
     Sentence(
         "pace",
-        "At its present pace it would clear after {missing:,} more tick{missing:s}",
+        "At its present pace it would clear after {more_ticks:,} more tick{more_ticks:s}",
         lambda f: f.outcome == "out_of_ticks",
     ),
     Sentence(

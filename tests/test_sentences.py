@@ -289,8 +289,8 @@ CASES = {
         "and a smaller rate may help",
     ),
     "MARKET pace": Case(
-        {"outcome": "out_of_ticks", "missing": 1234},
-        {"missing": None},
+        {"outcome": "out_of_ticks", "more_ticks": 1234},
+        {"more_ticks": None, "missing": True},
         "At its present pace it would clear after 1,234 more ticks",
     ),
     "MARKET level": Case(

@@ -70,7 +70,7 @@ def _missing(facts: Facts, found: Equilibrium) -> dict[str, Any]:
     pace, ends_at = facts.get("pace", math.nan), -math.log(max(found.spectral_radius, 1e-300))
     if not abs(pace - ends_at) <= STEADY * ends_at:
         return {}
-    return {"missing": max(1, math.ceil(facts["way"] / pace))}
+    return {"more_ticks": max(1, math.ceil(facts["way"] / pace))}
 
 
 def changes_advised(facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
