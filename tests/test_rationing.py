@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from tests.house import fix_price_equilibria, load, simulate
+from tests.house import fix_price_equilibria, load, search_equilibria, simulate
 
 Data = dict[str, Any]
 HALF = {"cobb_douglas": {"bread": 1, "cloth": 1}}
@@ -290,3 +290,11 @@ def test_many_unknowns_are_left_alone() -> None:
     }
     scenario = load(TENANTS | {"consumers": [*TENANTS["consumers"], crowd]})
     assert fix_price_equilibria(scenario.economy, scenario.rule, [scenario.initial_prices]) == []
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "activity" not in name])
+def test_the_search_finds_no_competitive_equilibrium_there_and_says_that_a_price_is_held(name: str) -> None:
+    scenario = load(CASES[name])
+    found = search_equilibria(scenario.economy, scenario.rule, [scenario.initial_prices], many=6)
+    assert found.equilibria == []
+    assert found.held
