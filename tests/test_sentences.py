@@ -290,7 +290,7 @@ CASES = {
     ),
     "MARKET pace": Case(
         {"outcome": "out_of_ticks", "more_ticks": 1234},
-        {"more_ticks": None, "missing": True},
+        {"more_ticks": None},
         "At its present pace it would clear after 1,234 more ticks",
     ),
     "MARKET level": Case(
