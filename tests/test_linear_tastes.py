@@ -270,6 +270,7 @@ def test_prices_that_are_not_determined_are_one_equilibrium_that_is_not_isolated
     assert found.direction is not None
     np.testing.assert_allclose(np.abs(found.direction), 1)
     assert found.direction.sum() == pytest.approx(0)
+    assert found.stable is None
     assert 1 / 3 < found.prices[0] / found.prices[1] < 3
 
 

@@ -239,7 +239,7 @@ class _Searching:
     def _at_limit(self, unknowns: Unknowns, limit: LinearEquilibrium) -> Equilibrium:
         """An equilibrium with linear tastes; where somebody is indifferent demand jumps, and stability is not known."""
         plans, radius = limit.plans, float("nan")
-        if not limit.tied:
+        if not limit.tied and limit.direction is None:
             radius = spectral_radius(unknowns, self.rule, plans, unknowns.jacobian(plans), self.effort)
         return Equilibrium(plans, unknowns.residual(plans), limit.index, radius, direction=limit.direction)
 
