@@ -37,6 +37,11 @@ def first_levels(economy: Economy) -> Array:
     return np.concatenate([np.zeros(0), *(np.full(firm.levels, behaviour_of(firm).start) for firm in economy.firms)])
 
 
+def level_rates(economy: Economy) -> Array:
+    """The largest step of each level's logarithm in a tick, `(levels,)`."""
+    return np.concatenate([np.zeros(0), *(np.full(firm.levels, behaviour_of(firm).rate) for firm in economy.firms)])
+
+
 def highest_levels(economy: Economy) -> Array:
     """Levels above these have left every bound, `(levels,)`."""
     return BOUND * np.maximum(1.0, first_levels(economy))

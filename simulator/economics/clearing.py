@@ -43,13 +43,12 @@ def market_residuals(excess_demand: Array, scale: Array, prices: Array, nothing:
     return np.maximum(shortage, glut)
 
 
-def relative_unit_profit(revenues: Array, costs: Array, levels: Array, worth: Array | float) -> Array:
-    """`max_f max((r_f - c_f) / max(r_f, c_f), y_f |r_f - c_f| / W)` `()` of unit revenues, unit costs and levels
-    `(levels,)`: 0 exactly where no activity earns anything and those that lose are idle. `worth` is `W`, the value of
-    all that is traded.
+def unit_profit_residuals(revenues: Array, costs: Array, levels: Array, worth: Array | float) -> Array:
+    """`max((r_f - c_f) / max(r_f, c_f), y_f |r_f - c_f| / W)` of unit revenues, unit costs and levels, `(levels,)`: 0
+    exactly where an activity earns nothing and is idle if it loses. `worth` is `W`, the value of all that is traded.
     """
     gaps, largest = revenues - costs, np.maximum(np.maximum(revenues, costs), 1e-300)
-    return np.maximum(gaps / largest, levels * np.abs(gaps) / np.maximum(worth, 1e-300)).max(initial=0.0)
+    return np.maximum(gaps / largest, levels * np.abs(gaps) / np.maximum(worth, 1e-300))
 
 
 BOTTOM = 1e-9

@@ -1,10 +1,11 @@
 """The unknowns of an equilibrium in one vector of parts, the condition that belongs to each, and how to get nearer.
 
-A part knows where its unknowns lie, their bounds and their conditions: the price of a good clears its market,
-`z <= 0, p >= 0, p z = 0`. Every condition has a `slack` without a unit, `-z/s` of a market: 0 where it binds, above 0
-where the unknown may lie at its lower bound, below 0 where it has to rise. The residual says how far the conditions are
-from holding. It alone can deceive: where a price runs away it shrinks although no equilibrium is near. The Newton
-displacement says how far the unknowns would still have to go.
+A part knows where its unknowns lie, their bounds and their conditions: the price of a good clears its market, `z <= 0,
+p >= 0, p z = 0`; the level of an activity leaves no profit, `pi <= 0, y >= 0, y pi = 0`. Every condition has a `slack`
+without a unit, `-z/s` of a market: 0 where it binds, above 0 where the unknown may lie at its lower bound, below 0
+where it has to rise. The residual says how far the conditions are from holding. It alone can deceive: where a price
+runs away it shrinks although no equilibrium is near. The Newton displacement says how far the unknowns would still have
+to go.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.clearing import market_residuals, newton_displacement
+from simulator.economics.clearing import market_residuals, newton_displacement, unit_profit_residuals
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.price_bounds import held
@@ -25,6 +26,8 @@ from simulator.formulas.in_floats import InFloats, in_arrays, plain
 
 SAME = 1e-6
 """Equilibria whose log prices differ by less than this are one."""
+FOLD = 1e-7
+"""A system of elasticities with a smaller singular value has no index: it is singular, or a fold is near."""
 
 
 class Certificate(NamedTuple):
@@ -50,7 +53,6 @@ class Certificate(NamedTuple):
 class Part(ABC):
     """One kind of unknowns: where they lie in the vector, their names, their bounds, and which may move, `(part,)`."""
 
-    economy: Economy
     where: slice
     names: tuple[str, ...]
     lower: Array
@@ -60,6 +62,10 @@ class Part(ABC):
     """What its conditions are called."""
     relative: ClassVar[bool]
     """Whether a step is one of logarithms."""
+
+    @abstractmethod
+    def values(self, plans: MarketPlans) -> Array:
+        """The values at which plans are made, `(part,)`."""
 
     @abstractmethod
     def left_side(self, plans: MarketPlans) -> Array:
@@ -80,6 +86,9 @@ class Prices(Part):
     condition = "market"
     relative = True
 
+    def values(self, plans: MarketPlans) -> Array:
+        return plans.prices
+
     def left_side(self, plans: MarketPlans) -> Array:
         """`z`."""
         return plans.excess_demand
@@ -92,13 +101,35 @@ class Prices(Part):
         return market_residuals(plans.excess_demand, plans.scale, plans.prices)
 
 
+class Levels(Part):
+    """The level of an activity leaves no profit."""
+
+    condition = "activity"
+    relative = False
+
+    def values(self, plans: MarketPlans) -> Array:
+        return plans.levels
+
+    def left_side(self, plans: MarketPlans) -> Array:
+        """`pi = r - c`."""
+        return plans.unit_profits
+
+    def unit(self, plans: MarketPlans) -> Array:
+        """`max(r, c)`."""
+        return np.maximum(plans.unit_revenues, plans.unit_costs)
+
+    def residuals(self, plans: MarketPlans) -> Array:
+        worth = plans.prices @ plans.scale
+        return unit_profit_residuals(plans.unit_revenues, plans.unit_costs, plans.levels, worth)
+
+
 @dataclass(frozen=True, eq=False)
 class Unknowns:
     """The unknowns of an `economy` in which some prices are `fixed` and none falls below its `floor`, `(goods,)` each,
     or rises above its cap in the economy.
 
-    `parts` says where each kind of them lies in the vector: today there are prices alone. Who asks `often` is answered
-    in plain floats where the economy is small: the texts are written once for these unknowns.
+    `parts` say where each kind of them lies in the vector: prices, then levels of activity. Who asks `often` is
+    answered in plain floats where the economy is small: the texts are written once for these unknowns.
     """
 
     economy: Economy
@@ -107,12 +138,12 @@ class Unknowns:
     often: bool = False
 
     @cached_property
-    def _balance(self) -> InFloats[tuple[Array, Array], MarketPlans] | None:
+    def _balance(self) -> InFloats[tuple[Array, Array, Array], MarketPlans] | None:
         return InFloats(lambda given: self.economy.balance(*given)) if self.often and self.economy.small() else None
 
     @cached_property
     def _slopes(self) -> InFloats[MarketPlans, Array] | None:
-        return InFloats(self.economy.jacobian) if self.often and self.economy.small(slopes=True) else None
+        return InFloats(self._jacobian) if self.often and self.economy.small(slopes=True) else None
 
     @cached_property
     def prices(self) -> Prices:
@@ -121,12 +152,16 @@ class Unknowns:
         # A floor that is no bound only keeps the numbers of a market in range.
         lower = np.zeros(len(goods)) if bounds is None else np.maximum(bounds.floor, 0.0)
         upper = np.full(len(goods), np.inf) if bounds is None else bounds.cap
-        return Prices(self.economy, slice(0, len(goods)), goods, lower, upper, ~self.fixed)
+        return Prices(slice(0, len(goods)), goods, lower, upper, ~self.fixed)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """All parts, in their order."""
-        return (self.prices,)
+        names, goods = self.economy.level_names, len(self.economy.goods)
+        if not names:
+            return (self.prices,)
+        where, none = slice(goods, goods + len(names)), np.zeros(len(names))
+        return self.prices, Levels(where, names, none, none + np.inf, none == 0)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -170,78 +205,100 @@ class Unknowns:
 
     def plans(self, values: Array, guess: Array | None = None) -> MarketPlans:
         """What everybody plans at a vector; `guess` `(edges,)` are inputs near the best ones."""
-        prices = values[self.prices.where]
-        given = (prices, self.economy.first_guess() if guess is None else guess)
+        prices, levels = np.split(values, [len(self.economy.goods)])
+        given = (prices, self.economy.first_guess() if guess is None else guess, levels)
         found = None if self._balance is None else self._balance(plain(given))
         if found is None:
             return self.economy.balance(*given)
         consumption = np.reshape(found.consumption, (-1, len(prices)))
-        return in_arrays(found)._replace(prices=prices, consumption=consumption)
+        return in_arrays(found)._replace(prices=prices, levels=levels, consumption=consumption)
+
+    def beginning(self, start: Array) -> Array:
+        """A vector of these unknowns or, of a start of prices alone, `(goods,)`, that with all levels 1."""
+        return np.concatenate([start, np.ones(len(self.free) - len(start))])
 
     def values(self, plans: MarketPlans) -> Array:
         """The vector at which plans are made, `(unknowns,)`."""
-        return plans.prices
+        return np.concatenate([part.values(plans) for part in self.parts])
+
+    def left_sides(self, plans: MarketPlans) -> Array:
+        """The left sides of all conditions, `(unknowns,)`."""
+        return np.concatenate([part.left_side(plans) for part in self.parts])
+
+    def units(self, plans: MarketPlans) -> Array:
+        """What they are measured by, `(unknowns,)`; 0 of markets where nobody wants or brings anything."""
+        return np.concatenate([part.unit(plans) for part in self.parts])
 
     def slack(self, plans: MarketPlans, like: MarketPlans | None = None) -> Array:
         """How far each condition is from binding, `(unknowns,)`, in the units of these plans or of others."""
-        left = np.concatenate([part.left_side(plans) for part in self.parts])
-        return -_over(left, self._units(like or plans))
+        return -_over(self.left_sides(plans), self.units(like or plans))
 
     def slopes(self, plans: MarketPlans) -> Array:
         """How slacks in the units of these plans move with the unknowns, `(unknowns, unknowns)`."""
-        return -_over(np.ones(len(self.free)), self._units(plans))[:, None] * self.jacobian(plans)
+        return -_over(np.ones(len(self.free)), self.units(plans))[:, None] * self.jacobian(plans)
 
-    def traded(self, plans: MarketPlans) -> NDArray[np.bool_]:
-        """Which conditions say anything: not those of markets where nobody wants or brings anything, `(unknowns,)`."""
-        return self._units(plans) > 0
-
-    def _units(self, plans: MarketPlans) -> Array:
-        return np.concatenate([part.unit(plans) for part in self.parts])
+    def residuals(self, plans: MarketPlans) -> Array:
+        """The residual of each condition, `(unknowns,)`."""
+        return np.concatenate([part.residuals(plans) for part in self.parts])
 
     def residual(self, plans: MarketPlans) -> float:
         """The largest residual of the conditions on what may move, and on the numeraire: Walras's law spares its market
         only where all that is paid is somebody's income.
         """
-        found = np.concatenate([part.residuals(plans) for part in self.parts])
-        return float(np.max(found[self.free | self.relative_only], initial=0.0))
+        return float(np.max(self.residuals(plans)[self.free | self.relative_only], initial=0.0))
 
     def jacobian(self, plans: MarketPlans) -> Array:
-        """How the conditions' left sides, `z` of each market, move with the unknowns, `(unknowns, unknowns)`."""
+        """How the conditions' left sides move with the unknowns, `(unknowns, unknowns)`."""
         found = None if self._slopes is None else self._slopes(plain(plans))
-        return self.economy.jacobian(plans) if found is None else np.array(found)
+        return self._jacobian(plans) if found is None else np.array(found)
+
+    def _jacobian(self, plans: MarketPlans) -> Array:
+        """`[[J, -A], [A', 0]]`: excess demand moves with prices by `J` and falls by what activities make of a unit of
+        level, `A`, which is also how unit profit moves with prices.
+        """
+        of_prices = self.economy.jacobian(plans)
+        if len(self.parts) == 1:
+            return of_prices
+        made = self.economy.net_outputs(plans)
+        above = np.concatenate([of_prices, -made], axis=1)
+        below = np.concatenate([made.T, np.zeros((made.shape[1], made.shape[1]))], axis=1)
+        return np.concatenate([above, below], axis=0)
 
     def active(self, plans: MarketPlans) -> NDArray[np.bool_]:
         """Which unknowns may move and are not held at a bound, `(unknowns,)` (see `active_goods`)."""
-        return active_goods(plans.prices, plans.excess_demand, plans.scale, self.free, self.floor, self.cap)
+        goods = active_goods(plans.prices, plans.excess_demand, plans.scale, self.prices.free, self.floor, self.cap)
+        return np.concatenate([goods, plans.levels > 0]) if len(self.parts) > 1 else goods
 
     def determined(self, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The `active` unknowns without the last where only relative prices matter and none is fixed, `(unknowns,)`:
-        their conditions determine them.
+        """The `active` unknowns without the last price where only relative prices matter and none is fixed,
+        `(unknowns,)`: their conditions determine them.
         """
         determined = active.copy()
-        if self.level_free and active.any():
-            determined[np.flatnonzero(active)[-1]] = False
+        goods = np.flatnonzero(active[self.prices.where])
+        if self.level_free and len(goods):
+            determined[goods[-1]] = False
         return determined
 
     def displacement(self, plans: MarketPlans, active: NDArray[np.bool_], jacobian: Array | None = None) -> Array:
-        """Change of logarithms `(unknowns,)` that would clear the `active` markets to first order: `J diag(p) dl = -z`.
+        """Relative change of the unknowns `(unknowns,)` at which the `active` conditions hold to first order: of
+        markets `J diag(p) dl = -z`.
 
         Solved in the value metric. Where only relative prices matter and nobody holds their level it is projected out:
         what is left of an answer to it comes of the prices that are not active (of free goods at their floor) or of
         rounding. Not a number where the system is not finite.
         """
         jacobian = self.jacobian(plans) if jacobian is None else jacobian
-        displacement, prices = np.zeros(len(active)), plans.prices[active]
-        block, excess_demand = jacobian[np.ix_(active, active)], plans.excess_demand[active]
-        weights = np.sqrt(prices / plans.scale[active])
+        displacement, values = np.zeros(len(active)), self.values(plans)[active]
+        block, left = jacobian[np.ix_(active, active)], self.left_sides(plans)[active]
+        weights = np.sqrt(values / self.units(plans)[active])
         # A fixed price holds the level only if its good is traded.
         held = (plans.scale[self.fixed] > 0).any()
-        if self.relative_only and not held and len(prices):
+        if self.relative_only and not held and active[self.prices.where].any():
             # In units of the weights the level is the direction p / weights.
-            level = prices / weights
+            level = np.where(self.relative[active], values, 0.0) / weights
             level = level / np.linalg.norm(level)
             block = block - np.outer(block @ (weights * level), level / weights)
-        displacement[active] = newton_displacement(block, excess_demand, weights) / prices
+        displacement[active] = newton_displacement(block, left, weights) / values
         return displacement
 
     def ahead(self, plans: MarketPlans, tolerance: float) -> Array:
@@ -249,8 +306,9 @@ class Unknowns:
         `tolerance` at their floor are counted.
         """
         # A free good lies about; one that clears at its floor must have come to rest there, not run away.
-        clears = self.free & (np.abs(plans.excess_demand) <= tolerance * plans.scale)
-        active = self.active(plans) | (clears & (plans.scale > 0) & (plans.prices > 0))
+        clears = self.prices.free & (np.abs(plans.excess_demand) <= tolerance * plans.scale)
+        active = self.active(plans)
+        active[self.prices.where] |= clears & (plans.scale > 0) & (plans.prices > 0)
         return self.displacement(plans, active)
 
     def held_off(self, plans: MarketPlans) -> NDArray[np.bool_]:
@@ -266,16 +324,24 @@ class Unknowns:
         judged, residuals, worst = self.free | self.relative_only, dict[str, float](), dict[str, str]()
         for part in self.parts:
             found = np.where(judged[part.where], part.residuals(plans), 0.0)
-            if len(found):
-                at = int(np.argmax(found))
-                residuals[part.condition], worst[part.condition] = float(found[at]), part.names[at]
+            at = int(np.argmax(found))
+            residuals[part.condition], worst[part.condition] = float(found[at]), part.names[at]
         return Certificate(residuals, worst, self.ahead(plans, tolerance))
 
     def index(self, plans: MarketPlans, jacobian: Array) -> int:
-        """`sign det(-J)` of the active relative prices: +1 or -1 at a regular equilibrium, 0 where it is not known."""
-        determined = self.determined(self.active(plans))
-        sign, _ = np.linalg.slogdet(-jacobian[np.ix_(determined, determined)]) if determined.any() else (1.0, 0.0)
-        return int(np.sign(sign)) if np.isfinite(sign) else 0
+        """`sign det(-J)` of what is active, one price left out where only relative ones matter: +1 or -1 at a regular
+        equilibrium, 0 where it is not known.
+        """
+        active = self.active(plans)
+        if self.relative_only:
+            # Which price is left out does not matter but for rounding: that of the dearest good.
+            active[self.prices.where] |= self.fixed & (plans.prices * plans.scale > 0)
+            active[np.argmax(np.where(active[self.prices.where], plans.prices * plans.scale, -1.0))] = False
+        at, weights = np.flatnonzero(active), np.sqrt(self.values(plans) / self.units(plans))
+        system = -(weights[:, None] * jacobian * weights)[np.ix_(at, at)]
+        if not np.isfinite(system).all() or np.linalg.svd(system, compute_uv=False).min(initial=1.0) < FOLD:
+            return 0
+        return int(np.sign(np.linalg.slogdet(system)[0]))
 
     def same(self, one: MarketPlans, other: MarketPlans) -> bool:
         """Whether two equilibria are one: up to the price level where it does not matter, up to how low a free good's

@@ -38,6 +38,8 @@ NOTHING = 1e-11
 """Singular values of elasticities below this are 0: the prices that they belong to are not determined."""
 ROUNDING = 1e-10
 """A slack so small may be rounding."""
+SMALL = 1e-3
+"""A level that is a smaller part of the largest is measured by this part of it."""
 TOLERANCE = 1e-9
 """Largest slack of a condition that binds at a root; Newton usually leaves 1e-15."""
 DETERMINED = 1e-6
@@ -76,7 +78,7 @@ class Complementarity:
         self.upper = np.full(len(unknowns.free), np.inf) if self._ray else unknowns.upper
         self._moving = unknowns.free | self._ray
         # Goods that are wanted without end where they are free.
-        self._never_free = unknowns.relative & (self.lower > 0)
+        self._never_free = ~unknowns.relative | (self.lower > 0)
 
     @np.errstate(all="ignore")
     def root(self, start: Array) -> Root | None:
@@ -91,9 +93,11 @@ class Complementarity:
             return Root(here.values, here.plans, merit, False)
         return self.refined(here)
 
-    def from_near(self, values: Array) -> Root | None:
-        """The root next to a vector, by plain Newton steps on what is active."""
-        here = self._at(values)
+    def from_near(self, root: Array, step: Array) -> Root | None:
+        """The root next to another, after a step from there relative to the unknowns, by plain Newton steps."""
+        here = self._at(root)
+        if here is not None:
+            here = self._at(self._moved(here, step, self._linear(here)[1]))
         return None if here is None else self.refined(here)
 
     def _at(self, values: Array, guess: Array | None = None) -> _Here | None:
@@ -114,7 +118,7 @@ class Complementarity:
         upper bound.
         """
         held = (here.values >= self.upper) & (here.slack <= 0)
-        counted = self._moving & self.unknowns.traded(here.plans) & ~held
+        counted = self._moving & (self.unknowns.units(here.plans) > 0) & ~held
         if here.left_out >= 0:
             counted[here.left_out] = False
         return counted
@@ -234,11 +238,12 @@ class Complementarity:
     def _linear(self, here: _Here) -> tuple[NDArray[np.intp], Array, Array]:
         """What is active, the scale of all unknowns, and the slopes of the slacks of what is active in its units."""
         at = np.flatnonzero(self._counted(here) & (here.values > self.lower))
-        scale = np.where(self.unknowns.relative, here.values, np.maximum(here.values, 1.0))
+        levels = np.where(self.unknowns.relative, 0.0, here.values)
+        scale = np.maximum(here.values, SMALL * np.max(levels, initial=0.0) * ~self.unknowns.relative)
         return at, scale, self.unknowns.slopes(here.plans)[np.ix_(at, at)] * scale[at]
 
     def silent(self, values: Array) -> Array:
-        """Directions `(k, unknowns)`, in units of the unknowns, in which the conditions at a root say nothing."""
+        """Directions `(k, unknowns)`, relative to the unknowns, in which the conditions at a root say nothing."""
         here = self._at(values)
         if here is None:
             return np.zeros((0, len(values)))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simulator.dynamics.levels import level_rates
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array, OneElasticity
@@ -66,6 +67,11 @@ class Equilibrium:
     def prices(self) -> Array:
         """Equilibrium prices, `(goods,)`."""
         return self.balance.prices
+
+    @property
+    def values(self) -> Array:
+        """Prices, then levels of activity, `(unknowns,)`."""
+        return np.concatenate([self.balance.prices, self.balance.levels])
 
     @property
     def stable(self) -> bool | None:
@@ -148,7 +154,7 @@ class _Searching:
             first.go(starts, many, seed)
             self.starts, self._best = first.starts, first._best
             for close in _in_order(first.found):
-                self.try_from(self.problem(), close.prices, close.starts)
+                self.try_from(self.problem(), close.values, close.starts)
             return None
         # Where one root is enough no text pays.
         problem = self.problem(often=not self._one_at_most and self.economy.small(slopes=True))
@@ -183,9 +189,9 @@ class _Searching:
 
     @property
     def added_up(self) -> bool:
-        """Whether the indices of isolated equilibria add up to 1, with no root in which a market is held off."""
-        continuum = any(each.direction is not None for each in self.found)
-        return self._held or continuum or sum(each.index for each in self.found) == 1
+        """Whether the indices add up to 1, or say nothing: some have none, or a root was one of markets held off."""
+        indices = [each.index for each in self.found]
+        return self._held or 0 in indices or sum(indices) == 1
 
     def problem(self, *, often: bool = False) -> Complementarity:
         """What is to be found."""
@@ -248,9 +254,10 @@ class _Searching:
         if self._best is None:
             return None
         root, unknowns = self._best, self.rule.unknowns(self.economy)
-        gone = np.log(np.maximum(root.values, 1e-300)) - np.log(self.initial)
+        gone = np.log(np.maximum(root.values, 1e-300)) - np.log(unknowns.beginning(self.initial))
         if unknowns.relative_only:
-            gone -= gone[unknowns.fixed].sum() if unknowns.fixed.any() else np.median(gone)
+            prices = unknowns.prices.where
+            gone[prices] -= gone[prices][unknowns.fixed].sum() if unknowns.fixed.any() else np.median(gone[prices])
         at = int(np.argmax(np.abs(gone)))
         return Runaway(unknowns.names[at], "infinity" if gone[at] > 0 else "zero", unknowns.residual(root.plans))
 
@@ -261,12 +268,13 @@ def _starts(unknowns: Unknowns, starts: list[Array], many: int, seed: int) -> It
 
     Quasi-random logarithms are the multiples of square roots of primes, modulo 1 (Kronecker), shifted by the seed.
     """
-    first, free = np.maximum(starts[0], 1e-6 * np.max(starts[0])), unknowns.free | unknowns.level_free
-    if unknowns.relative_only and unknowns.economy.bounds is None:
-        first, free = np.ones(len(first)), np.ones(len(first), dtype=bool)
-    level = np.exp(np.mean(np.log(first)))
+    lowest, ray = 1e-6 * np.max(starts[0]), unknowns.relative_only and unknowns.economy.bounds is None
+    first = unknowns.beginning(np.ones(len(starts[0])) if ray else np.maximum(starts[0], lowest))
+    free = unknowns.free | unknowns.level_free | ray
+    # Levels are about 1.
+    level = np.where(unknowns.relative, np.exp(np.mean(np.log(first[unknowns.relative]))), 1.0)
     yield np.where(free, level, first)
-    yield from starts
+    yield from map(unknowns.beginning, starts)
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
     shift, roots, count = stream.uniform(size=len(first)), np.sqrt(_primes(len(first))), 0
     while True:
@@ -295,13 +303,13 @@ def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | N
     numeraire is free, so that at its price nothing is in reach, or some market does not clear, be its price fixed.
     """
     values = values.copy()
-    prices = values[unknowns.prices.where]
+    prices, initial = values[unknowns.prices.where], start[unknowns.prices.where]
     if unknowns.level_free:
-        prices *= start.sum() / prices.sum()
+        prices *= initial.sum() / prices.sum()
     elif unknowns.relative_only:
         level = prices[unknowns.fixed]
-        prices *= start[unknowns.fixed] / level if level.all() else np.nan
-        prices[unknowns.fixed] = start[unknowns.fixed]
+        prices *= initial[unknowns.fixed] / level if level.all() else np.nan
+        prices[unknowns.fixed] = initial[unknowns.fixed]
     plans = unknowns.plans(values)
     return plans if unknowns.residual(plans) <= TOLERANCE and not unknowns.held_off(plans).any() else None
 
@@ -315,7 +323,7 @@ def _direction(problem: Complementarity, values: Array) -> Array | None:
         largest = of_prices[np.argmax(np.abs(of_prices))]
         if abs(largest) < ALONG:
             continue
-        sides = [problem.from_near(values * np.exp(side * ALONG / largest * silent)) for side in (-1.0, 1.0)]
+        sides = [problem.from_near(values, side * ALONG / largest * silent) for side in (-1.0, 1.0)]
         if all(side is not None and side.holds for side in sides):
             return of_prices / largest
     return None
@@ -325,7 +333,7 @@ def _joined(problem: Complementarity, balance: MarketPlans, other: Equilibrium) 
     """Whether an equilibrium lies on a continuum on which another does: there is one between them."""
     if other.direction is None or ((balance.prices == 0) != (other.prices == 0)).any():
         return False
-    root = problem.root(np.sqrt(balance.prices * other.prices))
+    root = problem.root(np.concatenate([np.sqrt(balance.prices * other.prices), other.balance.levels]))
     return root is not None and root.holds
 
 
@@ -336,7 +344,10 @@ def _in_order(found: list[Equilibrium]) -> list[Equilibrium]:
 
 @np.errstate(all="ignore")
 def newton(unknowns: Unknowns, start: Array, effort: Effort | None = None) -> MarketPlans | None:
-    """The plans at an equilibrium reached from `start` `(unknowns,)`, or None: also where the `effort` is spent."""
+    """The plans at an equilibrium reached from `start`, `(unknowns,)` or prices alone, or None: also where the `effort`
+    is spent.
+    """
+    start = unknowns.beginning(start)
     root = Complementarity(unknowns, effort or Effort()).root(start)
     return None if root is None or not root.holds else _settled(unknowns, root.values, start)
 
@@ -356,7 +367,8 @@ def describe(economy: Economy, rule: PriceRule, balance: MarketPlans, effort: Ef
 def spectral_radius(
     unknowns: Unknowns, rule: PriceRule, balance: MarketPlans, jacobian: Array, effort: Effort | None = None
 ) -> float:
-    """Largest modulus of the eigenvalues of one step of the rule near a balance, its memory included.
+    """Largest modulus of the eigenvalues of one step near a balance: levels of activity move, then prices by the rule,
+    its memory included.
 
     The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part; counts of
     ticks in the memory are high and do not move: steps that shrink are those of a market that has come near. Where only
@@ -368,21 +380,26 @@ def spectral_radius(
     moving = [place for place, memo in enumerate(memory) if memo.dtype.kind == "f"]
     widths, cycle = [len(memory[place]) for place in moving], rule.cycle
     free = np.flatnonzero(~rule.fixed & (balance.scale > 0) & (balance.prices > 0))
+    producing, rates = np.flatnonzero(balance.levels > 0), level_rates(unknowns.economy)
     # A free good's price stays where it is, and slopes in it may be none.
-    jacobian = np.where(balance.prices > 0, jacobian, 0.0)
-    state = np.concatenate([balance.prices[free], *(memory[place] for place in moving)])
+    slopes, made = np.split(jacobian[: len(balance.prices)], [len(balance.prices)], axis=1)
+    slopes = np.where(balance.prices > 0, slopes, 0.0)
+    state = np.concatenate([balance.prices[free], balance.levels[producing], *(memory[place] for place in moving)])
+    ends = np.cumsum([len(free), len(producing), *widths])
 
     def step(state: Array) -> Array:
-        prices, memos = balance.prices.copy(), [*memory]
-        prices[free] = state[: len(free)]
-        for place, part in zip(moving, np.split(state[len(free) :], np.cumsum(widths)[:-1]), strict=False):
+        prices, levels, memos = balance.prices.copy(), balance.levels.copy(), [*memory]
+        prices[free], levels[producing], *parts = np.split(state, ends[:-1])
+        for place, part in zip(moving, parts, strict=True):
             memos[place] = part
         for _ in range(cycle or 0):
+            profits = balance.unit_profits - made.T @ (prices - balance.prices)
+            levels *= np.exp(rates * profits / np.maximum(balance.unit_revenues, balance.unit_costs))
             observed_prices = rule.observed_prices(prices, tuple(memos))
             gaps = (prices if observed_prices is None else observed_prices) - balance.prices
-            signal = balance.excess_demand + np.sum(jacobian * gaps, axis=1)
-            prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), jacobian)
-        return np.concatenate([prices[free], *(memos[place] for place in moving)])
+            signal = balance.excess_demand + np.sum(slopes * gaps, axis=1) + made @ (levels - balance.levels)
+            prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), slopes)
+        return np.concatenate([prices[free], levels[producing], *(memos[place] for place in moving)])
 
     if not len(state):
         return 0.0
@@ -390,7 +407,7 @@ def spectral_radius(
         return float("nan")
     if effort is not None and not effort.steps(len(state), cycle):
         return float("nan")
-    nudge = 1e-6 * np.concatenate([balance.prices[free], np.ones(sum(widths))])
+    nudge = 1e-6 * np.concatenate([balance.prices[free], balance.levels[producing], np.ones(sum(widths))])
     columns = [(step(state + e) - step(state - e)) / (2.0 * h) for h, e in zip(nudge, np.diag(nudge), strict=True)]
     if not np.isfinite(columns).all():
         return float("nan")

@@ -157,7 +157,7 @@ class References:
         return InRuns(look) if small else one_by_one(look)
 
     def _regime(self, from_tick: int, economy: Economy, before: list[Equilibrium]) -> RegimeEquilibria:
-        starts = [self.initial_prices, *(found.prices for found in before)]
+        starts = [self.initial_prices, *(found.values for found in before)]
         found = search(economy, self.rule, starts, many=self._starts, seed=self._seed)
         return RegimeEquilibria(from_tick, economy, found)
 

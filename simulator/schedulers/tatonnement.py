@@ -23,7 +23,7 @@ from simulator.dynamics.price_rules import PriceRule
 from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import BOUND, Watch
-from simulator.economics.clearing import relative_excess_demand, relative_unit_profit
+from simulator.economics.clearing import relative_excess_demand, unit_profit_residuals
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
@@ -193,7 +193,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         profit = math.nan
         if len(plans.levels):
             at_levels = (plans.unit_revenues, plans.unit_costs, plans.levels)
-            profit = relative_unit_profit(*at_levels, prices @ scale).item()
+            profit = unit_profit_residuals(*at_levels, prices @ scale).max().item()
             residual = np.maximum(excess, profit).item()
         numbers = (state.tick, finite, residual, excess, profit, math.nan)
         tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
