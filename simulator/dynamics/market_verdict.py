@@ -318,7 +318,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         unknowns = self._unknowns(market)
         with np.errstate(all="ignore"):
             plans = market.economy.balance(prices, guess, market.tick.levels)
-            return unknowns.certificate(plans, self.tolerance).displacement
+            return unknowns.ahead(plans, self.tolerance)[unknowns.prices.where]
 
     def _unknowns(self, market: Market) -> Unknowns:
         return self.rule.unknowns(market.economy)

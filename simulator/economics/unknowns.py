@@ -303,12 +303,13 @@ class Unknowns:
 
     def ahead(self, plans: MarketPlans, tolerance: float) -> Array:
         """How far the unknowns still have to go, `(unknowns,)`: the displacement, in which markets that clear to the
-        `tolerance` at their floor are counted.
+        `tolerance` at their floor are counted, and activities are not that lose and are as good as idle.
         """
         # A free good lies about; one that clears at its floor must have come to rest there, not run away.
         clears = self.prices.free & (np.abs(plans.excess_demand) <= tolerance * plans.scale)
-        active = self.active(plans)
-        active[self.prices.where] |= clears & (plans.scale > 0) & (plans.prices > 0)
+        slack, goods = self.slack(plans), self.prices.where
+        active = self.active(plans) & ~((slack > tolerance) & (self.residuals(plans) <= tolerance) & ~self.relative)
+        active[goods] |= clears & (plans.scale > 0) & (plans.prices > 0)
         return self.displacement(plans, active)
 
     def held_off(self, plans: MarketPlans) -> NDArray[np.bool_]:

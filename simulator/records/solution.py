@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from simulator.economics.clearing import market_residuals, relative_unit_profit
+from simulator.economics.clearing import market_residuals, unit_profit_residuals
 from simulator.economics.rows import over_blocks
 from simulator.records.columns import SOLVED
 from simulator.records.rationed_solution import fix_price_rows
@@ -96,8 +96,8 @@ def _firm_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, worth
     for number, firm in enumerate(economy.firms):
         at, edges = economy.level_rows[number], economy.edge_rows[number]
         if firm.levels:
-            judged = relative_unit_profit(plans.unit_revenues[at], plans.unit_costs[at], plans.levels[at], worth)
-            yield Row("level", firm.name, float(plans.levels[at].sum()), float(judged))
+            judged = unit_profit_residuals(plans.unit_revenues[at], plans.unit_costs[at], plans.levels[at], worth)
+            yield Row("level", firm.name, float(plans.levels[at].sum()), float(judged.max()))
             yield Row("unit_profit", firm.name, float(plans.unit_profits[at].max()))
         else:
             yield Row("profit", firm.name, float(plans.profits[number]))
