@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.economics.clearing import relative_unit_profit
+from simulator.economics.clearing import unit_profit_residuals
 from simulator.records.solution_row import Row
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def fix_price_rows(economy: Economy, markets: UserMarkets, found: FixPriceEquili
         at, edges = economy.level_rows[number], economy.edge_rows[number]
         if firm.levels:
             revenues, costs = production.unit_revenues[at], production.unit_costs[at]
-            judged = relative_unit_profit(revenues, costs, plans.levels[at], worth)
-            yield Row("level", firm.name, float(plans.levels[at].sum()), float(judged))
+            judged = unit_profit_residuals(revenues, costs, plans.levels[at], worth)
+            yield Row("level", firm.name, float(plans.levels[at].sum()), float(judged.max()))
             yield Row("unit_profit", firm.name, float((revenues - costs).max()))
         else:
             yield Row("profit", firm.name, float(earned[number]))
