@@ -44,8 +44,9 @@ class TiedSpending(NamedTuple):
 
 
 def set_valued(economy: Economy) -> bool:
-    """Whether some consumer's demand is a set."""
-    return any(isinstance(cohort.utility, Linear) for cohort in economy.consumers)
+    """Whether some consumer's demand is a set: linear tastes for one good alone have nothing to choose from."""
+    tastes = (cohort.utility for cohort in economy.consumers)
+    return any(isinstance(taste, Linear) and bool(((taste.values > 0).sum(axis=1) > 1).any()) for taste in tastes)
 
 
 def ties(economy: Economy, prices: Array, incomes: tuple[Array, ...], tolerance: float) -> TiedSpending:

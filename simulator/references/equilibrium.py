@@ -230,7 +230,7 @@ class _Searching:
             if self.all_found or self.effort.exhausted:
                 break
             self.starts += 1
-            limit, end = tastes.limit(start, self.initial)
+            limit, end = tastes.limit(start[unknowns.prices.where], self.initial)
             if limit is None:
                 self._best = self._best or Root(end.prices, end, np.inf, False)
                 continue
