@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.house import ScenarioError, load, simulate
+from tests.house import ScenarioError, load, simulate, solve
 
 SQUARE = {"cobb_douglas": {"x": 1, "y": 1}}
 
@@ -88,3 +88,12 @@ def test_an_income_of_nothing_buys_nothing() -> None:
     run = simulate(load({"goods": ["x", "y"], "supply": {"x": 1, "y": 2}, "consumers": [rich, *poor]}))
     assert run.summary["outcome"] == "cleared"
     np.testing.assert_allclose(run.prices.iloc[-1], [1.5, 0.75], rtol=1e-5)
+
+
+def test_there_may_be_no_equilibrium_where_the_rich_have_enough() -> None:
+    """ann can always pay for 5 of each, and leaves the rest of what her 9 are worth unspent: supply has no buyer."""
+    rich, poor = ({"x": 9, "y": 9}, {"x": 9, "y": 1})
+    assert not solve(pair({"formula": ENOUGH}, {"formula": "x*y"}, rich, {"x": 1, "y": 3}), starts=2).summary["found"]
+    prices = solve(pair({"formula": ENOUGH}, {"formula": "x*y"}, poor, {"x": 1, "y": 3}), starts=2).prices
+    assert prices.shape == (2, 1)
+    np.testing.assert_allclose(prices[1], [0.285473352, 1], rtol=1e-8)

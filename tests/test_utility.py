@@ -542,6 +542,17 @@ def test_tastes_are_ordinal(texts: tuple[str, ...], form: CobbDouglas | CES, see
         assert written.plan_residual(prices, income, bundle * [1.02, 1.0]) > 1e-3
 
 
+@pytest.mark.parametrize("text", ["exp(a*b)", "ln(exp(a*b))", "tanh(a*b)", "exp(exp(a + sqrt(a*b)))"])
+def test_what_only_rises_around_a_formula_has_no_say(text: str) -> None:
+    """Not even where the whole is too large for a number, or too near its bound."""
+    utility = FormulaUtility(parse(text), (0, 1), 2)
+    inner = FormulaUtility(parse("a + sqrt(a*b)" if "sqrt" in text else "a*b"), (0, 1), 2)
+    prices, income = np.array([1.0, 2.0]), np.array([0.1, 1e3, 1e6])
+    np.testing.assert_allclose(utility.demand(prices, income), inner.demand(prices, income), rtol=1e-12)
+    worth = utility.worth(utility.demand(prices, income), prices, income)
+    np.testing.assert_allclose(worth, income, rtol=1e-9)
+
+
 @given(seed=seeds)
 def test_a_good_that_counts_as_money_takes_what_is_left(seed: int) -> None:
     """`2 sqrt(x) + y`: `x = (p_y/p_x)^2` where the income reaches so far, all of it else: only `y` has an income effect

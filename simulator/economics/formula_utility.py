@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from simulator.economics.means import outer_sum
 from simulator.economics.taste import Taste
 from simulator.formulas.concavity import nearest, place, sampled_inputs
 from simulator.formulas.formula import Formula
+from simulator.formulas.graph import Term
 from simulator.formulas.prover import Prover
 from simulator.formulas.quasiconcavity import judge_quasiconcavity
 
@@ -51,6 +52,21 @@ class FormulaUtility(Taste):
     count: int
 
     @cached_property
+    def _core(self) -> Formula:
+        """The formula without what only rises around it, which has no say in demand: `x*y` of `exp(x*y)`, too large for
+        a number where `x*y` is not.
+        """
+        graph, facts, node = self.formula.output.graph, Prover(self.formula.output).facts, self.formula.output.node
+        while True:
+            inner = [each for each in graph.arguments[node] if facts[each].inputs]
+            around = graph.operations[node] in ("exp", "ln", "sqrt", "tanh", "sigmoid", "softplus")
+            if not around or len(inner) != 1:
+                break
+            (node,) = inner
+        changed = node != self.formula.output.node
+        return replace(self.formula, output=Term(graph, node)) if changed else self.formula
+
+    @cached_property
     def _useful(self) -> NDArray[np.bool_]:
         """Which of the formula's goods change it, `(k,)`."""
         graph, moving = self.formula.output.graph, Prover(self.formula.output).output.inputs
@@ -79,7 +95,12 @@ class FormulaUtility(Taste):
         # Everybody has one taste: those with one income want the same.
         incomes, place = np.unique(income, return_inverse=True)
         with np.errstate(all="ignore"):
-            plan = _maximise(self.formula, prices[list(self.goods)], incomes, self._useful)
+            plan = _maximise(self._core, prices[list(self.goods)], incomes, self._useful)
+            if self._core is not self.formula:
+                worth = self.formula.gradient(plan.quantities) * plan.quantities
+                worth = np.where(plan.quantities > 0, worth, 0.0).sum(axis=-1)
+                paid = (plan.money > 0) & (incomes > 0)
+                plan = plan._replace(money=np.where(paid, worth / incomes, plan.money))
         return _Plan(plan.quantities[place], plan.money[place])
 
     def _spread(self, quantities: Array) -> Array:
