@@ -335,7 +335,11 @@ def of_table(folder: Path, text: str = TABLE, **more: Any) -> Path:
     (folder / "table.csv").write_text(text, encoding="utf-8")
     data = economy(CONSTANT["activity"])
     del data["firms"]
-    data |= {"activities": {"csv": "table.csv", "behaviour": {"activity": {"rate": 0.05}}}, "run": {"ticks": 5}, **more}
+    data |= {
+        "activities": {"csv": "table.csv", "behaviour": {"activity": {"rate": 0.05}}},
+        "run": {"ticks": 5, "references": "off"},
+        **more,
+    }
     (folder / "farm.yaml").write_text(dump(data), encoding="utf-8")
     return folder / "farm.yaml"
 
@@ -405,3 +409,44 @@ def test_a_missing_table_is_one_mistake(tmp_path: Path) -> None:
     (tmp_path / "table.csv").unlink()
     (said,) = refused(file)
     assert "activities.csv: found no file" in said
+
+
+def wholly_owned(seed: int) -> dict[str, Any]:
+    """Firms of every kind of constant returns, that use what others make, in trade in every tick."""
+    stream = np.random.default_rng(seed)
+    x = np.round(np.exp(stream.normal(0, 0.3, 6)), 6).tolist()
+    revenue = 4 * x[0] + 6 * x[1]
+    technologies: dict[str, dict[str, Any]] = {
+        "farm": {
+            "reference": {
+                **{"outputs": {"wool": 4 * x[0], "mutton": 6 * x[1]}, "transformation": round(stream.uniform(0, 4), 3)},
+                **{"inputs": {"land": 0.5 * revenue}, "elasticity": float(stream.choice([0, 0.5, 1, 2]))},
+                "nests": {"care": {"elasticity": 0.4, "inputs": {"labour": 0.3 * revenue, "land": 0.2 * revenue}}},
+            }
+        },
+        "loom": {"ces": {"output": "cloth", **TREE, "weights": {"wool": x[2], "labour": 1}}},
+        "fell": {"activity": {"wool": x[3], "mutton": x[4], "labour": -1, "land": -0.5}},
+        "kiln": {"leontief": {"output": "cloth", "returns_to_scale": 1, "inputs": {"wool": 2 * x[5], "mutton": 0.1}}},
+        "flock": {"ces": {**JOINT, **TREE}},
+        "yard": {"cobb_douglas": {"output": "land", "inputs": {"labour": 0.8, "cloth": 0.2}}},
+    }
+    del technologies["loom"]["ces"]["inputs"]
+    level = {"activity": {"rate": 0.1, "start": 0.5}}
+    firms = [{"name": name, "technology": kind, "behaviour": level} for name, kind in technologies.items()]
+    tastes = dict(zip([*GOODS, "cloth"], [0.2, 0.2, 0.1, 0.2, 0.3], strict=True))
+    family = {"name": "family", "utility": {"cobb_douglas": tastes}, "endowment": {"land": 5.0, "labour": 9.0}}
+    family["owns"] = dict.fromkeys(technologies, 1.0)
+    return {"goods": [*GOODS, "cloth"], "firms": firms, "consumers": [family], "run": {"stop": "never", "ticks": 50}}
+
+
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+@pytest.mark.parametrize("seed", range(3))
+def test_goods_and_money_are_conserved_and_floats_tick_as_arrays_do(seed: int, trade: str) -> None:
+    data = {**wholly_owned(seed), "trade": trade}
+    runs = [simulate(data, references=False, settings={"run.engine": engine}) for engine in ("arrays", "floats")]
+    for run in runs:
+        kept = {"goods_imbalance", "money_imbalance", "walras_residual"} & {*run.ticks}
+        assert len(kept) == (3 if trade == "every_tick" else 1)
+        assert run.ticks[[*kept]].max().max() <= 1e-12
+    prices = [run.trajectory["price"].to_numpy() for run in runs]
+    np.testing.assert_allclose(*prices, rtol=1e-9)

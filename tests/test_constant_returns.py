@@ -173,6 +173,21 @@ def test_levels_and_outputs_are_traced(kind: str) -> None:
             np.testing.assert_allclose(found, right, rtol=1e-13)
 
 
+@KINDS
+def test_what_breaks_the_markets_plans_does_not_move_the_judges(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    technology, level, input_prices, _ = draw(kind, 2)
+    before = technology.unit_cost(input_prices)[1]
+
+    def broken(*arguments: object) -> Array:
+        raise AssertionError("the market was asked")
+
+    for owner in (CobbDouglas, CES, Leontief, Nest):
+        monkeypatch.setattr(owner, "demand", broken)
+    monkeypatch.setattr(ConstantReturns, "at_level", broken)
+    np.testing.assert_array_equal(technology.unit_cost(input_prices)[1].inputs, before.inputs)
+    technology.cost_slope(input_prices, level)
+
+
 def test_without_a_level_there_is_no_plan() -> None:
     technology, _, input_prices, _ = draw("ces", 0)
     start = np.ones((3, 3))

@@ -387,6 +387,6 @@ def test_what_breaks_the_markets_plans_does_not_move_the_judges(kind: str, monke
 
 
 def test_every_kind_tells_its_formula() -> None:
-    assert set(TECHNOLOGIES) == {"power", "cobb_douglas", "ces", "leontief"}
+    assert set(TECHNOLOGIES) == {"power", "cobb_douglas", "ces", "leontief", "activity", "reference"}
     for kind in TECHNOLOGIES.values():
-        assert kind.meaning.startswith("y = ")
+        assert kind.meaning.startswith(("y = ", "net outputs", "nested CES"))

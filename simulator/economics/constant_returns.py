@@ -66,9 +66,9 @@ class ConstantReturns(Technology):
         """
         at = np.stack(input_prices)
         at = np.where(at.max() > 0.0, at, 1.0)
-        bundle = self.form.demand(at, np.ones(self.size))
+        bundle, value = self.form.of_money(at)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            bought = (level * self._units / self.form.value(bundle))[:, None] * bundle
+            bought = (level * self._units / value)[:, None] * bundle
         endless = np.isinf(bundle) & (level > 0)[:, None]
         inputs = np.where(endless, np.inf, np.where(np.isinf(bundle) | (bundle == 0), 0.0, bought))
         return Plan(inputs, level * self.unit_output)

@@ -81,6 +81,11 @@ class Form(Rows, ABC):
         """The sum of everybody's `demand`, `(goods,)`."""
         return self.demand(prices, income).sum(axis=0)
 
+    def of_money(self, prices: Array) -> tuple[Array, Array]:
+        """What a unit of money buys, `(rows, goods)`, and the value of that, `(rows,)`."""
+        bundle = self.demand(prices, np.ones(self.size))
+        return bundle, self.value(bundle)
+
     @abstractmethod
     def log_cost_gradient(self, prices: Array) -> Array:
         """`d ln c / dp`, `(rows, goods)`: what a unit of money buys; infinite as `demand` is."""

@@ -7,6 +7,7 @@ for the best, and that is a search: the bundle is what money would buy at some p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,10 @@ class SharedGoods(Form):
     def demand(self, prices: Array, income: Array) -> Array:
         return self._gathered(self.form.demand(self._at_places(prices), income))
 
+    def of_money(self, prices: Array) -> tuple[Array, Array]:
+        bundle, value = self.form.of_money(self._at_places(prices))
+        return self._gathered(bundle), value
+
     def log_cost_gradient(self, prices: Array) -> Array:
         return self._gathered(self.form.log_cost_gradient(self._at_places(prices)))
 
@@ -65,13 +70,17 @@ class SharedGoods(Form):
     def curvature(self, prices: Array, weights: Array, gradient: Array | None = None) -> Array:
         return self._gathered_twice(self.form.curvature(self._at_places(prices), weights))
 
+    @cached_property
+    def _of_goods(self) -> list[NDArray[np.intp]]:
+        """The places of each good."""
+        return [np.flatnonzero(np.array(self.places) == good) for good in range(self.goods)]
+
     def _at_places(self, prices: Array) -> Array:
         return prices[..., np.array(self.places)]
 
     def _gathered(self, table: Array) -> Array:
         """Sums over the places of each good, `(..., places)` to `(..., goods)`."""
-        of_goods = [[place for place, good in enumerate(self.places) if good == at] for at in range(self.goods)]
-        return np.stack([table[..., np.array(places, dtype=int)].sum(axis=-1) for places in of_goods], axis=-1)
+        return np.stack([table[..., places].sum(axis=-1) for places in self._of_goods], axis=-1)
 
     def _gathered_twice(self, matrix: Array) -> Array:
         return self._gathered(np.swapaxes(self._gathered(matrix), -1, -2))
@@ -85,8 +94,9 @@ def _appraised(form: SharedGoods, quantities: Array, prices: Array) -> tuple[Arr
     values, shares = np.empty(len(flat)), np.empty(flat.shape)
     with np.errstate(all="ignore"):
         for row, (bundle, start) in enumerate(zip(flat, near, strict=True)):
-            at = row % quantities.shape[-2] if count > 1 else 0
-            values[row], shares[row] = _of_bundle(form.take(slice(at, at + 1)), bundle, start)
+            at = row % quantities.shape[-2]
+            one = form.take(slice(at, at + 1)) if count > 1 else form
+            values[row], shares[row] = _of_bundle(one, bundle, start)
     return values.reshape(quantities.shape[:-1]), shares.reshape(quantities.shape)
 
 
@@ -112,6 +122,7 @@ def _of_bundle(form: SharedGoods, bundle: Array, start: Array) -> tuple[float, A
         return (at @ amounts) - np.log(form.unit_cost(at)[0])
 
     prices = np.where(held, prices, prices / (prices @ amounts))
+    before = potential(prices)
     for _ in range(MOST_STEPS):
         imputed = np.where(held, 0.0, prices * form.log_cost_gradient(prices)[0])
         worth = prices * amounts
@@ -119,14 +130,13 @@ def _of_bundle(form: SharedGoods, bundle: Array, start: Array) -> tuple[float, A
         if np.abs(gap).max() < DONE:
             break
         step = _step(form, prices, held, imputed, worth)
-        before = potential(prices)
         for shorter in (1.0, 0.5, 0.25, 0.1, 0.01):
             moved = np.where(held, prices, prices * np.exp(shorter * step))
-            if potential(moved) < before:
+            if (now := potential(moved)) < before:
                 break
         else:
             break
-        prices = moved
+        prices, before = moved, now
     worth = prices * amounts
     return worth.sum() / form.unit_cost(prices)[0], worth / worth.sum()
 

@@ -295,9 +295,9 @@ class HomotheticTechnology(Technology):
         at, rows = np.stack(input_prices), self.size
         if not price > 0.0:
             return Plan(np.zeros((rows, len(at))), np.zeros(rows))
-        bundle, earned = self.form.demand(at, np.ones(rows)), price * self._scale
+        (bundle, value), earned = self.form.of_money(at), price * self._scale
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            spent = (earned * self.returns * self.form.value(bundle) ** self.returns) ** (1.0 / (1.0 - self.returns))
+            spent = (earned * self.returns * value**self.returns) ** (1.0 / (1.0 - self.returns))
         spent = np.where(earned > 0, spent, 0.0)
         return Plan(_times(spent, bundle), spent / (self.returns * price))
 
