@@ -210,6 +210,31 @@ CONSTANT_RETURNS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
 UTILITIES = {"hosoe": 1.0, "kantorovich_1939": 260 / 3, "dakota": 280.0, "dantzig": 1.0}
 
 
+def _by_file() -> dict[str, list[tuple[dict[str, float], dict[str, float]]]]:
+    """The answers of constant returns by the file of their economy, which may have several equilibria."""
+    found: dict[str, list[tuple[dict[str, float], dict[str, float]]]] = {}
+    for case, answer in CONSTANT_RETURNS.items():
+        found.setdefault(case.partition("-")[0], []).append(answer)
+    return found
+
+
+LEONTIEF = Case(
+    {
+        "goods": ["wheat", "cloth", "labour"],
+        "numeraire": "labour",
+        "firms": [
+            activity("farms", wheat=75, cloth=-14, labour=-80),
+            activity("mills", cloth=44, wheat=-20, labour=-180),
+        ],
+        "consumers": [
+            consumer("households", {"leontief": {"wheat": 55, "cloth": 30, "labour": 40}}, endowment={"labour": 300})
+        ],
+    },
+    [{"price": {"wheat": 2, "cloth": 5, "labour": 1}, "level": {"farms": 1, "mills": 1}}],
+    value=1.0,
+)
+"""Leontief (1966): wheat 2 and cloth 5 by their content of labour; firms use some of what they make."""
+
 PUBLISHED = {
     "scarf": SCARF,
     "three": THREE,
@@ -218,4 +243,16 @@ PUBLISHED = {
     "fisher_ces": FISHER_CES,
     "crusoe": CRUSOE,
     "statics": STATICS,
+    "leontief": LEONTIEF,
+    **{
+        name: Case(
+            CASES / f"{name}.yaml",
+            # The cheapest way to ship is not unique.
+            [{"price": prices, "level": {} if name == "dantzig" else levels} for prices, levels in answers],
+            1e-6 if name == "kehoe_1985" else 1e-8,
+            relative=name == "kantorovich_1939",
+            indices=(1, -1, 1) if name == "kehoe_1985" else (1,),
+        )
+        for name, answers in _by_file().items()
+    },
 }

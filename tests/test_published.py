@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.house import solve
-from tests.published import PUBLISHED
+from tests.published import PUBLISHED, UTILITIES
+
+PLANNED = {"kantorovich_1939": 260 / 3, "dakota": 280.0, "dantzig": 1.0, "leontief": 1.0}
+"""Those that a linear programme plans, and its value."""
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -27,3 +31,33 @@ def test_every_equilibrium_is_found_and_no_other(name: str) -> None:
         assert max(each["residual"] for each in record["certificate"].values()) < 1e-9
     indices = [found.summary["found"][number - 1]["index"] for number in order]
     assert 0 in indices or tuple(indices) == case.indices
+
+
+@pytest.mark.parametrize("name", UTILITIES)
+def test_its_utility_is_the_published_one(name: str) -> None:
+    (utility,) = solve(PUBLISHED[name].scenario).of("utility")[1]
+    assert utility == pytest.approx(UTILITIES[name], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_the_planners_multipliers_are_the_markets_prices(name: str) -> None:
+    case = PUBLISHED[name]
+    found = solve(case.scenario, planner=True).summary["planner"]
+    assert found["value"] == pytest.approx(PLANNED[name], rel=1e-9)
+    assert not found["multiplier_ranges"]
+    prices = case.answers[0]["price"]
+    scale = sum(prices.values()) / sum(found["multiplier"].values())
+    for good, price in prices.items():
+        assert found["multiplier"][good] * scale == pytest.approx(price, abs=1e-9), good
+    (market,) = found["market"]
+    assert market["value"] == pytest.approx(found["value"], rel=1e-9)
+    assert market["price_gap"] < 1e-9
+
+
+def test_a_plan_that_is_not_unique_is_said_to_be_none() -> None:
+    solution = solve(PUBLISHED["dantzig"].scenario, planner=True)
+    ranges = solution.summary["planner"]["level_ranges"]
+    assert {*ranges} == {"seattle_new_york", "san_diego_new_york"}
+    np.testing.assert_allclose(ranges["seattle_new_york"], [0, 50], atol=1e-9)
+    np.testing.assert_allclose(ranges["san_diego_new_york"], [275, 325], atol=1e-9)
+    assert "best plan is not unique" in str(solution)
