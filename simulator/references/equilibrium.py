@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import combinations, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +36,8 @@ SPREAD, WIDE = 3.0, 8.0
 """How far quasi-random starts are from the level of prices either way, in logarithms: in turn, then all far."""
 BOUNDARY = -12.0
 """The logarithm of a price next to the boundary."""
+GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
+"""Its multiples, modulo 1, fill the way from one equilibrium to another evenly."""
 SEARCHED_ROWS = 1000
 """Rows of a cohort among which equilibria are searched for before all of them are asked."""
 MANY_TICKS = 10_000
@@ -163,8 +165,19 @@ class _Searching:
             if self.all_found or (self.starts >= many and self.added_up and all(e.starts > 1 for e in self.found)):
                 break
             self.starts += 1
-            self.try_from(problem, start)
+            # Between equilibria that are known lies what is missing as often as not.
+            further = self.starts - many
+            self.try_from(problem, self._between(further) if further > 0 and further % 2 and self.found[1:] else start)
         return None
+
+    def _between(self, number: int) -> Array:
+        """A vector between two equilibria that were found, another pair or place for each number."""
+        pairs = list(combinations(self.found, 2))
+        one, other = (each.values for each in pairs[number // 2 % len(pairs)])
+        part = (number * GOLDEN) % 1.0
+        with np.errstate(divide="ignore"):
+            between = np.exp((1.0 - part) * np.log(one) + part * np.log(other))
+        return np.where((one > 0) & (other > 0), between, (1.0 - part) * one + part * other)
 
     def result(self) -> Search:
         """All that is known."""
