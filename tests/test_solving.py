@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.house import SOLVED_KINDS, SOLVED_SUMMARY, UnsolvableError, dump, main, solve
-from tests.published import CRUSOE, THREE, consumer
+from tests.published import CASES, CRUSOE, THREE, consumer
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 Called = Callable[..., tuple[int, str, str]]
@@ -80,12 +80,12 @@ def test_a_table_of_every_equilibrium_and_a_summary_are_written(place: Path, cal
 
 def test_every_key_and_kind_is_listed(call: Called) -> None:
     listed = call("list", "columns")[1].partition("solve: equilibria.csv")[2]
-    found = solve(THREE.scenario)
+    found = solve(CASES / "varian_18_2.yaml")
     crusoe = solve(CRUSOE.scenario)
     assert [*found.summary] == [*SOLVED_SUMMARY]
     capped = solve(SCENARIOS / "rent_control.yaml")
     kinds = {*found.equilibria["kind"], *crusoe.equilibria["kind"], *capped.equilibria["kind"]}
-    assert kinds < {*SOLVED_KINDS}
+    assert kinds == {*SOLVED_KINDS}
     for name in (*SOLVED_SUMMARY, *SOLVED_KINDS):
         assert f"\n  {name} " in listed
 
@@ -175,6 +175,17 @@ def test_a_cohort_is_told_by_means_and_no_member_has_a_row() -> None:
     assert 1.9 < found.of("income").loc["town", 1] < 2.1
     assert found.of("consumption").loc["town.bread", 1] == pytest.approx(5)
     assert len(found.equilibria) == 2 + 1 + 1 + 2 + 1
+
+
+def test_the_certificate_names_the_worst_of_each_kind_of_condition() -> None:
+    found = solve(CASES / "kehoe_1985.yaml")
+    assert found.summary["equilibria"] == 3
+    for record in found.summary["found"]:
+        assert {*record["certificate"]} == {"market", "activity", "budget"}
+        assert record["certificate"]["market"]["worst"] in ("G1", "G2", "G3", "G4")
+        assert record["certificate"]["activity"]["worst"] in ("A1", "A2")
+        assert record["certificate"]["budget"]["worst"] in ("C1", "C2", "C3", "C4")
+        assert record["residual"] < 1e-9
 
 
 def test_the_planner_is_beside_the_market(place: Path, call: Called) -> None:
