@@ -33,8 +33,8 @@ from simulator.economics.ties import set_valued
 from simulator.references.deadweight_loss import deadweight_loss
 from simulator.references.served import Plans, Served, Serving, Sides, part_of, planned
 
-TOLERANCE = 1e-10
-"""Largest relative residual of a condition."""
+TOLERANCE, ROUNDING = 1e-10, 1e-15
+"""Largest relative residual of a condition, and what no step makes smaller."""
 OFF = 1e-6
 """A market off by more than this part of its larger side is rationed."""
 MOST_UNKNOWNS = 400
@@ -131,8 +131,10 @@ class _Problem:
         """Where Gauss-Newton steps lead from a vector, and the largest residual there; back to it if nowhere."""
         first, value = x, self.residual(x)
         for _ in range(MOST_STEPS):
-            slopes = self._slopes(x) if value.any() else value
-            better = self._better(x, value, slopes) if value.any() and np.isfinite(slopes).all() else None
+            if np.abs(value).max(initial=0.0) <= ROUNDING:
+                break
+            slopes = self._slopes(x)
+            better = self._better(x, value, slopes) if np.isfinite(slopes).all() else None
             if better is None:
                 break
             x, value = better
