@@ -32,7 +32,7 @@ from simulator.economics.unknowns import Unknowns
 from simulator.economics.user_markets import UserMarkets
 from simulator.economics.utility import Homothetic
 from simulator.references.equilibrium import Equilibrium, find, newton
-from simulator.references.implicit import STEP, FoldError, active_prices, log_price_slopes
+from simulator.references.implicit import STEP, FoldError, log_slopes, moving
 
 WHAT = ("endowments", "tastes")
 NORMS = ("l2", "sup")
@@ -123,7 +123,7 @@ class Fragility:
 
     @cached_property
     def _active(self) -> NDArray[np.bool_]:
-        return active_prices(self._unknowns, self.found.balance)
+        return moving(self._unknowns, self.found.balance)[: len(self.economy.goods)]
 
     @property
     def relative_only(self) -> bool:
@@ -153,7 +153,7 @@ class Fragility:
     def _taste(self, parameter: Parameter) -> Array:
         def excess(step: float) -> Array:
             other = changed(self.economy, self.markets, [parameter], np.array([step]))
-            return other.balance(self.found.prices, self.found.balance.inputs).excess_demand
+            return other.balance(self.found.prices, self.found.balance.inputs, self.found.balance.levels).excess_demand
 
         return (excess(STEP) - excess(-STEP)) / (2.0 * STEP)
 
@@ -164,7 +164,10 @@ class Fragility:
         Raises `FragilityError` at a fold.
         """
         try:
-            moved = log_price_slopes(self._unknowns, self.found.balance, self.excess_slopes)
+            # No unit profit answers to what may change.
+            profits = np.zeros((len(self.found.balance.levels), len(self.chosen)))
+            slopes = np.concatenate([self.excess_slopes, profits])
+            moved = log_slopes(self._unknowns, self.found.balance, slopes)[: len(self.economy.goods)]
         except FoldError:
             raise FragilityError(
                 "found an equilibrium whose prices have no derivative (a fold); expected one beside it"
@@ -207,10 +210,10 @@ class Fragility:
         prices; None where that finds no equilibrium, after a `search` for the nearest from many starts if wanted.
         """
         other = changed(self.economy, self.markets, self.chosen, theta)
-        balance = newton(self.rule.unknowns(other), self.found.prices)
+        balance = newton(self.rule.unknowns(other), self.found.values)
         balances = [balance] if balance is not None else []
         if search and not balances:
-            balances = [each.balance for each in find(other, self.rule, [self.found.prices])]
+            balances = [each.balance for each in find(other, self.rule, [self.found.values])]
         moves = [self._moved(each.prices) for each in balances]
         return min(moves, key=lambda moved: float(np.linalg.norm(moved)), default=None)
 

@@ -1,13 +1,13 @@
 """Derivatives of equilibria by what an economy is made of, by implicit differentiation.
 
-At an equilibrium `F(p, theta) = 0` of the active relative prices `r`
+At an equilibrium `F(x, theta) = 0` of the active unknowns `r`, relative prices and levels of activity,
 
-    d ln p*/dtheta = -(J_rr diag(p_r))^-1 dF_r/dtheta
+    d ln x*/dtheta = -(J_rr diag(x_r))^-1 dF_r/dtheta
 
-whatever `theta` is: a share, an endowment, an outside price. `dF/dtheta` at given prices is a central difference of
-`Economy.balance` in economies that differ in `theta` alone; nothing is solved again. Along the prices that follow from
-it every quantity is differentiated in the same way. Good to about nine digits away from folds and from changes of the
-active set.
+whatever `theta` is: a share, an endowment, an outside price. `dF/dtheta` at given unknowns is a central difference of
+`Economy.balance` in economies that differ in `theta` alone; nothing is solved again. Along the unknowns that follow
+from it every quantity is differentiated in the same way. Good to about nine digits away from folds and from changes of
+the active set.
 """
 
 from __future__ import annotations
@@ -48,28 +48,31 @@ class Sides(NamedTuple):
     width: float
 
 
-def active_prices(unknowns: Unknowns, plans: MarketPlans) -> NDArray[np.bool_]:
-    """The prices that move with an equilibrium, `(goods,)`: neither fixed, nor at a floor, nor of a free good."""
-    return unknowns.active(plans) & ~as_good_as_free(plans.prices, plans.demand, plans.supply)
+def moving(unknowns: Unknowns, plans: MarketPlans) -> NDArray[np.bool_]:
+    """The unknowns that move with an equilibrium, `(unknowns,)`: prices neither fixed, nor at a bound, nor of a free
+    good, and levels of activities that do not idle.
+    """
+    free = as_good_as_free(plans.prices, plans.demand, plans.supply)
+    return unknowns.active(plans) & ~np.concatenate([free, np.zeros(len(plans.levels), dtype=bool)])
 
 
 @np.errstate(all="ignore")
-def log_price_slopes(unknowns: Unknowns, plans: MarketPlans, excess_slopes: Array) -> Array:
-    """`d ln p*/dtheta` `(goods, parameters)` of `dF/dtheta` `(goods, parameters)` at given prices; 0 at prices that do
-    not move. Where only relative prices matter and none is fixed, the last one that is active stays.
+def log_slopes(unknowns: Unknowns, plans: MarketPlans, slopes: Array) -> Array:
+    """`d ln x*/dtheta` `(unknowns, parameters)` of `dF/dtheta` `(unknowns, parameters)` at given unknowns; 0 at those
+    that do not move. Where only relative prices matter and none is fixed, the last one that is active stays.
 
     Raises `FoldError` where there is no derivative.
     """
-    determined = unknowns.determined(active_prices(unknowns, plans))
-    prices, scale = plans.prices[determined], plans.scale[determined]
-    weight = np.sqrt(prices / scale)
+    determined = unknowns.determined(moving(unknowns, plans))
+    values, units = unknowns.values(plans)[determined], unknowns.units(plans)[determined]
+    weight = np.sqrt(values / units)
     system = weight[:, None] * unknowns.jacobian(plans)[np.ix_(determined, determined)] * weight
-    moved = np.zeros(excess_slopes.shape)
+    moved = np.zeros(slopes.shape)
     try:
-        whitened = np.linalg.solve(system, -weight[:, None] * excess_slopes[determined])
+        whitened = np.linalg.solve(system, -weight[:, None] * slopes[determined])
     except np.linalg.LinAlgError:
-        whitened = np.full((len(prices), excess_slopes.shape[1]), np.nan)
-    moved[determined] = whitened / np.sqrt(prices * scale)[:, None]
+        whitened = np.full((len(values), slopes.shape[1]), np.nan)
+    moved[determined] = whitened / np.sqrt(values * units)[:, None]
     if not np.isfinite(moved).all():
         raise FoldError
     return moved
@@ -77,17 +80,20 @@ def log_price_slopes(unknowns: Unknowns, plans: MarketPlans, excess_slopes: Arra
 
 @np.errstate(all="ignore")
 def beside(unknowns: Unknowns, plans: MarketPlans, changes: Sequence[Sides]) -> list[tuple[MarketPlans, MarketPlans]]:
-    """The plans below and above an equilibrium for each of the changes, at the prices which clear markets there to
+    """The plans below and above an equilibrium for each of the changes, at the prices and levels which hold there to
     first order: the difference of anything in them over the `width` is its derivative.
 
     Raises `FoldError` where there is none.
     """
+    values, goods = unknowns.values(plans), unknowns.prices.where
 
     def at(side: Side, logarithms: Array | float) -> MarketPlans:
-        prices = np.where(side.unknowns.fixed, side.prices, plans.prices * np.exp(logarithms))
-        return side.unknowns.plans(prices, plans.inputs)
+        moved = values * np.exp(logarithms)
+        moved[goods] = np.where(side.unknowns.fixed, side.prices, moved[goods])
+        return side.unknowns.plans(moved, plans.inputs)
 
-    columns = [(at(c.above, 0.0).excess_demand - at(c.below, 0.0).excess_demand) / c.width for c in changes]
-    slopes = log_price_slopes(unknowns, plans, np.reshape(columns, (len(changes), -1)).T).T
+    sides = [(unknowns.left_sides(at(c.above, 0.0)), unknowns.left_sides(at(c.below, 0.0))) for c in changes]
+    columns = [(above - below) / change.width for change, (above, below) in zip(changes, sides, strict=True)]
+    slopes = log_slopes(unknowns, plans, np.reshape(columns, (len(changes), -1)).T).T
     halves = [0.5 * change.width * slope for change, slope in zip(changes, slopes, strict=True)]
     return [(at(c.below, -half), at(c.above, half)) for c, half in zip(changes, halves, strict=True)]

@@ -74,7 +74,8 @@ class FitModel:
         """
         chosen, scenarios = list[MarketPlans](), tuple(self.scenario(u, case) for case in self.study.cases)
         for number, (case, scenario) in enumerate(zip(self.study.cases, scenarios, strict=True)):
-            starts = [] if near is None else [near.plans[number].prices]
+            unknowns = scenario.rule.unknowns(scenario.economy)
+            starts = [] if near is None else [unknowns.values(near.plans[number])]
             found = search(
                 scenario.economy, scenario.rule, [*starts, scenario.initial_prices], seed=scenario.run.seed
             ).equilibria
@@ -98,7 +99,8 @@ class FitModel:
         except ScenarioError:
             return None
         for scenario, start in zip(scenarios, before.plans, strict=True):
-            reached = newton(scenario.rule.unknowns(scenario.economy), start.prices)
+            unknowns = scenario.rule.unknowns(scenario.economy)
+            reached = newton(unknowns, unknowns.values(start))
             if reached is None:
                 return None
             plans.append(reached)
