@@ -165,27 +165,37 @@ def test_a_floor_that_is_a_fact_is_no_free_good() -> None:
     assert simulate(data).summary["outcome"] == "settled_off_equilibrium"
 
 
-LINEAR = {
-    "goods": ["a", "b", "c"],
+MANY_GOODS = [f"g{good}" for good in range(300)]
+SLOW = {
+    "goods": MANY_GOODS,
     "consumers": [
         {
-            "name": "p",
-            "budget": 1,
-            "count": 100,
-            "utility": {"linear": {"a": 5, "b": 2, "c": {"uniform": [1, 2]}}},
-            "endowment": {"a": 1, "b": 3, "c": 3},
+            "name": name,
+            "utility": {"ces": {"elasticity": 0.5, "shares": {g: 1 + (n * k) % 7 for n, g in enumerate(MANY_GOODS)}}},
+            "endowment": {g: 1 + (n * k) % 5 for n, g in enumerate(MANY_GOODS)},
         }
+        for name, k in (("ann", 3), ("ben", 4))
     ],
+    "run": {"diagnostics": 0},
 }
 
 
 @pytest.mark.slow
 def test_a_search_that_takes_too_long_is_given_up_and_says_so() -> None:
-    scenario = load(LINEAR)
+    scenario = load(SLOW)
     assert search_equilibria(scenario.economy, scenario.rule, [scenario.initial_prices]).given_up
-    assert "The search for equilibria was ended early" in simulate(scenario, ticks=20).summary["sentence"]
+    assert "The search for equilibria was ended early" in simulate(scenario, ticks=2).summary["sentence"]
     small = load(TWO)
     assert not search_equilibria(small.economy, small.rule, [small.initial_prices]).given_up
+
+
+def test_a_hundred_linear_consumers_with_money_for_their_own_goods_soon_have_no_equilibrium() -> None:
+    linear = {"a": 5, "b": 2, "c": {"uniform": [1, 2]}}
+    people = {"name": "p", "count": 100, "budget": 1, "utility": {"linear": linear}}
+    data = {"goods": ["a", "b", "c"], "consumers": [people | {"endowment": {"a": 1, "b": 3, "c": 3}}]}
+    scenario = load(data)
+    found = search_equilibria(scenario.economy, scenario.rule, [scenario.initial_prices])
+    assert (found.equilibria, found.given_up) == ([], False)
 
 
 def test_many_linear_consumers_with_one_good_are_no_unknowns() -> None:
