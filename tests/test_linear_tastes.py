@@ -240,13 +240,23 @@ def test_prices_known_by_hand(name: str) -> None:
 
 NONE: dict[str, dict[str, Any]] = {
     "a good that its only owners want without an income": scenario(
-        "a b", trader("x", linear(a=1), a=1, b=1), trader("y", linear(a=1, b=1), b=1)
+        "a b c", trader("x", linear(a=1, c=1), a=1, b=1, c=1), trader("y", linear(a=1, b=1), b=1)
     ),
     "a numeraire that nobody wants": scenario(
-        "a b", trader("x", linear(a=3), a=1, b=1), trader("y", linear(a=1), a=2, b=1), numeraire="b"
+        "a b c", trader("x", linear(a=3, c=1), a=1, b=1), trader("y", linear(a=1, c=1), b=1, c=2), numeraire="b"
+    ),
+    "a numeraire that nobody wants, beside a firm": scenario(
+        "a b c",
+        trader("x", linear(a=3, c=1), a=1, b=1),
+        trader("y", linear(a=1, c=1), b=1, c=2),
+        numeraire="b",
+        firms=[{"name": "f", "technology": {"activity": {"a": 1, "c": -2}}, "behaviour": {"activity": {"rate": 0.1}}}],
     ),
     "money on what nobody brings": scenario(
-        "a w", buyer("x", linear(a=1), 1), buyer("y", linear(w=1), 1), supply={"a": 2}
+        "a b w",
+        buyer("x", linear(a=1, b=1), 1),
+        buyer("y", linear(w=1), 1),
+        supply={"a": 2, "b": 1},
     ),
     "money for owners of all there is": scenario(
         "a b", {"name": "p", "budget": 1, "utility": linear(a=5, b=2), "endowment": {"a": 1, "b": 3}}

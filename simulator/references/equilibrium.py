@@ -245,7 +245,7 @@ class _Searching:
             self.starts += 1
             limit, end = tastes.limit(start[unknowns.prices.where], self.initial)
             if limit is None:
-                self._best = self._best or Root(end.prices, end, np.inf, False)
+                self._best = self._best or Root(unknowns.values(end), end, np.inf, False)
                 continue
             for at, each in enumerate(self.found):
                 on_one = limit.direction is not None and each.direction is not None
