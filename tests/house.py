@@ -37,6 +37,7 @@ ROOMS = {
     "simulator.economics.behaviour": "BestResponse",
     "simulator.economics.best_response": "many_inputs",
     "simulator.economics.bundles": "ACTIVATIONS SELLERS separable",
+    "simulator.economics.price_bounds": "PriceBounds",
     "simulator.economics.clearing": "relative_excess_demand",
     "simulator.economics.unknowns": "Unknowns",
     "simulator.economics.concave_technology": "ConcaveTechnology",

@@ -14,6 +14,9 @@ from tests.house import (
     FEWEST,
     PIECES,
     RECIPES,
+    Extragradient,
+    PriceBounds,
+    PriceRule,
     Scenario,
     ScenarioError,
     Variation,
@@ -318,3 +321,15 @@ def test_prices_in_a_market_of_one_s_own_stay_in_bounds() -> None:
         market.advance()
         assert market.prices[0] <= 1.5
     assert market.prices[0] == 1.5
+
+
+@pytest.mark.parametrize("form", ["additive", "multiplicative"])
+@pytest.mark.parametrize(("signal", "trial"), [(0.5, 1.1), (-0.5, 0.9)])
+def test_extragradient_takes_back_what_its_trial_could_go(form: str, signal: float, trial: float) -> None:
+    """The second step is from where prices were, also where the trial met a cap or a floor."""
+    rule = PriceRule(form, 1.0, (Extragradient(),), np.full(1, 1e-12), np.zeros(1, dtype=bool))
+    bounds, one, second = PriceBounds(np.full(1, 0.9), np.full(1, 1.1)), np.ones(1), np.full(1, -0.05)
+    prices, memory = rule.next_prices(one, np.full(1, signal), one, rule.start(), bounds=bounds)
+    assert prices == trial
+    prices, _ = rule.next_prices(prices, second, one, memory, bounds=bounds)
+    assert prices[0] == pytest.approx(0.95 if form == "additive" else np.exp(-0.05), rel=1e-12)
