@@ -278,6 +278,15 @@ def test_what_never_pays_fades_and_counts_as_idle() -> None:
     assert run.ticks["max_relative_excess_demand"].iloc[-1] <= 1e-5
 
 
+def test_advice_counts_levels_among_what_moves() -> None:
+    restless = {**CHOICE, "trade": "at_equilibrium", "run": {"ticks": 400, "tolerance": 1e-5}}
+    run = simulate({**restless, "scheduler": {"rate": 2.5}})
+    assert run.summary["outcome"] == "cycled"
+    assert "prices settle at rates below 1.9" in run.summary["sentence"]
+    assert simulate({**restless, "scheduler": {"rate": 1.8}}).summary["outcome"] == "cleared"
+    assert simulate({**restless, "scheduler": {"rate": 2.0}}).summary["outcome"] != "cleared"
+
+
 def test_what_is_amiss_names_the_activity() -> None:
     outside = {"outside": {"labour": 1, "bread": 0.55}, "goods": CHOICE["goods"], "firms": CHOICE["firms"][:1]}
     run = simulate({**outside, "run": {"ticks": 30}})

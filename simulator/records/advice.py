@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.dynamics.behaviours import Activity
 from simulator.dynamics.market_verdict import STEADY
 from simulator.dynamics.pieces import PD, Extragradient, Momentum
 from simulator.dynamics.price_rules import PriceRule
@@ -52,10 +53,11 @@ LITTLE = 0.05
 def advice(verdict: Verdict, rule: PriceRule, economy: Economy, found: Equilibrium | None, prices: Array) -> Facts:
     """What would help at a rule's last `prices` `(goods,)`, near an equilibrium that was found.
 
-    Where firms do not plan for their largest profit at once, prices are not all that moves, and nothing is known.
+    Where firms near their largest profit step by step, prices and activity levels are not all that moves, and nothing
+    is known.
     """
     restless = verdict.outcome in ("out_of_ticks", "cycled", "diverged")
-    at_once = all(isinstance(firm.behaviour, BestResponse) for firm in economy.firms)
+    at_once = all(isinstance(firm.behaviour, BestResponse | Activity) for firm in economy.firms)
     if not restless or not at_once or found is None or set_valued(economy):
         return {}
     level = _level(rule, economy, found, prices)
