@@ -104,12 +104,11 @@ class _Search:
         some = np.maximum(quantities, np.where(self.idle[rows], 0.0, SMALLEST))
         return some * (self.incomes[rows] / dot(some, self.prices))[:, None]
 
-    def _along(self, here: Array, there: Array, at: Array) -> Array:
+    def _along(self, here: Array, there: Array, at: Array, slopes: Array) -> Array:
         """How steeply `f` rises `at` a bundle on the way from one bundle on the budget to another, `(n,)`.
 
         If it does so at the end, it does so all the way, for it is quasi-concave.
         """
-        slopes = self.formula.gradient(at)
         # On the budget the prices may be taken off the slopes; what is left is small where much would cancel.
         money = dot(slopes, at) / dot(at, self.prices)
         return dot(slopes - money[:, None] * self.prices, there - here)
@@ -119,15 +118,17 @@ class _Search:
         self._take_back(rows)
         here, idle = self.quantities[rows], self.idle[rows]
         cost = np.where(idle, 0.0, here * self.prices) / self.incomes[rows, None]
-        step, blur = self._step(rows, here, idle, cost)
+        slopes = self.formula.gradient(here)
+        step, blur = self._step(rows, here, idle, cost, slopes)
         # What is hardly bought may run far; the others need not wait for it.
         step = np.clip(step, -FARTHEST, FARTHEST)
         longest = np.max(np.abs(step), axis=-1)
         fraction = np.minimum(1.0, self.reach[rows] / longest)
         left_out = self._leave_out(rows, step)
         there = self._affordable(rows, here * np.exp(fraction[:, None] * step))
-        closer = (fraction == 1.0) & (self._gap(rows, there) <= 0.5 * self._gap(rows, here))
-        first, last = self._along(here, there, here), self._along(here, there, there)
+        beyond = self.formula.gradient(there)
+        closer = (fraction == 1.0) & (self._gap(rows, there, beyond) <= 0.5 * self._gap(rows, here, slopes))
+        first, last = self._along(here, there, here, slopes), self._along(here, there, there, beyond)
         uphill = first > 0
         accepted = ((uphill & (last >= 0)) | closer) & ~left_out
 
@@ -147,17 +148,19 @@ class _Search:
         self.reach[rows] = np.where(accepted, np.clip(2.0 * walked, reach, FARTHEST), shorter)
         return arrived | numb | (self.damping[rows] > 1e12) | (self.reach[rows] < 1e-12)
 
-    def _gap(self, rows: NDArray[np.intp], quantities: Array) -> Array:
+    def _gap(self, rows: NDArray[np.intp], quantities: Array, slopes: Array) -> Array:
         """The largest `|ln(b/w)|` of each row, without end where something does harm."""
         idle = self.idle[rows]
-        slopes = np.where(idle, 1.0, self.formula.gradient(quantities) / self.prices)
-        apart = np.log(slopes * self.incomes[rows, None] / dot(slopes * ~idle, quantities * self.prices)[:, None])
+        worth = np.where(idle, 1.0, slopes / self.prices)
+        apart = np.log(worth * self.incomes[rows, None] / dot(worth * ~idle, quantities * self.prices)[:, None])
         gap = np.abs(np.where(idle, 0.0, apart)).max(axis=-1)
         return np.where(np.isnan(gap), np.inf, gap)
 
-    def _step(self, rows: NDArray[np.intp], here: Array, idle: NDArray[np.bool_], cost: Array) -> tuple[Array, Array]:
+    def _step(
+        self, rows: NDArray[np.intp], here: Array, idle: NDArray[np.bool_], cost: Array, slopes: Array
+    ) -> tuple[Array, Array]:
         """The change of `ln x`, and what of that may be rounding."""
-        slopes = np.where(idle, 0.0, self.formula.gradient(here))
+        slopes = np.where(idle, 0.0, slopes)
         total = dot(slopes, here)
         # Where the whole bundle does harm there is no `mu` to measure by.
         least = np.max(np.abs(slopes) / self.prices, axis=-1) * self.incomes[rows]
@@ -198,7 +201,7 @@ class _Search:
         while rows.size and part > FAINT:
             there = here * (1.0 - part)
             there[np.arange(len(rows)), best] = part * self.incomes[rows] / self.prices[best]
-            fine = self._along(here, there, there) >= 0
+            fine = self._along(here, there, there, self.formula.gradient(there)) >= 0
             self.quantities[rows[fine]] = there[fine]
             rows, here, best, part = rows[~fine], here[~fine], best[~fine], 0.1 * part
         self.idle[rows, best] = True
@@ -215,7 +218,7 @@ class _Search:
             there *= (self.incomes[rows[some]] / dot(there, self.prices))[:, None]
             slopes = self.formula.gradient(there)
             money = dot(slopes, there) / self.incomes[rows[some]]
-            gone = (slopes[:, good] <= money * self.prices[good]) & (self._along(here, there, there) >= 0)
+            gone = (slopes[:, good] <= money * self.prices[good]) & (self._along(here, there, there, slopes) >= 0)
             self.quantities[rows[some[gone]]] = there[gone]
             self.idle[rows[some[gone]], good] = True
             leaves[some[gone]] = True
