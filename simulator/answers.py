@@ -42,7 +42,9 @@ def market(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Ca
     what one more unit would earn. Raises TypeError for what is no arithmetic (a branch on a traced value), ValueError
     where some operation has no finite value or derivative.
     """
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    places: tuple[Any, ...] = tuple(argnums) if isinstance(argnums, (list, tuple)) else (argnums,)
+    if not places or {type(place) for place in places} != {int} or len({*places}) < len(places):
+        raise TypeError(f"market: found argnums {argnums!r}; expected a place, such as 0, or several, as in (0, 2)")
     known: list[tuple[Program, Variation]] = []
 
     @wraps(function)

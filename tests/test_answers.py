@@ -288,3 +288,9 @@ def test_what_is_no_vector_is_refused(text: str, said: str) -> None:
     with pytest.raises(ProgramError) as refused:
         parse(text)
     assert said in refused.value.message
+
+
+@pytest.mark.parametrize("argnums", ["x", 1.5, (0, "y"), (), None, (0, 0), True])
+def test_places_of_arguments_are_whole_numbers(argnums: Any) -> None:
+    with pytest.raises(TypeError, match="expected a place, such as 0, or several"):
+        market(lambda x, y: x * y, argnums)

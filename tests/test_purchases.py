@@ -21,6 +21,7 @@ from tests.house import (
     HeldOut,
     Homothetic,
     Purchases,
+    RunFolderError,
     StoneGeary,
     efficiency,
     random_efficiencies,
@@ -441,3 +442,11 @@ def test_many_households_are_drawn(tmp_path: Path) -> None:
 def test_a_wrong_part_or_seed_in_python_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"found (hold_out|seed) .*; expected a (whole )?number"):
         fit_purchases(SHIPPED, **wrong)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_learnt(tmp_path: Path) -> None:
+    (tmp_path / "tastes").write_text("mine")
+    for place in ("tastes", "tastes/below"):
+        with pytest.raises(RunFolderError, match="found a file; expected a folder or nothing"):
+            fit_purchases(SHIPPED, out=tmp_path / place)
+    assert (tmp_path / "tastes").read_text() == "mine"

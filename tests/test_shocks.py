@@ -755,3 +755,22 @@ def test_prices_must_stand_still_anew_after_a_shock(tick: int, outcome: str) -> 
     struck = simulate(shocked((tick, {"supply.ore": 2}), data=still))
     assert simulate(still).summary["outcome"] == "settled_off_equilibrium"
     assert struck.summary["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("drawn", "said"),
+    [
+        ({"lognormal": {"mean": 0}}, "lognormal: missing key sigma; expected"),
+        ({"uniform": [1]}, "uniform: found a list of 1; expected [least, most]"),
+        ({"times": {"uniform": [1, "a"]}}, "uniform: found 'a'; expected a number"),
+        ({"lognormal": 3}, "lognormal: found 3; expected a mapping"),
+        ({"uniform": [2, 1]}, "uniform: found [2.0, 1.0]; expected [least, most], the smaller first"),
+    ],
+)
+def test_what_is_wrong_with_a_draw_is_said_as_in_a_scenario(drawn: Any, said: str) -> None:
+    consumer = {"name": "a", "utility": {"cobb_douglas": {"x": 1}}, "budget": 1}
+    shocks = [{"tick": 3, "set": {"supply.x": drawn}}]
+    with pytest.raises(ScenarioError) as caught:
+        load({"goods": ["x"], "supply": {"x": 1}, "consumers": [consumer], "shocks": shocks})
+    (problem,) = caught.value.problems
+    assert said in problem.message

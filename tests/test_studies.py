@@ -197,3 +197,25 @@ def test_a_missing_study_is_no_missing_scenario() -> None:
 
 def test_every_key_says_what_it_is() -> None:
     assert all(item.description for item in StudyFile.model_fields.values())
+
+
+FISHER = {
+    "goods": ["x"],
+    "supply": {"x": 1},
+    "consumers": [{"name": "a", "utility": {"cobb_douglas": {"x": 1}}, "budget": 1}],
+}
+
+
+@pytest.mark.parametrize(
+    ("vary", "said"),
+    [
+        ({"supply.x": {"linspace": [1, 8]}}, "found a list of 2; expected [first, last, how many]"),
+        ({"supply.x": {"uniform": [1]}}, "found a list of 1; expected [least, most]"),
+        (None, "vary: found nothing; expected dotted paths as in --set, with the values they take"),
+    ],
+)
+def test_what_belongs_in_a_list_or_under_a_key_is_said(vary: Any, said: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load_study({"scenario": FISHER, "vary": vary, "measures": ["outcome"]})
+    (problem,) = caught.value.problems
+    assert str(problem).endswith(said)

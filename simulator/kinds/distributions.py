@@ -4,11 +4,11 @@ and its quantiles.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from simulator.kinds.entry import Amount, Complaint, Entry, Positive, Root, refusal
 
@@ -38,7 +38,19 @@ def _normal_quantile(part: Array) -> Array:
     return ndtri(part)
 
 
-class Uniform(Root[Annotated[list[float], Field(min_length=2, max_length=2)]]):
+def in_form(form: str) -> tuple[Any, ...]:
+    """Marks a list as of so many numbers as a form `[first, last]` names."""
+    many = form.count(",") + 1
+
+    def checked(numbers: list[float]) -> list[float]:
+        if len(numbers) != many:
+            raise refusal(Complaint((), f"found a list of {len(numbers)}; expected {form}"))
+        return numbers
+
+    return Field(json_schema_extra={"minItems": many, "maxItems": many}), AfterValidator(checked)
+
+
+class Uniform(Root[Annotated[list[float], *in_form("[least, most]")]]):
     """`[least, most]`."""
 
     meaning: ClassVar[str] = "[least, most], all as likely"

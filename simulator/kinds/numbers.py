@@ -159,7 +159,6 @@ def _not_increasing(value: float | Draw) -> float | Draw:
 
 AT_LEAST_0, ABOVE_0 = Bound(0.0), Bound(0.0, strict=True)
 AnyAmount = Annotated[Annotated[Amount, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(AT_LEAST_0)]
-AnyNumber = Annotated[Annotated[float, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(Bound())]
 AnyPositive = Annotated[Annotated[Positive, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(ABOVE_0)]
 AnyRho = Annotated[Annotated[float, Field(lt=1), Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(Bound(under=1.0))]
 Returns = Annotated[

@@ -18,7 +18,7 @@ from simulator.scenario.language import Language, declared_goods, model_of
 from simulator.scenario.remedies import by_name_alone, elsewhere, line, reshaped, sample, with_a_number
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.table import SCHEDULERS, plans
-from simulator.slips import called_here, instead, meant
+from simulator.slips import ADVICE, called_here, instead, meant
 
 M = TypeVar("M", bound=Entry)
 
@@ -83,7 +83,7 @@ def _faults(document: Document, model: type[Entry], data: Any, path: Steps, cont
     except ValidationError as error:
         known.update(fault.path for fault in faults)
         for details in error.errors(include_url=False, include_context=True):
-            fault = _fault(language, {**details, "loc": (*path, *details["loc"])}, len(faults) < MAX_SUGGESTIONS)
+            fault = fault_of(language, {**details, "loc": (*path, *details["loc"])}, len(faults) < MAX_SUGGESTIONS)
             if not any(fault.path[:length] in known for length in range(1, len(fault.path) + 1)):
                 faults.append(fault)
     else:
@@ -190,7 +190,7 @@ _NAMED = re.compile(r"^unknown key .*; did you mean (\w+)\?$")
 _QUOTED_WORD = re.compile(r"'([^']*)'")
 
 
-def _fault(language: Language, details: dict[str, Any], suggest: bool) -> Fault:
+def fault_of(language: Language, details: dict[str, Any], suggest: bool) -> Fault:
     """A complaint of pydantic's in our words and at our path (without the marks of union members)."""
     location: tuple[str | int, ...] = details["loc"]
     spot: Spot = "value"
@@ -267,6 +267,8 @@ def _nothings(language: Language, value: Any, path: Steps = ()) -> Iterator[Faul
             yield from _nothings(language, item, (*path, at))
     elif value is None and language.at(path) and not (len(path) == 2 and path[0] == "goods"):
         guess = instead("key", str(path[-1])) or by_name_alone(str(path[-1]))
+        # The key is right where it stands.
+        guess = None if guess and guess.startswith(ADVICE) else guess
         yield Fault(path, f"found nothing; expected {language.meaning(path)}{meant(guess)}")
 
 

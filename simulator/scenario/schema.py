@@ -31,7 +31,7 @@ from simulator.kinds.entry import (
     by_shape,
 )
 from simulator.kinds.formulas import MakesText
-from simulator.kinds.numbers import AT_LEAST_0, AnyAmount, AnyNumber, Drawn, bounded, draws_in
+from simulator.kinds.numbers import AT_LEAST_0, AnyAmount, Drawn, Numbers, bounded, draws_in
 from simulator.kinds.technologies import TECHNOLOGIES, Activity, Products, TechnologyKind, one_each, products_of
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
 from simulator.scenario.run_keys import Run, TickNumber
@@ -156,7 +156,7 @@ class Consumer(Entry):
     name: Name = Field(description="name, unique among firms and consumers")
     count: Count | None = Field(None, description="how many of them (default 1, or the rows of their CSV file)")
     utility: AnyUtility = Field(description="what the consumer wants")
-    endowment: dict[GoodName, AnyNumber] = Field(
+    endowment: Numbers = Field(
         default_factory=dict[str, Any],
         description="quantities that each owns anew every tick; below 0 what each has to deliver",
     )

@@ -19,7 +19,9 @@ from simulator.kinds.distributions import DISTRIBUTIONS, Array
 from simulator.kinds.entry import Steps
 from simulator.kinds.numbers import Draw, draw_model
 from simulator.kinds.wording import found, listed, nearest, number, quoted
-from simulator.scenario.document import leading
+from simulator.scenario.complaints import fault_of
+from simulator.scenario.document import from_data, leading
+from simulator.scenario.language import Language
 from simulator.scenario.schema import ScenarioFile, Shock
 from simulator.slips import called_here, instead, meant
 
@@ -134,10 +136,9 @@ def drawn_for_all(plain: Mapping[str, Any], path: str, change: Any, place: int) 
     try:
         return kind, draw_model(tuple(DISTRIBUTIONS.items())).model_validate(given)
     except ValidationError as error:
-        wrong = error.errors()[0]
-        where, said = ".".join(map(str, wrong["loc"])), (wrong.get("ctx") or {}).get("message") or wrong["msg"]
-        message = f"found {found(wrong['input'])} for {where}; expected {said[:1].lower() + said[1:]}"
-        raise ShockError(("shocks", place, "set", path), message) from None
+        fault = fault_of(Language(from_data({})), {**error.errors()[0]}, suggest=False)
+        where = "".join(f"{step}: " for step in fault.path[:1])
+        raise ShockError(("shocks", place, "set", path), where + fault.message) from None
 
 
 def _of_one(plain: Mapping[str, Any], path: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 import numpy as np
 from pydantic import AfterValidator, Field, Tag
 
-from simulator.kinds.distributions import DISTRIBUTIONS, Array
+from simulator.kinds.distributions import DISTRIBUTIONS, Array, in_form
 from simulator.kinds.draws import Draws
 from simulator.kinds.entry import LIST, MAPPING, Complaint, Root, Whole, by_shape, refusal
 from simulator.kinds.numbers import Draw, DrawnFrom
@@ -33,7 +33,7 @@ class DesignError(Exception):
         self.path, self.message = path, message
 
 
-class _Levels(Root[Annotated[list[float], Field(min_length=3, max_length=3)]]):
+class _Levels(Root[Annotated[list[float], *in_form("[first, last, how many]")]]):
     """`[first, last, how many]`."""
 
     example: ClassVar[str] = "[1, 8, 15]"

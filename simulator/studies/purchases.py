@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from simulator.economics.forms import Array
+from simulator.errors import RunFolderError
 from simulator.records.report import plain, versions
 from simulator.scenario.document import dump
 from simulator.sentences import LEARNT, said
@@ -210,13 +211,16 @@ def fit_purchases(
 
     The last part `hold_out` of each household's periods tells which form to name. Random choices are drawn from the
     `seed`. Raises `ScenarioError` for what is wrong in the file, `ValueError` for a part that is not between 0 and 1,
-    and for a seed that is none.
+    and for a seed that is none, `RunFolderError` where `out` cannot be a folder.
     """
     part, drawn = cast("Any", hold_out), cast("Any", seed)
     if not isinstance(part, (int, float)) or not 0 < part < 1:
         raise ValueError(f"found hold_out {part!r}; expected a number above 0 and below 1")
     if not isinstance(drawn, int) or drawn < 0:
         raise ValueError(f"found seed {drawn!r}; expected a whole number of at least 0")
+    above = Path() if out is None else next(at for at in (Path(out), *Path(out).absolute().parents) if at.exists())
+    if not above.is_dir():
+        raise RunFolderError(f"{above}: found a file; expected a folder or nothing")
     found = learn(read_purchases(Path(file)), pooled=pooled, hold_out=hold_out, seed=seed, progress=progress)
     if out is not None:
         write(found, Path(out))
