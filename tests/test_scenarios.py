@@ -88,10 +88,9 @@ def test_price_is_bid_is_derivative(path: Path, run: Runs, last: Last) -> None:
         return
     found = run(path.stem).equilibrium
     equilibrium = found[found["from_tick"] == found["from_tick"].max()]
-    gaps = [
-        np.max(np.abs(rows["price"] / each.set_index("good").loc[rows.index, "price"] - 1))
-        for _, each in equilibrium.groupby("equilibrium")
-    ]
+    found_prices = [each.set_index("good").loc[rows.index, "price"] for _, each in equilibrium.groupby("equilibrium")]
+    # A free good's price is 0 there, and next to nothing here.
+    gaps = [np.max(np.abs(rows["price"] - prices) / np.where(prices > 0, prices, 1.0)) for prices in found_prices]
     assert min(gaps) < tolerance
     np.testing.assert_allclose(found["adjoint"], found["price"], rtol=1e-9)
 
@@ -110,6 +109,50 @@ def test_the_start_decides_among_three_equilibria(name: str, price: float, numbe
     ]
     assert run(name).summary["equilibrium"] == number
     assert f"number {number} of the 3 equilibria found, of index +1" in run(name).summary["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("name", "price", "number"), [("kehoe", 2.20770581272, 1), ("kehoe_slow_levels", 0.664850578262, 3)]
+)
+def test_the_speed_of_levels_decides_among_kehoe_s_equilibria(
+    name: str, price: float, number: int, run: Runs, last: Last
+) -> None:
+    assert last(name).loc["G4", "price"] == pytest.approx(price, rel=3e-4)
+    found = run(name).equilibrium.query("good == 'G4'")
+    np.testing.assert_allclose(sorted(found["price"]), [0.664850578262, 1.0, 2.20770581272], rtol=1e-7)
+    assert sorted(zip(found["price"].round(2), found["index"], strict=True)) == [(0.66, 1), (1.0, -1), (2.21, 1)]
+    assert run(name).summary["equilibrium"] == number
+
+
+def test_prices_of_linear_firms_follow_from_technologies_alone(run: Runs, last: Last) -> None:
+    np.testing.assert_allclose(last("linear_firms").loc[["wheat", "iron"], "price"], [1 / 2, 1 / 3], rtol=1e-5)
+    agents = run("linear_firms").agents
+    levels = agents[agents["tick"] == agents["tick"].max()].dropna(subset=["level"]).groupby("agent")["level"].first()
+    np.testing.assert_allclose(levels[["farm", "works"]], [18, 33], rtol=1e-5)
+
+
+def test_the_market_comes_to_kantorovich_s_multipliers(run: Runs, last: Last) -> None:
+    prices = last("kantorovich")["price"]
+    per_set = prices / (prices["part_a"] + prices["part_b"])
+    machines = ["part_a", "part_b", "milling", "turret_lathe", "automatic"]
+    np.testing.assert_allclose(per_set[machines], [2 / 3, 1 / 3, 20 / 3, 40 / 3, 80 / 3], rtol=1e-5)
+    assert last("kantorovich").loc["part_a", "demand"] == pytest.approx(86.6666666667, rel=1e-6)
+    assert run("kantorovich").summary["reference"] == "saddle"
+    assert run("kantorovich").summary["gradient_path_gap"] < 1e-9
+
+
+def test_shepherds_turn_to_wool_and_whey_is_free(run: Runs, column: Column) -> None:
+    table = run("joint_products").trajectory.set_index(["tick", "good"])
+    before, after = table.loc[299], table.loc[run("joint_products").summary["ticks"]]
+    assert after.loc["wool", "supply"] > 1.3 * before.loc["wool", "supply"]
+    assert after.loc["mutton", "supply"] < 0.9 * before.loc["mutton", "supply"]
+    assert max(before.loc["whey", "price"], after.loc["whey", "price"]) < 1e-4
+
+
+def test_the_board_and_the_planner_come_to_the_same_prices(run: Runs, last: Last) -> None:
+    rows = last("lange")
+    np.testing.assert_allclose(rows["gradient_price"], rows["price"], rtol=1e-6)
+    np.testing.assert_allclose(rows["adjoint"], rows["price"], rtol=1e-6)
 
 
 def test_momentum_does_not_crawl_where_a_plain_market_does(run: Runs) -> None:
