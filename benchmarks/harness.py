@@ -71,7 +71,7 @@ class Group(NamedTuple):
     def lacks(self) -> str:
         """Why it cannot run; nothing if it can."""
         modules = ", ".join(missing(*self.needs))
-        return f"needs {modules}: pip install -e '.[fast]'" if modules else self.refused
+        return f"needs {modules}: pip install -e '.[test]'" if modules else self.refused
 
 
 Groups = dict[str, Callable[[], Group]]
