@@ -299,7 +299,9 @@ class Economy(FirmLayout):
         if firm.technology.constant_returns:
             level = balance.levels[self.level_rows[number]]
             bent = asked(firm.technology, "cost_slope")(input_prices, level).sum(axis=0)
-            return np.pad(-bent, ((1, 0), (1, 0)))
+            # Not np.pad, which has no text in floats.
+            beside = np.concatenate([np.zeros((len(bent), 1)), -bent], axis=1)
+            return np.concatenate([np.zeros((1, len(bent) + 1)), beside], axis=0)
         inputs = balance.inputs[self.edge_rows[number]].reshape(firm.rows, -1)
         return asked(firm.technology, "supply_slope")(price, input_prices, inputs).sum(axis=0)
 

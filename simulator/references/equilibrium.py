@@ -30,8 +30,10 @@ from simulator.references.linear_tastes import LinearEquilibrium, LinearTastes
 
 STARTS = 32
 """From so many prices equilibria are searched for."""
-MOST_TIMES = 3
-"""So many times as many starts follow where indices do not add up, or some equilibrium was reached but once."""
+FURTHER = 2
+"""So many times as many starts follow the last that led to a new one where indices do not add up, or some equilibrium
+was reached but once.
+"""
 SPREAD, WIDE = 3.0, 8.0
 """How far quasi-random starts are from the level of prices either way, in logarithms: in turn, then all far."""
 BOUNDARY = -12.0
@@ -161,13 +163,17 @@ class _Searching:
         # Where one root is enough no text pays.
         problem = self.problem(often=not self._one_at_most and self.economy.small(slopes=True))
         everywhere = _starts(problem.unknowns, starts, many, seed)
-        for start in islice(everywhere, MOST_TIMES * many):
-            if self.all_found or (self.starts >= many and self.added_up and all(e.starts > 1 for e in self.found)):
+        last = many
+        for start in everywhere:
+            complete = self.added_up and all(each.starts > 1 for each in self.found)
+            if self.all_found or self.effort.exhausted or self.starts >= (many if complete else last + FURTHER * many):
                 break
-            self.starts += 1
+            self.starts, before = self.starts + 1, len(self.found)
             # Between equilibria that are known lies what is missing as often as not.
             further = self.starts - many
-            self.try_from(problem, self._between(further) if further > 0 and further % 2 and self.found[1:] else start)
+            between = further > 0 and further % 2 and self.found[1:]
+            self.try_from(problem, self._between(further) if between else start)
+            last = last if len(self.found) == before else max(self.starts, many)
         return None
 
     def _between(self, number: int) -> Array:
