@@ -25,6 +25,7 @@ from simulator.economics.potential import reference
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
 from simulator.references.complementarity import TOLERANCE, Complementarity, Root
+from simulator.references.eating import Eating
 from simulator.references.effort import Effort
 from simulator.references.linear_tastes import LinearEquilibrium, LinearTastes
 
@@ -151,7 +152,7 @@ class _Searching:
     def go(self, starts: list[Array], many: int, seed: int) -> None:
         """Search from all starts, and on from wider ones where by the indices an equilibrium is missing."""
         if set_valued(self.economy):
-            return self._linear(starts, many, seed)
+            return None if self._planned() else self._linear(starts, many, seed)
         thin = self.economy.thinned(SEARCHED_ROWS)
         if thin is not self.economy:
             first = _Searching(thin, self.rule, self.initial, self.effort)
@@ -240,6 +241,25 @@ class _Searching:
             return
         found = describe(self.economy, self.rule, balance, self.effort)
         self.found.append(replace(found, starts=starts, direction=direction))
+
+    def _planned(self) -> bool:
+        """Whether firms have levels and a planner's linear programme tells the equilibria, one convex set: eating is an
+        activity too. Demand jumps there, so that stability is not known.
+        """
+        eating, goods = Eating.of(self.economy), len(self.economy.goods)
+        values = eating.planned() if self.economy.level_firm.size else None
+        if values is None:
+            return False
+        initial = np.append(self.initial, np.ones(len(eating.eaters)))
+        inner = _Searching(eating.enlarged(), eating.rule(self.rule), initial, self.effort)
+        inner.try_from(inner.problem(), values)
+        unknowns = self.rule.unknowns(self.economy)
+        for each in inner.found:
+            plans, along = eating.plans(each.balance), each.direction
+            known = {"balance": plans, "residual": unknowns.residual(plans), "spectral_radius": float("nan")}
+            self.found.append(replace(each, **known, direction=None if along is None else along[:goods]))
+        self.starts += len(self.found)
+        return bool(self.found)
 
     def _linear(self, starts: list[Array], many: int, seed: int) -> None:
         """With linear tastes: along the central path from each start."""

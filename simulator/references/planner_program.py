@@ -51,13 +51,15 @@ class Objective(NamedTuple):
 
 @dataclass(frozen=True)
 class Optimum:
-    """The best there is: its `value`, activity `levels` `(levels,)` and multipliers `prices` `(goods,)`, and from where
-    to where they go if the optimum is not unique, `(levels, 2)` and `(goods, 2)`.
+    """The best there is: its `value`, activity `levels` `(levels,)`, how many of each of the `bundles` `(kinds,)`, and
+    multipliers `prices` `(goods,)`; and from where to where levels and prices go if the optimum is not unique,
+    `(levels, 2)` and `(goods, 2)`.
     """
 
     objective: Objective
     value: float
     levels: Array
+    bundles: Array
     prices: Array
     level_ranges: Array
     price_ranges: Array
@@ -86,7 +88,8 @@ def optimum(economy: Economy) -> Optimum:
     v, p = _solved(program)
     plans, prices = _ranges(program, v, p)
     goods, levels = map(slice, activities.shape)
-    return Optimum(objective, float(program.c @ v), v[levels], p[goods], plans[levels], prices[goods])
+    bundles = v[levels.stop :][: len(objective.values)]
+    return Optimum(objective, float(program.c @ v), v[levels], bundles, p[goods], plans[levels], prices[goods])
 
 
 def value_at(economy: Economy, objective: Objective, plans: MarketPlans) -> float:
