@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.house import solve
+from tests.house import simulate, solve
 from tests.published import PUBLISHED, UTILITIES
 
 PLANNED = {"kantorovich_1939": 260 / 3, "dakota": 280.0, "dantzig": 1.0, "leontief": 1.0}
@@ -61,3 +61,14 @@ def test_a_plan_that_is_not_unique_is_said_to_be_none() -> None:
     np.testing.assert_allclose(ranges["seattle_new_york"], [0, 50], atol=1e-9)
     np.testing.assert_allclose(ranges["san_diego_new_york"], [275, 325], atol=1e-9)
     assert "best plan is not unique" in str(solution)
+
+
+@pytest.mark.parametrize("name", ["bazaar", "fisher_ces", "crusoe", "statics", "hosoe", "mpsge"])
+def test_a_run_comes_to_rest_there(name: str) -> None:
+    case = PUBLISHED[name]
+    settings = {"run.tolerance": 1e-10, "run.ticks": 4000, "trade": "at_equilibrium"}
+    run = simulate(case.scenario, references=False, settings=settings)
+    assert run.summary["outcome"] == "cleared"
+    last = run.prices.iloc[-1]
+    for good, price in case.answers[0]["price"].items():
+        assert last[good] == pytest.approx(price, rel=1e-7), good
