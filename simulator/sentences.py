@@ -178,7 +178,14 @@ MARKET = (
         "No equilibrium that was found is near: of {equilibria} the nearest is {equilibrium_gap:gap} away",
         lambda f: f.outcome == "cleared" and f.equilibrium_gap > NEAR,
     ),
-    Sentence("none", "The search from {starts} starts found no equilibrium", lambda f: f.equilibria == 0),
+    Sentence(
+        "none", "The search from {starts} starts found no equilibrium", lambda f: f.equilibria == 0 and not f.price_held
+    ),
+    Sentence(
+        "none_held",
+        "At a price that is held no competitive equilibrium was found; `simulator solve` tells the one with rationing",
+        lambda f: f.equilibria == 0 and f.price_held,
+    ),
     Sentence(
         "missing",
         "Some equilibria are missing: the indices of those found add up to {indices:+d}, and all of them to +1",

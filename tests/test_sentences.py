@@ -218,6 +218,11 @@ CASES = {
     "MARKET none": Case(
         {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "The search from 15 starts found no equilibrium"
     ),
+    "MARKET none_held": Case(
+        {"equilibria": 0, "price_held": True},
+        {"price_held": False},
+        "At a price that is held no competitive equilibrium was found; `simulator solve` tells the one with rationing",
+    ),
     "MARKET missing": Case(
         {"missing": True, "indices": 2},
         {"missing": False},

@@ -71,6 +71,7 @@ def market_facts(
     facts = {
         "equilibria": len(references.equilibria),
         "starts": references.search.starts,
+        "price_held": references.search.held,
         "given_up": references.search.given_up,
         "missing": references.search.missing,
         "indices": sum(found.index for found in references.equilibria),
