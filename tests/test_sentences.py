@@ -216,7 +216,9 @@ CASES = {
         "No equilibrium that was found is near: of 2 the nearest is 100 % away",
     ),
     "MARKET none": Case(
-        {"equilibria": 0, "starts": 15}, {"equilibria": 1}, "The search from 15 starts found no equilibrium"
+        {"equilibria": 0, "starts": 15, "price_held": False},
+        {"equilibria": 1},
+        "The search from 15 starts found no equilibrium",
     ),
     "MARKET none_held": Case(
         {"equilibria": 0, "price_held": True},
