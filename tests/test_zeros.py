@@ -159,3 +159,9 @@ def test_supply_below_0_is_somebodys_obligation() -> None:
     ann = {"name": "ann", "utility": {"cobb_douglas": {"x": 1}}, "budget": 1}
     with pytest.raises(ScenarioError, match="a consumer's endowment below 0"):
         load({"goods": ["x"], "supply": {"x": -1}, "consumers": [ann]})
+
+
+def test_a_fixed_price_below_0_stays_where_equilibria_are_searched_for() -> None:
+    found = simulate(WASTE).equilibrium
+    assert set(found.query("good == 'slag'")["price"]) == {-1.0}
+    assert found["equilibrium"].max() == 1

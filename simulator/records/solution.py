@@ -121,8 +121,9 @@ def _consumer_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, w
             return np.array([each.sum() for each in (some.income(plans.prices, plans.profits), income, spent, enjoyed)])
 
         earned, income, spent, enjoyed = cohort.weight * np.sum(over_blocks(cohort.blocks, lives), axis=0)
-        gaps = np.abs([earned - income, spent - faced @ plans.consumption[number]])
         # A purse without a bottom has no income.
+        with np.errstate(invalid="ignore"):
+            gaps = np.abs([earned - income, spent - faced @ plans.consumption[number]])
         residual = float(np.max(gaps[np.isfinite(gaps)], initial=0.0)) / max(worth, 1e-300)
         yield Row("income", cohort.name, income / cohort.count, residual)
         yield Row("utility", cohort.name, enjoyed / cohort.count)

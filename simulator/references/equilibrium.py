@@ -308,10 +308,12 @@ def _starts(unknowns: Unknowns, starts: list[Array], many: int, seed: int) -> It
     Quasi-random logarithms are the multiples of square roots of primes, modulo 1 (Kronecker), shifted by the seed.
     """
     lowest, ray = 1e-6 * np.max(starts[0]), unknowns.relative_only and unknowns.economy.bounds is None
-    first = unknowns.beginning(np.ones(len(starts[0])) if ray else np.maximum(starts[0], lowest))
+    # What is fixed stays as it is: who takes waste is paid for it.
+    given = np.where(unknowns.fixed, starts[0], np.maximum(starts[0], lowest))
+    first = unknowns.beginning(np.ones(len(starts[0])) if ray else given)
     free = unknowns.free | unknowns.level_free | ray
     # Levels are about 1.
-    level = np.where(unknowns.relative, np.exp(np.mean(np.log(first[unknowns.relative]))), 1.0)
+    level = np.where(unknowns.relative, np.exp(np.mean(np.log(np.abs(first[unknowns.relative])))), 1.0)
     yield np.where(free, level, first)
     yield from map(unknowns.beginning, starts)
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
