@@ -277,8 +277,7 @@ class Economy(FirmLayout):
             if firm.transformation is not None:
                 at = self.outlet_rows[number].start
                 received = user_prices.outlet_prices(prices)[at : at + len(firm.outputs)]
-                bent = np.zeros(by_price.shape)
-                bent[: len(received), : len(received)] = firm.transformation.hessian(received)
+                bent = _among_zeros(firm.transformation.hessian(received), 0, len(firm.inputs))
                 by_price = by_price + balance.outputs[self.firm_rows[number]].sum() * bent
             places.append((firm.traded[:, None] * goods + firm.traded).ravel())
             moved.append((-by_price * user_prices.firm_factors(number)).ravel())
@@ -299,9 +298,7 @@ class Economy(FirmLayout):
         if firm.technology.constant_returns:
             level = balance.levels[self.level_rows[number]]
             bent = asked(firm.technology, "cost_slope")(input_prices, level).sum(axis=0)
-            # Not np.pad, which has no text in floats.
-            beside = np.concatenate([np.zeros((len(bent), 1)), -bent], axis=1)
-            return np.concatenate([np.zeros((1, len(bent) + 1)), beside], axis=0)
+            return _among_zeros(-bent, 1, 0)
         inputs = balance.inputs[self.edge_rows[number]].reshape(firm.rows, -1)
         return asked(firm.technology, "supply_slope")(price, input_prices, inputs).sum(axis=0)
 
@@ -335,6 +332,14 @@ class Economy(FirmLayout):
             return asked(some.utility, "jacobian")(faced, income[part], moves)
 
         return cohort.weight * sum_up(over_blocks(cohort.blocks, slopes)) * factors
+
+
+def _among_zeros(block: Array, before: int, after: int) -> Array:
+    """A square block with so many rows and columns of zeros before and after it: `np.pad` has no text in floats."""
+    size = len(block)
+    beside = np.concatenate([np.zeros((size, before)), block, np.zeros((size, after))], axis=1)
+    wide = size + before + after
+    return np.concatenate([np.zeros((before, wide)), beside, np.zeros((after, wide))], axis=0)
 
 
 def _plans(consumers: Consumers, prices: Array, faced: Array, profits: Array) -> tuple[Array, Array]:

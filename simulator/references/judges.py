@@ -264,6 +264,7 @@ class References:
         """An equilibrium's prices, `(..., goods)`, brought to the `level` of a market's `prices` `(..., goods)`."""
         return found.prices * self.level(found, prices, economy)[..., None]
 
+    @np.errstate(all="ignore")
     def level(self, found: Equilibrium, prices: Array, economy: Economy | None = None) -> Array:
         """By what an equilibrium's prices are multiplied to bring them to the level of a market's `prices` `(...,
         goods)`, `(...)`: 1 unless it is free in its `economy` (the one in force, unless said).
