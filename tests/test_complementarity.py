@@ -240,3 +240,67 @@ def test_one_start_is_enough_where_equilibria_are_a_convex_set() -> None:
         assert root is not None
         assert root.holds
         np.testing.assert_allclose(root.values / root.values[0], found.equilibria[0].prices, rtol=1e-8)
+
+
+@pytest.mark.parametrize("numeraire", [None, "g1", "g2", "g3"])
+def test_activities_that_lose_are_idle_exactly(numeraire: str | None) -> None:
+    """Two ways to make wine of labour and land: at any prices of the two the dear one loses."""
+
+    def activity(name: str, **vector: float) -> dict[str, Any]:
+        return {"name": name, "technology": {"activity": vector}, "behaviour": "activity"}
+
+    data = {
+        "goods": ["g1", "g2", "g3"],
+        **({"numeraire": numeraire} if numeraire else {}),
+        "firms": [activity("dear", g1=-2, g2=-2, g3=1), activity("cheap", g1=-1, g2=-1, g3=1)],
+        "consumers": [
+            {"name": "a", "utility": {"cobb_douglas": {"g1": 1, "g3": 2}}, "endowment": {"g1": 3, "g2": 1}},
+            {"name": "b", "utility": {"cobb_douglas": {"g2": 1, "g3": 1}}, "endowment": {"g1": 0.5, "g2": 2}},
+        ],
+        "trade": "at_equilibrium",
+    }
+    (only,) = find(*_given(data))
+    assert only.balance.levels[0] == 0.0
+    assert only.index == 1
+    worth = only.prices / only.prices[2]
+    assert worth[0] + worth[1] == pytest.approx(1.0, rel=1e-12)
+    # What nobody keeps of the two is used one for one.
+    kept = only.balance.consumption.sum(axis=0)
+    assert only.balance.levels[1] == pytest.approx(3.5 - kept[0], rel=1e-12) == pytest.approx(3 - kept[1], rel=1e-12)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=12, deadline=None)
+def test_indices_of_activity_economies_add_up_whatever_the_numeraire(seed: int) -> None:
+    stream = np.random.default_rng(seed)
+    goods = ["a", "b", "c", "d"]
+    consumers = [
+        {
+            "name": f"h{number}",
+            "utility": {"cobb_douglas": dict(zip(goods, stream.uniform(0.05, 1, 4).tolist(), strict=True))},
+            "endowment": {"a": float(stream.uniform(0, 3)), "b": float(stream.uniform(0.5, 3)), "c": 0.2, "d": 0.2},
+        }
+        for number in range(2)
+    ]
+    firms = [
+        {
+            "name": f"f{number}",
+            "technology": {"activity": {"a": -float(used), "b": -float(kept), made: 1.0}},
+            "behaviour": "activity",
+        }
+        for number, (used, kept, made) in enumerate(
+            zip(stream.uniform(0.1, 2, 3), stream.uniform(0.1, 2, 3), ("c", "d", "c"), strict=True)
+        )
+    ]
+    found = [
+        searched({"goods": goods, "firms": firms, "consumers": consumers, "trade": "at_equilibrium", **held})
+        for held in ({}, {"numeraire": "a"}, {"numeraire": "d"})
+    ]
+    assert sum(each.index for each in found[0].equilibria) == 1
+    relative = [[each.prices / each.prices.sum() for each in one.equilibria] for one in found]
+    for others in relative[1:]:
+        np.testing.assert_allclose(others, relative[0], rtol=1e-7)
+    for one in found[0].equilibria:
+        profits = one.balance.unit_profits
+        assert (profits <= 1e-9).all()
+        assert (profits[one.balance.levels > 0] >= -1e-9).all()

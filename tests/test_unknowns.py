@@ -35,6 +35,58 @@ def test_parts_cover_the_vector_and_slopes_are_those_of_their_slacks(data: dict[
         np.testing.assert_allclose(slopes[:, place], (up - down) / 2e-6, rtol=2e-4, atol=2e-5 * np.abs(slopes).max())
 
 
+SHOP: dict[str, Any] = {
+    "goods": ["labour", "bread", "cake"],
+    "numeraire": "labour",
+    "firms": [
+        {
+            "name": "bakery",
+            "technology": {
+                "ces": {
+                    "output": "bread",
+                    "returns_to_scale": 1,
+                    "elasticity": 0.7,
+                    "inputs": {"labour": 1, "cake": 0.1},
+                }
+            },
+            "behaviour": "activity",
+        },
+        {"name": "oven", "technology": {"activity": {"labour": -2, "cake": 1}}, "behaviour": "activity"},
+    ],
+    "consumers": [{"name": "all", "utility": {"cobb_douglas": {"bread": 2, "cake": 1}}, "endowment": {"labour": 9}}],
+    "trade": "at_equilibrium",
+}
+
+
+def test_levels_lie_behind_prices_and_their_slopes_are_those_of_unit_profits() -> None:
+    unknowns = unknowns_of(SHOP)
+    assert [part.condition for part in unknowns.parts] == ["market", "activity"]
+    assert unknowns.names == ("labour", "bread", "cake", "bakery", "oven")
+    values = np.array([1.0, 1.7, 2.2, 3.0, 0.5])
+    plans = unknowns.plans(values)
+    np.testing.assert_array_equal(unknowns.values(plans), values)
+    slopes = unknowns.slopes(plans)
+    for place, unit in enumerate(1e-6 * np.eye(5)):
+        up, down = (unknowns.slack(unknowns.plans(values + step, plans.inputs), plans) for step in (unit, -unit))
+        np.testing.assert_allclose(slopes[:, place], (up - down) / 2e-6, rtol=1e-6, atol=1e-8)
+    # A loaf costs more than it brings: the certificate says whose activity is farthest off, and no market's.
+    dear = unknowns.certificate(unknowns.plans(np.array([1.0, 9.0, 2.0, 1.0, 1.0])), 1e-9)
+    assert dear.worst["activity"] == "bakery"
+
+
+def test_levels_and_prices_of_an_equilibrium_are_found_together() -> None:
+    unknowns, scenario = unknowns_of(SHOP), load(SHOP)
+    (found,) = find(scenario.economy, scenario.rule, [scenario.initial_prices])
+    # Labour alone: what is made costs what it takes.
+    assert found.prices[2] == pytest.approx(2.0, rel=1e-12)
+    np.testing.assert_allclose(found.balance.unit_profits, 0.0, atol=1e-12)
+    np.testing.assert_allclose(found.balance.demand, found.balance.supply, rtol=1e-9)
+    certificate = unknowns.certificate(found.balance, 1e-9)
+    assert certificate.holds(1e-9)
+    assert set(certificate.residuals) == {"market", "activity"}
+    assert found.index == 1
+
+
 def test_a_certificate_names_the_worst_market() -> None:
     unknowns = unknowns_of(BAZAAR)
     certificate = unknowns.certificate(unknowns.plans(np.array([1.0, 2.0, 30.0])), 1e-9)

@@ -44,7 +44,7 @@ class Effort:
     def slopes(self, economy: Economy) -> bool:
         """Everybody is asked how plans move with prices, and a system of all goods is solved."""
         goods = len(economy.goods)
-        return self.spend(2.0 * self.of_balance(economy) + 1e-9 * _cells(economy) * goods + 4e-9 * goods**3)
+        return self.spend(2.0 * self.of_balance(economy) + 1e-9 * _cells(economy) * goods + 1e-9 * goods**3)
 
     def steps(self, size: int, ticks: int) -> bool:
         """So many ticks of a price rule are differentiated in `size` numbers, and their eigenvalues found."""
