@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from docs.pages import ROOT
-from simulator import simulate
+from simulator import simulate, solve
 from simulator.figures import canvas
 from simulator.figures.canvas import BLUE, GREY, ORANGE, SKY, SMALL
 from simulator.figures.learnt import draw_surface
@@ -43,6 +43,35 @@ def figure_of(scenario: str, figure: str) -> Figure:
     drawn = FIGURES[figure](simulate(ROOT / "scenarios" / f"{scenario}.yaml"))
     assert drawn is not None, f"{scenario} has no figure {figure}"
     return drawn
+
+
+def machines() -> Figure:
+    """Kantorovich's parts and machines: the planner's multiplier, the derivative and the market's price of each, in
+    complete sets (one of each part, which cost the sum of their prices).
+    """
+    scenario, last = ROOT / "scenarios" / "kantorovich.yaml", 600
+    planned = solve(scenario, planner=True).summary["planner"]["multiplier"]
+    run = simulate(scenario, settings={"run.ticks": last, "run.record_every": 1, "expect": "out_of_ticks"})
+    adjoints = run.trajectory.pivot(index="tick", columns="good", values="adjoint")
+    of_a_set = run.prices["part_a"] + run.prices["part_b"]
+    guide = "In each tick one part is short and the other one left over: the derivative jumps between the two."
+    sheet = canvas.page("What one more of each is worth, in complete sets", "kantorovich", "", guide)
+    goods = ("part_a", "part_b", "milling", "automatic")
+    space = {"left": 0.05, "right": 0.975, "top": 0.76, "bottom": 0.18, "wspace": 0.22}
+    for axes, good in zip(canvas.panels(sheet, len(goods), (1, len(goods)), **space), goods, strict=True):
+        curves = {
+            "planner's multiplier": (0 * of_a_set + planned[good], canvas.TRAIL),
+            "derivative (adjoint)": (adjoints[good] / of_a_set, canvas.stroke(canvas.GREEN, 2, canvas.DASHED)),
+            "market price": (run.prices[good] / of_a_set, canvas.stroke(BLUE, 3)),
+        }
+        for label, (values, style) in curves.items():
+            axes.plot(values.index, values, label=label, **style)
+        axes.set_title(f"{good}\n{planned[good]:.4g} by the planner", loc="left", fontsize=SMALL)
+        axes.set(xlim=(0, last), xticks=[0, last // 2, last])
+        axes.set_xlabel("tick", fontsize=SMALL)
+        canvas.tidy(axes)
+    sheet.legend(*sheet.axes[0].get_legend_handles_labels(), loc="lower center", ncols=3, fontsize=SMALL, frameon=False)
+    return sheet
 
 
 def learning() -> Figure:
@@ -104,6 +133,8 @@ def rule_table(page: Path) -> Iterator[list[str]]:
 PICTURES: Mapping[str, Callable[[], Figure]] = {
     "tupperware.png": lambda: figure_of("tupperware", "prices"),
     "three_prices.png": lambda: figure_of("steel_saddle", "three_prices"),
+    "machines.png": machines,
+    "lange.png": lambda: figure_of("lange", "prices"),
     "learning.png": learning,
     "rules.png": rules,
 }
