@@ -172,7 +172,9 @@ def _paid_for(findings: Findings) -> None:
             for firm in findings.firms.values()
             if firm.technology is not None and firm.technology.name in HOMOTHETIC and good in firm.inputs
         ]
-        for consumer in findings.consumers.values():
+        for at, consumer in findings.consumers.items():
+            if not findings.sound("consumers", at, "utility"):
+                continue
             sated = "quadratic" in (consumer.utility.written.get("quasilinear") or ())
             takers += [consumer.name] if good in consumer.uses and not sated else []
         if takers:
