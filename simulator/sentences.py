@@ -124,6 +124,7 @@ MARKET = (
     Sentence("unwanted", "Nobody wants {unwanted:names}, even for next to nothing"),
     Sentence("idle", "At these prices nobody wants or offers {idle:names}"),
     Sentence("resting", "A unit of {resting:names} costs more than it brings, and none is made"),
+    Sentence("some_rest", "Some of {some_rest:names} make nothing: a unit costs them more than it brings"),
     Sentence("infinite", "The price of {infinite:names} runs to infinity"),
     Sentence("endless", "The level of {endless:names} runs to infinity"),
     Sentence("numberless", "The price of {numberless:names} is no longer a number"),

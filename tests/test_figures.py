@@ -317,6 +317,20 @@ def test_goods_that_start_at_nothing_are_chosen_by_how_far_they_moved(run_of: Ru
     assert "9 of 40 goods, those whose prices moved by most" in words_of(figure)
 
 
+def test_levels_are_drawn_beside_quantities_and_the_saddle_path_is_named(run_of: RunOf) -> None:
+    run = run_of("linear_firms")
+    assert run.summary["reference"] == "saddle"
+    assert "saddle path" in words_of(figure_of("prices", run))
+    assert "gradient descent" not in words_of(figure_of("prices", run))
+    last = (
+        run.agents[run.agents["tick"] == run.agents["tick"].max()].drop_duplicates("agent").set_index("agent")["level"]
+    )
+    drawn = {axes.get_title(loc="left"): lines_of(axes) for axes in figure_of("quantities", run).axes}
+    for firm, level in last.dropna().items():
+        (line,) = drawn[f"level of {firm}"]
+        assert np.asarray(line.get_ydata(), dtype=float)[-1] == pytest.approx(level, rel=0.02, abs=0.02 * last.max())
+
+
 def test_panels_by_logarithm_say_so(run_of: RunOf) -> None:
     figure = figure_of("prices", run_of("ten_tiers", ("run.ticks", 150)))
     scales = [(axes.get_yscale() == "log", "log scale" in axes.get_title(loc="right")) for axes in figure.axes]

@@ -278,6 +278,13 @@ def test_what_never_pays_fades_and_counts_as_idle() -> None:
     assert run.ticks["max_relative_excess_demand"].iloc[-1] <= 1e-5
 
 
+def test_of_firms_that_differ_it_is_said_how_many_rest() -> None:
+    mills = {**CHOICE["firms"][0], "name": "plant", "count": 3, "productivity": {"lognormal": {"mean": 0, "sigma": 1}}}
+    run = simulate({**CHOICE, "firms": [mills], "trade": "at_equilibrium", "run": {"tolerance": 1e-5}})
+    assert run.summary["outcome"] == "cleared"
+    assert "Some of plant (2 of 3) make nothing: a unit costs them more than it brings" in run.summary["sentence"]
+
+
 def test_advice_counts_levels_among_what_moves() -> None:
     restless = {**CHOICE, "trade": "at_equilibrium", "run": {"ticks": 400, "tolerance": 1e-5}}
     run = simulate({**restless, "scheduler": {"rate": 2.5}})

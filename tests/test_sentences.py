@@ -88,6 +88,11 @@ CASES = {
         {"unit_profit": math.nan},
         "No activity earns or loses what counts: relative unit profit is at most 3e-07",
     ),
+    "MARKET some_rest": Case(
+        {"some_rest": ["plant (19 of 20)"]},
+        {"some_rest": []},
+        "Some of plant (19 of 20) make nothing: a unit costs them more than it brings",
+    ),
     "MARKET resting": Case(
         {"resting": ["mill"]}, {"resting": []}, "A unit of mill costs more than it brings, and none is made"
     ),

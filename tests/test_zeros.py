@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import simulate
-from tests.house import ScenarioError, load
+from tests.house import ScenarioError, find, load
 
 AMOUNT, SHARE = st.floats(0.5, 4), st.floats(0.1, 0.9)
 TASTES: tuple[dict[str, Any], ...] = (
@@ -133,6 +133,31 @@ def test_waste_costs_who_makes_it_and_pays_who_takes_it(trade: str) -> None:
     assert last.price["slag"] == -1
     kiln = run.agents[(run.agents.agent == "kiln") & (run.agents.good == "slag")].iloc[-1]
     assert kiln.input == pytest.approx(1.5**2, rel=1e-9)
+
+
+TANNERY: dict[str, Any] = {
+    "goods": ["leather", "effluent", "hides", "labour"],
+    "outside": {"effluent": -2},
+    "supply": {"hides": 20, "labour": 10},
+    "firms": [
+        {"name": "tannery", "technology": {"activity": {"leather": 1, "effluent": 0.5, "hides": -1, "labour": -1}}}
+    ],
+    "consumers": [{"name": "shoemakers", "utility": {"cobb_douglas": {"leather": 1}}, "budget": 100}],
+}
+
+
+def test_a_price_below_0_is_held_from_every_start() -> None:
+    """A unit of leather sells for 100/10; half a unit of effluent costs 1, and labour gets the rest."""
+    scenario = load({**TANNERY, "trade": "at_equilibrium"})
+    found = find(scenario.economy, scenario.rule, [scenario.initial_prices])
+    assert [each.prices.round(9).tolist() for each in found] == [[10, -2, 0, 9]]
+
+
+def test_who_is_paid_for_waste_and_has_no_tastes_is_told() -> None:
+    """A consumer whose utility cannot be read is asked for no more."""
+    faulty = {"name": "c", "utility": {"nonsense": {"slag": 1}}, "budget": 1}
+    with pytest.raises(ScenarioError, match="unknown kind 'nonsense'"):
+        load({**WASTE, "consumers": [faulty]})
 
 
 def test_slag_and_something_else_are_planned_together() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -118,8 +119,11 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             "idle": unwanted & (tick.supply == 0) & ~market.economy.is_outside,
         }
         found = {mark: [goods[place] for place in np.flatnonzero(places)] for mark, places in marks.items()}
-        idle = np.flatnonzero(self._idle(market))
-        found["resting"] = list(dict.fromkeys(market.economy.level_names[place] for place in idle.tolist()))
+        everybody = Counter(market.economy.level_names)
+        rest = Counter(market.economy.level_names[place] for place in np.flatnonzero(self._idle(market)).tolist())
+        found["resting"] = [name for name, count in rest.items() if count == everybody[name]]
+        some = (name for name, count in rest.items() if count < everybody[name])
+        found["some_rest"] = [f"{name} ({rest[name]} of {everybody[name]})" for name in some]
         return {**found, "lone_good": len(goods) == 1 and level_free}
 
     def _idle(self, market: Market) -> NDArray[np.bool_]:

@@ -56,7 +56,7 @@ DIAGNOSTICS: Mapping[str, tuple[str, Style]] = {
 WEDGES_GUIDES = (
     "What one more unit of each input would earn its firm",
     "Above 0 % the firm is short of the input (rationed, or slow): one more unit would earn more than it costs. "
-    "Below, it has too much.",
+    "Below, it has too much. A firm alone: unit profit.",
 )
 BIDS_GUIDES = (
     "By how much firms bid for inputs above what they pay",

@@ -130,6 +130,13 @@ def is_planned(summary: Mapping[str, Any]) -> bool:
     return summary.get("gradient_path") == "primal"
 
 
+def path_words(summary: Mapping[str, Any]) -> str:
+    """What the path is that prices are compared with."""
+    if is_planned(summary):
+        return "planner's gradient ascent"
+    return "saddle path" if summary.get("reference") == "saddle" else "gradient descent"
+
+
 def fixed_prices(summary: Mapping[str, Any]) -> dict[str, str]:
     """The prices that the scenario fixed, by good: as the summary's `scale` names them, `bread = 1, cloth = 1.5`."""
     pairs = (part.rpartition(" = ") for part in str(summary.get("scale") or "").split(", "))

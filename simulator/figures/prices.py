@@ -17,18 +17,21 @@ from simulator.figures.window import window_of
 MOST_PANELS = 9
 TITLE = "The price of each good, tick by tick"
 GUIDE = "Each panel is a good."
-DESCENT_GUIDE = f"{GUIDE} Where the market price lies on the wide pale line, it follows gradient descent."
+PATH_GUIDE = f"{GUIDE} Where the market price lies on the wide pale line, it follows "
+PATH_GUIDES = {
+    "gradient descent": f"{PATH_GUIDE}gradient descent.",
+    "saddle path": f"{PATH_GUIDE}the saddle path: levels climb unit profits, prices descend.",
+}
 PLANNER_GUIDE = (
     f"{GUIDE} Wide pale line: a planner who moves quantities, not prices, up the gradient of the objective; "
     "his prices are its derivatives."
 )
-# column: label, style; in drawing order
+# column: label (of the path its own), style; in drawing order
 PATHS: Mapping[str, tuple[str, Style]] = {
-    "gradient_price": ("gradient descent, same start and rule", canvas.TRAIL),
+    "gradient_price": ("", canvas.TRAIL),
     "adjoint": ("adjoint (derivative)", canvas.stroke(GREEN, 1.8, canvas.DASHED)),
     "price": ("market price", canvas.stroke(BLUE, 2.5)),
 }
-PLANNER = "planner's gradient ascent"
 EQUILIBRIUM: Style = {"color": BLACK, "linewidth": 1, "zorder": 1.5}
 GRIDS = ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (2, 4), (2, 4), (3, 3))
 
@@ -47,16 +50,16 @@ WIDEST = 100.0
 
 def prices(run: Frames) -> Figure | None:
     """One panel per good: the market's price, the gradient path and the adjoint over ticks, the equilibria as lines."""
-    goods, planned = frames.goods_of(run, *PATHS), frames.is_planned(run.summary)
+    goods, path = frames.goods_of(run, *PATHS), frames.path_words(run.summary)
     chosen, note = _goods_to_show(goods, run.summary)
     if not chosen:
         return None
     rows, cut = window_of(goods.ticks, np.hstack([goods[name][:, chosen] for name in PATHS]), run.summary)
     ticks, lines = goods.ticks[:rows], {name: goods[name][:rows, chosen] for name in PATHS}
     looks = {name: PATHS[name] for name, values in lines.items() if len(finite(values))}
-    if planned and "gradient_price" in looks:
-        looks["gradient_price"] = PLANNER, canvas.TRAIL
-    guide = (PLANNER_GUIDE if planned else DESCENT_GUIDE) if "gradient_price" in looks else GUIDE
+    guide = PATH_GUIDES.get(path, PLANNER_GUIDE) if "gradient_price" in looks else GUIDE
+    if "gradient_price" in looks:
+        looks["gradient_price"] = path + ", same start and rule" * (path in PATH_GUIDES), canvas.TRAIL
     notes = note, cut, canvas.time_note(run.summary, ticks, *lines.values())
     figure = canvas.sheet(run.summary, TITLE, guide, *notes)
     shape = GRIDS[len(chosen) - 1]
@@ -147,7 +150,7 @@ def three_prices(run: Frames) -> Figure | None:
     kinks = KINKS if _jumps(goods["adjoint"][:rows, chosen], goods["price"][:rows, chosen]) else ""
     notes = some, cut, kinks, canvas.time_note(run.summary, ticks, *shown.values())
     figure = canvas.sheet(run.summary, RATIO_TITLE, RATIO_GUIDE, *notes)
-    titles = {**RATIOS, "gradient_price": "planner's ascent" if frames.is_planned(run.summary) else "gradient descent"}
+    titles = {**RATIOS, "gradient_price": frames.path_words(run.summary).replace("gradient ascent", "ascent")}
     space = {"left": 0.075, "right": 0.975, "top": 0.74, "bottom": 0.235, "wspace": 0.1}
     for axes, column in zip(canvas.panels(figure, len(shown), (1, len(shown)), **space), shown, strict=True):
         axes.axhline(1.0, color=BLACK, linewidth=1)

@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 
 from simulator.figures import canvas
 from simulator.figures.canvas import BLACK, BODY, GREY, SMALL, VERMILION, Style
-from simulator.figures.frames import Floats, Frames, equilibria_of, fixed_prices, goods_of, is_planned, scheduler_of
+from simulator.figures.frames import Floats, Frames, equilibria_of, fixed_prices, goods_of, path_words, scheduler_of
 from simulator.figures.window import rows_worth_drawing
 
 MARKERS = "*PXD^v"
@@ -53,8 +53,7 @@ def simplex(run: Frames) -> Figure | None:
     axes.set_axis_off()
     zoomed = _zoom(axes, np.vstack([path, *(at for at, _ in equilibria)]))
     _grid(axes, names, zoomed)
-    label = "planner's gradient ascent" if is_planned(run.summary) else "gradient descent"
-    axes.plot(*gradient.T, label=label, solid_capstyle="round", **canvas.TRAIL)
+    axes.plot(*gradient.T, label=path_words(run.summary), solid_capstyle="round", **canvas.TRAIL)
     rows, _ = rows_worth_drawing(ticks, path)
     _coloured_path(figure, axes, ticks, path, rows)
     _arrows(axes, path[:rows])
