@@ -170,9 +170,14 @@ MARKET = (
     ),
     Sentence(
         "continuum",
-        "Prices are near number {equilibrium} of the {equilibria} equilibria found; its index is 0, so that prices "
-        "beside it may clear too",
-        lambda f: f.outcome == "cleared" and f.equilibrium_gap <= NEAR and f.index == 0,
+        "Prices are on a continuum of equilibria: others beside them clear, too",
+        lambda f: f.outcome == "cleared" and f.equilibrium_gap <= NEAR and f.continuum,
+    ),
+    Sentence(
+        "index_unknown",
+        "Prices are near number {equilibrium} of the {equilibria} equilibria found; its index is not known, so that "
+        "prices beside it may clear too",
+        lambda f: f.outcome == "cleared" and f.equilibrium_gap <= NEAR and f.index == 0 and not f.continuum,
     ),
     Sentence(
         "none_near",
@@ -190,7 +195,12 @@ MARKET = (
     Sentence(
         "missing",
         "Some equilibria are missing: the indices of those found add up to {indices:+d}, and all of them to +1",
-        lambda f: f.missing,
+        lambda f: f.missing and f.unknown == 0,
+    ),
+    Sentence(
+        "may_be_missing",
+        "Some equilibria may be missing: of {unknown} of those found the index is not known",
+        lambda f: f.missing and f.unknown > 0,
     ),
     Sentence("ended_early", "The search for equilibria was ended early: there may be others", lambda f: f.given_up),
     Sentence(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.economies import RUNAWAY_CONSUMERS
-from tests.house import Complementarity, Effort, Unknowns, find, fischer, load, search_equilibria
+from tests.house import Complementarity, Effort, Unknowns, find, fischer, load, search_equilibria, simulate
 
 NOBODY_WANTS_MONEY: dict[str, Any] = {
     "goods": ["bread", "wine", "money"],
@@ -102,7 +102,44 @@ def test_a_continuum_is_one_and_has_a_direction() -> None:
     assert only.index == 0
     np.testing.assert_allclose(only.direction / only.direction[0], [1.0, 0.0])
     assert not found.missing
+    assert only.stable is None
     assert only.starts == found.starts == 32
+
+
+def test_a_run_on_a_known_continuum_is_told_to_be_there() -> None:
+    run = simulate({**ANY_PRICE, "trade": "at_equilibrium"})
+    assert "Prices are on a continuum of equilibria" in run.summary["sentence"]
+    assert run.equilibrium["price"].tolist() == [3.0, 1.0]
+
+
+def test_a_search_from_any_number_of_starts_ends_and_counts_no_continuum_twice() -> None:
+    found = searched(ANY_PRICE, many=10**9)
+    assert found.given_up
+    assert found.starts < 10**5
+    assert len(found.equilibria) == 1
+
+
+@pytest.mark.parametrize(("one", "other", "unit"), [(0.8, 2.0, 1e15), (1.5, 0.9, 1e15), (1.5, 2.0, 1e15)])
+def test_goods_may_be_counted_in_any_units(one: float, other: float, unit: float) -> None:
+    taste = {
+        elasticity: {"ces": {"elasticity": elasticity, "shares": dict.fromkeys("xyz", 1)}}
+        for elasticity in (one, other)
+    }
+    consumers = [
+        {"name": "a", "utility": taste[one], "endowment": {"x": 1 / unit, "y": 1e3}},
+        {"name": "b", "utility": taste[other], "endowment": {"z": 2 * unit}},
+    ]
+    found = searched({"goods": ["x", "y", "z"], "numeraire": "x", "consumers": consumers})
+    assert len(found.equilibria) == 1
+
+
+def test_of_two_like_activities_levels_have_no_index_and_that_is_said() -> None:
+    """Who makes it is open, and that alone: nothing tells whether other equilibria are missing."""
+    mills = [{"name": name, "technology": {"activity": {"x": -1, "y": 2}}} for name in ("one", "two")]
+    eater = {"name": "eater", "utility": {"cobb_douglas": {"y": 1}}, "endowment": {"x": 1}}
+    found = searched({"goods": ["x", "y"], "numeraire": "x", "firms": mills, "consumers": [eater]})
+    assert [each.index for each in found.equilibria] == [0]
+    assert found.missing
 
 
 @pytest.mark.parametrize("goods", [12, 20])
@@ -128,7 +165,10 @@ def test_prices_of_overlapping_generations_grow_by_the_factor_of_theory(goods: i
 
 
 def test_a_numeraire_nobody_wants_buys_nothing() -> None:
-    assert find(*_given(NOBODY_WANTS_MONEY)) == []
+    found = searched(NOBODY_WANTS_MONEY)
+    assert found.equilibria == []
+    assert found.runaway is not None
+    assert found.runaway.towards == "infinity"
     (wanted,) = find(*_given({**NOBODY_WANTS_MONEY, "numeraire": "wine"}))
     assert wanted.prices[2] == 0.0
 
@@ -140,6 +180,19 @@ def test_a_price_runs_away_where_there_is_no_equilibrium() -> None:
     assert (found.runaway.name, found.runaway.towards) == ("y", "zero")
     assert found.runaway.residual < 1e-3
     assert not found.missing
+
+
+def test_what_runs_away_is_what_came_nearest_not_what_stuck() -> None:
+    """At an elasticity of 0.001 the price is 2.2^-1000, below all numbers; near 1 markets are off by a hundredth."""
+    taste = [{"ces": {"elasticity": 0.001, "shares": {"x": 1, "y": share}}} for share in (1, 3)]
+    consumers = [
+        {"name": "ann", "utility": taste[0], "endowment": {"x": 10, "y": 1}},
+        {"name": "ben", "utility": taste[1], "endowment": {"x": 1, "y": 12}},
+    ]
+    found = searched({"goods": ["x", "y"], "numeraire": "y", "consumers": consumers})
+    assert found.runaway is not None
+    assert found.runaway[:2] == ("x", "zero")
+    assert found.runaway.residual < 1e-10
 
 
 def test_what_clears_ever_better_as_a_price_grows_is_no_equilibrium() -> None:

@@ -211,9 +211,15 @@ CASES = {
         "Prices are near number 2 of the 3 equilibria found, of index -1; the price rule does not settle there",
     ),
     "MARKET continuum": Case(
-        {**NEAR_ONE, "index": 0},
+        {"outcome": "cleared", "equilibrium_gap": 1e-9, "continuum": True},
+        {"continuum": False},
+        "Prices are on a continuum of equilibria: others beside them clear, too",
+    ),
+    "MARKET index_unknown": Case(
+        {**NEAR_ONE, "index": 0, "continuum": False},
         {"index": 1},
-        "Prices are near number 2 of the 3 equilibria found; its index is 0, so that prices beside it may clear too",
+        "Prices are near number 2 of the 3 equilibria found; its index is not known, so that prices beside it may "
+        "clear too",
     ),
     "MARKET none_near": Case(
         {"outcome": "cleared", "equilibria": 2, "equilibrium_gap": 1.0},
@@ -231,9 +237,14 @@ CASES = {
         "At a price that is held no competitive equilibrium was found; `simulator solve` tells the one with rationing",
     ),
     "MARKET missing": Case(
-        {"missing": True, "indices": 2},
+        {"missing": True, "indices": 2, "unknown": 0},
         {"missing": False},
         "Some equilibria are missing: the indices of those found add up to +2, and all of them to +1",
+    ),
+    "MARKET may_be_missing": Case(
+        {"missing": True, "unknown": 1},
+        {"unknown": 0},
+        "Some equilibria may be missing: of 1 of those found the index is not known",
     ),
     "MARKET ended_early": Case(
         {"given_up": True}, {"given_up": False}, "The search for equilibria was ended early: there may be others"

@@ -75,6 +75,7 @@ def market_facts(
         "given_up": references.search.given_up,
         "missing": references.search.missing,
         "indices": sum(found.index for found in references.equilibria),
+        "unknown": sum(found.index == 0 for found in references.equilibria),
         "bid_gap": bid_gap,
         "adjoint_gap": adjoint_gap,
         "agreement": float(np.maximum(bid_gap, adjoint_gap)),
@@ -95,6 +96,7 @@ def market_facts(
     if number is not None:
         found = references.equilibria[number - 1]
         facts |= {"equilibrium": number, "index": found.index, "settles": SETTLES[found.stable]}
+        facts["continuum"] = found.direction is not None
         facts["equilibrium_gap"] = last.get("distance_to_equilibrium", math.nan)
     return facts
 

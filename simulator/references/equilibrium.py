@@ -43,6 +43,8 @@ GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 """Its multiples, modulo 1, fill the way from one equilibrium to another evenly."""
 SEARCHED_ROWS = 1000
 """Rows of a cohort among which equilibria are searched for before all of them are asked."""
+NEUTRAL = 1e-9
+"""Spectral radii so near to 1 cannot be told from it."""
 ALONG = 0.1
 """How far logarithms are moved along a direction to see whether prices there clear, too."""
 
@@ -76,8 +78,9 @@ class Equilibrium:
 
     @property
     def stable(self) -> bool | None:
-        """Whether the price rule settles here from nearby; None where that is not known."""
-        return None if np.isnan(self.spectral_radius) else self.spectral_radius < 1.0
+        """Whether the price rule settles here from nearby; None where that is not known, or something stays put."""
+        neutral = abs(self.spectral_radius - 1.0) < NEUTRAL
+        return None if neutral or np.isnan(self.spectral_radius) else self.spectral_radius < 1.0
 
 
 class Runaway(NamedTuple):
@@ -122,7 +125,7 @@ def search(economy: Economy, rule: PriceRule, starts: list[Array], *, many: int 
 @np.errstate(all="ignore")
 def further(economy: Economy, rule: PriceRule, known: Search, start: Array) -> Search:
     """What a search knows after another start, at which a market cleared."""
-    looking = _Searching(economy, rule, start, Effort())
+    looking = _Searching(economy, rule, start, Effort(), cleared=True)
     looking.found, looking.starts = list(known.equilibria), known.starts + 1
     if not set_valued(economy):
         looking.try_from(looking.problem(), start)
@@ -139,8 +142,11 @@ def find(
 class _Searching:
     """A search under way: what was found, and the best of what was not."""
 
-    def __init__(self, economy: Economy, rule: PriceRule, initial: Array, effort: Effort) -> None:
-        self.economy, self.rule, self.effort = economy, rule, effort
+    def __init__(
+        self, economy: Economy, rule: PriceRule, initial: Array, effort: Effort, *, cleared: bool = False
+    ) -> None:
+        # Where a market `cleared` on a continuum that is known, it is told of there.
+        self.economy, self.rule, self.effort, self.cleared = economy, rule, effort, cleared
         self.found, self.starts, self.initial = list[Equilibrium](), 0, initial
         self._best: Root | None = None
         self._held = False
@@ -184,8 +190,10 @@ class _Searching:
 
     def result(self) -> Search:
         """All that is known."""
-        found = _in_order(self.found)
-        missing, runaway = bool(found) and not self.added_up, None if found else self.runaway()
+        found, indices = _in_order(self.found), [each.index for each in self.found]
+        unknown = not self._held and any(not each.index and each.direction is None for each in found)
+        missing = bool(found) and (not self.added_up or (unknown and sum(indices) != 1))
+        runaway = None if found else self.runaway()
         return Search(found, self.starts, self.all_found, self.effort.exhausted, missing, runaway, self._held)
 
     @cached_property
@@ -216,9 +224,20 @@ class _Searching:
     def try_from(self, problem: Complementarity, start: Array, counted: int = 1) -> None:
         """Look for an equilibrium from a start, which counts for so many."""
         root = None if self.effort.exhausted else problem.root(start)
-        if root is not None and root.holds:
+        if root is not None and root.holds and not self._worthless(problem.unknowns, root):
             self._add(problem, root.values, counted)
-        elif root is not None and (self._best is None or root.merit < self._best.merit):
+        elif root is not None:
+            self._failed(root)
+
+    @staticmethod
+    def _worthless(unknowns: Unknowns, root: Root) -> bool:
+        """Whether the numeraire is free at a root: all other prices are beyond all bounds in it."""
+        return unknowns.relative_only and not root.values[unknowns.prices.where][unknowns.fixed].all()
+
+    def _failed(self, root: Root) -> None:
+        """Keep what came nearest, by the residual that is told."""
+        residual = self.rule.unknowns(self.economy).residual
+        if self._best is None or residual(root.plans) < residual(self._best.plans):
             self._best = root
 
     def _add(self, problem: Complementarity, values: Array, starts: int) -> None:
@@ -229,14 +248,20 @@ class _Searching:
             self._held = True
             return
         known = next((at for at, each in enumerate(self.found) if unknowns.same(balance, each.balance)), None)
-        direction = None
-        if known is None and (direction := _direction(problem, values)) is not None:
-            known = next((at for at, each in enumerate(self.found) if _joined(problem, balance, each)), None)
-        if known is not None:
-            self.found[known] = replace(self.found[known], starts=self.found[known].starts + starts)
-            return
-        found = describe(self.economy, self.rule, balance, self.effort)
-        self.found.append(replace(found, starts=starts, direction=direction))
+        direction, here = None, None
+        if known is None:
+            direction = _direction(problem, values)
+            if direction is not None:
+                known = next((at for at, each in enumerate(self.found) if _joined(problem, balance, each)), None)
+            if self.effort.exhausted and any(each.direction is not None for each in self.found):
+                # It may be on a continuum that is known.
+                return
+            if known is None or self.cleared:
+                here = replace(describe(self.economy, self.rule, balance, self.effort), direction=direction)
+        if known is None and here is not None:
+            self.found.append(replace(here, starts=starts))
+        elif known is not None:
+            self.found[known] = replace(here or self.found[known], starts=self.found[known].starts + starts)
 
     def _planned(self) -> bool:
         """Whether firms have levels and a planner's linear programme tells the equilibria, one convex set: eating is an
@@ -299,7 +324,7 @@ class _Searching:
 
 def _starts(unknowns: Unknowns, starts: list[Array], many: int, seed: int) -> Iterator[Array]:
     """Where to search from: all 1, the given starts, so `many` together with quasi-random ones near their level, then
-    wider ones and, in turn, ones with a price next to the boundary.
+    wider ones about prices at which all goods are worth the same and, in turn, ones with a price next to the boundary.
 
     Quasi-random logarithms are the multiples of square roots of primes, modulo 1 (Kronecker), shifted by the seed.
     """
@@ -318,10 +343,21 @@ def _starts(unknowns: Unknowns, starts: list[Array], many: int, seed: int) -> It
         count += 1
         unit = 2.0 * ((shift + count * roots) % 1.0) - 1.0
         within = count <= many - 1 - len(starts)
+        if count == many - len(starts):
+            level = level * _of_equal_worth(unknowns, first)
         logarithms = (SPREAD if within and count % 2 else WIDE) * unit
         if not within and count % 2:
             logarithms[count // 2 % len(first)] = BOUNDARY
         yield np.where(free, level * np.exp(logarithms), first)
+
+
+def _of_equal_worth(unknowns: Unknowns, first: Array) -> Array:
+    """Factors at which what is supplied of every good is worth the same: goods may be counted in any unit."""
+    factors, supply = np.ones(len(first)), unknowns.plans(first).supply
+    known = np.flatnonzero(np.isfinite(supply) & (supply > 0))
+    logarithms = np.log(supply[known])
+    factors[known] = np.exp(np.sum(logarithms) / max(len(known), 1) - logarithms)
+    return factors
 
 
 def _primes(many: int) -> Array:
