@@ -17,14 +17,14 @@ from pydantic import Field
 
 from simulator import Plugins, Run, ScenarioError, simulate
 from simulator.economics.production import Production
-from simulator.economics.technology import FormulaTechnology
+from simulator.economics.technology import FormulaTechnology, Plan
 from simulator.run import run_to_disk
 from simulator.scenario import load
 from tests.house import Amounts, Entry, Reader
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "add-a-kind.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-NAMES = ["SquareRoots", "Saturating", "Doubt", "Inertia"]
+NAMES = ["SquareRoots", "Saturating", "Mix", "Doubt", "Inertia"]
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +245,36 @@ def test_mistakes_in_a_technology(
         load(market, plugins=Plugins(technologies={"saturating": page["Saturating"]["Saturating"]}))
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_constant_returns_from_outside_are_those_of_the_language(page: dict[str, dict[str, Any]]) -> None:
+    market, own = deepcopy(page["Mix"]["market"]), page["Mix"]["run"]
+    market["firms"][0]["technology"] = {
+        "cobb_douglas": {"output": "bread", "productivity": 2, "inputs": {"labour": 0.5, "grain": 0.5}}
+    }
+    run = simulate(market)
+    assert run.ticks.shape == own.ticks.shape
+    np.testing.assert_allclose(run.trajectory["price"], own.trajectory["price"], rtol=1e-12)
+    np.testing.assert_allclose(run.agents["level"], own.agents["level"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "said"),
+    [
+        ("at_level", Plan(np.ones(2), np.ones(1)), "the plan at_level(1)'s inputs"),
+        ("unit_cost", (1.0, None), "found a float for the cost of unit_cost(prices); expected an array of shape (1,)"),
+        ("cost_slope", np.zeros((1, 2)), "cost_slope(prices, level)"),
+    ],
+)
+def test_constant_returns_from_outside_are_tried_at_a_level(
+    method: str, answer: Any, said: str, page: dict[str, dict[str, Any]]
+) -> None:
+    odd = type("Odd", (page["Mix"]["Mixing"],), {method: lambda *_: answer})
+    kind = type("Mix", (page["Mix"]["Mix"],), {"build": lambda self, read: odd(np.ones(1))})
+    with pytest.raises(ScenarioError) as caught:
+        load(page["Mix"]["market"], plugins=Plugins(technologies={"mix": kind}))
+    assert "firms.bakers.technology" in str(caught.value)
+    assert said in str(caught.value)
 
 
 def test_a_name_of_the_language_cannot_be_taken() -> None:

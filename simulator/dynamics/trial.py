@@ -43,16 +43,25 @@ def utility(kind: Any, read: Reader) -> Taste:
 
 
 def technology(kind: Any, read: Reader) -> Technology:
-    """A technology, which has been asked for the best response to prices of 1."""
+    """A technology, which has been asked for its plan at prices of 1: the best response, or of constant returns that of
+    a level of 1, and what a unit costs.
+    """
     made: Technology = _answer(read.path, lambda: kind.build(read))
     if read.count > 1 or not hasattr(made, "count"):
         # How many firms there are is not among its parameters, and it may be frozen.
         object.__setattr__(made, "count", read.count)
     goods = len(read.goods)
     rows = _answer(read.path, lambda: made.size)
-    planned = _answer(read.path, lambda: made.best_response(1.0, [1.0] * goods, np.ones((rows, goods))))
-    _array(read.path, "the best response's inputs", lambda: planned.inputs, (rows, goods))
-    _array(read.path, "the best response's output", lambda: planned.output, (rows,))
+    level, prices = np.ones(rows), np.ones(goods)
+    if _answer(read.path, lambda: made.constant_returns):
+        what, planned = "the plan at_level(1)", _answer(read.path, lambda: made.at_level(level, prices.tolist()))
+        _array(read.path, "the cost of unit_cost(prices)", lambda: made.unit_cost(prices)[0], (rows,))
+        _array(read.path, "cost_slope(prices, level)", lambda: made.cost_slope(prices, level), (rows, goods, goods))
+    else:
+        ask = lambda: made.best_response(1.0, prices.tolist(), np.ones((rows, goods)))  # noqa: E731
+        what, planned = "the best response", _answer(read.path, ask)
+    _array(read.path, f"{what}'s inputs", lambda: planned.inputs, (rows, goods))
+    _array(read.path, f"{what}'s output", lambda: planned.output, (rows,))
     return made
 
 
