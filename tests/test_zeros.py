@@ -153,6 +153,28 @@ def test_a_price_below_0_is_held_from_every_start() -> None:
     assert [each.prices.round(9).tolist() for each in found] == [[10, -2, 0, 9]]
 
 
+def test_an_incinerator_is_paid_twice() -> None:
+    """It burns effluent with labour, for what it is paid to take and for its heat; it takes what a unit does."""
+    burner = {"name": "incinerator", "technology": {"activity": {"effluent": -1, "labour": -1, "heat": 0.1}}}
+    firms = [{**firm, "behaviour": {"activity": {"rate": 0.1}}} for firm in (*TANNERY["firms"], burner)]
+    people = {"name": "people", "utility": {"cobb_douglas": {"leather": 50, "heat": 1}}, "budget": 10}
+    data = {**TANNERY, "goods": [*TANNERY["goods"], "heat"], "firms": firms, "consumers": [people]}
+    run = simulate({**data, "supply": {"hides": 20, "labour": 30}, "trade": "at_equilibrium", "run": {"ticks": 50}})
+    tick = run.agents[run.agents["agent"] == "incinerator"]
+    used = tick[tick["good"].isin(["effluent", "labour"])]
+    assert len(used) == 2 * 51
+    assert used["input"].tolist() == used["level"].tolist()
+
+
+def test_what_waste_costs_more_than_it_brings_fades_step_by_step() -> None:
+    """At -18 for effluent a unit of leather loses nearly all it sells for: levels move gently."""
+    tannery = {**TANNERY["firms"][0], "behaviour": {"activity": {"rate": 0.1}}}
+    data = {**TANNERY, "firms": [tannery], "outside": {"effluent": -18}, "trade": "at_equilibrium"}
+    run = simulate({**data, "scheduler": {"rate": 0.1}, "run": {"ticks": 3000}})
+    assert run.summary["outcome"] == "cleared"
+    assert run.prices.iloc[-1].tolist() == pytest.approx([10, -18, 0, 1], rel=1e-4, abs=1e-4)
+
+
 def test_who_is_paid_for_waste_and_has_no_tastes_is_told() -> None:
     """A consumer whose utility cannot be read is asked for no more."""
     faulty = {"name": "c", "utility": {"nonsense": {"slag": 1}}, "budget": 1}

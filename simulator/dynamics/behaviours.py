@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from simulator.economics.behaviour import Behaviour, BestResponse
+from simulator.economics.clearing import unit_turnover
 from simulator.economics.forms import Array
 from simulator.economics.technology import Plan, Technology
 
@@ -89,7 +90,7 @@ class Activity:
     def raised(self, level: Array, revenue: Array, cost: Array) -> Array:
         """The level `(rows,)` after a step, of what a unit brings and takes, `(rows,)` each."""
         with np.errstate(invalid="ignore"):
-            pull = (revenue - cost) / np.maximum(np.maximum(revenue, cost), 1e-300)
+            pull = (revenue - cost) / np.maximum(unit_turnover(revenue, cost), 1e-300)
         return np.maximum(level * np.exp(self.rate * pull), LEAST * self.start)
 
     def plan(

@@ -17,7 +17,7 @@ from simulator.dynamics.rationed import rationed
 from simulator.dynamics.trading import Trade
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import BOUND, STILL, STILL_TICKS, PriceHistory, Verdict, VerdictRule, Watch
-from simulator.economics.clearing import BOTTOM
+from simulator.economics.clearing import BOTTOM, unit_turnover
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.price_bounds import held
@@ -129,7 +129,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
     def _idle(self, market: Market) -> NDArray[np.bool_]:
         """Which activities lose so little that they may go on fading, `(levels,)`."""
         tick = market.tick
-        turnover = tick.levels * np.maximum(tick.unit_revenues, tick.unit_costs)
+        turnover = tick.levels * unit_turnover(tick.unit_revenues, tick.unit_costs)
         return turnover <= self.tolerance * (tick.prices @ np.maximum(tick.demand, tick.supply))
 
     def _endless(self, now: Market) -> NDArray[np.bool_]:
@@ -350,7 +350,7 @@ def _worst_market(market: Market, free: NDArray[np.bool_]) -> Facts:
 def _worst_activity(market: Market) -> Facts:
     """The activity that is farthest from a unit profit of 0, and by which part of revenue or cost."""
     tick = market.tick
-    gaps, largest = tick.unit_revenues - tick.unit_costs, np.maximum(tick.unit_revenues, tick.unit_costs)
+    gaps, largest = tick.unit_revenues - tick.unit_costs, unit_turnover(tick.unit_revenues, tick.unit_costs)
     margins = np.divide(gaps, largest, out=np.zeros(len(gaps)), where=largest > 0)
     worth = max(float(tick.prices @ np.maximum(tick.demand, tick.supply)), 1e-300)
     worst = int(np.argmax(np.maximum(margins, tick.levels * np.abs(gaps) / worth)))

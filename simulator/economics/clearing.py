@@ -47,8 +47,13 @@ def unit_profit_residuals(revenues: Array, costs: Array, levels: Array, worth: A
     """`max((r_f - c_f) / max(r_f, c_f), y_f |r_f - c_f| / W)` of unit revenues, unit costs and levels, `(levels,)`: 0
     exactly where an activity earns nothing and is idle if it loses. `worth` is `W`, the value of all that is traded.
     """
-    gaps, largest = revenues - costs, np.maximum(np.maximum(revenues, costs), 1e-300)
+    gaps, largest = revenues - costs, np.maximum(unit_turnover(revenues, costs), 1e-300)
     return np.maximum(gaps / largest, levels * np.abs(gaps) / np.maximum(worth, 1e-300))
+
+
+def unit_turnover(revenues: Array, costs: Array) -> Array:
+    """`max(|r|, |c|)`, what unit profits are measured by: waste may make one of them negative."""
+    return np.maximum(np.abs(revenues), np.abs(costs))
 
 
 BOTTOM = 1e-9

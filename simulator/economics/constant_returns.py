@@ -62,10 +62,10 @@ class ConstantReturns(Technology):
         """The cheapest inputs `(rows, inputs)` for levels `(rows,)`, and the output `(rows,)`.
 
         A free input that replaces others is used without end. Where every input is free all ways cost the same, and
-        that of equal prices is taken.
+        that of equal prices is taken; also where one is waste that it is paid to take: its proportions are fixed then.
         """
         at = np.stack(input_prices)
-        at = np.where(at.max() > 0.0, at, 1.0)
+        at = np.where((at.max() > 0.0) & (at.min() >= 0.0), at, 1.0)
         bundle, value = self.form.of_money(at)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             bought = (level * self._units / value)[:, None] * bundle

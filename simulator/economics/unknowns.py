@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.clearing import market_residuals, newton_displacement, unit_profit_residuals
+from simulator.economics.clearing import market_residuals, newton_displacement, unit_profit_residuals, unit_turnover
 from simulator.economics.economy import Economy, MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.price_bounds import held
@@ -115,8 +115,8 @@ class Levels(Part):
         return plans.unit_profits
 
     def unit(self, plans: MarketPlans) -> Array:
-        """`max(r, c)`."""
-        return np.maximum(plans.unit_revenues, plans.unit_costs)
+        """`max(|r|, |c|)`."""
+        return unit_turnover(plans.unit_revenues, plans.unit_costs)
 
     def residuals(self, plans: MarketPlans) -> Array:
         worth = plans.prices @ plans.scale

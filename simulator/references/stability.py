@@ -6,6 +6,7 @@ import numpy as np
 
 from simulator.dynamics.levels import level_rates
 from simulator.dynamics.price_rules import PriceRule
+from simulator.economics.clearing import unit_turnover
 from simulator.economics.economy import MarketPlans
 from simulator.economics.forms import Array
 from simulator.economics.unknowns import Unknowns
@@ -48,7 +49,7 @@ def spectral_radius(
             memos[place] = part
         for _ in range(cycle or 0):
             profits = balance.unit_profits - made.T @ (prices - balance.prices)
-            levels *= np.exp(rates * profits / np.maximum(balance.unit_revenues, balance.unit_costs))
+            levels *= np.exp(rates * profits / unit_turnover(balance.unit_revenues, balance.unit_costs))
             observed_prices = rule.observed_prices(prices, tuple(memos))
             gaps = (prices if observed_prices is None else observed_prices) - balance.prices
             signal = balance.excess_demand + np.sum(slopes * gaps, axis=1) + made @ (levels - balance.levels)
