@@ -99,7 +99,11 @@ class Benchmark(Entry):
 def strangers(prices: Mapping[str, float], key: str, goods: tuple[str, ...], among: str) -> Iterator[Complaint]:
     """Complaints about prices of goods that a benchmark does not have."""
     for good in prices.keys() - {*goods}:
-        yield Complaint((key, good), f"found a price of {shown(good)}, which is not among {among}; expected prices of these alone", "key")
+        yield Complaint(
+            (key, good),
+            f"found a price of {shown(good)}, which is not among {among}; expected prices of these alone",
+            "key",
+        )
 
 
 class InputNest(Benchmark):
