@@ -34,7 +34,7 @@ from unittest.mock import patch
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^```(?P<head>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(<!-- = (.+?) -->`?)(-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?|[a-z_]+)")
-ROUNDING = re.compile(r"\b(?:\d(?:\.\d+)?e-(?:1[3-9]|[2-9]\d|\d{3})|0\.0+e\+00)\b")
+ROUNDING = re.compile(r" *(?<![\w.])-?(?:\d(?:\.\d+)?e-(?:1[3-9]|[2-9]\d|\d{3})|0\.0+e\+00|0)(?!\w|\.\d)")
 GENERATED = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -55,8 +55,10 @@ def with_tables(text: str) -> str:
 
 
 def same(text: str, other: str) -> bool:
-    """Whether two texts of a page agree but for rounding: numbers below 1e-12 differ from machine to machine."""
-    return ROUNDING.sub("0", text) == ROUNDING.sub("0", other)
+    """Whether two texts of a page agree but for rounding: numbers below 1e-12 differ from machine to machine, also in
+    sign, in width, and in being 0.
+    """
+    return ROUNDING.sub(" 0", text) == ROUNDING.sub(" 0", other)
 
 
 def replayed(page: Path, folder: Path) -> str:

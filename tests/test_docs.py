@@ -233,7 +233,10 @@ def test_outputs_and_numbers_are_put_anew(page: Any) -> None:
 
 def test_rounding_makes_no_page_stale() -> None:
     assert same("residual 0.0e+00, gap 1.2e-3", "residual 2.2e-16, gap 1.2e-3")
+    assert same("first      4  -8.8817842e-16\nat most 1e-17.", "first      4               0\nat most 0.0e+00.")
     assert not same("residual 0.0e+00", "residual 2.2e-10")
+    assert not same("10 of 0.5", "1 of 0.5")
+    assert not same("0.5", "0.6")
 
 
 def test_a_finished_run_is_its_summary_and_its_tables(page: Any, tmp_path: Path) -> None:
