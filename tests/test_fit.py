@@ -500,8 +500,8 @@ REFUSED = [
         "found 2 in the scenario; expected a start within the bounds [3, 10]",
     ),
     (
-        {"free": "{consumers.c0.endowment.y: {start: -1}}"},
-        "study.yaml:4:8: free.consumers.c0.endowment.y: found -1.0; expected a number of at least 0",
+        {"free": "{consumers.c0.budget: {start: -1}}"},
+        "study.yaml:4:8: free.consumers.c0.budget: found -1.0; expected a number of at least 0",
     ),
     (
         {"free": "{consumers.c0.endowment.x: {}}"},
@@ -566,7 +566,7 @@ def test_what_is_wrong_in_a_study_is_refused(changes: dict[str, str], told: str,
             "cases.csv:2: case: found 'c'; expected a case in",
         ),
         ("cases.csv", "case,path,value\nb,consumers.c0.endowment.z,1\n", "cases.csv:2: consumers.c0.endowment.z: "),
-        ("cases.csv", "case,path,value\nb,consumers.c0.endowment.x,-1\n", "cases.csv:2: consumers.c0.endowment.x: "),
+        ("cases.csv", "case,path,value\nb,consumers.c0.budget,-1\n", "cases.csv:2: consumers.c0.budget: "),
         (
             "cases.csv",
             "case,path,value\nb,consumers.c0.endowment.x,1\nb,consumers.c0.endowment.x,2\n",

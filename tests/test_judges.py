@@ -19,6 +19,7 @@ from tests.house import (
     Amounts,
     Array,
     CobbDouglas,
+    ConstantReturns,
     Entry,
     FormulaTechnology,
     FormulaUtility,
@@ -188,6 +189,15 @@ FIRMS: dict[str, Fault] = {
     "leontief, form": (
         made({}, **kind("leontief", inputs=INPUTS, returns_to_scale=0.6)), Leontief, "demand", first_good
     ),
+    "activity": (
+        made({}, technology={"activity": {"bread": 1, "labour": -1, "grain": -0.5}}, behaviour="activity"),
+        ConstantReturns, "at_level", first_input,
+    ),
+    "reference": (
+        made({}, technology={"reference": {"outputs": {"bread": 2}, "inputs": {"labour": 2, "grain": 2},
+                                           "prices": {"labour": 0.5, "grain": 0.5}}}, behaviour="activity"),
+        ConstantReturns, "at_level", first_input,
+    ),
     "kind from outside": (
         made({}, technology={"roots": {"output": "bread", "inputs": ["labour", "grain"]}}),
         Roots, "best_response_of_one", first_input,
@@ -210,6 +220,9 @@ CONSUMERS: dict[str, Fault] = {
         bought({"ces": {"elasticity": 2, "shares": {"bread": 1, "drink": 2},
                         "nests": {"drink": {"elasticity": 0.5, "shares": {"wine": 1}}}}}),
         Nest, "demand", first_good,
+    ),
+    "reference": (
+        bought({"reference": {"demand": {"bread": 2, "wine": 1}, "elasticity": 0.5}}), CES, "demand", first_good
     ),
     "linear": (bought({"linear": {"bread": 1}}), Linear, "demand", first_good),
     "log": (
