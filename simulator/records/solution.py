@@ -34,6 +34,8 @@ CONDITIONS = {"price": "market", "level": "activity", "income": "budget"}
 """What the condition of each kind of row is called that has a residual."""
 TOLD = ("price", "level", "unit_profit", "profit", "income", "utility", "rationed", "shadow_price")
 """Kinds of rows that the summary has by name."""
+ROUNDING = 1e-12
+"""A unit profit that is so small beside prices is told as 0."""
 OF_ONE_KIND = ("index", "stable", "spectral_radius", "starts", "continuum", "adjoint", "held", "deadweight_loss")
 """What is known of competitive equilibria alone, or of those at fixed prices."""
 
@@ -188,7 +190,10 @@ def solution_lines(record: Mapping[str, Any]) -> list[str]:
         lines.append(f"  not isolated: a continuum; log prices move together along {along}")
     columns = {"price": "price", "quantity": "quantity", "adjoint": "derivative", "shadow_price": "shadow price"}
     lines += _table("good", columns, record)
-    lines += _table("firm", {"level": "level", "unit_profit": "unit profit", "profit": "profit"}, record)
+    nothing = ROUNDING * max(record["price"].values())
+    earned = {firm: 0.0 if abs(each) <= nothing else each for firm, each in record["unit_profit"].items()}
+    columns = {"level": "level", "unit_profit": "unit profit", "profit": "profit"}
+    lines += _table("firm", columns, {**record, "unit_profit": earned})
     lines += _table("consumer", {"income": "income", "utility": "utility"}, record)
     lines += _table("rationed", {"rationed": "goes without"}, record)
     if record["deadweight_loss"] is not None:
@@ -200,7 +205,9 @@ def solution_lines(record: Mapping[str, Any]) -> list[str]:
 def _heading(record: Mapping[str, Any]) -> Iterator[str]:
     residual, radius, starts = (record[name] for name in ("residual", "spectral_radius", "starts"))
     if not record["competitive"]:
-        yield f"of fix prices, not competitive: the price of {', '.join(record['held'])} is held"
+        held = record["held"]
+        prices = f"price of {held[0]} is" if len(held) == 1 else f"prices of {', '.join(held)} are"
+        yield f"of fix prices, not competitive: the {prices} held"
         yield f"residual {residual:.1e}"
         return
     known = "" if radius is None else f" (spectral radius {radius:.4f})"
