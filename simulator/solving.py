@@ -169,7 +169,11 @@ def _facts(
     """What the sentence about the equilibria is made of."""
     equilibria, markets, unknowns = found.equilibria, scenario.markets, scenario.rule.unknowns(scenario.economy)
     facts: dict[str, Any] = {name: getattr(found, name) for name in ("starts", "all_found", "missing", "given_up")}
-    facts |= {"equilibria": len(equilibria), "fix_price": len(fix_price), "level_free": unknowns.level_free}
+    facts |= {
+        "equilibria": len(equilibria),
+        "fix_price": len(fix_price),
+        "level_free": unknowns.level_free and unknowns.cap is None,
+    }
     facts["held"] = sorted({markets.names[at] for each in fix_price for at in np.flatnonzero(each.held).tolist()})
     facts |= {"numeraire": scenario.numeraire, "indices": sum(each.index for each in equilibria)}
     facts["unknown"] = sum(each.index == 0 for each in equilibria)

@@ -223,6 +223,20 @@ def test_at_a_cap_the_long_side_is_rationed_and_that_is_said_to_be_no_competitiv
     assert free.summary["found"][0]["quantity"]["flats"] > record["quantity"]["flats"]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "prices"), [({"x": {"floor": 2}, "y": {}}, [2.0, 4.0]), ({"x": {}, "y": {"cap": 0.5}}, [0.25, 0.5])]
+)
+def test_a_level_that_is_free_keeps_within_bounds(bounds: dict[str, Any], prices: list[float]) -> None:
+    """The price of x is half that of y, and `weeds` are free."""
+    tastes = {"ann": {"x": 1, "y": 1}, "ben": {"x": 1, "y": 3}}
+    owned = {"ann": {"x": 1, "weeds": 1}, "ben": {"y": 1}}
+    people = [
+        {"name": name, "utility": {"cobb_douglas": taste}, "endowment": owned[name]} for name, taste in tastes.items()
+    ]
+    found = solve({"goods": {**bounds, "weeds": {}}, "consumers": people})
+    assert found.prices[1].tolist() == pytest.approx([*prices, 0.0])
+
+
 def test_no_price_is_found_above_its_cap() -> None:
     capped = {"goods": {"flats": {"cap": 1}, "money": {}}, "numeraire": "money"}
     ann = consumer("ann", {"cobb_douglas": {"flats": 0.5, "money": 0.5}}, endowment={"money": 30, "flats": 10})

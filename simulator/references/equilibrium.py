@@ -379,6 +379,9 @@ def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | N
     prices, initial = values[unknowns.prices.where], start[unknowns.prices.where]
     if unknowns.level_free:
         prices *= initial.sum() / prices.sum()
+        # Or the nearest level that bounds allow.
+        lowest, highest = np.nanmax(unknowns.prices.lower / prices), np.min(unknowns.prices.upper / prices)
+        prices *= np.clip(1.0, lowest, highest) if lowest <= highest else np.nan
     elif unknowns.relative_only:
         level = prices[unknowns.fixed]
         prices *= initial[unknowns.fixed] / level if level.all() else np.nan
