@@ -80,7 +80,7 @@ def columns(tables: dict[str, Any]) -> Columns:
     rows, places = [who.index(name) for name in first["agent"]], [goods.index(name) for name in first["good"]]
     for column in agents.columns.difference(KEYS["agents"]):
         values = agents[column].to_numpy().reshape(ticks, -1)
-        if column in ("quantity", "input", "output"):
+        if column in ("quantity", "input", "output", "rationed"):
             found[f"agents.{column}"] = np.zeros((ticks, len(who), len(goods)))
             found[f"agents.{column}"][:, rows, places] = values
         elif not np.isnan(values).all():

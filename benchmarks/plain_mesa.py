@@ -139,6 +139,11 @@ class Firm(Trader, ABC):
         """What the input earns less what it costs."""
         return self.marginal_revenue_product - self.buys.price
 
+    @property
+    def short(self) -> float:
+        """What of the planned input was not to be had."""
+        return self.planned_input - self.used
+
     def buy(self, quantity: float, price: float) -> None:
         self.used = quantity
         self.money -= price * quantity
@@ -302,6 +307,8 @@ class SupplyChain(mesa.Model):
                     "quantity": "stock",
                     "input": "used",
                     "output": "made",
+                    "short": "short",
+                    "unsold": "spoiled",
                     "profit": "profit",
                     "money": "money",
                     "marginal_revenue_product": "marginal_revenue_product",
@@ -423,8 +430,8 @@ def columns(tables: list[pd.DataFrame]) -> dict[str, np.ndarray]:
     ):
         found |= {f"{table}.{name}": frame[name].to_numpy(dtype=float).reshape(ticks, -1) for name in kept}
     found |= {"wedges.price": found["trajectory.price"][:, :-1], "ticks.money": np.zeros(ticks)}
-    for name, places in {"quantity": MADE, "input": USED, "output": MADE}.items():
+    for name, places in {"quantity": MADE, "input": USED, "output": MADE, "short": USED, "unsold": MADE}.items():
         table = np.zeros((ticks, len(USED), len(names)))
         table[:, range(len(USED)), [names.index(good) for good in places]] = firms[name].to_numpy().reshape(ticks, -1)
         found[f"agents.{name}"] = table
-    return found
+    return found | {"agents.rationed": found.pop("agents.short") + found.pop("agents.unsold")}

@@ -36,6 +36,12 @@ class Consumer(mesa.Agent, ABC):
         self.planned = self.wanted = self.offered = [0.0] * len(endowment)
         self.consumed = self.bought = self.sold = self.planned
 
+    @property
+    def rationed(self) -> list[float]:
+        """What of each good was ordered and not served, or offered and not sold."""
+        sides = zip(self.wanted, self.bought, self.offered, self.sold, strict=True)
+        return [wanted - bought + offered - sold for wanted, bought, offered, sold in sides]
+
     @abstractmethod
     def demand(self, prices: list[float], income: float) -> list[float]: ...
 
@@ -171,7 +177,7 @@ class Exchange(mesa.Model, ABC):
         self.buyers, self.markets = self.agents.select(agent_type=Consumer), self.agents.select(agent_type=Market)
         self.prices = list(initial_prices)
         own = ("price", "demand", "supply", "excess_demand", "traded", "inventory", "bid")
-        lists = {"quantity": "consumed", "input": "bought", "output": "sold"}
+        lists = {"quantity": "consumed", "input": "bought", "output": "sold", "rationed": "rationed"}
         goods: dict[str, Callable[[Consumer], float] | str] = {
             f"{name} {good}": lambda consumer, get=attrgetter(field), good=good: get(consumer)[good]
             for name, field in lists.items()
@@ -326,7 +332,7 @@ def columns(tables: list[object]) -> dict[str, np.ndarray]:
     ticks = len(balances)
     found = {f"trajectory.{name}": goods[name].to_numpy().reshape(ticks, -1) for name in goods}
     found |= {f"ticks.{name}": balances[name].to_numpy() for name in balances}
-    for name in ("quantity", "input", "output"):
+    for name in ("quantity", "input", "output", "rationed"):
         each = [consumers[f"{name} {good}"].to_numpy().reshape(ticks, -1) for good in GOODS]
         found[f"agents.{name}"] = np.stack(each, axis=-1)
     return found | {f"agents.{name}": consumers[name].to_numpy().reshape(ticks, -1) for name in ("utility", "money")}

@@ -66,6 +66,7 @@ def _bazaar_columns(paths: Columns, supply: np.ndarray) -> Columns:
         "ticks.money_imbalance": np.abs((account[1:] - account[:-1]).sum(axis=1)) / paid,
         "agents.input": inputs,
         "agents.output": outputs,
+        "agents.rationed": (wanted - inputs) + (offered - outputs),
         "agents.utility": np.prod(used**SHARES, axis=2),
         "agents.money": account[1:],
     }
@@ -196,9 +197,11 @@ def _chain_columns(paths: Columns) -> Columns:
     cash_flow = prices[:, 1:] * sold - prices[:, :3] * used
     outside = NATGAS * prices[:, 0] * (used[:, 0] / NATGAS) - prices[:, 3] * made[:, 2] + cash_flow.sum(axis=1)
     paid = np.sum(prices[:, :3] * used, axis=1) + prices[:, 3] * np.abs(made[:, 2]) / 2
-    table = np.zeros((3, ticks, 3, 4))
+    table = np.zeros((4, ticks, 3, 4))
     firms = np.arange(3)
-    quantity, inputs, outputs = table
+    quantity, inputs, outputs, rationed = table
+    rationed[:, firms, firms] = planned - used
+    rationed[:, firms[:2], firms[:2] + 1] = (paths["stock"] - used)[:, 1:]
     inputs[:, firms, firms], outputs[:, firms, firms + 1] = used, made
     quantity[:, firms[:2], firms[:2] + 1] = made[:, :2]
     stocked = np.concatenate([np.zeros((ticks, 1)), made[:, :2], np.zeros((ticks, 1))], axis=1)
@@ -218,6 +221,7 @@ def _chain_columns(paths: Columns) -> Columns:
         "agents.quantity": quantity,
         "agents.input": inputs,
         "agents.output": outputs,
+        "agents.rationed": rationed,
         "agents.profit": cash_flow,
         "agents.money": np.zeros((ticks, 3)),
         "wedges.marginal_revenue_product": earned,

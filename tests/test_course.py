@@ -223,8 +223,11 @@ WRONG: list[tuple[Data, str]] = [
     ({"until": 20, "set": {"prices.bread": 2}}, "a price that has moved on cannot be what it was"),
     ({"tick": 0, "set": {"prices.bread": 2}}, "found prices.bread at tick 0; expected goods: {bread: {price: ...}}"),
     ({"every": 5, "set": {LAND: {"plus": -0.5}}}, "leads at tick 59 to supply.land: found -3.5"),
-    ({"set": {LAND: {"lognormal": {"mean": 0, "sigma": -1}}}}, "found -1 for lognormal.sigma"),
-    ({"set": {LAND: {"lognormal": {"mean": 0}}}}, "for lognormal.sigma"),
+    (
+        {"set": {LAND: {"lognormal": {"mean": 0, "sigma": -1}}}},
+        "lognormal.sigma: found -1; expected a number of at least 0",
+    ),
+    ({"set": {LAND: {"lognormal": {"mean": 0}}}}, "lognormal.sigma: missing key sigma"),
     ({"every": 5, "set": {LAND: {"normal": {"mean": 0.2, "sigma": 1}}}}, "to supply.land: found -"),
 ]
 

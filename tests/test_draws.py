@@ -672,8 +672,8 @@ def test_a_single_firm_or_taste_has_no_distribution(given: Data, tmp_path: Path)
     ("given", "part"),
     [
         ({"uniform": [2, 1]}, "expected [least, most]"),
-        ({"uniform": [1]}, "found a list of 1; expected at least 2"),
-        ({"uniform": [1, 2, 3]}, "found a list of 3; expected at most 2"),
+        ({"uniform": [1]}, "found a list of 1; expected [least, most]"),
+        ({"uniform": [1, 2, 3]}, "found a list of 3; expected [least, most]"),
         ({"uniform": [0, 1], "exponential": 1}, "expected a number or one distribution"),
         ({"times": 2}, "expected a number or one distribution"),
         ({"csv": "people.csv"}, "found no column"),

@@ -247,7 +247,7 @@ def test_it_is_written_read_and_refused_like_any_other_kind() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [
-        ("marginal_adjustment", "expected best_response or {marginal_adjustment: rate}"),
+        ("marginal_adjustment", "expected best_response, activity or {marginal_adjustment: rate}"),
         ({"marginal_adjustment": {}}, "missing key"),
         ({"marginal_adjustment": {"rate": 0}}, "expected a number above 0"),
         ({"marginal_adjustment": {"rate": 11}}, "expected a number of at most 10"),

@@ -194,7 +194,9 @@ def test_every_word_of_a_varied_scenario(tmp_path: Path) -> None:
     assert scenario.name == "variety"
     np.testing.assert_array_equal(scenario.initial_prices, [2, 3, 1, 2])
     np.testing.assert_array_equal(scenario.rule.fixed, [False, True, True, True])
-    np.testing.assert_array_equal(scenario.rule.floor, [1e-3, 3e-12, 1e-12, 2e-12])
+    np.testing.assert_array_equal(scenario.rule.floor, [2e-12, 3e-12, 1e-12, 2e-12])
+    assert scenario.economy.bounds is not None
+    np.testing.assert_array_equal(scenario.economy.bounds.floor, [1e-3, -math.inf, -math.inf, -math.inf])
     np.testing.assert_array_equal(scenario.economy.supply, [16, 0, 0, 0])
     np.testing.assert_array_equal(scenario.economy.outside, [math.nan, math.nan, 1, 2])
     assert scenario.rule.pieces == (Momentum(0.5), Clip(0.1), Relative())

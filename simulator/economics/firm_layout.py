@@ -70,7 +70,9 @@ class FirmLayout:
     @cached_property
     def outlet_yield(self) -> Array:
         """How much of its good a unit of output is at each outlet, `(outlets,)`, where no price decides it."""
-        return np.array([amount for firm in self.firms for _, amount in firm.products * firm.rows])
+        amounts = [amount for firm in self.firms for _, amount in firm.products * firm.rows]
+        # Amounts may be traced.
+        return np.stack(amounts) if amounts else np.zeros(0)
 
     @cached_property
     def transforms(self) -> bool:

@@ -95,6 +95,16 @@ class _OfOneGood(_OfForm):
     def products(self) -> Products:
         return one_each(self.output)
 
+    def used(self, read: Reader) -> Array:
+        """What each firm uses, `(rows, inputs)`. Raises `DrawError` where one uses nothing."""
+        table = read.table(getattr(self, "inputs", {}), "inputs")
+        if not (some := (table > 0).any(axis=1)).all():
+            message = (
+                f"found nothing that firm {int(np.argmin(some)) + 1} uses; expected an amount above 0 of some good"
+            )
+            raise DrawError(f"{read.path}.inputs", message)
+        return table
+
 
 class CobbDouglas(_OfOneGood):
     """`y = A prod x^a`, exponents that sum to 1 at most."""
@@ -115,7 +125,7 @@ class CobbDouglas(_OfOneGood):
         return tuple(self.inputs)
 
     def build(self, read: Reader) -> Technology:
-        exponents = read.table(self.inputs, "inputs")
+        exponents = self.used(read)
         returns = exponents.sum(axis=1)
         returns = np.where(np.abs(returns - 1.0) <= EXACTLY, 1.0, returns)
         if not (returns <= 1.0).all():
@@ -197,7 +207,7 @@ class Leontief(_OfOneGood):
         return tuple(self.inputs)
 
     def build(self, read: Reader) -> Technology:
-        form = forms.Leontief(read.table(self.inputs, "inputs"))
+        form = forms.Leontief(self.used(read))
         return self.built(read, form, read.number(self.returns_to_scale, "returns_to_scale"))
 
 

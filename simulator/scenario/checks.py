@@ -140,7 +140,7 @@ def _names(findings: Findings) -> None:
             key, at = seen[entry.name]
             message = f"found the name {quoted(entry.name)} twice; expected one name per agent"
             findings.fault((*path, "name"), f"{message} (the other is {key}[{at}])")
-    for name, other in alike_names(seen).items():
+    for name, other in alike_names(filter(None, seen)).items():
         _alike(findings, (*seen[name], "name"), name, other, "value")
 
 

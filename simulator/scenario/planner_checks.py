@@ -27,7 +27,8 @@ def refuse_planner(findings: Findings) -> None:
     for at, firm in findings.firms.items():
         if firm.technology is not None:
             _kinks(findings, ("firms", at, "technology"), firm.technology)
-        if isinstance(firm.behaviour.kind, Activity):
+        behaviour = firm.behaviour if findings.sound("firms", at, "behaviour") else None
+        if behaviour is not None and isinstance(behaviour.kind, Activity):
             message = "found an activity level, while a planner's path is one of inputs, each with a value of its own"
             findings.fault(("firms", at, "behaviour"), f"{message}; expected decreasing returns, {OTHERWISE}", "key")
 

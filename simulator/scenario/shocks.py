@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from simulator.economics.user_markets import UserMarkets
 from simulator.kinds.distributions import DISTRIBUTIONS, Array
-from simulator.kinds.entry import Steps
+from simulator.kinds.entry import MARKS, Steps
 from simulator.kinds.numbers import Draw, draw_model
 from simulator.kinds.wording import found, listed, nearest, number, quoted
 from simulator.scenario.complaints import fault_of
@@ -137,8 +137,8 @@ def drawn_for_all(plain: Mapping[str, Any], path: str, change: Any, place: int) 
         return kind, draw_model(tuple(DISTRIBUTIONS.items())).model_validate(given)
     except ValidationError as error:
         fault = fault_of(Language(from_data({})), {**error.errors()[0]}, suggest=False)
-        where = "".join(f"{step}: " for step in fault.path[:1])
-        raise ShockError(("shocks", place, "set", path), where + fault.message) from None
+        where = ".".join(str(step) for step in fault.path if step not in MARKS)
+        raise ShockError(("shocks", place, "set", path), f"{where}: {fault.message}") from None
 
 
 def _of_one(plain: Mapping[str, Any], path: str) -> bool:
