@@ -8,7 +8,6 @@ are missing. Stability is that of the scenario's own price rule, by the eigenval
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, islice
@@ -28,6 +27,7 @@ from simulator.references.eating import Eating
 from simulator.references.effort import Effort
 from simulator.references.linear_tastes import LinearEquilibrium, LinearTastes
 from simulator.references.stability import spectral_radius
+from simulator.references.starts import everywhere
 
 STARTS = 32
 """From so many prices equilibria are searched for."""
@@ -35,10 +35,6 @@ FURTHER = 2
 """So many times as many starts follow the last that led to a new one where indices do not add up, or some equilibrium
 was reached but once.
 """
-SPREAD, WIDE = 3.0, 8.0
-"""How far quasi-random starts are from the level of prices either way, in logarithms: in turn, then all far."""
-BOUNDARY = -12.0
-"""The logarithm of a price next to the boundary."""
 GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 """Its multiples, modulo 1, fill the way from one equilibrium to another evenly."""
 SEARCHED_ROWS = 1000
@@ -165,9 +161,8 @@ class _Searching:
             return None
         # Where one root is enough no text pays.
         problem = self.problem(often=not self._one_at_most and self.economy.small(slopes=True))
-        everywhere = _starts(problem.unknowns, starts, many, seed)
         last = many
-        for start in everywhere:
+        for start in everywhere(problem.unknowns, starts, many, seed):
             complete = self.added_up and all(each.starts > 1 for each in self.found)
             if self.all_found or self.effort.exhausted or self.starts >= (many if complete else last + FURTHER * many):
                 break
@@ -286,7 +281,7 @@ class _Searching:
         """With linear tastes: along the central path from each start."""
         unknowns = self.rule.unknowns(self.economy)
         tastes = LinearTastes(self.economy, unknowns, self.effort)
-        for start in islice(_starts(unknowns, starts, many, seed), 1 if tastes.alone else many):
+        for start in islice(everywhere(unknowns, starts, many, seed), 1 if tastes.alone else many):
             if self.all_found or self.effort.exhausted:
                 break
             self.starts += 1
@@ -320,55 +315,6 @@ class _Searching:
             gone[prices] -= gone[prices][unknowns.fixed].sum() if unknowns.fixed.any() else np.median(gone[prices])
         at = int(np.argmax(np.abs(gone)))
         return Runaway(unknowns.names[at], "infinity" if gone[at] > 0 else "zero", unknowns.residual(root.plans))
-
-
-def _starts(unknowns: Unknowns, starts: list[Array], many: int, seed: int) -> Iterator[Array]:
-    """Where to search from: all 1, the given starts, so `many` together with quasi-random ones near their level, then
-    wider ones about prices at which all goods are worth the same and, in turn, ones with a price next to the boundary.
-
-    Quasi-random logarithms are the multiples of square roots of primes, modulo 1 (Kronecker), shifted by the seed.
-    """
-    lowest, ray = 1e-6 * np.max(starts[0]), unknowns.relative_only and unknowns.economy.bounds is None
-    # What is fixed stays as it is: who takes waste is paid for it.
-    given = np.where(unknowns.fixed, starts[0], np.maximum(starts[0], lowest))
-    first = unknowns.beginning(np.ones(len(starts[0])) if ray else given)
-    free = unknowns.free | unknowns.level_free | ray
-    # Levels are about 1.
-    level = np.where(unknowns.relative, np.exp(np.mean(np.log(np.abs(first[unknowns.relative])))), 1.0)
-    yield np.where(free, level, first)
-    yield from map(unknowns.beginning, starts)
-    stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
-    shift, roots, count = stream.uniform(size=len(first)), np.sqrt(_primes(len(first))), 0
-    while True:
-        count += 1
-        unit = 2.0 * ((shift + count * roots) % 1.0) - 1.0
-        within = count <= many - 1 - len(starts)
-        if count == many - len(starts):
-            level = level * _of_equal_worth(unknowns, first)
-        logarithms = (SPREAD if within and count % 2 else WIDE) * unit
-        if not within and count % 2:
-            logarithms[count // 2 % len(first)] = BOUNDARY
-        yield np.where(free, level * np.exp(logarithms), first)
-
-
-def _of_equal_worth(unknowns: Unknowns, first: Array) -> Array:
-    """Factors at which what is supplied of every good is worth the same: goods may be counted in any unit."""
-    factors, supply = np.ones(len(first)), unknowns.plans(first).supply
-    known = np.flatnonzero(np.isfinite(supply) & (supply > 0))
-    logarithms = np.log(supply[known])
-    factors[known] = np.exp(np.sum(logarithms) / max(len(known), 1) - logarithms)
-    return factors
-
-
-def _primes(many: int) -> Array:
-    """The first prime numbers."""
-    found = list[int]()
-    number = 2
-    while len(found) < many:
-        if all(number % prime for prime in found):
-            found.append(number)
-        number += 1
-    return np.array(found, dtype=float)
 
 
 def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | None:
