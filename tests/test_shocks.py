@@ -759,9 +759,9 @@ def test_prices_must_stand_still_anew_after_a_shock(tick: int, outcome: str) -> 
 @pytest.mark.parametrize(
     ("drawn", "said"),
     [
-        ({"lognormal": {"mean": 0}}, "lognormal: missing key sigma; expected"),
+        ({"lognormal": {"mean": 0}}, "lognormal.sigma: missing key sigma; expected"),
         ({"uniform": [1]}, "uniform: found a list of 1; expected [least, most]"),
-        ({"times": {"uniform": [1, "a"]}}, "uniform: found 'a'; expected a number"),
+        ({"times": {"uniform": [1, "a"]}}, "uniform.1: found 'a'; expected a number"),
         ({"lognormal": 3}, "lognormal: found 3; expected a mapping"),
         ({"uniform": [2, 1]}, "uniform: found [2.0, 1.0]; expected [least, most], the smaller first"),
     ],
