@@ -30,6 +30,7 @@ SCENARIOS = Path(__file__).parents[1] / "scenarios"
 UNSERVED = {
     "energy": "a tick has",
     "perfect_substitutes": "demand of linear tastes is a set",
+    "lange": "the best inputs of a formula of several is worked out in arrays",
     "shared_intermediate": "the best inputs of a formula of several is worked out in arrays",
     "subsistence": "a tick has",
     "two_roads_planned": "the best inputs of a formula of several",
