@@ -18,6 +18,16 @@ TENANTS: Data = {
     "supply": {"flats": 5, "food": 20},
     "consumers": [{"name": "tenants", "utility": {"cobb_douglas": {"flats": 1, "food": 1}}, "budget": 40}],
 }
+BAKERY: Data = {
+    "outside": {"tea": 1},
+    "firms": [
+        {
+            "name": "bakery",
+            "technology": {"activity": {"bread": 1, "labour": -2}},
+            "behaviour": {"activity": {"rate": 0.05}},
+        }
+    ],
+}
 VILLAGE: Data = {
     "goods": {"land": None, "labour": None, "bread": None, "cloth": None},
     "numeraire": "land",
@@ -79,30 +89,16 @@ CASES: dict[str, Data] = {
         ]
     },
     "an activity whose worker is dear": {
+        **BAKERY,
         "goods": {"labour": {"floor": 1}, "bread": None, "tea": None},
-        "outside": {"tea": 1},
-        "firms": [
-            {
-                "name": "bakery",
-                "technology": {"activity": {"bread": 1, "labour": -2}},
-                "behaviour": {"activity": {"rate": 0.05}},
-            }
-        ],
         "consumers": [
             {"name": "town", "budget": 2, "utility": {"cobb_douglas": {"bread": 1}}},
             {"name": "workers", "endowment": {"labour": 8}, "utility": {"cobb_douglas": {"bread": 1, "tea": 1}}},
         ],
     },
     "an activity is served before lords who want servants": {
+        **BAKERY,
         "goods": {"labour": {"cap": 0.5}, "bread": None, "tea": None},
-        "outside": {"tea": 1},
-        "firms": [
-            {
-                "name": "bakery",
-                "technology": {"activity": {"bread": 1, "labour": -2}},
-                "behaviour": {"activity": {"rate": 0.05}},
-            }
-        ],
         "consumers": [
             {"name": "town", "budget": 3, "utility": {"cobb_douglas": {"bread": 1}}},
             {"name": "lords", "budget": 2, "utility": {"cobb_douglas": {"labour": 1}}},
@@ -258,7 +254,10 @@ def test_the_deadweight_loss_is_the_area_between_any_two_curves() -> None:
         return low
 
     price = clears(1, 10, lambda p: demand(p) - 8 * p)
-    value = lambda q: clears(0.1, 100, lambda p: demand(p) - q)  # noqa: E731
+
+    def value(quantity: float) -> float:
+        return clears(0.1, 100, lambda p: demand(p) - quantity)
+
     area, _ = quad(lambda q: value(q) - q / 8, 8, 8 * price)
     assert found.deadweight_loss == pytest.approx(area, rel=1e-6)
 

@@ -59,9 +59,8 @@ class Layout:
     def counted_on(self, firms: Array) -> Array:
         """Planned profits `(firms,)` that owners count on, `(firm entries,)`: of constant returns they are nobody's."""
         profits = self.by_entry(firms)
-        if not self.economy.level_firm.size:
-            return profits
-        return np.where([firm.levels > 0 for firm in self.economy.firms], 0.0, profits)
+        constant = self.economy.constant_returns
+        return np.where(constant, 0.0, profits) if constant.any() else profits
 
     def own_use(self, planned_inputs: Array, stock: Array) -> tuple[Array, Array]:
         """What each firm keeps of its own stock for its own inputs, `(edges,)`, and the stock that is left."""

@@ -58,8 +58,8 @@ def technology(kind: Any, read: Reader) -> Technology:
         _array(read.path, "the cost of unit_cost(prices)", lambda: made.unit_cost(prices)[0], (rows,))
         _array(read.path, "cost_slope(prices, level)", lambda: made.cost_slope(prices, level), (rows, goods, goods))
     else:
-        ask = lambda: made.best_response(1.0, prices.tolist(), np.ones((rows, goods)))  # noqa: E731
-        what, planned = "the best response", _answer(read.path, ask)
+        what, first = "the best response", np.ones((rows, goods))
+        planned = _answer(read.path, lambda: made.best_response(1.0, prices.tolist(), first))
     _array(read.path, f"{what}'s inputs", lambda: planned.inputs, (rows, goods))
     _array(read.path, f"{what}'s output", lambda: planned.output, (rows,))
     return made

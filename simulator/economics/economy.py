@@ -283,9 +283,8 @@ class Economy(FirmLayout):
             moved.append((-by_price * user_prices.firm_factors(number)).ravel())
         jacobian = np.bincount(np.concatenate(places), np.concatenate(moved), goods**2).reshape(goods, goods)
         profit_slopes = user_prices.profit_slopes(prices, balance.outputs, balance.inputs)
-        if self.level_firm.size:
-            constant = np.array([firm.technology.constant_returns for firm in self.firms])
-            profit_slopes = np.where(constant[:, None], 0.0, profit_slopes)
+        if self.constant_returns.any():
+            profit_slopes = np.where(self.constant_returns[:, None], 0.0, profit_slopes)
         for number, income in enumerate(balance.incomes):
             jacobian = jacobian + self._demand_slopes(number, prices, income, profit_slopes)
         return np.where(self.is_outside[:, None], 0.0, jacobian)

@@ -85,9 +85,14 @@ class FirmLayout:
         return _slices([firm.levels for firm in self.firms])
 
     @cached_property
+    def constant_returns(self) -> NDArray[np.bool_]:
+        """Which firm entries have constant returns, `(firm entries,)`."""
+        return np.array([firm.levels > 0 for firm in self.firms], dtype=bool)
+
+    @cached_property
     def level_firm(self) -> Indices:
         """The firm (row of outputs) of each activity level, `(levels,)`."""
-        return np.flatnonzero(np.array([firm.levels > 0 for firm in self.firms], dtype=bool)[self.firm_entry])
+        return np.flatnonzero(self.constant_returns[self.firm_entry])
 
     @cached_property
     def first_served(self) -> NDArray[np.bool_]:

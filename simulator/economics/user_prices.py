@@ -72,8 +72,8 @@ class UserPrices:
         received, parts = self.outlet_prices(prices), list[Array]()
         for firm, outlets in zip(layout.firms, layout.outlet_rows, strict=True):
             # All firms of an entry face the same prices.
-            at = received[..., outlets.start : outlets.start + len(firm.outputs)]
-            fixed = np.array([amount for _, amount in firm.products])
+            each = slice(outlets.start, outlets.start + len(firm.outputs))
+            at, fixed = received[..., each], layout.outlet_yield[each]
             amounts = (
                 np.broadcast_to(fixed, at.shape) if firm.transformation is None else firm.transformation.amounts(at)
             )

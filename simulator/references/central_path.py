@@ -118,8 +118,7 @@ class Buyers:
     def money_slopes(self, prices: Array, others: MarketPlans, money: Array) -> Array:
         """How that moves with log prices, `(rows, goods)`."""
         slopes = self.economy.user_prices.profit_slopes(prices, others.outputs, others.inputs)
-        decreasing = [not firm.technology.constant_returns for firm in self.economy.firms]
-        slopes = slopes * np.array(decreasing, dtype=float)[:, None]
+        slopes = np.where(self.economy.constant_returns[:, None], 0.0, slopes)
         parts = np.split(money, np.cumsum([cohort.size for cohort in self.cohorts])[:-1])
         pairs = zip(self.cohorts, parts, strict=True)
         return self._stacked(cohort.income_slope(part, slopes) * cohort.weight for cohort, part in pairs) * prices

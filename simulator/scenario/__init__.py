@@ -25,6 +25,7 @@ from simulator.scenario.complaints import validate
 from simulator.scenario.course import Course
 from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime
+from simulator.scenario.json_schema import scenario_schema
 from simulator.scenario.kept_checks import unreached_members
 from simulator.scenario.learning import expand_learning
 from simulator.scenario.plugins import NO_PLUGINS, Plugins, files_spoken_of, needed
@@ -32,7 +33,7 @@ from simulator.scenario.programs import expand_program
 from simulator.scenario.resolve import called, completed, files_of, resolve, with_files_called
 from simulator.scenario.rewrite import rewrite
 from simulator.scenario.run_checks import run_faults
-from simulator.scenario.schema import ScenarioFile, scenario_schema
+from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.settings import apply_settings, steps_of
 from simulator.scenario.shocks import ShockError
 from simulator.scenario.start import start_of
