@@ -126,6 +126,11 @@ class Consumers(Rows):
 
     def income(self, prices: Array, profits: Array, account: Array | float = 0.0) -> Array:
         """`m = max(0, p.e + shares of profits + budget + account)`, `(rows,)`."""
+        income = self.own_income(prices, profits, account)
+        return np.maximum(income, 0.0, out=income)
+
+    def own_income(self, prices: Array, profits: Array, account: Array | float = 0.0) -> Array:
+        """`p.e + shares of profits + budget + account`, `(rows,)`, before taxes and transfers."""
         income = np.einsum("ag,g->a", self.endowment, prices)
         if len(income) < self.size:
             income = np.repeat(income, self.size)
@@ -133,7 +138,7 @@ class Consumers(Rows):
         income += account
         if len(profits):
             income += np.einsum("af,f->a", self.owns, profits)
-        return np.maximum(income, 0.0, out=income)
+        return income
 
     def income_slope(self, income: Array, profit_slopes: Array) -> Array:
         """`dm/dp` of each, `(rows, goods)`; `profit_slopes` `(firm entries, goods)`; 0 where there is no income."""

@@ -11,21 +11,25 @@ up is `(goods,)`. Firms lie flat as `economics.firm_layout` says, and everybody 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers, Firm
-from simulator.economics.firm_layout import FirmLayout, Indices
+from simulator.economics.firm_layout import Indices
+from simulator.economics.fiscal import Fiscal
+from simulator.economics.fiscal_slopes import due_slopes, kept, market_slopes
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
+from simulator.economics.market_plans import NONE, MarketPlans, Production
+from simulator.economics.plan_slopes import PlanSlopes
 from simulator.economics.price_bounds import PriceBounds
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.user_prices import PriceFactors, UserPrices
-from simulator.formulas.searches import asked
+from simulator.formulas.searches import asked, traced_or_called
 
 MOST_ENTRIES, MOST_ROWS = 256, 12
 """With more entries, or more rows of agents to each, a function of floats takes too long to be written."""
@@ -33,62 +37,15 @@ MOST_CELLS = 1_000
 """With more consumers times goods times goods the derivatives of all demand take too long to be written in floats."""
 
 
-class MarketPlans(NamedTuple):
-    """What everybody wants at some prices: totals `(goods,)`, and what the totals are made of.
-
-    `demand` and `supply` include the outside's part at goods with an outside price, so `excess_demand` is 0 there.
-    `consumption` is `(cohorts, goods)`, `incomes` a `(rows,)` for each cohort, `inputs` `(edges,)`, `outputs`
-    `(firms,)`, `profits` `(firm entries,)` that are somebody's income, `levels` `(levels,)` at which firms of constant
-    returns produce, and what a unit of level brings them, `unit_revenues` and `unit_costs` `(levels,)`.
-    """
-
-    prices: Array
-    demand: Array
-    supply: Array
-    consumption: Array
-    incomes: tuple[Array, ...]
-    inputs: Array
-    outputs: Array
-    profits: Array
-    levels: Array
-    unit_revenues: Array
-    unit_costs: Array
-
-    @property
-    def unit_profits(self) -> Array:
-        """`pi = r - c` per unit of level, `(levels,)`."""
-        return self.unit_revenues - self.unit_costs
-
-    @property
-    def excess_demand(self) -> Array:
-        """`z = demand - supply`, `(goods,)`."""
-        return self.demand - self.supply
-
-    @property
-    def scale(self) -> Array:
-        """`s = max(demand, supply)` per good, `(goods,)`."""
-        return np.maximum(self.demand, self.supply)
-
-
-class Production(NamedTuple):
-    """What firms plan: the last fields of `MarketPlans`."""
-
-    inputs: Array
-    outputs: Array
-    profits: Array
-    levels: Array
-    unit_revenues: Array
-    unit_costs: Array
-
-
 @dataclass(frozen=True)
-class Economy(FirmLayout):
+class Economy(PlanSlopes):
     """Goods, what the outside brings and trades, firms and consumers.
 
     `supply` `(goods,)` arrives every tick and is owned by nobody; `outside` `(goods,)` is the price at which the
     outside world trades a good in any amount, not a number where it does not. Where users of non-rival goods have
     markets of their own, `goods` are these (see `economics.user_markets`). `price_factors` come between buyers and
-    sellers, if anything does; `bounds` are floors and caps of prices, if any price has one.
+    sellers, if anything does; `bounds` are floors and caps of prices, if any price has one. `fiscal` are taxes, of
+    which factors follow, and transfers, if there are any.
     """
 
     goods: tuple[str, ...]
@@ -98,11 +55,7 @@ class Economy(FirmLayout):
     consumers: tuple[Consumers, ...] = ()
     price_factors: PriceFactors | None = None
     bounds: PriceBounds | None = None
-
-    @cached_property
-    def is_outside(self) -> NDArray[np.bool_]:
-        """Which goods have an outside price, `(goods,)`."""
-        return np.isfinite(self.outside)
+    fiscal: Fiscal | None = None
 
     def bounded(self, prices: Array) -> Array:
         """The nearest prices that floors and caps allow, `(goods,)`."""
@@ -114,10 +67,21 @@ class Economy(FirmLayout):
             return self.bounds is not than.bounds
         return not np.array_equal(self.bounds, than.bounds)
 
-    @cached_property
-    def user_prices(self) -> UserPrices:
-        """The prices that users face."""
-        return UserPrices(self, self.price_factors)
+    def taxed(self, fiscal: Fiscal | None) -> Economy:
+        """The economy with other taxes and transfers."""
+        factors = None if fiscal is None else fiscal.factors(self, fiscal.rates)
+        return replace(self, fiscal=fiscal, price_factors=factors)
+
+    def at_rates(self, adjusted: Array) -> Economy:
+        """The economy at other rates of the taxes that adjust, `(..., instruments)`: itself where none does. It shares
+        what was looked up.
+        """
+        if self.fiscal is None or not len(self.fiscal.adjusting):
+            return self
+        there, rates = copy(self), self.fiscal.rates_with(adjusted)
+        factors = self.fiscal.factors(self, rates)
+        vars(there).update(rates=rates, price_factors=factors, user_prices=UserPrices(there, factors))
+        return there
 
     @cached_property
     def owned(self) -> Array:
@@ -142,6 +106,7 @@ class Economy(FirmLayout):
         """
         return (
             not self.is_outside.any()
+            and not (self.fiscal is not None and self.fiscal.nominal)
             and not any(cohort.budget.any() for cohort in self.consumers)
             and all(cohort.utility.needs_income for cohort in self.consumers)
         )
@@ -218,28 +183,88 @@ class Economy(FirmLayout):
                 part.append(one)
         return Production._make(map(np.concatenate, parts))
 
-    def balance(self, prices: Array, guess: Array | None = None, levels: Array | None = None) -> MarketPlans:
+    def balance(
+        self,
+        prices: Array,
+        guess: Array | None = None,
+        levels: Array | None = None,
+        received: Array | None = None,
+        rates: Array | None = None,
+    ) -> MarketPlans:
         """Everybody's plans at `prices` `(goods,)` and activity `levels` `(levels,)` (1, unless said); `guess`
-        `(edges,)` are inputs near the best ones.
+        `(edges,)` are inputs near the best ones. Consumers count on what they `received` `(cohorts,)`, or on what is
+        due to them, all incomes solved together; taxes that adjust are at `rates` `(instruments,)`, or where they
+        begin.
         """
         guess, levels = (
             (self.first_guess() if guess is None else guess),
             self.first_levels() if levels is None else levels,
         )
-        production = self.production(prices, guess, levels)
-        incomes, bought, profits = list[Array](), list[Array](), production.profits
+        if self.fiscal is None:
+            return self._planned(prices, self.production(prices, guess, levels), None)
+        if len(self.fiscal.adjusting):
+            rates = self.fiscal.rates[self.fiscal.adjusting] if rates is None else rates
+            economy = self.at_rates(rates)
+        else:
+            rates, economy = NONE, self
+        production = economy.production(prices, guess, levels)
+        plans = (
+            economy.at_due(prices, production) if received is None else economy._planned(prices, production, received)
+        )
+        return plans._replace(rates=rates, kept=kept(economy, plans))
+
+    def _planned(self, prices: Array, production: Production, received: Array | None) -> MarketPlans:
+        """Everybody's plans of what firms plan at `prices` `(goods,)`, and of what cohorts `received`."""
+        incomes, bought, owns, profits = list[Array](), list[Array](), list[float](), production.profits
         for number, cohort in enumerate(self.consumers):
             faced = self.user_prices.consumer_prices(number, prices)
-            planned = over_blocks(cohort.blocks, lambda block, faced=faced: _plans(block[1], prices, faced, profits))
-            incomes.append(np.concatenate([income for income, _ in planned]))
-            bought.append(cohort.weight * sum_up([bundle for _, bundle in planned]))
+            dues = None if received is None else partial(self._dues, number, received, prices)
+            planned = over_blocks(
+                cohort.blocks, lambda block, faced=faced, dues=dues: _plans(block[1], prices, faced, profits, dues)
+            )
+            incomes.append(np.concatenate([income for income, *_ in planned]))
+            bought.append(cohort.weight * sum_up([bundle for _, bundle, _ in planned]))
+            owns.append(cohort.weight * sum_up([own for *_, own in planned]))
         consumption = np.stack(bought) if bought else np.zeros((0, len(self.goods)))
         totals = self.totals(prices, consumption.sum(axis=0), production.inputs, production.outputs)
-        return MarketPlans(prices, *totals, consumption, tuple(incomes), *production)
+        plans = MarketPlans(prices, *totals, consumption, tuple(incomes), *production)
+        if self.fiscal is None or received is None:
+            return plans
+        revenues = self.revenues(prices, production, consumption)
+        return plans._replace(
+            received=received, due=self.fiscal.due(np.stack(owns), received, revenues, prices), revenues=revenues
+        )
 
-    def made_at(self, prices: Array, outputs: Array) -> Array:
-        """What outputs `(..., firms)` are at each outlet at `prices` `(..., goods)`, `(..., outlets)`."""
-        return self.at_outlets(outputs, self.user_prices.yields(prices))
+    def _dues(self, number: int, received: Array, prices: Array, own: Array) -> Array:
+        """What taxes and transfers add to purses of a cohort."""
+        assert self.fiscal is not None
+        return self.fiscal.dues(number, self.consumers[number], own, received, prices)
+
+    def revenues(self, prices: Array, production: Production, consumption: Array) -> Array:
+        """The revenue of each tax, `(taxes,)`, of what firms and cohorts `(cohorts, goods)` plan at `prices`."""
+        assert self.fiscal is not None
+        made = self.made_at(prices, production.outputs)
+        return self.fiscal.revenues(self, self.rates, prices, production.inputs, made, consumption)
+
+    def at_due(self, prices: Array, production: Production) -> MarketPlans:
+        """Everybody's plans where all that is due is received: taxes on consumption depend on incomes, incomes on their
+        revenue. Newton's method; one step where demand is linear in income.
+        """
+        assert self.fiscal is not None
+        cohorts = len(self.consumers)
+        owns = [cohort.weight * cohort.own_income(prices, production.profits).sum() for cohort in self.consumers]
+        untaxed = self.revenues(prices, production, np.zeros((cohorts, len(self.goods))))
+        plans = self._planned(prices, production, self.fiscal.received(np.stack(owns), untaxed, prices))
+        gap = plans.due - plans.received
+        while len(self.fiscal.on_purchases.tax):
+            step = np.linalg.solve(np.eye(cohorts) - due_slopes(self, plans), gap)
+            tried = self._planned(prices, production, plans.received + step)
+            before, gap = np.abs(gap).max(), tried.due - tried.received
+            # A smaller gap than rounding leaves is none.
+            if not np.abs(gap).max() < before:
+                break
+            plans = tried
+        return plans
 
     def totals(self, prices: Array, consumption: Array, inputs: Array, outputs: Array) -> tuple[Array, Array]:
         """Planned demand and supply, `(goods,)` each, at `prices` `(goods,)`, of all consumption `(goods,)`, inputs
@@ -261,89 +286,21 @@ class Economy(FirmLayout):
         return demand, supply
 
     def jacobian(self, balance: MarketPlans) -> Array:
-        """`J = dz/dp` `(goods, goods)` at a balance and its levels; rows of goods with an outside price are 0 (the
-        outside fills any gap).
-
-        Firms: minus the Hessian of profit. Consumers: how demand moves at given incomes, and with incomes that move as
-        endowments and profits do.
+        """`J = dz/dp` `(goods, goods)` at a balance and its levels, with incomes that move as endowments, profits and
+        receipts do.
         """
-        goods, prices, user_prices = len(self.goods), balance.prices, self.user_prices
-        places, moved, yields = [np.zeros(0, dtype=np.intp)], [np.zeros(0)], user_prices.yields(prices)
-        faced = user_prices.of_firms(prices)
-        for number, (firm, (price, input_prices)) in enumerate(zip(self.firms, faced, strict=True)):
-            side, amount = firm.sides, user_prices.firm_amounts(number, yields)
-            slope = self._plan_slope(number, balance, price, np.stack(input_prices))
-            by_price = amount[:, None] * slope[side[:, None], side] * amount
-            if firm.transformation is not None:
-                at = self.outlet_rows[number].start
-                received = user_prices.outlet_prices(prices)[at : at + len(firm.outputs)]
-                bent = _among_zeros(firm.transformation.hessian(received), 0, len(firm.inputs))
-                by_price = by_price + balance.outputs[self.firm_rows[number]].sum() * bent
-            places.append((firm.traded[:, None] * goods + firm.traded).ravel())
-            moved.append((-by_price * user_prices.firm_factors(number)).ravel())
-        jacobian = np.bincount(np.concatenate(places), np.concatenate(moved), goods**2).reshape(goods, goods)
-        profit_slopes = user_prices.profit_slopes(prices, balance.outputs, balance.inputs)
-        if self.constant_returns.any():
-            profit_slopes = np.where(self.constant_returns[:, None], 0.0, profit_slopes)
-        for number, income in enumerate(balance.incomes):
-            jacobian = jacobian + self._demand_slopes(number, prices, income, profit_slopes)
-        return np.where(self.is_outside[:, None], 0.0, jacobian)
-
-    def _plan_slope(self, number: int, balance: MarketPlans, price: float, input_prices: Array) -> Array:
-        """How net supplies of a firm entry, its output first, answer to prices at given levels, `(1 + inputs, 1 +
-        inputs)`.
-        """
-        firm = self.firms[number]
-        if firm.technology.constant_returns:
-            level = balance.levels[self.level_rows[number]]
-            bent = asked(firm.technology, "cost_slope")(input_prices, level).sum(axis=0)
-            return _among_zeros(-bent, 1, 0)
-        inputs = balance.inputs[self.edge_rows[number]].reshape(firm.rows, -1)
-        return asked(firm.technology, "supply_slope")(price, input_prices, inputs).sum(axis=0)
-
-    def net_outputs(self, balance: MarketPlans) -> Array:
-        """`A` `(goods, levels)`: net outputs of a unit of each level at a balance, 0 in the markets that the outside
-        clears. `dz/dy = -A`, and without taxes `d unit profit/dp = A'`.
-        """
-        goods, prices, columns = len(self.goods), balance.prices, [np.zeros((0, len(self.goods)))]
-        yields = self.user_prices.yields(prices)
-        faced = self.user_prices.of_firms(prices)
-        for number, (firm, (_, input_prices)) in enumerate(zip(self.firms, faced, strict=True)):
-            if firm.technology.constant_returns:
-                _, unit = asked(firm.technology, "unit_cost")(np.stack(input_prices))
-                each = np.concatenate([unit.output[:, None], -unit.inputs], axis=1)
-                quantities = each[:, firm.sides] * self.user_prices.firm_amounts(number, yields)
-                columns.append(np.stack([np.bincount(firm.traded, row, goods).astype(float) for row in quantities]))
-        return np.where(self.is_outside[:, None], 0.0, np.concatenate(columns).T)
-
-    def _demand_slopes(self, number: int, prices: Array, income: Array, profit_slopes: Array) -> Array:
-        """How the demand of a cohort answers to market prices, `(goods, goods)`."""
-        cohort = self.consumers[number]
-        faced, factors = (
-            self.user_prices.consumer_prices(number, prices),
-            self.user_prices.cohort_factors(number),
-        )
-
-        def slopes(block: tuple[slice, Consumers]) -> Array:
-            part, some = block
-            # Demand is differentiated in what is paid, so that income must move with that, too.
-            moves = some.income_slope(income[part], profit_slopes) / factors
-            return asked(some.utility, "jacobian")(faced, income[part], moves)
-
-        return cohort.weight * sum_up(over_blocks(cohort.blocks, slopes)) * factors
+        if self.fiscal is None:
+            return self.untaxed_slopes(balance)
+        return traced_or_called(partial(market_slopes, self), "slopes of a taxed market")(balance)
 
 
-def _among_zeros(block: Array, before: int, after: int) -> Array:
-    """A square block with so many rows and columns of zeros before and after it: `np.pad` has no text in floats."""
-    size = len(block)
-    beside = np.concatenate([np.zeros((size, before)), block, np.zeros((size, after))], axis=1)
-    wide = size + before + after
-    return np.concatenate([np.zeros((before, wide)), beside, np.zeros((after, wide))], axis=0)
-
-
-def _plans(consumers: Consumers, prices: Array, faced: Array, profits: Array) -> tuple[Array, Array]:
-    """Income `(rows,)` at market prices and the sum of what is wanted `(goods,)` at the prices `faced`, by the judges'
-    road.
+def _plans(
+    consumers: Consumers, prices: Array, faced: Array, profits: Array, dues: Callable[[Array], Array] | None
+) -> tuple[Array, Array, Array]:
+    """Income `(rows,)` at market prices, the sum of what is wanted `(goods,)` at the prices `faced`, by the judges'
+    road, and the sum of incomes before taxes and transfers, `()`.
     """
-    income = consumers.income(prices, profits)
-    return income, asked(consumers.utility, "dual_demand")(faced, income).sum(axis=0)
+    own = consumers.own_income(prices, profits)
+    income = np.maximum(own if dues is None else own + dues(own), 0.0)
+    bought = asked(consumers.utility, "dual_demand")(faced, income).sum(axis=0)
+    return income, bought, own.sum()

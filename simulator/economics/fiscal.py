@@ -1,9 +1,9 @@
 """Taxes and transfers: what comes between buyers and sellers, who gets the revenue, and what incomes pass on.
 
-A user of an input, or a consumer, pays `p (1 + t)` where the seller gets `p`; a maker of an output gets `p (1 - gross) /
-(1 + net)` where buyers pay `p`. Several taxes on one flow add their rates. Revenue is due to consumers, in equal parts
-to the members of a cohort; so are transfers, an amount or a share of somebody's income. What consumers receive depends
-on what others have and buy: all incomes are solved together.
+A user of an input, or a consumer, pays `p (1 + t)` where the seller gets `p`; a maker of an output gets `p (1 - gross)
+/ (1 + net)` where buyers pay `p`. Several taxes on one flow add their rates. Revenue is due to consumers, in equal
+parts to the members of a cohort; so are transfers, an amount or a share of somebody's income. What consumers receive
+depends on what others have and buy: all incomes are solved together.
 
 Shapes: `(taxes,)`, `(cohorts,)`; of one cohort `(rows,)`. Values are in numeraire per tick.
 """
@@ -22,6 +22,10 @@ from simulator.economics.user_prices import PriceFactors
 
 if TYPE_CHECKING:
     from simulator.economics.agents import Consumers
+
+
+NOMINAL = ("revenue", "price")
+"""Kinds of what is kept that are counted in money."""
 
 
 class Kept(NamedTuple):
@@ -49,8 +53,8 @@ class Instrument:
 @dataclass(frozen=True, eq=False)
 class Tax:
     """A tax at a `rate`, or below 0 a subsidy, on inputs at `edges` and outputs at `outlets` (places in a
-    `FirmLayout`), and on `purchases` of a good by a cohort, `(n, 2)`. The base of outputs is the price, or if `net` what
-    the maker gets. Of its revenue the cohorts get shares, `to` `(cohorts,)`; what is left leaves the economy.
+    `FirmLayout`), and on `purchases` of a good by a cohort, `(n, 2)`. The base of outputs is the price, or if `net`
+    what the maker gets. Of its revenue the cohorts get shares, `to` `(cohorts,)`; what is left leaves the economy.
     """
 
     name: str
@@ -85,12 +89,15 @@ class Flows(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fiscal:
-    """The taxes and transfers of an economy of so many `goods` and `cohorts`."""
+    """The taxes and transfers of an economy of so many `goods` and `cohorts`; prices and revenue that instruments keep
+    are counted in the `numeraire`, if there is one.
+    """
 
     goods: int
     cohorts: int
     taxes: tuple[Tax, ...] = ()
     transfers: tuple[Transfer, ...] = ()
+    numeraire: int | None = None
 
     @cached_property
     def rates(self) -> Array:
@@ -160,12 +167,13 @@ class Fiscal:
 
     @cached_property
     def nominal(self) -> bool:
-        """Whether some transfer is an amount of money."""
-        return any(each.money != 0 for each in self.transfers)
+        """Whether some transfer, or what an instrument keeps, is an amount of money that no good is worth."""
+        kept = any(each.kept.kind in NOMINAL for each in self.instruments)
+        return any(each.money != 0 for each in self.transfers) or (kept and self.numeraire is None)
 
     def _by_sender(self, values: list[float]) -> Array:
         senders = np.array([each.sender for each in self.transfers], dtype=np.intp)
-        return np.bincount(senders, np.array(values), self.cohorts) if values else np.zeros(self.cohorts)
+        return sum_by(senders, np.array(values, dtype=float), self.cohorts)
 
     @cached_property
     def owed(self) -> tuple[Array, Array]:
@@ -231,7 +239,9 @@ class Fiscal:
         of their `own` and what they `received`, `(cohorts,)`.
         """
         goods, money = self.granted
-        return revenues @ self.to + goods @ prices + money + self.passed @ (own + received)
+        # A purse without end passes nothing on.
+        incomes = np.where(np.isfinite(own), own, 0.0) + received
+        return revenues @ self.to + goods @ prices + money + self.passed @ incomes
 
     def received(self, own: Array, revenues: Array, prices: Array) -> Array:
         """What each cohort receives, `(cohorts,)`, if that is all that is due: `(I - passed) received = due`."""
@@ -241,7 +251,7 @@ class Fiscal:
     @cached_property
     def _multiplier(self) -> Array:
         """What comes of a unit that cohorts receive, passed on again and again, `(cohorts, cohorts)`."""
-        return np.linalg.inv(np.eye(self.cohorts) - self.passed)
+        return np.asarray(np.linalg.inv(np.eye(self.cohorts) - self.passed), dtype=float)
 
     def dues(self, number: int, cohort: Consumers, own: Array, received: Array, prices: Array) -> Array:
         """What taxes and transfers add to each purse of a cohort beside its `own` income, `(rows,)`, of what all
@@ -249,7 +259,7 @@ class Fiscal:
         """
         gives, (goods, money) = self.gives[number], self.owed
         each = (1.0 - gives) * received[number] - (goods[number] @ prices + money[number])
-        return each / cohort.count - gives * own
+        return each / cohort.count - gives * np.where(np.isfinite(own), own, 0.0)
 
 
 def _flows(places: list[Indices]) -> Flows:

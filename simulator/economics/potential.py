@@ -19,8 +19,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from simulator.economics.agents import Consumers
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.economics.signal import signal_scale
 from simulator.formulas.searches import asked
@@ -205,7 +206,7 @@ def reference(economy: Economy) -> Reference:
 
     Where users face other prices than the market's, excess demand is in general no gradient.
     """
-    potential = _potential(economy) if economy.user_prices.neutral else None
+    potential = _potential(economy) if economy.user_prices.neutral and economy.fiscal is None else None
     if not economy.level_firm.size:
         return potential or Merit(economy)
     return NoReference(economy) if potential is None else Saddle(economy, potential)

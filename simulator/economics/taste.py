@@ -86,6 +86,18 @@ class Taste(Rows, ABC):
             self._per_money(prices, income, self.demand), income_slope
         )
 
+    def income_effect(self, prices: Array, income: Array) -> Array:
+        """`dx/dm`, `(n, goods)`."""
+        return self._per_money(prices, income, self.demand)
+
+    def marginal_utility_of_money(self, prices: Array, income: Array) -> Array:
+        """`dv/dm` of indirect utility at prices and income, `(n,)`."""
+
+        def indirect(prices: Array, income: Array) -> Array:
+            return self.utility(self.demand(prices, income), self.spending(prices, income))[:, None]
+
+        return self._per_money(prices, income, indirect)[:, 0]
+
     def marginal_utility(self, quantities: Array) -> Array:
         """`du/dx`, `(n, goods)`; from above where nothing of a good is consumed."""
         paid = np.zeros(len(quantities))

@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.clearing import market_residuals, newton_displacement, unit_profit_residuals, unit_turnover
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
+from simulator.economics.fiscal_slopes import fiscal_slopes
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.price_bounds import held
 from simulator.formulas.in_floats import InFloats, in_arrays, plain
 
@@ -66,6 +68,10 @@ class Part(ABC):
     @abstractmethod
     def values(self, plans: MarketPlans) -> Array:
         """The values at which plans are made, `(part,)`."""
+
+    def scale(self, plans: MarketPlans) -> Array:
+        """What steps are measured by, `(part,)`."""
+        return self.values(plans)
 
     @abstractmethod
     def left_side(self, plans: MarketPlans) -> Array:
@@ -123,12 +129,61 @@ class Levels(Part):
         return unit_profit_residuals(plans.unit_revenues, plans.unit_costs, plans.levels, worth)
 
 
+class Received(Part):
+    """What a cohort received is due to it."""
+
+    condition = "budget"
+    relative = False
+
+    def values(self, plans: MarketPlans) -> Array:
+        return plans.received
+
+    def scale(self, plans: MarketPlans) -> Array:
+        return self.unit(plans)
+
+    def left_side(self, plans: MarketPlans) -> Array:
+        return plans.due - plans.received
+
+    def unit(self, plans: MarketPlans) -> Array:
+        """`W = p.s`."""
+        return np.full(len(plans.received), plans.prices @ plans.scale)
+
+    def residuals(self, plans: MarketPlans) -> Array:
+        return np.abs(_over(self.left_side(plans), self.unit(plans)))
+
+
+@dataclass(frozen=True, eq=False)
+class Rates(Part):
+    """What the instrument of a rate keeps has its `target` value, `(instruments,)`."""
+
+    targets: Array
+    condition = "instrument"
+    relative = False
+
+    def values(self, plans: MarketPlans) -> Array:
+        return plans.rates
+
+    def scale(self, plans: MarketPlans) -> Array:
+        return np.ones(len(plans.rates))
+
+    def left_side(self, plans: MarketPlans) -> Array:
+        return plans.kept - self.targets
+
+    def unit(self, plans: MarketPlans) -> Array:
+        """What the value should be."""
+        return np.abs(self.targets)
+
+    def residuals(self, plans: MarketPlans) -> Array:
+        return np.abs(self.left_side(plans) / self.unit(plans))
+
+
 @dataclass(frozen=True, eq=False)
 class Unknowns:
     """The unknowns of an `economy` in which some prices are `fixed` and none falls below its `floor`, `(goods,)` each,
     or rises above its cap in the economy.
 
-    `parts` say where each kind of them lies in the vector: prices, then levels of activity. Who asks `often` is
+    `parts` say where each kind of them lies in the vector: prices, levels of activity, what cohorts received, and rates
+    that adjust. The last two have no bounds. Who asks `often` is
     answered in plain floats where the economy is small: the texts are written once for these unknowns.
     """
 
@@ -139,11 +194,15 @@ class Unknowns:
 
     @cached_property
     def _balance(self) -> InFloats[tuple[Array, Array, Array], MarketPlans] | None:
-        return InFloats(lambda given: self.economy.balance(*given)) if self.often and self.economy.small() else None
+        return InFloats(lambda given: self.economy.balance(*given)) if self._floats and self.economy.small() else None
 
     @cached_property
     def _slopes(self) -> InFloats[MarketPlans, Array] | None:
-        return InFloats(self._jacobian) if self.often and self.economy.small(slopes=True) else None
+        return InFloats(self._jacobian) if self._floats and self.economy.small(slopes=True) else None
+
+    @property
+    def _floats(self) -> bool:
+        return self.often and self.economy.fiscal is None
 
     @cached_property
     def prices(self) -> Prices:
@@ -157,11 +216,30 @@ class Unknowns:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """All parts, in their order."""
-        names, goods = self.economy.level_names, len(self.economy.goods)
-        if not names:
-            return (self.prices,)
-        where, none = slice(goods, goods + len(names)), np.zeros(len(names))
-        return self.prices, Levels(where, names, none, none + np.inf, none == 0)
+        names, parts, fiscal = self.economy.level_names, list[Part]([self.prices]), self.economy.fiscal
+        if names:
+            none = np.zeros(len(names))
+            parts.append(Levels(self._next(parts, names), names, none, none + np.inf, none == 0))
+        if fiscal is not None:
+            names = tuple(cohort.name for cohort in self.economy.consumers)
+            end = np.full(len(names), np.inf)
+            parts.append(
+                Received(self._next(parts, names), names, -end, end, np.isin(np.arange(len(names)), fiscal.receives))
+            )
+        if fiscal is not None and fiscal.instruments:
+            names = tuple(fiscal.taxes[at].name for at in fiscal.adjusting)
+            end, targets = np.full(len(names), np.inf), np.array([each.target for each in fiscal.instruments])
+            parts.append(Rates(self._next(parts, names), names, -end, end, end > 0, targets))
+        return tuple(parts)
+
+    @staticmethod
+    def _next(parts: list[Part], names: tuple[str, ...]) -> slice:
+        return slice(parts[-1].where.stop, parts[-1].where.stop + len(names))
+
+    @cached_property
+    def bounded(self) -> int:
+        """How many unknowns there are of the kinds that have bounds, prices and levels: they come first."""
+        return len(self.economy.goods) + len(self.economy.level_firm)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -205,8 +283,10 @@ class Unknowns:
 
     def plans(self, values: Array, guess: Array | None = None) -> MarketPlans:
         """What everybody plans at a vector; `guess` `(edges,)` are inputs near the best ones."""
-        prices, levels = np.split(values, [len(self.economy.goods)])
+        prices, levels, rest = np.split(values, [len(self.economy.goods), self.bounded])
         given = (prices, self.economy.first_guess() if guess is None else guess, levels)
+        if self.economy.fiscal is not None:
+            return self.economy.balance(*given, *np.split(rest, [len(self.economy.consumers)]))
         found = None if self._balance is None else self._balance(plain(given))
         if found is None:
             return self.economy.balance(*given)
@@ -214,12 +294,30 @@ class Unknowns:
         return in_arrays(found)._replace(prices=prices, levels=levels, consumption=consumption)
 
     def beginning(self, start: Array) -> Array:
-        """A vector of these unknowns or, of a start of prices alone, `(goods,)`, that with all levels 1."""
-        return np.concatenate([start, np.ones(len(self.free) - len(start))])
+        """A vector of these unknowns or, of a start of prices alone, `(goods,)`, that with all levels 1; what cohorts
+        receive there is what is due to them, and rates are where they begin.
+        """
+        if len(start) == len(self.free):
+            return start
+        goods, whole = len(self.economy.goods), np.concatenate([start, np.ones(self.bounded - len(start))])
+        if self.economy.fiscal is None:
+            return whole
+        return self.economy.balance(whole[:goods], levels=whole[goods:]).values
 
     def values(self, plans: MarketPlans) -> Array:
         """The vector at which plans are made, `(unknowns,)`."""
         return np.concatenate([part.values(plans) for part in self.parts])
+
+    def scales(self, plans: MarketPlans) -> Array:
+        """What steps of each unknown are measured by, `(unknowns,)`: itself, where it has a bound."""
+        return np.concatenate([part.scale(plans) for part in self.parts])
+
+    def moved(self, plans: MarketPlans, step: Array | float) -> Array:
+        """The vector after a `step` `(unknowns,)` from where plans are made, one of logarithms where there are bounds,
+        else in units of `scales`.
+        """
+        values = self.values(plans)
+        return np.where(np.isinf(self.lower), values + self.scales(plans) * step, values * np.exp(step))
 
     def left_sides(self, plans: MarketPlans) -> Array:
         """The left sides of all conditions, `(unknowns,)`."""
@@ -256,6 +354,8 @@ class Unknowns:
         """`[[J, -A], [A', 0]]`: excess demand moves with prices by `J` and falls by what activities make of a unit of
         level, `A`, which is also how unit profit moves with prices.
         """
+        if self.economy.fiscal is not None:
+            return self._fiscal_jacobian(plans)
         of_prices = self.economy.jacobian(plans)
         if len(self.parts) == 1:
             return of_prices
@@ -264,10 +364,34 @@ class Unknowns:
         below = np.concatenate([made.T, np.zeros((made.shape[1], made.shape[1]))], axis=1)
         return np.concatenate([above, below], axis=0)
 
+    def _fiscal_jacobian(self, plans: MarketPlans) -> Array:
+        """The same with what cohorts receive and rates that adjust."""
+        slopes = fiscal_slopes(self.economy.at_rates(plans.rates), plans)
+        jacobian = np.concatenate(slopes)
+        at = np.arange(self.bounded, self.bounded + len(plans.received))
+        jacobian[at, at] -= 1.0
+        return jacobian
+
+    def reduced(self, jacobian: Array, many: int | None = None) -> Array:
+        """How the conditions on prices and levels move with these, if all others hold (or the first so `many` others),
+        `(bounded, bounded)`; not numbers where those do not say how.
+        """
+        kept, among = self.bounded, np.arange(len(jacobian))
+        gone = (among >= kept) & (among < kept + (len(jacobian) if many is None else many)) & self.free
+        stays = (among < kept) | (among >= kept + (len(jacobian) if many is None else many))
+        within = jacobian[np.ix_(stays, stays)]
+        if not gone.any():
+            return within
+        try:
+            moved = np.linalg.solve(jacobian[np.ix_(gone, gone)], jacobian[np.ix_(gone, stays)])
+        except np.linalg.LinAlgError:
+            return np.full(within.shape, np.nan)
+        return within - jacobian[np.ix_(stays, gone)] @ moved
+
     def active(self, plans: MarketPlans) -> NDArray[np.bool_]:
         """Which unknowns may move and are not held at a bound, `(unknowns,)` (see `active_goods`)."""
         goods = active_goods(plans.prices, plans.excess_demand, plans.scale, self.prices.free, self.floor, self.cap)
-        return np.concatenate([goods, plans.levels > 0]) if len(self.parts) > 1 else goods
+        return np.concatenate([goods, plans.levels > 0, self.free[self.bounded :]]) if len(self.parts) > 1 else goods
 
     def determined(self, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The `active` unknowns without the last price where only relative prices matter and none is fixed,
@@ -288,7 +412,7 @@ class Unknowns:
         rounding. Not a number where the system is not finite.
         """
         jacobian = self.jacobian(plans) if jacobian is None else jacobian
-        displacement, values = np.zeros(len(active)), self.values(plans)[active]
+        displacement, values = np.zeros(len(active)), self.scales(plans)[active]
         block, left = jacobian[np.ix_(active, active)], self.left_sides(plans)[active]
         weights = np.sqrt(values / self.units(plans)[active])
         # A fixed price holds the level only if its good is traded.
@@ -308,7 +432,8 @@ class Unknowns:
         # A free good lies about; one that clears at its floor must have come to rest there, not run away.
         clears = self.prices.free & (np.abs(plans.excess_demand) <= tolerance * plans.scale)
         slack, goods = self.slack(plans), self.prices.where
-        active = self.active(plans) & ~((slack > tolerance) & (self.residuals(plans) <= tolerance) & ~self.relative)
+        idle = (slack > tolerance) & (self.residuals(plans) <= tolerance) & ~self.relative & np.isfinite(self.lower)
+        active = self.active(plans) & ~idle
         active[goods] |= clears & (plans.scale > 0) & (plans.prices > 0)
         return self.displacement(plans, active)
 
@@ -333,12 +458,12 @@ class Unknowns:
         """`sign det(-J)` of what is active, one price left out where only relative ones matter: +1 or -1 at a regular
         equilibrium, 0 where it is not known.
         """
-        active = self.active(plans)
+        active, jacobian = self.active(plans)[: self.bounded], self.reduced(jacobian)
         if self.relative_only:
             # Which price is left out does not matter but for rounding: that of the dearest good.
             active[self.prices.where] |= self.fixed & (plans.prices * plans.scale > 0)
             active[np.argmax(np.where(active[self.prices.where], plans.prices * plans.scale, -1.0))] = False
-        at, weights = np.flatnonzero(active), np.sqrt(self.values(plans) / self.units(plans))
+        at, weights = np.flatnonzero(active), np.sqrt(self.values(plans) / self.units(plans))[: self.bounded]
         system = -(weights[:, None] * jacobian * weights)[np.ix_(at, at)]
         if not np.isfinite(system).all() or np.linalg.svd(system, compute_uv=False).min(initial=1.0) < FOLD:
             return 0

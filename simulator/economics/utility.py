@@ -46,6 +46,12 @@ class Homothetic(Taste):
         gradient = self.form.log_cost_gradient(prices)
         return self.form.curvature(prices, income, gradient) + outer_sum(gradient, income_slope)
 
+    def income_effect(self, prices: Array, income: Array) -> Array:
+        return np.broadcast_to(self.form.log_cost_gradient(prices), (len(income), len(prices)))
+
+    def marginal_utility_of_money(self, prices: Array, income: Array) -> Array:
+        return np.broadcast_to(1.0 / self.form.unit_cost(prices), income.shape)
+
     def utility(self, quantities: Array, paid: Array) -> Array:
         return self.form.value(quantities)
 

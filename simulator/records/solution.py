@@ -25,8 +25,9 @@ from simulator.sentences import SETTLES
 
 if TYPE_CHECKING:
     from simulator.economics.agents import Consumers
-    from simulator.economics.economy import Economy, MarketPlans
+    from simulator.economics.economy import Economy
     from simulator.economics.forms import Array
+    from simulator.economics.market_plans import MarketPlans
     from simulator.economics.user_markets import UserMarkets
     from simulator.references.rationing import FixPriceEquilibrium
 

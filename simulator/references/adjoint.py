@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers
 from simulator.economics.allocation import marginal_products, used, worth
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.firm_layout import sum_by
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.rows import over_blocks, sum_up
 from simulator.formulas.searches import array_search
 

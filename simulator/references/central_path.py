@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
+from simulator.economics.market_plans import MarketPlans
 
 MOST_STEPS = 200
 BOUNDARY = 0.95

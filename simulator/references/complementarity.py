@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.economy import MarketPlans
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.unknowns import Unknowns
 from simulator.references.effort import Effort
 
@@ -74,7 +74,8 @@ class Complementarity:
         self.unknowns, self.effort = unknowns, effort
         self._ray = unknowns.level_free or (unknowns.relative_only and unknowns.economy.bounds is None)
         # Where the level is free prices can be within any bounds.
-        self.lower = np.zeros(len(unknowns.free)) if self._ray else unknowns.lower
+        self._unbounded = np.isinf(unknowns.lower)
+        self.lower = np.where(self._unbounded, unknowns.lower, 0.0) if self._ray else unknowns.lower
         self.upper = np.full(len(unknowns.free), np.inf) if self._ray else unknowns.upper
         self._moving = unknowns.free | self._ray
         # Goods that are wanted without end where they are free.
@@ -125,12 +126,12 @@ class Complementarity:
 
     def _approach(self, here: _Here) -> tuple[_Here, float]:
         """Newton's method on the Fischer-Burmeister functions: where it ends, and the largest of them."""
-        scale = np.where(here.values > 0, here.values, 1.0)
+        scale = self._scale(here, np.ones(len(here.values)))
         history, largest = list[float](), np.inf
         for _ in range(MOST_STEPS):
-            scale = np.where(here.values > 0, here.values, scale)
+            scale = self._scale(here, scale)
             counted = self._counted(here)
-            phi, by_a, by_b = fischer((here.values - self.lower) / scale, here.slack)
+            phi, by_a, by_b = self._fischer(here.values, here.slack, scale)
             phi[~counted] = 0.0
             largest, merit = float(np.max(np.abs(phi), initial=0.0)), float(phi @ phi)
             history.append(merit)
@@ -148,6 +149,18 @@ class Complementarity:
                 break
             here = better
         return here, largest
+
+    def _scale(self, here: _Here, before: Array) -> Array:
+        """What steps are measured by: each unknown itself, or what it was `before` it was 0."""
+        scale = np.where(here.values > 0, here.values, before)
+        return np.where(self._unbounded, self.unknowns.scales(here.plans), scale)
+
+    def _fischer(self, values: Array, slack: Array, scale: Array) -> tuple[Array, Array, Array]:
+        """The functions and their slopes; of what has no bound the slack itself."""
+        found = fischer(np.where(self._unbounded, 0.0, (values - self.lower) / scale), slack)
+        for part, alone in zip(found, (slack, 0.0, 1.0), strict=True):
+            part[self._unbounded] = alone if np.isscalar(alone) else slack[self._unbounded]
+        return found
 
     def _better(
         self, here: _Here, at: NDArray[np.intp], system: Array, phi: Array, scale: Array, merit: float
@@ -205,7 +218,7 @@ class Complementarity:
         if there is None:
             return None
         # In the units that the step was worked out in.
-        phi, _, _ = fischer((values - self.lower) / scale, self.unknowns.slack(there.plans, here.plans))
+        phi, _, _ = self._fischer(values, self.unknowns.slack(there.plans, here.plans), scale)
         phi = phi[self._counted(there._replace(left_out=here.left_out))]
         return there if float(phi @ phi) <= merit else None
 
@@ -238,8 +251,9 @@ class Complementarity:
     def _linear(self, here: _Here) -> tuple[NDArray[np.intp], Array, Array]:
         """What is active, the scale of all unknowns, and the slopes of the slacks of what is active in its units."""
         at = np.flatnonzero(self._counted(here) & (here.values > self.lower))
-        levels = np.where(self.unknowns.relative, 0.0, here.values)
+        levels = np.where(self.unknowns.relative | self._unbounded, 0.0, here.values)
         scale = np.maximum(here.values, SMALL * np.max(levels, initial=0.0) * ~self.unknowns.relative)
+        scale = np.where(self._unbounded, self.unknowns.scales(here.plans), scale)
         return at, scale, self.unknowns.slopes(here.plans)[np.ix_(at, at)] * scale[at]
 
     def silent(self, values: Array) -> Array:

@@ -15,9 +15,10 @@ import numpy as np
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.agents import Consumers, Firm
 from simulator.economics.constant_returns import ConstantReturns
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array, Leontief
 from simulator.economics.linear import Linear
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.price_bounds import PriceBounds
 from simulator.economics.utility import Homothetic
 from simulator.references.planner_program import NoProgramError, optimum

@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.dynamics.price_rules import PriceRule
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array, OneElasticity
 from simulator.economics.linear import Linear
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.potential import reference
 from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
@@ -69,8 +70,8 @@ class Equilibrium:
 
     @property
     def values(self) -> Array:
-        """Prices, then levels of activity, `(unknowns,)`."""
-        return np.concatenate([self.balance.prices, self.balance.levels])
+        """All unknowns, `(unknowns,)`."""
+        return self.balance.values
 
     @property
     def stable(self) -> bool | None:
@@ -198,7 +199,7 @@ class _Searching:
         tastes = [cohort.utility for cohort in economy.consumers]
         smooth = [taste.form for taste in tastes if not isinstance(taste, Linear)]
         substitutes = all(isinstance(form, OneElasticity) and (form.elasticity >= 1.0).all() for form in smooth)
-        plain = not economy.firms and economy.price_factors is None
+        plain = not economy.firms and economy.price_factors is None and economy.fiscal is None
         return (substitutes and plain) or reference(economy).kind == "potential"
 
     @property
@@ -208,8 +209,12 @@ class _Searching:
 
     @property
     def added_up(self) -> bool:
-        """Whether the indices add up to 1, or say nothing: some have none, or a root was one of markets held off."""
-        indices = [each.index for each in self.found]
+        """Whether the indices add up to 1, or say nothing: some have none, or a root was one of markets held off, or a
+        rate adjusts (a revenue may be raised at two rates, or at none).
+        """
+        indices, fiscal = [each.index for each in self.found], self.economy.fiscal
+        if fiscal is not None and fiscal.instruments:
+            return True
         return self._held or 0 in indices or sum(indices) == 1
 
     def problem(self, *, often: bool = False) -> Complementarity:
@@ -309,7 +314,8 @@ class _Searching:
         if self._best is None:
             return None
         root, unknowns = self._best, self.rule.unknowns(self.economy)
-        gone = np.log(np.maximum(root.values, 1e-300)) - np.log(unknowns.beginning(self.initial))
+        begun = unknowns.beginning(self.initial)[: unknowns.bounded]
+        gone = np.log(np.maximum(root.values[: unknowns.bounded], 1e-300)) - np.log(begun)
         if unknowns.relative_only:
             prices = unknowns.prices.where
             gone[prices] -= gone[prices][unknowns.fixed].sum() if unknowns.fixed.any() else np.median(gone[prices])
@@ -323,6 +329,7 @@ def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | N
     """
     values = values.copy()
     prices, initial = values[unknowns.prices.where], start[unknowns.prices.where]
+    before = prices.copy()
     if unknowns.level_free:
         prices *= initial.sum() / prices.sum()
         # Or the nearest level that bounds allow.
@@ -332,6 +339,9 @@ def _settled(unknowns: Unknowns, values: Array, start: Array) -> MarketPlans | N
         level = prices[unknowns.fixed]
         prices *= initial[unknowns.fixed] / level if level.all() else np.nan
         prices[unknowns.fixed] = initial[unknowns.fixed]
+    # What incomes receive is counted in prices.
+    level = np.max(prices) / np.max(before)
+    values[unknowns.bounded : unknowns.bounded + len(unknowns.economy.consumers)] *= level
     plans = unknowns.plans(values)
     return plans if unknowns.residual(plans) <= TOLERANCE and not unknowns.held_off(plans).any() else None
 
@@ -355,7 +365,8 @@ def _joined(problem: Complementarity, balance: MarketPlans, other: Equilibrium) 
     """Whether an equilibrium lies on a continuum on which another does: there is one between them."""
     if other.direction is None or ((balance.prices == 0) != (other.prices == 0)).any():
         return False
-    root = problem.root(np.concatenate([np.sqrt(balance.prices * other.prices), other.balance.levels]))
+    between = np.concatenate([np.sqrt(balance.prices * other.prices), other.values[len(other.prices) :]])
+    root = problem.root(between)
     return root is not None and root.holds
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.clearing import as_good_as_free
-from simulator.economics.economy import MarketPlans
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.unknowns import Unknowns
 
 STEP = 6e-6
@@ -53,18 +53,19 @@ def moving(unknowns: Unknowns, plans: MarketPlans) -> NDArray[np.bool_]:
     good, and levels of activities that do not idle.
     """
     free = as_good_as_free(plans.prices, plans.demand, plans.supply)
-    return unknowns.active(plans) & ~np.concatenate([free, np.zeros(len(plans.levels), dtype=bool)])
+    return unknowns.active(plans) & ~np.concatenate([free, np.zeros(len(unknowns.free) - len(free), dtype=bool)])
 
 
 @np.errstate(all="ignore")
 def log_slopes(unknowns: Unknowns, plans: MarketPlans, slopes: Array) -> Array:
-    """`d ln x*/dtheta` `(unknowns, parameters)` of `dF/dtheta` `(unknowns, parameters)` at given unknowns; 0 at those
-    that do not move. Where only relative prices matter and none is fixed, the last one that is active stays.
+    """`d ln x*/dtheta` `(unknowns, parameters)` of `dF/dtheta` `(unknowns, parameters)` at given unknowns, without
+    bounds in units of `Unknowns.scales`; 0 at those that do not move. Where only relative prices matter and none is
+    fixed, the last one that is active stays.
 
     Raises `FoldError` where there is no derivative.
     """
     determined = unknowns.determined(moving(unknowns, plans))
-    values, units = unknowns.values(plans)[determined], unknowns.units(plans)[determined]
+    values, units = unknowns.scales(plans)[determined], unknowns.units(plans)[determined]
     weight = np.sqrt(values / units)
     system = weight[:, None] * unknowns.jacobian(plans)[np.ix_(determined, determined)] * weight
     moved = np.zeros(slopes.shape)
@@ -85,10 +86,10 @@ def beside(unknowns: Unknowns, plans: MarketPlans, changes: Sequence[Sides]) -> 
 
     Raises `FoldError` where there is none.
     """
-    values, goods = unknowns.values(plans), unknowns.prices.where
+    goods = unknowns.prices.where
 
-    def at(side: Side, logarithms: Array | float) -> MarketPlans:
-        moved = values * np.exp(logarithms)
+    def at(side: Side, steps: Array | float) -> MarketPlans:
+        moved = unknowns.moved(plans, steps)
         moved[goods] = np.where(side.unknowns.fixed, side.prices, moved[goods])
         return side.unknowns.plans(moved, plans.inputs)
 

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array, Leontief
 from simulator.economics.linear import Linear
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.taste import Taste
 from simulator.economics.utility import Homothetic
 

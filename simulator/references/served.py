@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from simulator.economics import allocation
 from simulator.economics.agents import Consumers
-from simulator.economics.economy import Economy, Production
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import Production
 
 MOST_PASSES = 2_000
 """So often what is made is passed on, at most, until it does not change."""

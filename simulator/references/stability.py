@@ -7,8 +7,8 @@ import numpy as np
 from simulator.dynamics.levels import level_rates
 from simulator.dynamics.price_rules import PriceRule
 from simulator.economics.clearing import unit_turnover
-from simulator.economics.economy import MarketPlans
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.unknowns import Unknowns
 from simulator.references.effort import Effort
 
@@ -23,7 +23,7 @@ def spectral_radius(
     unknowns: Unknowns, rule: PriceRule, balance: MarketPlans, jacobian: Array, effort: Effort | None = None
 ) -> float:
     """Largest modulus of the eigenvalues of one step near a balance: levels of activity move, then prices by the rule,
-    its memory included.
+    its memory included, and rates of taxes that adjust; incomes are solved for.
 
     The step is differentiated as it stands, pieces and form, with excess demand replaced by its linear part; counts of
     ticks in the memory are high and do not move: steps that shrink are those of a market that has come near. Where only
@@ -37,24 +37,33 @@ def spectral_radius(
     free = np.flatnonzero(~rule.fixed & (balance.scale > 0) & (balance.prices > 0))
     producing, rates = np.flatnonzero(balance.levels > 0), level_rates(unknowns.economy)
     # A free good's price stays where it is, and slopes in it may be none.
-    slopes, made = np.split(jacobian[: len(balance.prices)], [len(balance.prices)], axis=1)
+    ends = [len(balance.prices), unknowns.bounded]
+    of_markets, of_levels, of_kept = np.split(unknowns.reduced(jacobian, len(balance.received)), ends)
+    slopes, made, taxed = np.split(of_markets, ends, axis=1)
     slopes = np.where(balance.prices > 0, slopes, 0.0)
-    state = np.concatenate([balance.prices[free], balance.levels[producing], *(memory[place] for place in moving)])
-    ends = np.cumsum([len(free), len(producing), *widths])
+    fiscal = unknowns.economy.fiscal
+    speeds = np.array([each.speed / abs(each.target) for each in fiscal.instruments] if fiscal else [])
+    state = np.concatenate(
+        [balance.prices[free], balance.levels[producing], balance.rates, *(memory[place] for place in moving)]
+    )
+    ends = np.cumsum([len(free), len(producing), len(speeds), *widths])
 
     def step(state: Array) -> Array:
         prices, levels, memos = balance.prices.copy(), balance.levels.copy(), [*memory]
-        prices[free], levels[producing], *parts = np.split(state, ends[:-1])
+        prices[free], levels[producing], taxes, *parts = np.split(state, ends[:-1])
         for place, part in zip(moving, parts, strict=True):
             memos[place] = part
         for _ in range(cycle or 0):
-            profits = balance.unit_profits - made.T @ (prices - balance.prices)
+            quoted, adjusted = prices - balance.prices, taxes - balance.rates
+            profits = balance.unit_profits + of_levels @ np.concatenate([quoted, np.zeros(len(levels)), adjusted])
             levels *= np.exp(rates * profits / unit_turnover(balance.unit_revenues, balance.unit_costs))
             observed_prices = rule.observed_prices(prices, tuple(memos))
             gaps = (prices if observed_prices is None else observed_prices) - balance.prices
-            signal = balance.excess_demand + np.sum(slopes * gaps, axis=1) + made @ (levels - balance.levels)
+            moved = levels - balance.levels
+            signal = balance.excess_demand + np.sum(slopes * gaps, axis=1) + made @ moved + taxed @ adjusted
+            taxes = taxes - speeds * (of_kept @ np.concatenate([quoted, moved, adjusted]))
             prices, memos = rule.next_prices(prices, signal, balance.scale, tuple(memos), slopes)
-        return np.concatenate([prices[free], levels[producing], *(memos[place] for place in moving)])
+        return np.concatenate([prices[free], levels[producing], taxes, *(memos[place] for place in moving)])
 
     if not len(state):
         return 0.0
@@ -62,7 +71,8 @@ def spectral_radius(
         return float("nan")
     if effort is not None and not effort.steps(len(state), cycle):
         return float("nan")
-    nudge = 1e-6 * np.concatenate([balance.prices[free], balance.levels[producing], np.ones(sum(widths))])
+    sizes = [balance.prices[free], balance.levels[producing], np.ones(len(speeds) + sum(widths))]
+    nudge = 1e-6 * np.concatenate(sizes)
     columns = [(step(state + e) - step(state - e)) / (2.0 * h) for h, e in zip(nudge, np.diag(nudge), strict=True)]
     if not np.isfinite(columns).all():
         return float("nan")

@@ -24,11 +24,12 @@ def everywhere(unknowns: Unknowns, starts: list[Array], many: int, seed: int) ->
     lowest, ray = 1e-6 * np.max(starts[0]), unknowns.relative_only and unknowns.economy.bounds is None
     # What is fixed stays as it is: who takes waste is paid for it.
     given = np.where(unknowns.fixed, starts[0], np.maximum(starts[0], lowest))
-    first = unknowns.beginning(np.ones(len(starts[0])) if ray else given)
-    free = unknowns.free | unknowns.level_free | ray
+    goods, bounded = len(unknowns.economy.goods), unknowns.bounded
+    first = unknowns.beginning(np.ones(len(starts[0])) if ray else given)[:bounded]
+    free, relative = (unknowns.free | unknowns.level_free | ray)[:bounded], np.arange(bounded) < goods
     # Levels are about 1.
-    level = np.where(unknowns.relative, np.exp(np.mean(np.log(np.abs(first[unknowns.relative])))), 1.0)
-    yield np.where(free, level, first)
+    level = np.where(relative, np.exp(np.mean(np.log(np.abs(first[relative])))), 1.0)
+    yield unknowns.beginning(np.where(free, level, first))
     yield from map(unknowns.beginning, starts)
     stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(7,))))
     shift, roots, count = stream.uniform(size=len(first)), np.sqrt(_primes(len(first))), 0
@@ -41,12 +42,12 @@ def everywhere(unknowns: Unknowns, starts: list[Array], many: int, seed: int) ->
         logarithms = (SPREAD if within and count % 2 else WIDE) * unit
         if not within and count % 2:
             logarithms[count // 2 % len(first)] = BOUNDARY
-        yield np.where(free, level * np.exp(logarithms), first)
+        yield unknowns.beginning(np.where(free, level * np.exp(logarithms), first))
 
 
 def _of_equal_worth(unknowns: Unknowns, first: Array) -> Array:
     """Factors at which what is supplied of every good is worth the same: goods may be counted in any unit."""
-    factors, supply = np.ones(len(first)), unknowns.plans(first).supply
+    factors, supply = np.ones(len(first)), unknowns.plans(unknowns.beginning(first)).supply
     known = np.flatnonzero(np.isfinite(supply) & (supply > 0))
     logarithms = np.log(supply[known])
     factors[known] = np.exp(np.sum(logarithms) / max(len(known), 1) - logarithms)

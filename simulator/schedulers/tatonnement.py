@@ -24,9 +24,10 @@ from simulator.dynamics.trading import Fills, Trade
 from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import BOUND, Watch
 from simulator.economics.clearing import relative_excess_demand, unit_profit_residuals
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.signal import signal_scale
 from simulator.economics.ties import Split, TiedSpending, bundles, clearing_split, ties
 from simulator.formulas.compiled import Compiled, UncompilableError, Watched, written

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulator.economics.economy import MarketPlans
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.errors import ScenarioError
 from simulator.references.equilibrium import newton, search
 from simulator.references.implicit import STEP, Side, Sides, beside

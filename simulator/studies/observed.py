@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.user_markets import UserMarkets
 from simulator.errors import Problem, ScenarioError
 from simulator.kinds.draws import CsvFile, DrawError, Draws
