@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.economics.ties import set_valued
 from simulator.errors import RunFolderError
 from simulator.records.market_facts import objective
 from simulator.records.planned import planner_lines, planner_record
@@ -118,7 +119,10 @@ def solve(
 def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solution:
     """The equilibria of a loaded scenario."""
     check_planned(scenario)
-    economy, markets = scenario.economy, scenario.markets
+    economy, markets, where = scenario.economy, scenario.markets, scenario.path or scenario.name
+    if set_valued(economy) and economy.fiscal is not None:
+        found = f"{where}: found linear tastes beside taxes or transfers, whose equilibria are not looked for"
+        raise UnsolvableError(f"{found}; expected smooth tastes, such as ces; did you mean simulator run {where}?")
     optimum = None
     if planner:
         from simulator.references.planner_program import NoProgramError
@@ -127,7 +131,6 @@ def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solut
         try:
             optimum = best(economy)
         except NoProgramError as reason:
-            where = scenario.path or scenario.name
             raise UnsolvableError(f"{where}: found no linear programme for a planner: {reason}") from None
     with one_thread():
         found = search(economy, scenario.rule, [scenario.initial_prices], many=starts, seed=scenario.run.seed)

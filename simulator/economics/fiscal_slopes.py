@@ -42,9 +42,9 @@ class _Columns:
 
 
 class _Slots(NamedTuple):
-    """Of each good that a firm entry trades, `(slots,)`: what its price is multiplied by and how that moves with all
-    unknowns, `(slots, unknowns)`; what each tax takes of the worth of what is made, less what is used, `(taxes,
-    slots)`, and how that moves, `(taxes, slots, unknowns)`.
+    """Of each good that a firm entry trades, `(slots,)`: what its price is multiplied by and how that moves with rates
+    that adjust, `(slots, instruments)`; what each tax takes of the worth of what is made, less what is used, `(taxes,
+    slots)`, and how that moves, `(taxes, slots, instruments)`.
     """
 
     factors: Array
@@ -63,12 +63,13 @@ def fiscal_slopes(economy: PlanSlopes, plans: MarketPlans) -> FiscalSlopes:
     units = dict(economy.unit_outputs(plans))
     made, responses = economy.made_at(prices, plans.outputs), economy.responses(plans)
     for number, (firm, response) in enumerate(zip(economy.firms, responses, strict=True)):
-        slots, traded = _slots(economy, fiscal, at, number), firm.traded
+        slots, traded = _slots(economy, fiscal, number), firm.traded
         outlets, edges = economy.outlet_rows[number], economy.edge_rows[number]
         sold, used = made[outlets].reshape(firm.rows, -1).sum(axis=0), plans.inputs[edges].reshape(firm.rows, -1)
         net = np.concatenate([sold, -used.sum(axis=0)])
         own = np.arange(at.width) == traded[:, None]
-        faced = slots.factors[:, None] * own + prices[traded, None] * slots.factor_slopes
+        faced = slots.factors[:, None] * own
+        faced[:, at.rates :] += prices[traded, None] * slots.factor_slopes
         moved, rows = response @ faced, economy.level_rows[number]
         if firm.levels:
             unit = units[number]
@@ -79,7 +80,8 @@ def fiscal_slopes(economy: PlanSlopes, plans: MarketPlans) -> FiscalSlopes:
             profit[number] = net @ faced
         np.subtract.at(market, traded, moved)
         value = prices[traded, None] * moved + own * net[:, None]
-        revenue += slots.weights @ value + np.einsum("tsu,s->tu", slots.weight_slopes, prices[traded] * net)
+        revenue += slots.weights @ value
+        revenue[:, at.rates :] += np.einsum("tsi,s->ti", slots.weight_slopes, prices[traded] * net)
     due = np.zeros((len(economy.consumers), at.width))
     own_incomes, weights = np.zeros(due.shape), fiscal.to.T
     for number in range(len(economy.consumers)):
@@ -145,7 +147,7 @@ def _fiscal(economy: PlanSlopes) -> Fiscal:
     return economy.fiscal
 
 
-def _slots(economy: PlanSlopes, fiscal: Fiscal, at: _Columns, number: int) -> _Slots:
+def _slots(economy: PlanSlopes, fiscal: Fiscal, number: int) -> _Slots:
     """What taxes do to a firm entry, whose rows are all taxed alike."""
     firm, rates = economy.firms[number], economy.rates
     outlets, edges, sold = economy.outlet_rows[number].start, economy.edge_rows[number].start, len(firm.outputs)
@@ -157,8 +159,7 @@ def _slots(economy: PlanSlopes, fiscal: Fiscal, at: _Columns, number: int) -> _S
     ):
         here = (flows.place >= first) & (flows.place < first + many)
         written[flows.tax[here], flows.place[here] - first + slot] = 1.0
-    adjusts = np.zeros((len(fiscal.taxes), at.width))
-    adjusts[fiscal.adjusting, at.rates + np.arange(len(fiscal.adjusting))] = 1.0
+    adjusts = (np.arange(len(fiscal.taxes))[:, None] == fiscal.adjusting).astype(float)
     makes = np.arange(width) < sold
     gross, net = ((base * rates) @ written for base in (1.0 - fiscal.net, fiscal.net))
     by_gross, by_net = ((base[:, None] * written).T @ adjusts for base in (1.0 - fiscal.net, fiscal.net))

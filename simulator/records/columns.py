@@ -255,10 +255,10 @@ TABLES: dict[str, Sheet] = {
 }
 """Every CSV of a run, without what a scheduler adds."""
 SOLVED = Sheet(
-    {"equilibrium": "its number", "kind": "what the value is", "name": "of which good, firm or consumer"},
+    {"equilibrium": "its number", "kind": "what the value is", "name": "of which good, firm, consumer or tax"},
     (
         Column("value", "that of its kind", "the value"),
-        Column("residual", NUMBER, "how far its condition is from holding: of a price, a level or an income"),
+        Column("residual", NUMBER, "how far its condition is from holding: of a price, a level, an income or a rate"),
     ),
 )
 """The CSV of a solved scenario, equilibria.csv."""
@@ -271,6 +271,8 @@ SOLVED_KINDS = {
     "income": "of CONSUMER; of a cohort the mean",
     "utility": "of CONSUMER; of a cohort the mean",
     "consumption": "CONSUMER.GOOD: how much of it is consumed, by a whole cohort",
+    "rate": "of TAX; one that adjusts as it was found",
+    "revenue": "of TAX: what is paid of it",
     "rationed": "AGENT.GOOD at a held price: what was planned less what was served; of a whole cohort",
     "shadow_price": "of GOOD at a held price: what one more unit is worth to its users",
     "deadweight_loss": "at held prices, without a name: what is lost in money because too little is used",

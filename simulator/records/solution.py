@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from simulator.economics.user_markets import UserMarkets
     from simulator.references.rationing import FixPriceEquilibrium
 
-CONDITIONS = {"price": "market", "level": "activity", "income": "budget"}
+CONDITIONS = {"price": "market", "level": "activity", "income": "budget", "rate": "instrument"}
 """What the condition of each kind of row is called that has a residual."""
-TOLD = ("price", "level", "unit_profit", "profit", "income", "utility", "rationed", "shadow_price")
+TOLD = ("price", "level", "unit_profit", "profit", "income", "utility", "rate", "revenue", "rationed", "shadow_price")
 """Kinds of rows that the summary has by name."""
 ROUNDING = 1e-12
 """A unit profit that is so small beside prices is told as 0."""
@@ -86,11 +86,13 @@ def solution_table(solutions: Iterable[Solved]) -> Table:
 
 def _rows(economy: Economy, markets: UserMarkets, found: Equilibrium) -> list[Row]:
     plans, worth = found.balance, float(found.prices @ found.balance.scale)
+    economy = economy.at_rates(plans.rates)
     residuals = np.zeros(len(markets.goods))
     np.maximum.at(residuals, markets.good, market_residuals(plans.excess_demand, plans.scale, plans.prices))
     prices = markets.sum_over_users(plans.prices)
     rows = [Row("price", *of) for of in zip(markets.goods, prices.tolist(), residuals.tolist(), strict=True)]
     rows += [*_firm_rows(economy, markets, plans, worth), *_consumer_rows(economy, markets, plans, worth)]
+    rows += _tax_rows(economy, plans)
     return [*rows, Row("index", "", found.index or np.nan)]
 
 
@@ -121,7 +123,10 @@ def _consumer_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, w
             income, taste = plans.incomes[number][rows], some.utility
             spent = taste.spending(faced, income)
             enjoyed = taste.utility(taste.dual_demand(faced, income), spent)
-            return np.array([each.sum() for each in (some.income(plans.prices, plans.profits), income, spent, enjoyed)])
+            earned = some.own_income(plans.prices, plans.profits)
+            if economy.fiscal is not None:
+                earned = earned + economy.fiscal.dues(number, some, earned, plans.due, plans.prices)
+            return np.array([each.sum() for each in (np.maximum(earned, 0.0), income, spent, enjoyed)])
 
         earned, income, spent, enjoyed = cohort.weight * np.sum(over_blocks(cohort.blocks, lives), axis=0)
         # A purse without a bottom has no income.
@@ -133,6 +138,18 @@ def _consumer_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, w
         wanted = markets.any_user(np.broadcast_to(cohort.utility.wanted, len(economy.goods)))
         for good in np.flatnonzero(wanted).tolist():
             yield Row("consumption", f"{cohort.name}.{markets.goods[good]}", float(consumption[number, good]))
+
+
+def _tax_rows(economy: Economy, plans: MarketPlans) -> Iterator[Row]:
+    """The rate and the revenue of each tax; the residual of a rate that adjusts is how far off what it keeps is."""
+    if economy.fiscal is None:
+        return
+    kept = iter(plans.kept.tolist())
+    for tax, rate, revenue in zip(economy.fiscal.taxes, economy.rates.tolist(), plans.revenues.tolist(), strict=True):
+        how = tax.instrument
+        residual = np.nan if how is None else abs(next(kept) - how.target) / abs(how.target)
+        yield Row("rate", tax.name, rate, residual)
+        yield Row("revenue", tax.name, revenue)
 
 
 def solution_records(economy: Economy, markets: UserMarkets, solutions: Iterable[Solved]) -> list[dict[str, Any]]:
@@ -167,6 +184,7 @@ def solution_records(economy: Economy, markets: UserMarkets, solutions: Iterable
 
 def _of_competitive(economy: Economy, markets: UserMarkets, found: Equilibrium) -> dict[str, Any]:
     plans, along = found.balance, found.direction
+    economy = economy.at_rates(plans.rates)
     adjoints = markets.sum_over_users(equilibrium_adjoints(economy, plans)).tolist()
     return {
         "index": found.index,
@@ -196,6 +214,7 @@ def solution_lines(record: Mapping[str, Any]) -> list[str]:
     columns = {"level": "level", "unit_profit": "unit profit", "profit": "profit"}
     lines += _table("firm", columns, {**record, "unit_profit": earned})
     lines += _table("consumer", {"income": "income", "utility": "utility"}, record)
+    lines += _table("tax", {"rate": "rate", "revenue": "revenue"}, record)
     lines += _table("rationed", {"rationed": "goes without"}, record)
     if record["deadweight_loss"] is not None:
         lines.append(f"  deadweight loss {record['deadweight_loss']:.9g}")

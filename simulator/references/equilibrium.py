@@ -150,6 +150,8 @@ class _Searching:
 
     def go(self, starts: list[Array], many: int, seed: int) -> None:
         """Search from all starts, and on from wider ones where by the indices an equilibrium is missing."""
+        if self._out_of_reach:
+            return None
         if set_valued(self.economy):
             return None if self._planned() else self._linear(starts, many, seed)
         thin = self.economy.thinned(SEARCHED_ROWS)
@@ -190,7 +192,13 @@ class _Searching:
         unknown = not self._held and any(not each.index and each.direction is None for each in found)
         missing = bool(found) and (not self.added_up or (unknown and sum(indices) != 1))
         runaway = None if found else self.runaway()
-        return Search(found, self.starts, self.all_found, self.effort.exhausted, missing, runaway, self._held)
+        given_up = self.effort.exhausted or self._out_of_reach
+        return Search(found, self.starts, self.all_found, given_up, missing, runaway, self._held)
+
+    @property
+    def _out_of_reach(self) -> bool:
+        """Whether there is no way to look: demand jumps, and incomes depend on revenue."""
+        return set_valued(self.economy) and self.economy.fiscal is not None
 
     @cached_property
     def _one_at_most(self) -> bool:

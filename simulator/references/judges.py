@@ -153,7 +153,8 @@ class References:
             markets = Markets(plans.prices, plans.demand, plans.supply, made, found)
             return Seen(descent.value, descent.signal, descent.slope, markets)
 
-        small = economy.small(slopes=jacobian or sloping or function.by_slopes)
+        # What is due to incomes is found by search.
+        small = economy.small(slopes=jacobian or sloping or function.by_slopes) and economy.fiscal is None
         return InRuns(look) if small else one_by_one(look)
 
     def _regime(self, from_tick: int, economy: Economy, before: list[Equilibrium]) -> RegimeEquilibria:
