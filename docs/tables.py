@@ -13,6 +13,7 @@ from typing import Any
 
 HOMES = {
     "Activities": "[keys](#activities)",
+    "Adjusting": "[`{adjust: ...}`](#taxes)",
     "Behaviour": "[a behaviour](kinds.md#behaviours-of-firms)",
     "Compare": "[keys](#compare)",
     "Consumer": "[consumers](#consumers)",
@@ -34,10 +35,13 @@ HOMES = {
     "ProgramText": "[keys](#program)",
     "Run": "[keys](#run)",
     "Shock": "[shocks](#shocks)",
+    "Tax": "[taxes](#taxes)",
     "TatonnementSettings": "[tatonnement](#scheduler)",
     "Technology": "[a technology](kinds.md#technologies)",
     "Trade": "[`{every_tick: ...}`](#trade)",
+    "Transfer": "[transfers](#transfers)",
     "Utility": "[a utility](kinds.md#utilities)",
+    "Worth": "[`{good: ..., amount: ...}`](#transfers)",
 }
 """Where the objects of the schema have their own section."""
 

@@ -61,7 +61,7 @@ REFUSALS = [
     (BASE + "suply: {a: 1}\n", "3:1", "suply", "unknown key 'suply'; expected one of name, base, program, goods, "),
     (BASE + "suply: {a: 1}\n", "3:1", "suply", "; did you mean supply?"),
     (BASE + "<<: {supply: {a: 1}}\n", "3:1", "'<<'", "unknown key '<<'"),
-    (BASE + "taxes: []\n", "3:1", "taxes", "unknown key 'taxes'; expected one of name, base, program, goods"),
+    (BASE + "bonds: []\n", "3:1", "bonds", "unknown key 'bonds'; expected one of name, base, program, goods"),
     (BASE + "run: {tick: 5}\n", "3:7", "run.tick", "; did you mean ticks?"),
     (BASE + "run:\n", "3:1", "run", "found nothing; expected how long"),
     (BASE + "run: {engine: }\n", "3:7", "run.engine", "found nothing; expected one of auto, floats"),

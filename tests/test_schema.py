@@ -42,8 +42,8 @@ def test_a_number_may_be_a_distribution_or_a_column() -> None:
     allowed = endowment["additionalProperties"]["oneOf"]
     assert {"type": "number"} in allowed
     assert {"$ref": "#/$defs/Draw"} in allowed
-    budget = scenario_schema()["$defs"]["Consumer"]["properties"]["budget"]
-    assert {"type": "number", "minimum": 0} in budget["oneOf"]
+    productivity = scenario_schema()["$defs"]["Firm"]["properties"]["productivity"]
+    assert {"type": "number", "minimum": 0} in productivity["oneOf"]
     assert {"uniform", "lognormal", "csv", "column"} <= set(scenario_schema()["$defs"]["Draw"]["properties"])
 
 

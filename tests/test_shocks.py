@@ -599,7 +599,7 @@ INVALID = [
     ({"supply.land": {"times": -1}}, "leads to supply.land: found -1; expected a number of at least 0"),
     ({"supply.land": "much"}, "leads to supply.land: found 'much'; expected a number"),
     ({"supply": {"lnd": 1}}, "leads to supply.lnd: unknown good 'lnd'"),
-    ({"consumers.lords.budget": -1}, "leads to consumers.lords.budget: found -1; expected a number of at least 0"),
+    ({"consumers.folk.budget": {"uniform": [-2, -1]}}, "expected numbers of at least 0"),
     (
         {"consumers.folk.utility.cobb_douglas": {"times": 0}},
         "leads to consumers.folk.utility.cobb_douglas: found no good that is wanted",
@@ -613,7 +613,10 @@ INVALID = [
         {"firms.mill.technology.cobb_douglas.inputs.land": 0.8},
         "leads to firms.mill.technology.cobb_douglas.inputs: found exponents that sum to 1.2:",
     ),
-    ({"consumers.lords.budget": {"uniform": [-2, -1]}}, "leads to consumers.lords.budget: found -1."),
+    (
+        {"firms.mill.productivity": {"uniform": [-2, -1]}},
+        "leads to firms.mill.technology.cobb_douglas.productivity: found -1.",
+    ),
     ({"consumers.folk.budget": {"times": 2, "plus": 1}}, "expected a number or one distribution"),
     ({"consumers.folk.budget": {"times": "two"}}, "found times: 'two'; expected a number"),
     ({"consumers.folk.budget": {"plus": True}}, "found plus: true; expected a number"),

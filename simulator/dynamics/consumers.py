@@ -160,7 +160,7 @@ def _lapsing(some: Consumers, balance: Array) -> Array:
         return np.zeros(len(balance))
     if not some.utility.needs_income:
         return np.maximum(balance, 0.0)
-    return np.clip(balance, 0.0, some.budget)
+    return np.clip(balance, 0.0, np.maximum(some.budget, 0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -90,8 +90,8 @@ class Conservation:
 
     @property
     def _budgets(self) -> float:
-        """What consumers receive in a tick, if not without end."""
-        return sum(float(cohort.total(cohort.budget)) for cohort in self.economy.consumers if not cohort.unlimited)
+        """What consumers receive in a tick, or pay as a lump sum, if not without end."""
+        return sum(abs(float(cohort.total(cohort.budget))) for cohort in self.economy.consumers if not cohort.unlimited)
 
     def state(self) -> dict[str, Array]:
         """What has been seen so far, as arrays."""

@@ -70,6 +70,9 @@ def aggregate(consumers: Consumers) -> Aggregate | None:
     utility = consumers.utility
     if consumers.size == 1 or utility.form is None or not utility.needs_income:
         return None
+    if (consumers.endowment < 0).any() or (consumers.budget < 0).any():
+        # Somebody's income may be below 0, of which nothing is spent.
+        return None
     owned = consumers.total_owned
     if utility.size == 1:
         return Representative(utility, consumers.total_endowment, float(consumers.total(consumers.budget)), owned)

@@ -168,6 +168,8 @@ Returns = Annotated[
     bounded(Bound(0.0, strict=True, most=1.0)),
 ]
 AnyNumber = Annotated[Annotated[float, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(Bound())]
+AnyPayment = Annotated[Annotated[float, Tag(NUMBER)] | Drawn, _OR_DRAWN, bounded(AT_LEAST_0)]
+"""What is paid, below 0 what is taken; drawn it is at least 0."""
 Numbers = dict[GoodName, AnyNumber]
 """Numbers of either sign by good."""
 Amounts = dict[GoodName, AnyAmount]

@@ -225,7 +225,7 @@ class _Problem:
             if cohort.saves:
                 yield saved
             elif cohort.utility.needs_income:
-                yield saved - np.clip(account + saved, 0.0, cohort.budget)
+                yield saved - np.clip(account + saved, 0.0, np.maximum(cohort.budget, 0.0))
             else:
                 yield saved - np.maximum(account + saved, 0.0)
 

@@ -15,6 +15,7 @@ from simulator.kinds.names import alike_names
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
 from simulator.kinds.wording import number, one_of, quoted, shown, unknown
 from simulator.scenario.document import Document, Fault
+from simulator.scenario.fiscal_checks import funded, refuse_fiscal
 from simulator.scenario.kept_checks import refuse_kept
 from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
@@ -101,8 +102,12 @@ def check(document: Document, model: ScenarioFile) -> None:
         return
     for at in findings.firms:
         _firm(findings, ("firms", at))
+    refuse_fiscal(findings)
+    receivers = funded(findings)
+    # What is meant by a key that is not known nobody can say.
+    strange = any(len(fault.path) == 1 and fault.spot == "key" for fault in document.faults)
     for at, consumer in findings.consumers.items():
-        _consumer(findings, ("consumers", at), consumer)
+        _consumer(findings, ("consumers", at), consumer, strange or consumer.name in receivers)
     _ownership(findings)
     _draws(findings)
     if model.scheduler is not None:
@@ -194,11 +199,13 @@ def _firm(findings: Findings, path: Steps) -> None:
         findings.fault((*path, "productivity"), message, "key")
 
 
-def _consumer(findings: Findings, path: Steps, consumer: Consumer) -> None:
-    if not findings.sound(*path) or consumer.unlimited:
+def _consumer(findings: Findings, path: Steps, consumer: Consumer, receives: bool) -> None:
+    if not findings.sound(*path) or consumer.unlimited or receives:
         return
-    if consumer.budget is None and not consumer.endowment and not consumer.owns:
-        findings.fault(path, "found nothing to spend; expected an endowment, a budget or owns")
+    pays = isinstance(consumer.budget, int | float) and consumer.budget < 0
+    if (consumer.budget is None or pays) and not consumer.endowment and not consumer.owns:
+        expected = "an endowment, a budget or owns, or revenue or a transfer to it"
+        findings.fault(path, f"found nothing to spend; expected {expected}")
 
 
 def _ownership(findings: Findings) -> None:

@@ -19,6 +19,7 @@ from simulator.kinds.numbers import Draw, draws_in
 from simulator.scenario import schema
 from simulator.scenario.bounds import bounds_of
 from simulator.scenario.course import Turns
+from simulator.scenario.fiscal import fiscal_of
 from simulator.scenario.schema import SHARE_ROUNDING, ScenarioFile
 from simulator.scenario.shocks import PriceMove, ShockError
 
@@ -168,7 +169,7 @@ def _economy(model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict
     claims = _claims(model, goods, draws)
     for consumer in model.consumers:
         made[id(consumer)] = made.get(id(consumer)) or (_consumers(consumer, claims, markets, draws), consumer)
-    return Economy(
+    economy = Economy(
         goods=markets.names,
         supply=locked(markets.spread(np.array([model.supply.get(good, 0.0) for good in goods]))),
         outside=locked(outside),
@@ -176,6 +177,8 @@ def _economy(model: ScenarioFile, markets: UserMarkets, draws: Draws, made: dict
         consumers=tuple(made[id(consumer)][0] for consumer in model.consumers),
         bounds=bounds_of(model, markets),
     )
+    fiscal = fiscal_of(model, markets, economy)
+    return economy if fiscal is None else economy.taxed(fiscal)
 
 
 def drawn_in(model: ScenarioFile, draws: Draws, name: str) -> dict[str, Array]:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from simulator.dynamics.price_rules import PriceRule
     from simulator.schedulers.tatonnement_settings import TatonnementSettings
 
-INSTEAD = ("firms", "consumers", "program", "supply", "outside", "numeraire", "trade", "start", "shocks", "compare")
+INSTEAD = (
+    *("firms", "consumers", "taxes", "transfers", "program", "supply", "outside", "numeraire"),
+    *("trade", "start", "shocks", "compare"),
+)
 """What has no place beside learning."""
 PATH = "learning.patterns"
 CONSTANT = "constant"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 INSTEAD = ("goods", "outside", "firms")
 """What a program stands for."""
-OF_GOODS = (*INSTEAD, "numeraire", "supply", "initial_prices", "consumers", "shocks")
+OF_GOODS = (*INSTEAD, "numeraire", "supply", "initial_prices", "consumers", "taxes", "transfers", "shocks")
 """What cannot be judged where the goods are not known."""
 
 

@@ -14,7 +14,9 @@ from simulator.scenario.schema import Consumer, Firm, ScenarioFile
 
 
 def completed(model: ScenarioFile, draws: Draws) -> ScenarioFile:
-    """The scenario in which every entry says how many agents it stands for, and every purse what is in it."""
+    """The scenario in which every entry says how many agents it stands for, every purse what is in it, and every tax on
+    output what its base is.
+    """
 
     def filled(entry: Firm | Consumer, path: str) -> Firm | Consumer:
         missing: dict[str, float] = {}
@@ -28,7 +30,11 @@ def completed(model: ScenarioFile, draws: Draws) -> ScenarioFile:
 
     firms = [filled(firm, f"firms.{firm.name}") for firm in model.firms]
     consumers = [filled(consumer, f"consumers.{consumer.name}") for consumer in model.consumers]
-    return model.model_copy(update={"firms": firms, "consumers": consumers})
+    taxes = [
+        tax.model_copy(update={"base": "gross"}) if tax.on == "output" and tax.base is None else tax
+        for tax in model.taxes
+    ]
+    return model.model_copy(update={"firms": firms, "consumers": consumers, "taxes": taxes})
 
 
 def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
@@ -78,6 +84,9 @@ def _resolved_economy(model: ScenarioFile) -> dict[str, Any]:
     resolved["supply"] = dict(model.supply)
     resolved["firms"] = [_plain(firm, exclude=frozenset() if plans else {"behaviour"}) for firm in model.firms]
     resolved["consumers"] = [_plain(consumer) for consumer in model.consumers]
+    for key in ("taxes", "transfers"):
+        if entries := getattr(model, key):
+            resolved[key] = [_plain(entry) for entry in entries]
     if plans:
         resolved["trade"] = _resolved_trade(model)
         resolved["start"] = model.start

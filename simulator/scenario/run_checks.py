@@ -19,7 +19,7 @@ from simulator.slips import meant
 
 def run_faults(model: ScenarioFile, economy: Economy) -> Iterator[Fault]:
     """Complaints about a scenario whose agents plan, and the economy that it begins with."""
-    leaking = _loses_money(model)
+    leaking = model.trade != "at_equilibrium" and closed(model)
     owned = np.sum([cohort.total_owned for cohort in economy.consumers], axis=0)
     for at, (said, firm) in enumerate(zip(model.firms, economy.firms, strict=True)):
         constant, active = firm.technology.constant_returns, isinstance(firm.behaviour, Activity)
@@ -39,7 +39,7 @@ def run_faults(model: ScenarioFile, economy: Economy) -> Iterator[Fault]:
             yield Fault(("firms", at), f"{found}: {why}; {expected}")
 
 
-def _loses_money(model: ScenarioFile) -> bool:
-    """Whether money moves in every tick and none comes from outside."""
+def closed(model: ScenarioFile) -> bool:
+    """Whether no money comes into an economy: there are neither outside prices nor budgets."""
     budgets = any(consumer.unlimited or positive(consumer.budget or 0.0) for consumer in model.consumers)
-    return model.trade != "at_equilibrium" and not model.outside and not budgets
+    return not model.outside and not budgets

@@ -30,9 +30,10 @@ from simulator.kinds.entry import (
     by_shape,
 )
 from simulator.kinds.formulas import MakesText
-from simulator.kinds.numbers import AT_LEAST_0, AnyAmount, Drawn, Numbers, bounded, draws_in
+from simulator.kinds.numbers import AT_LEAST_0, AnyAmount, AnyPayment, Drawn, Numbers, bounded, draws_in
 from simulator.kinds.technologies import TECHNOLOGIES, Activity, Products, TechnologyKind, one_each, products_of
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
+from simulator.scenario.fiscal_keys import Tax, Transfer
 from simulator.scenario.run_keys import Run, TickNumber
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.scheduler import SchedulerSettings
@@ -159,8 +160,10 @@ class Consumer(Entry):
         default_factory=dict[str, Any],
         description="quantities that each owns anew every tick; below 0 what each has to deliver",
     )
-    budget: AnyAmount | None = Field(
-        None, description="money each receives per tick; a quasi-linear consumer without one spends without limit"
+    budget: AnyPayment | None = Field(
+        None,
+        description="money each receives per tick, below 0 a lump-sum tax that leaves the economy; a quasi-linear "
+        "consumer without one spends without limit",
     )
     owns: dict[str, Share] = Field(
         default_factory=dict[str, Any],
@@ -301,6 +304,8 @@ class ScenarioFile(Entry):
     activities: Activities | None = Field(None, description="firms from a table of activities")
     firms: list[Firm] = Field(default_factory=list[Firm], description="who makes goods out of goods")
     consumers: list[Consumer] = Field(default_factory=list[Consumer], description="who wants goods")
+    taxes: list[Tax] = Field(default_factory=list[Tax], description="what comes between users and sellers")
+    transfers: list[Transfer] = Field(default_factory=list[Transfer], description="what consumers hand on to others")
     trade: Annotated[
         Annotated[Literal["every_tick", "at_equilibrium"], Tag(TEXT)] | Annotated[Trade, Tag(MAPPING)],
         by_shape("every_tick, at_equilibrium or {every_tick: {...}}"),

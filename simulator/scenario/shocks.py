@@ -7,7 +7,7 @@ A shock changes the resolved scenario, as plain data; the regime that follows is
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple, cast
 
@@ -27,7 +27,7 @@ from simulator.slips import called_here, instead, meant
 
 CHANGEABLE = "supply.GOOD, prices.GOOD, goods.GOOD.cap, goods.GOOD.floor, " + (
     "firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, consumers.NAME.budget, "
-    "consumers.NAME.utility..."
+    "consumers.NAME.utility..., taxes.NAME.rate, taxes.NAME.rate.adjust.at, transfers.0.amount, transfers.0.share"
 )
 CHANGED = {"firms": ("productivity", "technology"), "consumers": ("endowment", "budget", "utility")}
 """The keys of an entry that may be changed."""
@@ -74,7 +74,7 @@ def price_move(model: ScenarioFile, shock: Shock, place: int, path: str, change:
         message = f"found {path} with until, but a price that has moved on cannot be what it was"
         raise ShockError(steps, f"{message}; expected no until, or every beside it")
     kind, to = next(iter(change.items())) if _is_modified(change) else (None, change)
-    if isinstance(to, bool) or not isinstance(to, int | float):
+    if not _is_number(to):
         raise ShockError(steps, f"found {found(to)}; expected a number, {{times: x}} or {{plus: x}}")
     if not abs(to) < 1e300 or (kind != "plus" and to <= 0 and model.moved_by.plans):
         raise ShockError(steps, f"found {number(to)}; expected a number above 0")
@@ -96,6 +96,8 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any], place: int) -> 
             holder[key] = _modified(holder.get(key), kind, by, steps)
         else:
             _must_be_a_value(change, steps)
+            if path.startswith(("taxes.", "transfers.")) and not _is_number(change):
+                raise ShockError(steps, f"found {found(change)}; expected a number, {{times: x}} or {{plus: x}}")
             holder[key] = change
         if isinstance(holder[key], int | float):
             reached[path] = holder[key]
@@ -115,6 +117,10 @@ def _move_within(good: dict[str, Any]) -> None:
 
 def _is_modified(change: Any) -> bool:
     return isinstance(change, dict) and len(cast("dict[Any, Any]", change)) == 1 and not change.keys().isdisjoint(KINDS)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def has_draws(value: Any) -> bool:
@@ -161,7 +167,7 @@ def _must_be_a_value(change: Any, steps: Steps) -> None:
 
 def _modified(value: Any, kind: str, by: Any, steps: Steps) -> Any:
     """A number, a drawn number, or all numbers of a mapping, times or plus another."""
-    if isinstance(by, bool) or not isinstance(by, int | float):
+    if not _is_number(by):
         raise ShockError(steps, f"found {kind}: {found(by)}; expected a number")
     if abs(by) > sys.float_info.max:
         raise ShockError(steps, f"found {kind} of a number beyond 1e308; expected one below")
@@ -178,6 +184,15 @@ def _modified(value: Any, kind: str, by: Any, steps: Steps) -> Any:
     raise ShockError(steps, f"found {kind} for what is no number; expected a new value instead")
 
 
+def _fiscal_leaves(entry: Mapping[str, Any]) -> Iterator[str]:
+    """The numbers of a tax or a transfer that may change; a rate that adjusts goes on adjusting."""
+    for key in ("rate", "amount", "share"):
+        if isinstance(entry.get(key), dict):
+            yield from ("rate.adjust.at", "rate.adjust.speed") if key == "rate" else ("amount.amount",)
+        elif key in entry:
+            yield key
+
+
 class _Reach:
     """The way along the dotted `path` of a change, which stands at `steps`, in the data of a resolved scenario."""
 
@@ -192,6 +207,8 @@ class _Reach:
             return (self.data["supply"], self._good(rest, "supply")) if rest else (self.data, "supply")
         if room == "goods":
             return self._bound(rest)
+        if room in ("taxes", "transfers"):
+            return self._fiscal(room, rest)
         if room not in CHANGED:
             raise self._unknown([], self._all())
         entries: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in self.data[room]}
@@ -211,6 +228,22 @@ class _Reach:
             raise self._unknown([f"goods.{known}.{each}" for known in goods for each in BOUNDS])
         self.data["goods"] = {**goods, good: {**goods[good]}}
         return self.data["goods"][good], key
+
+    def _fiscal(self, room: str, rest: str) -> tuple[dict[str, Any], str]:
+        """The same for a number of a tax, by its name, or of a transfer, by its place."""
+        entries: list[dict[str, Any]] = self.data.get(room, [])
+        named = {str(entry.get("name", at)): at for at, entry in enumerate(entries)}
+        name = leading(rest, named)
+        known = {f"{room}.{each}.{leaf}": leaf for each, at in named.items() for leaf in _fiscal_leaves(entries[at])}
+        if name is None or self.path not in known:
+            here = [path for path in known if name is not None and path.startswith(f"{room}.{name}.")]
+            raise self._unknown(here or [*known])
+        entry = deepcopy(entries[named[name]])
+        self.data[room] = [entry if at == named[name] else each for at, each in enumerate(entries)]
+        *steps, last = known[self.path].split(".")
+        for step in steps:
+            entry = entry[step]
+        return entry, last
 
     def _within(self, room: str, entry: dict[str, Any], rest: str) -> tuple[dict[str, Any], str]:
         """The same in a firm or a consumer."""
@@ -266,6 +299,7 @@ class _Reach:
         return [
             *(f"{room}.{good}" for room in ("supply", "prices") for good in goods),
             *(f"goods.{good}.{bound}" for good in goods for bound in BOUNDS),
+            *(f"taxes.{tax['name']}.{leaf}" for tax in self.data.get("taxes", ()) for leaf in _fiscal_leaves(tax)),
             *(f"{room}.{entry['name']}.{key}" for room in rooms for entry in self.data[room] for key in rooms[room]),
         ]
 

@@ -18,7 +18,7 @@ from simulator.scenario.document import Document, Fault, plain, scalar
 from simulator.scenario.schema import ScenarioFile
 from simulator.scenario.settings import place_of
 
-PARTS = ("goods", "supply", "firms", "consumers", "scheduler", "run")
+PARTS = ("goods", "supply", "firms", "consumers", "taxes", "transfers", "scheduler", "run")
 """Parts of a scenario whose numbers and words may be replaced without asking for the others again."""
 EVERYBODYS = {"name", "count", "owns", "seed", "output"}
 """Keys on which depends what is made of other entries, too."""
