@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 HOMES = {
+    "Accounts": "[keys](#calibrate)",
     "Activities": "[keys](#activities)",
     "Adjusting": "[`{adjust: ...}`](#taxes)",
     "Behaviour": "[a behaviour](kinds.md#behaviours-of-firms)",
+    "Calibrate": "[keys](#calibrate)",
+    "Closure": "[keys](#calibrate)",
     "Compare": "[keys](#compare)",
     "Consumer": "[consumers](#consumers)",
     "Dirichlet": "[`{dirichlet: ...}`](kinds.md#distributions)",
     "Draw": "[a distribution or column](kinds.md#distributions)",
     "DemandNest": "[a nest of a benchmark](kinds.md#benchmarks)",
+    "Elasticities": "[keys](#calibrate)",
     "EveryTick": "[keys](#trade)",
     "Firm": "[firms](#firms)",
     "Good": "[keys](#goods)",

@@ -20,7 +20,7 @@ from simulator.commands.search import perturb, tune
 from simulator.commands.solve import solve
 from simulator.commands.study import fit
 from simulator.commands.sweep import sensitivity, sweep
-from simulator.commands.write import compile_program, new
+from simulator.commands.write import calibrate, compile_program, new
 from simulator.options import USAGE_ERROR, Command, usage
 from simulator.pool import ONE_THREAD
 from simulator.stopping import broken_off_by_signals
@@ -75,6 +75,12 @@ COMMANDS = (
         compile_program,
         "Turn a program into a supply chain, or back.",
         "'c = ln(1 - 1/(sqrt(x) + 1))' -o program.yaml",
+    ),
+    (
+        "calibrate",
+        calibrate,
+        "Write out the economy that a table of accounts stands for.",
+        "scenarios/open_economy.yaml -o benchmark.yaml",
     ),
     ("new", new, "Write a commented starter scenario, NAME.yaml.", "market"),
 )

@@ -17,8 +17,8 @@ from simulator.programs.supply_chain import chain_of
 from simulator.scenario import load
 from simulator.scenario.complaints import validate_part
 from simulator.scenario.document import Document, scalar
+from simulator.scenario.origin_keys import ProgramText
 from simulator.scenario.programs import fault_in, said
-from simulator.scenario.schema import ProgramText
 from simulator.scenario.yaml_text import compose, read
 from simulator.slips import meant
 

@@ -16,7 +16,20 @@ from tests.program import simulator
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 TUPPERWARE = str(SCENARIOS / "tupperware.yaml")
-COMMANDS = ("run", "plot", "compare", "check", "solve", "perturb", "tune", "compile", "list", "schema", "new")
+COMMANDS = (
+    "run",
+    "plot",
+    "compare",
+    "check",
+    "solve",
+    "perturb",
+    "tune",
+    "compile",
+    "calibrate",
+    "list",
+    "schema",
+    "new",
+)
 CRUSOE = str(SCENARIOS / "crusoe.yaml")
 
 

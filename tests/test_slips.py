@@ -286,8 +286,8 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Called:
     """`simulator` in this process and in `tmp_path`, beside a folder of scenarios: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scenarios").mkdir()
-    for name in ("tupperware", "crusoe", "three_equilibria"):
-        (tmp_path / "scenarios" / f"{name}.yaml").write_text((SCENARIOS / f"{name}.yaml").read_text())
+    for name in ("tupperware.yaml", "crusoe.yaml", "three_equilibria.yaml", "open_economy.yaml", "sam.csv"):
+        (tmp_path / "scenarios" / name).write_text((SCENARIOS / name).read_text())
     copytree(SCENARIOS / "studies", tmp_path / "scenarios" / "studies")
 
     return simulator
@@ -705,6 +705,7 @@ def test_the_examples_of_the_help_do_what_they_show(call: Called) -> None:
         "outputs/compare",
         "outputs/tuned",
         "program.yaml",
+        "benchmark.yaml",
         "market.yaml",
     )
     assert all(Path(file).exists() for file in written)

@@ -57,6 +57,26 @@ def compile_program(
         (terminal.complain if output is None else terminal.say)(lines)
 
 
+def calibrate(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A YAML file with calibrate.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the scenario here.")
+    ] = None,
+) -> None:
+    """Write out the economy that a table of accounts stands for: goods, firms, consumers, taxes and transfers.
+
+    A scenario with calibrate also runs, checks and solves as it is. A file that exists is left alone.
+    """
+    from simulator.scenario import calibrated
+
+    text = calibrated(scenario, Path() if output is None else output.parent)
+    if output is None:
+        terminal.say(text.rstrip())
+    else:
+        write_new(output, text)
+        terminal.say(f"wrote {output}")
+
+
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, '.', '_' and '-'.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where it goes.")] = Path(),

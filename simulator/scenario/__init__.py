@@ -20,6 +20,7 @@ from simulator.scenario.activities import expand_activities
 from simulator.scenario.aftermath import Aftermath
 from simulator.scenario.bases import over_its_base
 from simulator.scenario.build import RunSettings, Scenario, build
+from simulator.scenario.calibration import expand_calibration
 from simulator.scenario.checks import check, engine_faults, scale_faults, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
 from simulator.scenario.course import Course
@@ -47,6 +48,7 @@ __all__ = [
     "RunSettings",
     "Scenario",
     "ScenarioError",
+    "calibrated",
     "dump",
     "load",
     "load_many",
@@ -56,8 +58,11 @@ __all__ = [
 
 MOST_COMPLAINTS = 100
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-MADE_OF = {"program": ("goods.", "outside.", "firms."), "learning": ("goods.",), "activities": ("firms.",)}
-"""What is made of a program, of patterns and of a table: settings within it come after, all others before."""
+MADE_OF = {
+    **{"program": ("goods.", "outside.", "firms."), "learning": ("goods.",), "activities": ("firms.",)},
+    "calibrate": ("goods.", "firms.", "consumers.", "taxes.", "transfers."),
+}
+"""What is made of a program, of patterns and of tables: settings within it come after, all others before."""
 
 
 class Loaded(NamedTuple):
@@ -127,17 +132,42 @@ def text_with(path: str | Path, settings: Mapping[str, object], folder: Path) ->
     edited = replace(whole, data=deepcopy(whole.data))
     _outfit(edited, NO_PLUGINS)
     apply_settings(edited, settings)
-    places = {file: beside / file for file in files_of(edited.data).values()}
-    names = {file: _seen_from(folder, place) for file, place in places.items()}
-    data = with_files_called(edited.data, names)
+    data, inputs = _from(folder, edited.data, beside)
     try:
         if edited.faults:
             raise ScenarioError(map(edited.problem, edited.faults))
-        load(data, inputs={names[file]: place for file, place in places.items()})
+        load(data, inputs=inputs)
     except ScenarioError as error:
         message = f"cannot be written into {path} ({error.problems[0].message}); expected it changed there by hand"
         raise ScenarioError([Problem(SETTINGS, 0, 0, "", message)]) from error
     return rewrite(document, data) if whole.base is None else dump(data)
+
+
+def calibrated(path: str | Path, folder: Path) -> str:
+    """The text of a scenario with the economy that its table of accounts stands for written out, as it may stand in
+    another `folder`. Raises `ScenarioError` where the scenario is wrong, or has no such table.
+    """
+    load(path)
+    beside = Path(path).parent
+    document = over_its_base(compose(read(path), str(path)), beside, NO_PLUGINS)
+    if "calibrate" not in document.data:
+        message = "found no calibrate; expected a scenario with calibrate: {sam: FILE, accounts: {...}}"
+        raise ScenarioError([document.problem(Fault((), message))])
+    table = document.data["calibrate"]["sam"]
+    expand_calibration(document, beside, NOTHING)
+    data, _ = _from(folder, document.data, beside)
+    head = f"# Written by simulator calibrate from {quoted(Path(path).name)} and {quoted(table)}.\n"
+    head += "# Quantities are what was paid in the table: at its equilibrium all prices and levels are 1.\n"
+    return head + dump(data)
+
+
+def _from(folder: Path, data: dict[str, Any], beside: Path) -> tuple[dict[str, Any], dict[str, Path]]:
+    """A scenario's data with its files, seen from `beside` it, called as they are seen from a folder; and where they
+    lie.
+    """
+    places = {file: beside / file for file in files_of(data).values()}
+    names = {file: _seen_from(folder, place) for file, place in places.items()}
+    return with_files_called(data, names), {names[file]: place for file, place in places.items()}
 
 
 def _seen_from(folder: Path, file: Path) -> str:
@@ -174,7 +204,7 @@ def loaded(
             # Nothing is read of a file that nobody who runs the scenario has named.
             raise _refused(document, strange)
         expand_learning(document, folder, inputs)
-        tables = expand_activities(document, folder, inputs)
+        tables = expand_calibration(document, folder, inputs) | expand_activities(document, folder, inputs)
         apply_settings(document, within)
         if settings:
             _outfit(document, plugins)

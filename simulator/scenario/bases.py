@@ -15,7 +15,7 @@ from typing import Any, cast
 from simulator.errors import ScenarioError
 from simulator.kinds.entry import Steps
 from simulator.kinds.wording import found, nearest, quoted
-from simulator.scenario.document import Document, Fault
+from simulator.scenario.document import Document, Fault, from_data
 from simulator.scenario.language import Language
 from simulator.scenario.plugins import Plugins, needed
 from simulator.scenario.resolve import files_of, with_files_called
@@ -99,6 +99,21 @@ def laid_over(document: Document, base: Document, plugins: Plugins) -> Document:
         new.update((_place(path, moved), index) for path, index in old.items())
     values, ends, keys = places
     return replace(document, data=merged, values=values, ends=ends, keys=keys, base=base)
+
+
+def lay_over_what_is_made(document: Document, made: dict[str, Any]) -> None:
+    """Lay a document over plain data that something in it stands for; its entries may get other places in lists."""
+    moved: Moved = {}
+    document.data = _merged(Language(from_data(made)), made, document.data, ((), ()), moved)
+    document.settings = {_place(path, moved) for path in document.settings}
+    document.faults = [replace(fault, path=_place(fault.path, moved)) for fault in document.faults]
+    holder: Document | None = document
+    while holder is not None:
+        for places in (holder.values, holder.ends, holder.keys):
+            held = {_place(path, moved): index for path, index in places.items()}
+            places.clear()
+            places.update(held)
+        holder = holder.base
 
 
 def _prices_in(data: dict[str, Any]) -> list[Steps]:

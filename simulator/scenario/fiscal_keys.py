@@ -90,6 +90,7 @@ class Worth(Entry):
 class Transfer(Entry):
     """What consumers hand on to others in every tick, an amount or a share of their income."""
 
+    name: Name | None = Field(None, description="name, unique among transfers, by which it is reached")
     sender: str = Field(alias="from", description="who pays, all consumers of the entry together")
     to: str = Field(description="who receives it, all consumers of the entry together")
     amount: (

@@ -23,13 +23,16 @@ def scenario_schema(known: Known | None = None) -> dict[str, Any]:
     whole["required"].remove("goods")
     learning = {"required": ["learning"], "not": {"required": ["goods"]}}
     whole["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}, learning]
-    # What a file leaves out its base may say: of differences nothing is required, nor told in types.
+    # What a file leaves out its base may say, or a table of accounts: of differences nothing is required, nor told in
+    # types.
     properties = {key: {"description": part["description"]} for key, part in whole["properties"].items()}
+    properties["calibrate"] = whole["properties"]["calibrate"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **{"title": "A market-simulator scenario", "description": whole["description"], "type": "object"},
         **{"properties": properties, "additionalProperties": False},
-        **{"if": {"required": ["base"]}, "else": {"$ref": "#/$defs/Scenario"}},
+        **{"if": {"anyOf": [{"required": ["base"]}, {"required": ["calibrate"]}]}},
+        "else": {"$ref": "#/$defs/Scenario"},
         "$defs": {**definitions, "Scenario": whole},
     }
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from simulator.schedulers.tatonnement_settings import TatonnementSettings
 
 INSTEAD = (
-    *("firms", "consumers", "taxes", "transfers", "program", "supply", "outside", "numeraire"),
-    *("trade", "start", "shocks", "compare"),
+    *("firms", "consumers", "taxes", "transfers", "program", "calibrate", "activities", "supply", "outside"),
+    *("numeraire", "trade", "start", "shocks", "compare"),
 )
 """What has no place beside learning."""
 PATH = "learning.patterns"

@@ -25,7 +25,7 @@ def expand_program(document: Document) -> None:
     from simulator.programs.program import ProgramError
     from simulator.programs.supply_chain import chain_of
     from simulator.scenario.complaints import validate_part
-    from simulator.scenario.schema import ProgramText
+    from simulator.scenario.origin_keys import ProgramText
 
     given = document.data["program"]
     before = len(document.faults)

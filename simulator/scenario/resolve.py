@@ -131,7 +131,7 @@ def with_files_called(data: Any, called: Mapping[str, str], path: Steps = ()) ->
 
 
 def _is_file(value: Any, path: Steps, key: Any) -> bool:
-    return isinstance(value, str) and (key == "csv" or (*path, key) == ("run", "from"))
+    return isinstance(value, str) and (key == "csv" or (*path, key) in (("run", "from"), ("calibrate", "sam")))
 
 
 def _resolved_trade(model: ScenarioFile) -> Any:

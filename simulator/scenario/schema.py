@@ -34,6 +34,7 @@ from simulator.kinds.numbers import AT_LEAST_0, AnyAmount, AnyPayment, Drawn, Nu
 from simulator.kinds.technologies import TECHNOLOGIES, Activity, Products, TechnologyKind, one_each, products_of
 from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
 from simulator.scenario.fiscal_keys import Tax, Transfer
+from simulator.scenario.origin_keys import Calibrate, ProgramText
 from simulator.scenario.run_keys import Run, TickNumber
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.scheduler import SchedulerSettings
@@ -258,14 +259,6 @@ Expectation = Annotated[
 ]
 
 
-class ProgramText(Entry):
-    """A program, and how it becomes a supply chain."""
-
-    text: str = Field(description="the program: assignments, def, and for over a range")
-    per: Literal["operation", "statement"] = Field("operation", description="what becomes a firm")
-    copiers: bool = Field(False, description="firms make copies of what is read more than once")
-
-
 class ScenarioFile(Entry):
     """A market: goods, who makes and wants them, and how prices move."""
 
@@ -302,6 +295,9 @@ class ScenarioFile(Entry):
         None, description="patterns to be learnt by a market of bundles, in the place of goods, firms and consumers"
     )
     activities: Activities | None = Field(None, description="firms from a table of activities")
+    calibrate: Calibrate | None = Field(
+        None, description="a table of accounts that becomes goods, firms, consumers, taxes and transfers"
+    )
     firms: list[Firm] = Field(default_factory=list[Firm], description="who makes goods out of goods")
     consumers: list[Consumer] = Field(default_factory=list[Consumer], description="who wants goods")
     taxes: list[Tax] = Field(default_factory=list[Tax], description="what comes between users and sellers")

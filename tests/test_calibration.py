@@ -1,0 +1,403 @@
+"""Tables of accounts become economies that reproduce them; what cannot be one is refused with its cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
+
+from tests.house import ScenarioError, app, dump, load, run_to_disk, scenario_schema, simulate, solve, text_with
+from tests.published import CASES
+
+HOSOE = """\
+,BRD,MLK,CAP,LAB,HOH
+BRD,,,,,15
+MLK,,,,,35
+CAP,5,20,,,
+LAB,10,15,,,
+HOH,,,25,25,
+"""
+"""Hosoe, Gasawa and Hashimoto (2010), chapter 5."""
+OPEN = """\
+,BRD,MLK,CAP,LAB,HOH,INV,EXT
+BRD,21,8,,,45,2,8
+MLK,17,9,,,45,5,4
+CAP,20,30,,,,,
+LAB,15,25,,,,,
+HOH,,,50,40,,,
+INV,,,,,,,7
+EXT,11,8,,,,,
+"""
+SEVERAL = {"activities": ["BRD", "MLK"], "factors": ["CAP", "LAB"], "households": ["HOH"]}
+
+
+def written(folder: Path, table: str = HOSOE, accounts: dict[str, Any] | None = None, **more: Any) -> Path:
+    """A scenario that is calibrated to a table beside it."""
+    (folder / "sam.csv").write_text(table, encoding="utf-8")
+    calibrate = {"sam": "sam.csv", "accounts": {**SEVERAL, **(accounts or {})}, **more.pop("calibrate", {})}
+    (folder / "economy.yaml").write_text(dump({"calibrate": calibrate, **more}), encoding="utf-8")
+    return folder / "economy.yaml"
+
+
+def refused(source: Any, **settings: Any) -> list[str]:
+    with pytest.raises(ScenarioError) as caught:
+        load(source, settings=settings)
+    return [f"{problem.path}: {problem.message}" for problem in caught.value.problems]
+
+
+def of_kind(row: str, column: str) -> bool:
+    """Whether a cell may hold something, by the first letters of the names below."""
+    paid = {
+        **{"A": "AHGIW", "F": "A", "H": "F", "G": "DTH", "I": "HGW"},
+        **{"W": "A", "D": "A", "T": "A"},
+    }
+    return column[0] in paid[row[0]]
+
+
+@st.composite
+def tables(draw: st.DrawFn, kinds: str = "") -> tuple[str, dict[str, Any]]:
+    """A balanced table of accounts with some of Government, Investment, World, inDirect tax and Tariff, and what its
+    accounts are. Of a random matrix row `i` and column `i` are scaled by `d` and `1/d` until their sums agree.
+    """
+    several = {"activities": "A", "factors": "F", "households": "H"}
+    accounts: dict[str, Any] = {
+        kind: [f"{letter}{at}" for at in range(draw(st.integers(1, 3)))] for kind, letter in several.items()
+    }
+    one = {"government": "G", "investment": "I", "world": "W", "indirect_tax": "D", "tariff": "T"}
+    accounts |= {kind: letter for kind, letter in one.items() if letter in kinds}
+    names = [name for said in accounts.values() for name in said]
+    stream = np.random.default_rng(draw(st.integers(0, 2**32)))
+    cells = np.array([[of_kind(row, column) for column in names] for row in names]) * stream.uniform(
+        0.1, 3, [len(names)] * 2
+    )
+    cells[[name in "WDT" for name in names]] *= 0.2
+    for _ in range(10_000):
+        scale = np.sqrt(cells.sum(0) / cells.sum(1))
+        cells *= scale[:, None] / scale
+        if abs(scale - 1).max() < 1e-15:
+            break
+    text = [["", *names], *([name, *map(repr, row)] for name, row in zip(names, cells.tolist(), strict=True))]
+    return "\n".join(",".join(line) for line in text), accounts
+
+
+def replicates(path: Path) -> None:
+    """At tick 0 all prices and levels are 1, and every market clears with every activity at no profit."""
+    scenario = load(path)
+    np.testing.assert_array_equal(scenario.initial_prices, 1.0)
+    balance = scenario.economy.balance(scenario.initial_prices)
+    np.testing.assert_array_equal(balance.levels, 1.0)
+    turnover = np.maximum(balance.demand, balance.supply)
+    np.testing.assert_allclose((balance.demand - balance.supply) / turnover, 0.0, atol=1e-10)
+    np.testing.assert_allclose(balance.unit_profits / turnover.max(), 0.0, atol=1e-10)
+    run = simulate(path, settings={"run.references": "off"})
+    assert (run.summary["outcome"], run.summary["ticks"]) == ("cleared", 0)
+    assert run.summary["max_relative_excess_demand"] < 1e-10
+
+
+def test_the_simple_economy_is_the_one_written_by_hand(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    replicates(path)
+    prices = np.array([1.2, 0.9, 1.4, 1.0])
+    by_table, by_hand = (load(source).economy for source in (path, CASES / "hosoe.yaml"))
+    assert by_table.goods == by_hand.goods == ("BRD", "MLK", "CAP", "LAB")
+    for one, other in zip(by_table.balance(prices)[:3], by_hand.balance(prices)[:3], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14)
+
+
+def test_a_tenth_more_capital_has_the_published_answers(tmp_path: Path) -> None:
+    """Exact: the price of capital is 1/1.1, outputs are 15 * 1.1^(1/3) and 35 * 1.1^(4/7)."""
+    path = written(tmp_path)
+    expected = {
+        "price": {"CAP": 0.909090909091, "BRD": 0.968729306151, "MLK": 0.946993584956, "LAB": 1.0},
+        "level": {"BRD": 15.4842017318 / 15, "MLK": 36.9590676811 / 35},
+        "utility": {"HOH": 28.4689435544 / 27.1440726345},
+    }
+    (found,) = solve(path, settings={"consumers.HOH.endowment.CAP": 27.5}).summary["found"]
+    for kind, values in expected.items():
+        for name, value in values.items():
+            assert found[kind][name] == pytest.approx(value, rel=1e-9)
+    run = simulate(path, settings={"consumers.HOH.endowment.CAP": 27.5, "run.references": "off"})
+    assert run.summary["outcome"] == "cleared"
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")["price"]
+    for good, price in expected["price"].items():
+        assert last[good] == pytest.approx(price, rel=1e-5)
+
+
+@given(tables("W"))
+def test_random_open_economies_replicate(tmp_path_factory: Any, made: tuple[str, dict[str, Any]]) -> None:
+    replicates(written(tmp_path_factory.mktemp("random"), *made))
+
+
+def test_what_an_open_economy_is_written_out_as(tmp_path: Path) -> None:
+    """Quantities and names as promised; only what a world and no government has."""
+    resolved = load(written(tmp_path, OPEN, {"investment": "INV", "world": "EXT"})).resolved
+    assert list(resolved["goods"]) == ["BRD", "BRD_home", "MLK", "MLK_home", "CAP", "LAB", "EXT"]
+    assert resolved["numeraire"] == "EXT"
+    firms = {firm["name"]: firm["technology"]["reference"] for firm in resolved["firms"]}
+    assert list(firms) == ["BRD", "BRD_supply", "MLK", "MLK_supply"]
+    bread, supply = firms["BRD"], firms["BRD_supply"]
+    assert bread["outputs"] == {"BRD_home": 65, "EXT": 8}
+    assert (bread["inputs"], bread["elasticity"], bread["transformation"]) == ({"BRD": 21, "MLK": 17}, 0, 2)
+    assert bread["nests"] == {"value_added": {"elasticity": 1, "inputs": {"CAP": 20, "LAB": 15}}}
+    assert (supply["outputs"], supply["inputs"]) == ({"BRD": 76}, {"BRD_home": 65, "EXT": 11})
+    assert (supply["elasticity"], supply["prices"]) == (2, {})
+    home, investment = resolved["consumers"]
+    assert home["utility"] == {"reference": {"elasticity": 1, "demand": {"BRD": 45, "MLK": 45}, "prices": {}}}
+    assert (home["endowment"], investment["endowment"]) == ({"CAP": 50, "LAB": 40}, {"EXT": 7})
+    assert all(firm["behaviour"] == "activity" for firm in resolved["firms"])
+
+
+def test_elasticities_are_those_of_the_scenario(tmp_path: Path) -> None:
+    said = {"value_added": 0.8, "intermediates": 0.1, "armington": 3, "transformation": 4, "household": 0.5}
+    more = {"investment": "INV", "world": "EXT"}
+    resolved = load(written(tmp_path, OPEN, more, calibrate={"elasticities": said})).resolved
+    bread, supply = (firm["technology"]["reference"] for firm in resolved["firms"][:2])
+    assert (bread["nests"]["value_added"]["elasticity"], bread["elasticity"]) == (0.8, 0.1)
+    assert (bread["transformation"], supply["elasticity"]) == (4, 3)
+    home, investment = (consumer["utility"]["reference"]["elasticity"] for consumer in resolved["consumers"])
+    assert (home, investment) == (0.5, 1)
+
+
+def test_what_the_scenario_says_besides_lies_over_what_is_written_out(tmp_path: Path) -> None:
+    said: dict[str, Any] = {
+        "numeraire": "CAP",
+        "firms": [
+            {"name": "dairy", "technology": {"activity": {"MLK": 1, "LAB": -2}}, "behaviour": "activity"},
+            {"name": "MLK", "technology": {"reference": {"nests": {"value_added": {"elasticity": 0.5}}}}},
+        ],
+        "consumers": [{"name": "HOH", "endowment": {"CAP": 27.5}}],
+        "shocks": [{"tick": 3, "set": {"firms.BRD.productivity": {"times": 1.5}}}],
+        "scheduler": {"rate": 0.2},
+        "trade": None,
+    }
+    said["consumers"].append({"name": "town", "utility": {"cobb_douglas": {"BRD": 1}}, "endowment": {"LAB": 1}})
+    path = written(tmp_path, **{key: value for key, value in said.items() if value is not None})
+    resolved = load(path, settings={"firms.BRD.behaviour.activity.rate": 0.05, "goods.MLK.price": 1.25}).resolved
+    assert [firm["name"] for firm in resolved["firms"]] == ["BRD", "MLK", "dairy"]
+    bread, milk, _ = resolved["firms"]
+    assert bread["behaviour"]["activity"]["rate"] == 0.05
+    assert milk["technology"]["reference"]["nests"]["value_added"] == {
+        **{"elasticity": 0.5, "inputs": {"CAP": 20, "LAB": 15}},
+    }
+    assert resolved["consumers"][0]["endowment"] == {"CAP": 27.5, "LAB": 25}
+    assert (resolved["numeraire"], resolved["goods"]["MLK"]["price"]) == ("CAP", 1.25)
+    assert (resolved["scheduler"]["rate"], resolved["trade"]) == (0.2, "at_equilibrium")
+    assert load(path).regimes[1].economy.firms[0].technology.productivity == 1.5
+
+
+def test_a_counterfactual_is_based_on_the_calibrated_scenario_or_on_what_is_written(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    CliRunner().invoke(app, ["calibrate", str(path), "-o", str(tmp_path / "whole.yaml")], catch_exceptions=False)
+    differences = {"consumers": [{"name": "HOH", "endowment": {"CAP": 27.5}}]}
+    resolved = list[Any]()
+    for base in ("economy.yaml", "whole.yaml"):
+        (tmp_path / "more.yaml").write_text(dump({"base": base, **differences}), encoding="utf-8")
+        resolved.append(load(tmp_path / "more.yaml").resolved)
+    assert dump(resolved[0]) == dump(resolved[1])
+    assert resolved[0]["consumers"][0]["endowment"] == {"CAP": 27.5, "LAB": 25}
+
+
+def test_a_mistake_in_an_entry_that_moved_keeps_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    more = "firms:\n  - {name: MLK, behaviour: {activity: {rate: -1}}}\nscheduler: {rat: 1}\n"
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    lines = path.read_text(encoding="utf-8").count("\n")
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    at = {problem.path: (problem.where, problem.line) for problem in caught.value.problems}
+    assert at == {
+        "firms.MLK.behaviour.activity.rate": (str(path), lines - 1),
+        "scheduler.rat": (str(path), lines),
+    }
+
+
+def test_written_out_it_is_the_same_scenario_from_any_folder(tmp_path: Path) -> None:
+    shock = {"tick": 2, "set": {"consumers.HOH.endowment.CAP": 26}}
+    path = written(tmp_path, OPEN, {"investment": "INV", "world": "EXT"}, shocks=[shock], run={"ticks": 4})
+    file = tmp_path / "elsewhere" / "benchmark.yaml"
+    file.parent.mkdir()
+    runner = CliRunner()
+    said = runner.invoke(app, ["calibrate", str(path), "-o", str(file)], catch_exceptions=False)
+    assert said.output == f"wrote {file}\n"
+    assert "calibrate:" not in file.read_text(encoding="utf-8")
+    one, other = load(path).resolved, load(file).resolved
+    assert dump(one | {"name": ""}) == dump(other | {"name": ""})
+    printed = runner.invoke(app, ["calibrate", str(path)], catch_exceptions=False)
+    assert printed.stdout == file.read_text(encoding="utf-8")
+    assert runner.invoke(app, ["calibrate", str(path), "-o", str(file)]).exit_code != 0
+    for output, source in ((path, written(tmp_path)), (file, file)):
+        assert runner.invoke(app, ["calibrate", str(source), "-o", str(output)]).exit_code != 0
+
+
+def test_a_run_keeps_the_table_beside_what_was_written_out(tmp_path: Path) -> None:
+    settings = {"run.ticks": 3, "run.references": "off", "consumers.HOH.endowment.CAP": 30}
+    run_to_disk(load(written(tmp_path), settings=settings), tmp_path / "out")
+    assert (tmp_path / "out" / "inputs" / "sam.csv").read_text(encoding="utf-8") == HOSOE
+    run_to_disk(load(tmp_path / "out" / "scenario.yaml"), tmp_path / "again")
+    for name in ("scenario.yaml", "trajectory.csv", "agents.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_other_values_are_written_into_the_file_and_leave_its_table(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    other = tmp_path / "other" / "tuned.yaml"
+    other.parent.mkdir()
+    other.write_text(text_with(path, {"scheduler.rate": 0.3, "calibrate.elasticities.household": 2}, other.parent))
+    assert "../sam.csv" in other.read_text(encoding="utf-8")
+    (tmp_path / "sam.csv").rename(other.parent / "sam.csv")
+    other.write_text(other.read_text(encoding="utf-8").replace("../sam.csv", "sam.csv"), encoding="utf-8")
+    resolved = load(other).resolved
+    assert resolved["scheduler"]["rate"] == 0.3
+    assert resolved["consumers"][0]["utility"]["reference"]["elasticity"] == 2
+
+
+def test_a_table_that_nobody_named_is_not_read_for_plain_data(tmp_path: Path) -> None:
+    written(tmp_path)
+    data = {"calibrate": {"sam": str(tmp_path / "sam.csv"), "accounts": SEVERAL}}
+    (said,) = refused(data)
+    assert said.startswith("calibrate.sam: found")
+    assert "outside the scenario's folder" in said
+    assert load(data, inputs={data["calibrate"]["sam"]: tmp_path / "sam.csv"}).economy.goods[0] == "BRD"
+
+
+@pytest.mark.parametrize("table", [HOSOE.replace(" ", ""), HOSOE.replace(",", " , "), HOSOE.replace(",,", ",0,")])
+def test_blanks_are_nothing_and_rows_may_stand_in_any_order(tmp_path: Path, table: str) -> None:
+    first, *rows = table.strip().split("\n")
+    replicates(written(tmp_path, "\n".join([first, *reversed(rows)])))
+
+
+@given(st.lists(st.floats(-4e-7, 4e-7), min_size=8, max_size=8))
+def test_what_rounding_leaves_is_spread_over_cells(tmp_path_factory: Any, errors: list[float]) -> None:
+    """Of a table that is out of balance by less than a part in a million the economy is exactly in balance."""
+    cells = (cell for cell in errors)
+    rows = [
+        [f"{float(cell) * (1 + next(cells)):.17g}" if cell[:1].isdigit() else cell for cell in line.split(",")]
+        for line in HOSOE.splitlines()
+    ]
+    path = written(tmp_path_factory.mktemp("rounded"), "\n".join(map(",".join, rows)))
+    replicates(path)
+    before, after = load(CASES / "hosoe.yaml").economy, load(path).economy
+    np.testing.assert_allclose(after.total_supply, before.total_supply, rtol=2e-6)
+
+
+MISTAKES: dict[str, tuple[str, str, dict[str, Any], list[str]]] = {
+    "a factor paid by a household": (
+        *("CAP,5,20,,,", "CAP,5,20,,,3", {}),
+        ["found 3 in row CAP, column HOH of", "paid by HOH (households)", "factors are paid by activities alone"],
+    ),
+    "a negative cell": (
+        *("BRD,,,,,15", "BRD,,-2,,,17", {}),
+        ["found -2 in row BRD, column MLK of", "expected at least 0; did you mean 2 in row MLK, column BRD"],
+    ),
+    "a row off its column": (
+        *("LAB,10,15,,,", "LAB,10,15.001,,,", {}),
+        ["found a row LAB of", "sums to 25.001 and a column LAB that sums to 25 (+0.001); expected the same sum"],
+    ),
+    "text in a cell": (
+        *("CAP,5,20,,,", "CAP,5,1 000,,,", {}),
+        ["found '1 000' in row CAP, column MLK of", "expected a number of at least 0", "did you mean 1000?"],
+    ),
+    "not a number": ("CAP,5,20,,,", "CAP,5,.nan,,,", {}, ["found '.nan' in row CAP, column MLK of"]),
+    "an account that the table does not have": (
+        *("", "", {"factors": ["CAP", "LABB"]}),
+        ["accounts.factors[1]: unknown account of", "'LABB'; expected one of BRD, MLK", "did you mean LAB?"],
+    ),
+    "an account of the table that is not said": (
+        *("", "", {"factors": ["CAP"]}),
+        ["found a column 'LAB' in", "that is not among accounts; expected accounts to say what it is"],
+    ),
+    "an account twice": (
+        *("", "", {"government": "HOH"}),
+        ["calibrate.accounts.government: found HOH twice; expected it once (the other is accounts.households[0])"],
+    ),
+    "a row twice": (
+        "HOH,,,25,25,",
+        "HOH,,,25,25,\nHOH,,,,,",
+        {},
+        ["found the row 'HOH' in", "twice; expected it once"],
+    ),
+    "a row without a column": (
+        "HOH,,,25,25,",
+        "HOH,,,25,25,\nGOV,,,,,",
+        {},
+        ["found a row 'GOV' in", "no such column; expected both"],
+    ),
+    "a column without a row": ("HOH,,,25,25,", "", {}, ["found a column 'HOH' in", "no such row; expected both"]),
+    "no header": (
+        ",BRD,MLK,CAP,LAB,HOH\n",
+        "a,b,c,d,e,f\n",
+        {},
+        ["found no account in the first line of", "the names of all"],
+    ),
+    "other commas": (",", ";", {}, ["found semicolons between the cells of"]),
+    "a name that is taken": (
+        *("BRD", "value_added", {"activities": ["value_added", "MLK"]}),
+        ["found the account value_added, which is what the nest of factors is called; expected another name"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_table_is_told_with_its_cell(tmp_path: Path, mistake: str) -> None:
+    before, after, accounts, parts = MISTAKES[mistake]
+    said = "\n".join(refused(written(tmp_path, HOSOE.replace(before, after) if before else HOSOE, accounts)))
+    assert said.startswith("calibrate.")
+    for part in parts:
+        assert part in said
+
+
+FOREIGN = {"world": "EXT", "government": "GOV", "tariff": "TRF", "indirect_tax": "IDT"}
+ONE = {"activities": ["BRD"], "factors": ["CAP"], "households": ["HOH"], **FOREIGN}
+NAMES = ["BRD", "CAP", "HOH", "EXT", "GOV", "TRF", "IDT"]
+
+
+@pytest.mark.parametrize(
+    ("paid", "parts"),
+    [
+        (
+            {("BRD", "HOH"): 10, ("BRD", "EXT"): 20, ("CAP", "BRD"): 10, ("EXT", "BRD"): 20, ("HOH", "CAP"): 10},
+            ["found exports of 20 in row BRD, column EXT of", "and 10 made of it; expected at most what is made"],
+        ),
+        (
+            {
+                **{("BRD", "HOH"): 10, ("BRD", "GOV"): 2, ("CAP", "BRD"): 10, ("TRF", "BRD"): 2},
+                **{("GOV", "TRF"): 2, ("HOH", "CAP"): 10},
+            },
+            ["found 2 in row TRF, column BRD of", "and no imports by BRD; expected something to tax, or no tax"],
+        ),
+        (
+            {
+                **{("BRD", "EXT"): 1, ("BRD", "GOV"): 1, ("IDT", "BRD"): 1, ("EXT", "BRD"): 1},
+                ("GOV", "IDT"): 1,
+            },
+            ["found 1 in row IDT, column BRD of", "and nothing used by BRD; expected something to tax"],
+        ),
+    ],
+)
+def test_what_no_activity_can_do_is_told_with_its_cell(
+    tmp_path: Path, paid: dict[tuple[str, str], int], parts: list[str]
+) -> None:
+    rows = [",".join([row, *(str(paid.get((row, column), "")) for column in NAMES)]) for row in NAMES]
+    (said,) = refused(written(tmp_path, "\n".join([f",{','.join(NAMES)}", *rows]), ONE))
+    for part in parts:
+        assert part in said
+
+
+def test_editors_know_the_keys_and_ask_nothing_of_differences() -> None:
+    validator = Draft202012Validator(scenario_schema())
+    calibrate = {"sam": "sam.csv", "accounts": SEVERAL}
+    assert not list(validator.iter_errors({"calibrate": calibrate, "consumers": [{"name": "HOH"}]}))
+    for broken in ({"sam": "sam.csv"}, {**calibrate, "closure": {"world": "free"}}, {**calibrate, "elasticity": {}}):
+        assert list(validator.iter_errors({"calibrate": broken})), broken
+
+
+@pytest.mark.parametrize(("key", "value"), [("program", "c = a*b"), ("learning", {"patterns": {"or": 2}})])
+def test_a_table_has_no_place_beside_a_program_or_patterns(tmp_path: Path, key: str, value: Any) -> None:
+    said = "\n".join(refused(written(tmp_path, **{key: value})))
+    assert f"calibrate: found calibrate beside {key}; expected" in said
