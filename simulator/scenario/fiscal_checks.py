@@ -41,7 +41,8 @@ def refuse_fiscal(findings: Findings) -> None:
             found = f"found {key} under {model.scheduler.kind}, where nobody plans"
             findings.fault((key,), f"{found}; expected none, or scheduler: tatonnement", "key")
             return
-    _names(findings, taxes)
+    _names(findings, "taxes", "tax", taxes)
+    _names(findings, "transfers", "transfer", transfers)
     # Of agents who cannot be read nothing can be said.
     if all(findings.sound(room) for room in ("goods", "outside", "firms", "consumers")):
         _lump_sums(findings)
@@ -62,16 +63,16 @@ def _readable(findings: Findings, key: str) -> dict[int, Any]:
     return {at: entry for at, entry in entries if entry is not None and findings.sound(key, at)}
 
 
-def _names(findings: Findings, taxes: Mapping[int, Tax]) -> None:
+def _names(findings: Findings, key: str, what: str, entries: Mapping[int, Any]) -> None:
     seen: dict[str, int] = {}
-    for at, tax in taxes.items():
-        if seen.setdefault(tax.name, at) != at:
-            other = f"(the other is taxes[{seen[tax.name]}])"
-            found = f"found the name {quoted(tax.name)} twice; expected one name per tax {other}"
-            findings.fault(("taxes", at, "name"), found)
+    for at, entry in entries.items():
+        if entry.name is not None and seen.setdefault(entry.name, at) != at:
+            other = f"(the other is {key}[{seen[entry.name]}])"
+            found = f"found the name {quoted(entry.name)} twice; expected one name per {what} {other}"
+            findings.fault((key, at, "name"), found)
     for name, other in alike_names(seen).items():
         found = f"found {quoted(name)}, which looks like {quoted(other)}; expected names that differ"
-        findings.fault(("taxes", seen[name], "name"), found)
+        findings.fault((key, seen[name], "name"), found)
 
 
 def _lump_sums(findings: Findings) -> None:
