@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ Answer = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario, the answers of its equilibria in the order of the prices of the first good, and how exactly they are
-    known; `relative` where prices are known up to a factor. `value` is that of a planner's programme.
+    """A scenario with some `settings`, the answers of its equilibria in the order of the prices of the first good, and
+    how exactly they are known; `relative` where prices are known up to a factor. `value` is that of a planner's
+    programme.
     """
 
     scenario: dict[str, Any] | Path
@@ -23,6 +24,7 @@ class Case:
     relative: bool = False
     indices: tuple[int, ...] = (1,)
     value: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def consumer(name: str, utility: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -235,6 +237,110 @@ LEONTIEF = Case(
 )
 """Leontief (1966): wheat 2 and cloth 5 by their content of labour; firms use some of what they make."""
 
+
+def _sectors(**values: list[float]) -> Answer:
+    """What Shoven and Whalley (1984), tables 1 and 2, tell of sectors and households."""
+    sectors, people = ("manufacturing", "nonmanufacturing"), ("rich", "poor")
+    names = {
+        "price": [*sectors, "capital", "labour"],
+        "level": sectors,
+        "input": [f"{sector}.{factor}" for factor in ("labour", "capital") for sector in sectors],
+        "income": people,
+        "consumption": [f"{person}.{good}" for person in people for good in sectors],
+        "revenue": ["capital_tax"],
+    }
+    return {kind: dict(zip(names[kind], numbers, strict=True)) for kind, numbers in values.items()}
+
+
+FURTHER: dict[str, Answer] = {
+    "shoven_whalley": _sectors(
+        input=[26.3655843223, 33.6344156777, 6.21177621821, 18.7882237818],
+        income=[34.3367786745, 60],
+        consumption=[11.5146490181, 16.6745061254, 13.4278238481, 37.7036641417],
+    ),
+    # Labour is told per unit.
+    "mpsge": {
+        "income": {"RA": 165},
+        "input": {"X.L": 52.4404424085 * 1.04880884817, "Y.L": 21.1770570584 * 1.03886011825},
+    },
+    "varian_18_2": {
+        "input": {"wheat.labour": 9, "iron.labour": 11},
+        "consumption": {"one.wheat": 8, "one.iron": 18, "two.wheat": 10, "two.iron": 15},
+    },
+    "network": {
+        "input": {"one.labour": 0.39512195122, "two.labour": 0.326829268293, "three.labour": 0.278048780488},
+        "consumption": {
+            "household.one": 0.0214525419507,
+            "household.two": 0.0138071127988,
+            "household.three": 0.00852101765193,
+        },
+        "utility": {"household": 0.0156267453419},
+    },
+}
+"""What is told of economies of constant returns beside prices and levels."""
+
+
+def _variant(name: str, settings: dict[str, Any], answer: Answer, tolerance: float = 1e-8) -> Case:
+    return Case(CASES / f"{name}.yaml", [answer], tolerance, settings=settings)
+
+
+VARIANTS = {
+    "exchange_with_other_tastes": Case(
+        {**BAZAAR.scenario, "name": "exchange"},
+        [{"price": {"a": 1, "b": 1 / 2, "c": 1 / 4}}],
+        settings={"consumers.two.utility.cobb_douglas": {"a": 0.5, "b": 0.25, "c": 0.25}},
+    ),
+    # Utility is 1 at the benchmark.
+    "hosoe_with_more_capital": _variant(
+        "hosoe",
+        {"consumers.HOH.endowment.CAP": 27.5},
+        {
+            "price": {"CAP": 1 / 1.1, "BRD": 0.968729306151, "MLK": 0.946993584956, "LAB": 1},
+            "level": {"BRD": 15.4842017318 / 15, "MLK": 36.9590676811 / 35},
+            "utility": {"HOH": 28.4689435544 / 27.1440726345},
+        },
+    ),
+    "network_with_a_better_first": _variant(
+        "network",
+        {"firms.one.technology.cobb_douglas.productivity": 1.1},
+        {
+            "price": {"one": 20.2336982272, "two": 20.8617517127, "three": 22.1891365742, "labour": 1},
+            "utility": {"household": 0.017169451889},
+        },
+    ),
+    "mpsge_in_x": _variant(
+        "mpsge",
+        {"numeraire": "X"},
+        {
+            "price": {"X": 1, "Y": 1.0095765828, "U": 1.003182058, "L": 0.9534625892, "K": 1.0488088482},
+            "income": {"RA": 157.321327225},
+        },
+    ),
+    "mpsge_taxed": _variant(
+        "mpsge_taxed",
+        {},
+        {
+            "price": {"X": 1.17093237255, "Y": 1.06494992416, "U": 1.13448198614, "L": 1, "K": 1.11057692308},
+            "level": {"X": 1.01168556988, "Y": 1.11236721815, "U": 1.0441905637},
+            "income": {"RA": 177.692307692},
+            "input": {"X.L": 52.6919567647 * 1.01168556988, "Y.L": 21.2989984833 * 1.11236721815},
+        },
+    ),
+    "shoven_whalley_taxed": _variant(
+        "shoven_whalley_taxed",
+        {},
+        _sectors(
+            price=[1.46651491882, 1.0057730419, 1.12764415156, 1],
+            level=[22.3867075688, 57.3069682618],
+            input=[25.9990187292, 34.0009812708, 4.03875749539, 20.9612425046],
+            income=[29.101960043, 61.3662843808],
+            consumption=[8.98942061298, 15.8274679667, 13.3972869559, 41.4795002951],
+            revenue=[2.27714063463],
+        ),
+    ),
+}
+"""Economies that differ from others in what is said in `settings`, and those with taxes."""
+
 PUBLISHED = {
     "scarf": SCARF,
     "three": THREE,
@@ -248,11 +354,15 @@ PUBLISHED = {
         name: Case(
             CASES / f"{name}.yaml",
             # The cheapest way to ship is not unique.
-            [{"price": prices, "level": {} if name == "dantzig" else levels} for prices, levels in answers],
+            [
+                {"price": prices, "level": {} if name == "dantzig" else levels, **FURTHER.get(name, {})}
+                for prices, levels in answers
+            ],
             1e-6 if name == "kehoe_1985" else 1e-8,
             relative=name == "kantorovich_1939",
             indices=(1, -1, 1) if name == "kehoe_1985" else (1,),
         )
         for name, answers in _by_file().items()
     },
+    **VARIANTS,
 }

@@ -15,7 +15,7 @@ PLANNED = {"kantorovich_1939": 260 / 3, "dakota": 280.0, "dantzig": 1.0, "leonti
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_equilibrium_is_found_and_no_other(name: str) -> None:
     case = PUBLISHED[name]
-    found = solve(case.scenario)
+    found = solve(case.scenario, settings=case.settings)
     assert found.summary["equilibria"] == len(case.answers), str(found)
     # Where an index is not known nothing tells whether all were found.
     assert not found.summary["missing"] or any(each["index"] == 0 for each in found.summary["found"])
@@ -62,6 +62,15 @@ def test_a_plan_that_is_not_unique_is_said_to_be_none() -> None:
     np.testing.assert_allclose(ranges["seattle_new_york"], [0, 50], atol=1e-9)
     np.testing.assert_allclose(ranges["san_diego_new_york"], [275, 325], atol=1e-9)
     assert "best plan is not unique" in str(solution)
+
+
+def test_mpsge_may_also_count_in_incomes() -> None:
+    """With an income of 157, and no good's price fixed."""
+    found = solve(PUBLISHED["mpsge"].scenario)
+    prices = 157 * found.prices[1] / found.of("income")[1]["RA"]
+    expected = {"X": 0.99795751, "Y": 1.0075145327, "L": 0.9515151513, "K": 1.0466666667}
+    for good, price in expected.items():
+        assert prices[good] == pytest.approx(price, abs=1e-7)
 
 
 @pytest.mark.parametrize("name", ["bazaar", "fisher_ces", "crusoe", "statics", "hosoe", "mpsge"])
