@@ -190,7 +190,7 @@ def test_a_market_that_trades_in_every_tick_comes_to_rest_there(name: str) -> No
         consumed = [rows["quantity"].get((cohort.name, good), 0.0) for good in economy.goods]
         np.testing.assert_allclose(found.consumption[number], consumed, rtol=1e-6, atol=1e-9)
         money = rows["money"].xs(cohort.name).iloc[0]
-        assert cohort.weight * found.planned.accounts[number].sum() == pytest.approx(money, rel=1e-6, abs=1e-7)
+        assert cohort.weight * found.accounts[number].sum() == pytest.approx(money, rel=1e-6, abs=1e-7)
 
 
 def test_a_controlled_rent_has_a_shadow_price_and_no_loss_of_quantity() -> None:

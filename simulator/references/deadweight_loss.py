@@ -45,7 +45,7 @@ class _Curves:
     def __call__(self, price: float) -> tuple[float, float]:
         plans, prices = self._plans, self._plans.prices.copy()
         prices[self._good] = price
-        there = planned(self._economy, prices, plans.levels, plans.accounts)
+        there = planned(self._economy, prices, plans.levels, plans.purses)
         return float(there.demand[self._good]), float(there.supply[self._good])
 
     def crossing(self, price: float, gap: Callable[[float, float], float]) -> float:

@@ -136,6 +136,20 @@ class Fragility:
         columns = [self._taste(p) if p.kind == "shares" else self._quantity(p) for p in self.chosen]
         return np.stack(columns, axis=1)
 
+    @property
+    def _slopes(self) -> Array:
+        """How all conditions answer to the parameters, `(unknowns, parameters)`."""
+        if self.economy.fiscal is None:
+            # No unit profit answers to what may change.
+            profits = np.zeros((len(self.found.balance.levels), len(self.chosen)))
+            return np.concatenate([self.excess_slopes, profits])
+
+        def sides(parameter: Parameter, step: float) -> Array:
+            other = self.rule.unknowns(changed(self.economy, self.markets, [parameter], np.array([step])))
+            return other.left_sides(other.plans(self.found.values, self.found.balance.inputs))
+
+        return np.stack([(sides(p, STEP) - sides(p, -STEP)) / (2.0 * STEP) for p in self.chosen], axis=1)
+
     def _quantity(self, parameter: Parameter) -> Array:
         """The income effect, less what there is more of."""
         economy, balance = self.economy, self.found.balance
@@ -164,10 +178,7 @@ class Fragility:
         Raises `FragilityError` at a fold.
         """
         try:
-            # No unit profit answers to what may change.
-            profits = np.zeros((len(self.found.balance.levels), len(self.chosen)))
-            slopes = np.concatenate([self.excess_slopes, profits])
-            moved = log_slopes(self._unknowns, self.found.balance, slopes)[: len(self.economy.goods)]
+            moved = log_slopes(self._unknowns, self.found.balance, self._slopes)[: len(self.economy.goods)]
         except FoldError:
             raise FragilityError(
                 "found an equilibrium whose prices have no derivative (a fold); expected one beside it"

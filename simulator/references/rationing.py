@@ -31,7 +31,7 @@ from simulator.economics.forms import Array
 from simulator.economics.price_bounds import PriceBounds, held
 from simulator.economics.ties import set_valued
 from simulator.references.deadweight_loss import deadweight_loss
-from simulator.references.served import Plans, Served, Serving, Sides, part_of, planned
+from simulator.references.served import Plans, Served, Serving, Sides, dues, part_of, planned
 
 TOLERANCE, ROUNDING = 1e-10, 1e-15
 """Largest relative residual of a condition, and what no step makes smaller."""
@@ -53,7 +53,8 @@ class FixPriceEquilibrium:
     `consumption` is `(cohorts, goods)`. `rationed` tells for AGENT.GOOD what was planned less what was served, of
     purchases or, where the good is left over, of sales. `shadow_prices` `(goods,)` are what a unit is worth to its
     users at the quantities that they got, not a number where nobody uses any. The `deadweight_loss` in money is added
-    up over held markets (see there). `residual` is the largest of all conditions.
+    up over held markets (see there; with taxes or transfers not a number). `residual` is the largest of all conditions;
+    `accounts` hold what members carry, `(rows,)` for each cohort.
     """
 
     planned: Plans
@@ -64,6 +65,7 @@ class FixPriceEquilibrium:
     shadow_prices: Array
     deadweight_loss: float
     residual: float
+    accounts: list[Array]
 
     @property
     def prices(self) -> Array:
@@ -102,8 +104,12 @@ class _Problem:
         self.lowest = np.maximum(rule.lowest(economy.bounds), 1e-300)[self.free]
         self.highest = self.bounds.cap[self.free]
         self.low, self.high = np.log(self.lowest), np.log(self.highest)
+        receives = np.zeros(len(economy.consumers), dtype=bool)
+        if economy.fiscal is not None:
+            receives[economy.fiscal.receives] = True
         self.carries = [
-            not cohort.unlimited and (cohort.saves or bool(cohort.earns.any())) for cohort in economy.consumers
+            not cohort.unlimited and (cohort.saves or receipts or bool(cohort.earns.any()))
+            for cohort, receipts in zip(economy.consumers, receives.tolist(), strict=True)
         ]
         rows = [cohort.size for cohort, carries in zip(economy.consumers, self.carries, strict=True) if carries]
         self.ends = np.cumsum([len(self.free), len(economy.level_firm), *rows])
@@ -188,11 +194,11 @@ class _Problem:
         prices[self.free] = np.where(between, np.exp(logarithms), bound)
         money = x[self.levels.stop :] * self.money
         carried = iter(np.split(money, self.ends[2:-1] - self.levels.stop))
-        accounts = [
+        purses = [
             next(carried) if carries else np.zeros(cohort.size)
             for cohort, carries in zip(self.economy.consumers, self.carries, strict=True)
         ]
-        return planned(self.economy, prices, x[self.levels], accounts)
+        return planned(self.economy, prices, x[self.levels], purses)
 
     def residual(self, x: Array, sides: Sides | None = None) -> Array:
         """The conditions: markets, levels, accounts, and all money where none comes from outside."""
@@ -205,7 +211,7 @@ class _Problem:
         people = -np.concatenate([np.zeros(0), *gaps]) / self.money
         total = np.zeros(0)
         if self._closed:
-            pairs = zip(plans.members, plans.accounts, strict=True)
+            pairs = zip(plans.members, self._accounts(plans), strict=True)
             total = np.array([sum(each.cohort.weight * account.sum() for each, account in pairs) / self.money.sum()])
         return np.concatenate([markets, activities, people, total])
 
@@ -216,11 +222,17 @@ class _Problem:
 
     def _money_gaps(self, plans: Plans, served: Served) -> Iterator[Array]:
         """By how much each account would change, `(rows,)` for each cohort."""
-        entries = len(self.economy.firms)
-        earned = sum_by(self.economy.firm_entry, served.cash_flow, entries)
-        for each, account in zip(plans.members, plans.accounts, strict=True):
+        economy, prices, members = self.economy, plans.prices, plans.members
+        earned = sum_by(economy.firm_entry, served.cash_flow, len(economy.firms))
+        consumed = [each.consumed(served.purchases) for each in members]
+        lost = [each.offered @ (prices * (1.0 - served.sales)) for each in members]
+        own = [each.cohort.own_income(prices, earned) - less for each, less in zip(members, lost, strict=True)]
+        received = dues(economy, prices, own, served.inputs, served.sold, consumed)
+        pairs = zip(members, self._accounts(plans), consumed, received, strict=True)
+        for each, account, eaten, taxed in pairs:
             cohort = each.cohort
-            saved = each.offered @ (plans.prices * served.sales) - each.wanted @ (each.faced * served.purchases)
+            saved = each.offered @ (prices * served.sales) - each.wanted @ (prices * served.purchases)
+            saved = saved - eaten @ (each.faced - prices) + taxed
             saved = saved + cohort.budget + cohort.owns @ earned
             if cohort.saves:
                 yield saved
@@ -228,6 +240,13 @@ class _Problem:
                 yield saved - np.clip(account + saved, 0.0, np.maximum(cohort.budget, 0.0))
             else:
                 yield saved - np.maximum(account + saved, 0.0)
+
+    def _accounts(self, plans: Plans) -> list[Array]:
+        """What stands in accounts, `(rows,)` for each cohort: purses without what taxes and transfers would bring."""
+        made = self.economy.made_at(plans.prices, plans.production.outputs)
+        own, bundles = [each.own for each in plans.members], [each.bundle for each in plans.members]
+        brought = dues(self.economy, plans.prices, own, plans.production.inputs, made, bundles)
+        return [purse - each for purse, each in zip(plans.purses, brought, strict=True)]
 
     def held(self, plans: Plans) -> NDArray[np.bool_]:
         """Which markets do not clear at a price that is held, `(goods,)`."""
@@ -241,13 +260,14 @@ class _Problem:
         consumption = np.stack(eaten) if eaten else np.zeros((0, len(plans.prices)))
         used = allocation.used(economy, served.inputs, consumption.sum(axis=0))
         lost = [
-            deadweight_loss(economy, plans, at, float(used[at]))
+            deadweight_loss(economy, plans, at, float(used[at])) if economy.fiscal is None else np.nan
             for at in np.flatnonzero(off & self.controlled).tolist()
         ]
         rationed = dict(self._rationed(plans, served))
         worth = self._worth(plans, served, consumption.sum(axis=0))
         residual = float(np.abs(self.residual(x)).max(initial=0.0))
-        return FixPriceEquilibrium(plans, served, off, consumption, rationed, worth, sum(lost, 0.0), residual)
+        told = (rationed, worth, sum(lost, 0.0), residual, self._accounts(plans))
+        return FixPriceEquilibrium(plans, served, off, consumption, *told)
 
     def _rationed(self, plans: Plans, served: Served) -> Iterator[tuple[str, float]]:
         """AGENT.GOOD, and what was planned less what was served."""

@@ -26,12 +26,14 @@ Sides = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
 class Members(NamedTuple):
-    """What the members of a cohort plan at prices `faced` `(goods,)`: `income` `(rows,)` and, `(rows, goods)` each, a
-    `bundle`, and what of it is `wanted` or `offered` beyond what is owned.
+    """What the members of a cohort plan at prices `faced` `(goods,)`: `income`, what of it is their `own` (without
+    accounts, taxes and transfers), `(rows,)` each, and, `(rows, goods)` each, a `bundle`, and what of it is `wanted` or
+    `offered` beyond what is owned.
     """
 
     cohort: Consumers
     faced: Array
+    own: Array
     income: Array
     bundle: Array
     wanted: Array
@@ -47,13 +49,14 @@ class Members(NamedTuple):
 
 
 class Plans(NamedTuple):
-    """What everybody plans at `prices` `(goods,)`, activity `levels` `(levels,)` and `accounts`, `(rows,)` for each
-    cohort; planned `demand` and `supply` `(goods,)`.
+    """What everybody plans at `prices` `(goods,)` and activity `levels` `(levels,)`, counting on `purses`, `(rows,)`
+    for each cohort: what stands in accounts, and what taxes and transfers bring; planned `demand` and `supply`
+    `(goods,)`.
     """
 
     prices: Array
     levels: Array
-    accounts: tuple[Array, ...]
+    purses: tuple[Array, ...]
     production: Production
     members: tuple[Members, ...]
     demand: Array
@@ -72,7 +75,8 @@ class Plans(NamedTuple):
 
 class Served(NamedTuple):
     """What comes of plans: the fractions of purchases and sales served `(goods,)`; what firms get `(edges,)` and are
-    refused, make `(firms,)` and do not sell `(outlets,)`, their `cash_flow` `(firms,)`, and the short `sides`.
+    refused, make `(firms,)`, sell, also to themselves, and do not sell `(outlets,)`, their `cash_flow` `(firms,)`, and
+    the short `sides`.
     """
 
     purchases: Array
@@ -80,27 +84,45 @@ class Served(NamedTuple):
     inputs: Array
     unserved: Array
     outputs: Array
+    sold: Array
     unsold: Array
     cash_flow: Array
     sides: Sides
 
 
-def planned(economy: Economy, prices: Array, levels: Array, accounts: Sequence[Array]) -> Plans:
-    """What everybody plans who counts on being served: with income, and what stands in its account."""
+def planned(economy: Economy, prices: Array, levels: Array, purses: Sequence[Array]) -> Plans:
+    """What everybody plans who counts on being served: with its own income, and what is in its purse."""
     production = economy.production(prices, economy.first_guess(), levels)
-    members = tuple(_members(economy, prices, production.profits, accounts))
+    members = tuple(_members(economy, prices, production.profits, purses))
     consumption = sum((each.total(each.bundle) for each in members), np.zeros(len(prices)))
     totals = economy.totals(prices, consumption, production.inputs, production.outputs)
-    return Plans(prices, levels, tuple(accounts), production, members, *totals)
+    return Plans(prices, levels, tuple(purses), production, members, *totals)
 
 
-def _members(economy: Economy, prices: Array, profits: Array, accounts: Sequence[Array]) -> Iterator[Members]:
-    for number, (cohort, account) in enumerate(zip(economy.consumers, accounts, strict=True)):
-        faced = economy.user_prices.consumer_prices(number, prices)
-        income = cohort.income(prices, profits, account)
+def _members(economy: Economy, prices: Array, profits: Array, purses: Sequence[Array]) -> Iterator[Members]:
+    for number, (cohort, purse) in enumerate(zip(economy.consumers, purses, strict=True)):
+        faced, own = economy.user_prices.consumer_prices(number, prices), cohort.own_income(prices, profits)
+        income = cohort.income(prices, profits, purse)
         bundle = cohort.utility.demand(faced, income)
         excess = bundle - cohort.endowment
-        yield Members(cohort, faced, income, bundle, np.maximum(excess, 0.0), np.maximum(-excess, 0.0))
+        yield Members(cohort, faced, own, income, bundle, np.maximum(excess, 0.0), np.maximum(-excess, 0.0))
+
+
+def dues(
+    economy: Economy, prices: Array, own: Sequence[Array], inputs: Array, sold: Array, consumed: Sequence[Array]
+) -> list[Array]:
+    """What taxes and transfers bring each, `(rows,)` for each cohort, of what it has of its `own`, of `inputs`
+    `(edges,)`, what is `sold` `(outlets,)` and `consumed` `(rows, goods)`.
+    """
+    fiscal, cohorts = economy.fiscal, economy.consumers
+    if fiscal is None:
+        return [np.zeros(len(each)) for each in own]
+    totals = np.array([cohort.weight * each.sum() for cohort, each in zip(cohorts, own, strict=True)])
+    bought = np.array([cohort.weight * each.sum(axis=0) for cohort, each in zip(cohorts, consumed, strict=True)])
+    revenues = fiscal.revenues(economy, economy.rates, prices, inputs, sold, bought)
+    received = fiscal.received(totals, revenues, prices)
+    pairs = enumerate(zip(cohorts, own, strict=True))
+    return [fiscal.dues(number, cohort, each, received, prices) for number, (cohort, each) in pairs]
 
 
 class Serving:
@@ -138,6 +160,7 @@ class Serving:
         """What comes of plans where firms bring what they have `made` `(firms,)`, and what they then make."""
         economy, prices, inputs = self.economy, plans.prices, plans.production.inputs
         stock, kept = economy.made_at(prices, made) * self._at_home, np.zeros(len(inputs))
+        brought = stock.copy()
         if len(self._own_edges):
             own = np.minimum(inputs[self._own_edges], stock[self._own_outlets])
             np.add.at(kept, self._own_edges, own)
@@ -157,9 +180,11 @@ class Serving:
         following = allocation.outputs(economy, used)
         sold = stock * sales[economy.outlet_good]
         delivered = sold + economy.made_at(prices, following) * (1.0 - self._at_home)
-        cash_flow = economy.user_prices.cash_flow(prices, delivered, ordered * filled)
-        unserved, unsold = ordered * (1.0 - filled), stock - sold
-        return Served(purchases, sales, used, unserved, following, unsold, cash_flow, (short, first_short)), following
+        # What a firm keeps is taxed like what it buys and sells.
+        delivered = delivered + (brought - stock)
+        cash_flow = economy.user_prices.cash_flow(prices, delivered, used)
+        done = (used, ordered * (1.0 - filled), following, delivered, stock - sold, cash_flow)
+        return Served(purchases, sales, *done, (short, first_short)), following
 
 
 def part_of(values: Array, of: Array) -> Array:
