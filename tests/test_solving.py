@@ -84,8 +84,9 @@ def test_every_key_and_kind_is_listed(call: Called) -> None:
     crusoe = solve(CRUSOE.scenario)
     assert [*found.summary] == [*SOLVED_SUMMARY]
     capped = solve(SCENARIOS / "rent_control.yaml")
-    kinds = {*found.equilibria["kind"], *crusoe.equilibria["kind"], *capped.equilibria["kind"]}
-    assert kinds == {*SOLVED_KINDS} - {"rate", "revenue"}
+    taxed = solve(CASES / "shoven_whalley_taxed.yaml")
+    solved = (found, crusoe, capped, taxed)
+    assert {kind for each in solved for kind in each.equilibria["kind"]} == {*SOLVED_KINDS}
     for name in (*SOLVED_SUMMARY, *SOLVED_KINDS):
         assert f"\n  {name} " in listed
 

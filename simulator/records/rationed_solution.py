@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.economics.clearing import unit_profit_residuals
-from simulator.records.solution_row import Row
+from simulator.records.solution_row import Row, tax_rows
 
 if TYPE_CHECKING:
     from simulator.economics.economy import Economy
@@ -54,6 +54,7 @@ def fix_price_rows(economy: Economy, markets: UserMarkets, found: FixPriceEquili
         wanted = markets.any_user(np.broadcast_to(cohort.utility.wanted, len(economy.goods)))
         for good in np.flatnonzero(wanted).tolist():
             yield Row("consumption", f"{cohort.name}.{markets.goods[good]}", float(consumption[number, good]))
+    yield from tax_rows(economy, found.revenues)
     for name, amount in found.rationed.items():
         yield Row("rationed", name, amount)
     for good in np.flatnonzero(found.held).tolist():

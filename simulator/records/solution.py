@@ -17,7 +17,7 @@ from simulator.economics.rows import over_blocks
 from simulator.records.columns import SOLVED
 from simulator.records.rationed_solution import fix_price_rows
 from simulator.records.report import lined_up, plain
-from simulator.records.solution_row import Row
+from simulator.records.solution_row import Row, tax_rows
 from simulator.records.table import Table, names
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
@@ -92,7 +92,7 @@ def _rows(economy: Economy, markets: UserMarkets, found: Equilibrium) -> list[Ro
     prices = markets.sum_over_users(plans.prices)
     rows = [Row("price", *of) for of in zip(markets.goods, prices.tolist(), residuals.tolist(), strict=True)]
     rows += [*_firm_rows(economy, markets, plans, worth), *_consumer_rows(economy, markets, plans, worth)]
-    rows += _tax_rows(economy, plans)
+    rows += tax_rows(economy, plans.revenues, plans.kept)
     return [*rows, Row("index", "", found.index or np.nan)]
 
 
@@ -138,18 +138,6 @@ def _consumer_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, w
         wanted = markets.any_user(np.broadcast_to(cohort.utility.wanted, len(economy.goods)))
         for good in np.flatnonzero(wanted).tolist():
             yield Row("consumption", f"{cohort.name}.{markets.goods[good]}", float(consumption[number, good]))
-
-
-def _tax_rows(economy: Economy, plans: MarketPlans) -> Iterator[Row]:
-    """The rate and the revenue of each tax; the residual of a rate that adjusts is how far off what it keeps is."""
-    if economy.fiscal is None:
-        return
-    kept = iter(plans.kept.tolist())
-    for tax, rate, revenue in zip(economy.fiscal.taxes, economy.rates.tolist(), plans.revenues.tolist(), strict=True):
-        how = tax.instrument
-        residual = np.nan if how is None else abs(next(kept) - how.target) / abs(how.target)
-        yield Row("rate", tax.name, rate, residual)
-        yield Row("revenue", tax.name, revenue)
 
 
 def solution_records(economy: Economy, markets: UserMarkets, solutions: Iterable[Solved]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from simulator.economics.forms import Array
 from simulator.economics.price_bounds import PriceBounds, held
 from simulator.economics.ties import set_valued
 from simulator.references.deadweight_loss import deadweight_loss
-from simulator.references.served import Plans, Served, Serving, Sides, dues, part_of, planned
+from simulator.references.served import Plans, Served, Serving, Sides, dues, part_of, planned, revenues
 
 TOLERANCE, ROUNDING = 1e-10, 1e-15
 """Largest relative residual of a condition, and what no step makes smaller."""
@@ -54,7 +54,7 @@ class FixPriceEquilibrium:
     purchases or, where the good is left over, of sales. `shadow_prices` `(goods,)` are what a unit is worth to its
     users at the quantities that they got, not a number where nobody uses any. The `deadweight_loss` in money is added
     up over held markets (see there; with taxes or transfers not a number). `residual` is the largest of all conditions;
-    `accounts` hold what members carry, `(rows,)` for each cohort.
+    `accounts` hold what members carry, `(rows,)` for each cohort; `revenues` of taxes are `(taxes,)`.
     """
 
     planned: Plans
@@ -66,6 +66,7 @@ class FixPriceEquilibrium:
     deadweight_loss: float
     residual: float
     accounts: list[Array]
+    revenues: Array
 
     @property
     def prices(self) -> Array:
@@ -77,10 +78,11 @@ class FixPriceEquilibrium:
 def fix_price_equilibria(economy: Economy, rule: PriceRule, starts: Sequence[Array]) -> list[FixPriceEquilibrium]:
     """The fix-price equilibria reached from `starts` `(goods,)`, of which the first has the prices that are fixed, at
     which some market is held off; none where no held price keeps a market from clearing, or nothing comes to rest
-    (somebody earns what it can spend on nothing). Not looked for where tastes are linear, or many earn.
+    (somebody earns what it can spend on nothing). Not looked for where tastes are linear, many earn, or a rate adjusts.
     """
     problem, found = _Problem(economy, rule, starts[0]), list[FixPriceEquilibrium]()
-    few = problem.size <= MOST_UNKNOWNS and not set_valued(economy)
+    adjusts = economy.fiscal is not None and bool(economy.fiscal.instruments)
+    few = problem.size <= MOST_UNKNOWNS and not set_valued(economy) and not adjusts
     for start in starts if few else ():
         root = problem.root(start)
         if root is None or not problem.held(plans := problem.plans(root)).any():
@@ -227,7 +229,7 @@ class _Problem:
         consumed = [each.consumed(served.purchases) for each in members]
         lost = [each.offered @ (prices * (1.0 - served.sales)) for each in members]
         own = [each.cohort.own_income(prices, earned) - less for each, less in zip(members, lost, strict=True)]
-        received = dues(economy, prices, own, served.inputs, served.sold, consumed)
+        received = dues(economy, prices, own, revenues(economy, prices, served.inputs, served.sold, consumed))
         pairs = zip(members, self._accounts(plans), consumed, received, strict=True)
         for each, account, eaten, taxed in pairs:
             cohort = each.cohort
@@ -244,8 +246,9 @@ class _Problem:
     def _accounts(self, plans: Plans) -> list[Array]:
         """What stands in accounts, `(rows,)` for each cohort: purses without what taxes and transfers would bring."""
         made = self.economy.made_at(plans.prices, plans.production.outputs)
-        own, bundles = [each.own for each in plans.members], [each.bundle for each in plans.members]
-        brought = dues(self.economy, plans.prices, own, plans.production.inputs, made, bundles)
+        bundles = [each.bundle for each in plans.members]
+        raised = revenues(self.economy, plans.prices, plans.production.inputs, made, bundles)
+        brought = dues(self.economy, plans.prices, [each.own for each in plans.members], raised)
         return [purse - each for purse, each in zip(plans.purses, brought, strict=True)]
 
     def held(self, plans: Plans) -> NDArray[np.bool_]:
@@ -266,7 +269,9 @@ class _Problem:
         rationed = dict(self._rationed(plans, served))
         worth = self._worth(plans, served, consumption.sum(axis=0))
         residual = float(np.abs(self.residual(x)).max(initial=0.0))
-        told = (rationed, worth, sum(lost, 0.0), residual, self._accounts(plans))
+        got = [each.consumed(served.purchases) for each in plans.members]
+        raised = revenues(economy, plans.prices, served.inputs, served.sold, got)
+        told = (rationed, worth, sum(lost, 0.0), residual, self._accounts(plans), raised)
         return FixPriceEquilibrium(plans, served, off, consumption, *told)
 
     def _rationed(self, plans: Plans, served: Served) -> Iterator[tuple[str, float]]:

@@ -108,19 +108,26 @@ def _members(economy: Economy, prices: Array, profits: Array, purses: Sequence[A
         yield Members(cohort, faced, own, income, bundle, np.maximum(excess, 0.0), np.maximum(-excess, 0.0))
 
 
-def dues(
-    economy: Economy, prices: Array, own: Sequence[Array], inputs: Array, sold: Array, consumed: Sequence[Array]
-) -> list[Array]:
-    """What taxes and transfers bring each, `(rows,)` for each cohort, of what it has of its `own`, of `inputs`
-    `(edges,)`, what is `sold` `(outlets,)` and `consumed` `(rows, goods)`.
+def revenues(economy: Economy, prices: Array, inputs: Array, sold: Array, consumed: Sequence[Array]) -> Array:
+    """The revenue of each tax, `(taxes,)`, on `inputs` `(edges,)`, what is `sold` `(outlets,)`, and `consumed` `(rows,
+    goods)` by each cohort.
+    """
+    if economy.fiscal is None:
+        return np.zeros(0)
+    cohorts = zip(economy.consumers, consumed, strict=True)
+    bought = np.stack([cohort.weight * each.sum(axis=0) for cohort, each in cohorts])
+    return economy.fiscal.revenues(economy, economy.rates, prices, inputs, sold, bought)
+
+
+def dues(economy: Economy, prices: Array, own: Sequence[Array], raised: Array) -> list[Array]:
+    """What taxes and transfers bring each, `(rows,)` for each cohort, of what it has of its `own`, `(rows,)` each, and
+    of the revenue `raised` by each tax, `(taxes,)`.
     """
     fiscal, cohorts = economy.fiscal, economy.consumers
     if fiscal is None:
         return [np.zeros(len(each)) for each in own]
     totals = np.array([cohort.weight * each.sum() for cohort, each in zip(cohorts, own, strict=True)])
-    bought = np.array([cohort.weight * each.sum(axis=0) for cohort, each in zip(cohorts, consumed, strict=True)])
-    revenues = fiscal.revenues(economy, economy.rates, prices, inputs, sold, bought)
-    received = fiscal.received(totals, revenues, prices)
+    received = fiscal.received(totals, raised, prices)
     pairs = enumerate(zip(cohorts, own, strict=True))
     return [fiscal.dues(number, cohort, each, received, prices) for number, (cohort, each) in pairs]
 
