@@ -28,6 +28,7 @@ class Run:
     wedges: pd.DataFrame
     equilibrium: pd.DataFrame
     distribution: pd.DataFrame
+    welfare: pd.DataFrame
     members: pd.DataFrame
     summary: dict[str, Any]
 

@@ -23,6 +23,7 @@ from simulator.records.ending import Ending, checksums
 from simulator.records.folder import RunFolder
 from simulator.records.report import equilibrium_table, last_row, scale, sentence, summary_of, versions
 from simulator.records.table import Table, frames
+from simulator.records.welfare import welfare_table
 from simulator.scenario import NOTHING, Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.settings import setting_meant
@@ -184,6 +185,7 @@ def conclude(
     cohorts = statistics_of(scheduler.cohorts(now) if now.tick.finite else ())
     at_the_end = {
         "distribution": lambda: distribution_table(cohorts),
+        "welfare": lambda: welfare_table(simulation.since(), economy, scheduler.position(now)),
         "equilibrium": lambda: equilibrium_table(view.references, markets, quotes.prices),
     }
     last = last_row(tables, view.free_goods)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.dynamics.transition import Transition
 from simulator.dynamics.verdicts import Verdict
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.records.columns import TABLES, Columns
 from simulator.records.members import member_columns, member_tables, no_members
 from simulator.records.recorder import UNSEEN, Recorder
 from simulator.records.table import Table
+from simulator.records.welfare import Position, nowhere
 from simulator.scenario import Scenario
 from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions, flatten, unflatten
@@ -58,6 +62,8 @@ class Simulation:
         # Where no table grows, the first tick and the last are all that a summary speaks of.
         self._every = 1 if watched else run.record_every if kept & view.columns.keys() else run.ticks + 1
         self.verdict: Verdict | None = None
+        self._first, self._weighs = self._regime, "welfare" in kept
+        self._since: dict[int, Transition[Any, Any] | tuple[Economy, Position]] = {}
         self.chosen = sorted({tick for ticks in run.members.values() for tick in ticks})
         self._looks_at, self._waits = run.ticks + 1 if watched else 1, 1
 
@@ -77,6 +83,8 @@ class Simulation:
             now = market.advance()
             tick = now.tick.tick
             rule.observe(now)
+            if self._weighs:
+                self._remember(now)
             last = tick == run.ticks or not now.tick.finite
             if last or (run.stop == "verdict" and self._next is None):
                 self.verdict = rule.verdict(now)
@@ -86,6 +94,26 @@ class Simulation:
                     self.verdict = rule.close(now)
             recorder.observe(now, record=tick % self._every == 0 or self.verdict is not None)
             yield tick
+
+    def _remember(self, now: Transition[Any, Any]) -> None:
+        """Keep how agents stand in the first tick, and in the last before any shock."""
+        tick, shocked = now.tick.tick, self._regime is not self._first
+        coming = not shocked and self._next is not None and self._next.tick == tick + 1
+        if coming or not self._since:
+            self._since[tick] = now
+        if coming:
+            self.since()
+
+    def since(self) -> dict[int, tuple[Economy, Position]]:
+        """How agents stood in these ticks, and in which economy; none where nobody plans."""
+        found = dict[int, tuple[Economy, Position]]()
+        for tick, at in self._since.items():
+            if isinstance(at, Transition):
+                known = self.market.scheduler.position(at) if at.tick.finite else None
+                at = None if known is None else (at.economy, known)
+            if at is not None:
+                self._since[tick] = found[tick] = at
+        return found
 
     def _pass_over(self) -> bool:
         """Whether some ticks could be passed over that nobody has to look at.
@@ -185,6 +213,11 @@ class Simulation:
             "passing": {"looks_at": np.array(self._looks_at), "waits": np.array(self._waits)},
             **self.recorder.view.state(),
         }
+        if self._weighs:
+            since, blank = self.since(), flatten(nowhere(self._first.economy))
+            parts["since"] = {"ticks": np.array(list(since), dtype=np.int64)}
+            each = [flatten(at) for _, at in since.values()]
+            parts["since"] |= {name: np.stack([none, *(at[name] for at in each)])[1:] for name, none in blank.items()}
         return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
@@ -203,3 +236,12 @@ class Simulation:
         self.verdict_rule.restore(parts.get("verdict", {}))
         self._looks_at, self._waits = (int(parts["passing"][name]) for name in ("looks_at", "waits"))
         self.recorder.view.restore(parts)
+        since = parts.get("since", {"ticks": np.zeros(0)})
+        for place, tick in enumerate(since["ticks"].tolist()):
+            arrays = {name: values[place] for name, values in since.items()}
+            self._since[tick] = self._economy_at(tick), unflatten(nowhere(self._first.economy), arrays)
+
+    def _economy_at(self, tick: int) -> Economy:
+        """The economy in force in a tick."""
+        regimes = [self._first, *takewhile(lambda regime: regime.tick <= tick, self.scenario.following())]
+        return regimes[-1].economy

@@ -61,6 +61,7 @@ ROOMS = {
     "simulator.economics.transformation": "CET",
     "simulator.economics.ties": "bought clearing_split set_valued ties",
     "simulator.economics.utility": "Homothetic",
+    "simulator.economics.welfare": "Standing money_metric same_taste standing variations",
     "simulator.errors": "Problem RunFolderError ScenarioError",
     "simulator.formulas.concavity": "judge",
     "simulator.formulas.epigraph": "has_best_plan jumps",

@@ -40,7 +40,8 @@ def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
     assert "equals its bid and the derivative" in done.stdout
     folder = tmp_path / "outputs" / "tupperware"
     files = {path.name for path in folder.iterdir()}
-    tables = {"trajectory.csv", "ticks.csv", "agents.csv", "wedges.csv", "equilibrium.csv", "distribution.csv"}
+    tables = {f"{table}.csv" for table in ("trajectory", "ticks", "agents", "wedges", "equilibrium")}
+    tables |= {"distribution.csv", "welfare.csv"}
     assert files == tables | {"summary.json", "scenario.yaml", "state.npz", "figures"}
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
     figures = ("prices", "three_prices", "convergence", "quantities", "wedges", "network", "diagnostics")

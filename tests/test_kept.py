@@ -17,7 +17,7 @@ from tests.builders import blocks_of, saved_every_block
 from tests.house import Draws, draw, read_run, run_to_disk
 from tests.run_folders import contents
 
-TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution", "members")
+TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution", "welfare", "members")
 MEASURES = ("income", "utility", "gain", "money", "profit", "output")
 VILLAGE: dict[str, Any] = {
     "name": "village",

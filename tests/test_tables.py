@@ -37,7 +37,7 @@ from tests.run_folders import contents, run_with_stops, summary
 from tests.test_taste import BARE
 
 SHIPPED = Path(__file__).parents[1] / "scenarios"
-TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution")
+TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution", "welfare")
 CHOICES = [("trajectory", "ticks"), ("ticks",), ("agents", "distribution"), ("wedges", "equilibrium"), ()]
 KINDS = (
     "crusoe",
@@ -145,10 +145,10 @@ def test_a_run_without_prices_is_shown_in_words() -> None:
     [
         (["ticks", "trajectry"], "run.tables[1]: found 'trajectry'"),
         (["agents.csv"], "did you mean agents?"),
-        (["prices"], "expected one of trajectory, ticks, agents, wedges, equilibrium, distribution"),
+        (["prices"], "expected one of trajectory, ticks, agents, wedges, equilibrium, distribution, welfare"),
         ("trajectory", "did you mean [trajectory]?"),
-        ("trajectories", "distribution; did you mean [trajectory]?"),
-        ("all", "expected a list of trajectory, ticks, agents, wedges, equilibrium, distribution"),
+        ("trajectories", "welfare; did you mean [trajectory]?"),
+        ("all", "expected a list of trajectory, ticks, agents, wedges, equilibrium, distribution, welfare"),
         ("trajectory, agents.csv", "did you mean [trajectory, agents]?"),
     ],
 )
@@ -166,8 +166,8 @@ def test_plot_and_compare_say_what_is_missing_and_what_to_write(tmp_path: Path) 
     assert drawn.returncode == 0
     assert drawn.stdout.split() == ["some/crusoe/figures/convergence.png", "some/crusoe/figures/diagnostics.png"]
     assert drawn.stderr == (
-        "some/crusoe: found no trajectory.csv, agents.csv, wedges.csv, equilibrium.csv or distribution.csv, "
-        f"which the run left out; expected run: {{tables: [{', '.join(TABLES)}]}}\n"
+        "some/crusoe: found no trajectory.csv, agents.csv, wedges.csv, equilibrium.csv, distribution.csv or "
+        f"welfare.csv, which the run left out; expected run: {{tables: [{', '.join(TABLES)}]}}\n"
     )
     assert simulator("plot", "all/crusoe", cwd=tmp_path).stderr == ""
     refused = simulator("compare", "some/crusoe", "all/crusoe", cwd=tmp_path)

@@ -18,6 +18,7 @@ from simulator.economics.allocation import Worth, worth
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, scratch, sum_up, zeros
 from simulator.economics.utility import Homothetic
+from simulator.economics.welfare import Standing, earned, standing
 from simulator.formulas.searches import traced_or_called
 
 if TYPE_CHECKING:
@@ -237,6 +238,16 @@ class CohortTick:
 
         parts = over_blocks(list(enumerate(self.consumers.blocks)), of)
         return MemberStatistics(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def standing(self) -> Standing:
+        """How well off everybody is."""
+
+        def consumed(number: int, part: slice, some: Consumers) -> Array:
+            income = self.income[part]
+            return self._trades(self._planned(number, some, income), some, income).consumption
+
+        income = earned(self.consumers, self.prices, self.profits, self.account, self.income)
+        return standing(self.consumers, self.faced, income, consumed)
 
     def _planned(self, number: int, some: Consumers, income: Array) -> Array:
         """What the members of a block planned, `(rows, goods)`."""

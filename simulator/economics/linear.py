@@ -74,6 +74,9 @@ class Linear(Taste):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(income > 0, -income * np.log(self.unit_cost(prices)), 0.0)
 
+    def expenditure(self, prices: Array, utility: Array) -> Array:
+        return utility * self.unit_cost(prices)
+
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
         """At the spending shares of the moment: which goods are best does not change with small prices' changes."""
         bundle = self._bought(prices)

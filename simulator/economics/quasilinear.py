@@ -112,6 +112,16 @@ class QuasiLinear(Taste):
             value = np.where(self.elasticity == 1.0, spent * (logs - 1.0 - cost), power)
         return np.where(spent > 0, value, 0.0)
 
+    def expenditure(self, prices: Array, utility: Array) -> Array:
+        """`u` less the surplus, while that buys enough; else `m` with `phi(x) = u` where all of it is spent."""
+        enough = self._enough(prices)
+        free = utility - self.surplus(prices, np.full(len(utility), np.inf))
+        with np.errstate(all="ignore"):
+            logs = (free - enough) / enough
+            power = 1.0 - 1.0 / self.elasticity
+            logs = np.where(self.elasticity == 1.0, logs, np.log(power * utility / enough) / power)
+            return np.where(free >= enough, free, enough * np.exp(logs))
+
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
         enough, gradient = self._enough(prices), self.aggregator.log_cost_gradient(prices)
         spent = np.minimum(enough, income)
@@ -237,6 +247,21 @@ class Quadratic(Taste):
     def surplus(self, prices: Array, income: Array) -> Array:
         bundle = self.dual_demand(prices, income)
         return self.utility(bundle, np.einsum("ag,g->a", bundle, prices))
+
+    def expenditure(self, prices: Array, utility: Array) -> Array:
+        """`u` less the surplus, while that buys enough; else what is bought at a marginal utility of money `l` where
+        `sum_i (a_i^2 - l^2 p_i^2)+ / (2 b_i) = u`, the largest of such sums over the goods worth most of the money.
+        """
+        free = utility - self.surplus(prices, np.full(len(utility), np.inf))
+        value = np.divide(self.intercept, prices, out=np.full(self._wanted.shape, np.inf), where=prices > 0)
+        order = np.argsort(-value, axis=-1, kind="stable")
+        squares = (self.intercept**2 * self._inverse_slope, prices**2 * self._inverse_slope)
+        first, second = (np.cumsum(np.take_along_axis(each, order, axis=-1), axis=-1) / 2.0 for each in squares)
+        lacking = first - utility[:, None]
+        roots = np.divide(lacking, second, out=np.zeros(lacking.shape), where=second > 0)
+        scarce = self._at(prices, np.sqrt(np.maximum(roots.max(axis=-1), 1.0)))
+        enough = np.einsum("ag,g->a", self._at(prices, np.ones(1)), prices)
+        return np.where(free >= enough, free, np.einsum("ag,g->a", scarce, prices))
 
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
         """From `p.x = m`: `d lambda/dp = (x - lambda q)' / p.q`, `d lambda/dm = -1 / p.q` with `q = p/b` of the goods

@@ -68,6 +68,11 @@ class StoneGeary(Taste):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(left > 0, left / self.taste.unit_cost(prices), 0.0)
 
+    def expenditure(self, prices: Array, utility: Array) -> Array:
+        """`p.g + u c(p)`; not a number at utility 0, which anybody has who lacks subsistence."""
+        cost = np.einsum("ag,g->a", self.subsistence, prices) + utility * self.taste.unit_cost(prices)
+        return np.where(utility > 0, cost, np.nan)
+
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
         left = self._left(prices, income)
         poor = left < 0
@@ -165,6 +170,23 @@ class StoneGearyWithCorners(StoneGeary):
 
     def surplus(self, prices: Array, income: Array) -> Array:
         return self.utility(self.demand(prices, income), income)
+
+    def expenditure(self, prices: Array, utility: Array) -> Array:
+        """`sum_i max(p_i g_i + a_i y, 0)`. `ln u` is the largest, over sets of goods, of `sum a_i ln(a_i y / p_i)` over
+        the set and `sum a_i ln(-g_i)` over all others: `ln y` is the least that any asks for, of sets in the order in
+        which goods are first bought.
+        """
+        (fixed, begins), shares = self._terms(prices), self.taste.shares
+        order = np.argsort(begins, axis=-1, kind="stable")
+        with np.errstate(all="ignore"):
+            without = np.where(self.subsistence < 0, shares * np.log(-self.subsistence), 0.0)
+            gained = np.where(self.taste.wanted, shares * np.log(shares / prices) - without, 0.0)
+            gained, spent = (np.cumsum(np.take_along_axis(each, order, axis=-1), axis=-1) for each in (gained, shares))
+            logs = (np.log(utility) - without.sum(axis=-1))[:, None] - gained
+            # Goods without a corner are always bought: they come first.
+            first = np.arange(len(prices)) + 1 >= np.count_nonzero(begins == 0, axis=-1)[:, None]
+            level = np.exp(np.min(np.where(first, logs / spent, np.inf), axis=-1, keepdims=True))
+            return np.where(utility > 0, np.maximum(fixed + shares * level, 0.0).sum(axis=-1), np.nan)
 
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
         return self._bought(prices, income).jacobian(prices, income, income_slope)

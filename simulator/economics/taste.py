@@ -78,6 +78,13 @@ class Taste(Rows, ABC):
         """
         return self.utility(self.demand(prices, income), self.spending(prices, income))
 
+    def expenditure(self, prices: Array, utility: Array) -> Array:
+        """`e(p, u) = min { m : v(p, m) >= u }`, `(n,)`: the least money for which `utility` `(n,)` can be had at
+        `prices` `(goods,)`; of who compares goods with money, a utility that counts what is left of it. Not a number
+        unless a kind has a formula for it.
+        """
+        return np.full(len(utility), np.nan)
+
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
         """`sum_h [dx_h/dp + dx_h/dm (dm_h/dp)']`, `(goods, goods)`, with `income_slope` `dm/dp` `(n, goods)`."""
         steps = np.diag(NUDGE * prices)

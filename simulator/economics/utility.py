@@ -42,6 +42,9 @@ class Homothetic(Taste):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(income > 0, -income * np.log(self.form.unit_cost(prices)), 0.0)
 
+    def expenditure(self, prices: Array, utility: Array) -> Array:
+        return utility * self.form.unit_cost(prices)
+
     def jacobian(self, prices: Array, income: Array, income_slope: Array) -> Array:
         gradient = self.form.log_cost_gradient(prices)
         return self.form.curvature(prices, income, gradient) + outer_sum(gradient, income_slope)

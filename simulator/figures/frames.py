@@ -17,7 +17,7 @@ from simulator.extras import library
 
 Floats = NDArray[np.float64]
 
-TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution")
+TABLES = ("trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution", "welfare")
 NAME_COLUMNS = ("good", "agent", "kind", "firm", "input")
 
 
@@ -32,6 +32,7 @@ class Frames:
     equilibrium: pd.DataFrame
     distribution: pd.DataFrame
     summary: Mapping[str, Any]
+    welfare: pd.DataFrame = field(default_factory=pd.DataFrame)
     members: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Supply and demand at other prices, where they were asked for."""

@@ -226,6 +226,26 @@ DISTRIBUTION: Columns = (
 )
 """Columns of distribution.csv after `agent` and `percent`: cohorts at the last tick."""
 
+WELFARE: Columns = (
+    Column(
+        "equivalent_variation",
+        MONEY,
+        "of a consumer e(p0, u1) - e(p0, u0): what the change since then is worth to it, at the prices it faced then; "
+        "e(p, u) is the least money for utility u at prices p; empty where that has no formula, or tastes have changed",
+    ),
+    Column("compensating_variation", MONEY, "e(p1, u1) - e(p1, u0): the same at the prices that it faces now"),
+    Column(
+        "consumer_surplus",
+        MONEY,
+        "change since then of u(x) - p.x of a quasi-linear consumer; beside it only its income changes its variation",
+    ),
+    Column("profit", MONEY, "a firm's cash flow of the last tick (planned profit while trade waits)"),
+    Column("profit_change", MONEY, "what it has risen by since then"),
+    Column("tax", MONEY, "taxes paid in the last tick, less subsidies: of a maker what buyers pay and it does not get"),
+    Column("revenue", MONEY, "revenue of taxes that comes to a consumer in the last tick"),
+)
+"""Columns of welfare.csv after `since`, `agent` and `kind`: the last tick beside an earlier one."""
+
 
 class Sheet(NamedTuple):
     """A CSV: by what its rows are told apart, each with its meaning, and the columns after that."""
@@ -252,6 +272,7 @@ TABLES: dict[str, Sheet] = {
         (*MEMBERS, Column(DRAWN, NUMBER, "a column for each number drawn or read, by its path in the entry")),
     ),
     "distribution": Sheet({"agent": "the cohort's name", "percent": "of members, ordered"}, DISTRIBUTION),
+    "welfare": Sheet({"since": "the tick compared with: the first, and the last before any shock"} | _AGENT, WELFARE),
 }
 """Every CSV of a run, without what a scheduler adds."""
 SOLVED = Sheet(

@@ -9,7 +9,7 @@ from typing import Any
 from simulator.extras import library
 from simulator.records.columns import TABLES
 
-NUMBERED = ("tick", "equilibrium", "percent", "member")
+NUMBERED = ("tick", "equilibrium", "percent", "member", "since")
 """Key columns that hold whole numbers; the others hold names."""
 ROWS = 1 << 20
 """Rows of a group at most."""

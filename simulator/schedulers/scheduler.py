@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from simulator.dynamics.consumers import CohortTick
     from simulator.records.kept import Kept
     from simulator.records.recorder import View
+    from simulator.records.welfare import Position
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,10 @@ class Scheduler(ABC, Generic[StateT, TickT]):
     def cohorts(self, now: Transition[StateT, TickT]) -> list[CohortTick]:
         """What each cohort of consumers went through in a tick."""
         return []
+
+    def position(self, now: Transition[StateT, TickT]) -> Position | None:
+        """How agents stand in a tick; None where nobody plans."""
+        return None
 
     def agent_rows(self, economies: Sequence[Economy], markets: UserMarkets, kept: Kept) -> int:
         """How many rows of agents.csv are `kept` of a tick, where these `economies` follow one another."""

@@ -33,6 +33,7 @@ from simulator.economics.ties import Split, TiedSpending, bundles, clearing_spli
 from simulator.formulas.compiled import Compiled, UncompilableError, Watched, written
 from simulator.formulas.in_floats import InFloats, emitted, in_arrays, plain
 from simulator.formulas.leaves import OtherKindError, differing
+from simulator.records.welfare import Position, position
 from simulator.schedulers.alike import Alike, Makings, Numbers, at_numbers
 from simulator.schedulers.scheduler import Quotes, Scheduler, ViewOptions
 
@@ -251,6 +252,9 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             replace(cohort, fills=fills, bundles=planned.get(number))
             for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits))
         ]
+
+    def position(self, now: Market) -> Position:
+        return position(now.economy, now.tick.in_arrays(), self.cohorts(now))
 
     def in_arrays(self, economy: Economy) -> bool:
         return self.engine != "compiled" and self._known(economy).in_floats is None
