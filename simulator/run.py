@@ -167,7 +167,7 @@ def run_to_disk(
         if summary["outcome"] != "interrupted":
             rows = {name: table.header + "".join(table.last.lines()) for name, table in tables.items()}
             ending = Ending(summary["ticks"], scenario.text, checksums(scenario.inputs), rows)
-            files.hold(lambda: simulation.state() | ending.state)
+            files.hold(lambda: simulation.state() | ending.state | simulation.end_state)
         files.save()
     return summary
 
@@ -185,7 +185,7 @@ def conclude(
     cohorts = statistics_of(scheduler.cohorts(now) if now.tick.finite else ())
     at_the_end = {
         "distribution": lambda: distribution_table(cohorts),
-        "welfare": lambda: welfare_table(simulation.since(), economy, scheduler.position(now)),
+        "welfare": lambda: welfare_table(simulation.since(), economy, simulation.end),
         "equilibrium": lambda: equilibrium_table(view.references, markets, quotes.prices),
     }
     last = last_row(tables, view.free_goods)

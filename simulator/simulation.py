@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from simulator.records.columns import TABLES, Columns
 from simulator.records.members import member_columns, member_tables, no_members
 from simulator.records.recorder import UNSEEN, Recorder
 from simulator.records.table import Table
-from simulator.records.welfare import Position, nowhere
+from simulator.records.welfare import END, Position, nowhere
 from simulator.scenario import Scenario
 from simulator.schedulers.market import Market
 from simulator.schedulers.scheduler import ViewOptions, flatten, unflatten
@@ -110,10 +109,23 @@ class Simulation:
         for tick, at in self._since.items():
             if isinstance(at, Transition):
                 known = self.market.scheduler.position(at) if at.tick.finite else None
-                at = None if known is None else (at.economy, known)
-            if at is not None:
-                self._since[tick] = found[tick] = at
+                if known is None:
+                    continue
+                at = self._since[tick] = at.economy, known
+            found[tick] = at
         return found
+
+    @cached_property
+    def end(self) -> Position | None:
+        """How agents stand in the last tick, once there is a verdict; None where nobody plans, or plans have no end."""
+        now = self.market.transition
+        return None if now is None or not now.tick.finite else self.market.scheduler.position(now)
+
+    @property
+    def end_state(self) -> dict[str, Array]:
+        """The same of consumers, as arrays, if the table of welfare is kept: by these runs are compared."""
+        kept = None if not self._weighs else self.end
+        return {} if kept is None else {f"{END}{name}": each for name, each in flatten(kept.consumers).items()}
 
     def _pass_over(self) -> bool:
         """Whether some ticks could be passed over that nobody has to look at.
@@ -239,9 +251,4 @@ class Simulation:
         since = parts.get("since", {"ticks": np.zeros(0)})
         for place, tick in enumerate(since["ticks"].tolist()):
             arrays = {name: values[place] for name, values in since.items()}
-            self._since[tick] = self._economy_at(tick), unflatten(nowhere(self._first.economy), arrays)
-
-    def _economy_at(self, tick: int) -> Economy:
-        """The economy in force in a tick."""
-        regimes = [self._first, *takewhile(lambda regime: regime.tick <= tick, self.scenario.following())]
-        return regimes[-1].economy
+            self._since[tick] = self.scenario.economy_at(tick), unflatten(nowhere(self._first.economy), arrays)

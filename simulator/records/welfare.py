@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -11,17 +11,45 @@ from simulator.dynamics.consumers import CohortTick
 from simulator.dynamics.market_tick import MarketTick
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.welfare import Standing, same_taste, variations
+from simulator.economics.welfare import Standing, earned, same_taste, standing, variations
 from simulator.records.columns import WELFARE
 from simulator.records.table import Table, names
+
+if TYPE_CHECKING:
+    from simulator.economics.agents import Consumers
+    from simulator.references.equilibrium import Equilibrium
+    from simulator.references.rationing import FixPriceEquilibrium
 
 VARIATIONS = ("equivalent_variation", "compensating_variation", "consumer_surplus")
 
 
+END = "end."
+"""Begins the names of arrays of a checkpoint that hold how consumers stand at the end."""
+
+
+class Standings(NamedTuple):
+    """How the members of all cohorts stand: the prices that each cohort faces `(cohorts, goods)`, and incomes and
+    utilities as in `Standing`, `(rows,)` for each cohort.
+    """
+
+    prices: Array
+    incomes: tuple[Array, ...]
+    utilities: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, goods: int, each: Sequence[Standing]) -> Self:
+        """Those of some cohorts, where there are so many `goods`."""
+        prices = np.stack([np.zeros(goods), *(one.prices for one in each)])[1:]
+        return cls(prices, tuple(one.income for one in each), tuple(one.utility for one in each))
+
+    def standing(self, cohort: int) -> Standing:
+        """That of the members of a cohort."""
+        return Standing(self.prices[cohort], self.incomes[cohort], self.utilities[cohort])
+
+
 class Position(NamedTuple):
     """How agents stand in a tick: the `profits` of firm entries `(firm entries,)`, the `taxes` that entries of firms,
-    then of consumers, pay `(entries,)`, the `revenue` that cohorts get `(cohorts,)`, the prices they face `(cohorts,
-    goods)`, and incomes and utilities as in `Standing`, `(rows,)` for each cohort.
+    then of consumers, pay `(entries,)`, the `revenue` that cohorts get `(cohorts,)`, and the fields of `Standings`.
     """
 
     profits: Array
@@ -31,29 +59,52 @@ class Position(NamedTuple):
     incomes: tuple[Array, ...]
     utilities: tuple[Array, ...]
 
-    def standing(self, cohort: int) -> Standing:
-        """That of the members of a cohort."""
-        return Standing(self.prices[cohort], self.incomes[cohort], self.utilities[cohort])
+    @property
+    def consumers(self) -> Standings:
+        """How consumers stand."""
+        return Standings(self.prices, self.incomes, self.utilities)
 
 
 def nowhere(economy: Economy) -> Position:
     """A position of nothing but zeros: what shapes one has."""
-    firms, cohorts = len(economy.firms), len(economy.consumers)
-    each = tuple(np.zeros(cohort.size) for cohort in economy.consumers)
-    prices = np.zeros((cohorts, len(economy.goods)))
-    return Position(np.zeros(firms), np.zeros(firms + cohorts), np.zeros(cohorts), prices, each, each)
+    firms, cohorts, goods = len(economy.firms), len(economy.consumers), len(economy.goods)
+    each = [Standing(np.zeros(goods), *2 * [np.zeros(cohort.size)]) for cohort in economy.consumers]
+    return Position(np.zeros(firms), np.zeros(firms + cohorts), np.zeros(cohorts), *Standings.of(goods, each))
 
 
 @np.errstate(all="ignore")
 def position(economy: Economy, tick: MarketTick, cohorts: Sequence[CohortTick]) -> Position:
     """How agents stand in a tick, in which `cohorts` went through this."""
-    blank, standings = nowhere(economy), [cohort.standing() for cohort in cohorts]
-    return blank._replace(
-        profits=np.bincount(economy.firm_entry, np.asarray(tick.cash_flow), len(economy.firms)).astype(float),
-        prices=np.stack([each.prices for each in standings]) if standings else blank.prices,
-        incomes=tuple(each.income for each in standings),
-        utilities=tuple(each.utility for each in standings),
-    )
+    firms, standings = len(economy.firms), Standings.of(len(economy.goods), [cohort.standing() for cohort in cohorts])
+    profits = np.bincount(economy.firm_entry, np.asarray(tick.cash_flow), firms).astype(float)
+    return Position(profits, np.zeros(firms + len(cohorts)), np.zeros(len(cohorts)), *standings)
+
+
+@np.errstate(all="ignore")
+def solved_standings(economy: Economy, found: Equilibrium | FixPriceEquilibrium) -> Standings:
+    """How consumers stand in an equilibrium."""
+    from simulator.references.equilibrium import Equilibrium
+
+    each = list[Standing]()
+    if isinstance(found, Equilibrium):
+        plans, fiscal = found.balance, economy.fiscal
+        economy = economy.at_rates(plans.rates)
+        for number, cohort in enumerate(economy.consumers):
+            faced, income = economy.user_prices.consumer_prices(number, plans.prices), plans.incomes[number]
+
+            def planned(_: int, part: slice, some: Consumers, faced: Array = faced, income: Array = income) -> Array:
+                return some.utility.dual_demand(faced, income[part])
+
+            own = earned(cohort, plans.prices, plans.profits, 0.0, income)
+            if fiscal is not None and cohort.unlimited:
+                own = own + fiscal.dues(number, cohort, own, plans.received, plans.prices)
+            each.append(standing(cohort, faced, own, planned))
+    else:
+        for members, account in zip(found.planned.members, found.planned.accounts, strict=True):
+            got = members.consumed(found.served.purchases)
+            own = earned(members.cohort, found.prices, found.planned.production.profits, account, members.income)
+            each.append(standing(members.cohort, members.faced, own, lambda _, part, __, got=got: got[part]))
+    return Standings.of(len(economy.goods), each)
 
 
 def welfare_table(since: Mapping[int, tuple[Economy, Position]], economy: Economy, now: Position | None) -> Table:
@@ -78,7 +129,7 @@ def _known(old: Economy, before: Position, economy: Economy, now: Position) -> d
     of_firms, of_consumers = np.full(firms, np.nan), np.full((len(cohorts), 3), np.nan)
     for place, pair in enumerate(cohorts):
         if pair[0].count == pair[1].count and same_taste(pair[0].utility, pair[1].utility):
-            worth = variations(pair, before.standing(place), now.standing(place))
+            worth = variations(pair, before.consumers.standing(place), now.consumers.standing(place))
             of_consumers[place] = [pair[1].count * each.mean() for each in worth]
     return {
         **{name: np.concatenate([of_firms, worth]) for name, worth in zip(VARIATIONS, of_consumers.T, strict=True)},

@@ -53,7 +53,7 @@ class Start:
         part, _, key = name.partition(".")
         if part == "market" and key.startswith("memory"):
             return self.remembers
-        return not self.changed or part not in ("verdict", "path", "view")
+        return not self.changed or part not in ("verdict", "path", "view", "since")
 
     def rows(self, columns: Mapping[str, Columns]) -> dict[str, Table]:
         """The other's last rows, in the columns of each table."""
