@@ -52,8 +52,9 @@ class _Decompiler:
     def __init__(self, scenario: Mapping[str, Any]) -> None:
         if "learning" in scenario:
             raise ValueError("found learning; expected a supply chain of firms, and goods with an outside price")
-        if scenario.get("consumers"):
-            raise ValueError("found consumers; expected a supply chain of firms alone, and goods with an outside price")
+        for key in ("consumers", "taxes"):
+            if scenario.get(key):
+                raise ValueError(f"found {key}; expected a supply chain of firms alone, and goods with an outside price")
         self.goods: Mapping[str, Any] = scenario["goods"]
         self.outside: Mapping[str, float] = scenario.get("outside", {})
         self.supply: Mapping[str, float] = scenario.get("supply", {})

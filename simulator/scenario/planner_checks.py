@@ -21,6 +21,9 @@ ONE_OBJECTIVE = ("cobb_douglas", "ces", "reference", "linear", "quasilinear", "l
 def refuse_planner(findings: Findings) -> None:
     """Complain about a scenario that cannot be compared with a planner's path."""
     _prices(findings)
+    for key in ("taxes", "transfers"):
+        if getattr(findings.model, key):
+            findings.fault((key,), f"found {key}, of which a planner knows none; expected none, {OTHERWISE}", "key")
     for at, consumer in findings.consumers.items():
         _income(findings, ("consumers", at), consumer)
         _taste(findings, ("consumers", at), consumer)
