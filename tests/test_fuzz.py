@@ -72,6 +72,18 @@ EVERYTHING: dict[str, Any] = {
             },
         },
     ],
+    "taxes": [
+        {"name": "t", "on": "input", "of": ["g", "l"], "good": "a", "rate": 0.2, "to": {"s": 0.5, "h": 0.25}},
+        {"name": "u", "on": "output", "rate": {"adjust": {"keep": "consumers.s.b", "at": 0.1, "speed": -0.1}}},
+        {"name": "w", "on": "output", "of": "f", "rate": 0.1, "base": "net", "to": "q"},
+        {"name": "x", "on": "sales", "good": ["b", "e"], "rate": 0.05, "to": "v"},
+        {"name": "y", "on": "consumption", "of": "v", "rate": -0.1, "to": "s"},
+    ],
+    "transfers": [
+        {"from": "s", "to": "t", "share": 0.1},
+        {"from": "h", "to": "p", "amount": 0.1},
+        {"from": "v", "to": "h", "amount": {"good": "c", "amount": 0.01}},
+    ],
     "trade": {"every_tick": {"inventories": True}},
     "scheduler": {"form": "additive", "rate": 0.01, "with": ["own_slope", {"momentum": 0.5}, {"decay": 0.1}]},
     "shocks": [{"tick": 2, "set": {"supply.a": {"times": 0.5}, "firms.n.productivity": {"plus": 1}}}],

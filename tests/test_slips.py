@@ -57,6 +57,9 @@ LESSON = (
 )
 
 
+VAT = "{name: vat, on: consumption, good: bread, rate: 0.1, to: ann}"
+
+
 def ann(rest: str) -> str:
     return FISHER.replace("utility: {cobb_douglas: {bread: 1, wine: 1}}, budget: 7", rest)
 
@@ -179,6 +182,20 @@ NOT_YAML = [
 ]
 # Whole scenarios: where the complaint points to, and what it says to write instead.
 SCENARIO_SLIPS = [
+    # Taxes in the words of others, or in another shape.
+    *((FISHER + f"{word}: [{VAT}]\n", word, "taxes") for word in ("tax", "tariffs", "VAT", "excise", "subsidies")),
+    (FISHER + f"taxes: {VAT}\n", "taxes", f"[{VAT}]"),
+    (FISHER + f"taxes: [{VAT.replace('rate', 'ad_valorem')}]\n", "taxes.vat.ad_valorem", "rate"),
+    (FISHER + f"taxes: [{VAT.replace('to:', 'recipient:')}]\n", "taxes.vat.recipient", "to"),
+    (FISHER + f"taxes: [{VAT.replace('good:', 'commodity:')}]\n", "taxes.vat.commodity", "good"),
+    (FISHER + f"taxes: [{VAT.replace('consumption', 'consumptions')}]\n", "taxes.vat.on", "consumption"),
+    (
+        FISHER + f"taxes: [{VAT.replace('0.1', '{endogenous: {keep: prices.wine, at: 1}}')}]\n",
+        "taxes.vat.rate.endogenous",
+        "adjust",
+    ),
+    (FISHER + f"taxes: [{VAT.replace('0.1', '10%')}]\n", "taxes.vat.rate", "0.1"),
+    (FISHER + "redistribution: [{from: ann, to: bob, share: 0.1}]\n", "redistribution", "transfers"),
     # Kinds in the words of others, or without their parameters.
     (ann("utility: cobb_douglas, budget: 7"), "consumers.ann.utility", "{cobb_douglas: {bread: 1, wine: 1}}"),
     (ann("utility: CobbDouglas, budget: 7"), "consumers.ann.utility", "{cobb_douglas: {bread: 1, wine: 1}}"),
