@@ -150,7 +150,7 @@ def test_every_complaint_is_about_the_file_that_says_it(tmp_path: Path) -> None:
         "  - {name: mill, makes: 'bread = grain^0.5'}\n"
         "  - {name: bakery, makes: 'bread = 2*sqrt(rye)'}\n"
         "consumers:\n"
-        "  - {name: town, budget: -1, utility: {cobb_douglas: {bread: 1}}}\n"
+        "  - {name: town, count: 0, utility: {cobb_douglas: {bread: 1}}}\n"
     )
     (tmp_path / "after.yaml").write_text(
         "base: before.yaml\n"
@@ -166,7 +166,7 @@ def test_every_complaint_is_about_the_file_that_says_it(tmp_path: Path) -> None:
         "after.yaml:4: consumers.city.utility: missing key utility",
         "after.yaml:6: firms.mill.count: found 0",
         "before.yaml:5: firms.bakery.makes: unknown good 'rye'",
-        "before.yaml:7: consumers.town.budget: found -1",
+        "before.yaml:7: consumers.town.count: found 0",
         "settings:0: run.ticks: found -1",
     ]
     assert [next((said for said in found if said.startswith(begin)), begin) for begin in begins] == sorted(found)

@@ -468,6 +468,16 @@ def test_a_rate_that_adjusts_goes_on_adjusting_after_a_shock() -> None:
     assert (given.instruments, given.rates.tolist()) == ((), [*RATES[:-1], 0.3])
 
 
+def test_a_transfer_may_have_a_name() -> None:
+    named = {**FULL, "transfers": [{**MOVED[0], "name": "relief"}, *MOVED[1:]]}
+    after = (RATES, [4.0, *AMOUNTS[1:]])
+    for path in ("transfers.relief.amount", "transfers.0.amount"):
+        assert fiscal_of(load(named, settings={path: 4})) == after
+        assert fiscal_of(load({**named, "shocks": [{"tick": 9, "set": {path: 4}}]}), 1) == after
+    with pytest.raises(ScenarioError, match=r"expected one name per transfer \(the other is transfers\[0\]\)"):
+        load({**named, "transfers": [{**each, "name": "relief"} for each in MOVED[:2]]})
+
+
 def test_a_drawn_rate_is_one_number_for_all() -> None:
     struck = load({**FULL, "shocks": [{"tick": 9, "set": {"taxes.net_tax.rate": {"uniform": [0.3, 0.4]}}}]})
     (drawn,) = {rate for rate in fiscal_of(struck, 1)[0] if rate not in RATES}

@@ -54,7 +54,8 @@ class _Decompiler:
             raise ValueError("found learning; expected a supply chain of firms, and goods with an outside price")
         for key in ("consumers", "taxes"):
             if scenario.get(key):
-                raise ValueError(f"found {key}; expected a supply chain of firms alone, and goods with an outside price")
+                expected = "expected a supply chain of firms alone, and goods with an outside price"
+                raise ValueError(f"found {key}; {expected}")
         self.goods: Mapping[str, Any] = scenario["goods"]
         self.outside: Mapping[str, float] = scenario.get("outside", {})
         self.supply: Mapping[str, float] = scenario.get("supply", {})

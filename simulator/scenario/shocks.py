@@ -230,20 +230,21 @@ class _Reach:
         return self.data["goods"][good], key
 
     def _fiscal(self, room: str, rest: str) -> tuple[dict[str, Any], str]:
-        """The same for a number of a tax, by its name, or of a transfer, by its place."""
+        """The same for a number of a tax or a transfer, by its name or its place."""
         entries: list[dict[str, Any]] = self.data.get(room, [])
-        named = {str(entry.get("name", at)): at for at, entry in enumerate(entries)}
-        name = leading(rest, named)
-        known = {f"{room}.{each}.{leaf}": leaf for each, at in named.items() for leaf in _fiscal_leaves(entries[at])}
-        if name is None or self.path not in known:
-            here = [path for path in known if name is not None and path.startswith(f"{room}.{name}.")]
-            raise self._unknown(here or [*known])
-        entry = deepcopy(entries[named[name]])
-        self.data[room] = [entry if at == named[name] else each for at, each in enumerate(entries)]
-        *steps, last = known[self.path].split(".")
+        names = {at: str(entry.get("name", at)) for at, entry in enumerate(entries)}
+        places = {str(at): at for at in names} | {name: at for at, name in names.items()}
+        name = leading(rest, places)
+        chosen = names if name is None else {places[name]: name}
+        leaf = "" if name is None else rest[len(name) + 1 :]
+        if name is None or leaf not in _fiscal_leaves(entries[places[name]]):
+            raise self._unknown([f"{room}.{chosen[at]}.{one}" for at in chosen for one in _fiscal_leaves(entries[at])])
+        entry = holder = deepcopy(entries[places[name]])
+        self.data[room] = [entry if at == places[name] else each for at, each in enumerate(entries)]
+        *steps, last = leaf.split(".")
         for step in steps:
-            entry = entry[step]
-        return entry, last
+            holder = holder[step]
+        return holder, last
 
     def _within(self, room: str, entry: dict[str, Any], rest: str) -> tuple[dict[str, Any], str]:
         """The same in a firm or a consumer."""
