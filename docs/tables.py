@@ -14,6 +14,7 @@ from typing import Any
 HOMES = {
     "Accounts": "[keys](#calibrate)",
     "Activities": "[keys](#activities)",
+    "Adjust": "[keys](#taxes)",
     "Adjusting": "[`{adjust: ...}`](#taxes)",
     "Behaviour": "[a behaviour](kinds.md#behaviours-of-firms)",
     "Calibrate": "[keys](#calibrate)",
