@@ -182,7 +182,10 @@ def _facts(
     facts["unknown"] = sum(each.index == 0 for each in equilibria)
     facts["objective"] = objective(scenario.economy)
     facts["expected"] = " or ".join(map(str, expected)) if expected else None
-    if found.runaway is not None:
+    facts["overdrawn"], fiscal = found.overdrawn, scenario.economy.fiscal
+    if fiscal is not None and fiscal.instruments:
+        facts["unkept"] = " or ".join(fiscal.taxes[at].name for at in fiscal.adjusting)
+    elif found.runaway is not None:
         name, towards, residual = found.runaway
         what = f"the price of {name}" if name in markets.names else f"the level of {name}"
         facts |= {"runaway": what, "towards": towards, "best": residual}

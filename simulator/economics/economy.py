@@ -35,6 +35,8 @@ MOST_ENTRIES, MOST_ROWS = 256, 12
 """With more entries, or more rows of agents to each, a function of floats takes too long to be written."""
 MOST_CELLS = 1_000
 """With more consumers times goods times goods the derivatives of all demand take too long to be written in floats."""
+ROUNDED = 1e-9
+"""So small a part of all that is traded is no debt."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,17 @@ class Economy(PlanSlopes):
             economy.at_due(prices, production) if received is None else economy._planned(prices, production, received)
         )
         return plans._replace(rates=rates, kept=kept(economy, plans))
+
+    def overdrawn(self, plans: MarketPlans) -> str | None:
+        """Who would have to spend less than nothing at some plans: the name of a cohort, None where all can pay."""
+        least = -ROUNDED * float(plans.prices @ plans.scale)
+        for number, cohort in enumerate(self.consumers):
+            left = cohort.own_income(plans.prices, plans.profits)
+            if self.fiscal is not None:
+                left = left + self.fiscal.dues(number, cohort, left, plans.received, plans.prices)
+            if left.min() * cohort.count < least:
+                return cohort.name
+        return None
 
     def _planned(self, prices: Array, production: Production, received: Array | None) -> MarketPlans:
         """Everybody's plans of what firms plan at `prices` `(goods,)`, and of what cohorts `received`."""

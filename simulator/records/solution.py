@@ -126,7 +126,7 @@ def _consumer_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, w
             earned = some.own_income(plans.prices, plans.profits)
             if economy.fiscal is not None:
                 earned = earned + economy.fiscal.dues(number, some, earned, plans.due, plans.prices)
-            return np.array([each.sum() for each in (np.maximum(earned, 0.0), income, spent, enjoyed)])
+            return np.array([each.sum() for each in (earned, income, spent, enjoyed)])
 
         earned, income, spent, enjoyed = cohort.weight * np.sum(over_blocks(cohort.blocks, lives), axis=0)
         # A purse without a bottom has no income.

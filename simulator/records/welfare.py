@@ -100,9 +100,9 @@ def solved_standings(economy: Economy, found: Equilibrium | FixPriceEquilibrium)
                 own = own + fiscal.dues(number, cohort, own, plans.received, plans.prices)
             each.append(standing(cohort, faced, own, planned))
     else:
-        for members, account in zip(found.planned.members, found.planned.accounts, strict=True):
+        for members, purse in zip(found.planned.members, found.planned.purses, strict=True):
             got = members.consumed(found.served.purchases)
-            own = earned(members.cohort, found.prices, found.planned.production.profits, account, members.income)
+            own = earned(members.cohort, found.prices, found.planned.production.profits, purse, members.income)
             each.append(standing(members.cohort, members.faced, own, lambda _, part, __, got=got: got[part]))
     return Standings.of(len(economy.goods), each)
 

@@ -94,7 +94,8 @@ class Search(NamedTuple):
     """What a search found: `equilibria` by rising prices of the first good that tells them apart; from how many
     `starts`; whether it is known that there are no others (`all_found`); whether it was `given_up` before it had gone
     everywhere it meant to; whether some equilibria are `missing` by their indices; what ran away where there is none;
-    and whether a price was met that is `held` off its market's clearing (see `references.rationing`).
+    whether a price was met that is `held` off its market's clearing (see `references.rationing`); and who, where all
+    markets clear but somebody could not pay, is `overdrawn`.
     """
 
     equilibria: list[Equilibrium]
@@ -104,6 +105,7 @@ class Search(NamedTuple):
     missing: bool
     runaway: Runaway | None
     held: bool = False
+    overdrawn: str | None = None
 
 
 @np.errstate(all="ignore")
@@ -146,7 +148,7 @@ class _Searching:
         self.economy, self.rule, self.effort, self.cleared = economy, rule, effort, cleared
         self.found, self.starts, self.initial = list[Equilibrium](), 0, initial
         self._best: Root | None = None
-        self._held = False
+        self._held, self._overdrawn = False, None
 
     def go(self, starts: list[Array], many: int, seed: int) -> None:
         """Search from all starts, and on from wider ones where by the indices an equilibrium is missing."""
@@ -193,7 +195,8 @@ class _Searching:
         missing = bool(found) and (not self.added_up or (unknown and sum(indices) != 1))
         runaway = None if found else self.runaway()
         given_up = self.effort.exhausted or self._out_of_reach
-        return Search(found, self.starts, self.all_found, given_up, missing, runaway, self._held)
+        known = (self.all_found, given_up, missing, runaway, self._held, self._overdrawn)
+        return Search(found, self.starts, *known)
 
     @property
     def _out_of_reach(self) -> bool:
@@ -223,7 +226,7 @@ class _Searching:
         indices, fiscal = [each.index for each in self.found], self.economy.fiscal
         if fiscal is not None and fiscal.instruments:
             return True
-        return self._held or 0 in indices or sum(indices) == 1
+        return self._held or self._overdrawn is not None or 0 in indices or sum(indices) == 1
 
     def problem(self, *, often: bool = False) -> Complementarity:
         """What is to be found."""
@@ -254,6 +257,9 @@ class _Searching:
         balance = _settled(unknowns, values, self.initial)
         if balance is None:
             self._held = True
+            return
+        if (name := self.economy.at_rates(balance.rates).overdrawn(balance)) is not None:
+            self._overdrawn = name
             return
         known = next((at for at, each in enumerate(self.found) if unknowns.same(balance, each.balance)), None)
         direction, here = None, None
