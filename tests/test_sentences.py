@@ -416,6 +416,14 @@ CASES = {
         {"fix_price": 1},
         "the price of y runs to zero",
     ),
+    "SOLVED out_of_reach": Case(
+        {"equilibria": 0, "unkept": "tariff"}, {"equilibria": 1}, "no rate of tariff was found that keeps its value"
+    ),
+    "SOLVED overdrawn": Case(
+        {"overdrawn": "state"},
+        {"overdrawn": None},
+        "where all markets clear state would have less than nothing to spend",
+    ),
     "SOLVED one_found": Case({"equilibria": 1, "starts": 15}, {"equilibria": 2}, "1 equilibrium found from 15 starts"),
     "SOLVED no_other": Case({"equilibria": 1, "all_found": True}, {"all_found": False}, "there is no other"),
     "SOLVED some_found": Case({"equilibria": 2, "starts": 15}, {"equilibria": 1}, "2 equilibria found from 15 starts"),
