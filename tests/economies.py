@@ -58,3 +58,52 @@ QUASI_LINEAR: dict[str, Any] = {
         {"name": "b", "utility": {"quasilinear": {"log": {"labour": 0.5, "wine": 1}}}, "budget": 1},
     ],
 }
+TAXED: dict[str, Any] = {
+    "goods": ["bread", "wool", "capital", "labour"],
+    "numeraire": "labour",
+    "firms": [
+        {
+            "name": "bakery",
+            "technology": {"cobb_douglas": {"output": "bread", "inputs": {"capital": 0.5, "labour": 0.5}}},
+            "behaviour": {"activity": {"rate": 0.1}},
+        },
+        {"name": "farm", "makes": "wool = sqrt(labour)"},
+    ],
+    "consumers": [
+        {
+            "name": "rich",
+            "endowment": {"capital": 10},
+            "utility": {"cobb_douglas": {"bread": 1, "wool": 1}},
+            "owns": {"farm": 1, "bakery": 1},
+        },
+        {"name": "poor", "count": 3, "endowment": {"labour": 10}, "utility": {"cobb_douglas": {"bread": 1}}},
+        {"name": "state", "utility": {"cobb_douglas": {"wool": 1, "labour": 1}}},
+    ],
+    "taxes": [
+        {
+            "name": "capital_tax",
+            "on": "input",
+            "of": "bakery",
+            "good": "capital",
+            "rate": 0.5,
+            "to": {"rich": 0.4, "poor": 0.6},
+        },
+        {"name": "gross_tax", "on": "output", "rate": 0.1, "to": "state"},
+        {"name": "net_tax", "on": "output", "of": "bakery", "rate": 0.25, "base": "net", "to": "state"},
+        {"name": "labour_tax", "on": "sales", "good": "labour", "rate": 0.2, "to": {"poor": 1}},
+        {
+            "name": "subsidy",
+            "on": "consumption",
+            "good": ["bread", "wool"],
+            "of": ["rich"],
+            "rate": -0.2,
+            "to": "state",
+        },
+    ],
+    "transfers": [
+        {"from": "state", "to": "poor", "amount": 2},
+        {"from": "rich", "to": "state", "amount": {"good": "capital", "amount": 0.5}},
+        {"from": "poor", "to": "state", "share": 0.25},
+    ],
+}
+"""Taxes on every kind of flow, of both bases, and every kind of transfer."""

@@ -275,6 +275,8 @@ def test_constant_returns_run_at_levels_alone_and_are_solved_anyway(behaviour: A
     scenario = load(economy({"power": {"output": "wool", "inputs": {"land": 0.5}}}))
     with pytest.raises(ScenarioError, match="found activity of a firm without constant returns"):
         simulate(scenario)
+    # No tick tells what would run it.
+    assert "engine: auto" in scenario.text
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.economies import TAXED
 from tests.house import Scenario, ScenarioError, Simulation, Tatonnement, Variation, differing, load, simulate
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -84,9 +85,19 @@ def the_same(one: Scenario, other: Scenario) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_variation_is_what_a_whole_load_gives(name: str) -> None:
-    scenario = load(SCENARIOS / f"{name}.yaml")
+    alike(load(SCENARIOS / f"{name}.yaml"), 2 if name in LARGE else 8)
+
+
+def test_a_variation_of_taxes_is_what_a_whole_load_gives() -> None:
+    rate = {"adjust": {"keep": "prices.wool", "at": 2}}
+    adjusting = {"name": "t", "on": "sales", "good": "bread", "rate": rate, "to": "poor"}
+    alike(load({**TAXED, "taxes": [*TAXED["taxes"], adjusting]}), 60)
+
+
+def alike(scenario: Scenario, most: int) -> None:
+    """Compare so many variations with what is loaded as a whole."""
     variation = Variation(scenario)
-    for changes in changes_of(scenario, 2 if name in LARGE else 8):
+    for changes in changes_of(scenario, most):
         expected = outcome(lambda changes=changes: loaded(scenario, changes))
         found = outcome(lambda changes=changes: variation.at(changes))
         if isinstance(expected, str):
@@ -111,7 +122,11 @@ def test_its_run_is_that_of_a_whole_load(name: str) -> None:
     scenario = load(SCENARIOS / f"{name}.yaml")
     variation = Variation(scenario)
     numbers = [(path, value) for path, value in leaves(scenario.resolved) if isinstance(value, float) and value]
-    paths = [path for path, _ in numbers if path.startswith(("supply", "scheduler", "firms", "consumers"))]
+    paths = [
+        path
+        for path, _ in numbers
+        if path.startswith(("supply", "scheduler", "firms", "consumers", "taxes", "transfers"))
+    ]
     for changed in (paths[:1], paths[1:2], paths[::3]):
         changes = {path: value * 1.0625 for path, value in numbers if path in changed}
         changes |= {"run.ticks": 50, "run.references": "off"}

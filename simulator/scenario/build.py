@@ -100,10 +100,10 @@ class Scenario:
     @cached_property
     def engine(self) -> str:
         """What its ticks are worked out in, where that was left to the economy too; `auto` where a shock changes the
-        kind of a taste, so that it may be another afterwards.
+        kind of a taste, so that it may be another afterwards, or where it cannot be run.
         """
         kinds = {tuple(type(cohort.utility) for cohort in regime.economy.consumers) for regime in self.regimes}
-        if self.run.engine != "auto" or len(kinds) > 1:
+        if self.run.engine != "auto" or len(kinds) > 1 or self.unready:
             return self.run.engine
         if self.scheduler.in_arrays(self.economy):
             return "arrays"

@@ -46,7 +46,8 @@ def refuse_fiscal(findings: Findings) -> None:
     # Of agents who cannot be read nothing can be said.
     if all(findings.sound(room) for room in ("goods", "outside", "firms", "consumers")):
         _lump_sums(findings)
-        _Taxes(findings, taxes).refuse()
+        if taxes:
+            _Taxes(findings, taxes).refuse()
         _Transfers(findings, transfers).refuse()
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, Tag
 
 from simulator.kinds.entry import LIST, MAPPING, NUMBER, TEXT, Amount, Entry, GoodName, Name, by_shape
-from simulator.scenario.document import leading
 
 Names = Annotated[
     Annotated[str, Tag(TEXT)] | Annotated[list[str], Field(min_length=1), Tag(LIST)],
@@ -123,7 +122,8 @@ class KeptPath(NamedTuple):
         room, _, rest = path.partition(".")
         if room == "prices":
             return cls("price", good=rest) if rest in goods else None
-        name = leading(rest, names.get(room, ()))
+        # Something comes after a name, which may itself have dots.
+        name = max((each for each in names.get(room, ()) if rest.startswith(f"{each}.")), key=len, default=None)
         if name is None:
             return None
         last = rest[len(name) + 1 :]
