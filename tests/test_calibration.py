@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from scipy.optimize import root
 from typer.testing import CliRunner
 
 from tests.house import ScenarioError, app, dump, load, run_to_disk, scenario_schema, simulate, solve, text_with
@@ -34,6 +36,21 @@ HOH,,,50,40,,,
 INV,,,,,,,7
 EXT,11,8,,,,,
 """
+STANDARD = """\
+,BRD,MLK,CAP,LAB,IDT,TRF,HOH,GOV,INV,EXT
+BRD,21,8,,,,,20,19,16,8
+MLK,17,9,,,,,30,14,15,4
+CAP,20,30,,,,,,,,
+LAB,15,25,,,,,,,,
+IDT,5,4,,,,,,,,
+TRF,1,2,,,,,,,,
+HOH,,,50,40,,,,,,
+GOV,,,,,9,3,23,,,
+INV,,,,,,,17,2,,12
+EXT,13,11,,,,,,,,
+"""
+"""The same book, chapter 6: the standard model, with taxes, saving, and a world."""
+ALL = {"government": "GOV", "investment": "INV", "world": "EXT", "indirect_tax": "IDT", "tariff": "TRF"}
 SEVERAL = {"activities": ["BRD", "MLK"], "factors": ["CAP", "LAB"], "households": ["HOH"]}
 
 
@@ -132,6 +149,117 @@ def test_a_tenth_more_capital_has_the_published_answers(tmp_path: Path) -> None:
 @given(tables("W"))
 def test_random_open_economies_replicate(tmp_path_factory: Any, made: tuple[str, dict[str, Any]]) -> None:
     replicates(written(tmp_path_factory.mktemp("random"), *made))
+
+
+def test_the_standard_economy_replicates(tmp_path: Path) -> None:
+    replicates(written(tmp_path, STANDARD, ALL))
+
+
+@given(st.data(), st.sampled_from(["GD", "GI", "GDI", "IW", "GDW", "GTW", "GIDTW"]))
+def test_random_economies_with_taxes_and_saving_replicate(
+    tmp_path_factory: Any, data: st.DataObject, kinds: str
+) -> None:
+    replicates(written(tmp_path_factory.mktemp("random"), *data.draw(tables(kinds))))
+
+
+@dataclass
+class Standard:
+    """The standard model in the words of the book: equations by quantities, and parameters from the table."""
+
+    sigma: float
+    psi: float
+
+    def __post_init__(self) -> None:
+        cells = [[float(cell or 0) for cell in line.split(",")[1:]] for line in STANDARD.splitlines()[1:]]
+        sam = np.array(cells)
+        use, factors, imports, exports = sam[:2, :2], sam[2:4, :2], sam[9, :2], sam[:2, 9]
+        indirect, tariffs = sam[4, :2], sam[5, :2]
+        made = use.sum(0) + factors.sum(0)
+        at_home, bought = made + indirect - exports, made + indirect - exports + imports + tariffs
+        self.owned, self.lent = sam[6, 2:4], sam[8, 9]
+        self.indirect, self.tariff = indirect / made, tariffs / imports
+        self.direct, self.saving = sam[7, 6] / self.owned.sum(), sam[8, 6] / self.owned.sum()
+        self.saving_of_government = sam[8, 7] / sam[7].sum()
+        self.alpha, self.mu, self.investment = (sam[:2, buyer] / sam[:2, buyer].sum() for buyer in (6, 7, 8))
+        self.ax, self.ay, self.beta = use / made, factors.sum(0) / made, factors / factors.sum(0)
+        self.b = factors.sum(0) / np.prod(factors**self.beta, axis=0)
+        eta, phi = (self.sigma - 1) / self.sigma, (self.psi + 1) / self.psi
+        weights = (1 + self.tariff) * imports ** (1 - eta), at_home ** (1 - eta)
+        self.delta = weights / (weights[0] + weights[1])
+        self.gamma = bought / (self.delta[0] * imports**eta + self.delta[1] * at_home**eta) ** (1 / eta)
+        weights = exports ** (1 - phi), at_home ** (1 - phi)
+        self.xi = weights / (weights[0] + weights[1])
+        self.theta = made / (self.xi[0] * exports**phi + self.xi[1] * at_home**phi) ** (1 / phi)
+        self.eta, self.phi, self.start = eta, phi, np.concatenate([np.ones(6), made, bought])
+
+    def gaps(self, unknown: Any) -> Any:
+        """Of wages, prices of what is bought and made at home, outputs and purchases; foreign exchange costs 1."""
+        wage, pq, pd, z, q = unknown.reshape(5, 2)
+        py = np.prod((wage[:, None] / self.beta) ** self.beta, axis=0) / self.b
+        pz = self.ay * py + self.ax.T @ pq
+        gross = self.theta**self.phi * (1 + self.indirect) * pz
+        exports, sold = (
+            (gross * weight / price) ** (1 / (1 - self.phi)) * z
+            for weight, price in zip(self.xi, (1.0, pd), strict=True)
+        )
+        worth = self.gamma**self.eta * pq
+        imports = (worth * self.delta[0] / (1 + self.tariff)) ** (1 / (1 - self.eta)) * q
+        at_home = (worth * self.delta[1] / pd) ** (1 / (1 - self.eta)) * q
+        income = wage @ self.owned
+        revenue = self.direct * income + self.indirect @ (pz * z) + self.tariff @ imports
+        saved = self.saving * income + self.saving_of_government * revenue + self.lent
+        spent = (
+            self.alpha * (1 - self.direct - self.saving) * income
+            + self.mu * (1 - self.saving_of_government) * revenue
+            + self.investment * saved
+        )
+        return np.concatenate(
+            [
+                z - self.theta * (self.xi[0] * exports**self.phi + self.xi[1] * sold**self.phi) ** (1 / self.phi),
+                q
+                - self.gamma
+                * (self.delta[0] * imports**self.eta + self.delta[1] * at_home**self.eta) ** (1 / self.eta),
+                sold - at_home,
+                self.owned - (self.beta * (py * self.ay * z)).sum(1) / wage,
+                q - spent / pq - self.ax @ z,
+            ]
+        )
+
+    def solved(self) -> dict[str, float]:
+        found = root(self.gaps, self.start, tol=1e-13)
+        assert abs(self.gaps(found.x)).max() < 1e-9, found.message
+        wage, pq, pd, _, _ = found.x.reshape(5, 2)
+        prices = dict(zip(("CAP", "LAB"), wage, strict=True)) | dict(zip(("BRD", "MLK"), pq, strict=True))
+        return prices | dict(zip(("BRD_home", "MLK_home"), pd, strict=True))
+
+
+FREE_TRADE = {"taxes.tariff_BRD.rate": 0, "taxes.tariff_MLK.rate": 0}
+
+
+@pytest.mark.parametrize(("sigma", "psi"), [(2.0, 2.0), (3.5, 0.7)])
+@pytest.mark.parametrize(
+    ("settings", "changed"),
+    [
+        ({}, {}),
+        (FREE_TRADE, {"tariff": np.zeros(2)}),
+        ({"consumers.HOH.endowment.CAP": 55}, {"owned": np.array([55.0, 40.0])}),
+        ({"taxes.indirect_tax_BRD.rate": 0.3}, {"indirect": np.array([0.3, 4 / 72])}),
+        ({"transfers.saving_HOH.share": 0.4}, {"saving": 0.4}),
+        ({"consumers.INV.endowment.EXT": 2}, {"lent": 2.0}),
+    ],
+)
+def test_counterfactuals_of_the_standard_economy_are_those_of_the_book_s_equations(
+    tmp_path: Path, settings: dict[str, Any], changed: dict[str, Any], sigma: float, psi: float
+) -> None:
+    path = written(tmp_path, STANDARD, ALL, calibrate={"elasticities": {"armington": sigma, "transformation": psi}})
+    model = Standard(sigma, psi)
+    for name, value in changed.items():
+        setattr(model, name, value)
+    (found,) = solve(path, settings=settings, starts=2).summary["found"]
+    for good, price in model.solved().items():
+        assert found["price"][good] == pytest.approx(price, rel=1e-9), good
+    assert found["price"]["EXT"] == 1
+    assert (found["price"]["CAP"] == pytest.approx(1, abs=1e-12)) == (not settings)
 
 
 def test_what_an_open_economy_is_written_out_as(tmp_path: Path) -> None:
