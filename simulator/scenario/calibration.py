@@ -192,6 +192,8 @@ class _Table:
 
     def _of_activities(self) -> Iterator[Fault]:
         payments, of = self.payments(), self.accounts
+        if not payments:
+            yield Fault(SAM, f"found no payment in {self.place}; expected what the accounts pay each other")
         for name in of.activities:
             made = _Made.of(name, payments, of)
             if made.home < 0:
@@ -256,9 +258,10 @@ class _Made(NamedTuple):
 
 
 def written_out(payments: Payments, said: Calibrate) -> dict[str, Any]:
-    """The scenario that reproduces what is paid, as plain data."""
-    of = said.accounts
-    economy: dict[str, Any] = {"goods": [], "numeraire": of.world or of.factors[-1]}
+    """The scenario that reproduces what is paid, as plain data. Of accounts that receive nothing it has nothing."""
+    of = said.accounts.among({receiver for receiver, _ in payments})
+    said = said.model_copy(update={"accounts": of})
+    economy: dict[str, Any] = {"goods": [], "numeraire": of.world or (of.factors or of.activities)[-1]}
     economy |= {"firms": [], "consumers": [], "taxes": [], "transfers": []}
     for name in of.activities:
         _add_activity(economy, name, payments, said)
@@ -326,10 +329,8 @@ def _add_consumer(
 ) -> None:
     """A consumer who buys as in the table, and passes on the shares of its income that others get of it."""
     income = math.fsum(amount for (receiver, _), amount in payments.items() if receiver == name)
-    if not income:
-        return
     # Who buys nothing spends evenly what it may come to keep.
-    demand = _paid_by(payments, name, of.activities) or dict.fromkeys(of.activities, 1)
+    demand = _paid_by(payments, name, of.activities) or {good: 1 for good in of.activities if good in economy["goods"]}
     consumer: dict[str, Any] = {"name": name, "utility": {"reference": {"demand": demand, **taste}}}
     economy["consumers"].append(consumer | ({"endowment": endowment} if endowment else {}))
     for word, to in (("direct_tax", of.government), ("saving", of.investment)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -43,6 +44,19 @@ class Accounts(Entry):
             ),
             *((kind, None, name) for kind, name in said.items() if isinstance(name, str)),
         ]
+
+    def among(self, names: Container[str | None]) -> Accounts:
+        """Those whose names are among these."""
+        return self.model_copy(
+            update={
+                kind: [name for name in said if name in names]
+                if isinstance(said, list)
+                else said
+                if said in names
+                else None
+                for kind, said in self
+            }
+        )
 
 
 class Elasticities(Entry):
