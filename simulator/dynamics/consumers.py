@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from simulator.economics.agents import Consumers
+from simulator.economics.agents import NO_DUES, Consumers
 from simulator.economics.allocation import Worth, worth
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, scratch, sum_up, zeros
@@ -82,26 +82,28 @@ class MemberStatistics(NamedTuple):
     gain: Array
 
 
-def plan(consumers: Consumers, prices: Array, faced: Array, profits: Array, account: Array) -> tuple[Array, float]:
-    """Planned consumption `(goods,)` and spending at market prices and those `faced`, `(goods,)` each,
-    counting on planned `profits` `(firm entries,)` and what is in the `account` `(rows,)`.
+def plan(
+    consumers: Consumers, prices: Array, faced: Array, profits: Array, dues: Array, account: Array
+) -> tuple[Array, float]:
+    """Planned consumption `(goods,)` and spending at market prices and those `faced`, `(goods,)` each, counting on
+    planned `profits` `(firm entries,)`, `dues` (see `Fiscal.terms`) and what is in the `account` `(rows,)`.
     """
 
     def of(block: tuple[slice, Consumers]) -> tuple[Array, Array]:
         part, some = block
-        income = some.income(prices, profits, account[part])
+        income = some.income(prices, profits, account[part], dues)
         return _asked(some, "total_demand", faced, income), _asked(some, "spending", faced, income).sum()
 
     sums = over_blocks(consumers.blocks, of)
     return consumers.weight * sum_up([x for x, _ in sums]), consumers.weight * sum_up([m for _, m in sums])
 
 
-def order(consumers: Consumers, prices: Array, faced: Array, profits: Array, account: Array) -> Orders:
+def order(consumers: Consumers, prices: Array, faced: Array, profits: Array, dues: Array, account: Array) -> Orders:
     """Net orders of a `plan`: what is wanted beyond what one owns, and offered of what one does not want."""
 
     def of(block: tuple[slice, Consumers]) -> tuple[Array, Array, Array, float, Array]:
         part, some = block
-        income = some.income(prices, profits, account[part])
+        income = some.income(prices, profits, account[part], dues)
         bundle = _asked(some, "demand", faced, income)
         wanted, offered = _wanted(bundle, some).sum(axis=0), _offered(bundle, some).sum(axis=0)
         spending = _asked(some, "spending", faced, income).sum()
@@ -110,6 +112,20 @@ def order(consumers: Consumers, prices: Array, faced: Array, profits: Array, acc
     *sums, bundles = (list(part) for part in zip(*over_blocks(consumers.blocks, of), strict=True))
     consumption, wanted, offered, spending = (consumers.weight * sum_up(part) for part in sums)
     return Orders(consumption, wanted, offered, spending, bundles)
+
+
+def mean_utility(
+    consumers: Consumers, prices: Array, faced: Array, profits: Array, dues: Array, account: Array
+) -> Array:
+    """What the members of a cohort enjoy of a `plan`, in the mean."""
+
+    def of(block: tuple[slice, Consumers]) -> Array:
+        part, some = block
+        income = some.income(prices, profits, account[part], dues)
+        bundle, spent = (_asked(some, question, faced, income) for question in ("demand", "spending"))
+        return some.utility.utility(bundle, spent).sum()
+
+    return sum_up(over_blocks(consumers.blocks, of)) / consumers.size
 
 
 def _asked(some: Consumers, question: str, faced: Array, income: Array) -> Array:
@@ -127,10 +143,12 @@ def book(
     bundles: Sequence[Array],
     fills: Fills,
     cash_flow: Array,
+    dues: Array,
     account: Array,
 ) -> AccountTotals:
     """Settle accounts: what was really sold at market prices less what was bought at the prices `faced`, `(goods,)`
-    each, plus shares of `cash_flow` `(firm entries,)`.
+    each, plus shares of `cash_flow` `(firm entries,)` and `dues` of what was really received. What one keeps of one's
+    own is taxed like what one buys.
 
     A budget is a flow: what is left of it lapses to the outside, unless it is saved; an unlimited purse is filled
     or emptied by the outside.
@@ -140,10 +158,16 @@ def book(
         number, (part, some) = numbered
         bundle, before = bundles[number], account[part]
         earned = np.einsum("ag,g->a", _offered(bundle, some), prices * fills.sales)
-        spent = np.einsum("ag,g->a", _wanted(bundle, some), faced * fills.purchases)
+        wanted = _wanted(bundle, some)
+        spent = np.einsum("ag,g->a", wanted, faced * fills.purchases)
+        if len(dues):
+            spent = spent + np.einsum("ag,g->a", bundle - wanted, faced - prices)
         balance = before + (earned - spent) + (0.0 if some.unlimited else some.budget)
         if len(cash_flow):
             balance = balance + np.einsum("af,f->a", some.owns, cash_flow)
+        if len(dues):
+            unsold = np.einsum("ag,g->a", _offered(bundle, some), prices * (1.0 - fills.sales))
+            balance = balance + some.dues(dues, some.own_income(prices, cash_flow) - unsold)
         lapsed = _lapsing(some, balance)
         left = balance - lapsed
         return left, left.sum(), (left - before).sum(), lapsed.sum()
@@ -167,8 +191,9 @@ def _lapsing(some: Consumers, balance: Array) -> Array:
 @dataclass(frozen=True, eq=False)
 class CohortTick:
     """A cohort in a tick that is over: the market's prices and those `faced`, `(goods,)` each, the profits
-    `(firm entries,)` it planned with, its `account` `(rows,)` then, how its orders were filled (None where nobody
-    trades and plans stand), and what each block planned, if that is known; else it is worked out again.
+    `(firm entries,)` it planned with, its `account` `(rows,)` then and its `dues` (see `Fiscal.terms`), how its orders
+    were filled (None where nobody trades and plans stand), and what each block planned, if that is known; else it is
+    worked out again.
     """
 
     consumers: Consumers
@@ -176,6 +201,7 @@ class CohortTick:
     faced: Array
     profits: Array
     account: Array
+    dues: Array = NO_DUES
     fills: Fills | None = None
     bundles: Sequence[Array] | None = None
 
@@ -183,7 +209,8 @@ class CohortTick:
     def income(self) -> Array:
         """Income planned with, `(rows,)`."""
         blocks = self.consumers.blocks
-        return np.concatenate([some.income(self.prices, self.profits, self.account[part]) for part, some in blocks])
+        given = self.prices, self.profits
+        return np.concatenate([some.income(*given, self.account[part], self.dues) for part, some in blocks])
 
     @property
     def kept(self) -> Array:

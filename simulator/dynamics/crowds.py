@@ -50,23 +50,23 @@ class Crowd:
         return Orders(consumption, wanted, offered, spending, None)
 
     def book(
-        self, prices: Array, faced: Array, profits: Array, fills: Fills, cash_flow: Array, account: Array
+        self, prices: Array, faced: Array, profits: Array, planned: Array, fills: Fills, *after: Array
     ) -> AccountTotals:
-        """As `consumers.book`, after orders that were planned with these `profits`."""
-        if done := self._book(prices, faced, profits, fills.purchases, fills.sales, cash_flow, account):
+        """As `consumers.book`, after orders that were planned with these `profits` and dues."""
+        if done := self._book(prices, faced, profits, planned, fills.purchases, fills.sales, *after):
             return AccountTotals(done[0][0], *done[1])
-        bundles = order(self._consumers, prices, faced, profits, account).bundles or []
-        return book(self._consumers, prices, faced, bundles, fills, cash_flow, account)
+        bundles = order(self._consumers, prices, faced, profits, planned, after[-1]).bundles or []
+        return book(self._consumers, prices, faced, bundles, fills, *after)
 
-    def refusal(self, prices: Array, faced: Array, profits: Array, *, trades: bool) -> str | None:
+    def refusal(self, prices: Array, faced: Array, profits: Array, dues: Array, *, trades: bool) -> str | None:
         """Why what is asked in a tick that begins at these prices has no machine code."""
         account = np.zeros(self._consumers.size)
         try:
             if trades:
-                self._order.written(prices, faced, profits, account)
-                self._book.written(prices, faced, profits, prices, prices, profits, account)
+                self._order.written(prices, faced, profits, dues, account)
+                self._book.written(prices, faced, profits, dues, prices, prices, profits, dues, account)
             else:
-                self._plan.written(prices, faced, profits, account)
+                self._plan.written(prices, faced, profits, dues, account)
         except UncompilableError as error:
             return str(error)
         return None
@@ -85,14 +85,16 @@ def _booked(
     prices: Array,
     faced: Array,
     profits: Array,
+    planned: Array,
     purchases: Array,
     sales: Array,
     cash_flow: Array,
+    dues: Array,
     account: Array,
 ) -> Results:
     # What was planned is worked out again: that takes less time than to write it to memory and to read it.
-    bundles = order(member, prices, faced, profits, account).bundles or []
-    after, *totals = book(member, prices, faced, bundles, Fills(purchases, sales, sales), cash_flow, account)
+    bundles = order(member, prices, faced, profits, planned, account).bundles or []
+    after, *totals = book(member, prices, faced, bundles, Fills(purchases, sales, sales), cash_flow, dues, account)
     return [after], totals
 
 

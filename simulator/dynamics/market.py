@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property, partial
 
 import numpy as np
 
-from simulator.dynamics.consumers import AccountTotals, Orders, book, order, plan
+from simulator.dynamics.consumers import AccountTotals, Orders, book, mean_utility, order, plan
 from simulator.dynamics.crowds import FEWEST_ROWS, Crowd
 from simulator.dynamics.levels import plan_at_level
 from simulator.dynamics.market_tick import MarketState, Plans, Trades
 from simulator.dynamics.trading import Trade, ration
+from simulator.dynamics.treasury import Treasury
+from simulator.dynamics.verdicts import BOUND
 from simulator.economics import allocation
 from simulator.economics.aggregate import Aggregate, aggregate
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import NONE
 from simulator.economics.ties import set_valued
 from simulator.formulas.searches import traced_or_called
 
@@ -34,20 +38,38 @@ class Layout:
         self._own_edges, self._own_outlets = edges[own], outlets[own]
         many = [number for number, cohort in enumerate(economy.consumers) if cohort.size >= FEWEST_ROWS]
         self.crowds = {number: Crowd(economy.consumers[number]) for number in many if compiled}
+        self.treasury = None if economy.fiscal is None else Treasury(economy, economy.fiscal)
         budgets = (cohort.total(cohort.budget) for cohort in economy.consumers if not cohort.unlimited)
         self.budgets = sum(budgets, np.zeros(())).item()
+
+    def at_rates(self, rates: Array) -> Layout:
+        """The layout of the economy at `rates` `(taxes,)`: itself where none adjusts."""
+        fiscal = self.economy.fiscal
+        if fiscal is None or not len(fiscal.adjusting):
+            return self
+        there = copy(self)
+        there.economy = self.economy.at_rates(rates[fiscal.adjusting])
+        return there
+
+    def bears(self, rates: Array) -> bool:
+        """Whether everybody still faces prices above 0 and below all bounds at `rates` `(taxes,)`."""
+        factors = self.at_rates(rates).economy.price_factors
+        ends = [each for each in factors or () if each.size]
+        return all(bool((np.min(each) > 0) & (np.max(each) < BOUND)) for each in ends)
 
     @cached_property
     def aggregates(self) -> list[Aggregate | None]:
         """Each cohort as one planner where its demand adds up exactly and nobody trades before markets clear."""
-        return [aggregate(cohort) if self._aggregates else None for cohort in self.economy.consumers]
+        adds_up = self._aggregates and self.treasury is None
+        return [aggregate(cohort) if adds_up else None for cohort in self.economy.consumers]
 
     def refusal(self, prices: Array) -> str | None:
         """Why what members of its crowds do in a tick that begins at `prices` has no machine code."""
-        profits = np.zeros(len(self.economy.firms))
+        economy, profits = self.economy, np.zeros(len(self.economy.firms))
+        received = np.zeros(len(economy.consumers))
         for number, crowd in self.crowds.items():
-            faced = self.economy.user_prices.consumer_prices(number, prices)
-            if why := crowd.refusal(prices, faced, profits, trades=self.trade.every_tick):
+            faced, dues = economy.user_prices.consumer_prices(number, prices), economy.terms(number, received, prices)
+            if why := crowd.refusal(prices, faced, profits, dues, trades=self.trade.every_tick):
                 return why
         return None
 
@@ -62,27 +84,85 @@ class Layout:
         constant = self.economy.constant_returns
         return np.where(constant, 0.0, profits) if constant.any() else profits
 
+    def plan(self, number: int, prices: Array, *given: Array) -> tuple[Array, Array | float]:
+        """What a cohort plans to consume `(goods,)`, and to spend, of what `consumers.plan` is given."""
+        crowd, together = self.crowds.get(number), self.aggregates[number]
+        if together is not None and (summed := together.plan(prices, *given[:2])):
+            return summed
+        return crowd.plan(prices, *given) if crowd else plan(self.economy.consumers[number], prices, *given)
+
+    def order(self, number: int, *given: Array) -> Orders:
+        """What a cohort orders."""
+        crowd = self.crowds.get(number)
+        return crowd.order(*given) if crowd else order(self.economy.consumers[number], *given)
+
     def own_use(self, planned_inputs: Array, stock: Array) -> tuple[Array, Array]:
-        """What each firm keeps of its own stock for its own inputs, `(edges,)`, and the stock that is left."""
+        """What each firm keeps of its own stock for its own inputs, `(edges,)`, and from where, `(outlets,)`."""
         edges, outlets = self._own_edges, self._own_outlets
         if not edges.size:
-            return np.zeros(len(planned_inputs)), stock
+            return np.zeros(len(planned_inputs)), np.zeros(len(stock))
         own = np.minimum(planned_inputs[edges], stock[outlets])
-        kept = np.bincount(edges, own, len(planned_inputs)).astype(float, copy=False)
-        return kept, stock - np.bincount(outlets, own, len(stock))
+        places = ((edges, planned_inputs), (outlets, stock))
+        kept, given = (np.bincount(at, own, len(of)).astype(float, copy=False) for at, of in places)
+        return kept, given
 
 
 def plan_all(
     layout: Layout, state: MarketState, prices: Array, levels: Array | None = None
 ) -> tuple[Plans, list[Orders]]:
     """Everybody plans at the going prices, at `levels` `(levels,)` or levels that move before (but in the first tick);
-    consumers count on the profits the firms plan, and where there is trade in every tick their plans come with orders.
+    consumers count on the profits the firms plan and on what taxes and transfers bring them, all incomes solved
+    together, and where there is trade in every tick their plans come with orders.
     """
-    economy, user_prices = layout.economy, layout.economy.user_prices
-    first, faced = bool(state.tick == 0), user_prices.of_firms(prices)
+    economy, treasury = layout.economy, layout.treasury
+    chosen, made, levels, *of_units = _plan_firms(layout, state, prices, levels)
+    orders, profits, rates, received, revenues, kept = list[Orders](), NONE, economy.rates, NONE, NONE, NONE
+    nothing, sold = np.zeros((len(economy.consumers), len(prices))), economy.made_at(prices, made)
+    if economy.consumers:
+        profits = layout.counted_on(economy.user_prices.cash_flow(prices, sold, chosen))
+
+    def given(number: int, received: Array) -> tuple[Array, ...]:
+        """What a cohort plans with, if all cohorts `received` `(cohorts,)`."""
+        faced = economy.user_prices.consumer_prices(number, prices)
+        return prices, faced, profits, economy.terms(number, received, prices), state.accounts[number]
+
+    if treasury is not None:
+        others = treasury.fiscal.revenues(economy, rates, prices, chosen, sold, nothing)
+        received = treasury.counted_on(
+            treasury.own(prices, profits),
+            others,
+            prices,
+            rates,
+            lambda number, received: layout.plan(number, *given(number, received))[0],
+        )
+    bundles = list[tuple[Array, Array | float]]()
+    for number in range(len(economy.consumers)):
+        if layout.trade.every_tick:
+            orders.append(layout.order(number, *given(number, received)))
+            bundles.append((orders[-1].consumption, orders[-1].spending))
+        else:
+            bundles.append(layout.plan(number, *given(number, received)))
+    consumption, spending = (np.stack(part) for part in zip(*bundles, strict=True)) if bundles else (nothing, NONE)
+    if treasury is not None:
+        revenues = treasury.fiscal.revenues(economy, rates, prices, chosen, sold, consumption)
+
+        def utility(number: int) -> Array:
+            return mean_utility(economy.consumers[number], *given(number, received))
+
+        kept = treasury.kept(economy, prices, levels, revenues, consumption, utility)
+    everything = (spending, consumption, consumption.sum(axis=0), levels, *of_units, rates, revenues, received, kept)
+    return Plans(chosen, made, profits, *everything), orders
+
+
+def _plan_firms(layout: Layout, state: MarketState, prices: Array, levels: Array | None) -> tuple[Array, ...]:
+    """What firms plan: inputs `(edges,)`, outputs `(firms,)`, levels, and what a unit of these brings and takes,
+    `(levels,)` each.
+    """
+    economy, first = layout.economy, bool(state.tick == 0)
     inputs, outputs = [np.zeros(0)], [np.zeros(0)]
     moves, last_levels = levels is None and not first, state.levels if levels is None else levels
     moved, revenues, costs = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
+    faced = economy.user_prices.of_firms(prices)
     rows = zip(economy.firms, economy.edge_rows, economy.level_rows, faced, strict=True)
     for firm, edges, own, (price, input_prices) in rows:
         if firm.technology.constant_returns:
@@ -96,24 +176,7 @@ def plan_all(
             planned = traced_or_called(plans, f"a plan of {type(firm.technology).__name__}")(price, input_prices, last)
         inputs.append(planned.inputs.ravel())
         outputs.append(planned.output)
-    chosen, made, orders = np.concatenate(inputs), np.concatenate(outputs), list[Orders]()
-    at_levels = [np.concatenate(part) for part in (moved, revenues, costs)]
-    if not economy.consumers:
-        none, goods = np.zeros(0), len(prices)
-        return Plans(chosen, made, none, none, np.zeros((0, goods)), np.zeros(goods), *at_levels), orders
-    profits = layout.counted_on(user_prices.cash_flow(prices, economy.made_at(prices, made), chosen))
-    bundles: list[tuple[Array, Array | float]] = []
-    for number, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
-        faced, together = user_prices.consumer_prices(number, prices), layout.aggregates[number]
-        crowd, given = layout.crowds.get(number), (prices, faced, profits, account)
-        if layout.trade.every_tick:
-            orders.append(crowd.order(*given) if crowd else order(cohort, *given))
-            bundles.append((orders[-1].consumption, orders[-1].spending))
-        else:
-            summed = None if together is None else together.plan(prices, faced, profits)
-            bundles.append(summed or (crowd.plan(*given) if crowd else plan(cohort, *given)))
-    consumption, spending = (np.stack(part) for part in zip(*bundles, strict=True))
-    return Plans(chosen, made, profits, spending, consumption, consumption.sum(axis=0), *at_levels), orders
+    return tuple(np.concatenate(part) for part in (inputs, outputs, moved, revenues, costs))
 
 
 def settle(
@@ -125,10 +188,11 @@ def settle(
     """
     economy, trade, goods = layout.economy, layout.trade, len(prices)
     starts = state.tick == 0 and trade.start == "stocked"
-    first = state.stock
+    stock = state.stock
     if starts:
-        first = economy.made_at(prices, plans.planned_outputs) * (1.0 - layout.made_for_outside)
-    kept, stock = layout.own_use(plans.planned_inputs, first)
+        stock = economy.made_at(prices, plans.planned_outputs) * (1.0 - layout.made_for_outside)
+    kept, used_up = layout.own_use(plans.planned_inputs, stock)
+    stock = stock - used_up
     ordered = plans.planned_inputs - kept
     wanted, offered = (
         np.stack([getattr(each, side) for each in orders]) if orders else np.zeros((0, goods))
@@ -153,21 +217,26 @@ def settle(
     sold = stock * fills.sales[economy.outlet_good]
     left = (stock - sold) * (1.0 - trade.spoilage) + (made - exported)
     delivered = sold + exported
-    cash_flow = economy.user_prices.cash_flow(prices, delivered, bought)
+    received, given = wanted * fills.purchases, offered * fills.sales
+    consumption = plans.planned_consumption - wanted + received
+    # What firms keep of their own is taxed as if they sold it to themselves; without taxes that changes nothing.
+    passed = (delivered, bought) if economy.user_prices.neutral else (delivered + used_up, inputs)
+    cash_flow = economy.user_prices.cash_flow(prices, *passed)
 
-    earned = layout.by_entry(cash_flow)
+    earned, due, collected = layout.by_entry(cash_flow), NONE, NONE
+    if layout.treasury is not None:
+        collected = layout.treasury.fiscal.revenues(economy, economy.rates, prices, passed[1], passed[0], consumption)
+        own = layout.treasury.own(prices, earned) - np.sum((offered - given) * prices, axis=1)
+        due = layout.treasury.fiscal.received(own, collected, prices)
     booked = list[AccountTotals]()
     for number, (cohort, each, account) in enumerate(zip(economy.consumers, orders, state.accounts, strict=True)):
-        faced, crowd, after = (
-            economy.user_prices.consumer_prices(number, prices),
-            layout.crowds.get(number),
-            (earned, account),
-        )
+        faced, crowd = economy.user_prices.consumer_prices(number, prices), layout.crowds.get(number)
+        after = earned, economy.terms(number, due, prices), account
         if each.bundles is None and crowd:
-            booked.append(crowd.book(prices, faced, plans.planned_profits, fills, *after))
+            planned = economy.terms(number, plans.received, prices)
+            booked.append(crowd.book(prices, faced, plans.planned_profits, planned, fills, *after))
         else:
             booked.append(book(cohort, prices, faced, each.bundles or [], fills, *after))
-    received, given = wanted * fills.purchases, offered * fills.sales
     trades = Trades(
         traded=fills.traded,
         bought_fraction=fills.purchases if orders else np.zeros(0),
@@ -186,7 +255,8 @@ def settle(
         consumers_sold=given,
         consumers_unsold=offered - given,
         money=np.stack([accounts.money for accounts in booked]) if booked else np.zeros(0),
-        consumption=plans.planned_consumption - wanted + received,
+        consumption=consumption,
+        collected=collected,
         accounts_change=sum(accounts.gained for accounts in booked),
         from_outside=layout.budgets - sum(accounts.lapsed for accounts in booked),
     )
@@ -216,6 +286,7 @@ def no_trade(layout: Layout, prices: Array, plans: Plans, stock: Array) -> Trade
         consumers_unsold=nothing,
         money=np.zeros(len(nothing)),
         consumption=plans.planned_consumption,
+        collected=plans.revenues,
         accounts_change=0.0,
         from_outside=0.0,
     )

@@ -22,7 +22,8 @@ class MarketState(NamedTuple):
 
     The `prices` `(goods,)` that it quotes, the inputs planned last `(edges,)` (a guess before the first tick), the
     activity `levels` of firms of constant returns `(levels,)` as they were last, the `stock` left `(outlets,)`, what is
-    in the consumers' `accounts`, `(rows,)` for each cohort, and the `memory` of the price rule.
+    in the consumers' `accounts`, `(rows,)` for each cohort, the `rates` of taxes `(taxes,)`, of which some adjust, and
+    the `memory` of the price rule.
     """
 
     tick: int
@@ -31,6 +32,7 @@ class MarketState(NamedTuple):
     levels: Array
     stock: Array
     accounts: tuple[Array, ...]
+    rates: Array
     memory: tuple[Array, ...]
 
 
@@ -38,7 +40,8 @@ class Plans(NamedTuple):
     """What everybody intends: `planned_inputs` `(edges,)`, `planned_outputs` `(firms,)` and the `planned_profits` of
     each entry `(firm entries,)` if somebody may own them, `spending` `(cohorts,)`, `planned_consumption` `(cohorts,
     goods)` and its sum `consumers_planned` `(goods,)`. Firms of constant returns produce at `levels`, a unit of which
-    brings `unit_revenues` and takes `unit_costs`, `(levels,)` each.
+    brings `unit_revenues` and takes `unit_costs`, `(levels,)` each. Taxes at `rates` bring `revenues`, `(taxes,)` each;
+    consumers count on what cohorts `received` `(cohorts,)`, and instruments have `kept` `(instruments,)`.
     """
 
     planned_inputs: Array
@@ -50,6 +53,10 @@ class Plans(NamedTuple):
     levels: Array
     unit_revenues: Array
     unit_costs: Array
+    rates: Array
+    revenues: Array
+    received: Array
+    kept: Array
 
 
 class Trades(NamedTuple):
@@ -61,8 +68,8 @@ class Trades(NamedTuple):
     made, and `cash_flow`. `(outlets,)`: `stock` left, what is `delivered` (sold; a negative output is bought), and
     `unsold` of what was offered. `(cohorts, goods)`: `consumers_bought` and what of their orders is
     `consumers_unserved`, `consumers_sold` and what of their offers is `consumers_unsold`, `consumption`; `(cohorts,)`:
-    `money` in their accounts. Totals of consumers' money: what their accounts gained, and what the outside gave them
-    (budgets, less what lapsed).
+    `money` in their accounts; `collected` `(taxes,)`. Totals of consumers' money: what their accounts gained, and what
+    the outside gave them (budgets, less what lapsed).
     """
 
     traded: Array
@@ -83,16 +90,18 @@ class Trades(NamedTuple):
     consumers_unsold: Array
     money: Array
     consumption: Array
+    collected: Array
     accounts_change: float
     from_outside: float
 
 
 class MarketTick(NamedTuple):
-    """A tick: its number, whether plans were finite, how far markets are from clearing (`relative_excess_demand`) and
-    activities from unit profits of 0 (`relative_unit_profit`, not a number where there are none), and the larger of
-    both, the `residual`; the residual that the best choice among equally good bundles leaves (`split_gap`, not a number
-    where there is none), prices `(goods,)` quoted and next, planned demand and supply `(goods,)`, then the fields of
-    `Plans` and `Trades`.
+    """A tick: its number, whether plans were finite (and rates that adjust leave prices above 0), how far markets are
+    from clearing (`relative_excess_demand`), activities from unit profits of 0 (`relative_unit_profit`, not a number
+    where there are none) and instruments from what they should keep (`relative_kept_gap`, likewise), and the largest of
+    these, the `residual`; the residual that the best choice among equally good bundles leaves (`split_gap`, not a
+    number where there is none), prices `(goods,)` quoted and next, planned demand and supply `(goods,)`, then the
+    fields of `Plans` and `Trades`.
     """
 
     tick: int
@@ -100,6 +109,7 @@ class MarketTick(NamedTuple):
     residual: float
     relative_excess_demand: float
     relative_unit_profit: float
+    relative_kept_gap: float
     split_gap: float
     prices: Array
     next_prices: Array
@@ -114,6 +124,10 @@ class MarketTick(NamedTuple):
     levels: Array
     unit_revenues: Array
     unit_costs: Array
+    rates: Array
+    revenues: Array
+    received: Array
+    kept: Array
     traded: Array
     bought_fraction: Array
     sold_fraction: Array
@@ -132,6 +146,7 @@ class MarketTick(NamedTuple):
     consumers_unsold: Array
     money: Array
     consumption: Array
+    collected: Array
     accounts_change: float
     from_outside: float
 

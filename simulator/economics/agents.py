@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from simulator.economics.transformation import CET
 
 
+NO_DUES = np.zeros(0)
+"""What stands for dues where there are neither taxes nor transfers."""
+
+
 @dataclass(frozen=True)
 class Firm:
     """One entry of `count` firms: a technology, the goods it makes, the goods it uses (indices, in the technology's
@@ -124,10 +128,19 @@ class Consumers(Rows):
         """The sum over all consumers of `values` with a row each, or one row for all."""
         return values.sum(axis=0) * (self.count / len(values))
 
-    def income(self, prices: Array, profits: Array, account: Array | float = 0.0) -> Array:
-        """`m = max(0, p.e + shares of profits + budget + account)`, `(rows,)`."""
+    def income(self, prices: Array, profits: Array, account: Array | float = 0.0, dues: Array = NO_DUES) -> Array:
+        """`m = max(0, p.e + shares of profits + budget + account + dues)`, `(rows,)`; see `dues`."""
         income = self.own_income(prices, profits, account)
+        if len(dues):
+            income = income + self.dues(dues, self.own_income(prices, profits))
         return np.maximum(income, 0.0, out=income)
+
+    def dues(self, terms: Array, own: Array) -> Array:
+        """What taxes and transfers add to each purse beside its `own` income, `(rows,)`, by `Fiscal.terms`; a purse
+        without end passes nothing on.
+        """
+        amount, gives = terms
+        return amount - gives * (np.zeros(len(own)) if self.unlimited else own)
 
     def own_income(self, prices: Array, profits: Array, account: Array | float = 0.0) -> Array:
         """`p.e + shares of profits + budget + account`, `(rows,)`, before taxes and transfers."""

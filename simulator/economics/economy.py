@@ -18,7 +18,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from simulator.economics.agents import Consumers, Firm
+from simulator.economics.agents import NO_DUES, Consumers, Firm
 from simulator.economics.firm_layout import Indices
 from simulator.economics.fiscal import Fiscal
 from simulator.economics.fiscal_slopes import due_slopes, kept, market_slopes
@@ -247,6 +247,12 @@ class Economy(PlanSlopes):
         return plans._replace(
             received=received, due=self.fiscal.due(np.stack(owns), received, revenues, prices), revenues=revenues
         )
+
+    def terms(self, number: int, received: Array, prices: Array) -> Array:
+        """What taxes and transfers do to purses of a cohort, `Fiscal.terms`; none where there are neither."""
+        if self.fiscal is None:
+            return NO_DUES
+        return self.fiscal.terms(number, self.consumers[number].count, received, prices)
 
     def _dues(self, number: int, received: Array, prices: Array, own: Array) -> Array:
         """What taxes and transfers add to purses of a cohort."""

@@ -19,6 +19,7 @@ import numpy as np
 from simulator.economics.firm_layout import FirmLayout, Indices, sum_by
 from simulator.economics.forms import Array
 from simulator.economics.user_prices import PriceFactors
+from simulator.formulas.searches import array_search
 
 if TYPE_CHECKING:
     from simulator.economics.agents import Consumers
@@ -251,15 +252,31 @@ class Fiscal:
     @cached_property
     def _multiplier(self) -> Array:
         """What comes of a unit that cohorts receive, passed on again and again, `(cohorts, cohorts)`."""
-        return np.asarray(np.linalg.inv(np.eye(self.cohorts) - self.passed), dtype=float)
+        return _multiplied(self.passed)
+
+    @cached_property
+    def relayed(self) -> Array:
+        """What each cohort receives of a unit of revenue of each tax, passed on again and again, `(cohorts, taxes)`."""
+        return self._multiplier @ self.to.T if self.transfers else self.to.T
 
     def dues(self, number: int, cohort: Consumers, own: Array, received: Array, prices: Array) -> Array:
         """What taxes and transfers add to each purse of a cohort beside its `own` income, `(rows,)`, of what all
         cohorts `received` `(cohorts,)`.
         """
+        return cohort.dues(self.terms(number, cohort.count, received, prices), own)
+
+    def terms(self, number: int, count: int, received: Array, prices: Array) -> Array:
+        """The same in two numbers, `(2,)`: what is added to the purse of each of a cohort of so many, and which part of
+        its own income it passes on.
+        """
         gives, (goods, money) = self.gives[number], self.owed
-        each = (1.0 - gives) * received[number] - (goods[number] @ prices + money[number])
-        return each / cohort.count - gives * np.where(np.isfinite(own), own, 0.0)
+        amount = (1.0 - gives) * received[number] - (goods[number] @ prices + money[number])
+        return np.stack([amount / count, gives])
+
+
+@array_search("what is passed on and on")
+def _multiplied(passed: Array) -> Array:
+    return np.asarray(np.linalg.inv(np.eye(len(passed)) - passed), dtype=float)
 
 
 def _flows(places: list[Indices]) -> Flows:

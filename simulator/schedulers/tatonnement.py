@@ -88,7 +88,10 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         stock = np.zeros(len(economy.outlet_good))
         accounts = tuple(np.zeros(cohort.size) for cohort in economy.consumers)
         levels = first_levels(economy)
-        return MarketState(0, prices, economy.first_guess(), levels, stock, accounts, self.rule.start(prices=prices))
+        treasury = self._known(economy).layout.treasury
+        rates = economy.rates if treasury is None else treasury.start()
+        begun = (economy.first_guess(), levels, stock, accounts, rates, self.rule.start(prices=prices))
+        return MarketState(0, prices, *begun)
 
     def step(self, economy: Economy, state: MarketState) -> tuple[MarketState, MarketTick]:
         layout, in_floats, *_, last = self._known(economy)
@@ -177,11 +180,13 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     def _tick(self, layout: Layout, state: MarketState) -> tuple[MarketState, MarketTick, list[Orders]]:
         """A tick in arrays, or in what is traced to write it in floats: plan, add up, trade and produce, reprice."""
-        economy, prices = layout.economy, state.prices
+        layout, prices = layout.at_rates(state.rates), state.prices
+        economy, treasury = layout.economy, layout.treasury
         plans, orders = plan_all(layout, state, prices)
         demand, supply = economy.totals(prices, plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
         excess_demand, scale = demand - supply, np.maximum(demand, supply)
-        finite = bool(np.isfinite(prices @ scale))
+        rates = plans.rates if treasury is None else treasury.moved(plans.rates, plans.kept)
+        finite = bool(np.isfinite(prices @ scale)) and (rates is plans.rates or layout.bears(rates))
         if self.trade.every_tick and finite:
             trades, accounts = settle(layout, state, prices, plans, orders)
         else:
@@ -197,9 +202,13 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             at_levels = (plans.unit_revenues, plans.unit_costs, plans.levels)
             profit = unit_profit_residuals(*at_levels, prices @ scale).max().item()
             residual = np.maximum(excess, profit).item()
-        numbers = (state.tick, finite, residual, excess, profit, math.nan)
+        gap = math.nan
+        if treasury is not None and len(plans.kept):
+            gap = treasury.gaps(plans.kept).max().item()
+            residual = np.maximum(residual, gap).item()
+        numbers = (state.tick, finite, residual, excess, profit, gap, math.nan)
         tick = MarketTick(*numbers, prices, next_prices, demand, supply, *plans, *trades)
-        quantities = (plans.planned_inputs, plans.levels, trades.stock, accounts)
+        quantities = (plans.planned_inputs, plans.levels, trades.stock, accounts, rates)
         after = MarketState(state.tick + 1, next_prices, *quantities, memory)
         return after, tick, orders
 
@@ -250,7 +259,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         planned = self._bundles(now)
         return [
             replace(cohort, fills=fills, bundles=planned.get(number))
-            for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits))
+            for number, cohort in enumerate(_cohorts(economy, before, tick.prices, tick.planned_profits, tick.received))
         ]
 
     def position(self, now: Market) -> Position:
@@ -359,18 +368,19 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         made = economy.made_at(prices, plans.planned_outputs)
         layout = self._known(economy).layout
         profits = layout.counted_on(economy.user_prices.cash_flow(prices, made, plans.planned_inputs))
-        incomes = _incomes(economy, state, prices, profits)
+        incomes = _incomes(economy, state, prices, profits, plans.received)
         quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
         at_levels = (plans.levels, plans.unit_revenues, plans.unit_costs)
         totals = economy.totals(prices, plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
-        return economy.jacobian(MarketPlans(prices, *totals, *quantities, *at_levels))
+        taxed = (plans.received, plans.received, plans.revenues)
+        return economy.jacobian(MarketPlans(prices, *totals, *quantities, *at_levels, *taxed))
 
     def _choose(self, economy: Economy, state: MarketState, tick: MarketTick) -> tuple[MarketTick, Bundles]:
         """Where demand is a set, markets clear if some of its elements would clear them: the auctioneer chooses those.
 
         Where trade goes on in every tick it is only said how well they would clear; what is done is left as it is.
         """
-        incomes = _incomes(economy, state, tick.prices, tick.planned_profits)
+        incomes = _incomes(economy, state, tick.prices, tick.planned_profits, tick.received)
         edges, split = self._best_split(economy, tick, incomes)
         if split is None or split.gap > self.tolerance:
             return tick, {}
@@ -405,12 +415,17 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         return edges, clearing_split(tick.prices, others, tick.supply, edges, self.rule.free)
 
 
-def _incomes(economy: Economy, state: MarketState, prices: Array, profits: Array) -> tuple[Array, ...]:
+def _incomes(economy: Economy, state: MarketState, *counted_on: Array) -> tuple[Array, ...]:
     """Income planned with, `(rows,)` for each cohort."""
-    return tuple(cohort.income for cohort in _cohorts(economy, state, prices, profits))
+    return tuple(cohort.income for cohort in _cohorts(economy, state, *counted_on))
 
 
-def _cohorts(economy: Economy, state: MarketState, prices: Array, profits: Array) -> Iterator[CohortTick]:
-    """Each cohort as it plans at `prices` `(goods,)`, counting on `profits` `(firm entries,)`."""
+def _cohorts(
+    economy: Economy, state: MarketState, prices: Array, profits: Array, received: Array
+) -> Iterator[CohortTick]:
+    """Each cohort as it plans at `prices` `(goods,)`, counting on `profits` `(firm entries,)` and on what all cohorts
+    `received` `(cohorts,)`.
+    """
     for place, (cohort, account) in enumerate(zip(economy.consumers, state.accounts, strict=True)):
-        yield CohortTick(cohort, prices, economy.user_prices.consumer_prices(place, prices), profits, account)
+        faced, dues = economy.user_prices.consumer_prices(place, prices), economy.terms(place, received, prices)
+        yield CohortTick(cohort, prices, faced, profits, account, dues)
