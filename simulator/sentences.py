@@ -118,6 +118,7 @@ MARKET = (
         "others_clear", "Every market whose price may move clears: relative excess demand is at most {others:.2g}"
     ),
     Sentence("no_profits", "No activity earns or loses what counts: relative unit profit is at most {unit_profit:.2g}"),
+    Sentence("keeps", "Rates of taxes keep what they should, to {kept:.2g}"),
     Sentence("split_clears", "A split of spending on equally good goods clears every market, to {split:.2g}"),
     Sentence("any_price_clears", "There is no relative price of one good: every price clears", lambda f: f.lone_good),
     Sentence("free", "More {free:names} is offered than anybody wants, even for next to nothing"),
@@ -127,6 +128,7 @@ MARKET = (
     Sentence("some_rest", "Some of {some_rest:names} make nothing: a unit costs them more than it brings"),
     Sentence("infinite", "The price of {infinite:names} runs to infinity"),
     Sentence("endless", "The level of {endless:names} runs to infinity"),
+    Sentence("untenable", "The rate of {untenable} runs away: after {rate:.3g} it would be {next_rate:.3g}"),
     Sentence("numberless", "The price of {numberless:names} is no longer a number"),
     Sentence("floored", "The price of {floored:names} is at its floor"),
     Sentence("unlimited", "No finite plan exists at these prices: unlimited {unlimited:names}"),
@@ -151,6 +153,9 @@ MARKET = (
     Sentence("no_source", "Nobody makes, owns or supplies {sourceless:names}"),
     Sentence("earning", "Firm {earning} still earns {margin:percent} a unit"),
     Sentence("losing", "Firm {losing} still loses {margin:percent} a unit"),
+    Sentence(
+        "adjusts", "The rate of {adjusts}, {rate:.4g} by now, has yet to keep {target:.6g}: it keeps {has_kept:.6g}"
+    ),
     Sentence("held_short", "At {held_at} supply of {held_short} falls short of demand by {held_by:percent}"),
     Sentence("held_left", "At {held_at} demand for {held_left} falls short of supply by {held_by:percent}"),
     Sentence("buyers", "Who wants {held_short} buys less than planned: {rationed:names}"),

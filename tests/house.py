@@ -48,6 +48,7 @@ ROOMS = {
     "simulator.economics.linear": "Linear",
     "simulator.economics.links": "Links",
     "simulator.economics.user_markets": "UserMarkets",
+    "simulator.economics.fiscal": "Fiscal Instrument Kept Tax Transfer",
     "simulator.economics.user_prices": "PriceFactors",
     "simulator.economics.constant_returns": "ConstantReturns",
     "simulator.economics.nests": "Nest calibrated",

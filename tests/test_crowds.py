@@ -103,15 +103,21 @@ def same(ones: Any, others: Any, **options: Any) -> None:
         np.testing.assert_allclose(one, other, **({"rtol": 1e-12, "atol": 1e-13} | options))
 
 
-def everything(crowd: Crowd | None, cohort: Consumers, prices: np.ndarray) -> tuple[tuple[Any, ...], ...]:
+NO_DUES, DUES = np.zeros(0), np.array([0.05, 0.3])
+"""What taxes and transfers add to each purse: an amount, less a part of its own income."""
+
+
+def everything(
+    crowd: Crowd | None, cohort: Consumers, prices: np.ndarray, dues: np.ndarray = NO_DUES
+) -> tuple[tuple[Any, ...], ...]:
     """What is planned, ordered and booked, by a crowd or in arrays."""
-    given = (prices, prices * [1.0, 1.2, 1.0], PROFITS, between(-0.2, 0.2))
+    given = (prices, prices * [1.0, 1.2, 1.0], PROFITS, dues, between(-0.2, 0.2))
+    *faced, account = given
+    after = (CASH_FLOW, 1.1 * dues, account)
     if crowd is not None:
-        *faced, account = given
-        return crowd.plan(*given), crowd.order(*given)[:4], crowd.book(*faced, FILLS, CASH_FLOW, account)
+        return crowd.plan(*given), crowd.order(*given)[:4], crowd.book(*faced, FILLS, *after)
     ordered = order(cohort, *given)
-    prices, faced, _, account = given
-    booked = book(cohort, prices, faced, ordered.bundles or [], FILLS, CASH_FLOW, account)
+    booked = book(cohort, *given[:2], ordered.bundles or [], FILLS, *after)
     return plan(cohort, *given), ordered[:4], booked
 
 
@@ -124,10 +130,11 @@ QUICK = ("cobb_douglas", "ces", "stone_geary")
 )
 def test_a_crowd_does_what_arrays_do(name: str, request: pytest.FixtureRequest) -> None:
     cohort = COHORTS[name]()
-    expected = everything(None, cohort, PRICES)
+    expected = [everything(None, cohort, PRICES, dues) for dues in (NO_DUES, DUES)]
     request.getfixturevalue("machine_code")
-    for one, other in zip(everything(Crowd(cohort), cohort, PRICES), expected, strict=True):
-        same(one, other)
+    for dues, those in zip((NO_DUES, DUES), expected, strict=True):
+        for one, other in zip(everything(Crowd(cohort), cohort, PRICES, dues), those, strict=True):
+            same(one, other)
 
 
 @pytest.mark.parametrize("name", ["cobb_douglas", "ces"])
@@ -238,5 +245,5 @@ def test_more_goods_than_a_loop_is_fast_with_are_refused(goods: int, trades: boo
     crowd = Crowd(
         Consumers("people", Homothetic(CobbDouglas(shares)), 2 * shares, np.zeros(1), np.zeros((1, 0)), COUNT)
     )
-    why = crowd.refusal(np.ones(goods), np.ones(goods), np.zeros(0), trades=trades)
+    why = crowd.refusal(np.ones(goods), np.ones(goods), np.zeros(0), NO_DUES, trades=trades)
     assert why == ("102 numbers of an agent are read, written and summed, more than 100" if refused else None)

@@ -96,6 +96,17 @@ CASES = {
     "MARKET resting": Case(
         {"resting": ["mill"]}, {"resting": []}, "A unit of mill costs more than it brings, and none is made"
     ),
+    "MARKET keeps": Case({"kept": 3e-7}, {"kept": math.nan}, "Rates of taxes keep what they should, to 3e-07"),
+    "MARKET untenable": Case(
+        {"untenable": "carbon", "rate": -0.96, "next_rate": -1.04},
+        {"untenable": None},
+        "The rate of carbon runs away: after -0.96 it would be -1.04",
+    ),
+    "MARKET adjusts": Case(
+        {"adjusts": "carbon", "rate": 0.123456, "target": 2.0, "has_kept": 1.98765},
+        {"adjusts": None},
+        "The rate of carbon, 0.1235 by now, has yet to keep 2: it keeps 1.98765",
+    ),
     "MARKET endless": Case({"endless": ["mill"]}, {"endless": []}, "The level of mill runs to infinity"),
     "MARKET earning": Case({"earning": "mill", "margin": 0.03}, {"earning": None}, "Firm mill still earns 3 % a unit"),
     "MARKET losing": Case({"losing": "mill", "margin": 0.03}, {"losing": None}, "Firm mill still loses 3 % a unit"),

@@ -15,9 +15,11 @@ from tests.economies import TUPPERWARE_FIRMS
 from tests.house import (
     Conservation,
     Economy,
+    Fiscal,
     Market,
     Merit,
     PriceFactors,
+    Tax,
     Ticks,
     ViewOptions,
     find,
@@ -59,7 +61,25 @@ def wedged(data: dict[str, Any], seed: int) -> Economy:
     widths = [len(firm.inputs) for firm in economy.firms]
     edges = np.repeat(firms[0], widths) * np.concatenate([1.0 + 0.1 * np.arange(width) for width in widths])
     cohorts = stream.uniform(1, 1.5, (len(economy.consumers), len(economy.goods)))
-    return replace(economy, price_factors=PriceFactors(edges, firms[1], cohorts))
+    return taxed(economy, PriceFactors(edges, firms[1], cohorts))
+
+
+def taxed(economy: Economy, factors: PriceFactors) -> Economy:
+    """The economy in which taxes, whose revenue leaves, are why everybody faces prices times these factors."""
+    nobody, cells, none = np.zeros(len(economy.consumers)), np.argwhere(factors.cohorts), np.zeros(0, dtype=np.intp)
+    purchases = np.zeros((0, 2), dtype=np.intp)
+    taxes = [
+        *(
+            Tax("input", factor - 1.0, nobody, np.array([at]), none, purchases)
+            for at, factor in enumerate(factors.edges)
+        ),
+        *(
+            Tax("output", 1.0 - factor, nobody, none, np.array([at]), purchases)
+            for at, factor in enumerate(factors.outlets)
+        ),
+        *(Tax("purchase", factors.cohorts[*cell] - 1.0, nobody, none, none, cell[None]) for cell in cells),
+    ]
+    return economy.taxed(Fiscal(len(economy.goods), len(economy.consumers), tuple(taxes)))
 
 
 def after_a_tick(economy: Economy, data: dict[str, Any], prices: np.ndarray, **changes: Any) -> Market:
@@ -138,8 +158,7 @@ def test_at_an_equilibrium_sellers_are_paid_what_users_bid(seed: int) -> None:
 def test_the_tick_in_floats_knows_other_prices() -> None:
     scenario = load({"goods": ["natgas", "ethylene", "polyethylene", "tupperware"], "outside": {"tupperware": 4},
                      "supply": {"natgas": 1}, "firms": TUPPERWARE_FIRMS})  # fmt: skip
-    factors = PriceFactors(np.full(3, 1.5), np.ones(3), np.ones((0, 4)))
-    economy = replace(scenario.economy, price_factors=factors)
+    economy = taxed(scenario.economy, PriceFactors(np.full(3, 1.5), np.ones(3), np.ones((0, 4))))
     model = market_of(scenario)
     floats, arrays = (
         Market(replace(model.scheduler, engine=engine), economy, model.state.prices) for engine in ("floats", "arrays")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from simulator.economics.agents import NO_DUES, Consumers
+from simulator.economics.agents import Consumers
 from simulator.economics.allocation import Worth, worth
 from simulator.economics.forms import Array
 from simulator.economics.rows import over_blocks, scratch, sum_up, zeros
@@ -123,17 +123,17 @@ def mean_utility(
         part, some = block
         income = some.income(prices, profits, account[part], dues)
         bundle, spent = (_asked(some, question, faced, income) for question in ("demand", "spending"))
-        return some.utility.utility(bundle, spent).sum()
+        return _asked(some, "utility", bundle, spent).sum()
 
     return sum_up(over_blocks(consumers.blocks, of)) / consumers.size
 
 
-def _asked(some: Consumers, question: str, faced: Array, income: Array) -> Array:
-    """What a taste answers at the prices `faced` `(goods,)` and an `income` `(rows,)`: one operation if it cannot be
+def _asked(some: Consumers, question: str, *given: Array) -> Array:
+    """What a taste answers, as at the prices faced `(goods,)` and an income `(rows,)`: one operation if it cannot be
     traced.
     """
     utility = some.utility
-    return traced_or_called(getattr(utility, question), f"a plan of {type(utility).__name__}")(faced, income)
+    return traced_or_called(getattr(utility, question), f"a plan of {type(utility).__name__}")(*given)
 
 
 def book(
@@ -201,7 +201,7 @@ class CohortTick:
     faced: Array
     profits: Array
     account: Array
-    dues: Array = NO_DUES
+    dues: Array
     fills: Fills | None = None
     bundles: Sequence[Array] | None = None
 

@@ -44,16 +44,16 @@ class Layout:
 
     def at_rates(self, rates: Array) -> Layout:
         """The layout of the economy at `rates` `(taxes,)`: itself where none adjusts."""
-        fiscal = self.economy.fiscal
-        if fiscal is None or not len(fiscal.adjusting):
+        economy = self.economy.in_force(rates)
+        if economy is self.economy:
             return self
         there = copy(self)
-        there.economy = self.economy.at_rates(rates[fiscal.adjusting])
+        there.economy = economy
         return there
 
     def bears(self, rates: Array) -> bool:
         """Whether everybody still faces prices above 0 and below all bounds at `rates` `(taxes,)`."""
-        factors = self.at_rates(rates).economy.price_factors
+        factors = self.economy.in_force(rates).price_factors
         ends = [each for each in factors or () if each.size]
         return all(bool((np.min(each) > 0) & (np.max(each) < BOUND)) for each in ends)
 
@@ -115,7 +115,7 @@ def plan_all(
     together, and where there is trade in every tick their plans come with orders.
     """
     economy, treasury = layout.economy, layout.treasury
-    chosen, made, levels, *of_units = _plan_firms(layout, state, prices, levels)
+    chosen, made, levels, unit_revenues, unit_costs = _plan_firms(layout, state, prices, levels)
     orders, profits, rates, received, revenues, kept = list[Orders](), NONE, economy.rates, NONE, NONE, NONE
     nothing, sold = np.zeros((len(economy.consumers), len(prices))), economy.made_at(prices, made)
     if economy.consumers:
@@ -150,8 +150,9 @@ def plan_all(
             return mean_utility(economy.consumers[number], *given(number, received))
 
         kept = treasury.kept(economy, prices, levels, revenues, consumption, utility)
-    everything = (spending, consumption, consumption.sum(axis=0), levels, *of_units, rates, revenues, received, kept)
-    return Plans(chosen, made, profits, *everything), orders
+    consumed = (spending, consumption, consumption.sum(axis=0))
+    at_levels, taxed = (levels, unit_revenues, unit_costs), (rates, revenues, received, kept)
+    return Plans(chosen, made, profits, *consumed, *at_levels, *taxed), orders
 
 
 def _plan_firms(layout: Layout, state: MarketState, prices: Array, levels: Array | None) -> tuple[Array, ...]:

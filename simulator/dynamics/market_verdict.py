@@ -105,6 +105,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         cleared = {
             "others" if held_off.any() else "excess_demand": tick.relative_excess_demand,
             "unit_profit": tick.relative_unit_profit,
+            "kept": tick.relative_kept_gap,
             **self._untraded(market),
         }
         return Verdict("cleared", cleared, self._held_details(market, held_off))
@@ -177,8 +178,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         ticks = STILL_TICKS + self.rule.wait
         recent = prices[-ticks:]
         stands = len(recent) == ticks and np.all(np.abs(recent - recent[-1]) <= STILL * np.abs(recent[-1]))
-        # At prices that stand still a level that earns or loses goes on moving.
-        if stands and not market.tick.relative_unit_profit > self.tolerance:
+        # At prices that stand still a level that earns or loses goes on moving, and so does a rate.
+        moves = market.tick.relative_unit_profit > self.tolerance or market.tick.relative_kept_gap > self.tolerance
+        if stands and not moves:
             return Verdict("settled_off_equilibrium", {"still": ticks, **amiss[0]}, amiss[1:])
         path = self._log_prices(market.economy)
         cycle = find_cycle(path, self.tolerance)
@@ -275,6 +277,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             for good, price, plan in zip(goods, prices, plans.tolist(), strict=True)
             if not (math.isfinite(plan) and math.isfinite(price * plan))
         ]
+        if not unlimited and (untenable := _untenable(market)):
+            return untenable
         floored = [goods[good] for good in np.flatnonzero(self._at_bottom(market))]
         return {"floored": floored, "unlimited": unlimited, "overflow": not unlimited}
 
@@ -296,6 +300,8 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
             return [_worst_market(market, self.rule.free)]
         if tick.relative_unit_profit > self.tolerance:
             return [_worst_activity(market)]
+        if tick.relative_kept_gap > self.tolerance:
+            return [_worst_instrument(market)]
         ahead = _longest(self._displacements(market, tick.prices))
         if ahead > self.tolerance:
             carried = float(np.abs(tick.money).sum())
@@ -321,7 +327,9 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         guess = np.where(np.isfinite(market.tick.planned_inputs), market.tick.planned_inputs, 1.0)
         unknowns = self._unknowns(market)
         with np.errstate(all="ignore"):
-            plans = market.economy.balance(prices, guess, market.tick.levels)
+            fiscal = market.economy.fiscal
+            rates = None if fiscal is None else market.tick.rates[fiscal.adjusting]
+            plans = market.economy.balance(prices, guess, market.tick.levels, None, rates)
             return unknowns.ahead(plans, self.tolerance)[unknowns.prices.where]
 
     def _unknowns(self, market: Market) -> Unknowns:
@@ -358,6 +366,33 @@ def _worst_activity(market: Market) -> Facts:
         "earning" if gaps[worst] > 0 else "losing": market.economy.level_names[worst],
         "margin": abs(margins[worst]),
     }
+
+
+def _worst_instrument(market: Market) -> Facts:
+    """The tax whose instrument is farthest from keeping what it should, its rate, and by how much."""
+    fiscal = market.economy.fiscal
+    assert fiscal is not None
+    targets = np.array([each.target for each in fiscal.instruments])
+    gaps = np.abs(market.tick.kept - targets) / np.abs(targets)
+    worst = int(np.argmax(gaps))
+    tax = int(fiscal.adjusting[worst])
+    kept = {"has_kept": float(market.tick.kept[worst]), "target": float(targets[worst])}
+    return {"adjusts": fiscal.taxes[tax].name, "rate": float(market.tick.rates[tax]), **kept}
+
+
+def _untenable(market: Market) -> Facts:
+    """The tax whose rate has run to where somebody would not face prices above 0, its rate and the next."""
+    fiscal, rates = market.economy.fiscal, np.asarray(market.after.rates)
+    factors = market.economy.in_force(rates).price_factors
+    if fiscal is None or factors is None:
+        return {}
+    for number in fiscal.adjusting.tolist():
+        tax = fiscal.taxes[number]
+        flows = (factors.edges[tax.edges], factors.outlets[tax.outlets], factors.cohorts[tuple(tax.purchases.T)])
+        if not all(((each > 0) & (each < BOUND)).all() for each in flows):
+            rate = float(market.tick.rates[number])
+            return {"untenable": tax.name, "rate": rate, "next_rate": float(rates[number])}
+    return {}
 
 
 def _in_arrays(now: Market) -> Market:

@@ -26,7 +26,7 @@ def walras_residual(economy: Economy, ticks: Ticks) -> Array:
     accounts this is Walras's law `p.z = 0`. At goods with an outside price the outside fills the gap and pays for
     it.
     """
-    prices, outside = ticks.prices, economy.is_outside
+    prices, outside, economy = ticks.prices, economy.is_outside, economy.in_force(ticks.rates)
     inputs, sold, users = (
         ticks.planned_inputs,
         economy.made_at(ticks.prices, ticks.planned_outputs),
@@ -34,10 +34,9 @@ def walras_residual(economy: Economy, ticks: Ticks) -> Array:
     )
     net_supply = economy.total_supply + economy.over_outlets(sold) - economy.over_edges(inputs)
     profits = np.sum(sold * users.outlet_prices(prices), axis=-1) - np.sum(inputs * users.input_prices(prices), axis=-1)
-    revenue = users.revenue(prices, inputs, sold, ticks.planned_consumption)
     filled = np.sum(np.where(outside, prices * (ticks.consumers_planned - net_supply), 0.0), axis=-1)
     value = np.sum(prices * (ticks.demand - ticks.supply), axis=-1) + filled
-    planned = ticks.spending.sum(axis=-1) - profits - revenue - prices @ economy.total_supply
+    planned = ticks.spending.sum(axis=-1) - profits - ticks.revenues.sum(axis=-1) - prices @ economy.total_supply
     worth = np.sum(prices * np.maximum(ticks.demand, ticks.supply), axis=-1)
     return np.divide(np.abs(value - planned), worth, out=np.zeros(len(worth)), where=worth > 0)
 
@@ -54,7 +53,7 @@ class Conservation:
 
     FIELDS: ClassVar = (
         *("prices", "bought", "consumers_bought", "supply_sold", "delivered", "consumers_sold", "cash_flow"),
-        *("from_outside", "accounts_change", "money"),
+        *("from_outside", "accounts_change", "money", "collected"),
     )
     """What it looks at of a tick."""
 
@@ -74,8 +73,10 @@ class Conservation:
             + ticks.cash_flow @ unowned
             - ticks.from_outside
         )
-        revenue = economy.user_prices.revenue(prices, ticks.bought, ticks.delivered, ticks.consumers_bought)
-        money = ticks.accounts_change + outside_money + revenue
+        money = ticks.accounts_change + outside_money
+        if economy.fiscal is not None:
+            # The rest of the revenue is somebody's income.
+            money = money + ticks.collected @ (1.0 - economy.fiscal.to.sum(axis=1))
         imbalance = np.concatenate([np.where(outside, 0.0, bought - sold), money[:, None]], axis=1)
         paid = np.sum(prices * (np.abs(bought) + np.abs(sold)), axis=1, keepdims=True) / 2.0
         turnover = np.concatenate([np.where(bought != 0.0, bought, sold), paid], axis=1)

@@ -47,7 +47,8 @@ class Treasury:
 
     def own(self, prices: Array, profits: Array) -> Array:
         """What all members of each cohort have of their own, `(cohorts,)`, with `profits` `(firm entries,)`."""
-        return np.stack([goods @ prices + shares @ profits + budget for goods, shares, budget in self._owned])
+        found = [goods @ prices + shares @ profits + budget for goods, shares, budget in self._owned]
+        return np.stack(found) if found else np.zeros(0)
 
     def counted_on(
         self, own: Array, others: Array, prices: Array, rates: Array, bought: Callable[[int, Array], Array]

@@ -85,6 +85,10 @@ class Economy(PlanSlopes):
         vars(there).update(rates=rates, price_factors=factors, user_prices=UserPrices(there, factors))
         return there
 
+    def in_force(self, rates: Array) -> Economy:
+        """The economy at the `rates` of all taxes in a tick, `(..., taxes)`."""
+        return self if self.fiscal is None else self.at_rates(rates[..., self.fiscal.adjusting])
+
     @cached_property
     def owned(self) -> Array:
         """The share of each firm entry's profit that somebody owns, `(firm entries,)`."""

@@ -88,7 +88,7 @@ class StoneGeary(Taste):
         """What a bundle has beyond subsistence, `(n, goods)`, and which bundles lack some of it, `(n,)`."""
         beyond = quantities - self.subsistence
         lacks = (beyond <= 0) & (self.subsistence > 0)
-        return np.maximum(beyond, 0.0), np.any(lacks, axis=-1)
+        return np.maximum(beyond, 0.0), np.logical_or.reduce(lacks, axis=-1)
 
     def utility(self, quantities: Array, paid: Array) -> Array:
         starves = (quantities < self.subsistence).any(axis=-1)

@@ -1,11 +1,11 @@
 """The prices that users face, given the market's: the one place that knows what comes between a buyer and a seller.
 
 A firm pays for each input, and gets for each unit of each of its goods, the market's price times a factor; so does a
-consumer for what it buys. Where nothing comes between them (and no scenario can say otherwise yet) all factors are 1.
+consumer for what it buys. Where nothing comes between them all factors are 1.
 The prices faced are thus linear in the market's, `q = A p`, and `A'` carries quantities back: the gradient of a firm's
 profit in market prices is `A'` of what it makes less `A'` of what it uses (Hotelling). What users pay beyond what
-makers get is revenue, `q.x - p.x`. What agents keep of their own in a tick with trade changes no hands, and no factor
-is laid on it there; a planner, and firms that bid, know no factors.
+makers get is revenue, `q.x - p.x`. What agents keep of their own in a tick with trade is taxed as if they sold it to
+themselves; a planner, and firms that bid, know no factors.
 """
 
 from __future__ import annotations
@@ -151,18 +151,6 @@ class UserPrices:
         if self._factors is not None:
             sold, used = sold * self._factors.outlets, used * self._factors.edges
         return layout.over_outlets(sold) - layout.over_edges(used)
-
-    def revenue(self, prices: Array, inputs: Array, sold: Array, bought: Array) -> Array | float:
-        """What users pay beyond what makers get, `(...)`, for `inputs` `(..., edges)`, what firms have `sold`
-        `(..., outlets)` and consumers `bought` `(..., cohorts, goods)` at market prices `(..., goods)`.
-        """
-        if self._factors is None:
-            return 0.0
-        layout, factors = self._layout, self._factors
-        on_inputs = (inputs * (factors.edges - 1.0) * prices[..., layout.edge_good]).sum(axis=-1)
-        on_outputs = (sold * (1.0 - factors.outlets) * prices[..., layout.outlet_good]).sum(axis=-1)
-        on_purchases = (bought * (factors.cohorts - 1.0) * prices[..., None, :]).sum(axis=(-1, -2))
-        return on_inputs + on_outputs + on_purchases
 
     def to_sellers(self, values: Array) -> Array:
         """Of what a unit is worth at each edge, `(..., edges)`, what comes to its seller."""

@@ -30,7 +30,7 @@ BLOCK = 256
 SURE = 1e-6
 """Displacements worked out along the axis are taken for larger than the tolerance if they are by this part of it."""
 
-RESIDUALS = ("residual", "relative_excess_demand", "relative_unit_profit")
+RESIDUALS = ("residual", "relative_excess_demand", "relative_unit_profit", "relative_kept_gap")
 """Fields of a tick that are numbers of a run alone."""
 
 Places = tuple[tuple[Place, ...], ...]
@@ -189,7 +189,9 @@ class SideBySideRuns:
         """
         ticks, numbers = self._likes[self.regime]
         rule = self.rules[0].rule
-        if before.levels.size:
+        # With levels, or rates that adjust, more than prices has a way to go.
+        fiscal = self._economy(0).fiscal
+        if before.levels.size or (fiscal is not None and len(fiscal.adjusting)):
             unknown = np.zeros(len(at), dtype=bool)
             return unknown, unknown
         free, prices = rule.free, np.asarray(before.prices)
