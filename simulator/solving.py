@@ -14,15 +14,19 @@ import numpy as np
 
 from simulator.economics.ties import set_valued
 from simulator.errors import RunFolderError
+from simulator.records.checkpoint import packed
+from simulator.records.folder import INPUTS, SCENARIO
 from simulator.records.market_facts import objective
 from simulator.records.planned import planner_lines, planner_record
 from simulator.records.report import plain, versions
 from simulator.records.solution import solution_lines, solution_records, solution_table, solved
 from simulator.records.table import Table
+from simulator.records.welfare import Standings, solved_standings
 from simulator.references.equilibrium import STARTS, Search, search
 from simulator.references.rationing import FixPriceEquilibrium, fix_price_equilibria
 from simulator.scenario import NOTHING, Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
+from simulator.schedulers.scheduler import flatten
 from simulator.schedulers.table import plans
 from simulator.sentences import SOLVED, said
 from simulator.threads import one_thread
@@ -30,8 +34,8 @@ from simulator.threads import one_thread
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE, SUMMARY = "equilibria.csv", "summary.json"
-OURS = frozenset({TABLE, SUMMARY})
+TABLE, SUMMARY, STANDINGS = "equilibria.csv", "summary.json", "standings.npz"
+OURS = frozenset({TABLE, SUMMARY, STANDINGS, SCENARIO, INPUTS})
 """The files of a solved scenario."""
 
 
@@ -42,13 +46,15 @@ class UnsolvableError(ValueError):
 @dataclass(frozen=True)
 class Solution:
     """The equilibria of a scenario: `summary`, the rows of equilibria.csv as a `table`, and whether these were found
-    that the scenario expects, or any at all.
+    that the scenario expects, or any at all; the `scenario`, and how its consumers stand in each.
     """
 
     name: str
     summary: dict[str, Any]
     table: Table = field(repr=False)
     as_expected: bool
+    scenario: Scenario = field(repr=False)
+    standings: tuple[Standings, ...] = field(repr=False)
 
     @cached_property
     def equilibria(self) -> pd.DataFrame:
@@ -74,12 +80,21 @@ class Solution:
         return "\n\n".join(parts)
 
     def write(self, folder: Path) -> None:
-        """Write equilibria.csv and summary.json into a folder. Raises `RunFolderError` where that cannot be done."""
+        """Write equilibria.csv and summary.json into a folder, and what another is compared with by: the scenario with
+        copies of the files it reads, and how consumers stand. Raises `RunFolderError` where that cannot be done.
+        """
         texts = {TABLE: self.table.header + "".join(self.table.lines()), SUMMARY: as_json(self.summary)}
+        texts[SCENARIO] = self.scenario.text
+        numbered = enumerate(self.standings, 1)
+        arrays = {f"{number}.{name}": each for number, at in numbered for name, each in flatten(at).items()}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in texts.items():
                 (folder / name).write_bytes(text.encode())
+            (folder / STANDINGS).write_bytes(packed(arrays, {}))
+            for name, place in self.scenario.inputs.items():
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_bytes(place.read_bytes())
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise RunFolderError(f"{error.filename or folder}: cannot be written: {reason}") from error
@@ -153,7 +168,8 @@ def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solut
         "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
         "versions": versions("arrays"),
     }
-    return Solution(scenario.name, plain(summary), solution_table(each), as_expected)
+    standings = tuple(solved_standings(economy, one.found) for one in each)
+    return Solution(scenario.name, plain(summary), solution_table(each), as_expected, scenario, standings)
 
 
 def check_planned(scenario: Scenario) -> None:

@@ -62,6 +62,7 @@ ROOMS = {
     "simulator.economics.transformation": "CET",
     "simulator.economics.ties": "bought clearing_split set_valued ties",
     "simulator.economics.utility": "Homothetic",
+    "simulator.welfare": "compared_solved with_worth",
     "simulator.economics.welfare": "Standing money_metric same_taste standing variations",
     "simulator.errors": "Problem RunFolderError ScenarioError",
     "simulator.formulas.concavity": "judge",

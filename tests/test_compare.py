@@ -329,7 +329,14 @@ def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
         write_comparison(found, tmp_path / folder, ("png", "svg", "pdf"))
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
-    assert set(one) == {"measures.csv", "prices.csv", "comparison.png", "comparison.svg", "comparison.pdf"}
+    assert set(one) == {
+        "measures.csv",
+        "prices.csv",
+        "welfare.csv",
+        "comparison.png",
+        "comparison.svg",
+        "comparison.pdf",
+    }
     assert imread(tmp_path / "one" / "comparison.png").shape[:2] == (900, 1600)
 
 

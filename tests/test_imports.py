@@ -55,6 +55,7 @@ FRONT_MODULES = (
     "curves",
     "jobs",
     "options",
+    "welfare",
 )
 FRONT = {"simulator", *(f"simulator.{name}" for name in FRONT_MODULES)}
 DOORS = ("simulator", "simulator.cli", "simulator.run", "simulator.scenario")

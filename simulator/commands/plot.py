@@ -97,28 +97,43 @@ def compare(
     as_json: AsJson = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a comparison that exists.")] = False,
 ) -> None:
-    """Hold finished runs against each other: outcome, ticks, gaps, and prices on one scale.
+    """Hold finished runs, or solved scenarios, against each other, and what the others are worth to consumers beside
+    the first.
 
-    Prints a table and writes measures.csv, prices.csv and a figure to outputs/compare/. Reads the runs' CSVs and
-    summaries alone. Prices are counted in money where all runs do, else in a good whose price is held fixed, else by
-    the sum of price times quantity; the table says which.
+    Prints a table and writes CSVs, and of runs a figure, to outputs/compare/. Of runs: outcome, ticks, gaps, and prices
+    on one scale. Of scenarios that simulator solve has solved: what differs in prices, levels, incomes and utilities of
+    their equilibria. Reads nothing but what is in the folders. Prices of runs are
+    counted in money where all runs do, else in a good whose price is held fixed, else by the sum of price times
+    quantity; the table says which.
     """
     chosen = figure_formats(formats)
     from shutil import get_terminal_size
 
     from simulator.figures import comparison as comparing
     from simulator.figures.comparison_folder import OURS, is_comparison, write_comparison
+    from simulator.figures.comparison_solved import is_solved
     from simulator.records.folder import check_vacant
+    from simulator.welfare import compared_solved, with_worth
 
     check_folder(out)
     check_vacant(out, "comparison", OURS, overwrite=overwrite)
     folders = run_folders(runs)
     for folder in filter(is_comparison, folders):
         terminal.complain(f"{folder}: left out, a comparison and no run")
-    comparison = comparing.compare([folder for folder in folders if not is_comparison(folder)], numeraire)
+    folders = [folder for folder in folders if not is_comparison(folder)]
+    solved = [folder for folder in folders if is_solved(folder)]
+    if solved and len(solved) < len(folders):
+        stranger = next(folder for folder in folders if folder not in solved)
+        refuse(f"{stranger}: found no solved scenario, as {solved[0]} is; expected runs, or solved scenarios alone")
+    width = get_terminal_size().columns
+    if solved:
+        comparison = compared_solved(folders, numeraire)
+        text = comparison.lines(width)
+    else:
+        comparison = with_worth(comparing.compare(folders, numeraire), folders)
+        text = comparing.lines(comparison, width)
     files = write_comparison(comparison, out, () if no_plots else chosen)
     if as_json:
         terminal.print_json(comparison.data())
     else:
-        width = get_terminal_size().columns
-        terminal.say("\n".join([*comparing.lines(comparison, width), "", *(f"  {file}" for file in files)]))
+        terminal.say("\n".join([*text, "", *(f"  {file}" for file in files)]))

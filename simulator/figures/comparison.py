@@ -19,12 +19,13 @@ import pandas as pd
 from simulator.errors import RunFolderError
 from simulator.figures.frames import Floats, fixed_prices, is_there, largest, left_out, summary_number
 from simulator.figures.run_measures import MEASURES, RunMeasures, measures_of, read_run_measures
+from simulator.figures.worth import FILE, Worth, worth_csv, worth_lines
 from simulator.sentences import COMPARED, COMPARED_PRICES, said
 
 PRINTED = [name for name in MEASURES if name != "scale"]
 FILES = ("trajectory.csv", "ticks.csv", "summary.json")
-WRITTEN = ("measures.csv", "prices.csv")
-"""The CSVs of a comparison."""
+WRITTEN = ("measures.csv", "prices.csv", FILE)
+"""The CSVs of a comparison of runs."""
 MOST_GOODS = 12
 """Goods whose prices are printed; all are written."""
 
@@ -41,11 +42,14 @@ class Scale(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several runs, the goods that all of them price, and the scale on which those prices are compared."""
+    """Several runs, the goods that all of them price, the scale on which those prices are compared, and what the others
+    are `worth` to consumers beside the first.
+    """
 
     runs: tuple[RunMeasures, ...]
     goods: tuple[str, ...]
     scale: Scale
+    worth: tuple[Worth, ...] = ()
 
     def path(self, run: int, good: str) -> Floats:
         """A run's price of a good on the common scale at every recorded tick; not a number where the scale is lost."""
@@ -81,7 +85,8 @@ class Comparison:
             {"run": run.label, **measures, "prices": dict(zip(self.goods, map(_plain, last.tolist()), strict=True))}
             for run, measures, last in zip(self.runs, self.measures, self.last, strict=True)
         ]
-        return {"finding": finding(self), "prices": price_finding(self), "price_scale": self.scale.words, "runs": runs}
+        found = {"finding": finding(self), "prices": price_finding(self), "price_scale": self.scale.words}
+        return {**found, "runs": runs, "welfare": [one.data for one in self.worth]}
 
     def csvs(self) -> dict[str, str]:
         """The comparison as CSV texts by file name: a row per run, and a row per run and good."""
@@ -92,6 +97,7 @@ class Comparison:
             for good, price in zip(self.goods, last.tolist(), strict=True)
         ]
         texts = _csv(["run", *MEASURES], by_run), _csv(["run", "good", "price", "recorded_price"], by_good)
+        texts = (*texts, worth_csv(self.worth))
         return dict(zip(WRITTEN, texts, strict=True))
 
 
@@ -203,14 +209,19 @@ def lines(comparison: Comparison, width: int) -> list[str]:
     text = [f"{finding(comparison)}.", f"{price_finding(comparison)}.", f"Price scale: {comparison.scale.words}."]
     if len(goods) < len(comparison.goods):
         text.append(f"Shown: {len(goods)} of {len(comparison.goods)} goods, those that differ most; all in prices.csv.")
+    return [*text, *blocks(rows, width), *worth_lines(comparison.worth, comparison.runs[0].label, width)]
+
+
+def blocks(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """A table, the first row its heading, in as many blocks of columns as fit into `width` letters."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    blocks: list[list[int]] = []
+    parts, text = list[list[int]](), list[str]()
     for column in range(1, len(widths)):
-        if not blocks or widths[0] + sum(widths[place] + 2 for place in [*blocks[-1], column]) > width:
-            blocks.append([])
-        blocks[-1].append(column)
-    for block in blocks:
-        cells = [[row[0].ljust(widths[0]), *(row[place].rjust(widths[place]) for place in block)] for row in rows]
+        if not parts or widths[0] + sum(widths[place] + 2 for place in [*parts[-1], column]) > width:
+            parts.append([])
+        parts[-1].append(column)
+    for part in parts:
+        cells = [[row[0].ljust(widths[0]), *(row[place].rjust(widths[place]) for place in part)] for row in rows]
         text += ["", *("  ".join(line).rstrip() for line in cells)]
     return text
 
