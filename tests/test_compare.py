@@ -394,7 +394,7 @@ def test_json_says_the_same_as_the_files(call: Called) -> None:
     said = json.loads(out)
     assert said["price_scale"] == "food = 1"
     assert [run["prices"]["food"] for run in said["runs"]] == [1, 1]
-    assert {path.name for path in Path("c").iterdir()} == {"measures.csv", "prices.csv"}
+    assert {path.name for path in Path("c").iterdir()} == {"measures.csv", "prices.csv", "welfare.csv"}
     with Path("c/measures.csv").open() as file:
         for row, run in zip(csv.DictReader(file), said["runs"], strict=True):
             assert {key: "" if run[key] is None else str(run[key]) for key in row} == row
@@ -410,7 +410,12 @@ def test_a_comparison_is_replaced_on_request_and_nothing_else_ever_is(call: Call
     )
     assert {path: path.read_bytes() for path in Path("outputs/compare").iterdir()} == before
     assert call("fast", "slow", "--overwrite")[0] == 0
-    assert {path.name for path in Path("outputs/compare").iterdir()} == {"measures.csv", "prices.csv", "comparison.png"}
+    assert {path.name for path in Path("outputs/compare").iterdir()} == {
+        "measures.csv",
+        "prices.csv",
+        "welfare.csv",
+        "comparison.png",
+    }
     for place in ("slow", "slow/summary.json", "."):
         code, _, error = call("fast", "slow", "--overwrite", "--out", place)
         assert (code, len(error.splitlines())) == (2, 1)
