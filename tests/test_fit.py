@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks.fits import ByDifferences
-from simulator import Fit, ScenarioError, fit, load
+from simulator import Fit, ScenarioError, fit, load, solve
+from tests.economies import TAXED
 from tests.house import (
     FitModel,
     RunFolderError,
@@ -501,7 +502,7 @@ REFUSED = [
     ),
     (
         {"free": "{consumers.c0.budget: {start: -1}}"},
-        "study.yaml:4:8: free.consumers.c0.budget: found -1.0; expected a number of at least 0",
+        "study.yaml:4:8: free.consumers.c0.budget: found -1, and budgets of -1 in all: money that leaves",
     ),
     (
         {"free": "{consumers.c0.endowment.x: {}}"},
@@ -656,3 +657,18 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(RunFolderError, match="found a f"):
             fit(STUDIES / "harvests.yaml", out=out)
     assert [each.name for each in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_rates_of_taxes_and_shares_of_transfers_are_found(tmp_path: Path) -> None:
+    """Of prices alone, beside activity levels and what incomes receive."""
+    tax = {**TAXED["taxes"][0], "to": "state"}
+    gift = {"from": "rich", "to": "poor", "share": 0.2}
+    scenario = {**TAXED, "name": "taxed", "taxes": [tax], "transfers": [gift]}
+    prices = solve(scenario).equilibria.query("kind == 'price'")
+    data = rows(*(cell for row in prices.itertuples() for cell in (f"price.{row.name}", row.value)))
+    free = {
+        "taxes.capital_tax.rate": {"start": 0.1, "bounds": [0, 2]},
+        "transfers.0.share": {"start": 0.05, "bounds": [0, 1]},
+    }
+    found = fit(written(tmp_path, data, free, scenario=scenario))
+    assert list(estimates(found).values()) == pytest.approx([0.5, 0.2], rel=1e-9)

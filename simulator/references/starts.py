@@ -21,11 +21,12 @@ def everywhere(unknowns: Unknowns, starts: list[Array], many: int, seed: int) ->
 
     Quasi-random logarithms are the multiples of square roots of primes, modulo 1 (Kronecker), shifted by the seed.
     """
-    lowest, ray = 1e-6 * np.max(starts[0]), unknowns.relative_only and unknowns.economy.bounds is None
+    prices = starts[0][: len(unknowns.economy.goods)]
+    lowest, ray = 1e-6 * np.max(prices), unknowns.relative_only and unknowns.economy.bounds is None
     # What is fixed stays as it is: who takes waste is paid for it.
-    given = np.where(unknowns.fixed, starts[0], np.maximum(starts[0], lowest))
+    given = np.where(unknowns.fixed, prices, np.maximum(prices, lowest))
     goods, bounded = len(unknowns.economy.goods), unknowns.bounded
-    first = unknowns.beginning(np.ones(len(starts[0])) if ray else given)[:bounded]
+    first = unknowns.beginning(np.ones(len(prices)) if ray else given)[:bounded]
     free, relative = (unknowns.free | unknowns.level_free | ray)[:bounded], np.arange(bounded) < goods
     # Levels are about 1.
     level = np.where(relative, np.exp(np.mean(np.log(np.abs(first[relative])))), 1.0)
