@@ -81,8 +81,11 @@ def test_revenue_is_the_rate_times_the_base_of_each() -> None:
         rtol=1e-15,
     )
     # Users pay as much more than makers get.
-    paid = economy.user_prices.revenue(prices, inputs, sold, bought)
-    np.testing.assert_allclose(revenues.sum(), paid, rtol=1e-14)
+    faced = economy.user_prices
+    more = inputs @ (faced.input_prices(prices) - prices[economy.edge_good])
+    more += sold @ (prices[economy.outlet_good] - faced.outlet_prices(prices))
+    more += sum((faced.consumer_prices(number, prices) - prices) @ each for number, each in enumerate(bought))
+    np.testing.assert_allclose(revenues.sum(), more, rtol=1e-14)
 
 
 def test_who_receives_what_is_as_written() -> None:
