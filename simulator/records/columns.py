@@ -300,6 +300,46 @@ SOLVED_KINDS = {
     "index": "without a name: sign of det(-J), +1 or -1; empty where it is not known",
 }
 """What `kind` may be in equilibria.csv."""
+_EQUILIBRIUM, _MOVED = (
+    {"equilibrium": "its number"},
+    {"kind": "what moves", "name": "of which good, firm or consumer"},
+)
+_RESOLVED = (
+    Column("resolved", "that of the derivative", "the same by differences of equilibria that are solved again"),
+    Column("agrees", NUMBER, "1 if the two agree to 1e-5 of it, or to 1e-9 as elasticities, else 0", whole=True),
+)
+DERIVED = Sheet(
+    {**_EQUILIBRIUM, "parameter": "the path of the number that changes", **_MOVED},
+    (
+        Column("derivative", "that of the kind per unit of the parameter", "d value / d parameter"),
+        Column("elasticity", NUMBER, "d ln value / d ln parameter; empty where either is 0, and of the objective"),
+        *_RESOLVED,
+        Column("domar_weight", NUMBER, "of a firm's productivity: its sales over all incomes; else empty"),
+    ),
+)
+"""The CSV of derivatives of equilibria, derivatives.csv."""
+DERIVED_TWICE = Sheet(
+    {**_EQUILIBRIUM, "parameter": "the path of a number", "by": "the path of the other, or the same", **_MOVED},
+    (
+        Column("derivative", "that of the kind per unit of both", "d2 value / d parameter d by"),
+        Column(
+            "elasticity_slope",
+            NUMBER,
+            "d2 ln value / d ln parameter d ln by: how the elasticity by the one moves with the other; empty where that is",
+        ),
+        *_RESOLVED,
+    ),
+)
+"""That of second derivatives, second_derivatives.csv."""
+DERIVED_KINDS = {
+    "price": "of GOOD; where only relative prices matter and none is fixed, the sum of all stays",
+    "level": "of FIRM with constant returns, as in equilibria.csv",
+    "profit": "of FIRM with decreasing returns",
+    "income": "of CONSUMER; of a cohort the mean",
+    "utility": "of CONSUMER; of a cohort the mean",
+    "objective": "without a name: value of net sales to the outside, and everybody's utility in money at given worths",
+}
+"""What `kind` may be in derivatives.csv."""
 SOLVED_SUMMARY = {
     "name": "the scenario's name",
     "sentence": "what was found",
@@ -312,6 +352,7 @@ SOLVED_SUMMARY = {
     "found": "each equilibrium: residual, certificate, index, stability, starts that led there, and values by kind and "
     "name",
     "planner": "the planner's optimum: value, multipliers and levels, their ranges, and the market beside it",
+    "derivatives": "by which parameters, how many rows are flagged, and the equilibria without derivatives",
     "seed": "the seed of the starts",
     "scenario_sha256": "checksum of the scenario as resolved",
     "versions": "of Python and libraries",

@@ -40,10 +40,16 @@ def apply_settings(document: Document, settings: Mapping[str, object]) -> None:
         document.faults.extend(Fault(path, message) for message in complaints)
 
 
+def reached(document: Document, dotted: str) -> Steps | str:
+    """The steps of a dotted path, with the places of entries in lists, or what is wrong with it."""
+    found = _reach(Language(document), deepcopy(document.data), dotted)
+    return found if isinstance(found, str) else found[1]
+
+
 def place_of(document: Document, dotted: str) -> Steps | None:
-    """The steps of a dotted path, with the places of entries in lists; None where there is no such path."""
-    reached = _reach(Language(document), deepcopy(document.data), dotted)
-    return None if isinstance(reached, str) else reached[1]
+    """The same; None where there is no such path."""
+    place = reached(document, dotted)
+    return None if isinstance(place, str) else place
 
 
 def steps_of(document: Document, dotted: str) -> Steps:

@@ -50,6 +50,16 @@ class Variation:
         """Whether a value is a number in the place of one that need not be whole."""
         return shape(value) == NUMBER and isinstance(self._whole.document.at(self._place(path)), float)
 
+    @property
+    def document(self) -> Document:
+        """The scenario as resolved, as it was read."""
+        return self._whole.document
+
+    @property
+    def scale(self) -> float:
+        """The size of what there is in it: the middle one of its supplies and endowments."""
+        return self._known.scale
+
     @cached_property
     def _whole(self) -> Loaded:
         base = self.scenario

@@ -7,7 +7,6 @@ them best is taken out.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from simulator.errors import ScenarioError
 from simulator.references.equilibrium import newton, search
 from simulator.references.implicit import STEP, Side, Sides, beside
 from simulator.scenario import Scenario
-from simulator.scenario.document import leading
+from simulator.scenario.beside import groups_of, own_of, side_of
 from simulator.scenario.variation import Variation
 from simulator.studies.fit_study import Case, FitStudy
 from simulator.studies.observed import observable
@@ -35,32 +34,14 @@ class Point(NamedTuple):
     gaps: Array
 
 
-class Own(NamedTuple):
-    """What is an entry's own matter: the entry of firms or consumers, and the path within it."""
-
-    room: str
-    number: int
-    path: str
-
-    @property
-    def taste(self) -> bool:
-        """Whether it is the entry's taste."""
-        return self.room == "consumers" and self.path.startswith("utility.")
-
-    @property
-    def amount(self) -> bool:
-        """Whether it is an amount that consumers have: no taste and no firm depends on it."""
-        return self.room == "consumers" and self.path.partition(".")[0] in ("endowment", "budget")
-
-
 class FitModel:
     """`ln model - ln value` of every observation of a study, `(observations,)`, as a function of coordinates."""
 
     def __init__(self, study: FitStudy) -> None:
         self.study, varied, start = study, Variation(study.scenario), study.free.settings(study.free.start)
         self._varied = {case.name: Variation(varied.at({**case.changes, **start})) for case in study.cases}
-        self._owns = [_own(study.scenario, path) for path in study.free.paths]
-        self._groups = _groups(self._owns)
+        self._owns = [own_of(study.scenario, path) for path in study.free.paths]
+        self._groups = groups_of(self._owns)
         self.weights = np.array([each.weight for each in study.observed])
         self._targets = np.log([each.value for each in study.observed])
 
@@ -171,7 +152,7 @@ class FitModel:
                 found |= {each: self._at_the_end(u, each, case, here) for each in group}
                 continue
             for each in group:
-                below, above = (_side(here, other, self._owns[each]) for other in made[key])
+                below, above = (side_of(here, other, self._owns[each]) for other in made[key])
                 found[each] = Sides(below, above, 2.0 * STEP)
         return [found[each] for each in range(len(u))]
 
@@ -187,49 +168,17 @@ class FitModel:
             moved = u.copy()
             moved[coordinate] += step
             try:
-                pair.append(_side(here, self.scenario(moved, case)))
+                pair.append(side_of(here, self.scenario(moved, case)))
                 width += STEP
             except ScenarioError:
-                pair.append(_side(here, here))
+                pair.append(side_of(here, here))
         return Sides(pair[0], pair[1], width)
-
-
-def _own(scenario: Scenario, path: str) -> Own | None:
-    """The entry of firms or consumers whose own matter a path is; None where it concerns others as well."""
-    room, _, rest = path.partition(".")
-    entries = {"firms": scenario.economy.firms, "consumers": scenario.economy.consumers}.get(room, ())
-    names = [each.name for each in entries]
-    name = leading(rest, names)
-    within = "" if name is None else rest[len(name) + 1 :]
-    return None if name is None or within.startswith("owns") else Own(room, names.index(name), within)
 
 
 def _is_amount(scenario: Scenario, path: str) -> bool:
     """Whether a path leads to an amount of what there is."""
-    own = _own(scenario, path)
+    own = own_of(scenario, path)
     return path.startswith("supply.") if own is None else own.amount
-
-
-def _groups(owns: list[Own | None]) -> list[list[int]]:
-    """Coordinates in groups in which each entry is there once, and none that concerns others."""
-    groups: list[list[int]] = []
-    entries = [own and own[:2] for own in owns]
-    for place, entry in enumerate(entries):
-        free = (group for group in groups if entry is not None and not {None, entry} & {entries[at] for at in group})
-        group = next(free, None)
-        if group is None:
-            groups.append(group := [])
-        group.append(place)
-    return groups
-
-
-def _side(here: Scenario, moved: Scenario, own: Own | None = None) -> Side:
-    """What of a scenario that has moved is there when one entry alone has, or its taste, or all."""
-    if own is None:
-        return Side(moved.rule.unknowns(moved.economy), moved.initial_prices)
-    entries, other = list(getattr(here.economy, own.room)), getattr(moved.economy, own.room)[own.number]
-    entries[own.number] = replace(entries[own.number], utility=other.utility) if own.taste else other
-    return Side(here.rule.unknowns(replace(here.economy, **{own.room: tuple(entries)})), here.initial_prices)
 
 
 def _logarithms(case: Case, scenario: Scenario, side: Side | None, plans: MarketPlans) -> Array:
