@@ -230,10 +230,10 @@ def rule_table(which: str) -> str:
 
 def csv(name: str) -> str:
     """The columns of a CSV."""
-    from simulator.records.columns import SOLVED
+    from simulator.records.columns import SOLVED_TABLES
     from simulator.schedulers.table import all_tables
 
-    sheet = {**all_tables(), "equilibria": SOLVED}[name]
+    sheet = {**all_tables(), **SOLVED_TABLES}[name]
     first = f"A row for each {', '.join(f'`{key}`' for key in sheet.keys)}."
     keys = [(f"`{key}`", "", meaning) for key, meaning in sheet.keys.items()]
     cells = [(f"`{column.name}`", column.unit, column.meaning) for column in sheet.columns]

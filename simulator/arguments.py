@@ -97,6 +97,16 @@ def told_by_options(options: Container[str] = ()) -> Generator[None]:
         raise ScenarioError(map(place, error.problems)) from None
 
 
+@contextmanager
+def told_at(option: str, where: str) -> Generator[None]:
+    """What is wrong in a place that only Python knows is said to be at an option."""
+    try:
+        yield
+    except ScenarioError as error:
+        problems = (replace(each, where=option) if each.where == where else each for each in error.problems)
+        raise ScenarioError(problems) from None
+
+
 def _scenario_meant(path: str) -> str | None:
     """The scenario file that a path which is none probably means: of a run, or one of a like name close by."""
     place = Path(path)

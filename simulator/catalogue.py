@@ -147,23 +147,24 @@ def behaviours() -> list[Section]:
 
 
 def columns() -> list[Section]:
-    from simulator.records.columns import SOLVED, SOLVED_KINDS, SOLVED_SUMMARY, SUMMARY
+    from simulator.records.columns import DERIVED_KINDS, SOLVED_KINDS, SOLVED_SUMMARY, SOLVED_TABLES, SUMMARY
     from simulator.schedulers.table import all_tables
 
+    solved = {f"solve: {name}": sheet for name, sheet in SOLVED_TABLES.items()}
     files = [
         Section(
             f"{name}.csv",
             {**keys, **{column.name: column.meaning for column in columns}},
             facts={column.name: {"unit": column.unit} for column in columns},
         )
-        for name, (keys, columns) in {**all_tables(), "solve: equilibria": SOLVED}.items()
+        for name, (keys, columns) in {**all_tables(), **solved}.items()
     ]
-    *of_runs, solved = files
     return [
-        *of_runs,
+        *files[: -len(solved)],
         Section("summary.json", SUMMARY),
-        solved,
+        *files[-len(solved) :],
         Section("solve: kinds in equilibria.csv", SOLVED_KINDS),
+        Section("solve: kinds in derivatives.csv", DERIVED_KINDS),
         Section("solve: summary.json", SOLVED_SUMMARY),
     ]
 

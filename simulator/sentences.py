@@ -372,6 +372,23 @@ SOLVED = (
 )
 """What is said of the equilibria of a scenario."""
 
+DERIVED = (
+    Sentence(
+        "flagged",
+        "* {flagged} of {counted} derivatives are off what solving again gives: something is about to be used or made "
+        "no more, or a bound is near, where derivatives on both sides differ",
+        lambda f: f.flagged > 0,
+    ),
+    Sentence(
+        "unsolved",
+        "* beside {unsolved} of {counted} derivatives no equilibrium was found: there may be none",
+        lambda f: f.unsolved > 0,
+    ),
+    Sentence("nothing_moves", "no derivatives: no competitive equilibrium was found", lambda f: f.equilibria == 0),
+    Sentence("without", "no derivatives at equilibrium {without:names}: it is one of a continuum, or at a fold"),
+)
+"""What is said of derivatives of equilibria."""
+
 PERTURBED = (
     Sentence(
         "bound_only",

@@ -29,13 +29,14 @@ from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.schedulers.scheduler import flatten
 from simulator.schedulers.table import plans
 from simulator.sentences import SOLVED, said
+from simulator.statics import DERIVED, DERIVED_TWICE, NoDerivativeError, Statics
 from simulator.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE, SUMMARY, STANDINGS = "equilibria.csv", "summary.json", "standings.npz"
-OURS = frozenset({TABLE, SUMMARY, STANDINGS, SCENARIO, INPUTS})
+OURS = frozenset({TABLE, SUMMARY, STANDINGS, SCENARIO, INPUTS, DERIVED, DERIVED_TWICE})
 """The files of a solved scenario."""
 
 
@@ -46,7 +47,8 @@ class UnsolvableError(ValueError):
 @dataclass(frozen=True)
 class Solution:
     """The equilibria of a scenario: `summary`, the rows of equilibria.csv as a `table`, and whether these were found
-    that the scenario expects, or any at all; the `scenario`, and how its consumers stand in each.
+    that the scenario expects, or any at all; the `scenario`, and how its consumers stand in each. With derivatives
+    their tables by file (`derived`) and their `text`, part by part.
     """
 
     name: str
@@ -55,11 +57,23 @@ class Solution:
     as_expected: bool
     scenario: Scenario = field(repr=False)
     standings: tuple[Standings, ...] = field(repr=False)
+    derived: Mapping[str, Table] = field(default_factory=dict[str, Table], repr=False)
+    text: Sequence[str] = field(default=(), repr=False)
 
     @cached_property
     def equilibria(self) -> pd.DataFrame:
         """equilibria.csv: `equilibrium`, `kind`, `name`, `value` and `residual`."""
         return self.table.frame()
+
+    @cached_property
+    def derivatives(self) -> pd.DataFrame:
+        """derivatives.csv, if derivatives were asked for."""
+        return self.derived[DERIVED].frame()
+
+    @cached_property
+    def second_derivatives(self) -> pd.DataFrame:
+        """second_derivatives.csv, if they were."""
+        return self.derived[DERIVED_TWICE].frame()
 
     @cached_property
     def prices(self) -> pd.DataFrame:
@@ -77,14 +91,17 @@ class Solution:
         parts += ["\n".join(solution_lines(record)) for record in self.summary["found"]]
         if self.summary["planner"] is not None:
             parts.append("\n".join(planner_lines(self.summary["planner"])))
+        parts += self.text
         return "\n\n".join(parts)
 
     def write(self, folder: Path) -> None:
-        """Write equilibria.csv and summary.json into a folder, and what another is compared with by: the scenario with
-        copies of the files it reads, and how consumers stand. Raises `RunFolderError` where that cannot be done.
+        """Write equilibria.csv and summary.json into a folder, derivatives if there are any, and what another is
+        compared with by: the scenario with copies of the files it reads, and how consumers stand. Raises
+        `RunFolderError` where that cannot be done.
         """
-        texts = {TABLE: self.table.header + "".join(self.table.lines()), SUMMARY: as_json(self.summary)}
-        texts[SCENARIO] = self.scenario.text
+        tables = {TABLE: self.table, **self.derived}
+        texts = {name: table.header + "".join(table.lines()) for name, table in tables.items()}
+        texts |= {SUMMARY: as_json(self.summary), SCENARIO: self.scenario.text}
         numbered = enumerate(self.standings, 1)
         arrays = {f"{number}.{name}": each for number, at in numbered for name, each in flatten(at).items()}
         try:
@@ -110,34 +127,52 @@ def solve(
     *,
     starts: int = STARTS,
     planner: bool = False,
+    derivatives: Sequence[str] = (),
+    second: bool = False,
+    check: bool = True,
     seed: int | None = None,
     settings: Mapping[str, object] = NOTHING,
     plugins: Plugins = NO_PLUGINS,
 ) -> Solution:
     """Find the equilibria of a scenario (a YAML file, plain data, or a loaded `Scenario`) from so many `starts`, with
-    the optimum of a `planner`'s linear programme beside them if that is asked for.
+    the optimum of a `planner`'s linear programme beside them if that is asked for, and their `derivatives` by the
+    numbers at some paths, `second` ones too. `check` solves again beside each of these.
 
-    `settings` and `plugins` as in `simulate`. Raises `ScenarioError` if the scenario is refused, `UnsolvableError`
-    where nobody plans in it, or no linear programme tells what is best.
+    `settings` and `plugins` as in `simulate`. Raises `ScenarioError` if the scenario or a path is refused,
+    `UnsolvableError` where nobody plans in it, no linear programme tells what is best, or there are no derivatives.
     """
     if starts < 1:
         raise ValueError(f"found {starts} starts; expected 1 or more")
+    if second and not derivatives:
+        raise ValueError("found second derivatives by nothing; expected derivatives=[PATH]")
     changes = {**settings, **({} if seed is None else {"run.seed": seed})}
     if isinstance(source, Scenario):
         kinds = source.plugins.joined_by(plugins)
         scenario = load(source.resolved, settings=changes, inputs=source.inputs, plugins=kinds) if changes else source
     else:
         scenario = load(source, settings=changes, plugins=plugins)
-    return solution(scenario, starts, planner=planner)
+    return solution(scenario, starts, planner=planner, derivatives=derivatives, second=second, check=check)
 
 
-def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solution:
+def solution(
+    scenario: Scenario,
+    starts: int,
+    *,
+    planner: bool = False,
+    derivatives: Sequence[str] = (),
+    second: bool = False,
+    check: bool = True,
+) -> Solution:
     """The equilibria of a loaded scenario."""
     check_planned(scenario)
     economy, markets, where = scenario.economy, scenario.markets, scenario.path or scenario.name
     if set_valued(economy) and economy.fiscal is not None:
         found = f"{where}: found linear tastes beside taxes or transfers, whose equilibria are not looked for"
         raise UnsolvableError(f"{found}; expected smooth tastes, such as ces; did you mean simulator run {where}?")
+    try:
+        statics = Statics(scenario, tuple(derivatives), second=second, check=check) if derivatives else None
+    except NoDerivativeError as reason:
+        raise UnsolvableError(f"{where}: {reason}") from None
     optimum = None
     if planner:
         from simulator.references.planner_program import NoProgramError
@@ -150,6 +185,7 @@ def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solut
     with one_thread():
         found = search(economy, scenario.rule, [scenario.initial_prices], many=starts, seed=scenario.run.seed)
         fix_price = fix_price_equilibria(economy, scenario.rule, [scenario.initial_prices]) if found.held else []
+        told = None if statics is None else statics.told(statics.of(found.equilibria))
     each = solved(economy, markets, found.equilibria, fix_price)
     count, expected = len(each), scenario.expected_equilibria
     as_expected = count in expected if expected else count > 0
@@ -164,12 +200,14 @@ def solution(scenario: Scenario, starts: int, *, planner: bool = False) -> Solut
         "expect": list(expected),
         "found": solution_records(economy, markets, each),
         "planner": None if optimum is None else planner_record(economy, optimum, found.equilibria),
+        "derivatives": None if told is None else told.facts,
         "seed": scenario.run.seed,
         "scenario_sha256": hashlib.sha256(scenario.text.encode()).hexdigest(),
         "versions": versions("arrays"),
     }
     standings = tuple(solved_standings(economy, one.found) for one in each)
-    return Solution(scenario.name, plain(summary), solution_table(each), as_expected, scenario, standings)
+    known = scenario.name, plain(summary), solution_table(each), as_expected, scenario, standings
+    return Solution(*known) if told is None else Solution(*known, told.tables, told.text)
 
 
 def check_planned(scenario: Scenario) -> None:

@@ -31,7 +31,7 @@ ORDER = (
     {"finished"},
     {"threads"},
     {"simulation"},
-    {"trial"},
+    {"statics", "trial"},
     {"run", "solving"},
     {"tune"},
     {"figures"},

@@ -466,6 +466,23 @@ CASES = {
         {"given_up": True}, {"given_up": False}, "the search was ended early, so that there may be others"
     ),
     "SOLVED not_as_expected": Case({"expected": "1 or 3"}, {"expected": None}, "expected 1 or 3"),
+    "DERIVED flagged": Case(
+        {"flagged": 2, "counted": 30},
+        {"flagged": 0},
+        "* 2 of 30 derivatives are off what solving again gives: something is about to be used or made no more, or a "
+        "bound is near, where derivatives on both sides differ",
+    ),
+    "DERIVED unsolved": Case(
+        {"unsolved": 2, "counted": 30},
+        {"unsolved": 0},
+        "* beside 2 of 30 derivatives no equilibrium was found: there may be none",
+    ),
+    "DERIVED nothing_moves": Case(
+        {"equilibria": 0}, {"equilibria": 1}, "no derivatives: no competitive equilibrium was found"
+    ),
+    "DERIVED without": Case(
+        {"without": ["2"]}, {"without": []}, "no derivatives at equilibrium 2: it is one of a continuum, or at a fold"
+    ),
     "PERTURBED bound_only": Case(
         {"bound": 3.5, "amplification": 3.0},
         {"bound": 3.0},

@@ -325,18 +325,22 @@ DERIVED_TWICE = Sheet(
         Column(
             "elasticity_slope",
             NUMBER,
-            "d2 ln value / d ln parameter d ln by: how the elasticity by the one moves with the other; empty where that is",
+            "d2 ln value / d ln parameter d ln by: how the elasticity by the one moves with the other",
         ),
         *_RESOLVED,
     ),
 )
 """That of second derivatives, second_derivatives.csv."""
+SOLVED_TABLES = {"equilibria": SOLVED, "derivatives": DERIVED, "second_derivatives": DERIVED_TWICE}
+"""Every CSV of a solved scenario."""
 DERIVED_KINDS = {
     "price": "of GOOD; where only relative prices matter and none is fixed, the sum of all stays",
     "level": "of FIRM with constant returns, as in equilibria.csv",
     "profit": "of FIRM with decreasing returns",
     "income": "of CONSUMER; of a cohort the mean",
     "utility": "of CONSUMER; of a cohort the mean",
+    "revenue": "of TAX",
+    "rate": "of TAX, if it adjusts",
     "objective": "without a name: value of net sales to the outside, and everybody's utility in money at given worths",
 }
 """What `kind` may be in derivatives.csv."""
@@ -352,7 +356,7 @@ SOLVED_SUMMARY = {
     "found": "each equilibrium: residual, certificate, index, stability, starts that led there, and values by kind and "
     "name",
     "planner": "the planner's optimum: value, multipliers and levels, their ranges, and the market beside it",
-    "derivatives": "by which parameters, how many rows are flagged, and the equilibria without derivatives",
+    "derivatives": "of derivatives: by what, in which prices, how many are counted, flagged, unsolved; equilibria without",
     "seed": "the seed of the starts",
     "scenario_sha256": "checksum of the scenario as resolved",
     "versions": "of Python and libraries",

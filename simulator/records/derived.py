@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from simulator.records.columns import DERIVED, DERIVED_TWICE, Sheet
 from simulator.records.report import lined_up
 from simulator.records.table import Table, names
+from simulator.sentences import DERIVED as SAID
+from simulator.sentences import said
 
 if TYPE_CHECKING:
     from simulator.economics.forms import Array
@@ -18,6 +20,36 @@ if TYPE_CHECKING:
 
 AGREE, ROUNDING = 1e-5, 1e-9
 """Derivatives agree if they differ by this part of the larger, or as elasticities by no more than rounding makes."""
+
+
+SLOPE_ROUNDING = 1e-7
+"""What is no more of the slope of an elasticity is rounding."""
+
+
+class Told(NamedTuple):
+    """What is said of derivatives: facts for a summary, tables by the names of their files, and text, part by part."""
+
+    facts: dict[str, Any]
+    tables: dict[str, Table]
+    text: list[str]
+
+
+def derived_facts(found: Sequence[Derivatives | None], paths: Sequence[str], per: str) -> dict[str, Any]:
+    """What a summary has of derivatives: by what, how prices are told (`per`), how many there are, how many are
+    `flagged`, how many `unsolved` as no equilibrium was beside, of how many equilibria, and those `without` any.
+    """
+    known = [each for each in found if each is not None]
+    flags = np.concatenate([[], *(flag.ravel() for each in known for flag in (agrees(each), agrees_twice(each)))])
+    solved = np.concatenate([[], *(again.ravel() for e in known for again in (e.first_solved, e.second_solved))])
+    return {
+        "parameters": list(paths),
+        "per": per,
+        "counted": len(flags),
+        "flagged": int(np.count_nonzero((flags == 0) & np.isfinite(solved))),
+        "unsolved": int(np.count_nonzero((flags == 0) & ~np.isfinite(solved))),
+        "equilibria": len(found),
+        "without": [str(number) for number, each in enumerate(found, 1) if each is None],
+    }
 
 
 def derived_table(found: Sequence[Derivatives]) -> Table:
@@ -41,7 +73,7 @@ def derived_twice_table(found: Sequence[Derivatives]) -> Table:
     keys = [
         (each.number, each.paths[one], each.paths[other], *row)
         for each in found
-        for one, other in each.pairs
+        for one, other in each.pairs.tolist()
         for row in each.rows
     ]
     known = [
@@ -73,7 +105,7 @@ def elasticities(found: Derivatives) -> Array:
 @np.errstate(all="ignore")
 def elasticity_slopes(found: Derivatives) -> Array:
     """`d2 ln Q/d ln theta_i d ln theta_j` `(values, pairs)`."""
-    one, other = np.reshape(found.pairs, (-1, 2)).T
+    one, other = found.pairs.T
     theta, first = _thetas(found), elasticities(found)
     second = found.second * theta[one] * theta[other] / _logged(found)[:, None]
     return second - first[:, one] * first[:, other] + np.where(one == other, first[:, one], 0.0)
@@ -100,59 +132,75 @@ def agrees(found: Derivatives) -> Array:
 
 def agrees_twice(found: Derivatives) -> Array:
     """The same of second derivatives, `(values, pairs)`."""
-    units = found.units[np.reshape(found.pairs, (-1, 2)).astype(int)].prod(axis=1)
+    units = found.units[found.pairs].prod(axis=1)
     return _agree(found, found.second, found.second_solved, units)
 
 
 @np.errstate(invalid="ignore")
 def _agree(found: Derivatives, implicit: Array, solved: Array, units: Array) -> Array:
-    kinds = np.array([kind for kind, _ in found.rows])
-    sizes = np.array([np.abs(found.values[kinds == kind]).max() for kind in kinds])
-    allowed = AGREE * np.maximum(np.abs(implicit), np.abs(solved)) + ROUNDING * sizes[:, None] / units
-    return np.where(found.checked, np.abs(implicit - solved) <= allowed, np.nan)
+    allowed = AGREE * np.maximum(np.abs(implicit), np.abs(solved)) + _rounding(found)[:, None] / units
+    judged = found.checked & np.isfinite(found.values)[:, None]
+    return np.where(judged, np.abs(implicit - solved) <= allowed, np.nan)
 
 
-def derived_lines(found: Derivatives, per: str) -> Iterator[str]:
-    """The derivatives of an equilibrium as text: a table for each parameter, Hulten's of productivities, second ones;
-    `per` says in what prices are told.
+def _rounding(found: Derivatives) -> Array:
+    """What is no more than rounding of a derivative per unit of a parameter, `(values,)`: a part of the largest value
+    of the kind.
     """
-    first, ok = elasticities(found), agrees(found)
-    for at, (path, theta) in enumerate(zip(found.paths, found.thetas.tolist(), strict=True)):
-        yield f"equilibrium {found.number}: derivatives by {path}, which is {theta:.9g}; {per}"
-        yield from _lines(found, "elasticity", found.first[:, at], first[:, at], found.first_solved[:, at], ok[:, at])
-        yield ""
+    kinds, sizes = np.array([kind for kind, _ in found.rows]), np.abs(found.values)
+    sizes = np.where(np.isfinite(sizes), sizes, 0.0)
+    return ROUNDING * np.array([sizes[kinds == kind].max() for kind in kinds])
+
+
+def derived_parts(found: Sequence[Derivatives], facts: Mapping[str, Any]) -> list[str]:
+    """Derivatives as text, part by part: for each equilibrium a table for each parameter, Hulten's of productivities,
+    and second ones.
+    """
+    parts = [part for each in found for part in _parts(each, facts["per"])]
+    return [*parts, *said(SAID, facts)]
+
+
+def _parts(found: Derivatives, per: str) -> Iterator[str]:
+    first, ok, title = elasticities(found), agrees(found), f"equilibrium {found.number}:"
+    for at, (path, theta, unit) in enumerate(
+        zip(found.paths, found.thetas.tolist(), found.units.tolist(), strict=True)
+    ):
+        columns = [table[:, at] for table in (found.first, first, found.first_solved, ok)]
+        table = _of_values(found, "elasticity", columns, float(found.units[at]), ROUNDING)
+        yield f"{title} derivatives by {path}, which is {theta:.9g}; {per}\n{table}"
     some = np.flatnonzero(np.isfinite(found.domar_weights)).tolist()
-    consumers = [(at, name) for at, (kind, name) in enumerate(found.rows) if kind == "utility"]
+    consumers = [(row, name) for row, (kind, name) in enumerate(found.rows) if kind == "utility"]
     if some and consumers:
-        yield f"equilibrium {found.number}: one per cent more productivity, in per cent of utility (Hulten)"
         rows = [
-            [found.paths[at], f"{found.domar_weights[at]:.9g}", *(f"{first[row, at]:.9g}" for row, _ in consumers)]
+            [found.paths[at], *map(_cell, [found.domar_weights[at], *(first[row, at] for row, _ in consumers)])]
             for at in some
         ]
-        yield from _columns([["productivity", "Domar weight", *(name for _, name in consumers)], *rows])
-        yield ""
-    if found.pairs:
-        slopes, ok = elasticity_slopes(found), agrees_twice(found)
-        for at, (one, other) in enumerate(found.pairs):
-            by = found.paths[one] if one == other else f"{found.paths[one]} and {found.paths[other]}"
-            yield f"equilibrium {found.number}: second derivatives by {by}"
-            solved = found.second_solved[:, at]
-            yield from _lines(found, "of elasticity", found.second[:, at], slopes[:, at], solved, ok[:, at])
-            yield ""
+        table = _lined_up([["productivity", "Domar weight", *(name for _, name in consumers)], *rows])
+        yield f"{title} elasticities of utility by productivity, beside sales over incomes (Hulten)\n{table}"
+    slopes, ok = elasticity_slopes(found), agrees_twice(found)
+    for at, (one, other) in enumerate(found.pairs.tolist()):
+        by = f"{found.paths[one]} and {found.paths[other]}" if one != other else f"{found.paths[one]}, twice"
+        columns = [table[:, at] for table in (found.second, slopes, found.second_solved, ok)]
+        unit = float(found.units[one] * found.units[other])
+        yield f"{title} second derivatives by {by}\n{_of_values(found, 'of elasticity', columns, unit, SLOPE_ROUNDING)}"
 
 
-def _lines(found: Derivatives, title: str, implicit: Array, relative: Array, solved: Array, ok: Array) -> list[str]:
+def _of_values(found: Derivatives, title: str, columns: Sequence[Array], unit: float, least: float) -> str:
+    """A line for each value of `columns`, `(values,)` each: the derivative per `unit`, that in logarithms, the one solved
+    again, and whether the two agree. Rounding, in logarithms the `least`, is told as 0; * marks what does not agree.
+    """
     rows = [
-        [f"{kind} {name}".rstrip(), *map(_cell, cells), "*" if flag == 0 else ""]
-        for (kind, name), flag, *cells in zip(found.rows, ok, implicit, relative, solved, strict=True)
+        [f"{kind} {name}".rstrip(), _cell(one, none), _cell(ratio, least), _cell(other, none), "*" if ok == 0 else ""]
+        for (kind, name), none, one, ratio, other, ok in zip(
+            found.rows, (_rounding(found) / unit).tolist(), *(column.tolist() for column in columns), strict=True
+        )
     ]
-    return _columns([["", "derivative", title, "solved again", ""], *rows])
+    return _lined_up([["of", "derivative", title, "solved again", ""], *rows])
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = lined_up(rows, width=max(len(row[0]) for row in rows), wide=14)
-    return [line.rstrip() for line in lines]
+def _lined_up(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(map(str.rstrip, lined_up(rows, width=max(len(row[0]) for row in rows), wide=14)))
 
 
-def _cell(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.9g}"
+def _cell(value: float, least: float = 0.0) -> str:
+    return "-" if np.isnan(value) else f"{0.0 if abs(value) <= least else value:.9g}"

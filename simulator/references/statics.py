@@ -13,7 +13,7 @@ Where only relative prices matter and none is fixed, the sum of prices stays in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.economics.agents import Consumers
-from simulator.economics.economy import Economy, MarketPlans
+from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.economics.rows import over_blocks
 from simulator.economics.unknowns import Unknowns
 from simulator.economics.user_markets import UserMarkets
@@ -75,6 +76,12 @@ Nodes = Sequence[Node]
 """Those by which one parameter is differentiated."""
 
 
+@np.errstate(invalid="ignore")
+def added(values: Iterable[tuple[float, Array]]) -> Array:
+    """The sum of values times their weights: the derivative."""
+    return np.sum([weight * value for weight, value in values], axis=0)
+
+
 @dataclass(frozen=True, eq=False)
 class Told:
     """What is told of the equilibria of an economy, a vector of values: `money` says for each cohort what a unit of
@@ -97,12 +104,15 @@ class Told:
     def rows(self) -> tuple[tuple[str, str], ...]:
         """The kind and the name of each value."""
         firms, consumers = self.economy.firms, [cohort.name for cohort in self.economy.consumers]
+        taxes = () if self.economy.fiscal is None else self.economy.fiscal.taxes
         named = {
             "price": self.markets.goods,
             "level": [firm.name for firm in firms if firm.levels],
             "profit": [firm.name for firm in firms if not firm.levels],
             "income": consumers,
             "utility": consumers,
+            "revenue": [tax.name for tax in taxes],
+            "rate": [tax.name for tax in taxes if tax.instrument is not None],
             "objective": [""],
         }
         return tuple((kind, name) for kind, names in named.items() for name in names)
@@ -110,7 +120,7 @@ class Told:
     @np.errstate(all="ignore")
     def of(self, economy: Economy, plans: MarketPlans) -> Array:
         """The values in an economy that differs in numbers alone, `(values,)`."""
-        firms = list(enumerate(economy.firms))
+        economy, firms = economy.at_rates(plans.rates), list(enumerate(economy.firms))
         levels = [plans.levels[economy.level_rows[at]].sum() for at, firm in firms if firm.levels]
         profits = [plans.profits[at] for at, firm in firms if not firm.levels]
         incomes, utilities, worth = list[float](), list[float](), _net_sales(economy, plans)
@@ -120,7 +130,7 @@ class Told:
             utilities.append(float(np.mean(utility)))
             worth += cohort.weight * float(np.sum(gross * self.money[at]))
         prices = self.markets.sum_over_users(plans.prices)
-        return np.concatenate([prices, levels, profits, incomes, utilities, [worth]])
+        return np.concatenate([prices, levels, profits, incomes, utilities, plans.revenues, plans.rates, [worth]])
 
 
 def _net_sales(economy: Economy, plans: MarketPlans) -> float:
@@ -151,7 +161,7 @@ def _worth_of_utility(economy: Economy, plans: MarketPlans, number: int) -> Arra
     """`1/mu` of each row of a cohort, `(rows,)`, with the marginal utility of money `mu`; 1 of who compares with money,
     0 of who has none.
     """
-    income = plans.incomes[number]
+    economy, income = economy.at_rates(plans.rates), plans.incomes[number]
     if not economy.consumers[number].utility.needs_income:
         return np.ones(len(income))
     less, more = (_utilities(economy, number, plans.prices, (1.0 + h) * income)[0] for h in (-STEP, STEP))
@@ -180,9 +190,7 @@ class Point:
 
     def at(self, side: Side, step: Array | float = 0.0) -> MarketPlans:
         """The plans in an economy at the unknowns of here after a small `step`; fixed prices are those there."""
-        here, goods = self.unknowns.values(self.plans), self.unknowns.prices.where
-        with np.errstate(all="ignore"):
-            moved = np.where(self.unknowns.relative & (here > 0), here * np.exp(step / here), here + step)
+        goods, moved = self.unknowns.prices.where, self.unknowns.moved(self.plans, step / self._sizes)
         moved[goods] = np.where(side.unknowns.fixed, side.prices, moved[goods])
         return side.unknowns.plans(moved, self.plans.inputs)
 
@@ -196,8 +204,8 @@ class Point:
 
         Raises `FoldError` where there are none.
         """
-        columns = [sum(n.weight * self._conditions_and_values(n.side) for n in nodes) for nodes in parameters]
-        conditions, values = np.split(np.reshape(columns, (len(parameters), -1)).T, [len(self.active)])
+        columns = [added((n.weight, self._conditions_and_values(n.side)) for n in nodes) for nodes in parameters]
+        conditions, values = np.split(np.stack(columns, axis=1), [len(self.active)])
         moves = self._moves(conditions)
         return moves, values + self._along(moves, stencil)
 
@@ -223,11 +231,17 @@ class Point:
             raise FoldError
         return found
 
-    @property
+    def farthest(self, moves: Array) -> Array:
+        """How far the unknown goes that goes farthest beside its size, `(parameters,)`, of `moves` `(unknowns,
+        parameters)`.
+        """
+        return np.max(np.abs(moves) / self._sizes[:, None], axis=0)
+
+    @cached_property
     def _sizes(self) -> Array:
         """The size of each unknown, `(unknowns,)`."""
-        values = self.unknowns.values(self.plans)
-        return np.where(values != 0, np.abs(values), 1.0)
+        scales = self.unknowns.scales(self.plans)
+        return np.where(scales > 0, scales, 1.0)
 
     def _along(self, moves: Array, stencil: Stencil) -> Array:
         """`Q_x dx` `(values, parameters)`: along each of the moves, or along each unknown if these are fewer."""
@@ -236,16 +250,16 @@ class Point:
         directions, columns = moves if few else np.diag(self._sizes)[:, active], list[Array]()
         for way in directions.T:
             part = stencil.step / max(np.max(np.abs(way / self._sizes)), 1e-300)
-            told = (weight * self.values(self.at(here, at * part * way)) for at, weight in stencil.around.items())
-            columns.append(sum(told) / part)
-        along = np.reshape(columns, (len(columns), -1)).T
+            told = ((weight, self.values(self.at(here, at * part * way))) for at, weight in stencil.around.items())
+            columns.append(added(told) / part)
+        along = np.stack(columns, axis=1) if columns else np.zeros((len(self.told.rows), 0))
         return along if few else along @ (moves[active] / self._sizes[active, None])
 
 
 @dataclass(frozen=True, eq=False)
 class Derivatives:
     """How the equilibrium of a `number` moves with parameters: the `paths` of these, their values `thetas` and the
-    `units` of which they are changed by small parts, `(parameters,)`; what is told, its `rows` (kind and name) and
+    `units` of which small parts move prices by small parts, `(parameters,)`; what is told, its `rows` (kind and name) and
     their `values` `(values,)`; first derivatives `(values, parameters)`, second ones `(values, pairs)`, and those
     `solved` again, not numbers where that was not `checked`, or no equilibrium was near.
     """
@@ -264,11 +278,11 @@ class Derivatives:
     checked: bool
 
     @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """The parameters of each second derivative."""
-        return pairs(len(self.paths)) if self.second.size else []
+    def pairs(self) -> NDArray[np.intp]:
+        """The parameters of each second derivative, `(pairs, 2)`."""
+        return pairs(len(self.paths) if self.second.size else 0)
 
 
-def pairs(count: int) -> list[tuple[int, int]]:
-    """All pairs of so many, each with itself among them."""
-    return list(combinations_with_replacement(range(count), 2))
+def pairs(count: int) -> NDArray[np.intp]:
+    """All pairs of so many, each with itself among them, `(pairs, 2)`."""
+    return np.array([*combinations_with_replacement(range(count), 2)], dtype=np.intp).reshape(-1, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from simulator.economics.unknowns import Unknowns
@@ -25,6 +26,7 @@ PATHS = (
 )
 WHERE = "derivatives"
 """Where what is wrong with a path is said to be."""
+NOWHERE: Mapping[str, float] = MappingProxyType({})
 SMALL_RATE = 0.1
 """A rate that is smaller is changed as much as this one."""
 
@@ -54,7 +56,9 @@ class Parameters:
     paths: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        problems = [Problem(WHERE, 0, 0, path, said) for path in self.paths if isinstance(said := self._read(path), str)]
+        problems = [
+            Problem(WHERE, 0, 0, path, said) for path in self.paths if isinstance(said := self._read(path), str)
+        ]
         if problems:
             raise ScenarioError(problems)
 
@@ -76,7 +80,7 @@ class Parameters:
         if place[0] not in ROOMS:
             return f"found a setting on which no equilibrium depends; expected one of {PATHS}"
         value = document.at(place)
-        if value is None and "productivity" == place[-1]:
+        if value is None and place[-1] == "productivity":
             value = 1.0
         elif value is None and ({"supply", "endowment"} & {*place[-2:-1]}):
             value = 0.0
@@ -91,20 +95,28 @@ class Parameters:
             return max(abs(value), SMALL_RATE)
         return abs(value) or self._variation.scale
 
-    def nodes(self, stencil: Stencil, at: Mapping[str, float], chosen: Sequence[int]) -> list[Nodes]:
-        """The economies by which derivatives by each of the chosen parameters are worked out, where numbers at some
-        paths are others. Raises `ScenarioError` where there are none.
+    @cached_property
+    def units(self) -> list[float]:
+        """The unit of each."""
+        return [each.unit for each in self.each]
+
+    def nodes(
+        self, stencil: Stencil, chosen: Sequence[int], units: Sequence[float], at: Mapping[str, float] = NOWHERE
+    ) -> list[Nodes]:
+        """The economies by which derivatives by each of the `chosen` parameters are worked out, steps counted in these
+        `units`, where numbers at some paths are others (`at`). Raises `ScenarioError` where there are none.
 
         One scenario in which several entries have moved serves for each of them.
         """
         here, found = self.at(at), dict[int, Nodes]()
+        steps = {each: stencil.step * unit for each, unit in zip(chosen, units, strict=True)}
         for group in groups_of([self.each[each].own for each in chosen]):
-            members = [chosen[each] for each in group]
+            members = {chosen[each]: steps[chosen[each]] for each in group}
             try:
-                found |= self._nodes(here, stencil, at, members, stencil.around)
+                found |= self._nodes(here, at, members, stencil.around)
             except ScenarioError:
-                for each in members:
-                    found |= self._on_one_side(here, stencil, at, each)
+                for each, step in members.items():
+                    found |= self._on_one_side(here, at, {each: step}, stencil)
         return [found[each] for each in chosen]
 
     def at(self, changes: Mapping[str, float]) -> Scenario:
@@ -112,41 +124,43 @@ class Parameters:
         return self._variation.at(changes) if changes else self.scenario
 
     def _nodes(
-        self,
-        here: Scenario,
-        stencil: Stencil,
-        at: Mapping[str, float],
-        group: Sequence[int],
-        weights: Mapping[int, float],
+        self, here: Scenario, at: Mapping[str, float], steps: Mapping[int, float], weights: Mapping[int, float]
     ) -> dict[int, Nodes]:
-        """The nodes of parameters that are changed together."""
-        nodes: dict[int, list[Node]] = {each: [] for each in group}
+        """The nodes of parameters that are changed together, by their steps."""
+        nodes: dict[int, list[Node]] = {each: [] for each in steps}
         for multiple, weight in weights.items():
-            parameters = [self.each[each] for each in group]
-            steps = [multiple * stencil.step * parameter.unit for parameter in parameters]
-            moved = {p.path: at.get(p.path, p.value) + step for p, step in zip(parameters, steps, strict=True)}
+            moved = {
+                self.each[each].path: at.get(self.each[each].path, self.each[each].value) + multiple * step
+                for each, step in steps.items()
+            }
             scenario = self.at({**at, **moved}) if multiple else here
-            for each, parameter, step in zip(group, parameters, steps, strict=True):
-                side = side_of(here, scenario, parameter.own)
-                _must_be_alike(here.rule.unknowns(here.economy), side.unknowns, parameter)
-                nodes[each].append(Node(step, weight / (stencil.step * parameter.unit), side))
+            for each, step in steps.items():
+                side = side_of(here, scenario, self.each[each].own)
+                _must_be_alike(here.rule.unknowns(here.economy), side.unknowns, self.each[each])
+                nodes[each].append(Node(multiple * step, weight / step, side))
         return {each: tuple(some) for each, some in nodes.items()}
 
-    def _on_one_side(self, here: Scenario, stencil: Stencil, at: Mapping[str, float], each: int) -> dict[int, Nodes]:
+    def _on_one_side(
+        self, here: Scenario, at: Mapping[str, float], steps: Mapping[int, float], stencil: Stencil
+    ) -> dict[int, Nodes]:
         """The nodes of a parameter, on the one side of it where there are economies if there are none on the other."""
-        refused: ScenarioError | None = None
+        refused, (each,) = list[ScenarioError](), steps
         for weights in stencil.ways:
             try:
-                return self._nodes(here, stencil, at, [each], weights)
+                return self._nodes(here, at, steps, weights)
             except ScenarioError as error:
-                refused = refused or error
-        assert refused is not None
-        said = (Problem(WHERE, 0, 0, self.each[each].path, problem.message) for problem in refused.problems)
+                refused.append(error)
+        why = next((error for error in refused if isinstance(error, OtherKindError)), refused[0])
+        said = (Problem(WHERE, 0, 0, self.each[each].path, problem.message) for problem in why.problems)
         raise ScenarioError(dict.fromkeys(said))
 
 
+class OtherKindError(ScenarioError):
+    """A parameter a little more of which makes another kind of economy."""
+
+
 def _must_be_alike(here: Unknowns, there: Unknowns, parameter: Parameter) -> None:
-    """Raise `ScenarioError` where a little more of a parameter makes another kind of economy."""
+    """Raise `OtherKindError` where a little more of a parameter makes another kind of economy."""
     if here.names != there.names:
         problem = "with a little more or less a firm has other returns to scale"
     elif here.relative_only != there.relative_only:
@@ -154,7 +168,7 @@ def _must_be_alike(here: Unknowns, there: Unknowns, parameter: Parameter) -> Non
     else:
         return
     said = f"found no derivative at {parameter.value:g}: {problem}; expected another path"
-    raise ScenarioError([Problem(WHERE, 0, 0, parameter.path, said)])
+    raise OtherKindError([Problem(WHERE, 0, 0, parameter.path, said)])
 
 
 def _no_number(path: str, value: object) -> str:
