@@ -109,8 +109,8 @@ ROOMS = {
     "simulator.records.report": "last_row",
     "simulator.sentences": "Facts Sentence said",
     "simulator.records.columns": (
-        "ACTIVITY_TICKS Column DERIVED_KINDS LEARNING_TICKS LEVELS NUMBER SOLVED_KINDS SOLVED_SUMMARY SUMMARY TICKS USERS "
-        "growing_columns"
+        "ACTIVITY_TICKS Column DERIVED_KINDS LEARNING_TICKS LEVELS NUMBER SOLVED_KINDS SOLVED_SUMMARY SUMMARY TICKS "
+        "USERS growing_columns"
     ),
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
     "simulator.figures.comparison_folder": "write_comparison",

@@ -356,7 +356,7 @@ SOLVED_SUMMARY = {
     "found": "each equilibrium: residual, certificate, index, stability, starts that led there, and values by kind and "
     "name",
     "planner": "the planner's optimum: value, multipliers and levels, their ranges, and the market beside it",
-    "derivatives": "of derivatives: by what, in which prices, how many are counted, flagged, unsolved; equilibria without",
+    "derivatives": "of derivatives: by what, in which prices; how many, flagged, unsolved; equilibria without",
     "seed": "the seed of the starts",
     "scenario_sha256": "checksum of the scenario as resolved",
     "versions": "of Python and libraries",

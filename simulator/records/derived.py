@@ -162,9 +162,7 @@ def derived_parts(found: Sequence[Derivatives], facts: Mapping[str, Any]) -> lis
 
 def _parts(found: Derivatives, per: str) -> Iterator[str]:
     first, ok, title = elasticities(found), agrees(found), f"equilibrium {found.number}:"
-    for at, (path, theta, unit) in enumerate(
-        zip(found.paths, found.thetas.tolist(), found.units.tolist(), strict=True)
-    ):
+    for at, (path, theta) in enumerate(zip(found.paths, found.thetas.tolist(), strict=True)):
         columns = [table[:, at] for table in (found.first, first, found.first_solved, ok)]
         table = _of_values(found, "elasticity", columns, float(found.units[at]), ROUNDING)
         yield f"{title} derivatives by {path}, which is {theta:.9g}; {per}\n{table}"
@@ -186,8 +184,8 @@ def _parts(found: Derivatives, per: str) -> Iterator[str]:
 
 
 def _of_values(found: Derivatives, title: str, columns: Sequence[Array], unit: float, least: float) -> str:
-    """A line for each value of `columns`, `(values,)` each: the derivative per `unit`, that in logarithms, the one solved
-    again, and whether the two agree. Rounding, in logarithms the `least`, is told as 0; * marks what does not agree.
+    """A line for each value of `columns`, `(values,)` each: the derivative per `unit`, that in logarithms, the one
+    solved again, and whether the two agree. Rounding, in logarithms the `least`, is told as 0; * marks what does not.
     """
     rows = [
         [f"{kind} {name}".rstrip(), _cell(one, none), _cell(ratio, least), _cell(other, none), "*" if ok == 0 else ""]

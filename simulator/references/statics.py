@@ -259,8 +259,8 @@ class Point:
 @dataclass(frozen=True, eq=False)
 class Derivatives:
     """How the equilibrium of a `number` moves with parameters: the `paths` of these, their values `thetas` and the
-    `units` of which small parts move prices by small parts, `(parameters,)`; what is told, its `rows` (kind and name) and
-    their `values` `(values,)`; first derivatives `(values, parameters)`, second ones `(values, pairs)`, and those
+    `units` of which small parts move prices by small parts, `(parameters,)`; what is told, its `rows` (kind and name)
+    and their `values` `(values,)`; first derivatives `(values, parameters)`, second ones `(values, pairs)`, and those
     `solved` again, not numbers where that was not `checked`, or no equilibrium was near.
     """
 
