@@ -1,7 +1,7 @@
 """The second order of productivities with one primary factor (Baqaee and Farhi 2019), from a scenario's own numbers.
 
-`d2 ln C/d ln A_i d ln A_j = sum over nests (s - 1) (cost of the nest over income) Cov(e_i, e_j)`, where the exposures
-`e` of a good are its row of `(I - Omega)^-1`, those of a nest the mean of its parts', and shares of costs are the weights.
+`d2 ln C/d ln A_i d ln A_j = sum over nests (s - 1) (cost of the nest over income) Cov(e_i, e_j)`.
+The exposures `e` of a good are its row of `(I - Omega)^-1`, those of a nest the mean of its parts', by shares of cost.
 """
 
 from __future__ import annotations
