@@ -127,3 +127,54 @@ def test_rows_of_some_agents_and_no_table_at_all() -> None:
     some = simulate({**VILLAGE, "run": {"ticks": 3, "references": "off", "agents": ["many"]}})
     assert some.welfare["agent"].tolist() == ["many:mean", "many:total"]
     assert simulate({**VILLAGE, "run": {"ticks": 3, "references": "off", "tables": ["ticks"]}}).welfare.empty
+
+
+def taxed(**others: Any) -> Any:
+    """Shoven's and Whalley's economy, in which their tax comes in tick 600."""
+    name = Path(__file__).parent / "cases" / "shoven_whalley.yaml"
+    tax = {"name": "capital_tax", "on": "input", "of": "manufacturing", "good": "capital", "rate": 0}
+    data = {**load(name).resolved, "taxes": [{**tax, "to": {"rich": 0.4, "poor": 0.6}}]}
+    data["shocks"] = [{"tick": 600, "set": {"taxes.capital_tax.rate": 0.5}}]
+    data["run"] = {"ticks": 1300, "references": "off", "tables": ["welfare"], "stop": "never"}
+    return simulate({**data, **others})
+
+
+def test_a_tax_in_a_run_is_worth_what_the_books_say() -> None:
+    """As between the published equilibria; of the revenue of 2.27714 the rich get 40 %, and manufacturing pays it."""
+    found = rows(taxed(), 599)
+    np.testing.assert_allclose(found["tax"], [2.27714063463, 0, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(found.loc[["rich", "poor"], "revenue"], 2.27714063463 * np.array([0.4, 0.6]), rtol=1e-5)
+    old, new = np.array([1.39911066223, 1.09307648001]), np.array([1.46651491882, 1.0057730419])
+    unit = [float(np.sum(0.5 * p**-0.5) ** -2) for p in (old, new)]
+    expected = 29.101960043 * unit[0] / unit[1] - 34.3367786745
+    np.testing.assert_allclose(found.loc["rich", "equivalent_variation"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
+def test_what_is_paid_is_what_is_collected(trade: str) -> None:
+    """Taxes on inputs, outputs of both bases and purchases, of firms and consumers who use what they have themselves."""
+    firms = [
+        {"name": "farm", "makes": "grain = 2*labour^0.5*grain^0.2"},
+        {"name": "mills", "count": 2, "makes": "bread = 1.5*grain^0.4*labour^0.3"},
+    ]
+    taste = {"cobb_douglas": {"grain": 1, "bread": 2, "labour": 1}}
+    consumers = [
+        {"name": "rich", "utility": taste, "endowment": {"grain": 1}, "owns": {"farm": 1, "mills": 0.4}},
+        {"name": "poor", "count": 3, "utility": taste, "endowment": {"labour": {"uniform": [1, 2]}}},
+        {"name": "state", "utility": taste, "budget": 1},
+    ]
+    taxes = [
+        {"name": "gross", "on": "output", "of": "farm", "rate": 0.1, "to": "state"},
+        {"name": "net", "on": "output", "base": "net", "rate": 0.2, "to": {"state": 0.5, "poor": 0.5}},
+        {"name": "wages", "on": "input", "good": "labour", "rate": 0.3, "to": "poor"},
+        {"name": "all_grain", "on": "sales", "good": "grain", "rate": 0.1, "to": "state"},
+        {"name": "bread_tax", "on": "consumption", "good": "bread", "of": ["poor"], "rate": -0.2, "to": "rich"},
+    ]
+    given = {"goods": ["labour", "grain", "bread"], "firms": firms, "consumers": consumers, "taxes": taxes}
+    for ticks in (0, 7):
+        table = simulate({**given, "trade": trade, "run": {"ticks": ticks, "references": "off"}}).welfare
+        totals = table[~table["agent"].str.endswith(":mean")].set_index("agent")
+        assert (totals["tax"] != 0).all()
+        np.testing.assert_allclose(totals["tax"].sum(), totals["revenue"].sum(), rtol=1e-12)
+        mean = table.set_index("agent").loc["poor:mean", ["tax", "revenue"]].astype(float)
+        np.testing.assert_allclose(3 * mean, totals.loc["poor:total", ["tax", "revenue"]].astype(float))

@@ -273,7 +273,7 @@ class CohortTick:
             income = self.income[part]
             return self._trades(self._planned(number, some, income), some, income).consumption
 
-        income = earned(self.consumers, self.prices, self.profits, self.account, self.income)
+        income = earned(self.consumers, self.prices, self.profits, self.account, self.dues, self.income)
         return standing(self.consumers, self.faced, income, consumed)
 
     def _planned(self, number: int, some: Consumers, income: Array) -> Array:

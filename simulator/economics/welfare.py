@@ -54,11 +54,16 @@ def standing(
     return Standing(prices, income, np.concatenate(over_blocks(list(enumerate(cohort.blocks)), enjoyed)))
 
 
-def earned(cohort: Consumers, prices: Array, profits: Array, account: Array | float, income: Array) -> Array:
-    """The `income` of each member, `(rows,)`, or of a purse without a bottom what goes into it at market `prices`, with
-    what is in the `account`.
+def earned(
+    cohort: Consumers, prices: Array, profits: Array, account: Array | float, dues: Array, income: Array
+) -> Array:
+    """The `income` of each member, `(rows,)`, or of a purse without a bottom what goes into it at market `prices`: with
+    what is in the `account` and by `dues` (see `Fiscal.terms`).
     """
-    return replace(cohort, budget=np.zeros(1)).own_income(prices, profits, account) if cohort.unlimited else income
+    if not cohort.unlimited:
+        return income
+    own = replace(cohort, budget=np.zeros(1)).own_income(prices, profits)
+    return own + account + (cohort.dues(dues, own) if len(dues) else 0.0)
 
 
 class Variations(NamedTuple):

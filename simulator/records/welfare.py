@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from simulator.dynamics.consumers import CohortTick
 from simulator.dynamics.market_tick import MarketTick
+from simulator.economics.agents import NO_DUES
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.welfare import Standing, earned, same_taste, standing, variations
@@ -73,11 +75,22 @@ def nowhere(economy: Economy) -> Position:
 
 
 @np.errstate(all="ignore")
-def position(economy: Economy, tick: MarketTick, cohorts: Sequence[CohortTick]) -> Position:
-    """How agents stand in a tick, in which `cohorts` went through this."""
+def position(economy: Economy, tick: MarketTick, cohorts: Sequence[CohortTick], *, every_tick: bool) -> Position:
+    """How agents stand in a tick, in which `cohorts` went through this; with trade in every tick or not."""
     firms, standings = len(economy.firms), Standings.of(len(economy.goods), [cohort.standing() for cohort in cohorts])
-    profits = np.bincount(economy.firm_entry, np.asarray(tick.cash_flow), firms).astype(float)
-    return Position(profits, np.zeros(firms + len(cohorts)), np.zeros(len(cohorts)), *standings)
+    by_entry = partial(np.bincount, economy.firm_entry, minlength=firms)
+    taxes, revenue = np.zeros(firms + len(cohorts)), np.zeros(len(cohorts))
+    if economy.fiscal is not None:
+        revenue = tick.collected @ economy.fiscal.to
+        sold, bought = tick.delivered, tick.bought
+        if not every_tick:
+            sold, bought = economy.made_at(tick.prices, tick.planned_outputs), tick.planned_inputs
+        # At the market's prices what a firm keeps of its own for itself costs it what it brings.
+        worth = economy.over_firms(sold * tick.prices[economy.outlet_good])
+        worth = worth - np.bincount(economy.edge_firm, bought * tick.prices[economy.edge_good], len(worth))
+        paid = np.sum(tick.consumption * (standings.prices - tick.prices), axis=1)
+        taxes = np.concatenate([by_entry(worth - tick.cash_flow), paid])
+    return Position(by_entry(tick.cash_flow).astype(float), taxes, revenue, *standings)
 
 
 @np.errstate(all="ignore")
@@ -87,7 +100,7 @@ def solved_standings(economy: Economy, found: Equilibrium | FixPriceEquilibrium)
 
     each = list[Standing]()
     if isinstance(found, Equilibrium):
-        plans, fiscal = found.balance, economy.fiscal
+        plans = found.balance
         economy = economy.at_rates(plans.rates)
         for number, cohort in enumerate(economy.consumers):
             faced, income = economy.user_prices.consumer_prices(number, plans.prices), plans.incomes[number]
@@ -95,14 +108,14 @@ def solved_standings(economy: Economy, found: Equilibrium | FixPriceEquilibrium)
             def planned(_: int, part: slice, some: Consumers, faced: Array = faced, income: Array = income) -> Array:
                 return some.utility.dual_demand(faced, income[part])
 
-            own = earned(cohort, plans.prices, plans.profits, 0.0, income)
-            if fiscal is not None and cohort.unlimited:
-                own = own + fiscal.dues(number, cohort, own, plans.received, plans.prices)
+            dues = economy.terms(number, plans.received, plans.prices)
+            own = earned(cohort, plans.prices, plans.profits, 0.0, dues, income)
             each.append(standing(cohort, faced, own, planned))
     else:
         for members, purse in zip(found.planned.members, found.planned.purses, strict=True):
             got = members.consumed(found.served.purchases)
-            own = earned(members.cohort, found.prices, found.planned.production.profits, purse, members.income)
+            profits = found.planned.production.profits
+            own = earned(members.cohort, found.prices, profits, purse, NO_DUES, members.income)
             each.append(standing(members.cohort, members.faced, own, lambda _, part, __, got=got: got[part]))
     return Standings.of(len(economy.goods), each)
 

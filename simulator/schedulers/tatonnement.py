@@ -263,7 +263,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         ]
 
     def position(self, now: Market) -> Position:
-        return position(now.economy, now.tick.in_arrays(), self.cohorts(now))
+        tick = now.tick.in_arrays()
+        return position(now.economy.in_force(tick.rates), tick, self.cohorts(now), every_tick=self.trade.every_tick)
 
     def in_arrays(self, economy: Economy) -> bool:
         return self.engine != "compiled" and self._known(economy).in_floats is None
