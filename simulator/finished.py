@@ -26,6 +26,7 @@ class Run:
     ticks: pd.DataFrame
     agents: pd.DataFrame
     wedges: pd.DataFrame
+    taxes: pd.DataFrame
     equilibrium: pd.DataFrame
     distribution: pd.DataFrame
     welfare: pd.DataFrame

@@ -167,6 +167,7 @@ MARKET = (
     Sentence(
         "old_plans", "What is traded is not what is planned: somebody still carries out old plans", lambda f: f.late
     ),
+    Sentence("brings", "Revenue of taxes, at their rates: {brings:names}"),
     Sentence(
         "equilibrium",
         "Prices are near number {equilibrium} of the {equilibria} equilibria found, of index {index:+d}; "

@@ -327,9 +327,7 @@ class MarketVerdict(VerdictRule[MarketState, MarketTick]):
         guess = np.where(np.isfinite(market.tick.planned_inputs), market.tick.planned_inputs, 1.0)
         unknowns = self._unknowns(market)
         with np.errstate(all="ignore"):
-            fiscal = market.economy.fiscal
-            rates = None if fiscal is None else market.tick.rates[fiscal.adjusting]
-            plans = market.economy.balance(prices, guess, market.tick.levels, None, rates)
+            plans = market.economy.in_force(market.tick.rates).balance(prices, guess, market.tick.levels)
             return unknowns.ahead(plans, self.tolerance)[unknowns.prices.where]
 
     def _unknowns(self, market: Market) -> Unknowns:

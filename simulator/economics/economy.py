@@ -78,12 +78,17 @@ class Economy(PlanSlopes):
         """The economy at other rates of the taxes that adjust, `(..., instruments)`: itself where none does. It shares
         what was looked up.
         """
-        if self.fiscal is None or not len(self.fiscal.adjusting):
+        if self.fiscal is None or not self.adjusts:
             return self
         there, rates = copy(self), self.fiscal.rates_with(adjusted)
         factors = self.fiscal.factors(self, rates)
         vars(there).update(rates=rates, price_factors=factors, user_prices=UserPrices(there, factors))
         return there
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether rates of some taxes adjust."""
+        return self.fiscal is not None and len(self.fiscal.adjusting) > 0
 
     def in_force(self, rates: Array) -> Economy:
         """The economy at the `rates` of all taxes in a tick, `(..., taxes)`."""
@@ -199,8 +204,8 @@ class Economy(PlanSlopes):
     ) -> MarketPlans:
         """Everybody's plans at `prices` `(goods,)` and activity `levels` `(levels,)` (1, unless said); `guess`
         `(edges,)` are inputs near the best ones. Consumers count on what they `received` `(cohorts,)`, or on what is
-        due to them, all incomes solved together; taxes that adjust are at `rates` `(instruments,)`, or where they
-        begin.
+        due to them, all incomes solved together; taxes that adjust are at `rates` `(instruments,)`, or at those of the
+        economy.
         """
         guess, levels = (
             (self.first_guess() if guess is None else guess),
@@ -209,7 +214,7 @@ class Economy(PlanSlopes):
         if self.fiscal is None:
             return self._planned(prices, self.production(prices, guess, levels), None)
         if len(self.fiscal.adjusting):
-            rates = self.fiscal.rates[self.fiscal.adjusting] if rates is None else rates
+            rates = self.rates[self.fiscal.adjusting] if rates is None else rates
             economy = self.at_rates(rates)
         else:
             rates, economy = NONE, self

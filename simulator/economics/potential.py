@@ -79,14 +79,16 @@ class Reference(ABC):
         jacobian: bool = False,
         *,
         levels: Array | None = None,
+        rates: Array | None = None,
         slopes: bool = False,
         value: bool = True,
     ) -> Descent:
-        """The function at `prices` `(goods,)` and activity `levels` `(levels,)`, for inputs near a `guess` `(edges,)`,
-        with what is asked for.
+        """The function at `prices` `(goods,)`, activity `levels` `(levels,)` and `rates` of taxes `(taxes,)`, for
+        inputs near a `guess` `(edges,)`, with what is asked for.
         """
-        plans, asked = self.economy.balance(prices, guess, levels), jacobian or slopes or self.by_slopes
-        found = self.economy.jacobian(plans) if asked else None
+        economy = self.economy if rates is None else self.economy.in_force(rates)
+        plans, asked = economy.balance(prices, guess, levels), jacobian or slopes or self.by_slopes
+        found = economy.jacobian(plans) if asked else None
         unit = signal_scale(self.economy, plans.demand, plans.supply)
         bent = self.jacobian(plans, found) if jacobian and found is not None else None
         return Descent(plans, self.value(plans) if value else None, self.signal(plans, found), unit, found, bent)
@@ -164,7 +166,9 @@ class Saddle(Reference):
 
 
 class NoReference(Reference):
-    """Of firms with levels among consumers without a potential: general exchange, or prices that users do not share."""
+    """Of firms with levels among consumers without a potential (general exchange, or prices that users do not share),
+    or of rates that adjust.
+    """
 
     kind = "none"
 
@@ -207,7 +211,7 @@ def reference(economy: Economy) -> Reference:
     Where users face other prices than the market's, excess demand is in general no gradient.
     """
     potential = _potential(economy) if economy.user_prices.neutral and economy.fiscal is None else None
-    if not economy.level_firm.size:
+    if not economy.level_firm.size and not economy.adjusts:
         return potential or Merit(economy)
     return NoReference(economy) if potential is None else Saddle(economy, potential)
 

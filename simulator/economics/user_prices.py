@@ -82,7 +82,7 @@ class UserPrices:
 
     def consumer_prices(self, cohort: int, prices: Array) -> Array:
         """What a unit of each good costs the consumers of a cohort, `(..., goods)` to `(..., goods)`."""
-        return prices if self._factors is None else prices * self._factors.cohorts[cohort]
+        return prices if self._factors is None else prices * self._factors.cohorts[..., cohort, :]
 
     def cohort_factors(self, cohort: int) -> Array | float:
         """By how much what a cohort pays for each good moves with that good's price, `(goods,)`."""

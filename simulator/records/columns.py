@@ -171,6 +171,12 @@ WEDGES: Columns = (
 )
 """Columns of wedges.csv after `tick`, `firm` and `input`."""
 
+TAXES: Columns = (
+    Column("rate", NUMBER, "the rate in this tick; below 0 it is a subsidy"),
+    Column("revenue", MONEY, "what the tax brought in this tick (planned while trade waits)"),
+)
+"""Columns of taxes.csv after `tick` and `tax`."""
+
 EQUILIBRIUM: Columns = (
     Column(
         "price",
@@ -266,6 +272,7 @@ TABLES: dict[str, Sheet] = {
     "wedges": Sheet(
         _TICK | {"firm": "the firm's name", "input": "the good it uses; empty in the row of an activity level"}, WEDGES
     ),
+    "taxes": Sheet(_TICK | {"tax": "the tax's name"}, TAXES),
     "equilibrium": Sheet({"equilibrium": "its number"} | _GOOD, EQUILIBRIUM),
     "members": Sheet(
         _TICK | {"agent": "the cohort's name", "member": "its number in the cohort, from 0"},
@@ -367,14 +374,16 @@ KEPT_TABLES = frozenset(TABLES) - {"members"}
 
 
 def growing_columns(
-    *further: Column, users: bool = True, trade: bool = False, levels: bool = False
+    *further: Column, users: bool = True, trade: bool = False, levels: bool = False, taxes: bool = False
 ) -> dict[str, Columns]:
     """The columns of the tables that grow with the ticks: ticks.csv with `further` ones, agents.csv with what `users`
-    of a good pay, or without, and both with those of `trade` in every tick and of activity `levels`.
+    of a good pay, or without, both with those of `trade` in every tick and of activity `levels`; and taxes.csv where
+    there are `taxes`.
     """
     agents = (*AGENTS, *(TRADE_AGENTS if trade else ()), *(LEVELS if levels else ()), *(USERS if users else ()))
     ticks = (*TICKS, *(ACTIVITY_TICKS if levels else ()), *(TRADE_TICKS if trade else ()), *further)
-    return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES}
+    of_taxes = {"taxes": TAXES} if taxes else {}
+    return {"trajectory": TRAJECTORY, "ticks": ticks, "agents": agents, "wedges": WEDGES, **of_taxes}
 
 
 SUMMARY = {
@@ -404,6 +413,7 @@ SUMMARY = {
     "equilibrium": "the number of the one nearest to the last prices, among those of the economy at the end",
     "dominant_mode": "by good: the combination most out of balance at the last tick, whose share ticks.csv tells",
     "distribution": "by cohort: mean and quantiles of income, utility and gain from trade, and the part who lose",
+    "taxes": "by tax: its rate, and the revenue of the last tick, as in taxes.csv; where there are any",
     "shocks": "the ticks at which a shock changed the economy",
     "worst_imbalance": "largest relative imbalance of a good or of money in any tick",
     "loss": "of a market that learns: loss at the last tick, as in ticks.csv",

@@ -20,7 +20,7 @@ from simulator.records.parquet import convert
 from simulator.records.table import Table
 
 SCENARIO, CHECKPOINT, SUMMARY = "scenario.yaml", "state.npz", "summary.json"
-GROWING, LAST = (*growing_columns(), "members"), ("equilibrium", "distribution", "welfare")
+GROWING, LAST = (*growing_columns(taxes=True), "members"), ("equilibrium", "distribution", "welfare")
 """Tables that grow with the ticks, and those written at the end."""
 INPUTS = "inputs"
 """Copies of the files that the scenario read."""

@@ -137,5 +137,6 @@ def off(references: References, now: Market, prices: Array | None = None) -> flo
         return math.nan
     prices = np.asarray(now.tick.prices) if prices is None else prices
     with np.errstate(all="ignore"):
-        balance = now.economy.balance(prices, *map(np.asarray, (now.tick.planned_inputs, now.tick.levels)))
+        inputs, levels, rates = map(np.asarray, (now.tick.planned_inputs, now.tick.levels, now.tick.rates))
+        balance = now.economy.in_force(rates).balance(prices, inputs, levels)
         return min(_gaps(references, prices, balance.demand, balance.supply))

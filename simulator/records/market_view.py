@@ -78,7 +78,9 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self._cohorts = cohorts
         self.free_goods = markets.any_user(rule.free)
         levels = len(economy.level_firm) > 0
-        self.columns = growing_columns(users=markets.separate, trade=every_tick, levels=levels)
+        self._taxes = () if economy.fiscal is None else tuple(tax.name for tax in economy.fiscal.taxes)
+        taxed = len(self._taxes) > 0
+        self.columns = growing_columns(users=markets.separate, trade=every_tick, levels=levels, taxes=taxed)
         self.conservation = Conservation(economy)
         self.gradient_path_gap, self.plan_residual, self.descended = 0.0, math.nan, Descended()
         self._gap: float | None = None
@@ -171,7 +173,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
                 (tick.prices, tick.planned_inputs, tick.consumers_planned, tick.planned_outputs)
             )
             inputs, consumed, made = planned
-            yields = economy.user_prices.yields(prices)
+            yields = economy.in_force(tick.rates).user_prices.yields(prices)
             shares = Shares(np.ones(inputs.shape), np.ones(prices.shape))
             if tick.finite:
                 shares = share_out(economy, inputs, consumed, made, yields)
@@ -202,7 +204,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         ticks = Ticks([some.picked(marks) for some, marks, _ in parts.values() if marks.any()]).picked(order)
         appraisals = [appraisal for *_, appraisal in parts.values() if appraisal is not None]
         block = Block(
-            self.economy,
+            self.economy.in_force(ticks.rates),
             self.markets,
             ticks,
             [note for note in notes if note.recorded],
@@ -215,6 +217,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             "ticks": lambda: self._ticks(block, imbalances[:, recorded], judged),
             "agents": lambda: Rows(ticks.tick, self._agents.keys, self._agents.known(block)),
             "wedges": lambda: self._wedges(block),
+            "taxes": lambda: self._of_taxes(ticks),
         }
 
     def _beside(self, notes: Sequence[MarketNote]) -> tuple[Ticks, NDArray[np.bool_], Any]:
@@ -265,11 +268,11 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def _judged(self, references: References, block: Block) -> dict[str, Array]:
         """Columns of ticks.csv that the judges have a say in, `(ticks,)` each."""
         ticks, prices, inputs = block.ticks, block.ticks.prices, block.ticks.planned_inputs
-        plans = (ticks.demand, ticks.supply, inputs, ticks.levels)
+        plans = (ticks.demand, ticks.supply, inputs, ticks.levels, ticks.rates)
         columns = references.columns(ticks.tick, prices, ticks.next_prices, *plans)
         if references.reference.kind in columns:
             self.descended = self.descended.followed_by(columns[references.reference.kind])
-        firms = self._verification.plan_residual(prices, inputs, ticks.planned_outputs)
+        firms = self._verification.plan_residual(prices, inputs, ticks.planned_outputs, ticks.rates)
         residuals = np.fmax.reduce([firms, *(cohort.plan_residual for cohort in block.consumers)])
         self.plan_residual = float(np.fmax.reduce(residuals, initial=self.plan_residual))
         told = self.rule.free & ~as_good_as_free(ticks.prices, ticks.demand, ticks.supply)
@@ -283,7 +286,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         """`p_out df/dx_i - p_i` of each firm and input, with its two parts, and `r - c` of a unit of each activity
         level; of several firms the mean weighted by what they use, or by their levels.
         """
-        economy, ticks = self.economy, block.ticks
+        economy, ticks = block.economy, block.ticks
         value, count = economy.user_prices.output_prices(ticks.prices), len(ticks.tick)
         value = value[:, economy.edge_firm] * block.products
         paid, earned, costs = (
@@ -308,9 +311,15 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         keys = {"firm": names(firms), "input": names(inputs)}
         return Rows(ticks.tick, keys, {"marginal_revenue_product": earns, "price": costs, "wedge": earns - costs})
 
+    def _of_taxes(self, ticks: Ticks) -> Rows:
+        return Rows(ticks.tick, {"tax": names(self._taxes)}, {"rate": ticks.rates, "revenue": ticks.collected})
+
     def facts(self, verdict: Verdict, now: Market, last: Mapping[str, float]) -> Facts:
+        rates, revenues = now.tick.rates, now.tick.collected
+        taxes = zip(self._taxes, rates, revenues, strict=True) if len(self._taxes) else ()
+        brings = [f"{revenue:.5g} of {name} at {rate:.5g}" for name, rate, revenue in taxes]
         if self.references is None:
-            return {}
+            return {"brings": brings}
         gap = last.get("distance_to_equilibrium", 0.0)
         if verdict.outcome == "cleared" and not gap <= NEAR:
             self.references.search_from(np.asarray(now.tick.prices))
@@ -323,10 +332,13 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         )
         near = found[number - 1] if number else found[0] if len(found) == 1 else None
         known = market_facts(verdict, now, self.references, last, self.gradient_path_gap, hop, self.descended)
-        return {**known, **advice(verdict, self.rule, now.economy, near, np.asarray(now.tick.prices))}
+        return {**known, "brings": brings, **advice(verdict, self.rule, now.economy, near, np.asarray(now.tick.prices))}
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, {"worst_imbalance": self.conservation.worst}
+        if self._taxes:
+            each = zip(self._taxes, now.tick.rates, now.tick.collected, strict=True)
+            known["taxes"] = {name: {"rate": rate, "revenue": revenue} for name, rate, revenue in each}
         if references is None:
             return known
         mode = references.dominant_mode

@@ -138,17 +138,17 @@ class References:
         # With and without the linear picture.
         self._look = [self._looking(jacobian) for jacobian in (False, True)]
 
-    def _looking(self, jacobian: bool) -> Callable[[tuple[Array, Array, Array]], Seen]:
-        """The reference function at many prices `(ticks, goods)`, of guesses at inputs `(ticks, edges)` and activity
-        levels `(ticks, levels)`.
+    def _looking(self, jacobian: bool) -> Callable[[tuple[Array, ...]], Seen]:
+        """The reference function at many prices `(ticks, goods)`, of guesses at inputs `(ticks, edges)`, activity
+        levels `(ticks, levels)` and rates of taxes `(ticks, taxes)`.
         """
         economy, function, sloping = self.economy, self.reference, self.rule.needs_jacobian
 
-        def look(given: tuple[Array, Array, Array]) -> Seen:
-            prices, guess, levels = given
-            descent = function.descent(prices, guess, sloping, levels=levels, slopes=jacobian)
+        def look(given: tuple[Array, ...]) -> Seen:
+            prices, guess, levels, rates = given
+            descent = function.descent(prices, guess, sloping, levels=levels, rates=rates, slopes=jacobian)
             plans, found = descent.plans, descent.slopes if jacobian else None
-            made = economy.user_prices.net_output(plans.prices, plans.outputs, plans.inputs)
+            made = economy.in_force(rates).user_prices.net_output(plans.prices, plans.outputs, plans.inputs)
             assert descent.value is not None
             markets = Markets(plans.prices, plans.demand, plans.supply, made, found)
             return Seen(descent.value, descent.signal, descent.slope, markets)
@@ -192,20 +192,21 @@ class References:
         supply: Array,
         inputs: Array,
         levels: Array,
+        rates: Array,
     ) -> dict[str, Array]:
         """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`.
 
         `numbers` `(ticks,)` are the ticks', `inputs` `(ticks, edges)` near the best ones, `levels` `(ticks, levels)`
-        the activities'. What is said of the way in which the market is out of equilibrium is not a number but at every
+        the activities', `rates` `(ticks, taxes)` those of taxes. What is said of the way in which the market is out of equilibrium is not a number but at every
         so manieth tick (the `diagnostics` of the run), and where there is no linear picture in prices alone: demand is
-        a set, or levels move with them. `dominant_mode` is then the last tick's combination of goods, None
+        a set, or levels or rates move with them. `dominant_mode` is then the last tick's combination of goods, None
         if nobody looked there.
         """
         ticks, goods = prices.shape
         motion, looked = self._motion(prices, next_prices), np.zeros(ticks, dtype=bool)
         columns = {name: np.full(ticks, np.nan) for name in ("rotation_index", "cosine_home", "dominant_mode")}
         self.dominant_mode = None
-        if self._diagnostics and not set_valued(self.economy) and not levels.size:
+        if self._diagnostics and not set_valued(self.economy) and not levels.size and not self.economy.adjusts:
             looked = (numbers % self._diagnostics == 0) & np.isfinite(_relative(motion, prices)).all(axis=1)
         value, (signal, own_scale, slope, excess) = np.empty(ticks), np.empty((4, ticks, goods))
         most = max(1, MOST_NUMBERS // goods**2)
@@ -214,7 +215,7 @@ class References:
             for part in np.split(rows, range(most, len(rows), most)):
                 if not len(part):
                     continue
-                seen = self._look[jacobian]((prices[part], inputs[part], levels[part]))
+                seen = self._look[jacobian]((prices[part], inputs[part], levels[part], rates[part]))
                 value[part], signal[part], own_scale[part] = seen.value, seen.signal, seen.markets.scale
                 excess[part] = seen.markets.demand - seen.markets.supply
                 if seen.slope is not None:

@@ -23,7 +23,7 @@ class FirmVerification:
     """
 
     def __init__(self, economy: Economy) -> None:
-        self._user_prices = economy.user_prices
+        self._economy = economy
         self._verify = InRuns(self._largest) if economy.small() else one_by_one(self._largest)
         self._firms = [
             (number, firm, rows, edges)
@@ -33,16 +33,16 @@ class FirmVerification:
             if firm.technology.verified and isinstance(firm.behaviour, BestResponse)
         ]
 
-    def plan_residual(self, prices: Array, inputs: Array, outputs: Array) -> Array:
+    def plan_residual(self, prices: Array, inputs: Array, outputs: Array, rates: Array) -> Array:
         """The largest relative residual `(ticks,)` of planned `inputs` `(ticks, edges)` and `outputs` `(ticks, firms)`
-        at `prices` `(ticks, goods)`; not a number where no firm is verified.
+        at `prices` `(ticks, goods)` and `rates` of taxes `(ticks, taxes)`; not a number where no firm is verified.
         """
-        return self._verify((prices, inputs, outputs)) if self._firms else np.full(len(prices), np.nan)
+        return self._verify((prices, inputs, outputs, rates)) if self._firms else np.full(len(prices), np.nan)
 
-    def _largest(self, given: tuple[Array, Array, Array]) -> Array:
+    def _largest(self, given: tuple[Array, ...]) -> Array:
         """That of one tick."""
-        prices, inputs, outputs = given
-        faced = self._user_prices.of_firms(prices)
+        prices, inputs, outputs, rates = given
+        faced = self._economy.in_force(rates).user_prices.of_firms(prices)
         found = [
             asked(firm.technology, "plan_residual")(
                 faced[number].output,

@@ -207,8 +207,8 @@ def build(
     trade = TradeRule(model.trade != "at_equilibrium", spoilage=model.every_tick.spoils, start=model.start)
     training, first = None if learning is None else training_set_of(learning, draws), locked(np.array(prices))
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
-    members = frozenset(["members"] if model.run.members else ())
-    run |= {"tables": members.union(model.run.tables)}
+    members, nothing = frozenset(["members"] if model.run.members else ()), set[str]() if model.taxes else {"taxes"}
+    run |= {"tables": members.union(model.run.tables) - nothing}
     run |= {name: frozenset(kept) for name in ("goods", "agents") if (kept := getattr(model.run, name)) is not None}
     del run["goes_on"]
     one_by_one = Regimes(model, markets, draws, made)

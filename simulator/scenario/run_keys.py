@@ -8,7 +8,7 @@ from pydantic import Field
 
 from simulator.kinds.entry import Entry, GoodName, Name, Positive, Whole
 
-TableName = Literal["trajectory", "ticks", "agents", "wedges", "equilibrium", "distribution", "welfare"]
+TableName = Literal["trajectory", "ticks", "agents", "wedges", "taxes", "equilibrium", "distribution", "welfare"]
 TickNumber = Annotated[Whole, Field(ge=0, le=10**15)]
 
 

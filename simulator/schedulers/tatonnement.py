@@ -191,7 +191,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
             trades, accounts = settle(layout, state, prices, plans, orders)
         else:
             trades, accounts = no_trade(layout, prices, plans, state.stock), state.accounts
-        jacobian = self._jacobian(economy, state, prices, plans) if self.rule.needs_jacobian else None
+        jacobian = self._jacobian(layout, state, prices, plans) if self.rule.needs_jacobian else None
         observed_prices = self._at_observed_prices(layout, state, prices, plans.levels)
         signal = excess_demand if observed_prices is None else observed_prices[0] - observed_prices[1]
         size = signal_scale(economy, *(observed_prices or (demand, supply)))
@@ -254,7 +254,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
     def cohorts(self, now: Market) -> list[CohortTick]:
         """What each cohort of consumers went through in a tick."""
-        economy, before, tick = now.economy, in_arrays(now.before), now.tick.in_arrays()
+        before, tick = in_arrays(now.before), now.tick.in_arrays()
+        economy = now.economy.in_force(tick.rates)
         fills = Fills(tick.bought_fraction, tick.sold_fraction, tick.traded) if len(tick.bought_fraction) else None
         planned = self._bundles(now)
         return [
@@ -364,16 +365,17 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         demand, supply = (np.stack(side) for side in zip(*seen, strict=True))
         return demand, supply
 
-    def _jacobian(self, economy: Economy, state: MarketState, prices: Array, plans: Plans) -> Array:
+    def _jacobian(self, layout: Layout, state: MarketState, prices: Array, plans: Plans) -> Array:
         """`dz/dp` of planned excess demand, `(goods, goods)`, at the incomes really planned with."""
+        economy = layout.economy
         made = economy.made_at(prices, plans.planned_outputs)
-        layout = self._known(economy).layout
         profits = layout.counted_on(economy.user_prices.cash_flow(prices, made, plans.planned_inputs))
         incomes = _incomes(economy, state, prices, profits, plans.received)
         quantities = (plans.planned_consumption, incomes, plans.planned_inputs, plans.planned_outputs, profits)
         at_levels = (plans.levels, plans.unit_revenues, plans.unit_costs)
         totals = economy.totals(prices, plans.consumers_planned, plans.planned_inputs, plans.planned_outputs)
-        taxed = (plans.received, plans.received, plans.revenues)
+        rates = plans.rates if economy.fiscal is None else plans.rates[economy.fiscal.adjusting]
+        taxed = (plans.received, plans.received, plans.revenues, rates, plans.kept)
         return economy.jacobian(MarketPlans(prices, *totals, *quantities, *at_levels, *taxed))
 
     def _choose(self, economy: Economy, state: MarketState, tick: MarketTick) -> tuple[MarketTick, Bundles]:
@@ -381,6 +383,7 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
 
         Where trade goes on in every tick it is only said how well they would clear; what is done is left as it is.
         """
+        economy = economy.in_force(tick.rates)
         incomes = _incomes(economy, state, tick.prices, tick.planned_profits, tick.received)
         edges, split = self._best_split(economy, tick, incomes)
         if split is None or split.gap > self.tolerance:
