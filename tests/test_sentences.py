@@ -107,6 +107,9 @@ CASES = {
         {"adjusts": None},
         "The rate of carbon, 0.1235 by now, has yet to keep 2: it keeps 1.98765",
     ),
+    "MARKET brings": Case(
+        {"brings": ["2 of carbon at 0.5"]}, {"brings": []}, "Revenue of taxes, at their rates: 2 of carbon at 0.5"
+    ),
     "MARKET endless": Case({"endless": ["mill"]}, {"endless": []}, "The level of mill runs to infinity"),
     "MARKET earning": Case({"earning": "mill", "margin": 0.03}, {"earning": None}, "Firm mill still earns 3 % a unit"),
     "MARKET losing": Case({"losing": "mill", "margin": 0.03}, {"losing": None}, "Firm mill still loses 3 % a unit"),

@@ -145,10 +145,10 @@ def test_a_run_without_prices_is_shown_in_words() -> None:
     [
         (["ticks", "trajectry"], "run.tables[1]: found 'trajectry'"),
         (["agents.csv"], "did you mean agents?"),
-        (["prices"], "expected one of trajectory, ticks, agents, wedges, equilibrium, distribution, welfare"),
+        (["prices"], "expected one of trajectory, ticks, agents, wedges, taxes, equilibrium, distribution, welfare"),
         ("trajectory", "did you mean [trajectory]?"),
         ("trajectories", "welfare; did you mean [trajectory]?"),
-        ("all", "expected a list of trajectory, ticks, agents, wedges, equilibrium, distribution, welfare"),
+        ("all", "expected a list of trajectory, ticks, agents, wedges, taxes, equilibrium, distribution, welfare"),
         ("trajectory, agents.csv", "did you mean [trajectory, agents]?"),
     ],
 )

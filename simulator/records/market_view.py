@@ -335,7 +335,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         return {**known, "brings": brings, **advice(verdict, self.rule, now.economy, near, np.asarray(now.tick.prices))}
 
     def summary(self, now: Market) -> dict[str, Any]:
-        references, known = self.references, {"worst_imbalance": self.conservation.worst}
+        references, known = self.references, dict[str, Any](worst_imbalance=self.conservation.worst)
         if self._taxes:
             each = zip(self._taxes, now.tick.rates, now.tick.collected, strict=True)
             known["taxes"] = {name: {"rate": rate, "revenue": revenue} for name, rate, revenue in each}

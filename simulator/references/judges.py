@@ -197,10 +197,10 @@ class References:
         """Columns of ticks.csv, `(ticks,)` each, of the market's prices, next prices and plans `(ticks, goods)`.
 
         `numbers` `(ticks,)` are the ticks', `inputs` `(ticks, edges)` near the best ones, `levels` `(ticks, levels)`
-        the activities', `rates` `(ticks, taxes)` those of taxes. What is said of the way in which the market is out of equilibrium is not a number but at every
-        so manieth tick (the `diagnostics` of the run), and where there is no linear picture in prices alone: demand is
-        a set, or levels or rates move with them. `dominant_mode` is then the last tick's combination of goods, None
-        if nobody looked there.
+        the activities', `rates` `(ticks, taxes)` those of taxes. What is said of the way in which the market is out of
+        equilibrium is not a number but at every so manieth tick (the `diagnostics` of the run), and where there is no
+        linear picture in prices alone: demand is a set, or levels or rates move with them. `dominant_mode` is then the
+        last tick's combination of goods, None if nobody looked there.
         """
         ticks, goods = prices.shape
         motion, looked = self._motion(prices, next_prices), np.zeros(ticks, dtype=bool)
