@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,7 @@ EXT,13,11,,,,,,,,
 """
 """The same book, chapter 6: the standard model, with taxes, saving, and a world."""
 ALL = {"government": "GOV", "investment": "INV", "world": "EXT", "indirect_tax": "IDT", "tariff": "TRF"}
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
 SEVERAL = {"activities": ["BRD", "MLK"], "factors": ["CAP", "LAB"], "households": ["HOH"]}
 
 
@@ -60,6 +62,40 @@ def written(folder: Path, table: str = HOSOE, accounts: dict[str, Any] | None = 
     calibrate = {"sam": "sam.csv", "accounts": {**SEVERAL, **(accounts or {})}, **more.pop("calibrate", {})}
     (folder / "economy.yaml").write_text(dump({"calibrate": calibrate, **more}), encoding="utf-8")
     return folder / "economy.yaml"
+
+
+def united_states() -> tuple[str, dict[str, Any]]:
+    """The United States in 2023 in 15 sectors as a table of accounts (source: Bureau of Economic Analysis, Input-Output
+    Accounts, public domain). What households buy is what is left of a row, capital what is left of a column; subsidies and
+    stocks that shrink are taken from what is beside them. Imports pay for exports, and what they do not pay for is
+    investment.
+    """
+    flows, sectors = (
+        pd.read_csv(CASES / f"us_2023_{name}.csv", dtype={"seller": str, "buyer": str, "code": str})
+        for name in ("flows", "sectors")
+    )
+    sectors = sectors.set_index("code")
+    several = {"activities": list(sectors.index), "factors": ["CAP", "LAB"], "households": ["HOH"]}
+    names = [*several["activities"], "CAP", "LAB", "HOH", "GOV", "INV", "EXT", "IDT"]
+    sam = pd.DataFrame(0.0, names, names)
+    at = sectors.index
+    sam.loc[at, at] = flows.pivot(index="seller", columns="buyer", values="value").loc[at, at].fillna(0.0)
+    sam.loc["LAB", at] = sectors["compensation"]
+    sam.loc["IDT", at] = sectors["taxes_less_subsidies"].clip(lower=0)
+    sam.loc["EXT", at] = sectors["imported_inputs"] + sectors["scrap_noncomparable_inputs"]
+    sam.loc["CAP", at] = sectors["gross_output"] - sam[at].sum()
+    stocks = sectors["investment"] + sectors["inventories"]
+    abroad = sectors["exports"] + sectors["import_margins"] + sectors["scrap_other_sales"] + stocks.clip(upper=0)
+    paid = sam.loc["EXT"].sum() / abroad.sum()
+    sam.loc[at, "EXT"], sam.loc[at, "INV"] = paid * abroad, stocks.clip(lower=0) + (1 - paid) * abroad
+    sam.loc[at, "GOV"] = sectors["government"]
+    sam.loc[at, "HOH"] = sectors["gross_output"] - sam.loc[at].sum(axis=1)
+    sam.loc["HOH", ["CAP", "LAB"]] = sam.loc[["CAP", "LAB"]].sum(axis=1)
+    sam.loc["GOV", "IDT"] = sam.loc["IDT"].sum()
+    sam.loc["GOV", "HOH"] = sam["GOV"].sum() - sam.loc["GOV", "IDT"]
+    sam.loc["INV", "HOH"] = sam["INV"].sum()
+    one = {"government": "GOV", "investment": "INV", "world": "EXT", "indirect_tax": "IDT"}
+    return sam.to_csv(), {**several, **one}
 
 
 def refused(source: Any, **settings: Any) -> list[str]:
@@ -112,9 +148,7 @@ def replicates(path: Path) -> None:
     turnover = np.maximum(balance.demand, balance.supply)
     np.testing.assert_allclose((balance.demand - balance.supply) / turnover, 0.0, atol=1e-10)
     np.testing.assert_allclose(balance.unit_profits / turnover.max(), 0.0, atol=1e-10)
-    if scenario.economy.fiscal is not None:
-        return
-    run = simulate(path, settings={"run.references": "off", "run.ticks": 0})
+    run = simulate(path, settings={"run.references": "off", "run.ticks": 0, "run.engine": "arrays"})
     assert (run.summary["outcome"], run.summary["ticks"]) == ("cleared", 0)
     assert run.summary["max_relative_excess_demand"] < 1e-10
 
@@ -189,6 +223,17 @@ def test_sparse_economies_replicate(tmp_path: Path, seed: int) -> None:
     rows = [",".join([row, *(str(cells.get((row, column), "")) for column in names)]) for row in names]
     one = {"government": "G", "investment": "I", "world": "W", "indirect_tax": "D", "tariff": "T"}
     replicates(written(tmp_path, "\n".join([f",{','.join(names)}", *rows]), {**several, **one}))
+
+
+def test_the_united_states_replicate_and_answer(tmp_path: Path) -> None:
+    """A table of real accounts, whose sums have been rounded. Taxes on trade that double are not paid by all alike."""
+    path = written(tmp_path, *united_states())
+    replicates(path)
+    settings = {f"taxes.indirect_tax_{sector}.rate": 0.3 for sector in ("42", "44RT")}
+    (found,) = solve(path, settings=settings, starts=1).summary["found"]
+    assert found["residual"] < 1e-9
+    assert found["price"]["44RT_home"] > 1.1 * found["price"]["FIRE_home"]
+    assert found["utility"]["HOH"] < 1 < found["utility"]["GOV"]
 
 
 @dataclass
@@ -289,6 +334,19 @@ def test_counterfactuals_of_the_standard_economy_are_those_of_the_book_s_equatio
         assert found["price"][good] == pytest.approx(price, rel=1e-9), good
     assert found["price"]["EXT"] == 1
     assert (found["price"]["CAP"] == pytest.approx(1, abs=1e-12)) == (not settings)
+
+
+@pytest.mark.parametrize(("name", "tariff"), [("open_economy", None), ("free_trade", np.zeros(2))])
+def test_the_shipped_economy_is_that_of_the_book_with_tariffs_and_without(name: str, tariff: Any) -> None:
+    path, model = SCENARIOS / f"{name}.yaml", Standard(2.0, 2.0)
+    model.tariff = model.tariff if tariff is None else tariff
+    (found,) = solve(path, starts=2).summary["found"]
+    for good, price in model.solved().items():
+        assert found["price"][good] == pytest.approx(price, rel=1e-9), good
+    if name == "free_trade":
+        # What the header says of who gains and who loses.
+        assert [round(100 * (found["utility"][who] - 1), 1) for who in ("HOH", "INV", "GOV")] == [2.3, 4.1, -6.6]
+        assert all(0.91 < price < 0.95 for good, price in found["price"].items() if good != "EXT")
 
 
 def test_what_an_open_economy_is_written_out_as(tmp_path: Path) -> None:
