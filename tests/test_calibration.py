@@ -65,10 +65,10 @@ def written(folder: Path, table: str = HOSOE, accounts: dict[str, Any] | None = 
 
 
 def united_states() -> tuple[str, dict[str, Any]]:
-    """The United States in 2023 in 15 sectors as a table of accounts (source: Bureau of Economic Analysis, Input-Output
-    Accounts, public domain). What households buy is what is left of a row, capital what is left of a column; subsidies and
-    stocks that shrink are taken from what is beside them. Imports pay for exports, and what they do not pay for is
-    investment.
+    """The United States in 2023 in 15 sectors (Bureau of Economic Analysis, Input-Output Accounts; public domain).
+
+    What households buy is what is left of a row, capital what is left of a column; subsidies and stocks that shrink are
+    taken from what is beside them. Imports pay for exports, and what they do not pay for is investment.
     """
     flows, sectors = (
         pd.read_csv(CASES / f"us_2023_{name}.csv", dtype={"seller": str, "buyer": str, "code": str})

@@ -319,7 +319,12 @@ class Economy(PlanSlopes):
         """
         if self.fiscal is None:
             return self.untaxed_slopes(balance)
-        return traced_or_called(partial(market_slopes, self), "slopes of a taxed market")(balance)
+
+        # Whether it is traced is seen from the first argument, not from what is in a balance.
+        def slopes(_: Array, plans: MarketPlans) -> Array:
+            return market_slopes(self, plans)
+
+        return traced_or_called(slopes, "slopes of a taxed market")(balance.prices, balance)
 
 
 def _plans(
