@@ -43,6 +43,8 @@ ROOMS = {
     "simulator.economics.concave_technology": "ConcaveTechnology",
     "simulator.economics.conjugate": "best_input",
     "simulator.economics.economy": "Economy",
+    "simulator.economics.fiscal_slopes": "fiscal_slopes",
+    "simulator.economics.market_plans": "MarketPlans",
     "simulator.economics.forms": "Array CES CobbDouglas FORMS Form Leontief",
     "simulator.economics.formula_utility": "FormulaUtility unfit",
     "simulator.economics.linear": "Linear",
