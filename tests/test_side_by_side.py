@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.builders import market_of
+from tests.economies import TAXED
 from tests.house import MOST_LINES, InRuns, SideBySide, Tatonnement, load, traced_or_called
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
@@ -17,9 +18,15 @@ SHIPPED = [path.stem for path in sorted(SCENARIOS.glob("*.yaml")) if path.stem n
 """All but those of crowds, whose runs are worked out one after another."""
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+ADJUSTING = {"name": "t", "on": "sales", "good": "bread", "to": "state"} | {
+    "rate": {"adjust": {"keep": "consumers.rich.utility", "at": 1, "speed": -0.02}}
+}
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "taxed"])
 def test_runs_of_a_scenario_go_as_each_would_alone(name: str) -> None:
-    scenario = load(SCENARIOS / f"{name}.yaml")
+    taxed = {**TAXED, "taxes": [*TAXED["taxes"], ADJUSTING]}
+    scenario = load(taxed if name == "taxed" else SCENARIOS / f"{name}.yaml")
     market, scheduler = market_of(scenario), scenario.scheduler
     if not isinstance(scheduler, Tatonnement):
         return

@@ -88,10 +88,36 @@ def test_a_variation_is_what_a_whole_load_gives(name: str) -> None:
     alike(load(SCENARIOS / f"{name}.yaml"), 2 if name in LARGE else 8)
 
 
+RATE = {"adjust": {"keep": "prices.wool", "at": 5, "speed": 0.02}}
+ADJUSTING: dict[str, Any] = {
+    **TAXED,
+    "taxes": [*TAXED["taxes"], {"name": "t", "on": "sales", "good": "bread", "rate": RATE, "to": "state"}],
+    "run": {"ticks": 40, "references": "off"},
+}
+
+
 def test_a_variation_of_taxes_is_what_a_whole_load_gives() -> None:
-    rate = {"adjust": {"keep": "prices.wool", "at": 2}}
-    adjusting = {"name": "t", "on": "sales", "good": "bread", "rate": rate, "to": "poor"}
-    alike(load({**TAXED, "taxes": [*TAXED["taxes"], adjusting]}), 60)
+    alike(load(ADJUSTING), 60)
+
+
+FISCAL = [
+    *(f"taxes.{tax['name']}.rate" for tax in TAXED["taxes"]),
+    *(f"taxes.t.rate.adjust.{key}" for key in ("at", "start", "speed")),
+    *("transfers.0.amount", "transfers.1.amount.amount", "transfers.2.share"),
+]
+
+
+@pytest.mark.parametrize("path", FISCAL)
+def test_a_run_of_other_taxes_is_that_of_a_whole_load(path: str) -> None:
+    """To the last bit, and in floats: no number of taxes and transfers is lost to what is traced."""
+    scenario = load(ADJUSTING)
+    changes = {path: dict(leaves(scenario.resolved))[path] * 1.0625}
+    varied = Variation(scenario).at(changes)
+    assert varied.engine == "floats"
+    expected, found = simulate(loaded(scenario, changes)), simulate(varied)
+    assert not expected.trajectory.equals(simulate(scenario).trajectory)
+    for table in ("trajectory", "ticks", "agents"):
+        assert getattr(found, table).equals(getattr(expected, table)), table
 
 
 def alike(scenario: Scenario, most: int) -> None:

@@ -36,8 +36,9 @@ class Treasury:
         self._tax, place = fiscal.on_purchases
         self._buyer, self._good = place // fiscal.goods, place % fiscal.goods
         self._taxes, self._buyers = np.unique(self._tax), np.unique(self._buyer).tolist()
-        self._targets = np.array([each.target for each in fiscal.instruments])
-        self._speeds = np.array([each.speed / abs(each.target) for each in fiscal.instruments])
+        instruments, none = fiscal.instruments, np.zeros(0)
+        self._targets = np.stack([each.target for each in instruments]) if instruments else none
+        self._speeds = np.stack([each.speed / np.abs(each.target) for each in instruments]) if instruments else none
 
     def start(self) -> Array:
         """The rates of all taxes in the first tick, `(taxes,)`."""

@@ -174,7 +174,8 @@ class Fiscal:
 
     def _by_sender(self, values: list[float]) -> Array:
         senders = np.array([each.sender for each in self.transfers], dtype=np.intp)
-        return sum_by(senders, np.array(values, dtype=float), self.cohorts)
+        # Shares and amounts may be traced.
+        return sum_by(senders, np.stack(values), self.cohorts) if values else np.zeros(self.cohorts)
 
     @cached_property
     def owed(self) -> tuple[Array, Array]:
