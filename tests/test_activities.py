@@ -396,6 +396,13 @@ def test_a_mistake_in_the_table_is_told_with_its_row_and_column(
         assert part in said
 
 
+def test_a_mistake_elsewhere_hides_no_firm_of_the_table(tmp_path: Path) -> None:
+    file = of_table(tmp_path, firms=[{"name": "shearing", "productivity": 2}])
+    with pytest.raises(ScenarioError) as caught:
+        load(file, settings={"run.tickz": 3})
+    assert [problem.path for problem in caught.value.problems] == ["run.tickz"]
+
+
 def test_a_firm_is_in_the_table_or_has_a_technology_of_its_own(tmp_path: Path) -> None:
     more = [{"name": "grazing", "makes": "wool = sqrt(land)"}, {"name": "shearing"}]
     (said,) = refused(of_table(tmp_path, firms=more))

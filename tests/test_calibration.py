@@ -336,6 +336,22 @@ def test_counterfactuals_of_the_standard_economy_are_those_of_the_book_s_equatio
     assert (found["price"]["CAP"] == pytest.approx(1, abs=1e-12)) == (not settings)
 
 
+def test_taxes_and_shares_of_the_table_can_be_shocked(tmp_path: Path) -> None:
+    changes = {"taxes.tariff_BRD.rate": 0, "taxes.tariff_MLK.rate": {"times": 0.5}, "transfers.saving_HOH.share": 0.3}
+    path = written(tmp_path, STANDARD, ALL, shocks=[{"tick": 5, "set": changes}], run={"references": "off"})
+    before, after = (regime.economy.fiscal for regime in load(path).regimes)
+    assert [tax.rate for tax in before.taxes] == pytest.approx([5 / 73, 1 / 13, 4 / 72, 2 / 11])
+    assert [tax.rate for tax in after.taxes] == pytest.approx([5 / 73, 0, 4 / 72, 1 / 11])
+    assert [each.share for each in after.transfers] == pytest.approx([23 / 90, 0.3, 2 / 35])
+    run = simulate(path)
+    assert run.summary["outcome"] == "cleared"
+    model = Standard(2.0, 2.0)
+    model.tariff, model.saving = np.array([0, 1 / 11]), 0.3
+    last = run.trajectory[run.trajectory["tick"] == run.summary["ticks"]].set_index("good")["price"]
+    for good, price in model.solved().items():
+        assert last[good] == pytest.approx(price, rel=1e-5)
+
+
 @pytest.mark.parametrize(("name", "tariff"), [("open_economy", None), ("free_trade", np.zeros(2))])
 def test_the_shipped_economy_is_that_of_the_book_with_tariffs_and_without(name: str, tariff: Any) -> None:
     path, model = SCENARIOS / f"{name}.yaml", Standard(2.0, 2.0)
@@ -430,6 +446,11 @@ def test_a_mistake_in_an_entry_that_moved_keeps_its_line(tmp_path: Path) -> None
         "firms.MLK.behaviour.activity.rate": (str(path), lines - 1),
         "scheduler.rat": (str(path), lines),
     }
+
+
+@pytest.mark.parametrize("wrong", ["run.tickz", "calibrate.elasticities.armingtn", "taxes.tarif_BRD.rate"])
+def test_a_path_that_is_unknown_is_one_mistake(tmp_path: Path, wrong: str) -> None:
+    assert [said.partition(":")[0] for said in refused(written(tmp_path, STANDARD, ALL), **{wrong: 0})] == [wrong]
 
 
 def test_written_out_it_is_the_same_scenario_from_any_folder(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def expand_calibration(document: Document, folder: Path, inputs: Mapping[str, Pa
         document.faults.append(Fault(("calibrate",), "found calibrate beside program; expected one of them", "key"))
     said = validate_part(document, "calibrate", Calibrate)
     places = {} if said is None else {said.sam: inputs.get(said.sam, folder / said.sam)}
-    made: dict[str, Any] = {}
+    made: dict[str, Any] | None = None
     if said is not None:
         try:
             table = _Table(said, Draws(0, places))
@@ -70,7 +70,7 @@ def expand_calibration(document: Document, folder: Path, inputs: Mapping[str, Pa
         except DrawError as error:
             document.faults.append(Fault(SAM, error.message))
     document.data = {key: value for key, value in document.data.items() if key != "calibrate"}
-    if len(document.faults) > before:
+    if made is None:
         # In the place of what nobody can know, so that what is wrong with the rest is said too.
         document.data = {key: value for key, value in document.data.items() if key not in OF_ACCOUNTS}
         buyer = {"name": "buyer", "utility": {"linear": {"good": 1}}, "budget": 1}

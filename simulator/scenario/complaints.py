@@ -76,7 +76,7 @@ def validate_as(document: Document, model: type[M]) -> M | None:
 def _faults(document: Document, model: type[Entry], data: Any, path: Steps, context: Known) -> Any:
     """The model of data, or what is wrong with them."""
     language = Language(document, ScenarioFile if path else model)
-    known = {fault.path for fault in document.faults}
+    known = {fault.path for fault in document.faults if fault.path[: len(path)] == path}
     faults = [fault for fault in _nothings(language, data, path) if fault.path not in known]
     try:
         sound = model.model_validate(data, context=context)
