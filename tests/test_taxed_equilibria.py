@@ -34,6 +34,13 @@ def adjusting(keep: str, at: float) -> dict[str, Any]:
     return {**OPEN, "taxes": [{**tax, "rate": {"adjust": {"keep": keep, "at": at}}}]}
 
 
+def test_what_a_state_buys_with_revenue_is_worth_its_price() -> None:
+    """Nothing comes between labour and its users, so that its derivative is its price, whoever uses it."""
+    (found,) = solve(OPEN).summary["found"]
+    assert found["income"]["state"] > 0.1
+    assert found["adjoint"]["labour"] == pytest.approx(found["price"]["labour"], rel=1e-12)
+
+
 def test_a_state_that_owes_more_than_it_has_is_no_equilibrium() -> None:
     well_off = solve(OPEN).of("utility").loc["folk"].item()
     found = solve(adjusting("consumers.folk.utility", 1.2 * well_off))

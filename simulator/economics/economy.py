@@ -72,7 +72,12 @@ class Economy(PlanSlopes):
     def taxed(self, fiscal: Fiscal | None) -> Economy:
         """The economy with other taxes and transfers."""
         factors = None if fiscal is None else fiscal.factors(self, fiscal.rates)
-        return replace(self, fiscal=fiscal, price_factors=factors)
+        receives = set[int]() if fiscal is None else set(fiscal.receives.tolist())
+        cohorts = tuple(
+            cohort if cohort.receives == (at in receives) else replace(cohort, receives=at in receives)
+            for at, cohort in enumerate(self.consumers)
+        )
+        return replace(self, consumers=cohorts, fiscal=fiscal, price_factors=factors)
 
     def at_rates(self, adjusted: Array) -> Economy:
         """The economy at other rates of the taxes that adjust, `(..., instruments)`: itself where none does. It shares

@@ -106,12 +106,8 @@ class _Problem:
         self.lowest = np.maximum(rule.lowest(economy.bounds), 1e-300)[self.free]
         self.highest = self.bounds.cap[self.free]
         self.low, self.high = np.log(self.lowest), np.log(self.highest)
-        receives = np.zeros(len(economy.consumers), dtype=bool)
-        if economy.fiscal is not None:
-            receives[economy.fiscal.receives] = True
         self.carries = [
-            not cohort.unlimited and (cohort.saves or receipts or bool(cohort.earns.any()))
-            for cohort, receipts in zip(economy.consumers, receives.tolist(), strict=True)
+            not cohort.unlimited and (cohort.saves or bool(cohort.earns.any())) for cohort in economy.consumers
         ]
         rows = [cohort.size for cohort, carries in zip(economy.consumers, self.carries, strict=True) if carries]
         self.ends = np.cumsum([len(self.free), len(economy.level_firm), *rows])
