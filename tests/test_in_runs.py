@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.economies import TAXED
 from tests.house import (
     FEWEST,
     Group,
@@ -89,6 +90,23 @@ def test_runs_end_as_each_would_alone(name: str, stop: str) -> None:
     for run in group.runs[::6]:
         alone = row_of(variation, plan, run, lambda: False)
         agree(rows[run.number], alone, [*study.measures])
+
+
+def test_runs_of_many_taxes_end_as_each_would_alone() -> None:
+    kept = {"adjust": {"keep": "prices.wool", "at": 5, "speed": 0.02}}
+    taxes = [*TAXED["taxes"], {"name": "t", "on": "sales", "good": "bread", "rate": kept, "to": "state"}]
+    way = np.linspace(0.5, 1.5, FEWEST)
+    numbers = {"taxes.net_tax.rate": 0.25, "taxes.t.rate.adjust.at": 5.0, "transfers.0.amount": 2.0}
+    vary = {path: (number * way).tolist() for path, number in {**numbers, "transfers.2.share": 0.25}.items()}
+    scenario = {**TAXED, "taxes": taxes, "run": {"ticks": 120, "references": "off"}}
+    study = study_of("bazaar", vary, scenario=scenario, measures=["outcome", "ticks", "price.bread", "price.wool"])
+    plan, (group,) = groups_of(study)
+    assert group.family is not None
+    variation = Variation(study.scenario)
+    rows = {row.run.number: row for row in rows_side_by_side(variation, plan, group, lambda: False)}
+    assert sorted(rows) == list(range(FEWEST))
+    for run in group.runs[::6]:
+        agree(rows[run.number], row_of(variation, plan, run, lambda: False), [*study.measures])
 
 
 @pytest.mark.parametrize("name", ["bazaar", "tupperware_gas_cut", "overshooting", "scarf"])

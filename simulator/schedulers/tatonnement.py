@@ -190,7 +190,8 @@ class Tatonnement(Scheduler[MarketState, MarketTick]):
         if self.trade.every_tick and finite:
             trades, accounts = settle(layout, state, prices, plans, orders)
         else:
-            trades, accounts = no_trade(layout, prices, plans, state.stock), state.accounts
+            # Traced, accounts of one number each are given as a table.
+            trades, accounts = no_trade(layout, prices, plans, state.stock), tuple(state.accounts)
         jacobian = self._jacobian(layout, state, prices, plans) if self.rule.needs_jacobian else None
         observed_prices = self._at_observed_prices(layout, state, prices, plans.levels)
         signal = excess_demand if observed_prices is None else observed_prices[0] - observed_prices[1]
