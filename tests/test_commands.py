@@ -44,7 +44,7 @@ def test_a_run_prints_its_sentence_and_leaves_its_files(tmp_path: Path) -> None:
     tables |= {"distribution.csv", "welfare.csv"}
     assert files == tables | {"summary.json", "scenario.yaml", "state.npz", "figures"}
     drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    figures = ("prices", "three_prices", "convergence", "quantities", "wedges", "network", "diagnostics")
+    figures = ("prices", "three_prices", "convergence", "quantities", "wedges", "network", "welfare", "diagnostics")
     assert set(drawn) == {f"{name}.png" for name in figures}
     for figure in drawn:
         (folder / "figures" / figure).unlink()

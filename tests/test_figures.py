@@ -427,6 +427,34 @@ def test_networks_without_anything_known_of_them_are_not_drawn(run_of: RunOf) ->
     assert FIGURES["network"](replace_agents(run, run.agents.iloc[:0])) is None
 
 
-def replace_agents(run: Run, agents: pd.DataFrame) -> Frames:
+def replace_agents(run: Run, agents: pd.DataFrame, **others: pd.DataFrame) -> Frames:
     whole = Frames(run.trajectory, run.ticks, run.agents, run.wedges, run.equilibrium, run.distribution, run.summary)
-    return replace(whole, agents=agents)
+    return replace(whole, agents=agents, **others)
+
+
+def test_bars_of_welfare_are_those_of_the_table(run_of: RunOf) -> None:
+    """Households together, whose loss by the failed harvest is in money, and firms by their profit, in order."""
+    run = run_of("town", ("consumers.households.count", 300))
+    since = run.welfare["since"].max()
+    table = run.welfare[(run.welfare["since"] == since) & ~run.welfare["agent"].str.endswith(":mean")]
+    worth = table["equivalent_variation"].fillna(table["profit_change"]).sort_values()
+    figure = figure_of("welfare", run)
+    (axes,) = figure.axes
+    np.testing.assert_allclose(sorted(bar.get_width() for bar in axes.patches), worth, rtol=1e-12)
+    order = [label.get_text() for label in axes.get_yticklabels()]
+    assert order == [name.removesuffix(":total") for name in table.loc[worth.index, "agent"]]
+    assert f"tick {run.summary['ticks']} beside tick {since}, the last before any shock" in words_of(figure)
+
+
+def test_of_many_agents_those_with_most_at_stake_have_bars(run_of: RunOf) -> None:
+    run = run_of("town", ("consumers.households.count", 300))
+    agents = [f"a{number}" for number in range(40)] + ["nobody"]
+    worth = [*np.linspace(-1, 3, 40), np.nan]
+    rows = {"since": 0, "agent": agents, "kind": "consumer", "equivalent_variation": worth, "profit_change": np.nan}
+    figure = figure_of("welfare", replace_agents(run, run.agents, welfare=pd.DataFrame(rows)))
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert shown == [f"a{number}" for number in range(22, 40)]
+    assert "Shown: 18 of 40 agents, those with most at stake.  Not known: nobody." in words_of(figure)
+    still = pd.DataFrame({**rows, "equivalent_variation": 0.0})
+    assert FIGURES["welfare"](replace_agents(run, run.agents, welfare=still)) is None
+    assert FIGURES["welfare"](replace_agents(run, run.agents)) is None

@@ -152,7 +152,7 @@ def test_a_tax_in_a_run_is_worth_what_the_books_say() -> None:
 
 @pytest.mark.parametrize("trade", ["every_tick", "at_equilibrium"])
 def test_what_is_paid_is_what_is_collected(trade: str) -> None:
-    """Taxes on inputs, outputs of both bases and purchases, of firms and consumers who use what they have themselves."""
+    """Taxes on inputs, outputs of both bases and purchases, of firms and consumers who use what is their own."""
     firms = [
         {"name": "farm", "makes": "grain = 2*labour^0.5*grain^0.2"},
         {"name": "mills", "count": 2, "makes": "bread = 1.5*grain^0.4*labour^0.3"},

@@ -14,6 +14,7 @@ from matplotlib.font_manager import fontManager
 from simulator.figures import canvas
 from simulator.figures.curves import convergence, diagnostics, wedges
 from simulator.figures.frames import TABLES, Frames, NothingToSeeError, part_of, read_run
+from simulator.figures.gained import welfare
 from simulator.figures.gains import gains
 from simulator.figures.learnt import held_out, learnt
 from simulator.figures.members import members
@@ -35,6 +36,7 @@ BUILDERS = (
     network,
     simplex,
     gains,
+    welfare,
     members,
     wave,
     learnt,

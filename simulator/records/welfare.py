@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -78,7 +77,10 @@ def nowhere(economy: Economy) -> Position:
 def position(economy: Economy, tick: MarketTick, cohorts: Sequence[CohortTick], *, every_tick: bool) -> Position:
     """How agents stand in a tick, in which `cohorts` went through this; with trade in every tick or not."""
     firms, standings = len(economy.firms), Standings.of(len(economy.goods), [cohort.standing() for cohort in cohorts])
-    by_entry = partial(np.bincount, economy.firm_entry, minlength=firms)
+
+    def by_entry(values: Array) -> Array:
+        return np.bincount(economy.firm_entry, values, firms).astype(float)
+
     taxes, revenue = np.zeros(firms + len(cohorts)), np.zeros(len(cohorts))
     if economy.fiscal is not None:
         revenue = tick.collected @ economy.fiscal.to
@@ -90,7 +92,7 @@ def position(economy: Economy, tick: MarketTick, cohorts: Sequence[CohortTick], 
         worth = worth - np.bincount(economy.edge_firm, bought * tick.prices[economy.edge_good], len(worth))
         paid = np.sum(tick.consumption * (standings.prices - tick.prices), axis=1)
         taxes = np.concatenate([by_entry(worth - tick.cash_flow), paid])
-    return Position(by_entry(tick.cash_flow).astype(float), taxes, revenue, *standings)
+    return Position(by_entry(tick.cash_flow), taxes, revenue, *standings)
 
 
 @np.errstate(all="ignore")
