@@ -20,6 +20,7 @@ from tests.house import (
     differing,
     dump,
     load,
+    run_to_disk,
     scenario_schema,
     simulate,
     solve,
@@ -422,7 +423,8 @@ def test_settings_and_shocks_reach_every_number(path: str, value: Any, place: in
 def test_what_a_shock_leaves_alone_is_the_same_object() -> None:
     before, after = load({**FULL, "shocks": [{"tick": 9, "set": {"taxes.net_tax.rate": 0.3}}]}).regimes
     assert all(one is other for one, other in zip(before.economy.firms, after.economy.firms, strict=True))
-    assert all(one is other for one, other in zip(before.economy.consumers, after.economy.consumers, strict=True))
+    cohorts = zip(before.economy.consumers, after.economy.consumers, strict=True)
+    assert all(one.utility is other.utility for one, other in cohorts)
 
 
 def test_a_rate_that_adjusts_goes_on_adjusting_after_a_shock() -> None:
@@ -436,6 +438,31 @@ def test_a_rate_that_adjusts_goes_on_adjusting_after_a_shock() -> None:
     given = load(FULL, settings={"taxes.t.rate": 0.3}).economy.fiscal
     assert given is not None
     assert (given.instruments, given.rates.tolist()) == ((), [*RATES[:-1], 0.3])
+
+
+def test_after_a_shock_a_run_ends_where_it_would_have_begun_so() -> None:
+    kept = {"adjust": {"keep": "taxes.t.revenue", "at": 2, "speed": 0.02}}
+    goods_tax = {"name": "t", "on": "sales", "good": "bread", "to": "state", "rate": kept}
+    data = {**TAXED, "taxes": [*TAXES[:2], goods_tax], "run": {"ticks": 2000, "references": "off"}}
+    changes = {"taxes.gross_tax.rate": 0.15, "taxes.t.rate.adjust.at": 2.5, "transfers.0.amount": 1.5}
+    changes |= {"transfers.1.amount.amount": 0.25, "transfers.2.share": 0.2}
+    before, struck, begun = (
+        simulate(load({**data, "shocks": shocks}, settings=settings)).trajectory["price"].to_numpy()[-4:]
+        for shocks, settings in (([], {}), ([{"tick": 300, "set": changes}], {}), ([], changes))
+    )
+    np.testing.assert_allclose(struck, begun, rtol=2e-5)
+    assert np.abs(before / begun - 1).max() > 1e-2
+
+
+def test_a_run_goes_on_with_the_same_taxes_alone(tmp_path: Path) -> None:
+    run = {"ticks": 30, "references": "off", "stop": "never"}
+    run_to_disk(load({**TAXED, "name": "first", "run": run}), tmp_path / "first")
+    on = {"run": {**run, "ticks": 60, "from": str(tmp_path / "first" / "state.npz")}}
+    files = {on["run"]["from"]: tmp_path / "first" / "state.npz"}
+    reformed = [{**TAXES[0], "rate": 0.1}, *TAXES[1:]]
+    load({**TAXED, **on, "taxes": reformed}, inputs=files)
+    with pytest.raises(ScenarioError, match="found a run whose rates do not fit; expected the same goods, "):
+        load({**TAXED, **on, "taxes": TAXES[:3]}, inputs=files)
 
 
 def test_a_transfer_may_have_a_name() -> None:

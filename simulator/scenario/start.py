@@ -95,7 +95,7 @@ def start_of(document: Document, now: Mapping[str, Any], fresh: State, file: Pat
             if name.startswith("memory"):
                 remembers = remembers and fits
             elif not fits:
-                message = f"found a run whose {name} do not fit; expected the same goods, agents and adjusting rates"
+                message = f"found a run whose {name} do not fit; expected the same goods, agents and taxes"
                 faults.append(Fault(("run", "from"), message))
                 break
     document.faults.extend(faults)
