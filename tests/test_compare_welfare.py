@@ -201,3 +201,24 @@ def test_the_command_compares_solved_scenarios(tmp_path: Path) -> None:
     mixed = call([*command, str(tmp_path / "r"), "--overwrite"])
     assert mixed.returncode == 2
     assert "expected runs, or solved scenarios alone" in mixed.stderr
+
+
+def test_rates_that_adjust_are_in_the_prices_that_consumers_face(tmp_path: Path) -> None:
+    """A reform that keeps the poor as well off: income buys utility at the prices faced, `m = u c(p (1 + t))`."""
+    names = ("shoven_whalley", "shoven_whalley_taxed", "shoven_whalley_reform")
+    folders = [solved(tmp_path / name, Path("scenarios") / f"{name}.yaml") for name in names]
+    comparison = compared_solved(folders, None)
+    values = dict(zip(comparison.rows, comparison.values.T[[0, 2]].T.tolist(), strict=True))
+    worth = {(one.run, one.consumer): one for one in comparison.worth}
+    for name in ("rich", "poor"):
+        (_, income), (before, after) = values["income", name], values["utility", name]
+        found = worth["shoven_whalley_reform", name].compensating_variation
+        np.testing.assert_allclose(found, income * (1 - before / after), rtol=1e-9)
+    taxed, reformed = (worth[name, "poor"].equivalent_variation for name in names[1:])
+    np.testing.assert_allclose(reformed, taxed, rtol=1e-7)
+    runs = [tmp_path / "runs" / name for name in (names[0], names[2])]
+    for folder in runs:
+        settings = {"run.references": "off", "run.tolerance": 1e-9, "run.ticks": 4000}
+        run_to_disk(load(Path("scenarios") / f"{folder.name}.yaml", settings=settings), folder)
+    for one in with_worth(compare(runs), runs).worth:
+        np.testing.assert_allclose(one[2:4], worth[names[2], one.consumer][2:4], rtol=1e-5)
