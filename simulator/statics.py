@@ -19,6 +19,7 @@ from simulator.references.statics import (
     SECOND,
     Derivatives,
     Node,
+    Nodes,
     Point,
     Stencil,
     added,
@@ -50,12 +51,18 @@ class Statics:
     def __post_init__(self) -> None:
         if set_valued(self.scenario.economy):
             raise NoDerivativeError("found linear tastes, whose demand has no derivative; expected smooth ones")
-        self.parameters.nodes(FIRST, range(len(self.parameters.each)), self.parameters.units)
+        # What is wrong with a parameter is found before anything is solved.
+        _ = self.nodes
 
     @cached_property
     def parameters(self) -> Parameters:
         """The numbers at the paths."""
         return Parameters(self.scenario, tuple(dict.fromkeys(self.paths)))
+
+    @cached_property
+    def nodes(self) -> list[Nodes]:
+        """The economies beside the scenario's in each parameter."""
+        return self.parameters.nodes(FIRST, range(len(self.parameters.each)), self.parameters.units)
 
     def of(self, found: Sequence[Equilibrium]) -> list[Derivatives | None]:
         """The derivatives of each equilibrium; None where it has none: on a continuum, or at a fold."""
@@ -77,7 +84,7 @@ class Statics:
         try:
             if found.direction is not None:
                 raise FoldError
-            moves, first = point.derivatives(parameters.nodes(FIRST, every, parameters.units), FIRST)
+            moves, first = point.derivatives(self.nodes, FIRST)
             units = parameters.units / np.maximum(point.farthest(moves) * parameters.units, 1.0)
             beside = _Beside(parameters, point, units.tolist())
             second = beside.second(moves) if self.second else np.zeros((len(first), 0))

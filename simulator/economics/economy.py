@@ -15,6 +15,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,11 +25,11 @@ from simulator.economics.fiscal import Fiscal
 from simulator.economics.fiscal_slopes import due_slopes, kept, market_slopes
 from simulator.economics.forms import Array
 from simulator.economics.linear import Linear
-from simulator.economics.market_plans import NONE, MarketPlans, Production
+from simulator.economics.market_plans import NONE, MarketPlans, Planned, Production
 from simulator.economics.plan_slopes import PlanSlopes
 from simulator.economics.price_bounds import PriceBounds
 from simulator.economics.rows import over_blocks, sum_up
-from simulator.economics.user_prices import PriceFactors, UserPrices
+from simulator.economics.user_prices import FirmPrices, PriceFactors, UserPrices
 from simulator.formulas.searches import asked, traced_or_called
 
 MOST_ENTRIES, MOST_ROWS = 256, 12
@@ -58,6 +59,7 @@ class Economy(PlanSlopes):
     price_factors: PriceFactors | None = None
     bounds: PriceBounds | None = None
     fiscal: Fiscal | None = None
+    _remembered: ClassVar[Planned | None] = None
 
     def bounded(self, prices: Array) -> Array:
         """The nearest prices that floors and caps allow, `(goods,)`."""
@@ -94,6 +96,12 @@ class Economy(PlanSlopes):
     def adjusts(self) -> bool:
         """Whether rates of some taxes adjust."""
         return self.fiscal is not None and len(self.fiscal.adjusting) > 0
+
+    def remembering(self, planned: Planned) -> Economy:
+        """The economy, in which what firms have `planned` at the same prices and levels is not asked for again."""
+        there = copy(self)
+        vars(there)["_remembered"] = planned
+        return there
 
     def in_force(self, rates: Array) -> Economy:
         """The economy at the `rates` of all taxes in a tick, `(..., taxes)`."""
@@ -184,20 +192,30 @@ class Economy(PlanSlopes):
         """
         parts: tuple[list[Array], ...] = tuple([np.zeros(0)] for _ in Production._fields)
         faced = zip(self.firms, self.edge_rows, self.level_rows, self.user_prices.of_firms(prices), strict=True)
-        for firm, edges, rows, (price, input_prices) in faced:
-            none, level = np.zeros(0), levels[rows]
-            if firm.technology.constant_returns:
-                cost, unit = asked(firm.technology, "unit_cost")(np.stack(input_prices))
-                inputs, output, value = level[:, None] * unit.inputs, level * unit.output, np.zeros(1)
-                revenue = price * unit.output
-            else:
-                near = guess[edges].reshape(firm.rows, -1)
-                value, (inputs, output) = asked(firm.technology, "profit")(price, input_prices, near)
-                revenue = cost = none
-            found = (inputs.ravel(), output, value.sum(keepdims=True), level, revenue, cost)
-            for part, one in zip(parts, found, strict=True):
+        for firm, edges, rows, prices_faced in faced:
+            for part, one in zip(parts, self._firm_plans(firm, prices_faced, guess[edges], levels[rows]), strict=True):
                 part.append(one)
         return Production._make(map(np.concatenate, parts))
+
+    def _firm_plans(self, firm: Firm, faced: FirmPrices, guess: Array, level: Array) -> Production:
+        """What an entry of firms plans."""
+        price, input_prices = faced
+        key = None if self._remembered is None else (id(firm.technology), price, *input_prices, *level.tolist())
+        if self._remembered is not None and key in self._remembered:
+            return self._remembered[key]
+        if firm.technology.constant_returns:
+            cost, unit = asked(firm.technology, "unit_cost")(np.stack(input_prices))
+            inputs, output, value = level[:, None] * unit.inputs, level * unit.output, np.zeros(1)
+            revenue = price * unit.output
+        else:
+            value, (inputs, output) = asked(firm.technology, "profit")(
+                price, input_prices, guess.reshape(firm.rows, -1)
+            )
+            revenue = cost = NONE
+        found = Production(inputs.ravel(), output, value.sum(keepdims=True), level, revenue, cost)
+        if self._remembered is not None and key is not None:
+            self._remembered[key] = found
+        return found
 
     def balance(
         self,

@@ -67,3 +67,7 @@ class Production(NamedTuple):
     levels: Array
     unit_revenues: Array
     unit_costs: Array
+
+
+Planned = dict[tuple[float, ...], Production]
+"""What entries of firms have planned, by what tells it: the technology, prices faced and levels."""

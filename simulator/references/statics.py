@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from simulator.economics.agents import Consumers
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
-from simulator.economics.market_plans import MarketPlans
+from simulator.economics.market_plans import MarketPlans, Planned
 from simulator.economics.rows import over_blocks
 from simulator.economics.unknowns import Unknowns
 from simulator.economics.user_markets import UserMarkets
@@ -188,11 +188,16 @@ class Point:
         """What is told of plans in an economy, those of here unless said, `(values,)`."""
         return self.told.of(economy or self.unknowns.economy, plans or self.plans)
 
-    def at(self, side: Side, step: Array | float = 0.0) -> MarketPlans:
-        """The plans in an economy at the unknowns of here after a small `step`; fixed prices are those there."""
+    def at(self, side: Side, step: Array | float = 0.0, planned: Planned | None = None) -> MarketPlans:
+        """The plans in an economy at the unknowns of here after a small `step`; fixed prices are those there. What
+        firms have `planned` is not asked for again.
+        """
         goods, moved = self.unknowns.prices.where, self.unknowns.moved(self.plans, step / self._sizes)
         moved[goods] = np.where(side.unknowns.fixed, side.prices, moved[goods])
-        return side.unknowns.plans(moved, self.plans.inputs)
+        unknowns = side.unknowns
+        if planned is not None:
+            unknowns = replace(unknowns, economy=unknowns.economy.remembering(planned))
+        return unknowns.plans(moved, self.plans.inputs)
 
     def moved(self, node: Node, move: Array) -> Point:
         """The point at a node to which the unknowns' derivative `(unknowns,)` leads."""
@@ -204,13 +209,16 @@ class Point:
 
         Raises `FoldError` where there are none.
         """
-        columns = [added((n.weight, self._conditions_and_values(n.side)) for n in nodes) for nodes in parameters]
+        # A number, or a price, concerns few of the firms.
+        planned: Planned = {}
+        columns = [added((n.weight, self._both(n.side, planned)) for n in nodes) for nodes in parameters]
         conditions, values = np.split(np.stack(columns, axis=1), [len(self.active)])
         moves = self._moves(conditions)
-        return moves, values + self._along(moves, stencil)
+        return moves, values + self._along(moves, stencil, planned)
 
-    def _conditions_and_values(self, side: Side) -> Array:
-        plans = self.at(side)
+    def _both(self, side: Side, planned: Planned) -> Array:
+        """Conditions and values."""
+        plans = self.at(side, planned=planned)
         return np.concatenate([side.unknowns.left_sides(plans), self.values(plans, side.unknowns.economy)])
 
     def _moves(self, conditions: Array) -> Array:
@@ -243,15 +251,15 @@ class Point:
         scales = self.unknowns.scales(self.plans)
         return np.where(scales > 0, scales, 1.0)
 
-    def _along(self, moves: Array, stencil: Stencil) -> Array:
+    def _along(self, moves: Array, stencil: Stencil, planned: Planned) -> Array:
         """`Q_x dx` `(values, parameters)`: along each of the moves, or along each unknown if these are fewer."""
         active, here = np.flatnonzero(self.active), Side(self.unknowns, self.plans.prices)
         few = moves.shape[1] < len(active)
         directions, columns = moves if few else np.diag(self._sizes)[:, active], list[Array]()
         for way in directions.T:
             part = stencil.step / max(np.max(np.abs(way / self._sizes)), 1e-300)
-            told = ((weight, self.values(self.at(here, at * part * way))) for at, weight in stencil.around.items())
-            columns.append(added(told) / part)
+            plans = ((weight, self.at(here, at * part * way, planned)) for at, weight in stencil.around.items())
+            columns.append(added((weight, self.values(each)) for weight, each in plans) / part)
         along = np.stack(columns, axis=1) if columns else np.zeros((len(self.told.rows), 0))
         return along if few else along @ (moves[active] / self._sizes[active, None])
 

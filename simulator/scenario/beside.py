@@ -12,7 +12,7 @@ from simulator.scenario.document import leading
 
 
 class Own(NamedTuple):
-    """What is an entry's own matter: the entry of firms or consumers, and the path within it."""
+    """What is an entry's own matter: the entry of firms, consumers or taxes, and the path within it."""
 
     room: str
     number: int
@@ -30,9 +30,11 @@ class Own(NamedTuple):
 
 
 def own_of(scenario: Scenario, path: str) -> Own | None:
-    """The entry of firms or consumers whose own matter a path is; None where it concerns others as well."""
+    """The entry of firms, consumers or taxes whose own matter a path is; None where it concerns others as well."""
     room, _, rest = path.partition(".")
-    entries = {"firms": scenario.economy.firms, "consumers": scenario.economy.consumers}.get(room, ())
+    economy = scenario.economy
+    taxes = () if economy.fiscal is None else economy.fiscal.taxes
+    entries = {"firms": economy.firms, "consumers": economy.consumers, "taxes": taxes}.get(room, ())
     names = [each.name for each in entries]
     name = leading(rest, names)
     within = "" if name is None else rest[len(name) + 1 :]
@@ -56,6 +58,11 @@ def side_of(here: Scenario, moved: Scenario, own: Own | None = None) -> Side:
     """What of a scenario that has moved is there when one entry alone has, or its taste, or all."""
     if own is None:
         return Side(moved.rule.unknowns(moved.economy), moved.initial_prices)
+    if own.room == "taxes":
+        fiscal, there = here.economy.fiscal, moved.economy.fiscal
+        assert fiscal is not None and there is not None
+        taxes = (*fiscal.taxes[: own.number], there.taxes[own.number], *fiscal.taxes[own.number + 1 :])
+        return Side(here.rule.unknowns(here.economy.taxed(replace(fiscal, taxes=taxes))), here.initial_prices)
     entries, other = list(getattr(here.economy, own.room)), getattr(moved.economy, own.room)[own.number]
     entries[own.number] = replace(entries[own.number], utility=other.utility) if own.taste else other
     return Side(here.rule.unknowns(replace(here.economy, **{own.room: tuple(entries)})), here.initial_prices)

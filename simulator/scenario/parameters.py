@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -15,7 +15,6 @@ from simulator.kinds.wording import found, listed
 from simulator.references.statics import Node, Nodes, Stencil
 from simulator.scenario.beside import Own, groups_of, own_of, side_of
 from simulator.scenario.build import Scenario
-from simulator.scenario.settings import reached
 from simulator.scenario.variation import Variation
 
 ROOMS = ("supply", "outside", "firms", "consumers", "taxes", "transfers")
@@ -57,7 +56,9 @@ class Parameters:
 
     def __post_init__(self) -> None:
         problems = [
-            Problem(WHERE, 0, 0, path, said) for path in self.paths if isinstance(said := self._read(path), str)
+            Problem(WHERE, 0, 0, path, said)
+            for path, said in zip(self.paths, self._found, strict=True)
+            if isinstance(said, str)
         ]
         if problems:
             raise ScenarioError(problems)
@@ -65,7 +66,11 @@ class Parameters:
     @cached_property
     def each(self) -> tuple[Parameter, ...]:
         """All of them."""
-        return tuple(each for path in self.paths if isinstance(each := self._read(path), Parameter))
+        return tuple(each for each in self._found if isinstance(each, Parameter))
+
+    @cached_property
+    def _found(self) -> list[Parameter | str]:
+        return [self._read(path) for path in self.paths]
 
     @cached_property
     def _variation(self) -> Variation:
@@ -73,13 +78,12 @@ class Parameters:
 
     def _read(self, path: str) -> Parameter | str:
         """The parameter at a path, or what is wrong with it."""
-        document = self._variation.document
-        place = reached(document, path)
+        place = self._variation.reached(path)
         if isinstance(place, str):
             return place
         if place[0] not in ROOMS:
             return f"found a setting on which no equilibrium depends; expected one of {PATHS}"
-        value = document.at(place)
+        value = self._variation.document.at(place)
         if value is None and place[-1] == "productivity":
             value = 1.0
         elif value is None and ({"supply", "endowment"} & {*place[-2:-1]}):
@@ -171,10 +175,19 @@ def _must_be_alike(here: Unknowns, there: Unknowns, parameter: Parameter) -> Non
     raise OtherKindError([Problem(WHERE, 0, 0, parameter.path, said)])
 
 
+def _numbers(entries: dict[str, Any]) -> Iterator[str]:
+    """The paths of numbers in a mapping."""
+    for key, each in entries.items():
+        if shape(each) == MAPPING:
+            yield from (f"{key}.{further}" for further in _numbers(each))
+        elif shape(each) == NUMBER:
+            yield key
+
+
 def _no_number(path: str, value: object) -> str:
     """What is said of a path that leads to something else than a number."""
     if shape(value) == MAPPING and isinstance(value, dict):
         entries: dict[str, Any] = value
-        within = [f"{path}.{key}" for key in entries if shape(entries[key]) == NUMBER][:3]
+        within = [f"{path}.{key}" for key in _numbers(entries)][:3]
         return f"found a mapping; expected a number{', such as ' + listed(within) if within else ''}"
     return f"found {found(value)}; expected a number"

@@ -16,7 +16,7 @@ from simulator.scenario.checks import check
 from simulator.scenario.complaints import item_of, known_of
 from simulator.scenario.document import Document, Fault, plain, scalar
 from simulator.scenario.schema import ScenarioFile
-from simulator.scenario.settings import place_of
+from simulator.scenario.settings import reached
 
 PARTS = ("goods", "supply", "firms", "consumers", "taxes", "transfers", "scheduler", "run")
 """Parts of a scenario whose numbers and words may be replaced without asking for the others again."""
@@ -37,6 +37,7 @@ class Variation:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._places: dict[str, Steps] = {}
+        self._reached: dict[str, Steps | str] = {}
 
     def at(self, changes: Mapping[str, object]) -> Scenario:
         """The scenario with these values by path. Raises `ScenarioError` if it is refused."""
@@ -68,6 +69,12 @@ class Variation:
     @cached_property
     def _known(self) -> Known:
         return known_of(self._whole.document)
+
+    def reached(self, path: str) -> Steps | str:
+        """Where a path leads to in the scenario as resolved, or what is wrong with it."""
+        if path not in self._reached:
+            self._reached[path] = reached(self.document, path)
+        return self._reached[path]
 
     def _touched(self, changes: Mapping[str, object]) -> Scenario | None:
         """The same where only some leaves have other values; None where that is not so, or it is refused."""
@@ -104,7 +111,8 @@ class Variation:
         """Where a path leads to in what was read; nowhere if another reading would change more than that place."""
         if path not in self._places:
             document = self._whole.document
-            place = place_of(document, path) or ()
+            found = self.reached(path)
+            place = () if isinstance(found, str) else found
             if place[:1] == ("initial_prices",):
                 place = ("goods", *place[1:], "price")
             leaf = shape(document.at(place)) in (NUMBER, TEXT) or (len(place) == 2 and place[0] == "run")
