@@ -14,10 +14,22 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import sys
 
-from benchmarks import commands, files, fits, learning, markets, networks, populations, programs, solving, sweeps
+from benchmarks import (
+    commands,
+    files,
+    fits,
+    learning,
+    markets,
+    networks,
+    populations,
+    programs,
+    solving,
+    statics,
+    sweeps,
+)
 from benchmarks.harness import HEADER, Groups, Measured, lines, summary
 
-MODULES = (markets, networks, files, commands, populations, programs, learning, fits, solving, sweeps)
+MODULES = (markets, networks, files, commands, populations, programs, learning, fits, solving, statics, sweeps)
 
 
 def groups(*, quick: bool) -> Groups:

@@ -79,6 +79,76 @@ def test_magnification_in_a_small_open_economy() -> None:
     assert of((amounts[1],), "level", "two", "derivative") == pytest.approx([7 / 3], abs=1e-7)
 
 
+TAXED: dict[str, Any] = {
+    "goods": ["labour", "capital", "x", "y"],
+    "numeraire": "labour",
+    "firms": [
+        {"name": name, "technology": {"ces": {"output": name.lower(), "returns_to_scale": 1, **form}}}
+        for name, form in {
+            "X": {"elasticity": 0.7, "inputs": {"labour": 0.6, "capital": 0.4}},
+            "Y": {"elasticity": 1.3, "inputs": {"labour": 0.3, "capital": 0.7}},
+        }.items()
+    ],
+    "consumers": [
+        consumer("a", {"ces": {"elasticity": 0.5, "shares": {"x": 0.7, "y": 0.3}}}, endowment={"labour": 10}),
+        consumer("b", {"ces": {"elasticity": 1.5, "shares": {"x": 0.4, "y": 0.6}}}, endowment={"capital": 8}),
+        consumer("government", {"cobb_douglas": {"x": 0.5, "y": 0.5}}),
+    ],
+    "taxes": [
+        {
+            "name": "capital_tax",
+            "on": "input",
+            "of": "X",
+            "good": "capital",
+            "rate": 0.3,
+            "to": {"a": 0.4, "government": 0.6},
+        },
+        {"name": "output_tax", "on": "output", "of": "Y", "rate": 0.1, "to": "government"},
+        {"name": "sales_tax", "on": "consumption", "good": "x", "of": ["a"], "rate": 0.0, "to": "government"},
+    ],
+    "transfers": [{"from": "government", "to": "a", "share": 0.25}, {"from": "b", "to": "government", "amount": 0.5}],
+    "trade": "at_equilibrium",
+}
+
+
+def test_derivatives_by_tax_rates() -> None:
+    paths = [f"taxes.{name}.rate" for name in ("capital_tax", "output_tax", "sales_tax")]
+    rows = derived(TAXED, [*paths, "firms.X.productivity"])
+    bought = solve(TAXED, starts=4).of("consumption").loc["a.x", 1]
+    price = solve(TAXED, starts=4).prices.loc["x", 1]
+    # The first bit of a tax brings its base.
+    assert rows.loc["taxes.sales_tax.rate", "revenue", "sales_tax"]["derivative"] == pytest.approx(
+        bought * price, rel=1e-8
+    )
+    assert rows.loc["taxes.capital_tax.rate", "revenue", "capital_tax"]["elasticity"] < 1.0
+
+
+def test_derivatives_where_a_rate_adjusts() -> None:
+    adjust = {"adjust": {"keep": "consumers.government.utility", "at": 0.7}}
+    capital, output, *others = TAXED["taxes"]
+    data = {**TAXED, "taxes": [capital, {**output, "rate": adjust}, *others]}
+    found = solve(
+        data, starts=4, derivatives=["taxes.capital_tax.rate", "taxes.output_tax.rate.adjust.at"], second=True
+    )
+    assert (found.derivatives["agrees"] == 1).all()
+    assert (found.second_derivatives["agrees"] == 1).all()
+    rows = found.derivatives.set_index(["parameter", "kind", "name"]).sort_index()
+    kept = "utility", "government"
+    assert rows.loc["taxes.capital_tax.rate", *kept]["derivative"] == pytest.approx(0.0, abs=1e-9)
+    assert rows.loc["taxes.output_tax.rate.adjust.at", *kept]["derivative"] == pytest.approx(1.0, abs=1e-9)
+    assert rows.loc["taxes.capital_tax.rate", "rate", "output_tax"]["derivative"] < 0.0
+    with pytest.raises(ScenarioError, match="such as one of taxes.output_tax.rate.adjust.at"):
+        solve(data, derivatives=["taxes.output_tax.rate"])
+
+
+def test_one_more_unit_with_taxes_is_worth_more_than_its_price_where_they_bring_more() -> None:
+    path = "consumers.b.endowment.capital"
+    rows = derived(TAXED, [path])
+    price = solve(TAXED, starts=4).prices.loc["capital", 1]
+    # The fiscal externality: what is taxed is bought for less than it is worth to those who buy.
+    assert rows.loc[path, "objective", ""]["derivative"] > price * 1.02
+
+
 PRICED: dict[str, tuple[Any, dict[str, str]]] = {
     "a supply chain": ("tupperware", {"natgas": "supply.natgas"}),
     "a Fisher market": ("fisher", {"apples": "supply.apples", "pears": "supply.pears"}),
