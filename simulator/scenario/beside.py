@@ -60,7 +60,8 @@ def side_of(here: Scenario, moved: Scenario, own: Own | None = None) -> Side:
         return Side(moved.rule.unknowns(moved.economy), moved.initial_prices)
     if own.room == "taxes":
         fiscal, there = here.economy.fiscal, moved.economy.fiscal
-        assert fiscal is not None and there is not None
+        assert fiscal is not None
+        assert there is not None
         taxes = (*fiscal.taxes[: own.number], there.taxes[own.number], *fiscal.taxes[own.number + 1 :])
         return Side(here.rule.unknowns(here.economy.taxed(replace(fiscal, taxes=taxes))), here.initial_prices)
     entries, other = list(getattr(here.economy, own.room)), getattr(moved.economy, own.room)[own.number]
