@@ -235,6 +235,11 @@ MARKET = (
         "The last prices equal bids, to {bid_gap:gap}, but are off the derivatives of {objective} by {adjoint_gap:gap}",
         lambda f: f.agreement > AGREE and f.bid_gap <= AGREE,
     ),
+    Sentence(
+        "taxes_between",
+        "Taxes come between the two: one more unit also brings what is paid in {wedges:names} further on",
+        lambda f: f.agreement > AGREE and f.bid_gap <= AGREE,
+    ),
     Sentence("planner", "Prices were up to {planner_gap:gap} off those of a planner who climbs the gradient"),
     Sentence(
         "leaves_saddle",

@@ -289,6 +289,11 @@ CASES = {
         {"bid_gap": 0.1},
         "The last prices equal bids, to rounding, but are off the derivatives of the surplus of ann by 50 %",
     ),
+    "MARKET taxes_between": Case(
+        {"agreement": 0.5, "bid_gap": 1e-14, "wedges": ["excise"]},
+        {"wedges": []},
+        "Taxes come between the two: one more unit also brings what is paid in excise further on",
+    ),
     "MARKET planner": Case(
         {"planner_gap": 0.64},
         {"planner_gap": None},

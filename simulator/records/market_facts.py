@@ -82,6 +82,7 @@ def market_facts(
         "compared": last.get("compared"),
         "movable": last.get("movable"),
         "objective": objective(now.economy),
+        "wedges": [] if now.economy.fiscal is None else [tax.name for tax in now.economy.fiscal.taxes],
         f"{compared}_gap": path_gap,
         "path": PATHS["saddle" if compared == "saddle" else references.path.kind],
         "path_hop": path_hop if path_gap > FOLLOWS else None,
