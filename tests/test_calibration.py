@@ -384,6 +384,24 @@ def test_what_an_open_economy_is_written_out_as(tmp_path: Path) -> None:
     assert all(firm["behaviour"] == "activity" for firm in resolved["firms"])
 
 
+def test_what_is_exported_or_imported_whole_has_no_good_made_for_home(tmp_path: Path) -> None:
+    """0.1 and 0.2 of factors are all exported, 0.3: what is left for home is the rounding of the sum, so nothing."""
+    table = """\
+,BRD,MLK,CAP,LAB,HOH,EXT
+BRD,,,,,,0.3
+MLK,,,,,0.3,
+CAP,0.1,,,,,
+LAB,0.2,,,,,
+HOH,,,0.1,0.2,,
+EXT,,0.3,,,,
+"""
+    path = written(tmp_path, table, {"world": "EXT"})
+    replicates(path)
+    resolved = load(path).resolved
+    assert list(resolved["goods"]) == ["MLK", "CAP", "LAB", "EXT"]
+    assert [firm["name"] for firm in resolved["firms"]] == ["BRD", "MLK_supply"]
+
+
 def test_elasticities_are_those_of_the_scenario(tmp_path: Path) -> None:
     said = {"value_added": 0.8, "intermediates": 0.1, "armington": 3, "transformation": 4, "household": 0.5}
     more = {"investment": "INV", "world": "EXT"}

@@ -197,8 +197,8 @@ class _Table:
         for name in of.activities:
             made = _Made.of(name, payments, of)
             if made.home < 0:
-                message = f"found exports of {made.exports:g} {self._cell(name, str(of.world))}"
-                yield Fault(SAM, f"{message}, and {made.output:g} made of it; expected at most what is made")
+                message = f"found exports of {made.exports:.10g} {self._cell(name, str(of.world))}"
+                yield Fault(SAM, f"{message}, and {made.output:.10g} made of it; expected at most what is made")
             for tax, cell, base, what in (
                 (of.tariff, made.tariff, made.imports, "no imports"),
                 (of.indirect_tax, made.indirect_tax, made.cost, "nothing used"),
@@ -249,7 +249,7 @@ class _Made(NamedTuple):
     def home(self) -> float:
         """What of it is sold at home."""
         left = self.output - self.exports
-        return left if abs(left) > BALANCED * self.output else 0.0
+        return left if abs(left) > EXACT * self.output else 0.0
 
     @property
     def supply(self) -> float:
