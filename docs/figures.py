@@ -74,6 +74,33 @@ def machines() -> Figure:
     return sheet
 
 
+def carbon_tax() -> Figure:
+    """What a tax on carbon does: the seller's price and the user's, how much is used, what people's utility becomes."""
+    run = simulate(ROOT / "scenarios" / "carbon_tax.yaml", references=False)
+    price = run.prices["carbon"]
+    rate = run.taxes.set_index("tick")["rate"]
+    used = run.trajectory[run.trajectory["good"] == "carbon"].set_index("tick")["traded"]
+    people = run.agents[run.agents["kind"] == "consumer"].groupby(["tick", "agent"])["utility"].first().unstack()
+    panels = {
+        "price of carbon": {"the user pays": price * (1 + rate), "the mine gets": price},
+        "carbon used": {"": used},
+        "utility": {"poor": people["poor"], "rich": people["rich"]},
+    }
+    guide = "From tick 300 on users of carbon pay half as much again; the poor get three quarters of the revenue."
+    sheet = canvas.page("A tax on carbon, and who bears it", "carbon_tax", "", guide)
+    space = {"left": 0.05, "right": 0.975, "top": 0.82, "bottom": 0.12, "wspace": 0.22}
+    for axes, (title, curves) in zip(canvas.panels(sheet, 3, (1, 3), **space), panels.items(), strict=True):
+        for (label, values), colour in zip(curves.items(), (ORANGE, BLUE), strict=False):
+            axes.plot(values.index, values, label=label or None, **canvas.stroke(colour, 2))
+        axes.set_title(title, loc="left", fontsize=SMALL)
+        axes.set(xlim=(200, 600), xticks=[200, 300, 400, 500, 600])
+        axes.set_xlabel("tick", fontsize=SMALL)
+        canvas.tidy(axes)
+        if len(curves) > 1:
+            axes.legend(fontsize=SMALL, frameon=False)
+    return sheet
+
+
 def learning() -> Figure:
     """What each of nine markets would supply all over the square, with what is ordered at the corners."""
     guide = (
@@ -134,6 +161,7 @@ PICTURES: Mapping[str, Callable[[], Figure]] = {
     "tupperware.png": lambda: figure_of("tupperware", "prices"),
     "three_prices.png": lambda: figure_of("steel_saddle", "three_prices"),
     "machines.png": machines,
+    "carbon_tax.png": carbon_tax,
     "lange.png": lambda: figure_of("lange", "prices"),
     "learning.png": learning,
     "rules.png": rules,
