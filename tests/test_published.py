@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -82,3 +85,11 @@ def test_a_run_comes_to_rest_there(name: str) -> None:
     last = run.prices.iloc[-1]
     for good, price in case.answers[0]["price"].items():
         assert last[good] == pytest.approx(price, rel=1e-7), good
+
+
+def test_the_page_about_them_names_tests_that_there_are() -> None:
+    tests = Path(__file__).parent
+    page = (tests.parent / "docs" / "reference" / "published.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`(test_\w+\.py)`", line) for line in page.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == 18
+    assert all(row and all((tests / name).is_file() for name in row) for row in rows)
