@@ -12,7 +12,7 @@ ROOMS = {
     "simulator.arguments": "most_rows",
     "simulator.cli": "app main",
     "simulator.commands.check": "LISTED",
-    "simulator.dynamics": "market",
+    "simulator.dynamics": "market treasury",
     "simulator.dynamics.consumers": "CohortTick book order plan",
     "simulator.dynamics.crowds": "Crowd",
     "simulator.dynamics.cycles": "find_cycle",

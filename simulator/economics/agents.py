@@ -75,8 +75,8 @@ class Consumers(Rows):
 
     `endowment` `(rows, goods)` arrives every tick, and where it is below 0 has to be delivered; `budget` `(rows,)` is
     money per tick, infinite for a quasi-linear consumer with an unlimited purse; `owns` `(rows, firm entries)` are one
-    consumer's shares of the profit of all firms of an entry; `saves` keeps what is unspent of a budget; who `receives`
-    revenue of taxes or transfers has an income from them.
+    consumer's shares of the profit of all firms of an entry; `saves` keeps what is unspent of a budget; who `has_dues`
+    receives revenue of taxes, or receives or pays transfers.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Consumers(Rows):
     owns: Array
     count: int = 1
     saves: bool = False
-    receives: bool = False
+    has_dues: bool = False
 
     @cached_property
     def weight(self) -> float:
@@ -107,8 +107,8 @@ class Consumers(Rows):
 
     @cached_property
     def earns(self) -> NDArray[np.bool_]:
-        """Who owns goods or firms, or receives revenue, `(rows,)`: their income depends on prices."""
-        earns = self.endowment.any(axis=1) | self.owns.any(axis=1) | self.receives
+        """Who owns goods or firms, or has dues, `(rows,)`: their income depends on prices."""
+        earns = self.endowment.any(axis=1) | self.owns.any(axis=1) | self.has_dues
         return np.broadcast_to(earns, (self.size,))
 
     @cached_property

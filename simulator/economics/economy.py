@@ -74,9 +74,9 @@ class Economy(PlanSlopes):
     def taxed(self, fiscal: Fiscal | None) -> Economy:
         """The economy with other taxes and transfers."""
         factors = None if fiscal is None else fiscal.factors(self, fiscal.rates)
-        receives = set[int]() if fiscal is None else set(fiscal.receives.tolist())
+        dues = {*fiscal.receives.tolist(), *(each.sender for each in fiscal.transfers)} if fiscal else set[int]()
         cohorts = tuple(
-            cohort if cohort.receives == (at in receives) else replace(cohort, receives=at in receives)
+            cohort if cohort.has_dues == (at in dues) else replace(cohort, has_dues=at in dues)
             for at, cohort in enumerate(self.consumers)
         )
         return replace(self, consumers=cohorts, fiscal=fiscal, price_factors=factors)

@@ -127,7 +127,8 @@ def further(economy: Economy, rule: PriceRule, known: Search, start: Array) -> S
     looking = _Searching(economy, rule, start, Effort(), cleared=True)
     looking.found, looking.starts = list(known.equilibria), known.starts + 1
     if not set_valued(economy):
-        looking.try_from(looking.problem(), start)
+        problem = looking.problem()
+        looking.try_from(problem, problem.unknowns.beginning(start))
     return looking.result()._replace(given_up=known.given_up)
 
 
