@@ -72,6 +72,7 @@ def _curve(folder: Path, scenario: Scenario, path: Any, good: str, tick: int | N
             f"--curves: found a price of {price:g} at tick {at}; expected prices of all goods, that of {good} above 0"
         )
     levels = _levels(folder, economy, at) if economy.level_firm.size else None
+    economy = economy.in_force(_rates(folder, at)) if economy.adjusts else economy
     around = price * SPAN ** np.linspace(-1, 1, POINTS)
     with np.errstate(all="ignore"):
         moved = (np.where(np.arange(len(goods)) == place, other, quoted) for other in around)
@@ -79,6 +80,14 @@ def _curve(folder: Path, scenario: Scenario, path: Any, good: str, tick: int | N
     columns = {"good": good, "tick": at, "market_price": price, "price": around}
     sides = {side: [getattr(each, side)[place] for each in plans] for side in ("demand", "supply")}
     return pd.DataFrame({**columns, **sides})
+
+
+def _rates(folder: Path, at: int) -> Any:
+    """The rates of taxes in a tick, `(taxes,)`, as taxes.csv tells them."""
+    taxes = read_table(folder / "taxes.csv")
+    if taxes.empty:
+        refuse(f"{folder}: found no taxes.csv; expected one, from which rates that adjust are taken")
+    return np.array(taxes.loc[taxes["tick"] == at, "rate"], dtype=float)
 
 
 def _levels(folder: Path, economy: Economy, at: int) -> Any:

@@ -7,10 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from simulator.economics.fiscal import Fiscal
-from tests.house import Run, equilibrium_adjoints, find, load, outputs, simulate, solve
+from tests.house import (
+    Fiscal,
+    Run,
+    asked,
+    equilibrium_adjoints,
+    find,
+    load,
+    outputs,
+    run_to_disk,
+    simulate,
+    solve,
+    write_curves,
+)
 from tests.taxed import realm
 from tests.test_levels import case
 
@@ -145,6 +157,16 @@ def test_taxes_csv_tells_every_tax_of_every_recorded_tick(tmp_path: Path) -> Non
     told = {tax: dict(rate=rate, revenue=revenue) for _, tax, rate, revenue in run.taxes.tail(len(names)).to_numpy()}
     assert run.summary["taxes"] == told
     assert simulate(case("mpsge")).taxes.empty
+
+
+def test_curves_are_drawn_at_the_rates_of_their_tick(tmp_path: Path) -> None:
+    run_to_disk(load(realm(adjusts=True, trade="at_equilibrium", run={"ticks": 10})), tmp_path / "run")
+    write_curves(tmp_path / "run", asked("bread@5,land"))
+    curves = pd.read_csv(tmp_path / "run" / "curves.csv")
+    recorded = pd.read_csv(tmp_path / "run" / "trajectory.csv").set_index(["tick", "good"])
+    for (tick, good), curve in curves.groupby(["tick", "good"]):
+        here = curve.iloc[len(curve) // 2][["price", "demand", "supply"]].to_numpy()
+        assert here == pytest.approx(recorded.loc[(tick, good), ["price", "demand", "supply"]].to_numpy(), rel=1e-9)
 
 
 CHAIN: dict[str, Any] = {
