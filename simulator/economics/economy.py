@@ -243,7 +243,9 @@ class Economy(PlanSlopes):
             rates, economy = NONE, self
         production = economy.production(prices, guess, levels)
         plans = (
-            economy.at_due(prices, production) if received is None else economy._planned(prices, production, received)
+            traced_or_called(economy.at_due, "incomes of a taxed market")(prices, production)
+            if received is None
+            else economy._planned(prices, production, received)
         )
         return plans._replace(rates=rates, kept=kept(economy, plans))
 

@@ -118,7 +118,8 @@ def due_slopes(economy: PlanSlopes, plans: MarketPlans) -> Array:
 def kept(economy: PlanSlopes, plans: MarketPlans) -> Array:
     """What each instrument keeps, `(instruments,)`."""
     keeps = [each.kept for each in _fiscal(economy).instruments]
-    return np.array([_value(economy, plans, *each) / _unit(economy, plans, each) for each in keeps])
+    values = [_value(economy, plans, *each) / _unit(economy, plans, each) for each in keeps]
+    return np.stack(values) if values else np.zeros(0)
 
 
 def _unit(economy: PlanSlopes, plans: MarketPlans, kept: Kept) -> float:

@@ -136,8 +136,10 @@ class Trace:
             self._given[term.node] = number.item()
         return TracedArray(self, terms)
 
-    def number(self, term: Term) -> Any:
-        """What a term is where it is traced."""
+    def number(self, term: Term | float) -> Any:
+        """What a term, or a number, is where it is traced."""
+        if not isinstance(term, Term):
+            return term
         graph = self.graph
         for node in range(len(self._numbers), len(graph.operations)):
             self._numbers.append(graph.number(node, self._numbers, self._given))
