@@ -116,6 +116,8 @@ ROOMS = {
     ),
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
     "simulator.figures.comparison_folder": "write_comparison",
+    "simulator.figures.gained_beside": "worth_figure",
+    "simulator.figures.worth": "Worth",
     "simulator.figures.comparison_figure": "MOST_RUNS comparison_figure",
     "simulator.figures.curves": "convergence diagnostics wedges",
     "simulator.figures.flows": "backward_edges flows_of layout longest_paths",

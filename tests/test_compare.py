@@ -415,6 +415,7 @@ def test_a_comparison_is_replaced_on_request_and_nothing_else_ever_is(call: Call
         "prices.csv",
         "welfare.csv",
         "comparison.png",
+        "welfare.png",
     }
     for place in ("slow", "slow/summary.json", "."):
         code, _, error = call("fast", "slow", "--overwrite", "--out", place)

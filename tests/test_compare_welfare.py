@@ -15,6 +15,7 @@ import pytest
 
 from tests.house import (
     RunFolderError,
+    Worth,
     compare,
     compared_solved,
     lines,
@@ -22,6 +23,7 @@ from tests.house import (
     run_to_disk,
     solve,
     with_worth,
+    worth_figure,
 )
 
 CASES = Path(__file__).parent / "cases"
@@ -195,7 +197,7 @@ def test_the_command_compares_solved_scenarios(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert [each["equilibrium"] for each in found["equilibria"]] == ["old", "new"]
     assert [one["consumer"] for one in found["welfare"]] == ["ann", "many", "bob"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"values.csv", "welfare.csv"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"values.csv", "welfare.csv", "welfare.png"}
     assert call(command).returncode == 2
     run_to_disk(load({**PAIR, "name": "r", "run": {"ticks": 2, "references": "off"}}), tmp_path / "r")
     mixed = call([*command, str(tmp_path / "r"), "--overwrite"])
@@ -222,3 +224,28 @@ def test_rates_that_adjust_are_in_the_prices_that_consumers_face(tmp_path: Path)
         run_to_disk(load(Path("scenarios") / f"{folder.name}.yaml", settings=settings), folder)
     for one in with_worth(compare(runs), runs).worth:
         np.testing.assert_allclose(one[2:4], worth[names[2], one.consumer][2:4], rtol=1e-5)
+
+
+def test_two_bars_for_each_consumer_are_what_the_table_says() -> None:
+    worth = [Worth("taxed", "rich", -4.5, -4.4), Worth("taxed", "poor", 4.0, 3.8), Worth("taxed", "old", why="new")]
+    figure = worth_figure(worth, "free", "labour = 1")
+    assert figure is not None
+    (axes,) = figure.axes
+    # The first is on top, its equivalent variation above the compensating one.
+    bars = sorted(axes.patches, key=lambda bar: -bar.get_y())
+    assert [bar.get_width() for bar in bars] == [-4.5, -4.4, 4.0, 3.8]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["poor", "rich"]
+    words = [text.get_text() for text in figure.texts]
+    assert "What taxed is worth to consumers beside free. Price scale: labour = 1." in words
+    assert "Not known: old." in words
+    assert worth_figure(worth[2:], "free", "labour = 1") is None
+
+
+def test_of_several_runs_bars_are_named_by_both_and_those_with_most_at_stake_are_drawn() -> None:
+    worth = [Worth(run, f"c{number}", number, number) for run in ("one", "two") for number in range(1, 16)]
+    figure = worth_figure(worth, "first", "money")
+    assert figure is not None
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert rows[-1] == "c7, one"
+    assert len(rows) == 18
+    assert "Shown: 18 of 30, those with most at stake." in [text.get_text() for text in figure.texts]

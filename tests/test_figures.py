@@ -455,6 +455,27 @@ def test_of_many_agents_those_with_most_at_stake_have_bars(run_of: RunOf) -> Non
     shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert shown == [f"a{number}" for number in range(22, 40)]
     assert "Shown: 18 of 40 agents, those with most at stake.  Not known: nobody." in words_of(figure)
+    assert "At tick 0 markets did not clear" in words_of(figure)
     still = pd.DataFrame({**rows, "equivalent_variation": 0.0})
     assert FIGURES["welfare"](replace_agents(run, run.agents, welfare=still)) is None
     assert FIGURES["welfare"](replace_agents(run, run.agents)) is None
+
+
+def test_what_markets_may_be_off_when_they_clear_is_nobodys_gain(run_of: RunOf) -> None:
+    run = run_of("carbon_tax")
+    since = run.welfare["since"].max()
+    profits = run.welfare[(run.welfare["since"] == since)].set_index("agent")["profit_change"]
+    assert 0 < abs(profits["works"]) < 1e-6
+    figure = figure_of("welfare", run)
+    bars = dict(zip([label.get_text() for label in figure.axes[0].get_yticklabels()], sorted_bars(figure), strict=True))
+    assert bars["works"] == bars["power"] == 0
+    assert bars["mine"] == profits["mine"]
+    assert "did not clear" not in words_of(figure)
+    noise = run.welfare.assign(equivalent_variation=1e-7, profit_change=-1e-7)
+    assert FIGURES["welfare"](replace_agents(run, run.agents, welfare=noise)) is None
+
+
+def sorted_bars(figure: Figure) -> list[float]:
+    """The widths of bars from the lowest on."""
+    bars = sorted(figure.axes[0].patches, key=lambda bar: bar.get_y())
+    return [bar.get_width() for bar in bars]

@@ -104,3 +104,8 @@ def test_another_numeraire_changes_no_quantity(numeraire: str) -> None:
     scale = one.prices.loc[numeraire, 1]
     np.testing.assert_allclose(scale * other.prices, one.prices, rtol=1e-9)
     np.testing.assert_allclose(scale * other.of("revenue"), one.of("revenue"), rtol=1e-9)
+
+
+def test_only_taxes_that_are_paid_come_between_prices_and_derivatives(shared: SharedRuns) -> None:
+    sentence = shared.run("free_trade").summary["sentence"]
+    assert sentence.endswith("paid in indirect_tax_BRD, indirect_tax_MLK further on.")

@@ -100,7 +100,7 @@ def compare(
     """Hold finished runs, or solved scenarios, against each other, and what the others are worth to consumers beside
     the first.
 
-    Prints a table and writes CSVs, and of runs a figure, to outputs/compare/. Of runs: outcome, ticks, gaps, and prices
+    Prints a table and writes CSVs and figures to outputs/compare/. Of runs: outcome, ticks, gaps, and prices
     on one scale. Of scenarios that simulator solve has solved: what differs in prices, levels, incomes and utilities of
     their equilibria. Reads nothing but what is in the folders. Prices of runs are
     counted in money where all runs do, else in a good whose price is held fixed, else by the sum of price times

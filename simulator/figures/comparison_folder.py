@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulator.errors import RunFolderError
 from simulator.figures import comparison_solved
 from simulator.figures.comparison import FILES, WRITTEN, Comparison
 
-OURS = {*WRITTEN, *comparison_solved.WRITTEN, "comparison.png", "comparison.svg", "comparison.pdf"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = [f"{name}.{kind}" for name in ("comparison", "welfare") for kind in ("png", "svg", "pdf")]
+OURS = {*WRITTEN, *comparison_solved.WRITTEN, *FIGURES}
 """The files of a comparison."""
 
 
@@ -23,11 +28,8 @@ def is_comparison(folder: Path) -> bool:
 def write_comparison(
     comparison: Comparison | comparison_solved.SolvedComparison, folder: Path, formats: Sequence[str]
 ) -> list[Path]:
-    """Write the CSVs of a comparison and, of runs, its figure in each format, in place of an older one; returns the
-    files.
-    """
-    figures = {folder / f"comparison.{kind}": kind for kind in formats if isinstance(comparison, Comparison)}
-    file = folder
+    """Write the CSVs and figures of a comparison, these in each format, in place of an older one; returns the files."""
+    file, drawn = folder, list[Path]()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in OURS:
@@ -36,14 +38,30 @@ def write_comparison(
         for name, text in csvs.items():
             file = folder / name
             file.write_bytes(text.encode())
-        if isinstance(comparison, Comparison) and figures:
+        for name, figure in _figures(comparison).items() if formats else ():
             from simulator.figures.canvas import save
-            from simulator.figures.comparison_figure import comparison_figure
 
-            sheet = comparison_figure(comparison)
-            for file, kind in figures.items():
-                save(sheet, file, kind)
+            for kind in formats:
+                file = folder / f"{name}.{kind}"
+                save(figure, file, kind)
+                drawn.append(file)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise RunFolderError(f"{error.filename or file}: cannot be written: {reason}") from error
-    return [*(folder / name for name in csvs), *figures]
+    return [*(folder / name for name in csvs), *drawn]
+
+
+def _figures(comparison: Comparison | comparison_solved.SolvedComparison) -> dict[str, Figure]:
+    """By name: of runs how they differ, and what is known of who gained."""
+    from simulator.figures.gained_beside import worth_figure
+
+    found: dict[str, Figure | None] = {}
+    if isinstance(comparison, Comparison):
+        from simulator.figures.comparison_figure import comparison_figure
+
+        found = {"comparison": comparison_figure(comparison)}
+        labels, scale = [run.label for run in comparison.runs], comparison.scale.words
+    else:
+        labels, scale = comparison.labels, comparison.scale
+    found["welfare"] = worth_figure(comparison.worth, labels[0], scale)
+    return {name: figure for name, figure in found.items() if figure is not None}

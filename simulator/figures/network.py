@@ -50,7 +50,7 @@ LEARNING_GUIDE = (
     "Left to right: what bundles hold, firms that design goods of it, contracts. Numbers: designs, and last prices. "
     "Dashed: 0 or below."
 )
-DERIVATIVE = "Derivative: what one more unit would add to the final value; in equilibrium, the price."
+DERIVATIVE = "Derivative: what one more unit would add to the final value; in equilibrium, the price{taxes}."
 SIZES = (80, 60, 50, 40, 32, 26, 20, 16, 12, 8, 5, 3, 1)
 """How many of the largest flows are tried, if all are too many to be read."""
 
@@ -94,7 +94,9 @@ def _drawing(run: Frames, flows: Sequence[Flow], shown: Sequence[Flow], plan: Ne
         notes.append("Nothing is traded yet: amounts are plans.")
     bought = [f"{shorten(flow.target[1], 20)} buys {shorten(flow.good, 20)}" for flow in shown if flow.reverse]
     notes.append(f"Output below zero: {', '.join(bought[:2])}{' …' if len(bought) > 2 else ''}." if bought else "")
-    notes.append(DERIVATIVE if len(finite(goods["adjoint"][-1:])) else "")
+    taxed = any(tax["rate"] for tax in (run.summary.get("taxes") or {}).values())
+    derivative = DERIVATIVE.format(taxes=" and what is paid in taxes further on" if taxed else "")
+    notes.append(derivative if len(finite(goods["adjoint"][-1:])) else "")
     words = (LEARNING_TITLE, LEARNING_GUIDE) if learning else (TITLE, GUIDE)
     figure = canvas.sheet(run.summary, *words, *notes)
     axes = figure.add_axes((0.0125, 0.055, WIDTH / canvas.WIDTH, HEIGHT / canvas.HEIGHT))

@@ -54,12 +54,14 @@ def quantities(run: Frames) -> Figure | None:
     panels |= {f"level of {firm}": {"level": level[:rows]} for firm, level in levels.items()}
     shape, styles = GRIDS[len(panels) - 1], {"level": LEVEL} | {name: style for name, (_, style) in LINES.items()}
     space = {"left": 0.075, "right": 0.975, "top": 0.76, "bottom": 0.18, "wspace": 0.27, "hspace": 0.32}
-    for axes, (name, drawn) in zip(canvas.panels(figure, len(panels), shape, **space), panels.items(), strict=True):
+    every = enumerate(zip(canvas.panels(figure, len(panels), shape, **space), panels.items(), strict=True))
+    for place, (axes, (name, drawn)) in every:
         for line, values in drawn.items():
             canvas.line(axes, ticks, values, frames.shocks(run.summary), **styles[line])
         canvas.mark_shocks(axes, run.summary)
         canvas.price_axis(axes, np.concatenate([values for line, values in drawn.items() if line != "traded"]))
         canvas.tick_axis(axes, ticks)
+        axes.tick_params(labelbottom=place + shape[1] >= len(panels))
         words = "log scale" if axes.get_yscale() != "linear" else ""
         end = axes.set_title(words, loc="right", y=1.0, fontsize=SMALL, color=canvas.GREY)
         room = axes.get_window_extent().width - end.get_window_extent().width - 15

@@ -82,7 +82,7 @@ def market_facts(
         "compared": last.get("compared"),
         "movable": last.get("movable"),
         "objective": objective(now.economy),
-        "wedges": [] if now.economy.fiscal is None else [tax.name for tax in now.economy.fiscal.taxes],
+        "wedges": _wedges(now),
         f"{compared}_gap": path_gap,
         "path": PATHS["saddle" if compared == "saddle" else references.path.kind],
         "path_hop": path_hop if path_gap > FOLLOWS else None,
@@ -141,3 +141,9 @@ def off(references: References, now: Market, prices: Array | None = None) -> flo
         inputs, levels, rates = map(np.asarray, (now.tick.planned_inputs, now.tick.levels, now.tick.rates))
         balance = now.economy.in_force(rates).balance(prices, inputs, levels)
         return min(_gaps(references, prices, balance.demand, balance.supply))
+
+
+def _wedges(now: Market) -> list[str]:
+    """The taxes that come between prices and derivatives: those whose rates are not 0."""
+    fiscal = now.economy.fiscal
+    return [] if fiscal is None else [tax.name for tax, rate in zip(fiscal.taxes, now.tick.rates, strict=True) if rate]
