@@ -19,7 +19,10 @@ KINDS = {
     "consumer": ("consumers: equivalent variation, all of a cohort together", BLUE, ""),
     "firm": ("firms: rise of profit (also in the variation of who owns it)", ORANGE, "//"),
 }
-MOST, FAR = 18, 1e-3
+MOST, FAR, UNSEEN = 18, 1e-3, 1e-4
+"""So many agents have bars; where markets are further from clearing plans of then are no measure; a bar that is so
+small beside the longest is not seen.
+"""
 
 
 def welfare(run: Frames) -> Figure | None:
@@ -79,7 +82,7 @@ def bars(
         axes.barh(places, values[rows], height, label=words, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
         for place, value in zip(places.tolist(), values[rows].tolist(), strict=True):
             side, end = ("left", 4) if value >= 0 else ("right", -4)
-            text = canvas.number(value, 3, float(np.abs(every).max()))
+            text = canvas.number(value, 3) if value == 0 or abs(value) > UNSEEN * np.abs(every).max() else "about 0"
             axes.annotate(
                 text, (value, place), (end, 0), textcoords="offset points", ha=side, va="center", fontsize=small
             )

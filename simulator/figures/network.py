@@ -95,7 +95,7 @@ def _drawing(run: Frames, flows: Sequence[Flow], shown: Sequence[Flow], plan: Ne
     bought = [f"{shorten(flow.target[1], 20)} buys {shorten(flow.good, 20)}" for flow in shown if flow.reverse]
     notes.append(f"Output below zero: {', '.join(bought[:2])}{' …' if len(bought) > 2 else ''}." if bought else "")
     taxed = any(tax["rate"] for tax in (run.summary.get("taxes") or {}).values())
-    derivative = DERIVATIVE.format(taxes=" and what is paid in taxes further on" if taxed else "")
+    derivative = DERIVATIVE.format(taxes=" and taxes further on" if taxed else "")
     notes.append(derivative if len(finite(goods["adjoint"][-1:])) else "")
     words = (LEARNING_TITLE, LEARNING_GUIDE) if learning else (TITLE, GUIDE)
     figure = canvas.sheet(run.summary, *words, *notes)
