@@ -194,6 +194,11 @@ MARKET = (
         "none", "The search from {starts} starts found no equilibrium", lambda f: f.equilibria == 0 and not f.price_held
     ),
     Sentence(
+        "none_payable",
+        "Where all markets clear {overdrawn} would have less than nothing to spend",
+        lambda f: f.equilibria == 0,
+    ),
+    Sentence(
         "none_held",
         "At a price that is held no competitive equilibrium was found; `simulator solve` tells the one with rationing",
         lambda f: f.equilibria == 0 and f.price_held,
@@ -346,7 +351,11 @@ SOLVED = (
     Sentence("came_nearest", "the smallest residual is {best:.2g}", lambda f: f.equilibria == 0 and f.fix_price == 0),
     Sentence("runs_away", "{runaway} runs to {towards}", lambda f: f.equilibria == 0 and f.fix_price == 0),
     Sentence("out_of_reach", "no rate of {unkept} was found that keeps its value", lambda f: f.equilibria == 0),
-    Sentence("overdrawn", "where all markets clear {overdrawn} would have less than nothing to spend"),
+    Sentence(
+        "overdrawn",
+        "where all markets clear {overdrawn} would have less than nothing to spend",
+        lambda f: f.equilibria == 0,
+    ),
     Sentence("one_found", "1 equilibrium found from {starts} start{starts:s}", lambda f: f.equilibria == 1),
     Sentence("no_other", "there is no other", lambda f: f.equilibria == 1 and f.all_found),
     Sentence("some_found", "{equilibria} equilibria found from {starts} starts", lambda f: f.equilibria > 1),

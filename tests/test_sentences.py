@@ -245,6 +245,11 @@ CASES = {
         {"equilibria": 1},
         "The search from 15 starts found no equilibrium",
     ),
+    "MARKET none_payable": Case(
+        {"equilibria": 0, "overdrawn": "state"},
+        {"equilibria": 1},
+        "Where all markets clear state would have less than nothing to spend",
+    ),
     "MARKET none_held": Case(
         {"equilibria": 0, "price_held": True},
         {"price_held": False},
@@ -439,8 +444,8 @@ CASES = {
         {"equilibria": 0, "unkept": "tariff"}, {"equilibria": 1}, "no rate of tariff was found that keeps its value"
     ),
     "SOLVED overdrawn": Case(
-        {"overdrawn": "state"},
-        {"overdrawn": None},
+        {"equilibria": 0, "overdrawn": "state"},
+        {"equilibria": 1},
         "where all markets clear state would have less than nothing to spend",
     ),
     "SOLVED one_found": Case({"equilibria": 1, "starts": 15}, {"equilibria": 2}, "1 equilibrium found from 15 starts"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator import simulate
 from tests.house import Fragility, find, load, parameters, solve
 
 OPEN: dict[str, Any] = {
@@ -39,6 +40,25 @@ def test_what_a_state_buys_with_revenue_is_worth_its_price() -> None:
     (found,) = solve(OPEN).summary["found"]
     assert found["income"]["state"] > 0.1
     assert found["adjoint"]["labour"] == pytest.approx(found["price"]["labour"], rel=1e-12)
+
+
+def test_a_run_that_clears_where_no_equilibrium_is_says_who_cannot_pay() -> None:
+    """The search goes on from all that is unknown in the last tick: prices, and what was received."""
+    scenario = {
+        "goods": ["x", "y", "L"],
+        "outside": {"y": 1.5},
+        "firms": [{"name": "f", "makes": "x = L^0.5*y^0.2"}],
+        "consumers": [
+            {"name": "a", "endowment": {"L": 2}, "owns": {"f": 1}, "utility": {"cobb_douglas": {"x": 3, "y": 7}}},
+            {"name": "b", "endowment": {"L": 1, "x": 0.3}, "utility": {"cobb_douglas": {"x": 1, "y": 1}}},
+        ],
+        "transfers": [{"from": "a", "to": "b", "amount": 0.4}],
+        "scheduler": {"kind": "tatonnement", "form": "multiplicative", "rate": 0.2},
+        "run": {"ticks": 1000},
+    }
+    summary = simulate(scenario).summary
+    assert summary["outcome"] == "cleared"
+    assert "Where all markets clear a would have less than nothing to spend" in summary["sentence"]
 
 
 def test_a_state_that_owes_more_than_it_has_is_no_equilibrium() -> None:

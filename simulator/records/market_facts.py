@@ -13,6 +13,7 @@ from simulator.dynamics.market_tick import MarketState, MarketTick
 from simulator.dynamics.transition import Transition
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import MarketPlans
 from simulator.references.judges import References, relative_gap
 from simulator.sentences import FOLLOWS, SETTLES, Facts, names
 
@@ -72,6 +73,7 @@ def market_facts(
         "equilibria": len(references.equilibria),
         "starts": references.search.starts,
         "price_held": references.search.held,
+        "overdrawn": references.search.overdrawn,
         "given_up": references.search.given_up,
         "missing": references.search.missing,
         "indices": sum(found.index for found in references.equilibria),
@@ -138,8 +140,7 @@ def off(references: References, now: Market, prices: Array | None = None) -> flo
         return math.nan
     prices = np.asarray(now.tick.prices) if prices is None else prices
     with np.errstate(all="ignore"):
-        inputs, levels, rates = map(np.asarray, (now.tick.planned_inputs, now.tick.levels, now.tick.rates))
-        balance = now.economy.in_force(rates).balance(prices, inputs, levels)
+        balance = balance_at(now, prices)
         return min(_gaps(references, prices, balance.demand, balance.supply))
 
 
@@ -147,3 +148,9 @@ def _wedges(now: Market) -> list[str]:
     """The taxes that come between prices and derivatives: those whose rates are not 0."""
     fiscal = now.economy.fiscal
     return [] if fiscal is None else [tax.name for tax, rate in zip(fiscal.taxes, now.tick.rates, strict=True) if rate]
+
+
+def balance_at(now: Market, prices: Array) -> MarketPlans:
+    """What everybody plans at prices `(goods,)`, at the levels and the rates of the last tick."""
+    inputs, levels, rates = map(np.asarray, (now.tick.planned_inputs, now.tick.levels, now.tick.rates))
+    return now.economy.in_force(rates).balance(prices, inputs, levels)

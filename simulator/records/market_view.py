@@ -31,7 +31,7 @@ from simulator.records.advice import advice
 from simulator.records.agent_rows import AgentRows
 from simulator.records.columns import KEPT_TABLES, growing_columns
 from simulator.records.market_block import Afterwards, Appraisal, Block, MarketNote
-from simulator.records.market_facts import Descended, Market, back_and_forth, market_facts, off, reached
+from simulator.records.market_facts import Descended, Market, back_and_forth, balance_at, market_facts, off, reached
 from simulator.records.recorder import Parts, Rows, View
 from simulator.records.table import names
 from simulator.references.judges import References, relative_gap
@@ -322,7 +322,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
             return {"brings": brings}
         gap = last.get("distance_to_equilibrium", 0.0)
         if verdict.outcome == "cleared" and not gap <= NEAR:
-            self.references.search_from(np.asarray(now.tick.prices))
+            self.references.search_from(balance_at(now, np.asarray(now.tick.prices)).values)
             self._gap = off(self.references, now)
             last = {**last, "distance_to_equilibrium": self._gap}
         hop, number, found = (

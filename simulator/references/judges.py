@@ -167,10 +167,10 @@ class References:
         """That of the regime in force."""
         return self.regimes[-1].search
 
-    def search_from(self, prices: Array) -> None:
-        """Search from prices `(goods,)` at which a market cleared, where no equilibrium that is known is near."""
+    def search_from(self, values: Array) -> None:
+        """Search from the unknowns at which a market cleared, where no equilibrium that is known is near."""
         last = self.regimes[-1]
-        self.regimes[-1] = last._replace(search=further(last.economy, self.rule, last.search, prices))
+        self.regimes[-1] = last._replace(search=further(last.economy, self.rule, last.search, values))
 
     @property
     def equilibria(self) -> list[Equilibrium]:
