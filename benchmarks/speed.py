@@ -22,6 +22,7 @@ from benchmarks import (
     markets,
     networks,
     populations,
+    posts,
     programs,
     solving,
     statics,
@@ -29,7 +30,7 @@ from benchmarks import (
 )
 from benchmarks.harness import HEADER, Groups, Measured, lines, summary
 
-MODULES = (markets, networks, files, commands, populations, programs, learning, fits, solving, statics, sweeps)
+MODULES = (markets, networks, posts, files, commands, populations, programs, learning, fits, solving, statics, sweeps)
 
 
 def groups(*, quick: bool) -> Groups:

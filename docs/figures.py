@@ -164,6 +164,7 @@ PICTURES: Mapping[str, Callable[[], Figure]] = {
     "carbon_tax.png": carbon_tax,
     "lange.png": lambda: figure_of("lange", "prices"),
     "learning.png": learning,
+    "trading_posts.png": lambda: figure_of("money_taken", "prices"),
     "rules.png": rules,
 }
 """The pictures by the names of their files in `docs/`."""

@@ -42,6 +42,7 @@ HOMES = {
     "Shock": "[shocks](#shocks)",
     "Tax": "[taxes](#taxes)",
     "TatonnementSettings": "[tatonnement](#scheduler)",
+    "TradingPostSettings": "[trading posts](#scheduler)",
     "Technology": "[a technology](kinds.md#technologies)",
     "Trade": "[`{every_tick: ...}`](#trade)",
     "Transfer": "[transfers](#transfers)",

@@ -304,6 +304,23 @@ MARKET = (
 )
 """What is said of a market in which everybody plans."""
 
+POSTS = (
+    Sentence("posts_clear", "At the prices of the tick before bids meet what is on offer, to {bids_gap:.2g}"),
+    Sentence(
+        "posts_move",
+        "In the last tick prices moved by {prices_moved:gap} at most, the money of a firm by {money_moved:gap} of all",
+    ),
+    Sentence(
+        "mirror", "Prices followed entropic mirror descent, to {mirror_gap:gap}", lambda f: f.mirror_gap <= FOLLOWS
+    ),
+    Sentence(
+        "leaves_mirror",
+        "Prices were up to {mirror_gap:gap} off entropic mirror descent",
+        lambda f: f.mirror_gap > FOLLOWS,
+    ),
+)
+"""What is said of trading posts, before what is said of every market."""
+
 BIDS = (
     Sentence("bids", "Every bid is the price, and every quantity what its firm makes, to {bids_residual:.2g}"),
     Sentence("no_answer", "{silent} has no finite value or slope at {silent_at} (tick {silent_in})"),

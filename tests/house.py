@@ -94,6 +94,7 @@ ROOMS = {
     "simulator.references.fragility": "ENUMERATED Fragility FragilityError Parameter changed parameters",
     "simulator.references.implicit": "FoldError Side Sides beside log_slopes",
     "simulator.references.gradient_path": "GradientPath",
+    "simulator.references": "mirror_path",
     "simulator.references.judges": "PATHS",
     "simulator.references.planner_path": "PlannerPath Sweep",
     "simulator.references.planner_program": "NoProgramError planner_optimum=optimum",

@@ -420,7 +420,7 @@ def test_all_problems_in_one_pass_and_no_others(tmp_path: Path) -> None:
         "  - {name: h, utility: {cobb_douglas: {ale: 1}}, endowment: {wine: yes}, owns: {f: 2}}\n"
         "  - {name: h, utility: {ces: {}}, budjet: 4}\n"
         "  - {name: i, utility: {leontief: {bread: 1}}}\n"
-        "scheduler: {kind: trading_post, speed: 4}\n"
+        "scheduler: {kind: clearing_house, speed: 4}\n"
         "run: &r {ticks: x}\n"
         "run: {ticks: 3}\n",
         encoding="utf-8",

@@ -16,6 +16,7 @@ EACH = {
     "tatonnement": ("crusoe", "scarf_traded", "tupperware", "perfect_substitutes", "bazaar", "tree_saddle"),
     "marginal_bids": ("essay_program",),
     "learning": ("xor", "xor_perceptron_one"),
+    "trading_post": ("money_taken",),
 }
 NAMES = [(kind, name) for kind, names in EACH.items() for name in names]
 

@@ -377,6 +377,22 @@ CASES = {
         {"gainless": []},
         "Gains from trade of poor have no number: without trade some have no utility",
     ),
+    "POSTS posts_clear": Case(
+        {"bids_gap": 3e-8},
+        {"bids_gap": None},
+        "At the prices of the tick before bids meet what is on offer, to 3e-08",
+    ),
+    "POSTS posts_move": Case(
+        {"prices_moved": 2e-7, "money_moved": 0.25},
+        {"money_moved": None},
+        "In the last tick prices moved by 2.0e-07 at most, the money of a firm by 25 % of all",
+    ),
+    "POSTS mirror": Case(
+        {"mirror_gap": 1e-16}, {"mirror_gap": 1e-3}, "Prices followed entropic mirror descent, to rounding"
+    ),
+    "POSTS leaves_mirror": Case(
+        {"mirror_gap": 0.25}, {"mirror_gap": 1e-16}, "Prices were up to 25 % off entropic mirror descent"
+    ),
     "BIDS bids": Case(
         {"bids_residual": 0.0},
         {"bids_residual": None},

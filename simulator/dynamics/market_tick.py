@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulator.economics.forms import Array
+from simulator.economics.market_plans import NONE
 
 
 class MarketState(NamedTuple):
@@ -101,7 +102,7 @@ class MarketTick(NamedTuple):
     where there are none) and instruments from what they should keep (`relative_kept_gap`, likewise), and the largest of
     these, the `residual`; the residual that the best choice among equally good bundles leaves (`split_gap`, not a
     number where there is none), prices `(goods,)` quoted and next, planned demand and supply `(goods,)`, then the
-    fields of `Plans` and `Trades`.
+    fields of `Plans` and `Trades`; and `firms_money` `(firms,)`, where firms keep any.
     """
 
     tick: int
@@ -149,6 +150,7 @@ class MarketTick(NamedTuple):
     collected: Array
     accounts_change: float
     from_outside: float
+    firms_money: Array = NONE
 
     def in_arrays(self) -> MarketTick:
         """The same with arrays for what stands in tuples of floats."""

@@ -109,6 +109,8 @@ class AgentRows:
             if firm.levels:
                 each["level"][:, number] = ticks.levels[:, levels].sum(axis=1)
             each["profit"][:, number] = ticks.cash_flow[:, of_firm].sum(axis=1)
+            if ticks.firms_money.size:
+                each["money"][:, number] = ticks.firms_money[:, of_firm].sum(axis=1)
 
 
 def _concerns(economy: Economy, markets: UserMarkets) -> list[set[int]]:

@@ -28,7 +28,13 @@ REFERENCES = {
 }
 """What the function is called that a market is compared with."""
 
-PATHS = {"dual": "Gradient descent", "primal": "The planner", "saddle": "The saddle path"}
+PATHS = {
+    "dual": "Gradient descent",
+    "primal": "The planner",
+    "saddle": "The saddle path",
+    "mirror": "Mirror descent",
+    "none": "No path",
+}
 """What the path is called that a market is compared with."""
 
 Market = Transition[MarketState, MarketTick]

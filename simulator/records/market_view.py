@@ -40,6 +40,7 @@ from simulator.sentences import MARKET, NEAR, Facts
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
+    from simulator.references.equilibrium import Equilibrium
 
 SEARCH, SEARCHES = 500, 200
 """What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""
@@ -55,7 +56,7 @@ Ticking = Callable[[Economy], Callable[[MarketState], tuple[MarketState, MarketT
 class MarketView(View[MarketState, MarketTick, MarketNote]):
     """The view of an economy's market under a `rule`, with trade in every tick or not: `ticking` gives ticks once more,
     `cohorts` tells what consumers went through in one. What is noted is enough for the `tables` that are kept;
-    `economies` are all that follow one another, if there are several.
+    `economies` are all that follow one another, if there are several. Without `ticking` no tick is in plain floats.
     """
 
     sentences = MARKET
@@ -65,7 +66,7 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         economy: Economy,
         markets: UserMarkets,
         rule: PriceRule,
-        ticking: Ticking,
+        ticking: Ticking | None,
         cohorts: Callable[[Market], list[CohortTick]],
         references: References | None,
         *,
@@ -86,7 +87,8 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         self._gap: float | None = None
         self.last_of_path = np.full((3, len(economy.goods)), np.nan)
         self._verification = FirmVerification(economy)
-        self._ticking, self._afterwards = ticking, Afterwards(ticking(economy), self._appraised)
+        self._ticking = ticking
+        self._look_afterwards()
         asked = references is not None or tables & {"trajectory", "agents", "wedges"}
         self._appraises = bool(asked and (economy.consumers or not every_tick))
         self._searches = any(isinstance(cohort.utility, FormulaUtility) for cohort in economy.consumers)
@@ -107,9 +109,14 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
     def change_economy(self, tick: int, economy: Economy) -> None:
         self.economy = self.conservation.economy = economy
         self._verification, self.descended = FirmVerification(economy), Descended()
-        self._afterwards = Afterwards(self._ticking(economy), self._appraised)
+        self._look_afterwards()
         if self.references is not None:
             self.references.change_economy(tick, economy)
+
+    def _look_afterwards(self) -> None:
+        """Know how ticks in plain floats are worked out once more, if there are any."""
+        if self._ticking is not None:
+            self._afterwards = Afterwards(self._ticking(self.economy), self._appraised)
 
     def change_prices(self, tick: int, moved: Callable[[Array], Array]) -> None:
         if self.references is not None:
@@ -332,7 +339,11 @@ class MarketView(View[MarketState, MarketTick, MarketNote]):
         )
         near = found[number - 1] if number else found[0] if len(found) == 1 else None
         known = market_facts(verdict, now, self.references, last, self.gradient_path_gap, hop, self.descended)
-        return {**known, "brings": brings, **advice(verdict, self.rule, now.economy, near, np.asarray(now.tick.prices))}
+        return {**known, "brings": brings, **self._advised(verdict, now, near)}
+
+    def _advised(self, verdict: Verdict, now: Market, near: Equilibrium | None) -> Facts:
+        """What would help, in a market that has not cleared, near an equilibrium or none."""
+        return advice(verdict, self.rule, now.economy, near, np.asarray(now.tick.prices))
 
     def summary(self, now: Market) -> dict[str, Any]:
         references, known = self.references, dict[str, Any](worst_imbalance=self.conservation.worst)

@@ -19,6 +19,7 @@ from simulator.formulas.in_runs import InRuns, one_by_one
 from simulator.references.diagnostics import Markets, diagnose
 from simulator.references.equilibrium import STARTS, Equilibrium, Search, further, search
 from simulator.references.gradient_path import GradientPath
+from simulator.references.mirror_path import MirrorPath, NoPath
 from simulator.references.planner_path import PlannerPath
 
 MOST_NUMBERS = 1_000_000
@@ -55,9 +56,12 @@ class Path(Protocol):
 PATHS: dict[str, Callable[..., Path]] = {
     "dual": GradientPath,
     "primal": lambda economy, _, rule, prices, levels=None: PlannerPath(economy, rule, prices),
+    "mirror": lambda economy, _, rule, prices, levels=None: MirrorPath(economy, prices),
+    "none": lambda economy, _, rule, prices, levels=None: NoPath(prices),
 }
 """The paths there are, of an economy, its reference function, a price rule, initial prices and, if they are known,
-activity levels: gradient descent on a function of prices, and a planner's gradient ascent on the allocation.
+activity levels: gradient descent on a function of prices, a planner's gradient ascent on the allocation, and mirror
+descent on bids.
 """
 
 

@@ -309,7 +309,7 @@ def built(
         if model.run.goes_on is not None and not document.faults:
             fresh = flatten(scenario.scheduler.start(scenario.economy, scenario.initial_prices, scenario.run.seed))
             scenario = replace(scenario, start=start_of(document, resolved, fresh, files[model.run.goes_on]))
-        if model.learning is None and model.moved_by.plans:
+        if model.learning is None and model.moved_by.rations:
             unready = tuple(map(document.problem, run_faults(model, scenario.economy)))
             scenario = replace(scenario, unready=unready)
         trial.first_tick(scenario.scheduler, *where, scenario.plugins.rule_pieces)

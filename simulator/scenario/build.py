@@ -26,7 +26,7 @@ from simulator.scenario.learning import must_need_no_slope, training_set_of
 from simulator.scenario.plugins import NO_PLUGINS, Plugins
 from simulator.scenario.schema import ScenarioFile
 from simulator.schedulers.market import Market
-from simulator.schedulers.scheduler import Scheduler, Setup
+from simulator.schedulers.scheduler import Holdings, Scheduler, Setup
 
 if TYPE_CHECKING:
     from simulator.dynamics import price_rules
@@ -211,6 +211,12 @@ def build(
     run |= {"tables": members.union(model.run.tables) - nothing}
     run |= {name: frozenset(kept) for name in ("goods", "agents") if (kept := getattr(model.run, name)) is not None}
     del run["goes_on"]
+    holdings = Holdings(
+        tuple(firm.stock for firm in model.firms),
+        tuple(firm.money for firm in model.firms),
+        tuple(consumer.money or 0.0 for consumer in model.consumers),
+    )
+    setup = Setup(rule, first, trade, model.run.tolerance, training, model.run.engine, holdings)
     one_by_one = Regimes(model, markets, draws, made)
     regimes = [one_by_one.last, *map(one_by_one.after, shocked)]
     if len(regimes) > 1 and regimes[1].tick == 0:
@@ -223,7 +229,7 @@ def build(
         markets=markets,
         initial_prices=first,
         numeraire=model.numeraire,
-        scheduler=model.moved_by.build(Setup(rule, first, trade, model.run.tolerance, training, model.run.engine)),
+        scheduler=model.moved_by.build(setup),
         gradient_path=model.compare.gradient_path,
         run=RunSettings(**run),
         expect=model.outcomes,

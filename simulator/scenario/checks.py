@@ -21,6 +21,7 @@ from simulator.scenario.language import declared_goods
 from simulator.scenario.planner_checks import refuse_planner
 from simulator.scenario.price_checks import refuse_prices
 from simulator.scenario.schema import SHARE_ROUNDING, Consumer, Firm, ScenarioFile, Trade
+from simulator.schedulers.table import by_kind
 from simulator.slips import meant
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def check(document: Document, model: ScenarioFile) -> None:
     for at, consumer in findings.consumers.items():
         _consumer(findings, ("consumers", at), consumer, strange or consumer.name in receivers)
     _ownership(findings)
+    _holdings(findings)
     _draws(findings)
     if model.scheduler is not None:
         model.scheduler.refuse(findings)
@@ -206,6 +208,18 @@ def _consumer(findings: Findings, path: Steps, consumer: Consumer, receives: boo
     if (consumer.budget is None or pays) and not consumer.endowment and not consumer.owns:
         expected = "an endowment, a budget or owns, or revenue or a transfer to it"
         findings.fault(path, f"found nothing to spend; expected {expected}")
+
+
+def _holdings(findings: Findings) -> None:
+    """What agents begin with says something under some schedulers alone."""
+    scheduler = findings.model.scheduler
+    if scheduler is None or scheduler.holdings:
+        return
+    kinds = one_of(name for name, settings in by_kind().items() if settings.holdings)
+    for path, _ in findings.agents:
+        for key in findings.written(*path).keys() & {"stock", "money"}:
+            message = f"found {key} under {scheduler.kind}; expected scheduler: {{kind: {kinds}}}, or no such key"
+            findings.fault((*path, key), message, "key")
 
 
 def _ownership(findings: Findings) -> None:

@@ -46,7 +46,7 @@ def resolve(model: ScenarioFile, name: str) -> dict[str, Any]:
     resolved: dict[str, Any] = {"name": name, "goods": _resolved_goods(model)}
     resolved |= {"learning": _plain(model.learning)} if model.learning is not None else _resolved_economy(model)
     resolved["scheduler"] = model.scheduler.resolved()
-    if model.moved_by.plans:
+    if model.moved_by.rations:
         resolved["compare"] = model.compare.model_dump()
     resolved["run"] = _plain(model.run)
     resolved["expect"] = model.model_dump(include={"expect"})["expect"]
@@ -78,16 +78,16 @@ def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
 
 def _resolved_economy(model: ScenarioFile) -> dict[str, Any]:
     """Who trades what."""
-    plans = model.moved_by.plans
+    rations = model.moved_by.rations
     resolved: dict[str, Any] = {} if model.numeraire is None else {"numeraire": model.numeraire}
     resolved["outside"] = dict(model.outside)
     resolved["supply"] = dict(model.supply)
-    resolved["firms"] = [_plain(firm, exclude=frozenset() if plans else {"behaviour"}) for firm in model.firms]
+    resolved["firms"] = [_plain(firm, exclude=frozenset() if rations else {"behaviour"}) for firm in model.firms]
     resolved["consumers"] = [_plain(consumer) for consumer in model.consumers]
     for key in ("taxes", "transfers"):
         if entries := getattr(model, key):
             resolved[key] = [_plain(entry) for entry in entries]
-    if plans:
+    if rations:
         resolved["trade"] = _resolved_trade(model)
         resolved["start"] = model.start
     if model.shocks:

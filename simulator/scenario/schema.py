@@ -93,6 +93,12 @@ class Firm(Entry):
         description="how a firm plans: for most profit, or step by step",
         json_schema_extra={"default": "best_response"},
     )
+    stock: Amount | None = Field(
+        None, description="what each has on offer at the start (default: planned output; 1 of constant returns)"
+    )
+    money: Amount | None = Field(
+        None, description="money each has at the start (default: what its stock is worth at initial prices)"
+    )
 
     @cached_property
     def draws(self) -> bool:
@@ -172,6 +178,7 @@ class Consumer(Entry):
         "evenly among those who say so",
     )
     savings: bool = Field(False, description="keep the unspent part of the budget for later ticks")
+    money: Amount | None = Field(None, description="money each has at the start (default 0)")
 
     @cached_property
     def draws(self) -> bool:

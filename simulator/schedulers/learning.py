@@ -76,7 +76,7 @@ class LearningSettings(SchedulerSettings):
     """Orders for bundles, who fills them, and who makes what is in them."""
 
     asked_for = "learning: {...}, in the place of goods, firms and consumers"
-    plans = False
+    plans = rations = False
     meaning = "a market of bundles whose prices are weights: excess demand is what is in unfilled orders"
     columns: ClassVar = {"ticks": LEARNING_TICKS}
 

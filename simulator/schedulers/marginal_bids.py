@@ -45,7 +45,7 @@ Bidding = Transition[BidsState, BidsTick]
 class MarginalBidsSettings(SchedulerSettings):
     """Prices move towards their users' bids."""
 
-    plans = False
+    plans = rations = False
     meaning = "prices move towards bids p_out df/dx: quantities flow down and bids up, one link a tick"
     # From a rate of 2 on what is bid swings ever further.
     rate_range = "below 2"

@@ -53,9 +53,20 @@ class Quotes(NamedTuple):
     supply: Array
 
 
+class Holdings(NamedTuple):
+    """What a scenario says that each member of an entry begins with: `stock` and `money` of firms, None where it says
+    nothing, and the money of consumers.
+    """
+
+    stock: tuple[float | None, ...] = ()
+    money: tuple[float | None, ...] = ()
+    accounts: tuple[float, ...] = ()
+
+
 class Setup(NamedTuple):
     """What of a scenario a scheduler may be built from: its price rule and initial prices `(goods,)`, when and how
-    agents trade, the tolerance of its verdict, what is to be learnt, if anything is, and what ticks are worked out in.
+    agents trade, the tolerance of its verdict, what is to be learnt, if anything is, what ticks are worked out in, and
+    what agents begin with.
     """
 
     rule: PriceRule
@@ -64,6 +75,7 @@ class Setup(NamedTuple):
     tolerance: float
     training: TrainingSet | None
     engine: str = "auto"
+    holdings: Holdings = Holdings()
 
 
 class Findings(Protocol):
@@ -110,7 +122,11 @@ class SchedulerSettings(Entry):
     asked_for: ClassVar[str] = "scheduler: {kind: KIND}"
     """How a scenario asks for it."""
     plans: ClassVar[bool] = True
-    """Whether agents plan what is best for them at going prices."""
+    """Whether agents plan what is best for them at going prices, or come to rest where they would."""
+    rations: ClassVar[bool] = True
+    """Whether `trade`, `start`, `compare` and the `behaviour` of firms say something."""
+    holdings: ClassVar[bool] = False
+    """Whether firms begin with `stock` and `money`, and consumers with `money`."""
     rate_range: ClassVar[str] = "size"
     """Where a search for good steps looks for its `rate`, if it has one: a kind of range of `simulator.tune`."""
     columns: ClassVar[Mapping[str, Columns]] = {}

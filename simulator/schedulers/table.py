@@ -15,11 +15,13 @@ from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.marginal_bids import MarginalBidsSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.tatonnement_settings import TatonnementSettings
+from simulator.schedulers.trading_post import TradingPostSettings
 from simulator.slips import meant
 
 SCHEDULERS: dict[str, type[SchedulerSettings]] = {
     "tatonnement": TatonnementSettings,
     "marginal_bids": MarginalBidsSettings,
+    "trading_post": TradingPostSettings,
     "learning": LearningSettings,
 }
 
