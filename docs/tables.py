@@ -231,7 +231,7 @@ def rule_table(which: str) -> str:
 
 def csv(name: str) -> str:
     """The columns of a CSV."""
-    from simulator.records.columns import SOLVED_TABLES
+    from simulator.records.solved_columns import SOLVED_TABLES
     from simulator.schedulers.table import all_tables
 
     sheet = {**all_tables(), **SOLVED_TABLES}[name]
@@ -243,9 +243,10 @@ def csv(name: str) -> str:
 
 def summary(which: str = "SUMMARY") -> str:
     """The keys of summary.json, or another table of names and meanings."""
-    from simulator.records import columns
+    from simulator.records import columns, solved_columns
 
-    return rows(("key", "meaning"), ((f"`{key}`", text) for key, text in getattr(columns, which).items()))
+    meanings = getattr(columns if which == "SUMMARY" else solved_columns, which)
+    return rows(("key", "meaning"), ((f"`{key}`", text) for key, text in meanings.items()))
 
 
 def figures() -> str:

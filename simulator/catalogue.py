@@ -147,7 +147,8 @@ def behaviours() -> list[Section]:
 
 
 def columns() -> list[Section]:
-    from simulator.records.columns import DERIVED_KINDS, SOLVED_KINDS, SOLVED_SUMMARY, SOLVED_TABLES, SUMMARY
+    from simulator.records.columns import SUMMARY
+    from simulator.records.solved_columns import DERIVED_KINDS, SOLVED_KINDS, SOLVED_SUMMARY, SOLVED_TABLES
     from simulator.schedulers.table import all_tables
 
     solved = {f"solve: {name}": sheet for name, sheet in SOLVED_TABLES.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
-from simulator.records.derived import Told, derived_facts, derived_parts, derived_table, derived_twice_table
+from simulator.records.derived import Derived, derived_facts, derived_parts, derived_table, derived_twice_table
 from simulator.references.equilibrium import Equilibrium, newton
 from simulator.references.implicit import FoldError
 from simulator.references.statics import (
@@ -68,7 +68,7 @@ class Statics:
         """The derivatives of each equilibrium; None where it has none: on a continuum, or at a fold."""
         return [self._at(number, each) for number, each in enumerate(found, 1)]
 
-    def told(self, found: Sequence[Derivatives | None]) -> Told:
+    def told(self, found: Sequence[Derivatives | None]) -> Derived:
         """What is said of them."""
         known = [each for each in found if each is not None]
         unknowns, numeraire = self.scenario.rule.unknowns(self.scenario.economy), self.scenario.numeraire
@@ -76,7 +76,7 @@ class Statics:
         per = per if numeraire is None else f"the price of {numeraire} is 1"
         facts = derived_facts(found, self.parameters.paths, per)
         tables = {DERIVED: derived_table(known)} | ({DERIVED_TWICE: derived_twice_table(known)} if self.second else {})
-        return Told(facts, tables, derived_parts(known, facts))
+        return Derived(facts, tables, derived_parts(known, facts))
 
     def _at(self, number: int, found: Equilibrium) -> Derivatives | None:
         parameters, every = self.parameters, range(len(self.parameters.each))

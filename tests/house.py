@@ -112,9 +112,9 @@ ROOMS = {
     "simulator.records.report": "last_row",
     "simulator.sentences": "Facts Sentence said",
     "simulator.records.columns": (
-        "ACTIVITY_TICKS Column DERIVED_KINDS LEARNING_TICKS LEVELS NUMBER SOLVED_KINDS SOLVED_SUMMARY SUMMARY TICKS "
-        "USERS growing_columns"
+        "ACTIVITY_TICKS Column LEARNING_TICKS LEVELS NUMBER SUMMARY TICKS USERS growing_columns"
     ),
+    "simulator.records.solved_columns": "DERIVED_KINDS SOLVED_KINDS SOLVED_SUMMARY",
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
     "simulator.figures.comparison_folder": "write_comparison",
     "simulator.figures.gained_beside": "worth_figure",

@@ -17,7 +17,9 @@ class MarketPlans(NamedTuple):
     `demand` and `supply` include the outside's part at goods with an outside price, so `excess_demand` is 0 there.
     `consumption` is `(cohorts, goods)`, `incomes` a `(rows,)` for each cohort, `inputs` `(edges,)`, `outputs`
     `(firms,)`, `profits` `(firm entries,)` that are somebody's income, `levels` `(levels,)` at which firms of constant
-    returns produce, and what a unit of level brings them, `unit_revenues` and `unit_costs` `(levels,)`.
+    returns produce, and what a unit of level brings them, `unit_revenues` and `unit_costs` `(levels,)`. With taxes and
+    transfers: what cohorts counted on as `received` and what is `due` to them, `(cohorts,)`, the `revenues` of taxes
+    `(taxes,)`, and the `rates` that adjust and what their instruments have `kept`, `(instruments,)`.
     """
 
     prices: Array
@@ -59,7 +61,7 @@ class MarketPlans(NamedTuple):
 
 
 class Production(NamedTuple):
-    """What firms plan: the last fields of `MarketPlans`."""
+    """What firms plan: the fields of `MarketPlans` by these names."""
 
     inputs: Array
     outputs: Array

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.records.columns import DERIVED, DERIVED_TWICE, Sheet
+from simulator.records.columns import Sheet
 from simulator.records.report import lined_up
+from simulator.records.solved_columns import DERIVED, DERIVED_TWICE
 from simulator.records.table import Table, names
 from simulator.sentences import DERIVED as SAID
 from simulator.sentences import said
@@ -26,7 +27,7 @@ SLOPE_ROUNDING = 1e-7
 """What is no more of the slope of an elasticity is rounding."""
 
 
-class Told(NamedTuple):
+class Derived(NamedTuple):
     """What is said of derivatives: facts for a summary, tables by the names of their files, and text, part by part."""
 
     facts: dict[str, Any]

@@ -14,10 +14,10 @@ import numpy as np
 
 from simulator.economics.clearing import market_residuals, unit_profit_residuals
 from simulator.economics.rows import over_blocks
-from simulator.records.columns import SOLVED
 from simulator.records.rationed_solution import fix_price_rows
 from simulator.records.report import lined_up, plain
 from simulator.records.solution_row import Row, tax_rows
+from simulator.records.solved_columns import SOLVED
 from simulator.records.table import Table, names
 from simulator.references.adjoint import equilibrium_adjoints
 from simulator.references.equilibrium import Equilibrium
