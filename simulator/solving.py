@@ -239,8 +239,10 @@ def _facts(
     facts["overdrawn"], fiscal = found.overdrawn, scenario.economy.fiscal
     if fiscal is not None and fiscal.instruments:
         facts["unkept"] = " or ".join(fiscal.taxes[at].name for at in fiscal.adjusting)
-    elif found.runaway is not None:
-        name, towards, residual = found.runaway
-        what = f"the price of {name}" if name in markets.names else f"the level of {name}"
-        facts |= {"runaway": what, "towards": towards, "best": residual}
+    if found.runaway is not None:
+        name, towards, facts["best"] = found.runaway
+        # What runs where a rate cannot keep its value is the rate.
+        if "unkept" not in facts:
+            what = f"the price of {name}" if name in markets.names else f"the level of {name}"
+            facts |= {"runaway": what, "towards": towards}
     return facts
