@@ -191,7 +191,14 @@ MARKET = (
         lambda f: f.outcome == "cleared" and f.equilibrium_gap > NEAR,
     ),
     Sentence(
-        "none", "The search from {starts} starts found no equilibrium", lambda f: f.equilibria == 0 and not f.price_held
+        "none",
+        "The search from {starts} starts found no equilibrium",
+        lambda f: f.equilibria == 0 and f.starts > 0 and not f.price_held,
+    ),
+    Sentence(
+        "not_looked_for",
+        "Equilibria are not looked for: tastes are linear beside taxes or transfers",
+        lambda f: f.equilibria == 0 and f.starts == 0,
     ),
     Sentence(
         "none_payable",
@@ -213,7 +220,11 @@ MARKET = (
         "Some equilibria may be missing: of {unknown} of those found the index is not known",
         lambda f: f.missing and f.unknown > 0,
     ),
-    Sentence("ended_early", "The search for equilibria was ended early: there may be others", lambda f: f.given_up),
+    Sentence(
+        "ended_early",
+        "The search for equilibria was ended early: there may be others",
+        lambda f: f.given_up and f.starts > 0,
+    ),
     Sentence(
         "derivatives",
         "Each price that may move equals its bid and the derivative of {objective}, to {agreement:gap}",

@@ -245,6 +245,11 @@ CASES = {
         {"equilibria": 1},
         "The search from 15 starts found no equilibrium",
     ),
+    "MARKET not_looked_for": Case(
+        {"equilibria": 0, "starts": 0},
+        {"starts": 15},
+        "Equilibria are not looked for: tastes are linear beside taxes or transfers",
+    ),
     "MARKET none_payable": Case(
         {"equilibria": 0, "overdrawn": "state"},
         {"equilibria": 1},
@@ -266,7 +271,9 @@ CASES = {
         "Some equilibria may be missing: of 1 of those found the index is not known",
     ),
     "MARKET ended_early": Case(
-        {"given_up": True}, {"given_up": False}, "The search for equilibria was ended early: there may be others"
+        {"given_up": True, "starts": 15},
+        {"given_up": False},
+        "The search for equilibria was ended early: there may be others",
     ),
     "MARKET derivatives": Case(
         {"objective": "the surplus of ann", "agreement": 3e-9, "compared": 4, "movable": 4},

@@ -61,6 +61,22 @@ def test_a_run_that_clears_where_no_equilibrium_is_says_who_cannot_pay() -> None
     assert "Where all markets clear a would have less than nothing to spend" in summary["sentence"]
 
 
+def test_a_run_with_linear_tastes_and_a_tax_says_that_equilibria_are_not_looked_for() -> None:
+    scenario = {
+        "goods": ["x", "y"],
+        "consumers": [
+            {"name": "a", "endowment": {"x": 1, "y": 2}, "utility": {"linear": {"x": 1, "y": 2}}},
+            {"name": "b", "endowment": {"x": 2, "y": 1}, "utility": {"linear": {"x": 2, "y": 1}}},
+        ],
+        "taxes": [{"name": "t", "on": "consumption", "good": "x", "rate": 0.1, "to": "b"}],
+        "scheduler": {"kind": "tatonnement", "form": "additive", "rate": 0.01},
+        "run": {"ticks": 10},
+    }
+    sentence = simulate(scenario).summary["sentence"]
+    assert "Equilibria are not looked for: tastes are linear beside taxes" in sentence
+    assert "search" not in sentence
+
+
 def test_a_state_that_owes_more_than_it_has_is_no_equilibrium() -> None:
     well_off = solve(OPEN).of("utility").loc["folk"].item()
     found = solve(adjusting("consumers.folk.utility", 1.2 * well_off))

@@ -123,12 +123,12 @@ def search(economy: Economy, rule: PriceRule, starts: list[Array], *, many: int 
 
 @np.errstate(all="ignore")
 def further(economy: Economy, rule: PriceRule, known: Search, start: Array) -> Search:
-    """What a search knows after another start, at which a market cleared."""
+    """What a search knows after another start, at which a market cleared; where demand jumps none is taken up."""
+    if set_valued(economy):
+        return known
     looking = _Searching(economy, rule, start, Effort(), cleared=True)
     looking.found, looking.starts = list(known.equilibria), known.starts + 1
-    if not set_valued(economy):
-        problem = looking.problem()
-        looking.try_from(problem, problem.unknowns.beginning(start))
+    looking.try_from(looking.problem(), start)
     return looking.result()._replace(given_up=known.given_up)
 
 
