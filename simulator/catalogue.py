@@ -66,9 +66,12 @@ def _said(title: str, kinds: Mapping[str, Any]) -> Section:
 
 
 def utilities() -> list[Section]:
-    from simulator.kinds.utilities import UTILITIES
+    from simulator.kinds.traders import TRADERS, WANTS
 
-    return [_said("consumers: [{utility: {KIND: ...}}]", UTILITIES), *_from_outside("utilities")]
+    traders = "consumers: [{belief: {OUTCOME: ...}, utility: {KIND: ...}}], traders in contingent goods"
+    goods = {name: kind for name, kind in WANTS.items() if name not in TRADERS}
+    of_goods = _said("consumers: [{utility: {KIND: ...}}]", goods)
+    return [of_goods, _said(traders, TRADERS), *_from_outside("utilities")]
 
 
 def technologies() -> list[Section]:

@@ -350,6 +350,39 @@ BIDS = (
 )
 """What is said of a market of marginal bids."""
 
+MAKER = (
+    Sentence(
+        "last_round",
+        "Nobody trades any more: the largest trade of the last round is {last_round:.2g} of the liquidity",
+        lambda f: f.outcome == "cleared",
+    ),
+    Sentence(
+        "goes_on",
+        "The largest trade of the last round is {last_round:.2g} of the liquidity",
+        lambda f: f.outcome == "out_of_ticks" and math.isfinite(f.last_round),
+    ),
+    Sentence("come", "All {traders:,} traders have come, and none comes again"),
+    Sentence("lost", "A trade took the price of {lost:names} to 0; more liquidity keeps it from there"),
+    Sentence("came_true", "{came_true} came true, at a last price of {last_price:.4g}: the log loss is {log_loss:.4g}"),
+    Sentence(
+        "maker_lost",
+        "The maker loses {realised:.4g}, and could have lost {maker_loss_bound:.4g} at most",
+        lambda f: f.realised > 0,
+    ),
+    Sentence("maker_gained", "The maker gains {gained:.4g}", lambda f: f.realised <= 0),
+    Sentence(
+        "may_lose",
+        "The maker would lose {worst_loss:.4g} if {worst} came true, of {maker_loss_bound:.4g} at most",
+        lambda f: not f.settled,
+    ),
+    Sentence(
+        "own_gradient",
+        "Each trade was a step down the gradient of the trader's own objective, to {path_gap:gap}",
+        lambda f: f.path_gap <= FOLLOWS and f.ticks > 0,
+    ),
+)
+"""What is said of a market maker and its traders."""
+
 LEARNING = (
     Sentence("filled", "Every order is filled, to {filled:.2g}"),
     Sentence("unbounded_price", "The price of {unbounded:names} leaves every bound; a smaller rate may help"),

@@ -19,6 +19,7 @@ ROOMS = {
     "simulator.dynamics.global_pieces": "Anderson Consensus Newton Symplectic",
     "simulator.dynamics.orbits": "Ranges",
     "simulator.dynamics.observers": "Conservation walras_residual",
+    "simulator.dynamics.maker_tick": "PLANS Visitor sale visits",
     "simulator.dynamics.market_verdict": "MarketVerdict",
     "simulator.dynamics.verdicts": "PriceHistory Verdict VerdictRule",
     "simulator.dynamics.pieces": (
@@ -112,7 +113,7 @@ ROOMS = {
     "simulator.records.report": "last_row",
     "simulator.sentences": "Facts Sentence said",
     "simulator.records.columns": (
-        "ACTIVITY_TICKS Column LEARNING_TICKS LEVELS NUMBER SUMMARY TICKS USERS growing_columns"
+        "ACTIVITY_TICKS Column LEARNING_TICKS LEVELS MAKER_TICKS NUMBER SUMMARY TICKS USERS growing_columns"
     ),
     "simulator.records.solved_columns": "DERIVED_KINDS SOLVED_KINDS SOLVED_SUMMARY",
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),
@@ -138,6 +139,7 @@ ROOMS = {
     "simulator.schedulers.learning": "Learning",
     "simulator.schedulers.marginal_bids": "MarginalBids",
     "simulator.schedulers.market": "Market",
+    "simulator.schedulers.market_maker": "MarketMaker",
     "simulator.schedulers.scheduler": (
         "Findings Quotes Scheduler SchedulerSettings Setup ViewOptions flatten unflatten"
     ),
@@ -161,6 +163,7 @@ ROOMS = {
     "simulator.kinds.numbers": "Amounts AnyPositive",
     "simulator.kinds.names": "composed name_fault",
     "simulator.kinds.technologies": "TECHNOLOGIES",
+    "simulator.kinds.traders": "TRADERS WANTS",
     "simulator.kinds.utilities": "UTILITIES",
     "simulator.dynamics.behaviours": "BEHAVIOURS MarginalAdjustment",
     "simulator.compiling": "CounterpartError as_program as_scenario",

@@ -21,7 +21,7 @@ from tests.house import (
     DISTRIBUTIONS,
     PIECES,
     TECHNOLOGIES,
-    UTILITIES,
+    WANTS,
     Amounts,
     AnyPositive,
     Entry,
@@ -131,7 +131,7 @@ class Case:
 
 CASES = {
     "utility": Case(
-        UTILITIES,
+        WANTS,
         Pairs,
         "utility",
         "own: {half: {labour: 1, bread: 1}}",

@@ -20,6 +20,7 @@ from tests.house import (
     LEARNING_TICKS,
     LEVELS,
     LISTED,
+    MAKER_TICKS,
     PIECES,
     RECIPES,
     SCHEDULERS,
@@ -27,7 +28,7 @@ from tests.house import (
     SUMMARY,
     TECHNOLOGIES,
     USERS,
-    UTILITIES,
+    WANTS,
     TatonnementSettings,
     all_tables,
     load,
@@ -70,7 +71,7 @@ def listed(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("heading", "names"),
     [
-        ("utilities", UTILITIES),
+        ("utilities", WANTS),
         ("technologies", ["formula", *TECHNOLOGIES, *SELLERS, *ACTIVATIONS]),
         ("rules", [*FORMS, *PIECES, *RECIPES]),
         ("schedulers", list(SCHEDULERS)),
@@ -106,7 +107,10 @@ def test_every_column_of_every_file_is_listed_in_order(call: Called, tmp_path: P
     written = {
         file: [*keys, *columns] for file, (keys, columns) in tables.items() if file not in ("members.csv", "taxes.csv")
     }
-    for file, elsewhere in (("ticks.csv", (*LEARNING_TICKS, *ACTIVITY_TICKS)), ("agents.csv", (*USERS, *LEVELS))):
+    for file, elsewhere in (
+        ("ticks.csv", (*LEARNING_TICKS, *ACTIVITY_TICKS, *MAKER_TICKS)),
+        ("agents.csv", (*USERS, *LEVELS)),
+    ):
         others = {column.name for column in elsewhere}
         written[file] = [column for column in written[file] if column not in others]
     assert written == headers

@@ -158,7 +158,7 @@ REFUSALS = [
         "consumers.h.utility.cobb_douglass",
         "unknown kind 'cobb_douglass'; expected one of cobb_douglas, ces, leontief, linear, quasilinear, stone_geary, ",
     ),
-    (consumer("utility: {kelly: {a: 1}}, budget: 1"), "2:33", "consumers.h.utility.kelly", "unknown kind 'kelly'"),
+    (consumer("utility: {nash: {a: 1}}, budget: 1"), "2:33", "consumers.h.utility.nash", "unknown kind 'nash'"),
     (consumer("utility: {}, budget: 1"), "2:32", "consumers.h.utility", "found an empty mapping; expected one of"),
     (
         consumer("utility: {cobb_douglas: {a: 1}, leontief: {a: 1}}, budget: 1"),
@@ -295,10 +295,10 @@ REFUSALS = [
     (firm('"steel = ore^0.6*steel^0.6"'), "5:30", "firms.f.makes", "expected returns that diminish in all inputs join"),
     # Schedulers
     (
-        BASE + "scheduler: {kind: market_maker, liquidity: 3}\n",
+        BASE + "scheduler: {kind: haggling, liquidity: 3}\n",
         "3:19",
         "scheduler.kind",
-        "found 'market_maker'; expected ",
+        "found 'haggling'; expected ",
     ),
     (BASE + "scheduler: {form: aditive}\n", "3:19", "scheduler.form", "; did you mean additive?"),
     (BASE + "scheduler: {rate: 0}\n", "3:19", "scheduler.rate", "found 0; expected a number above 0"),

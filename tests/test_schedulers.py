@@ -15,6 +15,7 @@ SCENARIOS = Path(__file__).parents[1] / "scenarios"
 EACH = {
     "tatonnement": ("crusoe", "scarf_traded", "tupperware", "perfect_substitutes", "bazaar", "tree_saddle"),
     "marginal_bids": ("essay_program",),
+    "market_maker": ("prediction_market",),
     "learning": ("xor", "xor_perceptron_one"),
     "trading_post": ("money_taken",),
 }

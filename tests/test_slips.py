@@ -25,6 +25,7 @@ from tests.house import (
     SELLERS,
     TECHNOLOGIES,
     UTILITIES,
+    WANTS,
     FitFile,
     NumberFile,
     Outcome,
@@ -455,7 +456,7 @@ def names_there_are() -> set[str]:
     """Every word of scenarios, studies and command lines: keys, kinds, outcomes, options, commands, functions."""
     import typer
 
-    names = {*get_args(Outcome), *UTILITIES, *TECHNOLOGIES, *DISTRIBUTIONS, *BEHAVIOURS, *SCHEDULERS, *SELLERS}
+    names = {*get_args(Outcome), *WANTS, *TECHNOLOGIES, *DISTRIBUTIONS, *BEHAVIOURS, *SCHEDULERS, *SELLERS}
     names |= {*StudyFile.model_fields, *FitFile.model_fields, *NumberFile.model_fields}
     names |= {*FUNCTIONS, *LISTED, "endowments", "tastes", "l2", "sup", "--debug", "--version", "--help"}
 

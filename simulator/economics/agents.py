@@ -16,6 +16,7 @@ from simulator.economics.rows import Rows, blocks
 if TYPE_CHECKING:
     from simulator.economics.taste import Taste
     from simulator.economics.technology import Technology
+    from simulator.economics.traders import Trader
     from simulator.economics.transformation import CET
 
 
@@ -76,7 +77,7 @@ class Consumers(Rows):
     `endowment` `(rows, goods)` arrives every tick, and where it is below 0 has to be delivered; `budget` `(rows,)` is
     money per tick, infinite for a quasi-linear consumer with an unlimited purse; `owns` `(rows, firm entries)` are one
     consumer's shares of the profit of all firms of an entry; `saves` keeps what is unspent of a budget; who `has_dues`
-    receives revenue of taxes, or receives or pays transfers.
+    receives revenue of taxes, or receives or pays transfers; a `trader` trades contracts on an event.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Consumers(Rows):
     count: int = 1
     saves: bool = False
     has_dues: bool = False
+    trader: Trader | None = None
 
     @cached_property
     def weight(self) -> float:

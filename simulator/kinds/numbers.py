@@ -195,7 +195,7 @@ class GoodsDirichlet(Dirichlet):
     )
 
 
-def _table_shape(value: object) -> str:
+def table_shape(value: object) -> str:
     return DIRICHLET if isinstance(value, Dirichlet) or is_dirichlet(value) else MAPPING
 
 
@@ -205,10 +205,10 @@ def is_dirichlet(given: object) -> bool:
 
 
 SharesByName = Annotated[
-    Annotated[ByName, Tag(MAPPING)] | Annotated[Dirichlet, Tag(DIRICHLET)], Discriminator(_table_shape)
+    Annotated[ByName, Tag(MAPPING)] | Annotated[Dirichlet, Tag(DIRICHLET)], Discriminator(table_shape)
 ]
 Shares = Annotated[
-    Annotated[Amounts, Tag(MAPPING)] | Annotated[GoodsDirichlet, Tag(DIRICHLET)], Discriminator(_table_shape)
+    Annotated[Amounts, Tag(MAPPING)] | Annotated[GoodsDirichlet, Tag(DIRICHLET)], Discriminator(table_shape)
 ]
 """Numbers by good, or shares that are drawn together."""
 Table = Mapping[str, float | Draw] | Dirichlet

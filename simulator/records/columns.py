@@ -136,13 +136,25 @@ LEARNING_TICKS: Columns = (
     Column("test_accuracy", NUMBER, "the same of the patterns that are held out"),
 )
 """Further columns of ticks.csv where a market learns."""
+STOCK_OF = "inventory_"
+"""Begins the name of a column of a market maker's inventory; the outcome follows."""
+MAKER_TICKS: Columns = (
+    Column(
+        f"{STOCK_OF}OUTCOME", STOCK, "contracts on OUTCOME that the maker has sold and not bought back, a column each"
+    ),
+)
+"""Further columns of ticks.csv where a market maker trades."""
 AGENTS: Columns = (
-    Column("quantity", QUANTITY, "consumed by a consumer; in stock after the tick with a firm; what an order misses"),
+    Column(
+        "quantity",
+        QUANTITY,
+        "consumed by a consumer; in stock after the tick with a firm; what an order misses; contracts a trader holds",
+    ),
     Column("input", QUANTITY, "used by a firm (of a hidden one its design); bought by a consumer; ordered by an order"),
     Column("output", QUANTITY, "made of the good by a firm; sold by a consumer; supplied of an order"),
     Column("profit", MONEY, "a firm's cash flow of the tick, paid out in full (planned profit while trade waits)"),
     Column("utility", UTILITY, "a consumer's utility of what it consumed"),
-    Column("money", MONEY, "what is left in the agent's account"),
+    Column("money", MONEY, "what is left in the agent's account; of a trader once contracts are paid all that it has"),
 )
 """Columns of agents.csv after `tick`, `agent`, `kind` and `good`; the last three are repeated."""
 
@@ -335,6 +347,9 @@ SUMMARY = {
     "test_accuracy": "of a market that learns: accuracy on the patterns held out, at the last tick",
     "test": "of several contracts: how held-out patterns are decided, and some of them, for figures",
     "surface": "of patterns of two inputs: what the market would supply all over their square, for figures",
+    "maker_loss": "of a market maker: its loss, by_outcome if that comes true, and realised once contracts are paid",
+    "maker_loss_bound": "of a market maker: the most that it can lose, -liquidity ln(prior) of the least likely one",
+    "log_loss": "of a market maker: -ln of the last price of the outcome that came true",
     "separable": "of orders of 0 or 1: whether some prices of the inputs fill them all or nothing (a linear programme)",
     "goods": "those that tables have rows of, if others were left out by `run: {goods: [...]}`",
     "agents": "the entries that tables have rows of, if others were left out by `run: {agents: [...]}`",

@@ -23,6 +23,7 @@ from simulator.scenario.build import RunSettings, Scenario, build
 from simulator.scenario.calibration import expand_calibration
 from simulator.scenario.checks import check, engine_faults, scale_faults, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
+from simulator.scenario.contingent import expand_contingent
 from simulator.scenario.course import Course
 from simulator.scenario.document import SETTINGS, Document, Fault, dump, from_data
 from simulator.scenario.economies import Regime
@@ -199,6 +200,7 @@ def loaded(
         _outfit(document, plugins)
         apply_settings(document, {path: value for path, value in settings.items() if path not in within})
         expand_program(document)
+        expand_contingent(document)
         strange = _strange_files(document, folder, inputs)
         if path is None and strange:
             # Nothing is read of a file that nobody who runs the scenario has named.

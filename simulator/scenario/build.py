@@ -206,6 +206,8 @@ def build(
         must_need_no_slope(rule, model.scheduler)
     trade = TradeRule(model.trade != "at_equilibrium", spoilage=model.every_tick.spoils, start=model.start)
     training, first = None if learning is None else training_set_of(learning, draws), locked(np.array(prices))
+    settles = model.settlement
+    settlement = None if settles is None else (settles.tick, markets.goods.index(settles.outcome))
     run: dict[str, Any] = {**model.run.model_dump(), "references": model.run.references == "on"}
     members, nothing = frozenset(["members"] if model.run.members else ()), set[str]() if model.taxes else {"taxes"}
     run |= {"tables": members.union(model.run.tables) - nothing}
@@ -216,7 +218,8 @@ def build(
         tuple(firm.money for firm in model.firms),
         tuple(consumer.money or 0.0 for consumer in model.consumers),
     )
-    setup = Setup(rule, first, trade, model.run.tolerance, training, model.run.engine, holdings)
+    begun = holdings, model.arrival, settlement
+    setup = Setup(rule, first, trade, model.run.tolerance, training, model.run.engine, *begun)
     one_by_one = Regimes(model, markets, draws, made)
     regimes = [one_by_one.last, *map(one_by_one.after, shocked)]
     if len(regimes) > 1 and regimes[1].tick == 0:

@@ -13,7 +13,9 @@ from simulator.extras import MissingExtraError
 from simulator.kinds.entry import MAX_SUGGESTIONS, Spot, Steps
 from simulator.kinds.names import alike_names
 from simulator.kinds.numbers import Draw, columns_drawn, draws_in, positive
+from simulator.kinds.traders import TRADERS
 from simulator.kinds.wording import number, one_of, quoted, shown, unknown
+from simulator.scenario.contingent import refuse_contingent, unreached_settlement
 from simulator.scenario.document import Document, Fault
 from simulator.scenario.fiscal_checks import funded, refuse_fiscal
 from simulator.scenario.kept_checks import refuse_kept
@@ -112,6 +114,7 @@ def check(document: Document, model: ScenarioFile) -> None:
     _ownership(findings)
     _holdings(findings)
     _draws(findings)
+    refuse_contingent(findings)
     if model.scheduler is not None:
         model.scheduler.refuse(findings)
     if findings.sound("compare") and model.compare.gradient_path == "primal":
@@ -202,7 +205,7 @@ def _firm(findings: Findings, path: Steps) -> None:
 
 
 def _consumer(findings: Findings, path: Steps, consumer: Consumer, receives: bool) -> None:
-    if not findings.sound(*path) or consumer.unlimited or receives:
+    if not findings.sound(*path) or consumer.unlimited or receives or consumer.utility.name in TRADERS:
         return
     pays = isinstance(consumer.budget, int | float) and consumer.budget < 0
     if (consumer.budget is None or pays) and not consumer.endowment and not consumer.owns:
@@ -307,11 +310,13 @@ def _numeraire(findings: Findings) -> None:
 
 
 def unreached(model: ScenarioFile) -> Iterator[Fault]:
-    """Shocks after the last tick."""
+    """Shocks and a settlement after the last tick."""
     for at, shock in enumerate(model.shocks):
         if shock.tick > model.run.ticks:
             found = f"found a shock at tick {shock.tick}, which is not reached"
             yield Fault(("shocks", at, "tick"), f"{found}; expected at most run.ticks, {model.run.ticks}")
+    if message := unreached_settlement(model):
+        yield Fault(("settlement", "tick"), message)
 
 
 def slow_numeraire(model: ScenarioFile) -> Iterator[Fault]:
@@ -335,7 +340,7 @@ def slow_numeraire(model: ScenarioFile) -> Iterator[Fault]:
 
 def unlikely(models: Sequence[ScenarioFile]) -> Iterator[Fault]:
     """What is allowed and probably not meant: goods that lack a source or a buyer, before and after every shock."""
-    if models[0].learning is not None:
+    if models[0].learning is not None or models[0].contingent is not None:
         return
     sources, buyers = set[str](), set[str]()
     for model in models:

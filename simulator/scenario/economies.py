@@ -223,14 +223,20 @@ def _consumers(
     seen = markets.seen_by(consumer.name)
     read = Reader(draws, markets.goods, consumer.count or 1, f"consumers.{consumer.name}")
     shares = [owned(consumer.owns.get(firm, 0.0), claim, read, firm) for firm, claim in claims.items()]
+    trader = consumer.trader(read)
+    endowment = markets.spread(read.table(consumer.endowment, "endowment"))
+    if trader is not None:
+        # Complete sets of contracts.
+        endowment = endowment + trader.wealth[:, None]
     found = Consumers(
         name=consumer.name,
-        utility=consumer.build(replace(read, goods=seen)),
-        endowment=locked(markets.spread(read.table(consumer.endowment, "endowment"))),
+        utility=consumer.build(replace(read, goods=seen), trader),
+        endowment=locked(endowment),
         budget=locked(np.array([np.inf]) if consumer.budget is None else read.number(consumer.budget, "budget")),
         owns=locked(side_by_side(dict(enumerate(shares)), len(shares))),
         count=read.count,
         saves=consumer.savings,
+        trader=trader,
     )
     goods = set(markets.goods)
     _alike(found.size, [at for at, name in enumerate(seen) if name in goods], markets, read.path)

@@ -21,8 +21,8 @@ def scenario_schema(known: Known | None = None) -> dict[str, Any]:
     definitions: dict[str, Any] = _finished(found["$defs"], known, references)
     whole: dict[str, Any] = definitions.pop(ScenarioFile.__name__)
     whole["required"].remove("goods")
-    learning = {"required": ["learning"], "not": {"required": ["goods"]}}
-    whole["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}, learning]
+    alone = [{"required": [key], "not": {"required": ["goods"]}} for key in ("learning", "contingent")]
+    whole["oneOf"] = [{"required": ["goods"]}, {"required": ["program"]}, *alone]
     # What a file leaves out its base may say, or a table of accounts: of differences nothing is required, nor told in
     # types.
     properties = {key: {"description": part["description"]} for key, part in whole["properties"].items()}

@@ -24,11 +24,11 @@ from simulator.dynamics.price_rules import PIECES
 from simulator.errors import CommandError
 from simulator.kinds.entry import Known
 from simulator.kinds.technologies import TECHNOLOGIES
-from simulator.kinds.utilities import UTILITIES
+from simulator.kinds.traders import WANTS
 
 Kinds = Mapping[str, type[Any]]
 TABLES: dict[str, Kinds] = {
-    "utilities": UTILITIES,
+    "utilities": WANTS,
     "technologies": TECHNOLOGIES,
     "rule_pieces": PIECES,
     "behaviours": BEHAVIOURS,

@@ -11,7 +11,8 @@ from simulator.dynamics.price_rules import PIECES, RECIPES
 from simulator.kinds.entry import Steps, required
 from simulator.kinds.names import NAME_RULE
 from simulator.kinds.technologies import TECHNOLOGIES
-from simulator.kinds.utilities import QUASILINEAR, UTILITIES
+from simulator.kinds.traders import WANTS
+from simulator.kinds.utilities import QUASILINEAR
 from simulator.kinds.wording import nearest
 from simulator.scenario.document import scalar
 from simulator.scenario.language import Language, fields_of, is_entry, model_of
@@ -19,7 +20,7 @@ from simulator.scenario.rewrite import on_one_line
 from simulator.schedulers.table import by_kind
 from simulator.slips import called_here, instead
 
-TABLES: dict[str, Any] = {"utility": UTILITIES, "quasilinear": QUASILINEAR, "technology": TECHNOLOGIES}
+TABLES: dict[str, Any] = {"utility": WANTS, "quasilinear": QUASILINEAR, "technology": TECHNOLOGIES}
 """The kinds that say how they are written, by the key they stand under."""
 
 ALONE: dict[str | int, str] = {"run": "ticks", "scheduler": "rate", "hidden": "firms", "compare": "gradient_path"}

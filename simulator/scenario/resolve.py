@@ -62,6 +62,8 @@ def _resolved_goods(model: ScenarioFile) -> dict[str, Any]:
     goods: dict[str, Any] = {}
     for good, market in model.markets.items():
         said = goods.setdefault(good, {})
+        if model.scheduler.first_price(good, [*model.markets]) is not None:
+            continue
         if market.fixed_price is not None:
             said["fixed_price"] = market.fixed_price
         elif good != model.numeraire and good not in model.outside and not model.begins_in_bounds(good):
@@ -82,11 +84,17 @@ def _resolved_economy(model: ScenarioFile) -> dict[str, Any]:
     resolved: dict[str, Any] = {} if model.numeraire is None else {"numeraire": model.numeraire}
     resolved["outside"] = dict(model.outside)
     resolved["supply"] = dict(model.supply)
+    if model.contingent is not None:
+        resolved["contingent"] = _plain(model.contingent)
     resolved["firms"] = [_plain(firm, exclude=frozenset() if rations else {"behaviour"}) for firm in model.firms]
     resolved["consumers"] = [_plain(consumer) for consumer in model.consumers]
     for key in ("taxes", "transfers"):
         if entries := getattr(model, key):
             resolved[key] = [_plain(entry) for entry in entries]
+    if model.scheduler.kind == "market_maker":
+        resolved["arrival"] = model.arrival
+    if model.settlement is not None:
+        resolved["settlement"] = _plain(model.settlement)
     if rations:
         resolved["trade"] = _resolved_trade(model)
         resolved["start"] = model.start

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, Tag
 from simulator.dynamics import trial
 from simulator.dynamics.behaviours import BEHAVIOURS
 from simulator.economics.behaviour import Behaviour, BestResponse
+from simulator.kinds.draws import DrawError
 from simulator.kinds.entry import (
     LIST,
     MAPPING,
@@ -32,7 +33,9 @@ from simulator.kinds.entry import (
 from simulator.kinds.formulas import MakesText
 from simulator.kinds.numbers import AT_LEAST_0, AnyAmount, AnyPayment, Drawn, Numbers, bounded, draws_in
 from simulator.kinds.technologies import TECHNOLOGIES, Activity, Products, TechnologyKind, one_each, products_of
-from simulator.kinds.utilities import UTILITIES, UtilityKind, goods_in
+from simulator.kinds.traders import WANTS, TraderKind
+from simulator.kinds.utilities import goods_in
+from simulator.scenario.contingent_keys import Belief, Contingent, Settlement
 from simulator.scenario.fiscal_keys import Tax, Transfer
 from simulator.scenario.origin_keys import Calibrate, ProgramText
 from simulator.scenario.run_keys import Run, TickNumber
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 
     from simulator.economics.taste import Taste
     from simulator.economics.technology import Technology
+    from simulator.economics.traders import Trader
     from simulator.kinds.draws import Reader
 
 SHARE_ROUNDING = 1e-9
@@ -73,7 +77,7 @@ class Good(Entry):
 
 
 AnyTechnology = Annotated[Chosen[TechnologyKind], OneOf("technologies", "Technology", TECHNOLOGIES)]
-AnyUtility = Annotated[Chosen[UtilityKind], OneOf("utilities", "Utility", UTILITIES)]
+AnyUtility = Annotated[Chosen[Any], OneOf("utilities", "Utility", WANTS)]
 AnyBehaviour = Annotated[Chosen[Behaviour], OneOf("behaviours", "Behaviour", BEHAVIOURS, plain=True)]
 Count = Annotated[Whole, Field(ge=1, le=10**12)]
 
@@ -179,6 +183,14 @@ class Consumer(Entry):
     )
     savings: bool = Field(False, description="keep the unspent part of the budget for later ticks")
     money: Amount | None = Field(None, description="money each has at the start (default 0)")
+    belief: Belief | None = Field(
+        None, description="of a trader in contracts: the probability it gives to each outcome, fixed or a dirichlet"
+    )
+    sees_impact: bool | None = Field(
+        None,
+        description="of a trader at a market maker: whether it counts with its own trade moving prices (default: false "
+        "for kelly and cara; neutral and linear_pool always do)",
+    )
 
     @cached_property
     def draws(self) -> bool:
@@ -193,13 +205,25 @@ class Consumer(Entry):
     @property
     def uses(self) -> set[str]:
         """The goods wanted."""
-        return set(goods_in(self.utility))
+        return {*goods_in(self.utility), *goods_in(self.belief or {})}
 
-    def build(self, read: Reader) -> Taste:
+    def trader(self, read: Reader) -> Trader | None:
+        """Those who trade contracts on an event; None of who consumes goods."""
+        name, kind = self.utility.name, self.utility.kind
+        if not isinstance(kind, TraderKind) or self.belief is None:
+            return None
+        belief = read.table(self.belief, "belief")
+        if name == "cara" and not belief.all():
+            raise DrawError(read.at("belief").path, "found a belief of 0; expected larger numbers in dirichlet")
+        return kind.trader(read.at("utility", name), name, belief, bool(self.sees_impact))
+
+    def build(self, read: Reader, trader: Trader | None) -> Taste:
         """What the consumers want."""
         below = read.at("utility", self.utility.name)
         kind = self.utility.kind
-        return kind.build(below) if self.utility.name in UTILITIES else trial.utility(kind, below)
+        if trader is not None:
+            return kind.taste(trader.belief)
+        return kind.build(below) if self.utility.name in WANTS else trial.utility(kind, below)
 
 
 class EveryTick(Entry):
@@ -298,6 +322,9 @@ class ScenarioFile(Entry):
     initial_prices: dict[GoodName, float] = Field(
         default_factory=dict[str, float], description="prices at tick 0 (default 1)"
     )
+    contingent: Contingent | None = Field(
+        None, description="an event: contracts on its outcomes are the goods, and traders the consumers"
+    )
     learning: LearningSettings | None = Field(
         None, description="patterns to be learnt by a market of bundles, in the place of goods, firms and consumers"
     )
@@ -309,6 +336,12 @@ class ScenarioFile(Entry):
     consumers: list[Consumer] = Field(default_factory=list[Consumer], description="who wants goods")
     taxes: list[Tax] = Field(default_factory=list[Tax], description="what comes between users and sellers")
     transfers: list[Transfer] = Field(default_factory=list[Transfer], description="what consumers hand on to others")
+    arrival: Literal["one_per_tick", "round_robin", "all_per_tick"] = Field(
+        "one_per_tick",
+        description="in which order traders come to a market maker: each once, one after another again and again, or "
+        "all in every tick, one after another",
+    )
+    settlement: Settlement | None = Field(None, description="when the event happens, and how (default: never)")
     trade: Annotated[
         Annotated[Literal["every_tick", "at_equilibrium"], Tag(TEXT)] | Annotated[Trade, Tag(MAPPING)],
         by_shape("every_tick, at_equilibrium or {every_tick: {...}}"),
@@ -387,6 +420,9 @@ class ScenarioFile(Entry):
         what is nearest to that between its floor and its cap.
         """
         market = self.markets[good]
+        said = self.scheduler.first_price(good, [*self.markets])
+        if said is not None:
+            return said
         if good in self.outside:
             return self.outside[good]
         if good == self.numeraire:
@@ -394,6 +430,8 @@ class ScenarioFile(Entry):
         if market.fixed_price is not None:
             return market.fixed_price
         first = 1.0 if self.learning is None else 0.0
+        # A complete set of contracts pays 1.
+        first = first if self.contingent is None else 1.0 / len(self.markets)
         first = first if market.floor is None else max(first, market.floor)
         first = first if market.cap is None else min(first, market.cap)
         return self.initial_prices.get(good, first if market.price is None else market.price)

@@ -27,9 +27,10 @@ from simulator.slips import called_here, instead, meant
 
 CHANGEABLE = "supply.GOOD, prices.GOOD, goods.GOOD.cap, goods.GOOD.floor, " + (
     "firms.NAME.productivity, firms.NAME.technology..., consumers.NAME.endowment.GOOD, consumers.NAME.budget, "
-    "consumers.NAME.utility..., taxes.NAME.rate, taxes.NAME.rate.adjust.at, transfers.0.amount, transfers.0.share"
+    "consumers.NAME.utility..., consumers.NAME.belief.OUTCOME, taxes.NAME.rate, taxes.NAME.rate.adjust.at, "
+    "transfers.0.amount, transfers.0.share"
 )
-CHANGED = {"firms": ("productivity", "technology"), "consumers": ("endowment", "budget", "utility")}
+CHANGED = {"firms": ("productivity", "technology"), "consumers": ("endowment", "budget", "utility", "belief")}
 """The keys of an entry that may be changed."""
 KINDS, BOUNDS = ("times", "plus"), ("cap", "floor")
 
@@ -253,9 +254,10 @@ class _Reach:
             raise ShockError(self.steps, f"found {self.path}, but a {key} cannot change; expected {CHANGEABLE}")
         if key not in CHANGED[room]:
             raise self._unknown([], self._all())
-        if key in ("technology", "utility"):
+        if key in ("technology", "utility", "belief"):
             if key not in entry:
-                raise self._unknown([f"firms.{entry['name']}.productivity"])
+                other = "productivity" if room == "firms" else "utility"
+                raise self._unknown([f"{room}.{entry['name']}.{other}"])
             return self._nested(entry, rest)
         if key == "endowment":
             given: dict[str, Any] = entry.setdefault("endowment", {})

@@ -66,7 +66,8 @@ class Holdings(NamedTuple):
 class Setup(NamedTuple):
     """What of a scenario a scheduler may be built from: its price rule and initial prices `(goods,)`, when and how
     agents trade, the tolerance of its verdict, what is to be learnt, if anything is, what ticks are worked out in, and
-    what agents begin with.
+    what agents begin with; of contracts on an event in which order traders arrive, and after which tick which outcome,
+    by number, comes true.
     """
 
     rule: PriceRule
@@ -76,6 +77,8 @@ class Setup(NamedTuple):
     training: TrainingSet | None
     engine: str = "auto"
     holdings: Holdings = Holdings()
+    arrival: str = "one_per_tick"
+    settlement: tuple[int, int] | None = None
 
 
 class Findings(Protocol):
@@ -135,6 +138,10 @@ class SchedulerSettings(Entry):
     def resolved(self) -> dict[str, Any]:
         """The section as it stands in a resolved scenario, every default written out."""
         return self.model_dump(by_alias=True)
+
+    def first_price(self, good: str, goods: Sequence[str]) -> float | None:
+        """The price at which one of the `goods` begins, where the scheduler says that; None where its market does."""
+        return None
 
     @abstractmethod
     def refuse(self, findings: Findings) -> None:

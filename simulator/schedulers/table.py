@@ -13,6 +13,7 @@ from simulator.kinds.wording import choice, nearest
 from simulator.records.columns import TABLES, Sheet
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.marginal_bids import MarginalBidsSettings
+from simulator.schedulers.market_maker import MarketMakerSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.tatonnement_settings import TatonnementSettings
 from simulator.schedulers.trading_post import TradingPostSettings
@@ -22,6 +23,7 @@ SCHEDULERS: dict[str, type[SchedulerSettings]] = {
     "tatonnement": TatonnementSettings,
     "marginal_bids": MarginalBidsSettings,
     "trading_post": TradingPostSettings,
+    "market_maker": MarketMakerSettings,
     "learning": LearningSettings,
 }
 
