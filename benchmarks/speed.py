@@ -19,6 +19,7 @@ from benchmarks import (
     files,
     fits,
     learning,
+    makers,
     markets,
     networks,
     populations,
@@ -30,7 +31,10 @@ from benchmarks import (
 )
 from benchmarks.harness import HEADER, Groups, Measured, lines, summary
 
-MODULES = (markets, networks, posts, files, commands, populations, programs, learning, fits, solving, statics, sweeps)
+MODULES = (
+    *(markets, networks, posts, files, commands, populations, programs, learning, makers, fits, solving, statics),
+    sweeps,
+)
 
 
 def groups(*, quick: bool) -> Groups:

@@ -148,6 +148,31 @@ def rules() -> Figure:
     return sheet
 
 
+def prediction_market() -> Figure:
+    """Prices of contracts beside the mean belief, and what the maker would lose if each outcome came true."""
+    run = simulate(ROOT / "scenarios" / "prediction_market.yaml")
+    weights = {"red": 4, "green": 3, "blue": 2}
+    guide = "Left: a price is a probability; dashed: the mean belief. Right: dotted, the most that it can lose."
+    sheet = canvas.page(
+        "What 400 traders tell a market maker, and what it pays for that", "prediction_market", "", guide
+    )
+    space = {"left": 0.07, "right": 0.98, "top": 0.76, "bottom": 0.2, "wspace": 0.2}
+    prices, losses = canvas.panels(sheet, 2, (1, 2), **space)
+    colours = {"red": ORANGE, "green": canvas.GREEN, "blue": BLUE}
+    for outcome, colour in colours.items():
+        price = run.prices[outcome]
+        prices.plot(price.index, price, label=outcome, **canvas.stroke(colour, 2))
+        prices.axhline(weights[outcome] / 9, **canvas.stroke(colour, 1, canvas.DASHED))
+        losses.plot(price.index, 20 * np.log(3 * price), **canvas.stroke(colour, 2))
+    losses.axhline(run.summary["maker_loss_bound"], **canvas.stroke(GREY, 1.5, ":"))
+    for axes, title in ((prices, "price"), (losses, "the maker's loss if it came true")):
+        axes.set_title(title, loc="left", fontsize=SMALL)
+        axes.set_xlabel("tick: a trader each", fontsize=SMALL)
+        canvas.tidy(axes)
+    sheet.legend(*prices.get_legend_handles_labels(), loc="lower center", ncols=3, fontsize=SMALL, frameon=False)
+    return sheet
+
+
 def rule_table(page: Path) -> Iterator[list[str]]:
     """The rows of the table that begins with `rule`, as cells; the header first."""
     lines = page.read_text(encoding="utf-8").splitlines()
@@ -166,6 +191,7 @@ PICTURES: Mapping[str, Callable[[], Figure]] = {
     "learning.png": learning,
     "trading_posts.png": lambda: figure_of("money_taken", "prices"),
     "rules.png": rules,
+    "prediction_market.png": prediction_market,
 }
 """The pictures by the names of their files in `docs/`."""
 

@@ -422,6 +422,41 @@ CASES = {
         {"adjoint_gap": 1e-16},
         "Prices are off the derivatives of net sales of c by up to 50 %",
     ),
+    "MAKER last_round": Case(
+        {"outcome": "cleared", "last_round": 1e-9},
+        {"outcome": "out_of_ticks"},
+        "Nobody trades any more: the largest trade of the last round is 1e-09 of the liquidity",
+    ),
+    "MAKER goes_on": Case(
+        {"outcome": "out_of_ticks", "last_round": 0.25},
+        {"last_round": math.inf},
+        "The largest trade of the last round is 0.25 of the liquidity",
+    ),
+    "MAKER come": Case({"traders": 4000}, {"traders": None}, "All 4,000 traders have come, and none comes again"),
+    "MAKER lost": Case(
+        {"lost": ["red"]}, {"lost": []}, "A trade took the price of red to 0; more liquidity keeps it from there"
+    ),
+    "MAKER came_true": Case(
+        {"came_true": "red", "last_price": 0.45, "log_loss": 0.8},
+        {"came_true": None},
+        "red came true, at a last price of 0.45: the log loss is 0.8",
+    ),
+    "MAKER maker_lost": Case(
+        {"realised": 5.96, "maker_loss_bound": 22.0},
+        {"realised": -1.0},
+        "The maker loses 5.96, and could have lost 22 at most",
+    ),
+    "MAKER maker_gained": Case({"realised": -1.0, "gained": 1.0}, {"realised": 1.0}, "The maker gains 1"),
+    "MAKER may_lose": Case(
+        {"settled": False, "worst": "red", "worst_loss": 6.0, "maker_loss_bound": 22.0},
+        {"settled": True},
+        "The maker would lose 6 if red came true, of 22 at most",
+    ),
+    "MAKER own_gradient": Case(
+        {"path_gap": 1e-16, "ticks": 9},
+        {"path_gap": 1e-3},
+        "Each trade was a step down the gradient of the trader's own objective, to rounding",
+    ),
     "LEARNING filled": Case({"filled": 9.9e-5}, {"filled": None}, "Every order is filled, to 9.9e-05"),
     "LEARNING unbounded_price": Case(
         {"unbounded": ["a"]}, {"unbounded": []}, "The price of a leaves every bound; a smaller rate may help"

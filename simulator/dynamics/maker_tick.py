@@ -95,8 +95,8 @@ def visits(
         cost, prices = sale(prices, trade, liquidity)
         paid.append(cost)
         bought.append(trade)
-        # What is no number is not above 0 either.
-        if not all(price > 0.0 for price in prices):
+        # If one of them is no number, then none is.
+        if not min(prices) > 0.0:
             break
     return prices, paid, bought
 
