@@ -135,13 +135,15 @@ class MakerView(View[MakerState, MakerTick, MakerNote]):
             return None
         demand, supply = np.maximum(tick.bought, 0.0), np.maximum(-tick.bought, 0.0)
         entries = len(self.economy.consumers)
-        sums = [np.zeros((entries, goods)) for _ in range(3)]
-        money = np.bincount(self.entry, tick.money, minlength=entries)
-        np.add.at(sums[0], self.entry, tick.held)
-        for total, part in zip(sums[1:], (demand, supply), strict=True):
-            np.add.at(total, self.entry[tick.visitors], part)
-        flows = (demand.sum(axis=0), supply.sum(axis=0))
-        return MakerNote(tick.tick, tick.prices, *flows, tick.bid, tick.sold, gradient, tick.residual, *sums, money)
+        quantity, bought, offered = (np.zeros((entries, goods)) for _ in range(3))
+        money = np.zeros(entries)
+        np.add.at(money, self.entry, tick.money)
+        np.add.at(quantity, self.entry, tick.held)
+        np.add.at(bought, self.entry[tick.visitors], demand)
+        np.add.at(offered, self.entry[tick.visitors], supply)
+        flows = demand.sum(axis=0), supply.sum(axis=0)
+        of_market = (tick.tick, tick.prices, *flows, tick.bid, tick.sold, gradient, tick.residual)
+        return MakerNote(*of_market, quantity, bought, offered, money)
 
     def rows(self, notes: Sequence[MakerNote]) -> dict[str, Callable[[], Rows]]:
         columns: Any = MakerNote._make(map(np.array, zip(*notes, strict=True)))
