@@ -113,7 +113,7 @@ ROOMS = {
     "simulator.records.report": "last_row",
     "simulator.sentences": "Facts Sentence said",
     "simulator.records.columns": (
-        "ACTIVITY_TICKS Column LEARNING_TICKS LEVELS MAKER_TICKS NUMBER SUMMARY TICKS USERS growing_columns"
+        "KEPT_TABLES ACTIVITY_TICKS Column LEARNING_TICKS LEVELS MAKER_TICKS NUMBER SUMMARY TICKS USERS growing_columns"
     ),
     "simulator.records.solved_columns": "DERIVED_KINDS SOLVED_KINDS SOLVED_SUMMARY",
     "simulator.figures.comparison": ("Comparison common_scale compare finding labels lines price_finding"),

@@ -207,7 +207,7 @@ class Conditions:
 
 def equilibrium(data: Mapping[str, Any]) -> Found:
     """The equilibrium that a root finder comes to from levels where they start, prices of 1, or others near these.
-    Raises `NowhereError` if it comes to none.
+    Raises `NowhereError` if it comes to none in which nobody owes.
     """
     conditions = Conditions(data)
     stream, behaviours = np.random.default_rng(0), {firm["name"]: firm.get("behaviour") for firm in conditions.firms}
@@ -225,9 +225,9 @@ def equilibrium(data: Mapping[str, Any]) -> Found:
             try:
                 solved = root(lambda x: conditions.at(x)[0], start, options={"xtol": 1e-13, "maxfev": 400})
                 sides, found = conditions.at(solved.x)
-            except (OverflowError, ValueError, TypeError):  # a purse below 0 has no real utility
+            except (ArithmeticError, ValueError, TypeError):  # a purse below 0 has no real utility
                 continue
         left = max(map(abs, sides))
-        if left < 1e-10:
+        if left < 1e-10 and min(found["income"].values()) >= 0:
             return found
     raise NowhereError(f"the largest left side is {left:.1e}")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.house import (
     CES,
+    KEPT_TABLES,
     Clip,
     CobbDouglas,
     Homothetic,
@@ -31,6 +32,8 @@ from tests.house import (
     scalar,
 )
 
+UNTAXED = KEPT_TABLES - {"taxes"}
+"""The tables of a scenario without taxes."""
 TUPPERWARE = """\
 # A supply chain that computes f(x) = ln(1 - 1/(sqrt(x) + 1)) and, in its prices, df/dx.
 name: tupperware
@@ -167,7 +170,7 @@ def test_tupperware_becomes_a_chain_of_firms(tmp_path: Path) -> None:
     assert [firm.technology.negative_output for firm in economy.firms] == [False, False, True]
     assert economy.firms[1].technology.formula.value(np.array([3.0])) == 0.75
     assert (scenario.rule.form, scenario.rule.rate, scenario.rule.pieces) == ("multiplicative", 0.3, ())
-    assert scenario.run == RunSettings(ticks=1000, tolerance=1e-9)
+    assert scenario.run == RunSettings(ticks=1000, tolerance=1e-9, tables=UNTAXED)
     assert scenario.scheduler.trade == Trade()
     assert scenario.expect == ("cleared",)
 
@@ -201,7 +204,9 @@ def test_every_word_of_a_varied_scenario(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scenario.economy.outside, [math.nan, math.nan, 1, 2])
     assert scenario.rule.pieces == (Momentum(0.5), Clip(0.1), Relative())
     assert scenario.scheduler.trade == Trade(every_tick=True, spoilage=0.0, start="empty")
-    assert scenario.run == RunSettings(ticks=2000, seed=7, record_every=5, references=False, stop="never")
+    assert scenario.run == RunSettings(
+        ticks=2000, seed=7, record_every=5, references=False, stop="never", tables=UNTAXED
+    )
     assert scenario.expect == ("cleared", "cycled")
     consumers = scenario.economy.consumers
     owns = np.vstack([each.owns for each in consumers])
@@ -247,7 +252,7 @@ def test_defaults() -> None:
     )
     assert scenario.name == "scenario"
     assert scenario.path is None
-    assert scenario.run == RunSettings()
+    assert scenario.run == RunSettings(tables=UNTAXED)
     assert scenario.scheduler.trade == Trade()
     assert (scenario.rule.form, scenario.rule.rate, scenario.rule.pieces) == ("multiplicative", 0.1, ())
     np.testing.assert_array_equal(scenario.initial_prices, [1])

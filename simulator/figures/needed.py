@@ -15,7 +15,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "network": ("trajectory", "agents"),
     "simplex": ("trajectory",),
     "gains": ("distribution",),
-    "welfare": ("welfare",),
+    "welfare": ("ticks", "welfare"),
     "members": ("members",),
     "wave": ("trajectory",),
     "learnt": ("trajectory", "ticks", "agents"),
