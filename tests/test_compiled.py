@@ -234,6 +234,15 @@ def test_broken_machine_code_is_made_anew(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert Compiled(doubled).run(((1.0, 2.0),), (), 3).after == ((8.0, 16.0),)
 
 
+def test_numbers_in_an_array_are_read_and_written_like_others() -> None:
+    """An array that no tick changes may come back as it is: machine code must not write beyond the numbers it got."""
+    twice = Compiled(lambda state, _: ((state[0] * 2.0, state[1]), (), True))
+    assert twice.run(((1.0, 2.0), (5.0,)), (), 3).after == ((8.0, 16.0), (5.0,))
+    after = twice.run(((1.0, 2.0), np.array([5.0])), (), 3).after
+    assert isinstance(after[1], tuple)
+    assert after == ((8.0, 16.0), (5.0,))
+
+
 def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")

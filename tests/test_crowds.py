@@ -228,8 +228,9 @@ def test_a_compiler_makes_vector_instructions_of_the_loop(name: str) -> None:
     form = CobbDouglas(shares) if name == "cobb_douglas" else CES(between(0.4, 2.5), shares)
     crowd = Crowd(Consumers("people", Homothetic(form), owned, np.zeros(1), np.zeros((1, 0)), COUNT))
     given = (goods, goods, np.zeros(0), np.zeros(COUNT))
-    for function, more in ((crowd._plan, ()), (crowd._order, ()), (crowd._book, (goods, goods, np.zeros(0)))):
-        text = function.written(*given[:3], *more, given[3])
+    booked = (crowd._book, (goods, goods, np.zeros(0), NO_DUES))
+    for function, more in ((crowd._plan, ()), (crowd._order, ()), booked):
+        text = function.written(*given[:3], NO_DUES, *more, given[3])
         space = dict(text.space)
         exec(text.source, space)
         run = numba.njit(SIGNATURE.format(text.tables), error_model="numpy")(space["line"])

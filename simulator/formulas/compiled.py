@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from simulator.extras import library
 from simulator.formulas.graph import Graph, Term
-from simulator.formulas.in_floats import blamed, traced
+from simulator.formulas.in_floats import blamed, plain, traced
 from simulator.formulas.operations import OPERATIONS
 from simulator.formulas.structures import mapped
 from simulator.formulas.tape import ScalarFormula, Tape
@@ -154,6 +154,8 @@ class Compiled:
 
     def run(self, given: Any, steady: tuple[float, ...], ticks: int) -> Stretch:
         """At most so many ticks from a structure in plain floats; none where the first is not for machine code."""
+        # Of arrays that no tick has changed, too, machine code reads and writes each number.
+        given = plain(given)
         state = np.array(_numbers(given), dtype=float)
         for place, line in enumerate(self._lines):
             done, kept = _run(line, state, steady, ticks)
