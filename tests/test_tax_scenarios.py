@@ -21,7 +21,9 @@ def other_road(name: str, **settings: object) -> Found:
     return equilibrium(load(SCENARIOS / f"{name}.yaml", settings=settings).resolved)
 
 
-@pytest.mark.parametrize("name", ["carbon_tax", "shoven_whalley", "shoven_whalley_taxed", "shoven_whalley_reform"])
+@pytest.mark.parametrize(
+    "name", ["carbon_tax", "shoven_whalley", "shoven_whalley_taxed", "shoven_whalley_reform", "equal_yield"]
+)
 def test_a_run_and_its_judge_end_where_another_road_does(name: str, shared: SharedRuns) -> None:
     found, run = other_road(name, **(RATE if name == "carbon_tax" else {})), shared.run(name)
     last, judged = (
