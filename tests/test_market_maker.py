@@ -138,7 +138,10 @@ def test_a_neutral_trader_goes_as_near_to_its_belief_as_its_money_lets_it(
     if (np.array(beta) >= least).all():
         np.testing.assert_allclose(after, beta, rtol=1e-9)
     # No prices within its means are nearer to the belief: those between the two are not within, or these are nearest.
-    divergence = lambda q: float(np.sum(beta * np.log(np.array(beta) / q)))  # noqa: E731
+
+    def divergence(q: np.ndarray) -> float:
+        return float(np.sum(beta * np.log(np.array(beta) / q)))
+
     for other in itertools.permutations(range(3), 2):
         shifted = after.copy()
         shifted[list(other)] += 1e-4 * after[other[0]] * np.array([1, -1])

@@ -140,9 +140,11 @@ class Consumers(Rows):
         return np.maximum(income, 0.0, out=income)
 
     def dues(self, terms: Array, own: Array) -> Array:
-        """What taxes and transfers add to each purse beside its `own` income, `(rows,)`, by `Fiscal.terms`; a purse
-        without end passes nothing on.
+        """What taxes and transfers add to each purse beside its `own` income, `(rows,)`, by `Fiscal.terms`, nothing by
+        none; a purse without end passes nothing on.
         """
+        if not len(terms):
+            return np.zeros(len(own))
         amount, gives = terms
         return amount - gives * (np.zeros(len(own)) if self.unlimited else own)
 

@@ -11,10 +11,9 @@ up is `(goods,)`. Firms lie flat as `economics.firm_layout` says, and everybody 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -235,12 +234,9 @@ class Economy(PlanSlopes):
             self.first_levels() if levels is None else levels,
         )
         if self.fiscal is None:
-            return self._planned(prices, self.production(prices, guess, levels), None)
-        if len(self.fiscal.adjusting):
-            rates = self.rates[self.fiscal.adjusting] if rates is None else rates
-            economy = self.at_rates(rates)
-        else:
-            rates, economy = NONE, self
+            return self._planned(prices, self.production(prices, guess, levels), NONE)
+        rates = self.rates[self.fiscal.adjusting] if rates is None else rates
+        economy = self.at_rates(rates)
         production = economy.production(prices, guess, levels)
         plans = (
             traced_or_called(economy.at_due, "incomes of a taxed market")(prices, production)
@@ -253,19 +249,18 @@ class Economy(PlanSlopes):
         """Who would have to spend less than nothing at some plans: the name of a cohort, None where all can pay."""
         least = -ROUNDED * float(plans.prices @ plans.scale)
         for number, cohort in enumerate(self.consumers):
-            left = cohort.own_income(plans.prices, plans.profits)
-            if self.fiscal is not None:
-                left = left + self.fiscal.dues(number, cohort, left, plans.received, plans.prices)
+            own = cohort.own_income(plans.prices, plans.profits)
+            left = own + cohort.dues(self.terms(number, plans.received, plans.prices), own)
             if left.min() * cohort.count < least:
                 return cohort.name
         return None
 
-    def _planned(self, prices: Array, production: Production, received: Array | None) -> MarketPlans:
+    def _planned(self, prices: Array, production: Production, received: Array) -> MarketPlans:
         """Everybody's plans of what firms plan at `prices` `(goods,)`, and of what cohorts `received`."""
         incomes, bought, owns, profits = list[Array](), list[Array](), list[float](), production.profits
         for number, cohort in enumerate(self.consumers):
             faced = self.user_prices.consumer_prices(number, prices)
-            dues = None if received is None else partial(self._dues, number, received, prices)
+            dues = self.terms(number, received, prices)
             planned = over_blocks(
                 cohort.blocks, lambda block, faced=faced, dues=dues: _plans(block[1], prices, faced, profits, dues)
             )
@@ -275,7 +270,7 @@ class Economy(PlanSlopes):
         consumption = np.stack(bought) if bought else np.zeros((0, len(self.goods)))
         totals = self.totals(prices, consumption.sum(axis=0), production.inputs, production.outputs)
         plans = MarketPlans(prices, *totals, consumption, tuple(incomes), *production)
-        if self.fiscal is None or received is None:
+        if self.fiscal is None:
             return plans
         revenues = self.revenues(prices, production, consumption)
         return plans._replace(
@@ -287,11 +282,6 @@ class Economy(PlanSlopes):
         if self.fiscal is None:
             return NO_DUES
         return self.fiscal.terms(number, self.consumers[number].count, received, prices)
-
-    def _dues(self, number: int, received: Array, prices: Array, own: Array) -> Array:
-        """What taxes and transfers add to purses of a cohort."""
-        assert self.fiscal is not None
-        return self.fiscal.dues(number, self.consumers[number], own, received, prices)
 
     def revenues(self, prices: Array, production: Production, consumption: Array) -> Array:
         """The revenue of each tax, `(taxes,)`, of what firms and cohorts `(cohorts, goods)` plan at `prices`."""
@@ -353,12 +343,12 @@ class Economy(PlanSlopes):
 
 
 def _plans(
-    consumers: Consumers, prices: Array, faced: Array, profits: Array, dues: Callable[[Array], Array] | None
+    consumers: Consumers, prices: Array, faced: Array, profits: Array, dues: Array
 ) -> tuple[Array, Array, Array]:
     """Income `(rows,)` at market prices, the sum of what is wanted `(goods,)` at the prices `faced`, by the judges'
     road, and the sum of incomes before taxes and transfers, `()`.
     """
     own = consumers.own_income(prices, profits)
-    income = np.maximum(own if dues is None else own + dues(own), 0.0)
+    income = np.maximum(own + consumers.dues(dues, own) if len(dues) else own, 0.0)
     bought = asked(consumers.utility, "dual_demand")(faced, income).sum(axis=0)
     return income, bought, own.sum()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,6 @@ from simulator.economics.firm_layout import FirmLayout, Indices, sum_by
 from simulator.economics.forms import Array
 from simulator.economics.user_prices import PriceFactors
 from simulator.formulas.searches import array_search
-
-if TYPE_CHECKING:
-    from simulator.economics.agents import Consumers
-
 
 NOMINAL = ("revenue", "price")
 """Kinds of what is kept that are counted in money."""
@@ -260,15 +256,9 @@ class Fiscal:
         """What each cohort receives of a unit of revenue of each tax, passed on again and again, `(cohorts, taxes)`."""
         return self._multiplier @ self.to.T if self.transfers else self.to.T
 
-    def dues(self, number: int, cohort: Consumers, own: Array, received: Array, prices: Array) -> Array:
-        """What taxes and transfers add to each purse of a cohort beside its `own` income, `(rows,)`, of what all
-        cohorts `received` `(cohorts,)`.
-        """
-        return cohort.dues(self.terms(number, cohort.count, received, prices), own)
-
     def terms(self, number: int, count: int, received: Array, prices: Array) -> Array:
-        """The same in two numbers, `(2,)`: what is added to the purse of each of a cohort of so many, and which part of
-        its own income it passes on.
+        """What taxes and transfers do to the purses of a cohort of so many, if all cohorts `received` so much,
+        `(cohorts,)`, in two numbers, `(2,)`: what is added to each, and which part of its own income it passes on.
         """
         gives, (goods, money) = self.gives[number], self.owed
         amount = (1.0 - gives) * received[number] - (goods[number] @ prices + money[number])

@@ -13,7 +13,7 @@ from simulator.economics.forms import Array
 from simulator.economics.user_markets import UserMarkets
 from simulator.records.columns import Known
 from simulator.records.market_block import Block
-from simulator.records.table import names
+from simulator.records.table import names, told_of
 
 
 class AgentRows:
@@ -33,11 +33,7 @@ class AgentRows:
         """Where the rows of each entry of firms and consumers stand, before cohorts have theirs twice."""
         self._entry = np.repeat(np.arange(len(self.goods)), np.diff(ends))
         self._of_firms = len(economy.firms)
-        agents = [
-            (place, entry.name + part, share)
-            for place, entry in enumerate(self._entries)
-            for part, share in ({"": 1.0} if entry.count == 1 else {":mean": 1.0 / entry.count, ":total": 1.0}).items()
-        ]
+        agents = told_of(self._entries)
         each = [np.arange(self.places[place].start, self.places[place].stop) for place, *_ in agents]
         self._rows = np.concatenate([np.zeros(0, dtype=np.intp), *each])
         many = list(map(len, each))

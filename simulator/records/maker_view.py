@@ -14,7 +14,7 @@ from simulator.economics.economy import Economy, Indices
 from simulator.economics.forms import Array
 from simulator.records.columns import MAKER_TICKS, STOCK_OF, growing_columns
 from simulator.records.recorder import Parts, Rows, View
-from simulator.records.table import names
+from simulator.records.table import names, told_of
 from simulator.references.judges import relative_gap
 from simulator.references.maker_path import MakerPath
 from simulator.sentences import MAKER, Facts
@@ -66,22 +66,13 @@ class MakerNote(NamedTuple):
 
 def agent_keys(economy: Economy) -> dict[str, NDArray[Any]]:
     """By what the rows of agents.csv are told apart: each entry with each outcome, one of many as mean and total."""
-    agents = [name for _, name, _ in _shown(economy)]
+    agents = [name for _, name, _ in told_of(economy.consumers)]
     goods = len(economy.goods)
     return {
         "agent": np.repeat(names(agents), goods),
         "kind": np.full(len(agents) * goods, "consumer", dtype=object),
         "good": np.tile(names(economy.goods), len(agents)),
     }
-
-
-def _shown(economy: Economy) -> list[tuple[int, str, float]]:
-    """The agents of agents.csv: the number of their entry, their name, and the share of its sums that is theirs."""
-    return [
-        (place, entry.name + part, share)
-        for place, entry in enumerate(economy.consumers)
-        for part, share in ({"": 1.0} if entry.count == 1 else {":mean": 1.0 / entry.count, ":total": 1.0}).items()
-    ]
 
 
 class MakerView(View[MakerState, MakerTick, MakerNote]):
@@ -174,7 +165,7 @@ class MakerView(View[MakerState, MakerTick, MakerNote]):
         return Rows(ticks.tick, {}, known)
 
     def _agents(self, ticks: Any) -> Rows:
-        agents = _shown(self.economy)
+        agents = told_of(self.economy.consumers)
         places, shares = [place for place, *_ in agents], np.array([share for *_, share in agents])
         by_good = {"quantity": ticks.quantity, "input": ticks.bought, "output": ticks.offered}
         known = {name: each[:, places] * shares[:, None] for name, each in by_good.items()}

@@ -44,18 +44,24 @@ class CohortAtPosts(CohortTick):
         return MemberTrades(bundle, bundle, some.endowment * self.sold, income)
 
 
-def cohorts_at(posts: Posts, before: PostsState, floor: Array) -> Iterator[CohortAtPosts]:
-    """What each cohort goes through in the tick that begins with a state."""
-    if before.tick:
-        with np.errstate(all="ignore"):
-            yield from _cohorts(posts, posts.place(before, floor))
-        return
-    economy, nothing = posts.economy, np.zeros(len(before.prices))
+def bids_in(posts: Posts, before: PostsState, floor: Array) -> Bids | None:
+    """All bids of the tick that begins with a state; there are none in the first."""
+    with np.errstate(all="ignore"):
+        return posts.place(before, floor) if before.tick else None
+
+
+@np.errstate(all="ignore")
+def cohorts_at(posts: Posts, before: PostsState, bids: Bids | None) -> list[CohortAtPosts]:
+    """What each cohort goes through in the tick that begins with a state and has these `bids`."""
+    if bids is not None:
+        return [*_cohorts(posts, bids)]
+    economy, nothing, cohorts = posts.economy, np.zeros(len(before.prices)), list[CohortAtPosts]()
     for cohort in economy.consumers:
         given = (before.prices, before.prices, np.zeros(len(economy.firms)))
         account = -cohort.own_income(*given[1:])
         bundles = [np.zeros((some.size, len(nothing))) for _, some in cohort.blocks]
-        yield CohortAtPosts(cohort, *given, account, NO_DUES, None, bundles, nothing)
+        cohorts.append(CohortAtPosts(cohort, *given, account, NO_DUES, None, bundles, nothing))
+    return cohorts
 
 
 def _cohorts(posts: Posts, bids: Bids) -> Iterator[CohortAtPosts]:
@@ -67,17 +73,15 @@ def _cohorts(posts: Posts, bids: Bids) -> Iterator[CohortAtPosts]:
         yield CohortAtPosts(cohort, bids.prices, bids.prices, profits, account, NO_DUES, None, bundles, sold)
 
 
-def market_tick(posts: Posts, now: Posted, floor: Array) -> MarketTick:
+def market_tick(posts: Posts, now: Posted, bids: Bids | None, cohorts: Sequence[CohortAtPosts]) -> MarketTick:
     """A tick at posts as one of a market in which all that is bid for is planned and done."""
     economy, before, tick, after = posts.economy, now.before, now.tick, now.after
     goods, firms = len(tick.prices), len(economy.firms)
-    cohorts = list(cohorts_at(posts, before, floor))
     got = [cohort.consumers.total(np.concatenate(cohort.bundles or [])) for cohort in cohorts]
     consumption = np.stack(got) if got else np.zeros((0, goods))
     spent = np.array([cohort.consumers.weight * cohort.income.sum() for cohort in cohorts])
     inputs, sold, costs = np.zeros(len(economy.edge_good)), np.zeros(goods), np.zeros(len(before.money))
-    if before.tick:
-        bids = posts.place(before, floor)
+    if bids is not None:
         inputs = bids.bought_by(economy, posts.all_shares(bids))
         sold, costs = np.where(bids.accepted > 0, 1.0, 0.0), bids.spending - bids.paid_out - bids.returned
     levels, revenues, unit_costs = _levels(economy, tick, costs)
@@ -170,29 +174,27 @@ class PostsView(MarketView):
         economies: Sequence[Economy],
     ) -> None:
         self._posts_of, self._floor = posts_of, rule.floor
-        self._now: Posted | None = None
+        self._went_through: list[CohortTick] = []
         super().__init__(
             economy,
             markets,
             rule,
             None,
-            lambda _: list(cohorts_at(posts_of(self.economy), self._before, self._floor)),
+            lambda _: self._went_through,
             references,
             every_tick=True,
             tables=tables,
             economies=economies,
         )
 
-    @property
-    def _before(self) -> PostsState:
-        assert self._now is not None
-        return self._now.before
-
     def _full(self, now: Posted) -> Any:
-        """A tick in the words of a market."""
-        self._now = now
+        """A tick in the words of a market; what cohorts went through in it is asked for next."""
+        posts = self._posts_of(now.economy)
         with np.errstate(all="ignore"):
-            return now._replace(tick=market_tick(self._posts_of(now.economy), now, self._floor))  # type: ignore[arg-type]
+            bids = bids_in(posts, now.before, self._floor)
+            cohorts = cohorts_at(posts, now.before, bids)
+            self._went_through = [*cohorts]
+            return Transition(now.economy, now.before, market_tick(posts, now, bids, cohorts), now.after)
 
     def note(self, now: Any, *, record: bool) -> MarketNote:
         return super().note(self._full(now), record=record)

@@ -123,9 +123,8 @@ def _consumer_rows(economy: Economy, markets: UserMarkets, plans: MarketPlans, w
             income, taste = plans.incomes[number][rows], some.utility
             spent = taste.spending(faced, income)
             enjoyed = taste.utility(taste.dual_demand(faced, income), spent)
-            earned = some.own_income(plans.prices, plans.profits)
-            if economy.fiscal is not None:
-                earned = earned + economy.fiscal.dues(number, some, earned, plans.due, plans.prices)
+            own = some.own_income(plans.prices, plans.profits)
+            earned = own + some.dues(economy.terms(number, plans.due, plans.prices), own)
             return np.array([each.sum() for each in (earned, income, spent, enjoyed)])
 
         earned, income, spent, enjoyed = cohort.weight * np.sum(over_blocks(cohort.blocks, lives), axis=0)

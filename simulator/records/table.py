@@ -15,6 +15,7 @@ from simulator.records.columns import Columns, Known
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.economics.agents import Consumers, Firm
 
 PIECE = 100_000
 """Cells of a CSV that are written at a time: as text they take many times the room of their numbers."""
@@ -142,3 +143,14 @@ def together(parts: Sequence[Known]) -> Known:
 def names(values: Iterable[str]) -> NDArray[Any]:
     """Names as an array of text, to be tiled and repeated into key columns."""
     return np.array(list(values), dtype=object)
+
+
+def told_of(entries: Sequence[Firm | Consumers]) -> list[tuple[int, str, float]]:
+    """Who is told of: the place of its entry, its name, and the share of all together that is its own. A cohort has two
+    statistics, `name:mean` and `name:total`.
+    """
+    return [
+        (place, entry.name + part, share)
+        for place, entry in enumerate(entries)
+        for part, share in ({"": 1.0} if entry.count == 1 else {":mean": 1.0 / entry.count, ":total": 1.0}).items()
+    ]

@@ -14,7 +14,7 @@ from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.welfare import Standing, earned, same_taste, standing, variations
 from simulator.records.columns import WELFARE
-from simulator.records.table import Table, names
+from simulator.records.table import Table, names, told_of
 
 if TYPE_CHECKING:
     from simulator.economics.agents import Consumers
@@ -125,11 +125,7 @@ def solved_standings(economy: Economy, found: Equilibrium | FixPriceEquilibrium)
 def welfare_table(since: Mapping[int, tuple[Economy, Position]], economy: Economy, now: Position | None) -> Table:
     """A row for each agent beside how it stood at each tick `since`; a cohort, and firms of several, have two."""
     entries = (*economy.firms, *economy.consumers)
-    agents = [
-        (place, f"{entry.name}{part}", share)
-        for place, entry in enumerate(entries if since else ())
-        for part, share in ({"": 1.0} if entry.count == 1 else {":mean": 1.0 / entry.count, ":total": 1.0}).items()
-    ]
+    agents = told_of(entries if since else ())
     rows, shares = [place for place, *_ in agents], np.array([share for *_, share in agents])
     kinds = ["firm" if place < len(economy.firms) else "consumer" for place in rows]
     known = [] if now is None else [_known(*before, economy, now) for before in since.values()]

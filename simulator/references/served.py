@@ -129,7 +129,7 @@ def dues(economy: Economy, prices: Array, own: Sequence[Array], raised: Array) -
     totals = np.array([cohort.weight * each.sum() for cohort, each in zip(cohorts, own, strict=True)])
     received = fiscal.received(totals, raised, prices)
     pairs = enumerate(zip(cohorts, own, strict=True))
-    return [fiscal.dues(number, cohort, each, received, prices) for number, (cohort, each) in pairs]
+    return [cohort.dues(economy.terms(number, received, prices), each) for number, (cohort, each) in pairs]
 
 
 class Serving:

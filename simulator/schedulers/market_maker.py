@@ -230,8 +230,8 @@ class MarketMaker(Scheduler[MakerState, MakerTick]):
         return tick.sold - tick.cash
 
     def reprice(self, economy: Economy, state: MakerState, moved: Callable[[Array], Array]) -> Never:
-        """No shock moves the maker's prices: such are refused."""
-        raise NotImplementedError
+        """Nothing but trades moves the maker's prices: a shock that would is refused before a run begins."""
+        raise AssertionError("a shock to a market maker's prices is refused")
 
     def refusal(self, economy: Economy, prices: Array, engine: str) -> str | None:
         return "market_maker lets traders come one after another, which is neither written out nor compiled"

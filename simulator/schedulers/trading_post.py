@@ -207,9 +207,10 @@ class TradingPost(Scheduler[PostsState, PostsTick]):
         return PostsView(self.posts, economy, self.rule, references, *kept)
 
     def cohorts(self, now: Posted) -> list[CohortTick]:
-        from simulator.records.posts_view import cohorts_at
+        from simulator.records.posts_view import bids_in, cohorts_at
 
-        return list(cohorts_at(self.posts(now.economy), now.before, self.rule.floor))
+        posts = self.posts(now.economy)
+        return [*cohorts_at(posts, now.before, bids_in(posts, now.before, self.rule.floor))]
 
     def position(self, now: Posted) -> Position:
         tick: Any = now.tick
