@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.harness import Columns, Group, Groups, Line, Side
 from simulator.economics.forms import Array
 from simulator.records.derived import elasticities
-from simulator.references.equilibrium import Equilibrium, newton, search
+from simulator.references.equilibrium import newton, search
+from simulator.references.found import Equilibrium
 from simulator.scenario import Scenario, load
 from simulator.statics import Statics
 

@@ -22,7 +22,8 @@ from simulator.records.report import plain, versions
 from simulator.records.solution import solution_lines, solution_records, solution_table, solved
 from simulator.records.table import Table
 from simulator.records.welfare import Standings, solved_standings
-from simulator.references.equilibrium import STARTS, Search, search
+from simulator.references.equilibrium import STARTS, search
+from simulator.references.found import Search
 from simulator.references.rationing import FixPriceEquilibrium, fix_price_equilibria
 from simulator.scenario import NOTHING, Scenario, load
 from simulator.scenario.plugins import NO_PLUGINS, Plugins

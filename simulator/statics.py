@@ -11,7 +11,8 @@ import numpy as np
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
 from simulator.records.derived import Derived, derived_facts, derived_parts, derived_table, derived_twice_table
-from simulator.references.equilibrium import Equilibrium, newton
+from simulator.references.equilibrium import newton
+from simulator.references.found import Equilibrium
 from simulator.references.implicit import FoldError
 from simulator.references.statics import (
     FIRST,

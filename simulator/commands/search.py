@@ -35,7 +35,7 @@ from simulator.terminal import (
 )
 
 if TYPE_CHECKING:
-    from simulator.references.equilibrium import Equilibrium
+    from simulator.references.found import Equilibrium
     from simulator.scenario import Scenario
     from simulator.trial import Trial
 

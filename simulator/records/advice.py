@@ -18,7 +18,7 @@ from simulator.economics.behaviour import BestResponse
 from simulator.economics.economy import Economy
 from simulator.economics.forms import Array
 from simulator.economics.ties import set_valued
-from simulator.references.equilibrium import Equilibrium
+from simulator.references.found import Equilibrium
 from simulator.references.stability import spectral_radius
 from simulator.sentences import Facts
 

@@ -40,7 +40,7 @@ from simulator.sentences import MARKET, NEAR, Facts
 
 if TYPE_CHECKING:
     from simulator.dynamics.verdicts import Verdict
-    from simulator.references.equilibrium import Equilibrium
+    from simulator.references.found import Equilibrium
 
 SEARCH, SEARCHES = 500, 200
 """What is searched for and not told by a formula is so much more work; a search as for so many quantities more."""

@@ -13,7 +13,7 @@ from simulator.references.planner_program import Optimum, value_at
 if TYPE_CHECKING:
     from simulator.economics.economy import Economy
     from simulator.economics.forms import Array
-    from simulator.references.equilibrium import Equilibrium
+    from simulator.references.found import Equilibrium
 
 
 def planner_record(economy: Economy, optimum: Optimum, found: Sequence[Equilibrium]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from simulator.economics.forms import Array
 from simulator.records.columns import EQUILIBRIUM, SUMMARY, Known
 from simulator.records.table import Table, names, together
 from simulator.references.adjoint import equilibrium_adjoints
-from simulator.references.equilibrium import Equilibrium
+from simulator.references.found import Equilibrium
 from simulator.references.judges import References, RegimeEquilibria, relative_gap
 from simulator.sentences import OPENINGS, Facts, Sentence, said
 

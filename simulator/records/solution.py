@@ -20,7 +20,7 @@ from simulator.records.solution_row import Row, tax_rows
 from simulator.records.solved_columns import SOLVED
 from simulator.records.table import Table, names
 from simulator.references.adjoint import equilibrium_adjoints
-from simulator.references.equilibrium import Equilibrium
+from simulator.references.found import Equilibrium
 from simulator.sentences import SETTLES
 
 if TYPE_CHECKING:

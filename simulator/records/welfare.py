@@ -18,7 +18,7 @@ from simulator.records.table import Table, names, told_of
 
 if TYPE_CHECKING:
     from simulator.economics.agents import Consumers
-    from simulator.references.equilibrium import Equilibrium
+    from simulator.references.found import Equilibrium
     from simulator.references.rationing import FixPriceEquilibrium
 
 VARIATIONS = ("equivalent_variation", "compensating_variation", "consumer_surplus")
@@ -98,7 +98,7 @@ def position(economy: Economy, tick: MarketTick, cohorts: Sequence[CohortTick], 
 @np.errstate(all="ignore")
 def solved_standings(economy: Economy, found: Equilibrium | FixPriceEquilibrium) -> Standings:
     """How consumers stand in an equilibrium."""
-    from simulator.references.equilibrium import Equilibrium
+    from simulator.references.found import Equilibrium
 
     each = list[Standing]()
     if isinstance(found, Equilibrium):

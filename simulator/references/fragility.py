@@ -31,7 +31,8 @@ from simulator.economics.ties import set_valued
 from simulator.economics.unknowns import Unknowns
 from simulator.economics.user_markets import UserMarkets
 from simulator.economics.utility import Homothetic
-from simulator.references.equilibrium import Equilibrium, find, newton
+from simulator.references.equilibrium import find, newton
+from simulator.references.found import Equilibrium
 from simulator.references.implicit import STEP, FoldError, log_slopes, moving
 
 WHAT = ("endowments", "tastes")

@@ -17,7 +17,8 @@ from simulator.economics.signal import signal_scale
 from simulator.economics.ties import set_valued
 from simulator.formulas.in_runs import InRuns, one_by_one
 from simulator.references.diagnostics import Markets, diagnose
-from simulator.references.equilibrium import STARTS, Equilibrium, Search, further, search
+from simulator.references.equilibrium import STARTS, further, search
+from simulator.references.found import Equilibrium, Search
 from simulator.references.gradient_path import GradientPath
 from simulator.references.mirror_path import MirrorPath, NoPath
 from simulator.references.planner_path import PlannerPath

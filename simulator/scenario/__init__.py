@@ -20,8 +20,9 @@ from simulator.scenario.activities import expand_activities
 from simulator.scenario.aftermath import Aftermath
 from simulator.scenario.bases import over_its_base
 from simulator.scenario.build import RunSettings, Scenario, build
+from simulator.scenario.built_checks import engine_faults, scale_faults
 from simulator.scenario.calibration import expand_calibration
-from simulator.scenario.checks import check, engine_faults, scale_faults, slow_numeraire, unlikely, unreached
+from simulator.scenario.checks import check, slow_numeraire, unlikely, unreached
 from simulator.scenario.complaints import validate
 from simulator.scenario.contingent import expand_contingent
 from simulator.scenario.course import Course

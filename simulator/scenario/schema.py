@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, Tag
+from pydantic import Field, Tag
 
 from simulator.dynamics import trial
 from simulator.dynamics.behaviours import BEHAVIOURS
@@ -36,9 +36,11 @@ from simulator.kinds.technologies import TECHNOLOGIES, Activity, Products, Techn
 from simulator.kinds.traders import WANTS, TraderKind
 from simulator.kinds.utilities import goods_in
 from simulator.scenario.contingent_keys import Belief, Contingent, Settlement
+from simulator.scenario.expected_keys import Equilibria, Expectation, Expected
 from simulator.scenario.fiscal_keys import Tax, Transfer
 from simulator.scenario.origin_keys import Calibrate, ProgramText
 from simulator.scenario.run_keys import Run, TickNumber
+from simulator.scenario.trade_keys import EveryTick, Trade
 from simulator.schedulers.learning import LearningSettings
 from simulator.schedulers.scheduler import SchedulerSettings
 from simulator.schedulers.table import AnyScheduler
@@ -226,29 +228,6 @@ class Consumer(Entry):
         return kind.build(below) if self.utility.name in WANTS else trial.utility(kind, below)
 
 
-class EveryTick(Entry):
-    """Trade in every tick, rationed out of equilibrium."""
-
-    rationing: Literal["proportional"] = Field("proportional", description="how too little is shared out")
-    spoilage: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        None, description="part of the unsold stock lost per tick; default 1, or 0 with inventories"
-    )
-    inventories: bool | None = Field(None, description="keep unsold goods in stock (default: if spoilage is below 1)")
-
-    @property
-    def spoils(self) -> float:
-        """The part of the unsold stock that is lost per tick."""
-        return self.spoilage if self.spoilage is not None else 0.0 if self.inventories else 1.0
-
-
-class Trade(Entry):
-    """A kind of trade with its options."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-    key_word: ClassVar[str] = "kind"
-    every_tick: EveryTick | None = Field(None, description="goods and money move in every tick")
-
-
 class Compare(Entry):
     """What a market's path is compared with."""
 
@@ -272,22 +251,6 @@ class Shock(Entry):
         description="path: value, {times: x} or {plus: x}, numbers or drawn anew each time; paths as in "
         "firms.farm.productivity, and prices.bread",
     )
-
-
-Outcome = Literal["cleared", "cycled", "diverged", "settled_off_equilibrium", "out_of_ticks"]
-Expected = Literal[Outcome, "no_equilibrium"]
-
-
-class Equilibria(Entry):
-    """What `simulator solve` should find."""
-
-    equilibria: Annotated[Whole, Field(ge=0)] = Field(description="how many equilibria `simulator solve` should find")
-
-
-Expectation = Annotated[
-    Annotated[Expected, Tag(TEXT)] | Annotated[Equilibria, Tag(MAPPING)],
-    by_shape("an outcome, no_equilibrium or {equilibria: N}", key="equilibria"),
-]
 
 
 class ScenarioFile(Entry):
